@@ -1,0 +1,3 @@
+"""Distillation Studio: sample, measure and teach distilled diffusion models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Contracts and mathematics. Imports torch and pydantic, nothing of ours."""

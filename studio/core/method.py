@@ -1,0 +1,96 @@
+"""The contract of everything that trains.
+
+A method is an algorithm, not a program. ``iteration(batch, step)`` is a generator that yields ``(network name, loss)``;
+at each yield the trainer steps that network alone, and the code below the yield sees the new weights. It reads like
+the algorithm box of a paper: one yield for a plain loss, several for alternating objectives.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from studio.core.rng import generator
+
+
+class Card(BaseModel):
+    """What a person should know before choosing a method."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    paper: str
+    status: str  # "published recipe", "our formulation", "baseline"
+    good_for: str
+
+
+class MethodConfig(BaseModel):
+    """Fields that every method shares; a method adds its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass
+class Trained:
+    """One network that the trainer may step, with its optimiser settings."""
+
+    module: nn.Module
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    clip: float | None = 1.0  # maximal gradient norm
+    ema: float | None = None  # decay, in this network's own updates
+
+
+@dataclass
+class Streams:
+    """One random generator a purpose ('data', 'time', 'noise', 'critic', …), all from one seed.
+
+    Adding a purpose, a preview or a loss term never shifts the draws of the others, and the states travel in the
+    checkpoint so that a resumed run continues bit for bit.
+    """
+
+    seed: int
+    generators: dict[str, torch.Generator] = field(default_factory=dict)
+
+    def __getitem__(self, purpose: str) -> torch.Generator:
+        if purpose not in self.generators:
+            self.generators[purpose] = generator(self.seed, purpose)
+        return self.generators[purpose]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {name: g.get_state() for name, g in self.generators.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        for name, value in state.items():
+            self[name].set_state(value)
+
+
+C = TypeVar("C", bound=MethodConfig)
+
+
+class Method(ABC, Generic[C]):
+    """Subclasses fill ``self.trained`` in ``__init__`` and write `iteration`; they never touch an optimiser."""
+
+    card: ClassVar[Card]
+    Config: ClassVar[type[MethodConfig]]
+
+    def __init__(self, config: C, streams: Streams):
+        self.config, self.streams = config, streams
+        self.trained: dict[str, Trained] = {}
+        self.emas: dict[str, nn.Module] = {}  # filled by the trainer: EMA copies by network name
+        self.log: dict[str, float] = {}  # numbers of the last iteration worth a curve
+
+    @abstractmethod
+    def batch(self) -> Any:
+        """Draw one batch, with ``self.streams['data']`` alone."""
+
+    @abstractmethod
+    def iteration(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
+        """Yield (network name, scalar loss), once per update that should happen."""

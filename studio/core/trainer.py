@@ -1,0 +1,179 @@
+"""One trainer for all methods: optimisers, EMA, clipping, precision, accumulation, checkpoints, bit-exact resume.
+
+A method yields ``(network, loss)``; the trainer takes the gradient for that network's parameters alone
+(``torch.autograd.grad``), so no method toggles ``requires_grad`` and a critic's update can never touch the student.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from studio.core.ema import EMA
+from studio.core.method import Method
+from studio.core.weights import load_checkpoint, save_checkpoint
+
+
+class TrainerConfig(BaseModel):
+    """Settings that belong to the run, not to the algorithm."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: int = Field(1000, ge=1, le=10_000_000, description="Iterations of the method")
+    warmup: int = Field(50, ge=0, description="Iterations of linear warm-up of every learning rate")
+    decay_from: float = Field(0.0, ge=0, le=1, description="Fraction of the run after which the rate falls (1 = never)")
+    decay_to: float = Field(0.1, ge=0, le=1, description="Final learning rate as a fraction of the peak")
+    accumulate: int = Field(1, ge=1, description="Micro-batches per update")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_every: int = Field(500, ge=1)
+    max_bad_steps: int = Field(5, ge=0, description="Non-finite losses tolerated in a row before the run stops")
+
+
+@dataclass
+class Progress:
+    """State after one iteration. ``losses`` by network, last update of each."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    log: dict[str, float]
+    seconds: float  # spent in this iteration
+
+
+class NotFinite(RuntimeError):
+    """The loss stayed NaN or infinite; the last good checkpoint is kept."""
+
+
+class Trainer:
+    """Runs a method. ``run()`` is a generator of `Progress`; closing it between iterations loses nothing."""
+
+    def __init__(self, method: Method, config: TrainerConfig, folder: Path | None = None, device: str = "cpu"):
+        self.method, self.config, self.folder, self.device = method, config, folder, device
+        self.step, self.skipped, self._bad = 0, 0, 0
+        self.optimizers, self.updates, self.ema = {}, {}, {}
+        for name, t in method.trained.items():
+            self.optimizers[name] = torch.optim.AdamW(
+                t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay, fused=True
+            )
+            self.updates[name] = 0
+            if t.ema is not None:
+                self.ema[name] = EMA(t.module, t.ema)
+                method.emas[name] = self.ema[name].module
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+        """Iterate to ``config.steps``; saves every ``checkpoint_every`` iterations, on stop and at the end."""
+        while self.step < self.config.steps and not should_stop():
+            begun = time.perf_counter()
+            losses = self.iterate()
+            self.step += 1
+            if self.step % self.config.checkpoint_every == 0:
+                self.save()
+            yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
+        self.save()
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration: advance the method's generators (one a micro-batch) in lockstep, step what they name."""
+        losses: dict[str, float] = {}
+        generators = [self.method.iteration(self.method.batch(), self.step) for _ in range(self.config.accumulate)]
+        while True:
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bf16"):
+                yielded = [next(g, None) for g in generators]
+            if yielded[0] is None:
+                assert all(y is None for y in yielded), "micro-batches of one iteration must yield alike"
+                return losses
+            names = {y[0] for y in yielded if y is not None}
+            assert len(names) == 1, f"micro-batches yielded different networks: {names}"
+            (name,) = names
+            losses[name] = self._update(name, [y[1] for y in yielded if y is not None])
+
+    def _update(self, name: str, micro_losses: list[Tensor]) -> float:
+        if name not in self.method.trained:
+            raise ValueError(f"{type(self.method).__name__} yielded {name!r}; it trains {', '.join(self.method.trained)}")
+        trained = self.method.trained[name]
+        parameters = [p for p in trained.module.parameters() if p.requires_grad]
+        total = float(sum(float(loss.detach()) for loss in micro_losses)) / len(micro_losses)
+        sums: list[Tensor | None] = [None] * len(parameters)
+        for loss in micro_losses:
+            for i, g in enumerate(torch.autograd.grad(loss / len(micro_losses), parameters, allow_unused=True)):
+                if g is not None:
+                    sums[i] = g if sums[i] is None else sums[i] + g
+        for p, g in zip(parameters, sums, strict=True):
+            p.grad = g
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, trained.clip or math.inf))
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            return self._refuse(name, total)
+        self._bad = 0
+        for group in self.optimizers[name].param_groups:
+            group["lr"] = trained.lr * self.rate()
+        self.optimizers[name].step()
+        self.optimizers[name].zero_grad(set_to_none=True)
+        self.updates[name] += 1
+        if name in self.ema:
+            self.ema[name].update(trained.module)
+        self.method.log[f"{name}/grad_norm"] = norm
+        return total
+
+    def _refuse(self, name: str, loss: float) -> float:
+        """A non-finite update is skipped and counted, never masked; too many in a row end the run."""
+        self.skipped += 1
+        self._bad += 1
+        self.optimizers[name].zero_grad(set_to_none=True)
+        if self._bad > self.config.max_bad_steps:
+            raise NotFinite(
+                f"The loss of {name!r} was not finite {self._bad} times in a row (last {loss}); "
+                "lower its learning rate. The last good checkpoint is kept."
+            )
+        return loss
+
+    def rate(self) -> float:
+        """Learning-rate factor: linear warm-up, flat, then linear decay over the last part of the run."""
+        c = self.config
+        warm = min(1.0, (self.step + 1) / c.warmup) if c.warmup else 1.0
+        begin = c.decay_from * c.steps
+        if self.step <= begin or c.decay_from >= 1:
+            return warm
+        return warm * (1 - (1 - c.decay_to) * (self.step - begin) / max(1.0, c.steps - begin))
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "skipped": self.skipped,
+            "updates": dict(self.updates),
+            "modules": {n: t.module.state_dict() for n, t in self.method.trained.items()},
+            "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()},
+            "ema": {n: e.state_dict() for n, e in self.ema.items()},
+            "streams": self.method.streams.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.skipped, self.updates = state["step"], state["skipped"], dict(state["updates"])
+        for name, t in self.method.trained.items():
+            t.module.load_state_dict(state["modules"][name])
+            self.optimizers[name].load_state_dict(state["optimizers"][name])
+        for name, e in self.ema.items():
+            e.load_state_dict(state["ema"][name])
+        self.method.streams.load_state_dict(state["streams"])
+
+    def save(self) -> None:
+        if self.folder is not None:
+            save_checkpoint(self.folder / "checkpoint.pt", self.state_dict())
+
+    def resume(self) -> bool:
+        """Load the folder's checkpoint if there is one; True when it did."""
+        path = self.folder / "checkpoint.pt" if self.folder else None
+        if path is None or not path.exists():
+            return False
+        self.load_state_dict(load_checkpoint(path))
+        return True

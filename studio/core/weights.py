@@ -1,0 +1,53 @@
+"""Atomic files: weights, checkpoints and JSON that are either the old state or the new one, never half of each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Write under a temporary name, fsync, rename: a reader or a crash sees a whole file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(temporary, path)
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
+    """Tensors as safetensors; ``header`` values go into the file's metadata as JSON strings."""
+    meta = {k: v if isinstance(v, str) else json.dumps(v) for k, v in (header or {}).items()}
+    replace_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"format": "pt", **meta}))
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """(tensors, header) of a safetensors file."""
+    with safe_open(str(path), framework="pt") as f:
+        return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118 - not a dict
+
+
+def save_checkpoint(path: Path, state: Any) -> None:
+    """Training state (nested dicts of tensors and plain values), atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as f:
+        torch.save(state, f)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> Any:
+    """What `save_checkpoint` wrote; refuses pickled code."""
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,1 @@
+"""Pocket World: a small procedural world of flat illustrations (scenes, pictures, captions)."""

@@ -1,0 +1,286 @@
+"""Words for scenes: a small caption grammar, its parser, and what to say when a word is not known.
+
+Captions are partial on purpose ("a house", "a red house at night"): whatever a caption leaves out, a model
+must invent, and that is where diversity lives. Every caption uses only words of `vocabulary()`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from studio.domains.pocket.scene import Scene
+
+# Nouns and their synonyms; the first word is the plain one. Rarer words come up less often in captions.
+SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
+    "house": ("house", "home", "cottage"),
+    "tree": ("tree", "pine", "fir"),
+    "balloon": ("balloon",),
+    "boat": ("boat", "ship", "sailboat"),
+    "star": ("star",),
+    "heart": ("heart",),
+    "mushroom": ("mushroom", "toadstool"),
+    "rocket": ("rocket", "spaceship"),
+    "car": ("car", "automobile"),
+    "cat": ("cat", "kitten"),
+}
+COLOR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("red", "crimson", "scarlet"),
+    "orange": ("orange", "tangerine"),
+    "yellow": ("yellow", "golden"),
+    "green": ("green", "emerald"),
+    "blue": ("blue", "azure"),
+    "purple": ("purple", "violet"),
+    "pink": ("pink", "rosy"),
+    "white": ("white", "ivory"),
+}
+# Whole phrases: the preposition belongs to the noun.
+PLACE_PHRASES: dict[str, tuple[str, ...]] = {
+    "meadow": ("in a meadow", "in the field", "on the grass", "in the countryside"),
+    "sea": ("by the sea", "at sea", "on the ocean", "at the beach", "on the water"),
+    "desert": ("in the desert", "on the dunes", "in the sand"),
+    "snow": ("in the snow", "in winter", "on the ice"),
+}
+TIME_PHRASES: dict[str, tuple[str, ...]] = {
+    "day": ("by day", "in the daytime", "at noon", "in the morning"),
+    "sunset": ("at sunset", "at dusk", "in the evening", "at twilight"),
+    "night": ("at night", "at midnight", "in the moonlight"),
+}
+SIZE_WORDS: dict[str, tuple[str, ...]] = {
+    "small": ("small", "little", "tiny"),
+    "medium": ("medium",),
+    "large": ("large", "big", "huge"),
+}
+POSITION_PHRASES: dict[str, tuple[str, ...]] = {
+    "left": ("on the left",),
+    "centre": ("in the centre", "in the middle"),
+    "right": ("on the right",),
+}
+CLOUD_PHRASES: dict[str, tuple[str, ...]] = {
+    "none": ("under a clear sky", "under a cloudless sky"),
+    "one": ("under one cloud", "with a cloud"),
+    "several": ("under a cloudy sky", "with clouds"),
+}
+# Understood and without meaning. The second line never occurs in captions, so `canonical` drops it.
+STOP_WORDS = frozenset(
+    {"a", "an", "the", "at", "in", "by", "on", "with", "under", "picture", "sky", "one"}
+    | {"and", "of", "is", "near", "drawing", "image", "photo", "illustration", "color", "colour"}
+)
+
+# Words people type that no letter-distance would connect to the world, by what to suggest instead.
+_NEAR_TABLE = {
+    "cat": "dog puppy animal horse lion tiger rabbit bunny fox bear cow sheep pet bird duck",
+    "cat house": "person man woman girl boy child people",
+    "house": "building castle church barn cabin hut village",
+    "house car": "city town street road",
+    "tree": "palm oak plant bush leaf",
+    "tree meadow": "forest wood woods jungle",
+    "mushroom tree": "flower tulip sunflower",
+    "pink mushroom": "rose",
+    "car": "truck bus bike bicycle train taxi van vehicle",
+    "boat": "yacht canoe submarine",
+    "boat sea": "fish whale shark",
+    "sea": "lake river waves island",
+    "rocket balloon": "plane airplane aircraft ufo helicopter",
+    "rocket star": "space planet mars robot astronaut alien",
+    "balloon star": "kite",
+    "heart": "love",
+    "night star": "moon",
+    "day sunset": "sun dawn sunrise",
+    "night": "dark darkness",
+    "day clear": "sunny bright",
+    "cloudy": "rain rainy storm fog foggy",
+    "snow": "arctic polar cold glacier",
+    "snow meadow": "mountain mountains",
+    "meadow": "hill hills park garden farm",
+    "desert": "cactus pyramid camel",
+    "blue purple": "black dark indigo",
+    "white": "grey gray silver",
+    "orange red": "brown",
+    "green blue": "teal turquoise cyan",
+    "pink purple": "magenta lavender",
+    "large": "giant enormous gigantic tall",
+    "small": "mini short",
+}
+_NEAR = {word: near.split() for near, words in _NEAR_TABLE.items() for word in words.split()}
+
+# Other spellings that mean a known word exactly; understood, never written by `caption`.
+_SPELLINGS = {"center": "centre", "kitty": "kitten", "snowy": "snow", "dune": "dunes", "gold": "golden"}
+_SPELLINGS.update({f"{w}s": w for words in SUBJECT_WORDS.values() for w in words})
+
+MAX_SUGGESTED = 20  # unknown words that get suggestions; a notice shows four
+
+EXAMPLES = [
+    "a red house at night",
+    "a boat by the sea at sunset",
+    "a purple rocket in the snow",
+    "a balloon in the desert",
+    "a pink mushroom in a meadow",
+    "a cat",
+    "a white star at dusk",
+    "a yellow car by day",
+    "a large green tree on the left",
+    "a heart on the ocean under a cloudy sky",
+]
+
+
+_TABLES = {
+    "subject": SUBJECT_WORDS,
+    "color": COLOR_WORDS,
+    "place": PLACE_PHRASES,
+    "time": TIME_PHRASES,
+    "size": SIZE_WORDS,
+    "position": POSITION_PHRASES,
+    "clouds": CLOUD_PHRASES,
+}
+
+
+def _meanings() -> dict[str, tuple[str, str]]:
+    """Known content word -> (factor, value)."""
+    return {
+        word: (factor, value)
+        for factor, table in _TABLES.items()
+        for value, phrases in table.items()
+        for phrase in phrases
+        for word in phrase.split()
+        if word not in STOP_WORDS
+    }
+
+
+MEANINGS = _meanings()
+
+
+def vocabulary() -> list[str]:
+    """Every word a caption can use, sorted: a word-level tokenizer of these never meets an unknown word."""
+    words = {"a", "an", "picture"}
+    for table in _TABLES.values():
+        words.update(word for phrases in table.values() for phrase in phrases for word in phrase.split())
+    return sorted(words)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a prompt says.
+
+    `stated`: factor -> value. `unknown`: words not known, in order. `suggestions`: nearest known words, for
+    the first `MAX_SUGGESTED` unknown ones. `conflicts`: factors stated more than once, with every value.
+    """
+
+    prompt: str
+    stated: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    suggestions: dict[str, list[str]] = field(default_factory=dict)
+    conflicts: dict[str, list[str]] = field(default_factory=dict)
+
+    def notice(self) -> str | None:
+        """One sentence for the page, or None when every word is understood and nothing contradicts."""
+        if self.unknown:
+            shown = self.unknown[:4]
+            names = ", ".join(f"“{w[:40]}”" for w in shown)
+            rest = len(self.unknown) - len(shown)
+            names += f" and {rest} more" if rest else ""
+            options = list(dict.fromkeys(w for u in shown for w in self.suggestions[u]))[:5]
+            verb = "is not a word" if len(self.unknown) == 1 else "are not words"
+            return f"{names} {verb} this model knows and will be ignored; try {_either(options)}."
+        if self.conflicts:
+            factor, values = next(iter(self.conflicts.items()))
+            said = " and ".join(values)
+            return f"The prompt asks for {said}, but there is one {factor}; {values[0]} counts."
+        return None
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+def parse(prompt: str) -> Parsed:
+    """Turn any text into stated factors; when a factor is stated twice the first value counts."""
+    stated: dict[str, str] = {}
+    conflicts: dict[str, list[str]] = {}
+    unknown: list[str] = []
+    for raw in _words(prompt):
+        word = _SPELLINGS.get(raw, raw)
+        if word in MEANINGS:
+            factor, value = MEANINGS[word]
+            first = stated.setdefault(factor, value)
+            if first != value:
+                seen = conflicts.setdefault(factor, [first])
+                if value not in seen:
+                    seen.append(value)
+        elif word not in STOP_WORDS and raw not in unknown:
+            unknown.append(raw)
+    # difflib takes about a millisecond a word: a pasted page must not stall the form it was pasted into.
+    suggestions = {w: _suggest(w) for w in unknown[:MAX_SUGGESTED]}
+    return Parsed(prompt, stated, unknown, suggestions, conflicts)
+
+
+def canonical(prompt: str) -> str:
+    """The prompt as the tokenizer should see it: lower case, caption words only, spellings unified."""
+    known = set(vocabulary())
+    words = (_SPELLINGS.get(w, w) for w in _words(prompt))
+    return " ".join(w for w in words if w in known)
+
+
+def _words(prompt: str) -> list[str]:
+    """Lower-case runs of letters and digits; "cat's" is "cat"."""
+    return re.findall(r"[^\W_]+", re.sub("['\u2019]s\\b", "", prompt.lower()))
+
+
+def _suggest(word: str) -> list[str]:
+    """One to three known words nearest to `word`: by meaning, then by spelling, else a few of the world's."""
+    word = word[:40]  # nobody's word is longer, and difflib is quadratic
+    for form in (word, word.removesuffix("s")):
+        if form in _NEAR:
+            return list(_NEAR[form])
+    near = difflib.get_close_matches(word, sorted(MEANINGS), n=2, cutoff=0.7)
+    return near or ["house", "balloon", "rocket"]
+
+
+def full_caption(scene: Scene) -> str:
+    """Every stated factor in plain words: "a red house in a meadow at night"."""
+    words = [scene.color, SUBJECT_WORDS[scene.subject][0]]
+    place, time = PLACE_PHRASES[scene.place][0], TIME_PHRASES[scene.time][0]
+    return _with_article(" ".join([*words, place, time]))
+
+
+# How often a caption leaves each stated factor out (given `drop=None`), and states a free one.
+DROP = {"subject": 0.03, "color": 0.30, "place": 0.35, "time": 0.35}
+FREE_RATE = 0.12  # of captions; one free factor each
+
+
+def caption(scene: Scene, rng: np.random.Generator, drop: float | None = None) -> str:
+    """A random partial caption, lower case. `drop` in [0, 1] replaces the table's drop rates when given.
+
+    Whatever it says is true of the scene. Consumes a fixed number of random numbers.
+    """
+    u = rng.random(12)
+    rates = {name: rate if drop is None else drop for name, rate in DROP.items()}
+    say = {name: bool(draw >= rates[name]) for name, draw in zip(DROP, u[:4], strict=True)}
+    free = ("size", "position", "clouds")[int(u[5] * 3)] if u[4] < FREE_RATE else ""
+    noun = _choose(SUBJECT_WORDS[scene.subject], u[6])
+    if not say["subject"]:
+        # "a red picture" would be about the picture, so a caption without subject keeps place and time only.
+        tail = [_choose(PLACE_PHRASES[scene.place], u[7])] if say["place"] else []
+        tail += [_choose(TIME_PHRASES[scene.time], u[8])] if say["time"] else []
+        return " ".join(["a picture", *tail])
+    head = [_choose(SIZE_WORDS[scene.size], u[9])] if free == "size" else []
+    head += [_choose(COLOR_WORDS[scene.color], u[10])] if say["color"] else []
+    tail = [_choose(POSITION_PHRASES[scene.position], u[11])] if free == "position" else []
+    tail += [_choose(PLACE_PHRASES[scene.place], u[7])] if say["place"] else []
+    tail += [_choose(TIME_PHRASES[scene.time], u[8])] if say["time"] else []
+    tail += [_choose(CLOUD_PHRASES[scene.clouds], u[11])] if free == "clouds" else []
+    return _with_article(" ".join([*head, noun, *tail]))
+
+
+def _with_article(text: str) -> str:
+    return ("an " if text[0] in "aeiou" else "a ") + text
+
+
+def _choose(options: tuple[str, ...], u: float) -> str:
+    """The plain phrase six times in ten, the others share the rest; `u` in [0, 1)."""
+    if len(options) == 1 or u < 0.6:
+        return options[0]
+    return options[1 + int((u - 0.6) / 0.4 * (len(options) - 1))]

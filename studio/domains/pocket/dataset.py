@@ -1,0 +1,64 @@
+"""Rendered scenes on disk: drawn once, read by every training command of the pocket and nano models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.domains.pocket.render import render_batch
+from studio.domains.pocket.scene import FACTORS, Scene, sample_scene
+
+CONTINUOUS = {"x": "x", "size": "scale", "horizon": "horizon_y"}  # what the oracle regresses, fractions of the side
+
+
+def scenes(n: int, seed: int) -> list[Scene]:
+    """``n`` scenes of the world, a function of the seed."""
+    rng = np.random.default_rng(seed)
+    return [sample_scene(rng) for _ in range(n)]
+
+
+def to_images(pixels: np.ndarray) -> Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W] in [0, 1], channels last in memory."""
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
+
+
+@dataclass
+class SceneSet:
+    """``pixels`` uint8 [N, H, W, 3] (memory-mapped), the scenes behind them, and their truth as tensors."""
+
+    pixels: np.ndarray
+    scenes: list[Scene]
+    labels: dict[str, Tensor]  # factor -> int64 [N]
+    values: dict[str, Tensor]  # "x", "size", "horizon" -> float32 [N]
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def images(self, index: Tensor) -> Tensor:
+        """float [B, 3, H, W] in [0, 1]"""
+        return to_images(self.pixels[index.numpy()])
+
+
+def scene_set(folder: Path, n: int, size: int, seed: int) -> SceneSet:
+    """Render ``n`` scenes at ``size`` px into ``folder`` (or open what is already there)."""
+    path = folder / f"scenes-{size}px-{n}-seed{seed}.npy"
+    drawn = scenes(n, seed)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npy")
+        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(n, size, size, 3))
+        for i in range(0, n, 500):
+            pixels[i : i + 500] = render_batch(drawn[i : i + 500], size)
+        pixels.flush()
+        partial.rename(path)
+    labels = [s.labels() for s in drawn]
+    return SceneSet(
+        pixels=np.load(path, mmap_mode="r"),
+        scenes=drawn,
+        labels={f: torch.tensor([row[f] for row in labels]) for f in FACTORS},
+        values={k: torch.tensor([getattr(s, field) for s in drawn], dtype=torch.float32) for k, field in CONTINUOUS.items()},
+    )

@@ -1,0 +1,1 @@
+"""Objectives that turn a many-step teacher into a few-step student: one file a method."""

@@ -1,0 +1,1 @@
+"""Training from scratch: oracle, autoencoder and teacher of the pocket and nano models."""

@@ -1,0 +1,225 @@
+"""`python -m studio.methods.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from studio.core.method import Streams
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.core.weights import load_weights, save_weights
+from studio.domains.pocket.dataset import scene_set
+from studio.methods.pretrain.sizes import SIZES, Size
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+WORK = Path.home() / ".cache" / "distillation-studio"
+HELD_OUT_SEED = 999_983  # scenes no training command ever draws
+
+SizeName = Annotated[str, typer.Option(help="pocket (128 px) or nano (32 px)")]
+Work = Annotated[Path, typer.Option(help="Rendered scenes and checkpoints")]
+Out = Annotated[Path, typer.Option(help="Where finished weights go")]
+Steps = Annotated[int, typer.Option(help="Iterations in all; a larger number continues a finished run")]
+Fresh = Annotated[bool, typer.Option(help="Ignore an existing checkpoint")]
+
+
+def choose(size: str) -> Size:
+    if size not in SIZES:
+        raise typer.BadParameter(f"size {size!r} is unknown; pocket or nano fits")
+    return SIZES[size]
+
+
+def train(trainer: Trainer, name: str, every: int = 50, fresh: bool = False) -> dict:
+    """Run to the end with a line every ``every`` steps; returns what the model card says about the training."""
+    if not fresh and trainer.resume():
+        print(f"{name}: continues at step {trainer.step}", flush=True)
+    begun, spent = time.time(), 0.0
+    for p in trainer.run():
+        spent += p.seconds
+        if p.step % every == 0:
+            numbers = " ".join(f"{k}={v:.4g}" for k, v in {**p.losses, **p.log}.items())
+            print(f"{name} {p.step}/{p.steps} {spent / every * 1000:.0f} ms/step {numbers}", flush=True)
+            spent = 0.0
+    return {
+        "steps": trainer.step,
+        "seconds_this_run": round(time.time() - begun),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
+    }
+
+
+def write_card(folder: Path, card: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+@app.command()
+def oracle(size: SizeName = "pocket", steps: Steps = 6000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
+    """Train the oracle on renders and print its held-out accuracy for every factor."""
+    from studio.domains.pocket.oracle import Oracle
+    from studio.methods.pretrain.measure import oracle_report
+    from studio.methods.pretrain.oracle import OracleConfig, OracleTraining
+
+    s = choose(size)
+    data = scene_set(work, s.n_scenes, s.pixels, seed=0)
+    torch.manual_seed(0)
+    network = Oracle(s.pixels, s.oracle_width).to(memory_format=torch.channels_last)
+    method = OracleTraining(OracleConfig(), Streams(0), network, data)
+    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3, decay_to=0.02, precision="fp32")
+    trainer = Trainer(method, config, work / s.name / "oracle")
+    trained = train(trainer, f"{s.name} oracle", fresh=fresh)
+    network = trainer.ema["oracle"].module
+    report = oracle_report(network, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
+    folder = out / s.name / "oracle"
+    network.save(folder)
+    write_card(folder, {"what": f"Oracle of Pocket World at {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained, **report})
+    print(json.dumps(report, indent=1))
+
+
+@app.command()
+def autoencoder(size: SizeName = "pocket", steps: Steps = 8000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
+    """Train the autoencoder on crops and print PSNR and oracle agreement of reconstructions."""
+    from diffusers import AutoencoderTiny
+
+    from studio.methods.pretrain.autoencoder import AutoencoderConfig, AutoencoderTraining
+    from studio.methods.pretrain.measure import autoencoder_report
+
+    s = choose(size)
+    data = scene_set(work, s.n_scenes, s.pixels, seed=0)
+    torch.manual_seed(0)
+    vae = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder).to(memory_format=torch.channels_last)
+    method = AutoencoderTraining(AutoencoderConfig(crop=s.crop), Streams(0), vae, data)
+    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.5, decay_to=0.03, precision="bf16")
+    trainer = Trainer(method, config, work / s.name / "autoencoder")
+    trained = train(trainer, f"{s.name} autoencoder", fresh=fresh)
+    vae = trainer.ema["vae"].module
+    folder = work / s.name / "vae"
+    vae.save_pretrained(folder)
+    report = autoencoder_report(vae, out / s.name / "oracle", scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
+    write_card(folder, {"what": "AutoencoderTiny", "data": f"{s.n_scenes} renders, seed 0", **trained, **report})
+    print(json.dumps(report, indent=1))
+
+
+def load_vae(folder: Path) -> torch.nn.Module:
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny.from_pretrained(folder).to(memory_format=torch.channels_last).eval()
+
+
+def captioned_latents(s: Size, work: Path) -> tuple:
+    """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
+    from studio.domains.pocket.dataset import scenes
+    from studio.methods.pretrain.assemble import build_tokenizer, tokenize
+    from studio.methods.pretrain.denoising import CaptionedLatents, caption_table
+    from studio.methods.pretrain.measure import encode_all
+
+    tokenizer = build_tokenizer(work / s.name / "tokenizer")
+    path = work / s.name / "latents.safetensors"
+    if not path.exists():
+        latents = encode_all(load_vae(work / s.name / "vae"), scene_set(work, s.n_scenes, s.pixels, seed=0))
+        save_weights(path, {"latents": latents, "tokens": caption_table(scenes(s.n_scenes, 0), tokenizer, 8, seed=1)})
+    tensors, _ = load_weights(path)
+    return tokenizer, CaptionedLatents(tensors["latents"], tensors["tokens"], tokenize(tokenizer, [""])[0])
+
+
+@app.command()
+def schedule(size: SizeName = "pocket", work: Work = WORK) -> None:
+    """Print κ(t) on the four-step grid: how much a noisy state says about which picture it is."""
+    from studio.domains.pocket.dataset import scenes
+    from studio.methods.pretrain.assemble import process_of
+    from studio.methods.pretrain.measure import kappa
+
+    s = choose(size)
+    _, data = captioned_latents(s, work)
+    group = torch.tensor([hash((x.subject, x.color, x.place, x.time)) for x in scenes(s.n_scenes, 0)])
+    x = data.latents.float()
+    print(f"latents: mean {x.mean():.3f}, std {x.std():.3f}, by channel {[round(v, 2) for v in x.std((0, 2, 3)).tolist()]}")
+    process = process_of(s)
+    for t in (999, 899, 849, 799, 749, 699, 649, 599, 549, 499, 399, 249, 124):
+        alpha, sigma = process.alpha_sigma(t)
+        print(f"t {t}: alpha² {alpha**2:.4f}  noise level {sigma / alpha:.2f}  kappa {kappa(data.latents, group, (alpha / sigma) ** 2):.2f}")
+
+
+@app.command()
+def teacher(size: SizeName = "pocket", steps: Steps = 20000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
+    """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher."""
+    from studio.methods.pretrain import assemble
+    from studio.methods.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
+
+    s = choose(size)
+    tokenizer, data = captioned_latents(s, work)
+    torch.manual_seed(0)
+    unet = assemble.for_training(assemble.build_unet(s))
+    network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)))
+    method = DenoisingTraining(DenoisingConfig(), Streams(0), network, assemble.process_of(s), data)
+    config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="bf16", checkpoint_every=250)
+    trainer = Trainer(method, config, work / s.name / "teacher-training")
+    trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
+    best = trainer.ema["teacher"].module
+    folder = out / s.name / "teacher"
+    vae = load_vae(work / s.name / "vae")
+    assemble.save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
+    write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
+
+
+@app.command()
+def student(
+    method: Annotated[str, typer.Argument(help="dmd2 or lcm")],
+    size: SizeName = "pocket",
+    steps: Steps = 400,
+    work: Work = WORK,
+    out: Out = Path("assets"),
+    fresh: Fresh = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a field of the method, e.g. guidance=5")] = None,
+) -> None:
+    """Distil OUT/SIZE/teacher into OUT/SIZE/METHOD with the preset in presets/distill, and write its recipe."""
+    import yaml
+    from diffusers import LCMScheduler, StableDiffusionPipeline
+
+    from studio.core.denoiser import Denoiser
+    from studio.core.material import UNetNetwork
+    from studio.core.recipe import Recipe, weights_hash
+    from studio.methods.distill.dmd2 import DMD2
+    from studio.methods.distill.lcm import LCM
+    from studio.methods.pretrain import assemble
+    from studio.methods.pretrain.material import CaptionMaterial
+
+    methods = {"dmd2": DMD2, "lcm": LCM}
+    if method not in methods:
+        raise typer.BadParameter(f"method {method!r} is unknown; {' or '.join(methods)} fits")
+    s = choose(size)
+    preset = yaml.safe_load((Path("presets/distill") / f"{s.name}-{method}.yaml").read_text())
+    config = preset["method"] | dict(yaml.safe_load(f"{{{item.replace('=', ': ', 1)}}}").popitem() for item in set_ or [])
+    teacher_folder = out / s.name / "teacher"
+    pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, torch_dtype=torch.float32)
+    _, data = captioned_latents(s, work)
+    material = CaptionMaterial(data, pipe.text_encoder)
+    guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet)), assemble.process_of(s), "v")
+    torch.manual_seed(0)
+    cls = methods[method]
+    taught = cls(cls.Config(**config), Streams(0), guide, material)
+    trainer = Trainer(taught, TrainerConfig(steps=steps, **preset["trainer"]), work / s.name / f"{method}-training")
+    trained = train(trainer, f"{s.name} {method}", every=25, fresh=fresh)
+    scheduler = LCMScheduler(
+        beta_schedule="scaled_linear", beta_start=s.beta_start, beta_end=s.beta_end, prediction_type="v_prediction",
+        original_inference_steps=50, set_alpha_to_one=True,
+    )  # fmt: skip
+    folder = out / s.name / method
+    assemble.save_pipeline(folder, pipe.tokenizer, pipe.text_encoder, trainer.ema["student"].module.unet, scheduler, pipe.vae)
+    grid = taught.config.timesteps
+    recipe = Recipe(
+        teacher=f"{s.name}/teacher", teacher_hash=weights_hash(teacher_folder), timesteps=grid, rule="lcm",
+        prediction="v", valid_steps=preset["valid_steps"], note=cls.card.title,
+    )  # fmt: skip
+    recipe.save(folder)
+    write_card(folder, {"what": f"{cls.card.title} student of {s.name}/teacher", "method": config, "trainer": preset["trainer"], **trained})
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(__import__("os").environ.get("OMP_NUM_THREADS", "1")))
+    app()

@@ -1,0 +1,121 @@
+"""Build and save the parts of a pocket pipeline: tokenizer, text encoder, UNet, scheduler, autoencoder.
+
+The result is an ordinary Stable Diffusion folder: ``diffusers.DiffusionPipeline.from_pretrained(folder)`` opens it
+without this project. Weights are stored in half precision so that every file stays under 10 MB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.process import VP
+from studio.domains.pocket.captions import vocabulary
+from studio.methods.pretrain.sizes import Size
+
+MAX_TOKENS = 16  # the longest caption has 13 words; begin and end marks make 15
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def build_tokenizer(folder: Path) -> Any:
+    """A CLIPTokenizer in which every word of the world is one token and any other text falls back to letters.
+
+    Byte-pair merges are learned from the vocabulary until each word is a single token; learning in this order is what
+    makes encoding reproduce them (hand-written merges of one word can break another).
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import CLIPTokenizer
+
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
+    bpe.normalizer = normalizers.Lowercase()
+    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=10_000, min_frequency=1, end_of_word_suffix="</w>", initial_alphabet=list("abcdefghijklmnopqrstuvwxyz"),
+        show_progress=False,
+    )  # fmt: skip
+    letters = " ".join("abcdefghijklmnopqrstuvwxyz")  # so that every letter also exists as the end of a word
+    bpe.train_from_iterator([*vocabulary(), letters], trainer)
+    model = json.loads(bpe.to_str())["model"]
+    vocab = dict(model["vocab"])
+    for special in (START, END):
+        vocab[special] = len(vocab)
+    merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_TOKENS, unk_token=END, pad_token=END)
+    broken = [w for w in vocabulary() if len(tokenizer(w)["input_ids"]) != 3]
+    assert not broken, f"words of the world must be one token each: {broken}"
+    return tokenizer
+
+
+def build_text_encoder(size: Size, n_tokens: int) -> nn.Module:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    w = size.text_width
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=n_tokens, hidden_size=w, intermediate_size=2 * w, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=MAX_TOKENS, projection_dim=w, bos_token_id=n_tokens - 2, eos_token_id=n_tokens - 1,
+            pad_token_id=n_tokens - 1,
+        )
+    )  # fmt: skip
+
+
+def build_unet(size: Size) -> nn.Module:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=size.latent_size,
+        in_channels=size.latent_channels,
+        out_channels=size.latent_channels,
+        cross_attention_dim=size.text_width,
+        **size.unet,
+    )
+
+
+def for_training(unet: nn.Module) -> nn.Module:
+    """Channels-last weights and plain matrix attention: fused attention's backward is four times slower on CPUs."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    unet.set_attn_processor(AttnProcessor())
+    return unet.to(memory_format=torch.channels_last)
+
+
+def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=size.beta_start, beta_end=size.beta_end,
+        prediction_type=prediction, clip_sample=False, set_alpha_to_one=True, steps_offset=0, timestep_spacing="trailing",
+    )  # fmt: skip
+
+
+def process_of(size: Size) -> VP:
+    return VP.scaled_linear(size.beta_start, size.beta_end)
+
+
+def tokenize(tokenizer: Any, captions: Sequence[str]) -> Tensor:
+    """int64 [N, MAX_TOKENS], padded and cut as diffusers pipelines do it."""
+    return tokenizer(list(captions), padding="max_length", max_length=MAX_TOKENS, truncation=True, return_tensors="pt").input_ids
+
+
+def save_pipeline(folder: Path, tokenizer: Any, text: nn.Module, unet: nn.Module, scheduler: Any, vae: nn.Module) -> None:
+    """Write the folder; live modules are left in the precision they had."""
+    import copy
+
+    from diffusers import StableDiffusionPipeline
+    from diffusers.models.attention_processor import AttnProcessor2_0
+
+    half = [copy.deepcopy(m).to(dtype=torch.float16, memory_format=torch.contiguous_format) for m in (text, unet, vae)]
+    half[1].set_attn_processor(AttnProcessor2_0())
+    pipeline = StableDiffusionPipeline(
+        vae=half[2], text_encoder=half[0], tokenizer=tokenizer, unet=half[1], scheduler=scheduler,
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder, safe_serialization=True)

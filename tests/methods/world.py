@@ -1,0 +1,49 @@
+"""A world of numbers: two Gaussian blobs in the plane, one a condition, and a network small enough for milliseconds."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.denoiser import Cond, Denoiser
+from studio.core.material import ConditionalNetwork
+from studio.core.process import VP
+
+PROCESS = VP.scaled_linear(0.00085, 0.012)
+
+
+class TinyNetwork(ConditionalNetwork):
+    """(x [B, 2], t [B], cond {"c": [B, 1]}) -> [B, 2]"""
+
+    def __init__(self, seed: int = 0):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = nn.Sequential(nn.Linear(4, 24), nn.SiLU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 2))
+
+    def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        return self.net(torch.cat([x, (t / 1000)[:, None].to(x.dtype), cond["c"]], 1))
+
+
+class Blobs:
+    """Condition ±1 moves the blob to ±2; ``data`` may be forbidden, for methods that promise not to use it."""
+
+    shape = (2,)
+
+    def __init__(self, data_allowed: bool = True):
+        self.data_allowed = data_allowed
+
+    def conditions(self, n: int, g: torch.Generator) -> Cond:
+        return {"c": torch.randint(2, (n, 1), generator=g).float() * 2 - 1}
+
+    def data(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond]:
+        assert self.data_allowed, "this method promised to draw no data"
+        cond = self.conditions(n, g)
+        return 2 * cond["c"] + 0.3 * torch.randn(n, 2, generator=g), cond
+
+    def null(self, cond: Cond) -> Cond:
+        return {"c": torch.zeros_like(cond["c"])}
+
+
+def teacher() -> Denoiser:
+    return Denoiser(TinyNetwork(), PROCESS, "v")
