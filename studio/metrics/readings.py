@@ -1,0 +1,90 @@
+"""What the report reads: an oracle's readings and a world's factors, as shapes of objects rather than imports."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Readings(Protocol):
+    """An oracle's view of N samples. `labels`: class index per categorical factor, [N] int64; `values`: continuous
+    factors, [N]; `features` [N, D]; `in_distribution` [N] bool, the gate."""
+
+    @property
+    def labels(self) -> Mapping[str, Tensor]: ...
+    @property
+    def values(self) -> Mapping[str, Tensor]: ...
+    @property
+    def features(self) -> Tensor: ...
+    @property
+    def in_distribution(self) -> Tensor: ...
+
+
+class Factor(Protocol):
+    """A categorical factor of the world with its own frequencies."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def values(self) -> Sequence[str]: ...
+    @property
+    def probabilities(self) -> Sequence[float]: ...
+
+
+World = Mapping[str, Sequence[float] | Mapping[str, float]]  # frequencies by factor, for one prompt
+
+
+def frequencies(factor: Factor, world: World | None) -> Tensor:
+    """Frequencies [K] float64 of a factor: those of `world` where it has any, otherwise the factor's own."""
+    given = (world or {}).get(factor.name)
+    if given is None:
+        given = factor.probabilities
+    row = [given.get(v, 0.0) for v in factor.values] if isinstance(given, Mapping) else list(given)
+    if len(row) != len(factor.values):
+        raise ValueError(f"{factor.name} got {len(row)} frequencies; it has {len(factor.values)} values.")
+    return torch.tensor(row, dtype=torch.float64)
+
+
+def class_index(factor: Factor, value: str) -> int:
+    """Index of a stated value; an error that names the nearest one."""
+    values = list(factor.values)
+    if value in values:
+        return values.index(value)
+    raise ValueError(
+        f"{factor.name} cannot be {value!r}; it is one of {', '.join(values)}.{did_you_mean(value, values)}"
+    )
+
+
+def correct(readings: Readings, stated: Mapping[str, str], factors: Mapping[str, Factor]) -> dict[str, Tensor]:
+    """For every stated factor, whether each sample shows it: [N] bool."""
+    for name in stated:
+        known(name, factors, "factor")
+    return {name: labels_of(readings, name) == class_index(factors[name], value) for name, value in stated.items()}
+
+
+def labels_of(readings: Readings, name: str) -> Tensor:
+    """Labels [N] of a factor, on the CPU."""
+    known(name, readings.labels, "factor among the readings")
+    return torch.as_tensor(readings.labels[name]).long().cpu()
+
+
+def accepted(readings: Readings) -> Tensor:
+    """The gate: [N] bool, True for samples whose oracle score is in distribution."""
+    return torch.as_tensor(readings.in_distribution).bool().cpu()
+
+
+def known(name: str, names: Iterable[str], what: str) -> None:
+    """Raise a ValueError that lists what there is, unless `name` is among `names`."""
+    there = list(names)
+    if name not in there:
+        raise ValueError(f"There is no {what} {name!r}; there are {', '.join(there)}.{did_you_mean(name, there)}")
+
+
+def did_you_mean(name: Any, names: Sequence[str]) -> str:
+    """' Did you mean …?' or nothing."""
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,223 @@
+"""The collapse study: measures pooled over prompts, with the claims they support or do not.
+
+Prompts are strata: images are resampled inside their prompt and every prompt counts the same, so the figures are about
+*these* prompts. Where all prompts share one list of seeds, they share initial noise too, and the same seeds are
+resampled in every prompt; that keeps what the noise has in common in the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from studio.metrics.bootstrap import N_BOOT, resample_counts
+from studio.metrics.interval import TOO_SMALL, Estimate, Interval, pool
+from studio.metrics.proportion import wilson
+from studio.metrics.readings import Factor, Readings, World, accepted, correct, known
+from studio.metrics.recovery import EQUIVALENT, Verdict, recovery, relative_cost
+from studio.metrics.report import diversity_estimate
+
+ACCURACY_MARGIN = 0.05  # accuracies within five points count as equal fidelity
+
+
+@dataclass(frozen=True)
+class PooledArm:
+    """One arm over all prompts: `diversity` on accepted samples, `diversity_all` on all, `right` = share as stated."""
+
+    arm: str
+    n: int
+    prompts_used: int
+    prompts: int
+    diversity: Estimate
+    diversity_all: Estimate
+    right: Estimate
+    accuracy: Interval
+    in_distribution: Interval
+
+
+def pooled_arms(
+    per_prompt: Mapping[str, Mapping[str, Readings]],
+    stated: Mapping[str, Mapping[str, str]],
+    factors: Mapping[str, Factor],
+    *,
+    worlds: Mapping[str, World] | None = None,
+    shared_seeds: bool = True,
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+) -> dict[str, PooledArm]:
+    """Pool every arm over prompts: per_prompt[prompt][arm] readings, stated[prompt] factors, worlds[prompt].
+
+    All prompts must have the same arms; a prompt in which some arm has fewer than two accepted samples is left out of
+    every arm's diversity (`prompts_used` of `prompts`), not of its accuracy. `shared_seeds` False resamples each prompt
+    on its own.
+    """
+    if not per_prompt:
+        raise ValueError("The study got no prompts; give at least one.")
+    arms = list(next(iter(per_prompt.values())))
+    for prompt, readings in per_prompt.items():
+        known(prompt, stated, "stated factors for prompt")
+        if set(readings) != set(arms):
+            raise ValueError(
+                f"Prompt {prompt!r} has arms {sorted(readings)}; the first has {sorted(arms)}, which all need."
+            )
+    gated, free = _by_prompt(per_prompt, stated, factors, worlds, shared_seeds, n_boot, seed)
+    # an arm without a figure for a prompt would otherwise be compared over other prompts than its rivals
+    usable = [p for p in per_prompt if all(gated[a][p].value is not None for a in arms)]
+    out = {}
+    for arm in arms:
+        right, successes, asked, inside, n = [], 0, 0, 0, 0
+        for i, (prompt, readings) in enumerate(per_prompt.items()):
+            gate = accepted(readings[arm])
+            inside, n = inside + int(gate.sum()), n + len(gate)
+            shown = correct(readings[arm], stated[prompt], factors)
+            if shown:  # a prompt that states nothing has nothing to get right
+                ok = torch.stack(list(shown.values())).all(0)
+                right.append(_share(ok, n_boot, _seed_of(i, seed, shared_seeds)))
+                successes, asked = successes + int(ok.sum()), asked + len(ok)
+        d, d_all = pool([gated[arm][p] for p in usable]), pool([free[arm][p] for p in usable])
+        figures = (d, d_all, pool(right), wilson(successes, asked), wilson(inside, n))
+        out[arm] = PooledArm(arm, n, len(usable), len(per_prompt), *figures)
+    return out
+
+
+def _by_prompt(
+    per_prompt: Mapping[str, Mapping[str, Readings]],
+    stated: Mapping[str, Mapping[str, str]],
+    factors: Mapping[str, Factor],
+    worlds: Mapping[str, World] | None,
+    shared_seeds: bool,
+    n_boot: int,
+    seed: int,
+) -> tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, Estimate]]]:
+    """Diversity by arm and prompt, on accepted samples and on all."""
+    gated: dict[str, dict[str, Estimate]] = {}
+    free: dict[str, dict[str, Estimate]] = {}
+    for i, (prompt, readings) in enumerate(per_prompt.items()):
+        world, own = (worlds or {}).get(prompt), _seed_of(i, seed, shared_seeds)
+        for arm, r in readings.items():
+            options: dict[str, Any] = {"world": world, "n_boot": n_boot, "seed": own}
+            gated.setdefault(arm, {})[prompt] = diversity_estimate(r, stated[prompt], factors, **options)
+            free.setdefault(arm, {})[prompt] = diversity_estimate(r, stated[prompt], factors, gated=False, **options)
+    return gated, free
+
+
+def _seed_of(prompt_index: int, seed: int, shared_seeds: bool) -> int:
+    """Bootstrap seed of a prompt: one for all where they share their sampling seeds."""
+    return seed if shared_seeds else seed * 100_003 + prompt_index + 1
+
+
+def collapse_table(
+    per_prompt: Mapping[str, Mapping[str, Readings]],
+    stated: Mapping[str, Mapping[str, str]],
+    factors: Mapping[str, Factor],
+    *,
+    teacher: str = "teacher",
+    student: str = "student",
+    costs: Mapping[str, float] | None = None,
+    labels: Mapping[str, str] | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """One JSON-ready row an arm, fidelity and diversity side by side, with its recovery and cost.
+
+    `recovery` is that of `recovery.Recovery.to_dict` against `teacher` and `student` (None for those two and where one
+    is absent). `options`: worlds, shared_seeds, n_boot, seed of `pooled_arms`.
+    """
+    arms = pooled_arms(per_prompt, stated, factors, **options)
+    rows = []
+    for name, arm in arms.items():
+        share = None
+        if teacher in arms and student in arms and name not in (teacher, student):
+            t, s = arms[teacher], arms[student]
+            ratio = relative_cost(costs, name, student)
+            words: dict[str, Any] = {
+                "cost_ratio": ratio,
+                "label": (labels or {}).get(name, name),
+                "fidelity": (s.accuracy, arm.accuracy),
+            }
+            share = recovery(t.diversity, s.diversity, arm.diversity, **words).to_dict()
+        rows.append(
+            {
+                "arm": name,
+                "n": arm.n,
+                "prompts": arm.prompts,
+                "prompts_used": arm.prompts_used,
+                "accuracy": arm.accuracy.to_dict(),
+                "in_distribution": arm.in_distribution.to_dict(),
+                "diversity": arm.diversity.interval().to_dict(),
+                "diversity_all": arm.diversity_all.interval().to_dict(),
+                "recovery": share,
+                "cost": (costs or {}).get(name),
+            }
+        )
+    return rows
+
+
+def collapse_claims(
+    per_prompt: Mapping[str, Mapping[str, Readings]],
+    stated: Mapping[str, Mapping[str, str]],
+    factors: Mapping[str, Factor],
+    claims: Sequence[tuple[str, str]] = (("student", "teacher"), ("student", "hybrid-1")),
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Test claims (lower arm, higher arm): D(lower) < D(higher) with intervals apart and accuracy within five points.
+
+    Rows: claim, lower, higher, difference (paired, higher − lower), apart (the two arms' own intervals do not touch),
+    accuracy_difference (higher − lower, paired), accuracy_within, verdict, sentence.
+    """
+    arms = pooled_arms(per_prompt, stated, factors, **options)
+    rows = []
+    for low, high in claims:
+        known(low, arms, "arm")
+        known(high, arms, "arm")
+        rows.append(_claim(arms[low], arms[high]))
+    return rows
+
+
+def _claim(low: PooledArm, high: PooledArm) -> dict[str, Any]:
+    difference = (high.diversity - low.diversity).interval()
+    apart = high.diversity.interval().apart(low.diversity.interval())
+    fidelity = (high.right - low.right).interval()
+    within = None if fidelity.value is None else abs(fidelity.value) <= ACCURACY_MARGIN + 1e-12
+    verdict = _verdict(difference, apart, within, high.diversity.value)
+    claim = f"D({low.arm}) < D({high.arm})"
+    touch = {True: "intervals apart", False: "intervals overlap", None: "no intervals"}[apart]
+    points = "no stated factors"
+    if fidelity.value is not None:
+        points = f"accuracy differs by {100 * fidelity.value:+.1f} points"
+    figures = f"{high.diversity.interval().text()} against {low.diversity.interval().text()}"
+    sentence = (
+        f"{claim}: {verdict} ({figures}, paired difference {difference.text()}, {touch}, {points}; "
+        f"{low.prompts_used} prompts, n = {low.n} and {high.n})."
+    )
+    return {
+        "claim": claim,
+        "lower": low.arm,
+        "higher": high.arm,
+        "difference": difference.to_dict(),
+        "apart": apart,
+        "accuracy_difference": fidelity.to_dict(),
+        "accuracy_within": within,
+        "verdict": verdict,
+        "sentence": sentence,
+    }
+
+
+def _verdict(difference: Interval, apart: bool | None, within: bool | None, scale: float | None) -> Verdict:
+    """holds: D is higher, intervals apart, fidelity equal. does not hold: the difference is negative or negligible, or
+    fidelity differs. Anything else, also without stated factors to judge fidelity by, is inconclusive."""
+    if difference.low is None or difference.high is None or scale is None or within is None:
+        return "inconclusive"
+    if not within or difference.high < 0 or (difference.low <= 0 and difference.high <= EQUIVALENT * scale):
+        return "does not hold"
+    return "holds" if difference.low > 0 and apart else "inconclusive"
+
+
+def _share(ok: torch.Tensor, n_boot: int, seed: int) -> Estimate:
+    n = len(ok)
+    if n == 0:
+        return Estimate.missing(0, TOO_SMALL)
+    draws = resample_counts(n, n_boot, seed) @ ok.double() / n
+    return Estimate.centred(float(ok.double().mean()), draws, n, (0.0, 1.0))
