@@ -1,0 +1,1 @@
+"""Kinds of data. Pocket World (images) is the first."""

@@ -1,0 +1,78 @@
+"""Any error as one sentence for a person: what was given, what would fit, did you mean."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+_BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most"),
+           "greater_than": ("gt", "more than"), "less_than": ("lt", "less than")}  # fmt: skip
+_KINDS = {"int_parsing": "a whole number", "int_type": "a whole number", "int_from_float": "a whole number",
+          "float_parsing": "a number", "float_type": "a number", "finite_number": "a finite number",
+          "bool_parsing": "yes or no", "bool_type": "yes or no", "string_type": "text", "list_type": "a list",
+          "int_parsing_size": "a whole number of ordinary size"}  # fmt: skip
+
+
+def did_you_mean(given: str, options: Iterable[str]) -> str:
+    """' Did you mean …?' with a leading space, or '' when nothing is near. Quadratic cost is capped."""
+    near = difflib.get_close_matches(str(given)[:60], [str(o) for o in options], n=1, cutoff=0.55)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def brief(value: Any, limit: int = 60) -> str:
+    """`repr` cut to `limit` characters, without ever building the whole of something huge."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= limit else value[: limit - 1] + "…")
+    if isinstance(value, (list, tuple, dict, set)) and len(value) > 8:
+        return f"{type(value).__name__} of {len(value):,}"
+    text = str(value) if isinstance(value, (int, float)) and abs(value) < 1e18 else repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def explain(error: BaseException) -> str:
+    """One sentence. For a pydantic error the first thing that is wrong, and how many more there are."""
+    if isinstance(error, ValidationError):
+        details = error.errors(include_url=False)
+        rest = len(details) - 1
+        more = f" ({rest} more {'field needs' if rest == 1 else 'fields need'} attention.)" if rest else ""
+        return _detail(details[0], error.title) + more
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "The device ran out of memory; fewer seeds or fewer arms would fit."
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else ""
+        text = f"{error.strerror}: {name}" if name else str(error.strerror)
+    if not text:
+        return f"{type(error).__name__} without a message."
+    known = isinstance(error, (ValueError, RuntimeError, OSError))
+    return (text if known else f"{type(error).__name__}: {text}")[:500]
+
+
+def _detail(detail: Any, title: str) -> str:
+    kind, given, context = detail["type"], detail.get("input"), detail.get("ctx") or {}
+    field = ".".join(str(part) for part in detail["loc"])
+    if kind == "value_error":
+        return str(context.get("error", detail["msg"]))
+    if kind == "missing":
+        return f"{field} is missing; it is needed."
+    if kind == "extra_forbidden":
+        return f"{title} has no field {brief(field)}.{did_you_mean(field, _field_names(title))}"
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{field} is {brief(given)}; {words} {context.get(name)} fits."
+    if kind in _KINDS:
+        return f"{field} is {brief(given)}; {_KINDS[kind]} fits."
+    if kind in ("model_type", "dict_type", "json_invalid"):
+        return f"A request is an object with named fields, not {brief(given)}."
+    return f"{field or title}: {detail['msg'][0].lower()}{detail['msg'][1:]}; {brief(given)} was given."
+
+
+def _field_names(title: str) -> list[str]:
+    """Field names of the request type with this class name, for the suggestion."""
+    from studio.services.kinds import KINDS
+
+    return [name for kind in KINDS.all() if kind.config.__name__ == title for name in kind.config.model_fields]

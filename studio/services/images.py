@@ -1,0 +1,159 @@
+"""Pictures that carry the run that made them, in the PNG's own text.
+
+Written with Pillow; read by walking the chunks, so that a file somebody drops on the page is never decoded: its pixels
+may be as many as they like, only the header and the text under our key are looked at, both with limits.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEY = "studio"  # keyword of the text chunk
+FORMAT = 1
+MAX_FILE_BYTES = 64 << 20
+MAX_TEXT_BYTES = 1 << 20
+MAX_SIDE = 16384  # pixels
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_OTHER_KINDS = {b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP or other RIFF file", b"%PDF": "a PDF",
+                b"BM": "a BMP", b"<svg": "an SVG"}  # fmt: skip
+
+
+def png_bytes(pixels: np.ndarray, run: Mapping[str, Any]) -> bytes:
+    """A PNG of `pixels` [H, W, 3] uint8 with `run` as JSON text under the key `studio`; same input, same bytes."""
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    text = json.dumps({"format": FORMAT, **run}, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    if len(text) > MAX_TEXT_BYTES:
+        raise ValueError(f"The run has {len(text):,} characters of text; a picture carries at most {MAX_TEXT_BYTES:,}.")
+    info.add_text("Software", "Distillation Studio")
+    info.add_text(KEY, text)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info, compress_level=6)
+    return buffer.getvalue()
+
+
+def jpeg_strip(images: np.ndarray, quality: int = 85) -> bytes:
+    """Pictures [N, H, W, 3] uint8 side by side as one JPEG, for previews."""
+    from PIL import Image
+
+    n, height, width, _ = images.shape
+    strip = images.transpose(1, 0, 2, 3).reshape(height, n * width, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(strip).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def read_run(source: str | os.PathLike[str] | bytes) -> dict[str, Any]:
+    """The run inside a PNG made here: its path, or its bytes. ValueError in one sentence when there is none.
+
+    The keys are those of `kinds.compare` pictures: request, arm, plan, seed, models, versions. The values come from a
+    file and are not to be trusted: validate `request` as any other request.
+    """
+    raw = _load(source)
+    if not raw.startswith(_SIGNATURE):
+        kind = next((name for start, name in _OTHER_KINDS.items() if raw.lstrip()[:8].startswith(start)), None)
+        given = f"This is {kind}, not a PNG" if kind else "This file is empty" if not raw else "This file is no PNG"
+        raise ValueError(f"{given}; drop a PNG that was saved by this studio.")
+    text: bytes | None = None
+    whole = False
+    for name, body in _chunks(raw):
+        if name == b"IHDR":
+            _check_header(body)
+        elif name in (b"tEXt", b"iTXt") and text is None:
+            text = _text(name, body)
+        elif name == b"IEND":
+            whole = True
+    if not whole:
+        raise ValueError("This PNG is cut off before its end; save or download it again.")
+    if text is None:
+        raise ValueError("This PNG was not made by this studio, or its text was removed when it was saved again.")
+    return _parse(text)
+
+
+def _load(source: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        raw = bytes(source)
+        size = len(raw)
+    else:
+        try:
+            size = Path(source).stat().st_size
+            raw = Path(source).read_bytes() if size <= MAX_FILE_BYTES else b""
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a file name"
+            raise ValueError(f"{Path(str(source)).name[:60]} cannot be read ({reason}).") from error
+    if size > MAX_FILE_BYTES:
+        limit = MAX_FILE_BYTES >> 20
+        raise ValueError(f"This file has {size / 2**20:,.0f} MB; a picture of this studio has less than {limit} MB.")
+    return raw
+
+
+def _chunks(raw: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """(name, body) of every whole chunk up to IEND. Text whose checksum is wrong is an error; pixels are skipped."""
+    position, view = len(_SIGNATURE), memoryview(raw)
+    while position + 12 <= len(raw):
+        length, name = struct.unpack_from(">I4s", raw, position)
+        end = position + 12 + length
+        if length > 0x7FFFFFFF or end > len(raw):
+            return
+        if position == len(_SIGNATURE) and name != b"IHDR":
+            raise ValueError("This PNG does not begin with a header; it is damaged.")
+        body = view[position + 8 : end - 4]
+        read = name in (b"IHDR", b"tEXt", b"iTXt")
+        if read and zlib.crc32(body, zlib.crc32(name)) != struct.unpack_from(">I", raw, end - 4)[0]:
+            raise ValueError("This PNG is damaged: a checksum in it is wrong; save or download it again.")
+        yield name, body
+        if name == b"IEND":
+            return
+        position = end
+
+
+def _check_header(body: memoryview) -> None:
+    width, height = struct.unpack_from(">II", body) if len(body) == 13 else (0, 0)
+    if not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE:
+        raise ValueError(f"This PNG says it has {width:,} × {height:,} pixels; at most {MAX_SIDE:,} a side fit.")
+
+
+def _text(name: bytes, body: memoryview) -> bytes | None:
+    """The text under our key, or None for any other; iTXt is what some programs make of tEXt when they save again."""
+    key, _, rest = bytes(body[: len(KEY) + 1]).partition(b"\0")
+    if key != KEY.encode() or bytes(body[len(KEY) : len(KEY) + 1]) != b"\0":
+        return None
+    value = bytes(body[len(KEY) + 1 :])
+    if name == b"iTXt":
+        compressed = value[:1] == b"\x01"
+        parts = value[2:].split(b"\0", 2)  # language, translated keyword, text
+        value = parts[2] if len(parts) == 3 else b""
+        value = _inflate(value) if compressed else value
+    if len(value) > MAX_TEXT_BYTES:
+        raise ValueError(f"The text in this PNG has {len(value):,} bytes; at most {MAX_TEXT_BYTES:,} are read.")
+    return value
+
+
+def _inflate(value: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(value, MAX_TEXT_BYTES + 1)
+    except zlib.error as error:
+        raise ValueError("The text in this PNG is damaged; save or download it again.") from error
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        run = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("The text this studio writes into a PNG is damaged in this one.") from error
+    if not isinstance(run, dict) or not isinstance(run.get("request"), dict):
+        raise ValueError("The text in this PNG does not describe a run of this studio.")
+    if not isinstance(run.get("format"), int) or run["format"] > FORMAT:
+        raise ValueError("This PNG was made by a newer version of the studio; update to open it.")
+    return run

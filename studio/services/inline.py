@@ -1,0 +1,64 @@
+"""Executing a run from a command: here when the lane is free, by the lane's worker when it is not."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+
+from studio.services.events import FINAL
+from studio.services.explain import explain
+from studio.services.jobs import Jobs
+from studio.services.locks import FileLock, identity
+from studio.services.warm import ModelCache, pick_device
+
+RETRY_S = 0.25
+
+
+class Executor(threading.Thread):
+    """Sees to it that one submitted run is executed, in this process if need be; follow the run to watch it.
+
+    Takes the lane's lock while it works, so that two requests never use the device at once; while a worker or another
+    command has the lane, it waits.
+    """
+
+    def __init__(self, jobs: Jobs, run_id: str, device: str | None = None):
+        super().__init__(name="executor", daemon=True)
+        self.jobs, self.run_id, self.device = jobs, run_id, device
+        self.lane = jobs.get(run_id).lane
+        self.here = False  # whether this process executes it
+        self._halt = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self._halt.is_set() and self.jobs.get(self.run_id).state not in FINAL:
+                self._try()
+                self._halt.wait(RETRY_S)
+        except ValueError:
+            pass  # the run was deleted meanwhile: there is nothing left to execute
+
+    def stop(self) -> None:
+        self._halt.set()
+
+    def _try(self) -> None:
+        lock = FileLock(self.jobs.paths.lane(self.lane, "lock"))
+        if not lock.acquire(role="inline"):
+            return
+        try:
+            self.jobs.reconcile(self.lane)
+            me = identity()
+            if self.jobs.claim(self.lane, me, self.run_id) is None:
+                return
+            self.here = True
+            from studio.services.worker import run_job
+
+            folder = self.jobs.paths.run(self.run_id)
+            try:
+                models = ModelCache(pick_device(self.device))
+                state, note = run_job(folder, models=models, registry=self.jobs.registry(), owner=me)
+            except Exception as error:  # before the run could say so itself
+                traceback.print_exc()
+                state, note = "failed", explain(error)
+                self.jobs.say_failed(self.run_id, note)
+            self.jobs.finish(self.run_id, state, note, me)
+        finally:
+            lock.release()

@@ -1,0 +1,243 @@
+"""Compare: the same seeds drawn by a teacher, its student and hybrids of the two, measured side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from studio.core.recipe import Recipe
+from studio.sampling import plan as plans
+from studio.sampling.plan import Plan
+from studio.services.explain import brief, did_you_mean
+from studio.services.kinds import KINDS
+from studio.services.models import Pair, Registry
+
+if TYPE_CHECKING:
+    from studio.services.run import Run
+
+MAX_PROMPT = 300  # characters
+MAX_SEEDS = 64
+MAX_SEED = 2**32 - 1
+MAX_ARMS = 12
+MAX_STEPS = 100
+DEFAULT_ARMS = ("teacher", "student", "hybrid-1", "skip-first")
+SEEDS_HELP = 'give a count ("8"), a range ("0-7") or a list ("1, 5, 9")'
+_HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
+_MASK = re.compile(r"mask-([BS-]{1,50})")
+_FIXED = ("teacher", "teacher-unguided", "student", "skip-first", "student-first")
+_LABELS = {"teacher": "teacher", "teacher-unguided": "teacher without guidance", "student": "student",
+           "skip-first": "student without its first step", "student-first": "student-first order"}  # fmt: skip
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from "8" (a count: 0 to 7), "0-7", "1, 5, 9" or a mixture; one seed alone is a list, "5,".
+
+    ValueError in one sentence when they do not fit; nothing large is built before that.
+    """
+    given = " ".join(str(text)[:2000].split())
+    if not given:
+        raise ValueError(f"Seeds are empty; {SEEDS_HELP}.")
+    if re.fullmatch(r"[0-9]+", given):
+        count = int(given[:12])
+        _check_count(count)
+        return list(range(count))
+    seeds: list[int] = []
+    joined = re.sub(r"\s*(?:[-\u2013\u2026]|\.\.+)\s*", "-", given)  # people type "0 – 7", "0…7" and "0..7" too
+    for part in filter(None, re.split(r"[,;\s]+", joined)):
+        if match := re.fullmatch(r"([0-9]{1,12})-([0-9]{1,12})", part):
+            low, high = int(match[1]), int(match[2])
+            if low > high:
+                raise ValueError(f"The seed range {part} runs backwards; {high}-{low} would fit.")
+            _check_count(high - low + 1)
+            seeds.extend(range(low, high + 1))
+        elif re.fullmatch(r"[0-9]{1,12}", part):
+            seeds.append(int(part))
+        else:
+            raise ValueError(f"{brief(part, 40)} is not a seed; {SEEDS_HELP}.")
+        _check_count(len(seeds))
+    return check_seeds(seeds)
+
+
+def check_seeds(seeds: Sequence[int]) -> list[int]:
+    """1 to 64 distinct whole numbers from 0; ValueError in one sentence otherwise."""
+    _check_count(len(seeds))
+    for seed in seeds:
+        if not 0 <= seed <= MAX_SEED:
+            raise ValueError(f"Seed {brief(seed)} does not fit; whole numbers from 0 to {MAX_SEED} do.")
+    repeated = next((seed for i, seed in enumerate(seeds) if seed in seeds[:i]), None)
+    if repeated is not None:
+        raise ValueError(f"Seed {repeated} is there twice; each seed counts once.")
+    return list(seeds)
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= MAX_SEEDS:
+        many = "No seeds were" if count == 0 else f"{count:,} seeds were"
+        raise ValueError(f"{many} asked for; 1 to {MAX_SEEDS} fit in one run.")
+
+
+class CompareRequest(BaseModel):
+    """What to compare. The same object comes from the page, the command line, the API, a picture and `spec.json`.
+
+    Fields are checked whenever one is made; that the models exist and every arm fits the student's steps is checked
+    when it is validated with a registry (`Jobs.submit` and `run_job` do).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str = Field(title="Prompt", description="A caption in the models' words.",
+                        json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT})  # fmt: skip
+    pair: str = Field(default="pocket/dmd2", title="Student", description="Id of a student; its teacher comes with it.")
+    arms: tuple[str, ...] = Field(
+        default=DEFAULT_ARMS, title="Arms",
+        description="teacher, teacher-unguided, student, hybrid-K (K base steps first), skip-first, student-first, "
+        "mask-BSSB (B base, S student, - left out), in the order they are drawn.",
+    )  # fmt: skip
+    seeds: tuple[int, ...] = Field(
+        default=tuple(range(8)), title="Seeds", description=f"Every arm draws each of them; {SEEDS_HELP}."
+    )
+    teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Steps of the teacher arms.")
+    teacher_guidance: float | None = Field(
+        default=None, ge=1, le=15, allow_inf_nan=False, title="Teacher guidance",
+        description="Guidance scale w of the teacher arm; 1 is none, empty is the teacher's own.",
+    )  # fmt: skip
+    base_guidance: float = Field(
+        default=1.0, ge=1, le=15, allow_inf_nan=False, title="Base guidance",
+        description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
+    )  # fmt: skip
+    student_steps: int | None = Field(
+        default=None, ge=1, le=50, title="Student steps", description="Empty is the student's own recipe."
+    )
+    off_recipe: bool = Field(
+        default=False, title="Allow off-recipe use", description="Sample the student with step counts it was not trained for."
+    )
+    previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _prompt(cls, prompt: Any) -> Any:
+        if not isinstance(prompt, str):
+            return prompt
+        if len(prompt) > MAX_PROMPT:
+            raise ValueError(f"The prompt has {len(prompt):,} characters; at most {MAX_PROMPT} fit.")
+        text = " ".join(prompt.split())
+        if not text:
+            raise ValueError('The prompt is empty; write what to draw, for example "a red house at night".')
+        if not text.isprintable():
+            raise ValueError("The prompt has characters that cannot be shown; write it in plain words.")
+        return text
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, seeds: Any) -> Any:
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            seeds = str(seeds) if seeds >= 0 else [seeds]
+        if isinstance(seeds, str):
+            return tuple(parse_seeds(seeds))
+        if isinstance(seeds, (list, tuple)):
+            _check_count(len(seeds))  # before looking at each of ten million
+            if any(isinstance(seed, bool) for seed in seeds):
+                raise ValueError(f"Seeds are whole numbers; {SEEDS_HELP}.")
+        return seeds
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(check_seeds(seeds))
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _arm_list(cls, arms: Any) -> Any:
+        if isinstance(arms, str):
+            arms = [part for part in re.split(r"[,\s]+", arms[:2000]) if part]
+        if isinstance(arms, (list, tuple)) and not 1 <= len(arms) <= MAX_ARMS:
+            many = "No arms were" if not arms else f"{len(arms):,} arms were"
+            raise ValueError(f"{many} chosen; 1 to {MAX_ARMS} fit, for example {', '.join(DEFAULT_ARMS)}.")
+        return arms
+
+    @field_validator("arms")
+    @classmethod
+    def _arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        for i, arm in enumerate(arms):
+            if arm not in _FIXED and not _HYBRID.fullmatch(arm) and not _MASK.fullmatch(arm):
+                known = [*_FIXED, "hybrid-1", "hybrid-2", "hybrid-3", "mask-BSSB"]
+                hint = did_you_mean(arm, known) or f" Arms are {', '.join(_FIXED)}, hybrid-1, … and mask-BSSB."
+                raise ValueError(f"There is no arm {brief(arm)}.{hint}")
+            if arm in arms[:i]:
+                raise ValueError(f"The arm {arm} is there twice; each arm is drawn once.")
+        return arms
+
+    @model_validator(mode="after")
+    def _fits_models(self, info: ValidationInfo) -> CompareRequest:
+        registry = (info.context or {}).get("registry") if isinstance(info.context, dict) else None
+        if registry is not None:
+            plans_for(self, registry)
+        return self
+
+
+def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
+    """The plan of every arm, named as the arm. ValueError in one sentence when a model or an arm does not fit.
+
+    Needs no torch: the page can say what a request will cost (`Plan.nfe` per image) before it is made.
+    """
+    pair = registry.usable(request.pair)
+    recipe = Recipe.model_validate(pair.student.recipe)
+    n = request.student_steps or len(recipe.timesteps)
+    if n not in recipe.valid_steps and not request.off_recipe:
+        own = " or ".join(str(steps) for steps in sorted(recipe.valid_steps))
+        given = f"{pair.id} was trained for {own} steps and {n} were asked for"
+        raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
+    return [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+
+
+def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
+    teacher, student, w = pair.teacher.id, pair.student.id, request.base_guidance
+    off: dict[str, Any] = {"steps": n, "off_recipe": True, "name": arm}
+    if arm in ("teacher", "teacher-unguided"):
+        given = request.teacher_guidance
+        guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
+        grid = pair.teacher.timesteps(request.teacher_steps)
+        return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
+    if arm == "student":
+        return plans.student_plan(student, recipe, n, off_recipe=True, name=arm)
+    if arm in ("skip-first", "student-first") and n < 2:
+        raise ValueError(f"{arm} needs a student of at least 2 steps; {pair.id} takes {n} here.")
+    if arm == "skip-first":
+        return plans.skip_first_plan(student, recipe, **off)
+    if arm == "student-first":
+        return plans.student_first_plan(teacher, student, recipe, 1, w, **off)
+    if match := _HYBRID.fullmatch(arm):
+        if int(match[1]) > n:
+            fits = "hybrid-1" if n == 1 else f"hybrid-1 to hybrid-{n}"
+            raise ValueError(f"{arm} asks for {match[1]} base steps, but the student takes {n}; {fits} would fit.")
+        return plans.hybrid_plan(teacher, student, recipe, int(match[1]), w, **off)
+    mask = arm.removeprefix("mask-")
+    if len(mask) != n or not mask.strip("-"):
+        example = "mask-" + ("BSSS" * 13)[:n]
+        raise ValueError(f"{arm} does not fit; mask- and {n} letters, not all of them -, would, like {example}.")
+    return plans.mask_plan(mask, teacher, student, recipe, w, **off)
+
+
+def arms_for(student_steps: int) -> list[str]:
+    """Every arm with a name of its own that fits a student of so many steps (masks fit too)."""
+    hybrids = [f"hybrid-{k}" for k in range(1, student_steps + 1)]
+    rest = ["skip-first", "student-first"] if student_steps > 1 else []
+    return ["teacher", "teacher-unguided", "student", *hybrids, *rest]
+
+
+def label(arm: str) -> str:
+    """An arm's name inside a sentence."""
+    if match := _HYBRID.fullmatch(arm):
+        return f"hybrid (k = {match[1]})"
+    return _LABELS.get(arm, f"mask {arm.removeprefix('mask-')}")
+
+
+@KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive", label=lambda request: request.prompt)
+def run(request: CompareRequest, run: Run) -> dict[str, Any]:
+    """Draw every arm, measure it, and say what the student lost and what was recovered."""
+    from studio.services.comparison import Comparison
+
+    return Comparison(request, run).run()

@@ -1,0 +1,221 @@
+"""The models there are: `presets/models/*.yaml`, and the data folder's own `models/*.yaml` beside them.
+
+A model whose folder is missing, or a file that does not parse, is listed with its reason; nothing is hidden and
+nothing else stops working. Reads YAML and JSON only: no weights, no torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from studio.core.recipe import Recipe
+from studio.sampling.grids import spaced
+from studio.services.explain import brief, did_you_mean, explain
+from studio.services.paths import PRESETS, ROOT, Paths
+from studio.services.run import read_json
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
+MAX_FILE_BYTES = 1 << 16  # of a model's YAML file
+
+
+class Sampling(BaseModel):
+    """How a teacher is sampled unless the request says otherwise. What is left out is the checkpoint's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(default=25, ge=1, le=1000)
+    rule: str = "ddim"
+    spacing: Literal["leading", "trailing", "linspace", "lcm"] | None = None
+    guidance: float | None = Field(default=None, ge=1, le=50)
+
+
+class ModelFile(BaseModel):
+    """One YAML file. `folder` and `oracle` are relative to the checkout, or to the YAML file in the data folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    title: str = Field(min_length=1, max_length=80)
+    role: Literal["teacher", "student"]
+    domain: str
+    folder: str
+    size: int = Field(gt=0, le=4096)  # pixels per side
+    order: int = 100
+    summary: str = ""
+    teacher: str | None = None
+    oracle: str | None = None
+    sampling: Sampling = Sampling()
+    recipe: dict[str, Any] | None = None  # for students whose folder carries no recipe.json
+
+    @field_validator("id")
+    @classmethod
+    def _id(cls, given: str) -> str:
+        if not _ID.fullmatch(given):
+            raise ValueError(f"id is {brief(given)}; family/name in lower-case letters and digits fits, like pocket/teacher.")
+        return given
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that is listed. `recipe` is a student's recipe.json (see `core.recipe.Recipe`) as plain values."""
+
+    id: str
+    title: str
+    folder: Path
+    role: Literal["teacher", "student"]
+    teacher: str | None
+    domain: str
+    size: int
+    card: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] | None = None
+    summary: str = ""
+    oracle: Path | None = None
+    sampling: Sampling = Sampling()
+    available: bool = True
+    reason: str = ""  # why it is not available, one sentence
+
+    @property
+    def steps(self) -> int:
+        """Steps of a student's own recipe (0 while it has none), or of a teacher's default."""
+        if self.role == "student":
+            return len(self.recipe["timesteps"]) if self.recipe else 0
+        return self.sampling.steps
+
+    @property
+    def valid_steps(self) -> tuple[int, ...]:
+        """Step counts that are on a student's recipe."""
+        return tuple(sorted(self.recipe.get("valid_steps") or (self.steps,))) if self.recipe else ()
+
+    @property
+    def guidance(self) -> float:
+        """Default guidance: the YAML file's, else the model card's, else what diffusers' pipeline uses."""
+        return float(self.sampling.guidance or self.card.get("default_guidance") or 7.5)
+
+    def timesteps(self, n: int) -> tuple[float, ...]:
+        """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint's scheduler does."""
+        scheduler = read_json(self.folder / "scheduler" / "scheduler_config.json") or {}
+        spacing = self.sampling.spacing or scheduler.get("timestep_spacing", "leading")
+        train, offset = scheduler.get("num_train_timesteps", 1000), scheduler.get("steps_offset", 0)
+        return spaced(spacing, n, int(train), int(offset))
+
+    def plain(self) -> dict[str, Any]:
+        """For forms: JSON, no paths of this machine."""
+        return {"id": self.id, "title": self.title, "role": self.role, "teacher": self.teacher, "domain": self.domain,
+                "size": self.size, "summary": self.summary, "steps": self.steps, "valid_steps": list(self.valid_steps),
+                "guidance": self.guidance, "card": self.card, "recipe": self.recipe,
+                "available": self.available, "reason": self.reason}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A student with its teacher; named by the student's id."""
+
+    id: str
+    title: str
+    teacher: ModelEntry
+    student: ModelEntry
+
+    @property
+    def available(self) -> bool:
+        return self.teacher.available and self.student.available
+
+    @property
+    def reason(self) -> str:
+        return self.student.reason or self.teacher.reason
+
+
+class Registry:
+    """All models by id. `problems`: YAML file name -> why it could not be listed."""
+
+    def __init__(self, entries: Iterable[ModelEntry], problems: Mapping[str, str] | None = None):
+        self.entries: dict[str, ModelEntry] = {entry.id: entry for entry in entries}
+        self.problems: dict[str, str] = dict(problems or {})
+
+    def get(self, model_id: str) -> ModelEntry:
+        if model_id in self.entries:
+            return self.entries[model_id]
+        hint = did_you_mean(model_id, self.entries) or f" Models are {', '.join(self.entries) or 'none yet'}."
+        raise ValueError(f"There is no model {brief(model_id)}.{hint}")
+
+    def pairs(self) -> list[Pair]:
+        """Students whose teacher is listed, in the order of the files."""
+        return [self.pair(e.id) for e in self.entries.values() if e.role == "student" and e.teacher in self.entries]
+
+    def pair(self, student_id: str) -> Pair:
+        student = self.get(student_id)
+        if student.role != "student" or student.teacher is None:
+            options = ", ".join(e.id for e in self.entries.values() if e.role == "student")
+            raise ValueError(f"{student.id} is a teacher, and a pair is named by its student; students are {options}.")
+        return Pair(student.id, student.title, self.get(student.teacher), student)
+
+    def usable(self, student_id: str) -> Pair:
+        """`pair`, or ValueError with the reason when either model cannot be opened here."""
+        pair = self.pair(student_id)
+        if not pair.available:
+            raise ValueError(pair.reason)
+        return pair
+
+
+def load_registry(paths: Paths | None = None) -> Registry:
+    """Shipped models, then those of the data folder; an id can be listed once, the shipped one stays."""
+    files = [(path, ROOT) for path in sorted((PRESETS / "models").glob("*.yaml"))]
+    if paths is not None:
+        files += [(path, path.parent) for path in sorted(paths.models.glob("*.yaml"))]
+    listed: list[tuple[int, ModelEntry]] = []
+    problems: dict[str, str] = {}
+    for path, base in files:
+        try:
+            model = _read(path)
+            if any(entry.id == model.id for _, entry in listed):
+                raise ValueError(f"there is already a model {model.id}; choose another id")
+            listed.append((model.order, _entry(model, base)))
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+            problems[path.name] = explain(error)
+    listed.sort(key=lambda item: item[0])
+    return Registry((entry for _, entry in listed), problems)
+
+
+def _read(path: Path) -> ModelFile:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError(f"{path.name} has more than {MAX_FILE_BYTES:,} bytes; a model's file is a few lines")
+    try:
+        return ModelFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise ValueError(explain(error)) from error
+
+
+def _entry(model: ModelFile, base: Path) -> ModelEntry:
+    folder = (base / model.folder).resolve()
+    recipe, reason = None, ""
+    if not folder.is_dir():
+        reason = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
+    elif not (folder / "model_index.json").is_file():
+        reason = f"{model.id} cannot be opened: {model.folder} has no model_index.json, so it is no diffusers folder."
+    elif model.role == "student":
+        recipe, reason = _recipe(model, folder)
+    return ModelEntry(
+        id=model.id, title=model.title, folder=folder, role=model.role, teacher=model.teacher, domain=model.domain,
+        size=model.size, card=read_json(folder / "card.json") or {}, recipe=recipe, summary=model.summary,
+        oracle=(base / model.oracle).resolve() if model.oracle else None, sampling=model.sampling,
+        available=not reason, reason=reason,
+    )  # fmt: skip
+
+
+def _recipe(model: ModelFile, folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """(a student's recipe as plain values, why there is none)."""
+    if not model.teacher:
+        return None, f"{model.id} is a student whose file names no teacher."
+    raw = read_json(folder / "recipe.json") or model.recipe
+    if raw is None:
+        return None, f"{model.id} has no recipe.json, so how it must be sampled is not known."
+    try:
+        return Recipe.model_validate(raw).model_dump(mode="json"), ""
+    except ValidationError as error:
+        return None, f"The recipe of {model.id} does not fit: {explain(error)}"

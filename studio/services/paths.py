@@ -1,0 +1,133 @@
+"""Where data lives: one folder for everything a person makes, and names that cannot leave it.
+
+<data>/index.db           what runs exist (an index: it can be deleted and is rebuilt)
+<data>/runs/<id>/         one run directory each, the truth
+<data>/lanes/             locks, heartbeats and logs of the worker processes
+<data>/models/*.yaml      models people added, beside the shipped ones
+<data>/cache/             what can be computed again
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the checkout: app.py, assets/, presets/
+PRESETS = ROOT / "presets"
+ASSETS = ROOT / "assets"
+
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[a-z2-7]{6}")
+LANE = re.compile(r"[a-z][a-z0-9-]{0,23}")
+
+
+def default_data_dir() -> Path:
+    """`$STUDIO_DATA_DIR`, else the platform's place for an application's data."""
+    if given := os.environ.get("STUDIO_DATA_DIR"):
+        return Path(given)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "distillation-studio"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "distillation-studio"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "distillation-studio"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The data folder and the names inside it."""
+
+    root: Path
+
+    @property
+    def db(self) -> Path:
+        return self.root / "index.db"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def lanes(self) -> Path:
+        return self.root / "lanes"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def trash(self) -> Path:
+        return self.root / "trash"
+
+    def run(self, run_id: str) -> Path:
+        """The directory of a run. ValueError when `run_id` is not an id this program could have made."""
+        return self.runs / check_run_id(run_id)
+
+    def lane(self, lane: str, suffix: str) -> Path:
+        """A lane's file: `lock`, `json` (heartbeat), `log`, `wake`, `wanted`."""
+        if not isinstance(lane, str) or not LANE.fullmatch(lane):
+            raise ValueError(f"{str(lane)[:40]!r} is not the name of a lane; lower-case letters, digits and - fit.")
+        return self.lanes / f"{lane}.{suffix}"
+
+
+def open_paths(data_dir: str | os.PathLike[str] | None = None) -> Paths:
+    """The data folder, made when missing: `data_dir`, else the environment's, else the platform's.
+
+    Refuses a folder inside the program's own `assets/`, which is served to browsers.
+    """
+    root = Path(data_dir) if data_dir else default_data_dir()
+    root = root.expanduser().resolve()
+    if root == ASSETS or ASSETS in root.parents:
+        raise ValueError("The data folder may not lie inside assets/, which is served; choose a folder elsewhere.")
+    paths = Paths(root)
+    try:
+        for folder in (paths.runs, paths.lanes, paths.models, paths.cache, paths.trash):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ValueError(f"The data folder {root} cannot be used ({reason}); choose one with --data-dir.") from error
+    return paths
+
+
+def new_run_id() -> str:
+    """Sortable UTC time to the millisecond and 30 random bits; nothing in it comes from a person."""
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    suffix = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(6))
+    return f"{stamp}-{int(now * 1000) % 1000:03d}-{suffix}"
+
+
+def check_run_id(run_id: str) -> str:
+    """`run_id` itself, or ValueError when it does not have the form of `new_run_id`."""
+    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{str(run_id)[:60]!r} is not a run id; ids look like 20260131-093000-123-abcdef.")
+    return run_id
+
+
+def atomic_write(path: Path, data: bytes | str, *, durable: bool = True) -> None:
+    """Write a whole file or nothing: temporary name, fsync (when `durable`), rename."""
+    raw = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(raw)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable and hasattr(os, "O_DIRECTORY"):  # the rename itself is in the folder
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,146 @@
+"""One run directory: `spec.json`, `events.jsonl`, `log.txt`, `env.json`, `artifacts/`, `result.json`.
+
+A `Run` is what a job kind is given: where it reports, leaves its files, and asks whether it should stop.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from studio.services import VERSION
+from studio.services.events import EventLog
+from studio.services.paths import atomic_write, check_run_id
+
+if TYPE_CHECKING:
+    from studio.services.models import Registry
+    from studio.services.warm import ModelCache
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_PACKAGES = ("torch", "diffusers", "transformers", "peft", "pillow", "numpy", "gradio")
+
+
+class Cancelled(Exception):
+    """Raised by `Run.check` when somebody asked this run to stop."""
+
+
+class Spec(BaseModel):
+    """`spec.json`: everything needed to do this run again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    kind: str
+    lane: str
+    config: dict[str, Any]
+    created: float
+    version: int = VERSION
+    title: str = ""
+    parent: str | None = None  # the run this one repeats
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file, or None when it is missing, unreadable or something else."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def read_spec(folder: Path) -> Spec:
+    """The run's spec. ValueError in one sentence when the folder is not a run of a version this program reads."""
+    data = read_json(folder / "spec.json")
+    if data is None:
+        raise ValueError(f"{folder.name} has no readable spec.json; it is not a run directory.")
+    try:
+        spec = Spec.model_validate(data)
+        check_run_id(spec.id)
+    except ValueError as error:
+        raise ValueError(f"spec.json of {folder.name} does not describe a run.") from error
+    if spec.version > VERSION:
+        raise ValueError(f"{folder.name} was made by a newer version of the studio; update to open it.")
+    return spec
+
+
+def artifact_path(folder: Path, relative: str) -> Path:
+    """A file below the run's `artifacts/`. ValueError for any name that would lead elsewhere."""
+    parts = relative.split("/") if isinstance(relative, str) and len(relative) < 400 else []
+    plain = len(parts) >= 2 and parts[0] == "artifacts" and all(_PART.fullmatch(part) for part in parts)
+    path = folder.joinpath(*parts) if plain else folder
+    if not plain or not path.resolve().is_relative_to((folder / "artifacts").resolve()):
+        given = repr(str(relative)[:60])
+        raise ValueError(f"{given} is not an artifact of this run; names look like artifacts/teacher/0.png.")
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what decides the pixels, read from package metadata (imports nothing)."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+class Run:
+    """A run directory opened by the process that executes it. Only this process writes its events."""
+
+    def __init__(self, folder: Path, registry: Registry, models: ModelCache, *, owner: Mapping[str, Any] | None = None):
+        self.folder, self.registry, self.models = folder, registry, models
+        self.owner = dict(owner or {})
+        self.spec = read_spec(folder)
+        self.events = EventLog(folder / "events.jsonl")
+        self._cancel = folder / "cancel"
+        (folder / "artifacts").mkdir(exist_ok=True)
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the file `cancel` is there. A few microseconds: call it between all steps."""
+        if self._cancel.exists():
+            raise Cancelled
+
+    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        return self.events.write(kind, **fields)
+
+    def state(self, state: str, note: str = "") -> None:
+        self.events.write("state", state=state, note=note)
+
+    def notice(self, text: str) -> None:
+        """Something a person should know that is no error. The kind keeps it in its result as well."""
+        self.events.write("notice", text=text)
+
+    def progress(self, done: int, total: int, **where: Any) -> None:
+        self.events.write("progress", done=done, total=total, **where)
+
+    def artifact(self, relative: str, data: bytes) -> str:
+        """Write a file below `artifacts/` as a whole; returns its name relative to the run directory."""
+        path = artifact_path(self.folder, relative)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, data, durable=False)
+        return relative
+
+    def result(self, data: Mapping[str, Any]) -> None:
+        """Write `result.json`. A kind may call it again and again: what is there is kept when the run is stopped."""
+        atomic_write(self.folder / "result.json", json.dumps(data, indent=1, allow_nan=False))
+
+    def log(self, text: str) -> None:
+        with open(self.folder / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
+
+    def write_env(self, device: str) -> None:
+        env = {"versions": versions(), "device": device, "platform": platform.platform(), "worker": self.owner,
+               "started": time.time()}  # fmt: skip
+        atomic_write(self.folder / "env.json", json.dumps(env, indent=1))
+
+    def close(self) -> None:
+        self.events.close()

@@ -1,0 +1,214 @@
+"""The index of runs: one SQLite table, opened per call, rebuilt from the run directories when it is gone.
+
+Everything here is a statement or two. What a transition means, and the event that goes with it, is in `jobs`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.services.events import ACTIVE, last_event
+from studio.services.paths import RUN_ID, Paths
+from studio.services.run import read_json, read_spec
+
+SCHEMA = 1  # PRAGMA user_version; another number means: rebuild
+_TABLE = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, lane TEXT NOT NULL, title TEXT NOT NULL,
+    state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+    created REAL NOT NULL, started REAL, finished REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,  -- how often a worker took it
+    pid INTEGER, pid_started REAL, host TEXT
+)"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run as the index knows it. Times are unix seconds."""
+
+    id: str
+    kind: str
+    lane: str
+    title: str
+    state: str
+    note: str
+    created: float
+    started: float | None
+    finished: float | None
+    attempts: int
+    pid: int | None
+    pid_started: float | None
+    host: str | None
+
+    @property
+    def owner(self) -> dict[str, Any] | None:
+        """The `locks.identity` of the process that took the run."""
+        if self.pid is None:
+            return None
+        return {"pid": self.pid, "started": self.pid_started, "host": self.host}
+
+
+class Store:
+    """The table. Safe to use from any thread and process: a connection per call, one atomic statement per change."""
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._set_aside()  # the index is not a database: it is only an index, make a new one
+            connection = self._open()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.paths.db, timeout=15.0, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        try:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+                self._build(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _build(self, connection: sqlite3.Connection) -> None:
+        """Create the table from the run directories, in one transaction: whoever comes second finds it made."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+                connection.execute("DROP TABLE IF EXISTS runs")
+                connection.execute(_TABLE)
+                connection.execute("CREATE INDEX by_state ON runs (lane, state, created)")
+                for row in sorted(self._scan(), key=lambda r: (r.created, r.id)):
+                    _insert(connection, row)
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def _scan(self) -> Iterator[Row]:
+        for folder in self.paths.runs.iterdir():
+            row = self._read(folder) if RUN_ID.fullmatch(folder.name) else None
+            if row is not None:
+                yield row
+
+    def _read(self, folder: Path) -> Row | None:
+        """The row a run directory stands for; None when it is half made or from elsewhere."""
+        try:
+            spec = read_spec(folder)
+        except ValueError:
+            return None
+        if spec.id != folder.name:
+            return None
+        last = last_event(folder / "events.jsonl", "state") or {"state": "queued", "note": "", "time": spec.created}
+        env = read_json(folder / "env.json") or {}
+        owner = env.get("worker") or {}
+        state = last.get("state", "queued")
+        return Row(spec.id, spec.kind, spec.lane, spec.title, state, last.get("note", ""), spec.created,
+                   env.get("started"), None if state in (*ACTIVE, "queued") else last["time"], int(bool(env)),
+                   owner.get("pid"), owner.get("started"), owner.get("host"))  # fmt: skip
+
+    def adopt_missing(self) -> int:
+        """List run directories that the index does not know (a crash or a deleted database in between); how many."""
+        with self.connect() as connection:
+            known = {found[0] for found in connection.execute("SELECT id FROM runs")}
+        found = [path for path in self.paths.runs.iterdir() if path.name not in known and RUN_ID.fullmatch(path.name)]
+        rows = [row for row in map(self._read, found) if row is not None]
+        for row in rows:
+            self.insert(row)
+        return len(rows)
+
+    def _set_aside(self) -> None:
+        broken = self.paths.root / f"index.broken-{time.time_ns()}"
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            old = self.paths.db.with_name(self.paths.db.name + suffix)
+            if old.exists():
+                os.replace(old, f"{broken}{suffix}")
+
+    def insert(self, row: Row) -> None:
+        with self.connect() as connection:
+            _insert(connection, row)
+
+    def get(self, run_id: str) -> Row | None:
+        with self.connect() as connection:
+            found = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return Row(**found) if found else None
+
+    def select(
+        self, *, kind: str | None = None, lane: str | None = None, states: Sequence[str] = (), limit: int = 100
+    ) -> list[Row]:
+        """Newest first."""
+        where, values = ["1"], list[Any]()
+        for column, value in (("kind", kind), ("lane", lane)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if states:
+            where.append(f"state IN ({', '.join('?' * len(states))})")
+            values.extend(states)
+        query = f"SELECT * FROM runs WHERE {' AND '.join(where)} ORDER BY created DESC, id DESC LIMIT ?"
+        with self.connect() as connection:
+            return [Row(**found) for found in connection.execute(query, (*values, limit))]
+
+    def ahead(self, row: Row) -> int:
+        """How many runs of its lane are before this one, the running one included."""
+        query = """SELECT COUNT(*) FROM runs WHERE lane = ? AND id != ? AND (state IN ('loading', 'running')
+                   OR (state = 'queued' AND (created, id) < (?, ?)))"""
+        with self.connect() as connection:
+            return int(connection.execute(query, (row.lane, row.id, row.created, row.id)).fetchone()[0])
+
+    def claim(self, lane: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
+        """Take the oldest queued run of a lane (or this one): one statement, so no two workers take the same."""
+        query = """UPDATE runs SET state = 'loading', note = '', started = ?, attempts = attempts + 1,
+                   pid = ?, pid_started = ?, host = ?
+                   WHERE state = 'queued' AND id = (SELECT id FROM runs WHERE lane = ? AND state = 'queued'
+                   AND (? IS NULL OR id = ?) ORDER BY created, id LIMIT 1) RETURNING *"""
+        values = (time.time(), owner["pid"], owner["started"], owner["host"], lane, run_id, run_id)
+        with self.connect() as connection:
+            found = connection.execute(query, values).fetchone()
+        return Row(**found) if found else None
+
+    def move(self, run_id: str, state: str, note: str, *, only: Sequence[str], owner: dict[str, Any] | None = None) -> bool:
+        """Change the state if it is one of `only` (and still `owner`'s); True for the one caller that changed it."""
+        final = state not in (*ACTIVE, "queued")
+        query = f"""UPDATE runs SET state = ?, note = ?, finished = ?
+                    WHERE id = ? AND state IN ({", ".join("?" * len(only))})
+                    AND (? IS NULL OR (pid = ? AND pid_started = ?)) RETURNING id"""
+        who = owner or {"pid": None, "started": None}
+        values = (state, note, time.time() if final else None, run_id, *only, who["pid"], who["pid"], who["started"])
+        with self.connect() as connection:
+            return connection.execute(query, values).fetchone() is not None
+
+    def adopt(self, row: Row, owner: dict[str, Any]) -> bool:
+        """Take a running run over from the process that had it when `row` was read; True for one caller only."""
+        query = f"""UPDATE runs SET pid = ?, pid_started = ?, host = ? WHERE id = ? AND pid IS ? AND pid_started IS ?
+                    AND state IN ({", ".join("?" * len(ACTIVE))}) RETURNING id"""
+        values = (owner["pid"], owner["started"], owner["host"], row.id, row.pid, row.pid_started, *ACTIVE)
+        with self.connect() as connection:
+            return connection.execute(query, values).fetchone() is not None
+
+    def delete(self, run_id: str) -> None:
+        with self.connect() as connection:
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
+
+def _insert(connection: sqlite3.Connection, row: Row) -> None:
+    names = list(Row.__dataclass_fields__)
+    query = f"INSERT OR IGNORE INTO runs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    connection.execute(query, tuple(getattr(row, name) for name in names))

@@ -1,0 +1,153 @@
+"""Keeps a worker alive for each lane, from a thread of the server process.
+
+Several servers may share a data folder: each supervises, one worker serves. Whoever sees a worker gone first settles
+its run (`Jobs.reconcile`, atomic) and starts the next; of two workers started at once the second finds the lane locked
+and leaves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.services.jobs import Jobs
+from studio.services.locks import alive
+from studio.services.paths import ROOT
+from studio.services.run import read_json
+
+TICK_S = 0.2
+LOG_BYTES = 2 << 20  # a lane's log is begun again when a worker starts and it is longer than this
+QUICK_S = 5.0  # a worker that died this soon after its start is restarted ever more slowly
+MAX_PAUSE_S = 30.0
+
+
+class _Lane:
+    """One lane as this server sees it."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+        self.begun = 0.0
+        self.pause_s = 0.0
+        self.not_before = 0.0
+
+
+class Supervisor(threading.Thread):
+    """`Supervisor(jobs).start()`; `stop()` ends the supervision, not the runs: an idle worker leaves by itself.
+
+    warm: ids of models a new interactive worker opens before the first request; None is the first pair there is.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        lanes: Sequence[str] = ("interactive",),
+        *,
+        device: str | None = None,
+        warm: Sequence[str] | None = None,
+        linger_s: float | None = None,
+    ):
+        super().__init__(name="supervisor", daemon=True)
+        self.jobs, self.device, self.warm, self.linger_s = jobs, device, warm, linger_s
+        self._lanes = [_Lane(name) for name in lanes]
+        self._halt = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self.jobs.store.adopt_missing()
+        except Exception:  # an index that is locked for long: supervising goes on
+            traceback.print_exc()
+        while True:
+            for lane in self._lanes:
+                try:
+                    self._tend(lane)
+                except Exception:  # a full disk or a locked index for a moment: supervision goes on
+                    traceback.print_exc()
+            if self._halt.wait(TICK_S):
+                return
+
+    def stop(self, *, workers: bool = False, timeout_s: float = 10.0) -> None:
+        """End the thread. `workers` also ends, at their next idle moment, the workers this server started."""
+        self._halt.set()
+        if self.is_alive():
+            self.join(timeout_s)
+        for lane in self._lanes if workers else ():
+            if lane.process is None or lane.process.poll() is not None:
+                continue
+            lane.process.terminate()
+            try:
+                lane.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                lane.process.kill()
+                lane.process.wait()
+            self.jobs.reconcile(lane.name)
+
+    def _tend(self, lane: _Lane) -> None:
+        self.jobs.paths.lane(lane.name, "wanted").touch()
+        if lane.process is not None:
+            status = lane.process.poll()
+            if status is None:
+                return
+            self._bury(lane, status)
+        holder = read_json(self.jobs.paths.lane(lane.name, "lock"))
+        if holder is not None and alive(holder) is not False:
+            if alive(holder) is None:
+                self._other_host(lane)
+            return
+        self.jobs.reconcile(lane.name)
+        if time.monotonic() >= lane.not_before:
+            self._spawn(lane)
+
+    def _bury(self, lane: _Lane, status: int) -> None:
+        lane.process = None
+        if status in (0, 3):  # left when idle, or found the lane served
+            lane.not_before = time.monotonic() + (1.0 if status == 3 else 0.0)
+            return
+        killed = f"was killed (signal {-status}, {signal.Signals(-status).name})" if status < 0 else ""
+        how = killed or f"ended (status {status})"
+        self.jobs.reconcile(lane.name, f"The worker process {how}")
+        quick = time.monotonic() - lane.begun < QUICK_S
+        lane.pause_s = min(max(0.5, 2 * lane.pause_s), MAX_PAUSE_S) if quick else 0.0
+        lane.not_before = time.monotonic() + lane.pause_s
+
+    def _other_host(self, lane: _Lane) -> None:
+        """The lane is held from another machine on the same folder; only its runs can be settled from here."""
+        self.jobs.reconcile(lane.name)
+
+    def _to_warm(self, lane: _Lane) -> Sequence[str]:
+        if lane.name != "interactive":
+            return ()
+        if self.warm is not None:
+            return self.warm
+        first = next((pair for pair in self.jobs.registry().pairs() if pair.available), None)
+        return (first.teacher.id, first.student.id) if first else ()
+
+    def _spawn(self, lane: _Lane) -> None:
+        log = self.jobs.paths.lane(lane.name, "log")
+        mode = "wb" if _size(log) > LOG_BYTES else "ab"
+        command = [sys.executable, "-m", "studio.services.worker", "--lane", lane.name,
+                   "--data-dir", str(self.jobs.paths.root)]  # fmt: skip
+        command += ["--device", self.device] if self.device else []
+        command += ["--linger", str(self.linger_s)] if self.linger_s is not None else []
+        command += [part for name in self._to_warm(lane) for part in ("--warm", name)]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+        lane.begun = time.monotonic()
+        with open(log, mode) as output:
+            lane.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=ROOT,
+                start_new_session=True,  # Ctrl-C in the server's terminal must not end a run
+            )  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

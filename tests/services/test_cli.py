@@ -1,0 +1,91 @@
+"""`python -m studio …` on the tiny pair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.services import cli
+from studio.services.jobs import Jobs
+from tests.services.conftest import PAIR
+
+
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
+    """(exit status, standard output, standard error) of `studio words…`."""
+    monkeypatch.setattr("sys.argv", ["studio", *words])
+    capsys.readouterr()
+    try:
+        cli.main()
+        status: object = 0
+    except SystemExit as left:
+        status = left.code or 0
+    shown = capsys.readouterr()
+    assert isinstance(status, int)
+    return status, shown.out, shown.err
+
+
+@pytest.fixture
+def run(studio: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(studio.paths.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli, "out", cli.Console(width=200))
+    monkeypatch.setattr(cli, "err", cli.Console(stderr=True, width=200))
+    return lambda *words: command(capsys, monkeypatch, *words)
+
+
+def test_compare_then_inspect_show_and_rerun(run, studio: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    target = tmp_path / "out"
+    words = ("compare", "a red house", "--pair", PAIR, "--seeds", "2", "--arms", "student,hybrid-1", "--device", "cpu")
+    status, shown, _ = run(*words, "--out", str(target))
+    assert status == 0
+    assert "hybrid (k = 1)" in shown
+    assert "done" in shown
+    assert sorted(p.name for p in (target / "student").iterdir()) == ["0.png", "1.png"]
+    assert [row["arm"] for row in json.loads((target / "result.json").read_text())["arms"]] == ["student", "hybrid-1"]
+    status, shown, _ = run("inspect", str(target / "hybrid-1" / "1.png"), "--json")
+    assert status == 0
+    assert json.loads(shown)["seed"] == 1
+    run_id = studio.list()[0].id
+    status, shown, _ = run("runs", "show", run_id)
+    assert status == 0
+    assert "a red house" in shown
+    assert "student" in shown
+    status, shown, _ = run("runs", "rerun", run_id, "--json", "--device", "cpu")
+    assert status == 0
+    assert json.loads(shown)["state"] == "done"
+    status, shown, _ = run("runs", "list", "--json")
+    assert [entry["state"] for entry in json.loads(shown)] == ["done", "done"]
+    status, _, _ = run("runs", "delete", run_id)
+    assert status == 0
+    assert len(studio.list()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["compare", ""], "prompt is empty"),
+        (["compare", "a house", "--pair", "tiny/studnt"], "Did you mean 'tiny/student'?"),
+        (["compare", "a house", "--pair", PAIR, "--seeds", "10000"], "10,000 seeds"),
+        (["compare", "a house", "--pair", PAIR, "--arms", "hybrid-9"], "hybrid-1 to hybrid-4 would fit"),
+        (["runs", "show", "../../etc"], "not a run id"),
+        (["inspect", "no such.png"], "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_two(run, words: list[str], sentence: str) -> None:  # type: ignore[no-untyped-def]
+    status, shown, error = run(*words)
+    assert status == 2
+    assert shown == ""
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_models_and_status(run) -> None:  # type: ignore[no-untyped-def]
+    status, shown, _ = run("models", "--json")
+    listed = {entry["id"]: entry for entry in json.loads(shown)}
+    assert status == 0
+    assert listed[PAIR]["available"]
+    assert "pocket/dmd2" in listed
+    assert "tiny/teacher" in run("models")[1]
+    assert run("status")[1].startswith("absent")
