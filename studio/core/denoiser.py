@@ -67,7 +67,9 @@ class Denoiser:
         self.calls += 1
         t64 = torch.as_tensor(t, dtype=torch.float64)
         alpha, sigma = self.process.alpha_sigma(t64)
-        batch_t = t64.to(device=x.device, dtype=torch.float32).expand(x.shape[0]) if t64.ndim == 0 else t64.to(x.device, torch.float32)
+        batch_t = (
+            t64.to(device=x.device, dtype=torch.float32).expand(x.shape[0]) if t64.ndim == 0 else t64.to(x.device, torch.float32)
+        )
         return self.network(x, batch_t, cond), alpha, sigma
 
     def x0(self, x: Tensor, t: Tensor | float, cond: Cond) -> Tensor:

@@ -31,9 +31,7 @@ def resample(n: int, n_boot: int = N_BOOT, seed: int = 0, groups: Any = None) ->
     if len(labels) != n:
         raise ValueError(f"groups has {len(labels)} labels for {n} rows; give one label a row.")
     indices = torch.empty(n_boot, n, dtype=torch.int64)
-    for label in sorted(
-        set(labels.tolist())
-    ):  # sorted, so the order of rows does not matter to which draws a group gets
+    for label in sorted(set(labels.tolist())):  # sorted, so the order of rows does not matter to which draws a group gets
         members = (labels == label).nonzero().flatten()
         indices[:, members] = members[torch.randint(len(members), (n_boot, len(members)), generator=g)]
     return indices

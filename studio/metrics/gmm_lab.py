@@ -64,18 +64,14 @@ class Lab:
 
     def __post_init__(self) -> None:
         if self.D < 1 or self.K < 2 or self.n < 1:
-            raise ValueError(
-                f"D = {self.D}, K = {self.K}, n = {self.n} do not fit; D and n are at least 1, K at least 2."
-            )
+            raise ValueError(f"D = {self.D}, K = {self.K}, n = {self.n} do not fit; D and n are at least 1, K at least 2.")
         if self.beta < 0 or not 0 < self.ratio <= 1:
             raise ValueError(f"beta = {self.beta}, ratio = {self.ratio} do not fit; beta is ≥ 0 and ratio in (0, 1].")
         if (
             list(self.grid) != sorted(set(self.grid), reverse=True)
             or not 0 <= self.grid[-1] <= self.grid[0] <= self.process.t_max
         ):
-            raise ValueError(
-                f"The grid {self.grid} does not fit; give decreasing timesteps within 0 and {self.process.t_max:g}."
-            )
+            raise ValueError(f"The grid {self.grid} does not fit; give decreasing timesteps within 0 and {self.process.t_max:g}.")
 
     @property
     def weights(self) -> Tensor:
@@ -192,8 +188,6 @@ def _check_mask(mask: str, n_steps: int, base_steps_after: int) -> None:
         raise ValueError(f"Mask {mask!r} has other letters than B (base), S (student) and - (skip).")
     if base_steps_after:
         if base_steps_after < 1 or len(mask) >= n_steps:
-            raise ValueError(
-                f"Mask {mask!r} leaves no level to hand over at; it has at most {n_steps - 1} letters then."
-            )
+            raise ValueError(f"Mask {mask!r} leaves no level to hand over at; it has at most {n_steps - 1} letters then.")
     elif len(mask) != n_steps or not set(mask) & set("BS"):
         raise ValueError(f"Mask {mask!r} does not fit; give {n_steps} letters, at least one of them B or S.")

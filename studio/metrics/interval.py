@@ -103,9 +103,7 @@ class Estimate:
     note: str = ""
 
     @classmethod
-    def centred(
-        cls, value: float, draws: Tensor, n: int, bounds: tuple[float, float] = (-math.inf, math.inf)
-    ) -> Estimate:
+    def centred(cls, value: float, draws: Tensor, n: int, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
         """From raw bootstrap draws [n_boot] of n samples; a non-finite value becomes None.
 
         Draws are centred on the value and widened by √(n/(n − 1)), because resampling n values gives their variance

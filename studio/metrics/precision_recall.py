@@ -36,9 +36,7 @@ def precision_recall(samples: Any, reference: Any, k: int = K_NEAREST) -> Precis
     if k < 1:
         raise ValueError(f"k = {k} neighbours make no ball; k = {K_NEAREST} is usual.")
     if min(len(x), len(y)) <= k:
-        raise ValueError(
-            f"{len(x)} samples and {len(y)} reference rows are too few for k = {k}; give more than k of each."
-        )
+        raise ValueError(f"{len(x)} samples and {len(y)} reference rows are too few for k = {k}; give more than k of each.")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"Features of width {x.shape[1]} and {y.shape[1]} cannot be compared; give the same width.")
     return PrecisionRecall(_covered(x, y, k), _covered(y, x, k))

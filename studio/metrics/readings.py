@@ -54,9 +54,7 @@ def class_index(factor: Factor, value: str) -> int:
     values = list(factor.values)
     if value in values:
         return values.index(value)
-    raise ValueError(
-        f"{factor.name} cannot be {value!r}; it is one of {', '.join(values)}.{did_you_mean(value, values)}"
-    )
+    raise ValueError(f"{factor.name} cannot be {value!r}; it is one of {', '.join(values)}.{did_you_mean(value, values)}")
 
 
 def correct(readings: Readings, stated: Mapping[str, str], factors: Mapping[str, Factor]) -> dict[str, Tensor]:

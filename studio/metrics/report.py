@@ -39,9 +39,7 @@ def free_factors(stated: Mapping[str, str], factors: Mapping[str, Factor], world
     return [n for n in names if dv.world_entropy(frequencies(factors[n], world)) >= MIN_FREE_ENTROPY]
 
 
-def world_diversity(
-    stated: Mapping[str, str], factors: Mapping[str, Factor], world: World | None = None
-) -> float | None:
+def world_diversity(stated: Mapping[str, str], factors: Mapping[str, Factor], world: World | None = None) -> float | None:
     """The lead number of the world itself under this prompt: mean H / ln K of its free factors, known exactly."""
     rows = [frequencies(factors[name], world) for name in free_factors(stated, factors, world)]
     return sum(dv.world_entropy(p) / math.log(len(p)) for p in rows) / len(rows) if rows else None
@@ -176,12 +174,8 @@ def recoveries(
         trio = [readings_by_arm[a] for a in (teacher, student, name)]
         sizes = [len(accepted(r)) for r in trio]
         if len(set(sizes)) > 1:
-            note = (
-                f"Arms have {sizes[0]}, {sizes[1]} and {sizes[2]} samples; a share needs the same seeds in all three."
-            )
-            rows.append(
-                {"arm": name, "value": None, "low": None, "high": None, "holds": "inconclusive", "sentence": note}
-            )
+            note = f"Arms have {sizes[0]}, {sizes[1]} and {sizes[2]} samples; a share needs the same seeds in all three."
+            rows.append({"arm": name, "value": None, "low": None, "high": None, "holds": "inconclusive", "sentence": note})
             continue
         d = [diversity_estimate(r, stated, factors, world=world, n_boot=n_boot, seed=seed) for r in trio]
         ratio = relative_cost(costs, name, student)

@@ -60,9 +60,7 @@ def pooled_arms(
     for prompt, readings in per_prompt.items():
         known(prompt, stated, "stated factors for prompt")
         if set(readings) != set(arms):
-            raise ValueError(
-                f"Prompt {prompt!r} has arms {sorted(readings)}; the first has {sorted(arms)}, which all need."
-            )
+            raise ValueError(f"Prompt {prompt!r} has arms {sorted(readings)}; the first has {sorted(arms)}, which all need.")
     gated, free = _by_prompt(per_prompt, stated, factors, worlds, shared_seeds, n_boot, seed)
     # an arm without a figure for a prompt would otherwise be compared over other prompts than its rivals
     usable = [p for p in per_prompt if all(gated[a][p].value is not None for a in arms)]

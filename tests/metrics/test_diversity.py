@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import resample, resample_counts
 
-LABELS = st.integers(2, 6).flatmap(
-    lambda k: st.tuples(st.just(k), st.lists(st.integers(0, k - 1), min_size=1, max_size=60))
-)
+LABELS = st.integers(2, 6).flatmap(lambda k: st.tuples(st.just(k), st.lists(st.integers(0, k - 1), min_size=1, max_size=60)))
 
 
 def test_entropy_of_uniform_and_of_one_value():

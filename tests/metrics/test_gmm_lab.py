@@ -127,9 +127,7 @@ def test_evaluations_are_counted(wide):
                    "skip-first": 3, "student-first": 39}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "settings", [{"D": 0}, {"K": 1}, {"beta": -1}, {"ratio": 0}, {"grid": (1, 2)}, {"grid": (2000.0,)}]
-)
+@pytest.mark.parametrize("settings", [{"D": 0}, {"K": 1}, {"beta": -1}, {"ratio": 0}, {"grid": (1, 2)}, {"grid": (2000.0,)}])
 def test_settings_outside_their_range(settings):
     with pytest.raises(ValueError, match="fit"):
         Lab(**settings)

@@ -29,10 +29,7 @@ def test_share_and_interval_on_synthetic_arms():
 
 def test_the_sentence():
     result = recovery(arm(0.9, 0), arm(0.4, 0), arm(0.755, 0), cost_ratio=1.25, label="hybrid (k = 1)")
-    assert (
-        result.sentence
-        == "The hybrid (k = 1) recovers 71 % [71–71] of the diversity the student lost, at 1.25× its cost."
-    )
+    assert result.sentence == "The hybrid (k = 1) recovers 71 % [71–71] of the diversity the student lost, at 1.25× its cost."
 
 
 def test_accuracy_travels_with_the_sentence():

@@ -85,9 +85,7 @@ def test_spread_is_the_standard_deviation_of_accepted_samples(factors, readings)
     out = measure({"a": arm}, STATED, factors, n_boot=200)["a"]["spread"]
     expected = float(arm.values["x"][:30].double().std())
     assert out["x"]["value"] == pytest.approx(expected)
-    assert out["x"]["high"] - out["x"]["low"] == pytest.approx(
-        4 * expected / math.sqrt(2 * 29), rel=0.35
-    )  # normal theory
+    assert out["x"]["high"] - out["x"]["low"] == pytest.approx(4 * expected / math.sqrt(2 * 29), rel=0.35)  # normal theory
     stated = measure({"a": arm}, {"tone": "low", "mood": "calm"}, factors, value_factors={"x": "mood"}, n_boot=10)
     assert stated["a"]["spread"] == {}
 

@@ -251,15 +251,17 @@ DROP = {"subject": 0.03, "color": 0.30, "place": 0.35, "time": 0.35}
 FREE_RATE = 0.12  # of captions; one free factor each
 
 
-def caption(scene: Scene, rng: np.random.Generator, drop: float | None = None) -> str:
+def caption(scene: Scene, rng: np.random.Generator, drop: float | None = None, free_rate: float = FREE_RATE) -> str:
     """A random partial caption, lower case. `drop` in [0, 1] replaces the table's drop rates when given.
+
+    `free_rate` in [0, 1]: share of captions that state one free factor.
 
     Whatever it says is true of the scene. Consumes a fixed number of random numbers.
     """
     u = rng.random(12)
     rates = {name: rate if drop is None else drop for name, rate in DROP.items()}
     say = {name: bool(draw >= rates[name]) for name, draw in zip(DROP, u[:4], strict=True)}
-    free = ("size", "position", "clouds")[int(u[5] * 3)] if u[4] < FREE_RATE else ""
+    free = ("size", "position", "clouds")[int(u[5] * 3)] if u[4] < free_rate else ""
     noun = _choose(SUBJECT_WORDS[scene.subject], u[6])
     if not say["subject"]:
         # "a red picture" would be about the picture, so a caption without subject keeps place and time only.

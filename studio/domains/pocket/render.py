@@ -162,9 +162,7 @@ class _Pen:
         self.side = canvas.width
         self.palette = palette
 
-    def fill(
-        self, role: str, points: Points, cx: float = 0.0, cy: float = 0.0, sx: float = 1.0, sy: float = 0.0
-    ) -> None:
+    def fill(self, role: str, points: Points, cx: float = 0.0, cy: float = 0.0, sx: float = 1.0, sy: float = 0.0) -> None:
         """Polygon scaled by (sx, sy or sx), then moved to (cx, cy)."""
         k = self.side
         xy = points * (sx * k, (sy or sx) * k) + (cx * k - 0.5, cy * k - 0.5)
@@ -237,9 +235,7 @@ def _draw_ground(pen: _Pen, s: Scene) -> None:
 
 
 _MARKS = {
-    "meadow": poly(
-        -0.035, 0.0, -0.03, -0.04, -0.01, -0.012, 0.0, -0.055, 0.01, -0.012, 0.03, -0.04, 0.035, 0.0
-    ),
+    "meadow": poly(-0.035, 0.0, -0.03, -0.04, -0.01, -0.012, 0.0, -0.055, 0.01, -0.012, 0.03, -0.04, 0.035, 0.0),
     "sea": rounded(-0.08, -0.012, 0.08, 0.012, 0.0119),
     "desert": ellipse(0.0, 0.0, 0.11, 0.026, 180, 360),
     "snow": ellipse(0.0, 0.0, 0.12, 0.04, 180, 360),

@@ -111,9 +111,7 @@ class Scene:
         for name, factor in FACTORS.items():
             factor.index(getattr(self, name))
         if (self.stars != "none") != (self.time == "night"):
-            raise ValueError(
-                f"stars={self.stars!r} does not fit time={self.time!r}; stars shine at night only."
-            )
+            raise ValueError(f"stars={self.stars!r} does not fit time={self.time!r}; stars shine at night only.")
 
     def labels(self) -> dict[str, int]:
         """Class index of every factor, in the order of `FACTORS`."""
@@ -129,9 +127,7 @@ class Scene:
         names = {f.name for f in dataclasses.fields(cls)}
         missing, extra = sorted(names - set(data)), sorted(set(data) - names)
         if missing or extra:
-            raise ValueError(
-                f"A scene needs exactly its {len(names)} fields; missing {missing}, unknown {extra}."
-            )
+            raise ValueError(f"A scene needs exactly its {len(names)} fields; missing {missing}, unknown {extra}.")
         return cls(**{k: float(v) if k in CONTINUOUS else str(v) for k, v in data.items()})
 
 
@@ -140,9 +136,7 @@ def frequencies(name: str, *, time: str | None = None) -> dict[str, float]:
     factor = _factor(name)
     if name == "stars" and time is not None:
         FACTORS["time"].index(time)
-        return {
-            v: _STARS_AT_NIGHT.get(v, 0.0) if time == "night" else float(v == "none") for v in factor.values
-        }
+        return {v: _STARS_AT_NIGHT.get(v, 0.0) if time == "night" else float(v == "none") for v in factor.values}
     return dict(zip(factor.values, factor.probabilities, strict=True))
 
 

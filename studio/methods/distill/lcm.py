@@ -50,7 +50,7 @@ class LCM(Method[LCMConfig]):
         student = copy.deepcopy(teacher.network).requires_grad_(True).train()
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, betas=(0.9, 0.99), ema=config.target_ema)}
-        # K + 1 times from t_max to clean; the first below every sampling time is where a student step starts
+        # K + 1 whole times from t_max to clean
         self.times = torch.linspace(teacher.process.t_max, 0, config.grid + 1, dtype=torch.float64).round()
 
     def batch(self) -> tuple[Tensor, Cond]:

@@ -59,7 +59,9 @@ def write_card(folder: Path, card: dict) -> None:
 
 
 @app.command()
-def oracle(size: SizeName = "pocket", steps: Steps = 6000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
+def oracle(
+    size: SizeName = "pocket", steps: Steps = 6000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False
+) -> None:
     """Train the oracle on renders and print its held-out accuracy for every factor."""
     from studio.domains.pocket.oracle import Oracle
     from studio.methods.pretrain.measure import oracle_report
@@ -77,13 +79,31 @@ def oracle(size: SizeName = "pocket", steps: Steps = 6000, work: Work = WORK, ou
     report = oracle_report(network, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
     folder = out / s.name / "oracle"
     network.save(folder)
-    write_card(folder, {"what": f"Oracle of Pocket World at {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained, **report})
+    write_card(
+        folder,
+        {
+            "what": f"Oracle of Pocket World at {s.pixels} px",
+            "data": f"{s.n_scenes} renders, seed 0",
+            **trained,
+            **report,
+        },
+    )
     print(json.dumps(report, indent=1))
 
 
 @app.command()
-def autoencoder(size: SizeName = "pocket", steps: Steps = 8000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
-    """Train the autoencoder on crops and print PSNR and oracle agreement of reconstructions."""
+def autoencoder(
+    size: SizeName = "pocket",
+    steps: Steps = 7000,
+    work: Work = WORK,
+    out: Out = Path("assets"),
+    fresh: Fresh = False,
+    decoder_only: Annotated[bool, typer.Option(help="Sharpen the decoder; latents, and so teachers, stay valid")] = False,
+) -> None:
+    """Train the autoencoder on crops and print PSNR and oracle agreement of reconstructions.
+
+    ``--decoder-only`` goes on from WORK/SIZE/vae with a frozen encoder; `refresh` then puts the result in every folder.
+    """
     from diffusers import AutoencoderTiny
 
     from studio.methods.pretrain.autoencoder import AutoencoderConfig, AutoencoderTraining
@@ -92,10 +112,16 @@ def autoencoder(size: SizeName = "pocket", steps: Steps = 8000, work: Work = WOR
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
-    vae = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder).to(memory_format=torch.channels_last)
-    method = AutoencoderTraining(AutoencoderConfig(crop=s.crop), Streams(0), vae, data)
-    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.5, decay_to=0.03, precision="bf16")
-    trainer = Trainer(method, config, work / s.name / "autoencoder")
+    vae = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder).to(
+        memory_format=torch.channels_last
+    )
+    if decoder_only:
+        vae.load_state_dict(load_vae(work / s.name / "vae").state_dict())
+        vae.encoder.requires_grad_(False)
+    settings = AutoencoderConfig(crop=s.crop, lr=5e-4) if decoder_only else AutoencoderConfig(crop=s.crop)
+    method = AutoencoderTraining(settings, Streams(0), vae, data)
+    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3 if decoder_only else 0.5, decay_to=0.03, precision="bf16")
+    trainer = Trainer(method, config, work / s.name / ("decoder" if decoder_only else "autoencoder"))
     trained = train(trainer, f"{s.name} autoencoder", fresh=fresh)
     vae = trainer.ema["vae"].module
     folder = work / s.name / "vae"
@@ -142,11 +168,15 @@ def schedule(size: SizeName = "pocket", work: Work = WORK) -> None:
     process = process_of(s)
     for t in (999, 899, 849, 799, 749, 699, 649, 599, 549, 499, 399, 249, 124):
         alpha, sigma = process.alpha_sigma(t)
-        print(f"t {t}: alpha² {alpha**2:.4f}  noise level {sigma / alpha:.2f}  kappa {kappa(data.latents, group, (alpha / sigma) ** 2):.2f}")
+        print(
+            f"t {t}: alpha² {alpha**2:.4f}  noise level {sigma / alpha:.2f}  kappa {kappa(data.latents, group, (alpha / sigma) ** 2):.2f}"
+        )
 
 
 @app.command()
-def teacher(size: SizeName = "pocket", steps: Steps = 20000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False) -> None:
+def teacher(
+    size: SizeName = "pocket", steps: Steps = 20000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False
+) -> None:
     """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher."""
     from studio.methods.pretrain import assemble
     from studio.methods.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
@@ -159,6 +189,11 @@ def teacher(size: SizeName = "pocket", steps: Steps = 20000, work: Work = WORK, 
     method = DenoisingTraining(DenoisingConfig(), Streams(0), network, assemble.process_of(s), data)
     config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="bf16", checkpoint_every=250)
     trainer = Trainer(method, config, work / s.name / "teacher-training")
+    shipped = out / s.name / "teacher"
+    if not fresh and not (trainer.folder / "checkpoint.pt").exists() and (shipped / "unet").exists():
+        print(f"{s.name} teacher: no checkpoint, so training goes on from the weights in {shipped}")
+        assemble.load_into(network, shipped)
+        trainer.ema["teacher"].module.load_state_dict(network.state_dict())
     trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
     best = trainer.ema["teacher"].module
     folder = out / s.name / "teacher"
@@ -217,7 +252,32 @@ def student(
         prediction="v", valid_steps=preset["valid_steps"], note=cls.card.title,
     )  # fmt: skip
     recipe.save(folder)
-    write_card(folder, {"what": f"{cls.card.title} student of {s.name}/teacher", "method": config, "trainer": preset["trainer"], **trained})
+    write_card(
+        folder,
+        {
+            "what": f"{cls.card.title} student of {s.name}/teacher",
+            "method": config,
+            "trainer": preset["trainer"],
+            **trained,
+        },
+    )
+
+
+@app.command()
+def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("assets")) -> None:
+    """Put WORK/SIZE/vae into every pipeline of the size, and the teacher's new hash into every recipe."""
+    from studio.core.recipe import Recipe, weights_hash
+
+    s = choose(size)
+    vae = load_vae(work / s.name / "vae").to(dtype=torch.float16, memory_format=torch.contiguous_format)
+    folders = [p.parent for p in (out / s.name).glob("*/model_index.json")]
+    for folder in folders:
+        vae.save_pretrained(folder / "vae")
+    for folder in folders:
+        if (folder / "recipe.json").exists():
+            recipe = Recipe.load(folder)
+            recipe.model_copy(update={"teacher_hash": weights_hash(out / s.name / "teacher")}).save(folder)
+    print(f"refreshed {', '.join(sorted(f.name for f in folders))}")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
 
     return DDIMScheduler(
         num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=size.beta_start, beta_end=size.beta_end,
-        prediction_type=prediction, clip_sample=False, set_alpha_to_one=True, steps_offset=0, timestep_spacing="trailing",
+        prediction_type=prediction, clip_sample=False, set_alpha_to_one=True, steps_offset=1, timestep_spacing="trailing",
     )  # fmt: skip
 
 
@@ -103,6 +103,17 @@ def process_of(size: Size) -> VP:
 def tokenize(tokenizer: Any, captions: Sequence[str]) -> Tensor:
     """int64 [N, MAX_TOKENS], padded and cut as diffusers pipelines do it."""
     return tokenizer(list(captions), padding="max_length", max_length=MAX_TOKENS, truncation=True, return_tensors="pt").input_ids
+
+
+def load_into(network: nn.Module, folder: Path) -> None:
+    """Load the UNet and text encoder of a saved pipeline into a `denoising.TextConditioned`."""
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+    network.get_submodule("unet").load_state_dict(unet.state_dict())
+    network.get_submodule("text").load_state_dict(text.state_dict())
 
 
 def save_pipeline(folder: Path, tokenizer: Any, text: nn.Module, unet: nn.Module, scheduler: Any, vae: nn.Module) -> None:

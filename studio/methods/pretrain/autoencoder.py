@@ -21,7 +21,9 @@ class AutoencoderConfig(MethodConfig):
     batch: int = Field(16, ge=1)
     crop: int = Field(64, ge=8, description="Side of the training crops in pixels")
     lr: float = Field(1e-3, gt=0)
-    square: float = Field(5.0, ge=0, description="Weight of the squared error; absolute error alone leaves small subjects blurred")
+    square: float = Field(
+        5.0, ge=0, description="Weight of the squared error; absolute error alone leaves small subjects blurred"
+    )
     edge: float = Field(1.0, ge=0, description="Weight of the gradient term")
     latent_noise: float = Field(0.05, ge=0, description="Standard deviation of noise added to latents before decoding")
     whiten: float = Field(0.01, ge=0, description="Weight of the pull to unit-variance latents")
@@ -72,5 +74,9 @@ class AutoencoderTraining(Method[AutoencoderConfig]):
         mean, var = flat.mean(1), flat.var(1)
         white = (mean**2).mean() + (torch.log(var + 1e-6) ** 2).mean()
         mse = float(((y.detach().clamp(-1, 1) - x) ** 2).mean()) / 4
-        self.log.update(psnr=-10 * torch.log10(torch.tensor(mse + 1e-12)).item(), white=float(white.detach()), error=float(error.detach()))
+        self.log.update(
+            psnr=-10 * torch.log10(torch.tensor(mse + 1e-12)).item(),
+            white=float(white.detach()),
+            error=float(error.detach()),
+        )
         yield "vae", error + c.edge * edges + c.whiten * white

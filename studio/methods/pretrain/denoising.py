@@ -1,7 +1,9 @@
 """Training of a text-to-image teacher from scratch in latent space.
 
-v-prediction (Salimans & Ho 2022, Progressive Distillation, appendix D) with the SNR-capped weight of Hang et al. 2023
-(Min-SNR, gamma = 5; for v: min(SNR, gamma) / (SNR + 1)). The text encoder learns with the UNet. Captions are drawn anew
+v-prediction (Salimans & Ho 2022, Progressive Distillation, appendix D). The squared error of v is that of x0 times
+SNR + 1; this factor is capped (Hang et al. 2023, Min-SNR, cap x0's weight at gamma), but unlike there it stays 1 at high
+noise: min(SNR + 1, gamma) / (SNR + 1). Few-step students decide the picture at t_max, and Min-SNR's weight there is
+0.005, so a short training never learns what matters most. The text encoder learns with the UNet. Captions are drawn anew
 for every use of a scene; ten per cent are dropped for classifier-free guidance.
 """
 
@@ -20,10 +22,10 @@ from studio.core.process import Process
 
 
 class DenoisingConfig(MethodConfig):
-    batch: int = Field(64, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    batch: int = Field(32, ge=1)
+    lr: float = Field(8e-4, gt=0)
     drop: float = Field(0.1, ge=0, le=1, description="Share of captions replaced by the empty prompt")
-    gamma: float = Field(5.0, gt=0, description="SNR cap of the loss weight")
+    gamma: float = Field(5.0, gt=0, description="Cap of the weight of the error of x0")
     ema: float = Field(0.9995, ge=0, lt=1)
 
 
@@ -64,7 +66,12 @@ class DenoisingTraining(Method[DenoisingConfig]):
     Config = DenoisingConfig
 
     def __init__(
-        self, config: DenoisingConfig, streams: Streams, network: TextConditioned, process: Process, data: CaptionedLatents
+        self,
+        config: DenoisingConfig,
+        streams: Streams,
+        network: TextConditioned,
+        process: Process,
+        data: CaptionedLatents,
     ):
         super().__init__(config, streams)
         self.network, self.process, self.data = network, process, data
@@ -85,10 +92,15 @@ class DenoisingTraining(Method[DenoisingConfig]):
         xt = xt.contiguous(memory_format=torch.channels_last)
         F = self.network(xt, t.float(), tokens).float()
         snr = (alpha / sigma) ** 2
-        weight = snr.clamp(max=self.config.gamma) / (snr + 1)
+        weight = (snr + 1).clamp(max=self.config.gamma) / (snr + 1)
         error = ((F - v) ** 2).flatten(1).mean(1)
         self.log["v_mse"] = float(error.detach().mean())
-        yield "teacher", (weight.float() * error).mean() * 2
+        yield "teacher", (weight.float() * error).mean()
+
+
+# Training captions state a free factor three times as often as the world's own: at 12 % of captions the models learned
+# every subject and still ignored "on the left". What is stated does not depend on its value, so nothing is biased.
+TRAINING_FREE_RATE = 0.35
 
 
 def caption_table(scenes: list, tokenizer, variants: int, seed: int) -> Tensor:
@@ -97,7 +109,7 @@ def caption_table(scenes: list, tokenizer, variants: int, seed: int) -> Tensor:
     from studio.methods.pretrain.assemble import tokenize
 
     rng = np.random.default_rng(seed)
-    lines = [caption(s, rng) for s in scenes for _ in range(variants)]
+    lines = [caption(s, rng, free_rate=TRAINING_FREE_RATE) for s in scenes for _ in range(variants)]
     unique = sorted(set(lines))
     table = dict(zip(unique, tokenize(tokenizer, unique), strict=True))
     return torch.stack([table[line] for line in lines]).view(len(scenes), variants, -1)

@@ -42,7 +42,11 @@ def autoencoder_report(vae: nn.Module, oracle_folder: Path, held_out: SceneSet, 
     images = to_images(held_out.pixels[:n])
     again = reconstruct(vae, images)
     psnr = -10 * torch.log10(((again - images) ** 2).flatten(1).mean(1))
-    report: dict = {"psnr_db": round(float(psnr.mean()), 2), "psnr_worst_db": round(float(psnr.min()), 2), "held_out": n}
+    report: dict = {
+        "psnr_db": round(float(psnr.mean()), 2),
+        "psnr_worst_db": round(float(psnr.min()), 2),
+        "held_out": n,
+    }
     if (oracle_folder / "oracle.safetensors").exists():
         oracle = load_oracle(oracle_folder)
         before, after = oracle.read(images), oracle.read(again)

@@ -112,7 +112,9 @@ class CompareRequest(BaseModel):
         default=None, ge=1, le=50, title="Student steps", description="Empty is the student's own recipe."
     )
     off_recipe: bool = Field(
-        default=False, title="Allow off-recipe use", description="Sample the student with step counts it was not trained for."
+        default=False,
+        title="Allow off-recipe use",
+        description="Sample the student with step counts it was not trained for.",
     )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
