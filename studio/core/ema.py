@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -24,8 +24,8 @@ class EMA:
     def update(self, module: nn.Module) -> None:
         self.updates += 1
         d = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        ours, theirs = list(self.module.parameters()), list(module.parameters())
-        torch._foreach_lerp_(ours, [p.detach() for p in theirs], 1.0 - d)
+        ours: list[Tensor] = [p.detach() for p in self.module.parameters()]
+        torch._foreach_lerp_(ours, [p.detach() for p in module.parameters()], 1.0 - d)
         for mine, other in zip(self.module.buffers(), module.buffers(), strict=True):
             mine.copy_(other)
 

@@ -102,13 +102,14 @@ class Trainer:
         trained = self.method.trained[name]
         parameters = [p for p in trained.module.parameters() if p.requires_grad]
         total = float(sum(float(loss.detach()) for loss in micro_losses)) / len(micro_losses)
-        sums: list[Tensor | None] = [None] * len(parameters)
+        sums: dict[int, Tensor] = {}
         for loss in micro_losses:
-            for i, g in enumerate(torch.autograd.grad(loss / len(micro_losses), parameters, allow_unused=True)):
-                if g is not None:
-                    sums[i] = g if sums[i] is None else sums[i] + g
-        for p, g in zip(parameters, sums, strict=True):
-            p.grad = g
+            gradients = torch.autograd.grad(loss / len(micro_losses), parameters, allow_unused=True)
+            for i, gradient in enumerate(gradients):
+                if gradient is not None:
+                    sums[i] = sums[i] + gradient if i in sums else gradient
+        for i, p in enumerate(parameters):
+            p.grad = sums.get(i)
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, trained.clip or math.inf))
         if not (math.isfinite(total) and math.isfinite(norm)):
             return self._refuse(name, total)

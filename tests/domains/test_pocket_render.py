@@ -75,7 +75,7 @@ def test_stars_are_visible_and_countable():
 def test_subject_stands_out_in_all_colours(place, time):
     """White on snow, blue on sea, pink at sunset: the coloured parts differ from what they cover."""
     for color, subject in itertools.product(COLORS, SUBJECTS):
-        pinned = dict(subject=subject, color=color, place=place, time=time, companion="none", position="left")
+        pinned = {"subject": subject, "color": color, "place": place, "time": time, "companion": "none", "position": "left"}
         (s,) = some(1, 5, **pinned, size="medium", ground="flat")
         here = picture(s)
         repainted = picture(dataclasses.replace(s, color="blue" if color == "red" else "red"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.methods.world import Blobs, teacher
 
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.methods.distill.dmd2 import DMD2
 from studio.methods.distill.lcm import LCM
+from tests.methods.world import Blobs, teacher
 
 METHODS = [DMD2, LCM]
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from studio.core.weights import load_weights, save_weights
+from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import CONTINUOUS
 from studio.domains.pocket.scene import FACTORS
 
@@ -89,7 +89,7 @@ class Oracle(nn.Module):
         parts = []
         for chunk in images.split(batch):
             if chunk.shape[-1] != self.config["size"]:
-                chunk = F.interpolate(chunk, size=self.config["size"], mode="area")
+                chunk = F.interpolate(chunk, size=int(self.config["size"]), mode="area")
             parts.append(self(chunk.to(next(self.parameters()).device).contiguous(memory_format=torch.channels_last)))
         logits = {k: torch.cat([p[1][k] for p in parts]) for k in FACTORS}
         values = torch.cat([p[2] for p in parts])
@@ -117,4 +117,4 @@ def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
     tensors, header = load_weights(path)
     oracle = Oracle(**json.loads(header["config"]))
     oracle.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    return oracle.to(device).to(memory_format=torch.channels_last).eval()
+    return channels_last(oracle.to(device)).eval()

@@ -128,7 +128,8 @@ class Scene:
         missing, extra = sorted(names - set(data)), sorted(set(data) - names)
         if missing or extra:
             raise ValueError(f"A scene needs exactly its {len(names)} fields; missing {missing}, unknown {extra}.")
-        return cls(**{k: float(v) if k in CONTINUOUS else str(v) for k, v in data.items()})
+        fields: dict[str, Any] = {k: float(v) if k in CONTINUOUS else str(v) for k, v in data.items()}
+        return cls(**fields)
 
 
 def frequencies(name: str, *, time: str | None = None) -> dict[str, float]:

@@ -6,14 +6,14 @@ import json
 import platform
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
-from studio.core.weights import load_weights, save_weights
+from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import scene_set
 from studio.methods.pretrain.sizes import SIZES, Size
 
@@ -70,15 +70,15 @@ def oracle(
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
-    network = Oracle(s.pixels, s.oracle_width).to(memory_format=torch.channels_last)
+    network = channels_last(Oracle(s.pixels, s.oracle_width))
     method = OracleTraining(OracleConfig(), Streams(0), network, data)
     config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3, decay_to=0.02, precision="fp32")
     trainer = Trainer(method, config, work / s.name / "oracle")
     trained = train(trainer, f"{s.name} oracle", fresh=fresh)
-    network = trainer.ema["oracle"].module
-    report = oracle_report(network, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
+    best: Any = trainer.ema["oracle"].module
+    report = oracle_report(best, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
     folder = out / s.name / "oracle"
-    network.save(folder)
+    best.save(folder)
     write_card(
         folder,
         {
@@ -112,9 +112,7 @@ def autoencoder(
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
-    vae = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder).to(
-        memory_format=torch.channels_last
-    )
+    vae: Any = channels_last(AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder))
     if decoder_only:
         vae.load_state_dict(load_vae(work / s.name / "vae").state_dict())
         vae.encoder.requires_grad_(False)
@@ -131,10 +129,11 @@ def autoencoder(
     print(json.dumps(report, indent=1))
 
 
-def load_vae(folder: Path) -> torch.nn.Module:
+def load_vae(folder: Path) -> Any:
     from diffusers import AutoencoderTiny
 
-    return AutoencoderTiny.from_pretrained(folder).to(memory_format=torch.channels_last).eval()
+    vae: Any = AutoencoderTiny.from_pretrained(folder)
+    return channels_last(vae).eval()
 
 
 def captioned_latents(s: Size, work: Path) -> tuple:
@@ -168,9 +167,8 @@ def schedule(size: SizeName = "pocket", work: Work = WORK) -> None:
     process = process_of(s)
     for t in (999, 899, 849, 799, 749, 699, 649, 599, 549, 499, 399, 249, 124):
         alpha, sigma = process.alpha_sigma(t)
-        print(
-            f"t {t}: alpha² {alpha**2:.4f}  noise level {sigma / alpha:.2f}  kappa {kappa(data.latents, group, (alpha / sigma) ** 2):.2f}"
-        )
+        k = float(kappa(data.latents, group, (alpha / sigma) ** 2))
+        print(f"t {t}: alpha² {alpha**2:.4f}  noise level {sigma / alpha:.2f}  kappa {k:.2f}")
 
 
 @app.command()
@@ -190,12 +188,12 @@ def teacher(
     config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="bf16", checkpoint_every=250)
     trainer = Trainer(method, config, work / s.name / "teacher-training")
     shipped = out / s.name / "teacher"
-    if not fresh and not (trainer.folder / "checkpoint.pt").exists() and (shipped / "unet").exists():
+    if not fresh and not (work / s.name / "teacher-training" / "checkpoint.pt").exists() and (shipped / "unet").exists():
         print(f"{s.name} teacher: no checkpoint, so training goes on from the weights in {shipped}")
         assemble.load_into(network, shipped)
         trainer.ema["teacher"].module.load_state_dict(network.state_dict())
     trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
-    best = trainer.ema["teacher"].module
+    best: Any = trainer.ema["teacher"].module
     folder = out / s.name / "teacher"
     vae = load_vae(work / s.name / "vae")
     assemble.save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
@@ -224,14 +222,14 @@ def student(
     from studio.methods.pretrain import assemble
     from studio.methods.pretrain.material import CaptionMaterial
 
-    methods = {"dmd2": DMD2, "lcm": LCM}
+    methods: dict[str, Any] = {"dmd2": DMD2, "lcm": LCM}
     if method not in methods:
         raise typer.BadParameter(f"method {method!r} is unknown; {' or '.join(methods)} fits")
     s = choose(size)
     preset = yaml.safe_load((Path("presets/distill") / f"{s.name}-{method}.yaml").read_text())
     config = preset["method"] | dict(yaml.safe_load(f"{{{item.replace('=', ': ', 1)}}}").popitem() for item in set_ or [])
     teacher_folder = out / s.name / "teacher"
-    pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, torch_dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, dtype=torch.float32)
     _, data = captioned_latents(s, work)
     material = CaptionMaterial(data, pipe.text_encoder)
     guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet)), assemble.process_of(s), "v")

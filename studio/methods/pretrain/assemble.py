@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.process import VP
+from studio.core.weights import channels_last
 from studio.domains.pocket.captions import vocabulary
 from studio.methods.pretrain.sizes import Size
 
@@ -67,7 +68,7 @@ def build_text_encoder(size: Size, n_tokens: int) -> nn.Module:
     )  # fmt: skip
 
 
-def build_unet(size: Size) -> nn.Module:
+def build_unet(size: Size) -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
@@ -79,12 +80,12 @@ def build_unet(size: Size) -> nn.Module:
     )
 
 
-def for_training(unet: nn.Module) -> nn.Module:
+def for_training(unet: Any) -> Any:
     """Channels-last weights and plain matrix attention: fused attention's backward is four times slower on CPUs."""
     from diffusers.models.attention_processor import AttnProcessor
 
     unet.set_attn_processor(AttnProcessor())
-    return unet.to(memory_format=torch.channels_last)
+    return channels_last(unet)
 
 
 def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
@@ -110,22 +111,22 @@ def load_into(network: nn.Module, folder: Path) -> None:
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=torch.float32)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     network.get_submodule("unet").load_state_dict(unet.state_dict())
     network.get_submodule("text").load_state_dict(text.state_dict())
 
 
-def save_pipeline(folder: Path, tokenizer: Any, text: nn.Module, unet: nn.Module, scheduler: Any, vae: nn.Module) -> None:
+def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler: Any, vae: Any) -> None:
     """Write the folder; live modules are left in the precision they had."""
     import copy
 
     from diffusers import StableDiffusionPipeline
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    half = [copy.deepcopy(m).to(dtype=torch.float16, memory_format=torch.contiguous_format) for m in (text, unet, vae)]
+    half = [copy.deepcopy(m).half().to(memory_format=torch.contiguous_format) for m in (text, unet, vae)]
     half[1].set_attn_processor(AttnProcessor2_0())
-    pipeline = StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline(
         vae=half[2], text_encoder=half[0], tokenizer=tokenizer, unet=half[1], scheduler=scheduler,
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip

@@ -8,10 +8,11 @@ A little noise on the latents makes the decoder forgiving of what a diffusion mo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
 from studio.domains.pocket.dataset import SceneSet
@@ -43,7 +44,7 @@ class AutoencoderTraining(Method[AutoencoderConfig]):
     )
     Config = AutoencoderConfig
 
-    def __init__(self, config: AutoencoderConfig, streams: Streams, vae: nn.Module, data: SceneSet):
+    def __init__(self, config: AutoencoderConfig, streams: Streams, vae: Any, data: SceneSet):
         super().__init__(config, streams)
         self.vae, self.data = vae, data
         self.trained = {"vae": Trained(vae, config.lr, betas=(0.9, 0.99), ema=0.998)}

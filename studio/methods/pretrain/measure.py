@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from studio.domains.pocket.dataset import SceneSet, to_images
 from studio.domains.pocket.oracle import Oracle, load_oracle
@@ -29,7 +29,7 @@ def oracle_report(oracle: Oracle, held_out: SceneSet) -> dict:
 
 
 @torch.inference_mode()
-def reconstruct(vae: nn.Module, images: torch.Tensor) -> torch.Tensor:
+def reconstruct(vae: Any, images: torch.Tensor) -> torch.Tensor:
     """Encode and decode pictures [N, 3, H, W] in [0, 1]."""
     vae.eval()
     out = [vae.decode(vae.encode(x * 2 - 1).latents).sample.add(1).div(2).clamp(0, 1) for x in images.split(50)]
@@ -37,7 +37,7 @@ def reconstruct(vae: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def autoencoder_report(vae: nn.Module, oracle_folder: Path, held_out: SceneSet, n: int = 1000) -> dict:
+def autoencoder_report(vae: Any, oracle_folder: Path, held_out: SceneSet, n: int = 1000) -> dict:
     """PSNR (dB, mean over pictures) and the share of reconstructions that the oracle reads like their originals."""
     images = to_images(held_out.pixels[:n])
     again = reconstruct(vae, images)
@@ -58,7 +58,7 @@ def autoencoder_report(vae: nn.Module, oracle_folder: Path, held_out: SceneSet, 
 
 
 @torch.inference_mode()
-def encode_all(vae: nn.Module, data: SceneSet, batch: int = 100) -> torch.Tensor:
+def encode_all(vae: Any, data: SceneSet, batch: int = 100) -> torch.Tensor:
     """Latents of every picture, float16 [N, C, h, w]."""
     vae.eval()
     parts = [

@@ -1,0 +1,56 @@
+"""Prompts to conditions, exactly as the diffusers pipelines' ``encode_prompt`` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond
+
+
+def token_ids(tokenizer: Any, prompts: Sequence[str], encoder: Any) -> tuple[Tensor, Tensor | None]:
+    """(ids [B, L], mask [B, L] or None): padded to the tokenizer's length, cut beyond it."""
+    tokens = tokenizer(
+        list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    )
+    masked = getattr(encoder.config, "use_attention_mask", None)
+    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device) if masked else None
+
+
+@torch.no_grad()
+def encode_sd(tokenizer: Any, encoder: Any, prompts: Sequence[str]) -> Cond:
+    """{"states": [B, L, D]}: the last hidden state, after the final norm."""
+    ids, mask = token_ids(tokenizer, prompts, encoder)
+    return {"states": encoder(ids, attention_mask=mask)[0]}
+
+
+@torch.no_grad()
+def encode_xl(tokenizers: Sequence[Any], encoders: Sequence[Any], prompts: Sequence[str]) -> Cond:
+    """{"states": [B, L, D1 + D2], "pooled": [B, P]}: penultimate states of both encoders, pooled output of the second."""
+    states, pooled = [], None
+    for tokenizer, encoder in zip(tokenizers, encoders, strict=True):
+        ids, _ = token_ids(tokenizer, prompts, encoder)
+        out = encoder(ids, output_hidden_states=True)
+        if pooled is None and out[0].ndim == 2:
+            pooled = out[0]
+        states.append(out.hidden_states[-2])
+    if pooled is None:
+        raise ValueError("no text encoder gives a pooled output; SDXL needs a CLIPTextModelWithProjection second")
+    return {"states": torch.cat(states, dim=-1), "pooled": pooled}
+
+
+def time_ids(size: int, n: int, device: torch.device) -> Tensor:
+    """SDXL's size conditioning [n, 6]: original size, crop corner, target size, in pixels, all of them plain."""
+    return torch.tensor([[size, size, 0, 0, size, size]], dtype=torch.float32, device=device).expand(n, 6)
+
+
+def guidance_embedding(w: float, dim: int) -> Tensor:
+    """[1, dim] sinusoids of w − 1 for students that take guidance as an input (Luo et al. 2023, arXiv 2310.04378)."""
+    half = dim // 2
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+    angles = torch.tensor([(w - 1) * 1000.0])[:, None] * frequencies[None, :]
+    out = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.nn.functional.pad(out, (0, dim % 2))

@@ -1,0 +1,252 @@
+"""A plan: which model takes which step. Teacher, student, hybrid, masks and hand-overs are all plans. Needs no torch.
+
+A plan is a list of segments; a segment's last step lands on the noise level where the next one begins, the last
+segment lands on clean data. Everything is frozen pydantic, so a plan is JSON and two equal plans are one cache key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from studio.core.recipe import Recipe
+from studio.sampling.guidance import evaluations
+from studio.sampling.rules import rule_named
+
+SUBSTEP = 1000  # grid positions from here on belong to steps that land between the points of the grid
+CLEAN = -1.0  # the time that means no noise at all
+
+
+class Segment(BaseModel):
+    """Consecutive steps of one model.
+
+    timesteps: where the network is evaluated, decreasing, in the model's own time (0 = clean).
+    guidance: scale w; 0 and 1 both mean the plain conditional prediction.
+    eta: the rule's stochasticity in [0, 1]; None = the rule's default.
+    adapters: (name, weight) pairs active during this segment.
+    positions: which grid position each step is, the ``step`` of its noise; steps of two plans with equal position and
+        seed share their noise. Empty = count on from the segment before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    rule: str
+    timesteps: tuple[float, ...]
+    guidance: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    eta: float | None = Field(default=None, ge=0, le=1)
+    adapters: tuple[tuple[str, float], ...] = ()
+    positions: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Segment:
+        rule = rule_named(self.rule)
+        if self.eta is not None and rule.eta is None:
+            raise ValueError(f"update rule {self.rule!r} has no eta, {self.eta:g} was given; leave it out, or use ddim or tcd")
+        ts = self.timesteps
+        if not ts or not all(math.isfinite(t) and t >= 0 for t in ts) or any(b >= a for a, b in zip(ts, ts[1:], strict=False)):
+            raise ValueError(f"timesteps {_brief(ts)} do not fit; at least one, decreasing, none below 0 would")
+        if self.positions and (len(self.positions) != len(ts) or min(self.positions) < 0):
+            raise ValueError(
+                f"positions {_brief(self.positions)} do not fit; one from 0 up for each of {len(ts)} timesteps would"
+            )
+        return self
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations per image."""
+        return len(self.timesteps) * evaluations(self.guidance)
+
+
+class Plan(BaseModel):
+    """Segments in the order they run.
+
+    start: scale of x_T: "marginal" = sqrt(alpha² + sigma²)·noise (1 on VP; DDIM, LCM and leading Euler pipelines),
+        "noise" = sigma·noise (what trailing Euler pipelines begin with).
+    final_t: where the last step lands, in the last model's time; −1 = clean. diffusers lands on 0 for TCD and for DDIM
+        with ``set_alpha_to_one=False``, as Stable Diffusion 1.x is configured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    segments: tuple[Segment, ...] = Field(min_length=1)
+    start: Literal["marginal", "noise"] = "marginal"
+    final_t: float = CLEAN
+
+    @property
+    def steps(self) -> int:
+        return sum(len(segment.timesteps) for segment in self.segments)
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations per image."""
+        return sum(segment.nfe for segment in self.segments)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids used, in order of first use."""
+        return tuple(dict.fromkeys(segment.model for segment in self.segments))
+
+    def positions(self) -> tuple[int, ...]:
+        """Grid position of every step (see `Segment.positions`)."""
+        out: list[int] = []
+        for segment in self.segments:
+            following = out[-1] + 1 if out else 0
+            out.extend(segment.positions or range(following, following + len(segment.timesteps)))
+        return tuple(out)
+
+    def after(self, index: int, name: str | None = None) -> Plan:
+        """What is left from step ``index`` on: give its recorded x as ``start`` of the loop to branch from there."""
+        if not 0 <= index < self.steps:
+            raise ValueError(f"step {index} does not exist in {self.name!r}; 0 to {self.steps - 1} would fit")
+        positions, left, done = self.positions(), [], 0
+        for segment in self.segments:
+            n = len(segment.timesteps)
+            skip = max(index - done, 0)
+            if skip < n:
+                own = positions[done + skip : done + n]
+                left.append(segment.model_copy(update={"timesteps": segment.timesteps[skip:], "positions": own}))
+            done += n
+        return self.model_copy(update={"name": name or f"{self.name} from {index}", "segments": tuple(left)})
+
+
+def _brief(values: Sequence[float]) -> str:
+    text = ", ".join(f"{v:g}" for v in values[:6])
+    return f"({text}{', …' if len(values) > 6 else ''})"
+
+
+def teacher_plan(
+    teacher: str, timesteps: Sequence[float], rule: str = "ddim", guidance: float = 1.0, *, eta: float | None = None,
+    name: str = "teacher",
+) -> Plan:  # fmt: skip
+    """Many steps of one model."""
+    segment = Segment(model=teacher, rule=rule, timesteps=tuple(timesteps), guidance=guidance, eta=eta)
+    return Plan(name=name, segments=(segment,))
+
+
+def student_plan(
+    student: str, recipe: Recipe, steps: int | None = None, *, off_recipe: bool = False, name: str = "student"
+) -> Plan:
+    """The student on its recipe, and off it only when told."""
+    grid = recipe.timesteps_for(steps, off_recipe=off_recipe)
+    return mask_plan("S" * len(grid), "", student, recipe, steps=steps, off_recipe=off_recipe, name=name)
+
+
+def mask_plan(
+    mask: str, teacher: str, student: str, recipe: Recipe, base_guidance: float = 1.0, *, steps: int | None = None,
+    off_recipe: bool = False, name: str | None = None,
+) -> Plan:  # fmt: skip
+    """Any arrangement on the student's grid: B = a base step, S = a student step, - = the point is left out.
+
+    Both models use the student's rule: only the weights are swapped (Gandikota & Bau, arXiv 2503.10637, section 5.2).
+    The base gets ``base_guidance``, the student the recipe's.
+    """
+    grid = recipe.timesteps_for(steps, off_recipe=off_recipe)
+    mask = mask.upper()
+    odd = sorted(set(mask) - set("BS-"))
+    if odd:
+        raise ValueError(f"mask {mask[:40]!r} has {''.join(odd)[:10]!r}; B (base), S (student) and - (left out) fit")
+    if len(mask) != len(grid) or not mask.strip("-"):
+        raise ValueError(f"mask {mask[:40]!r} does not fit; {len(grid)} letters, not all of them -, would")
+    segments: list[Segment] = []
+    run: list[int] = []
+    taken = [i for i, letter in enumerate(mask) if letter != "-"]
+    for i, following in zip(taken, [*taken[1:], None], strict=True):
+        run.append(i)
+        if following is None or mask[following] != mask[i]:
+            base = mask[i] == "B"
+            segments.append(
+                Segment(
+                    model=teacher if base else student, rule=recipe.rule, timesteps=tuple(grid[j] for j in run),
+                    guidance=base_guidance if base else recipe.guidance, eta=recipe.eta, positions=tuple(run),
+                )
+            )  # fmt: skip
+            run = []
+    return Plan(name=name or f"mask-{mask}", segments=tuple(segments))
+
+
+def _split(n: int, k: int, what: str) -> None:
+    if not 0 <= k <= n:
+        raise ValueError(f"{k} {what} do not fit a grid of {n}; 0 to {n} would")
+
+
+def hybrid_plan(
+    teacher: str, student: str, recipe: Recipe, k: int = 1, base_guidance: float = 1.0, *, steps: int | None = None,
+    off_recipe: bool = False, name: str | None = None,
+) -> Plan:  # fmt: skip
+    """The base draws the first k points of the student's grid, the student the rest (arXiv 2503.10637, algorithm 1)."""
+    n = len(recipe.timesteps_for(steps, off_recipe=off_recipe))
+    _split(n, k, "base steps")
+    mask = "B" * k + "S" * (n - k)
+    return mask_plan(
+        mask, teacher, student, recipe, base_guidance, steps=steps, off_recipe=off_recipe, name=name or f"hybrid-{k}"
+    )
+
+
+def student_first_plan(
+    teacher: str, student: str, recipe: Recipe, k: int = 1, base_guidance: float = 1.0, *, steps: int | None = None,
+    off_recipe: bool = False, name: str = "student-first",
+) -> Plan:  # fmt: skip
+    """The reverse of the hybrid: the student draws the first k points, the base the rest."""
+    n = len(recipe.timesteps_for(steps, off_recipe=off_recipe))
+    _split(n, k, "student steps")
+    mask = "S" * k + "B" * (n - k)
+    return mask_plan(mask, teacher, student, recipe, base_guidance, steps=steps, off_recipe=off_recipe, name=name)
+
+
+def skip_first_plan(
+    student: str, recipe: Recipe, skip: int = 1, *, steps: int | None = None, off_recipe: bool = False, name: str = "skip-first"
+) -> Plan:
+    """The student from its second point on, begun from pure noise: the honest baseline of every hybrid."""
+    n = len(recipe.timesteps_for(steps, off_recipe=off_recipe))
+    _split(n - 1, skip, "skipped steps")
+    mask = "-" * skip + "S" * (n - skip)
+    return mask_plan(mask, "", student, recipe, steps=steps, off_recipe=off_recipe, name=name)
+
+
+def handover_plan(
+    teacher: str, student: str, recipe: Recipe, t_star: float, base_steps: int, base_guidance: float = 1.0, *,
+    base_rule: str | None = None, steps: int | None = None, off_recipe: bool = False, name: str | None = None,
+) -> Plan:  # fmt: skip
+    """The base goes from the top of the student's grid to any time ``t_star`` in its own number of steps.
+
+    The student is evaluated at ``t_star`` and at the points of its grid below. Base steps are even in time and whole;
+    when there are exactly as many as grid points above ``t_star``, they are those points, so that a hand-over at
+    grid point k with k base steps is `hybrid_plan(k)`. A step's grid position is the interval it ends: the last base
+    step shares its noise with the student's step that lands at the same place.
+    """
+    grid = recipe.timesteps_for(steps, off_recipe=off_recipe)
+    above = [t for t in grid if t > t_star]
+    if not above or not t_star >= 0:
+        raise ValueError(f"a hand-over at t = {t_star:g} does not fit; 0 to below {grid[0]:g}, the top of the grid, would")
+    if base_steps < 1:
+        raise ValueError(f"{base_steps} base steps do not fit; at least 1 is needed above t = {t_star:g}")
+    k, on_grid = len(above), t_star in grid
+    if base_steps == k:
+        base = tuple(above)
+        base_positions = [*range(k - 1), k - 1 if on_grid else SUBSTEP + k - 1]
+    else:
+        stride = (grid[0] - t_star) / base_steps
+        base = tuple(float(round(grid[0] - i * stride)) for i in range(base_steps))
+        if base_steps > 1 and (any(b >= a for a, b in zip(base, base[1:], strict=False)) or base[-1] <= t_star):
+            raise ValueError(f"{base_steps} base steps do not fit between t = {grid[0]:g} and {t_star:g}; fewer would")
+        base_positions = [SUBSTEP + i for i in range(base_steps)]
+        if on_grid:
+            base_positions[-1] = k - 1
+    own = (t_star, *(t for t in grid if t < t_star))
+    first = k if on_grid else k - 1
+    segments = (
+        Segment(
+            model=teacher, rule=base_rule or recipe.rule, timesteps=base, guidance=base_guidance,
+            eta=recipe.eta if base_rule in (None, recipe.rule) else None, positions=tuple(base_positions),
+        ),
+        Segment(
+            model=student, rule=recipe.rule, timesteps=own, guidance=recipe.guidance, eta=recipe.eta,
+            positions=tuple(range(first, first + len(own))),
+        ),
+    )  # fmt: skip
+    return Plan(name=name or f"handover-{t_star:g}-{base_steps}", segments=segments)

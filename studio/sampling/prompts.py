@@ -1,0 +1,28 @@
+"""Prompt embeddings, encoded once per distinct text encoder rather than once per model or step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.core.denoiser import Cond
+
+
+def encode_once(
+    models: Mapping[str, Any], prompts: Sequence[str], cache: dict[Any, tuple[Cond, Cond]] | None = None
+) -> dict[str, tuple[Cond, Cond]]:
+    """id -> (condition, null) for the loop. One prompt gives one row, which all seeds share.
+
+    Models with equal ``text_key`` (same encoder, tokenizer, precision and device) share one encoding. ``cache``
+    keeps encodings between calls; the caller bounds it.
+    """
+    if not prompts:
+        raise ValueError("no prompt was given; one for all seeds, or one for each, would fit")
+    known = {} if cache is None else cache
+    out = {}
+    for name, model in models.items():
+        key = (model.text_key, tuple(prompts))
+        if key not in known:
+            known[key] = (model.encode(prompts), model.null(1))
+        out[name] = known[key]
+    return out
