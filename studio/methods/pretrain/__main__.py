@@ -112,7 +112,8 @@ def autoencoder(
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
-    vae: Any = channels_last(AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder))
+    vae: Any = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder)
+    vae = channels_last(vae)
     if decoder_only:
         vae.load_state_dict(load_vae(work / s.name / "vae").state_dict())
         vae.encoder.requires_grad_(False)

@@ -7,6 +7,7 @@ without this project. Weights are stored in half precision so that every file st
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,32 +24,37 @@ MAX_TOKENS = 16  # the longest caption has 13 words; begin and end marks make 15
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def build_tokenizer(folder: Path) -> Any:
-    """A CLIPTokenizer in which every word of the world is one token and any other text falls back to letters.
+def learn_merges(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Byte-pair merges (Sennrich et al. 2016) until every word is one token.
 
-    Byte-pair merges are learned from the vocabulary until each word is a single token; learning in this order is what
-    makes encoding reproduce them (hand-written merges of one word can break another).
+    The most frequent pair goes first, ties by spelling, so the result is a function of the words alone (library
+    trainers break ties by hash order, and token ids would change from run to run).
     """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    spelled = [[*word[:-1], word[-1] + "</w>"] for word in sorted(set(words))]
+    merges: list[tuple[str, str]] = []
+    while pairs := Counter(pair for parts in spelled for pair in zip(parts, parts[1:], strict=False)):
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        for parts in spelled:
+            i = 0
+            while i < len(parts) - 1:
+                if (parts[i], parts[i + 1]) == best:
+                    parts[i : i + 2] = ["".join(best)]
+                i += 1
+    return merges
+
+
+def build_tokenizer(folder: Path) -> Any:
+    """A CLIPTokenizer in which every word of the world is one token and any other text falls back to letters."""
     from transformers import CLIPTokenizer
 
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
-    bpe.normalizer = normalizers.Lowercase()
-    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=10_000, min_frequency=1, end_of_word_suffix="</w>", initial_alphabet=list("abcdefghijklmnopqrstuvwxyz"),
-        show_progress=False,
-    )  # fmt: skip
-    letters = " ".join("abcdefghijklmnopqrstuvwxyz")  # so that every letter also exists as the end of a word
-    bpe.train_from_iterator([*vocabulary(), letters], trainer)
-    model = json.loads(bpe.to_str())["model"]
-    vocab = dict(model["vocab"])
-    for special in (START, END):
-        vocab[special] = len(vocab)
-    merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    merges = learn_merges(vocabulary())
+    tokens = [*letters, *(x + "</w>" for x in letters), *("".join(m) for m in merges), START, END]
+    vocab = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocab))
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(m) for m in merges) + "\n")
     tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_TOKENS, unk_token=END, pad_token=END)
     broken = [w for w in vocabulary() if len(tokenizer(w)["input_ids"]) != 3]
     assert not broken, f"words of the world must be one token each: {broken}"
