@@ -64,7 +64,7 @@ def study(size: str, student: str, assets: Path, prompts: list[str], seeds: list
         final = {}
         for name, record in sample_many(arms, models, cond, seeds, models["teacher"].latent_shape):
             if record.last:
-                final[name] = oracle.read(models["teacher"].decode(record.x))
+                final[name] = oracle.read(models["teacher"].decode(record.after))
         readings[prompt] = final
         when = parse(prompt).stated.get("time")
         worlds[prompt] = {"stars": frequencies("stars", time=when)} if when else {}

@@ -72,8 +72,7 @@ def _pair(registry: Registry, pair_id: str) -> dict[str, Any]:
 def _words(captions: Any) -> dict[str, dict[str, list[str]]]:
     """Vocabulary help: factor -> value -> its words or phrases."""
     tables = {"subject": captions.SUBJECT_WORDS, "color": captions.COLOR_WORDS, "place": captions.PLACE_PHRASES,
-              "time": captions.TIME_PHRASES, "size": captions.SIZE_WORDS, "position": captions.POSITION_PHRASES,
-              "clouds": captions.CLOUD_PHRASES}  # fmt: skip
+              "time": captions.TIME_PHRASES, "size": captions.SIZE_WORDS, "clouds": captions.CLOUD_PHRASES}  # fmt: skip
     return {name: {value: list(words) for value, words in table.items()} for name, table in tables.items()}
 
 

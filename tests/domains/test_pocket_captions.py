@@ -77,7 +77,7 @@ def test_caption_is_deterministic_and_draws_a_fixed_number():
         ("A Crimson SHIP on the ocean!", {"color": "red", "subject": "boat", "place": "sea"}),
         ("evening, a fir", {"time": "sunset", "subject": "tree"}),
         ("trees in winter", {"subject": "tree", "place": "snow"}),
-        ("the cat's picture in the center", {"subject": "cat", "position": "centre"}),
+        ("the cat's picture in the dune", {"subject": "cat", "place": "desert"}),
         ("a huge rocket with clouds", {"size": "large", "subject": "rocket", "clouds": "several"}),
         ("a picture", {}),
         ("", {}),
@@ -129,7 +129,7 @@ def test_contradiction_is_noticed_and_the_first_value_counts():
 
 
 def test_canonical_keeps_only_trained_words():
-    assert canonical("A photo of TREES, in the center: wow!") == "a tree in the centre"
+    assert canonical("A photo of TREES, in the dunes: wow!") == "a tree in the dunes"
 
 
 def test_examples_are_understood():

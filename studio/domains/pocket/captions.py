@@ -54,11 +54,6 @@ SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "medium": ("medium",),
     "large": ("large", "big", "huge"),
 }
-POSITION_PHRASES: dict[str, tuple[str, ...]] = {
-    "left": ("on the left",),
-    "centre": ("in the centre", "in the middle"),
-    "right": ("on the right",),
-}
 CLOUD_PHRASES: dict[str, tuple[str, ...]] = {
     "none": ("under a clear sky", "under a cloudless sky"),
     "one": ("under one cloud", "with a cloud"),
@@ -108,7 +103,7 @@ _NEAR_TABLE = {
 _NEAR = {word: near.split() for near, words in _NEAR_TABLE.items() for word in words.split()}
 
 # Other spellings that mean a known word exactly; understood, never written by `caption`.
-_SPELLINGS = {"center": "centre", "kitty": "kitten", "snowy": "snow", "dune": "dunes", "gold": "golden"}
+_SPELLINGS = {"kitty": "kitten", "snowy": "snow", "dune": "dunes", "gold": "golden"}
 _SPELLINGS.update({f"{w}s": w for words in SUBJECT_WORDS.values() for w in words})
 
 MAX_SUGGESTED = 20  # unknown words that get suggestions; a notice shows four
@@ -122,7 +117,7 @@ EXAMPLES = [
     "a cat",
     "a white star at dusk",
     "a yellow car by day",
-    "a large green tree on the left",
+    "a large green tree by day",
     "a heart on the ocean under a cloudy sky",
 ]
 
@@ -133,7 +128,6 @@ _TABLES = {
     "place": PLACE_PHRASES,
     "time": TIME_PHRASES,
     "size": SIZE_WORDS,
-    "position": POSITION_PHRASES,
     "clouds": CLOUD_PHRASES,
 }
 
@@ -261,7 +255,7 @@ def caption(scene: Scene, rng: np.random.Generator, drop: float | None = None, f
     u = rng.random(12)
     rates = {name: rate if drop is None else drop for name, rate in DROP.items()}
     say = {name: bool(draw >= rates[name]) for name, draw in zip(DROP, u[:4], strict=True)}
-    free = ("size", "position", "clouds")[int(u[5] * 3)] if u[4] < free_rate else ""
+    free = ("size", "clouds")[int(u[5] * 2)] if u[4] < free_rate else ""
     noun = _choose(SUBJECT_WORDS[scene.subject], u[6])
     if not say["subject"]:
         # "a red picture" would be about the picture, so a caption without subject keeps place and time only.
@@ -270,8 +264,7 @@ def caption(scene: Scene, rng: np.random.Generator, drop: float | None = None, f
         return " ".join(["a picture", *tail])
     head = [_choose(SIZE_WORDS[scene.size], u[9])] if free == "size" else []
     head += [_choose(COLOR_WORDS[scene.color], u[10])] if say["color"] else []
-    tail = [_choose(POSITION_PHRASES[scene.position], u[11])] if free == "position" else []
-    tail += [_choose(PLACE_PHRASES[scene.place], u[7])] if say["place"] else []
+    tail = [_choose(PLACE_PHRASES[scene.place], u[7])] if say["place"] else []
     tail += [_choose(TIME_PHRASES[scene.time], u[8])] if say["time"] else []
     tail += [_choose(CLOUD_PHRASES[scene.clouds], u[11])] if free == "clouds" else []
     return _with_article(" ".join([*head, noun, *tail]))

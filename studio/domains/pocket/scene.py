@@ -1,7 +1,7 @@
 """What a Pocket World picture is made of, and how often each thing happens.
 
 A scene has *stated* factors (subject, colour, place, time: captions name them, frequencies are uniform)
-and *free* factors (captions name size, position and clouds now and then, the others never). Free factors
+and *free* factors (captions name size and clouds now and then, the others never). Free factors
 have deliberately unequal frequencies: a mode-seeking student has rare values to lose, and because this
 table is the truth, the loss can be counted.
 """

@@ -137,6 +137,12 @@ def load_vae(folder: Path) -> Any:
     return channels_last(vae).eval()
 
 
+def vae_folder(s: Size, work: Path, out: Path = Path("assets")) -> Path:
+    """WORK/SIZE/vae, or on a machine that trained none the shipped teacher's: its latents are what teachers continue on."""
+    trained, shipped = work / s.name / "vae", out / s.name / "teacher" / "vae"
+    return trained if trained.exists() or not shipped.exists() else shipped
+
+
 def captioned_latents(s: Size, work: Path) -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
     from studio.domains.pocket.dataset import scenes
@@ -147,7 +153,7 @@ def captioned_latents(s: Size, work: Path) -> tuple:
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
     path = work / s.name / "latents.safetensors"
     if not path.exists():
-        latents = encode_all(load_vae(work / s.name / "vae"), scene_set(work, s.n_scenes, s.pixels, seed=0))
+        latents = encode_all(load_vae(vae_folder(s, work)), scene_set(work, s.n_scenes, s.pixels, seed=0))
         save_weights(path, {"latents": latents, "tokens": caption_table(scenes(s.n_scenes, 0), tokenizer, 8, seed=1)})
     tensors, _ = load_weights(path)
     return tokenizer, CaptionedLatents(tensors["latents"], tensors["tokens"], tokenize(tokenizer, [""])[0])
@@ -196,7 +202,7 @@ def teacher(
     trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
     best: Any = trainer.ema["teacher"].module
     folder = out / s.name / "teacher"
-    vae = load_vae(work / s.name / "vae")
+    vae = load_vae(vae_folder(s, work, out))
     assemble.save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
     write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
 

@@ -98,8 +98,8 @@ class DenoisingTraining(Method[DenoisingConfig]):
         yield "teacher", (weight.float() * error).mean()
 
 
-# Training captions state a free factor three times as often as the world's own: at 12 % of captions the models learned
-# every subject and still ignored "on the left". What is stated does not depend on its value, so nothing is biased.
+# Training captions state a free factor three times as often as the world's own, so that the rare words are seen often
+# enough to be learned. Whether a factor is stated does not depend on its value, so nothing is biased.
 TRAINING_FREE_RATE = 0.35
 
 
