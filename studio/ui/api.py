@@ -1,0 +1,85 @@
+"""The API: every action of the page as a named endpoint that takes and returns JSON objects.
+
+    from gradio_client import Client
+    studio = Client("http://127.0.0.1:7860")
+    run = studio.predict({"prompt": "a red house at night", "seeds": [0, 1, 2]}, api_name="/compare")["run"]
+    studio.predict(run, api_name="/run_state")
+
+A request is the typed request of the job kind, the same object that `spec.json`, the command line and a saved PNG
+hold; there are no positional lists of form values.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import gradio as gr
+
+from studio.services import images
+from studio.ui.watch import Watch
+
+
+def add_api(watch: Watch) -> None:
+    """Register the endpoints in the open Blocks."""
+    jobs = watch.jobs
+
+    def compare(request: dict) -> dict:
+        """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
+        "base_guidance", "student_steps", "off_recipe", "previews"}; only "prompt" is needed. Returns {"run": id}."""
+        return {"run": _said(lambda: jobs.submit("compare", request))}
+
+    def run_state(run: str) -> dict:
+        """How a run stands: {"run", "state", "note", "ahead", "progress", "notices", "result"}. "result" holds what
+        is finished so far: per arm the pictures (addresses below this server's own), cost and measures, and the
+        recovery sentences at the end."""
+        view, ahead = _said(lambda: watch.look(run))
+        return {"run": run, "state": view.state, "note": view.note, "ahead": ahead, "progress": view.progress,
+                "notices": view.notices, "result": with_addresses(run, jobs.result(run))}  # fmt: skip
+
+    def cancel(run: str) -> dict:
+        """Ask a run to stop: within one step when it is drawing, at once when it waits. Keeps what is finished."""
+        return {"run": run, "state": _said(lambda: jobs.cancel(run)).state}
+
+    def runs(limit: int = 20) -> list:
+        """The newest comparisons: [{"run", "title", "state", "created"}], newest first."""
+        found = jobs.list(kind="compare", limit=max(1, min(int(limit), 200)))
+        return [{"run": info.id, "title": info.title, "state": info.state, "created": info.created} for info in found]
+
+    def models() -> list:
+        """The models there are: id, role, teacher, size, steps, recipe, card, and why one is not available."""
+        return [entry.plain() for entry in jobs.registry().entries.values()]
+
+    def picture(png: str) -> dict:
+        """What a saved PNG carries: {"request", "run", "arm", "seed", "plan", "models", "versions"}. `png` is the file as
+        base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
+        return _said(lambda: images.read_run(_decoded(png)))
+
+    for endpoint in (compare, run_state, cancel, runs, models, picture):
+        gr.api(endpoint, api_name=endpoint.__name__, queue=False)
+
+
+def _decoded(png: str) -> bytes:
+    try:
+        return base64.b64decode(png, validate=True)
+    except (ValueError, TypeError) as error:
+        raise ValueError("The picture is not base64 text; send the PNG's bytes encoded that way.") from error
+
+
+def with_addresses(run: str, result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A result whose pictures have a "url" instead of a "path", which clients would take for a file to download."""
+    if result is None:
+        return None
+    arms = [
+        arm | {"images": [{"seed": i["seed"], "url": f"run-file/{run}/{i['path']}"} for i in arm.get("images", [])]}
+        for arm in result.get("arms", [])
+    ]
+    return result | {"arms": arms}
+
+
+def _said(action: Any) -> Any:
+    """A person's mistake reaches the caller as its one sentence."""
+    try:
+        return action()
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error

@@ -1,0 +1,67 @@
+"""The page: builds the Blocks, its API, and the options it is served with."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from studio.services.jobs import Jobs
+from studio.ui import arms, parts, theme
+from studio.ui.api import add_api
+from studio.ui.routes import middleware, routes
+from studio.ui.tabs.compare import CompareTab
+from studio.ui.watch import Watch
+
+MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
+CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
+
+
+def build(jobs: Jobs) -> gr.Blocks:
+    """The page over a data folder. Starts nothing: the worker is somebody else's business."""
+    watch = Watch(jobs)
+
+    def recent_runs(_asked: Any = None) -> list[dict[str, Any]]:
+        """The newest comparisons, for the drawer. Gradio's browser side always sends one argument."""
+        return watch.recent()
+
+    with gr.Blocks(
+        title="Distillation Studio",
+        fill_width=True,
+        analytics_enabled=False,
+        delete_cache=(CLEAN_EVERY_S, KEEP_TEMPORARY_S),
+    ) as demo:
+        header = parts.header([recent_runs])
+        with gr.Column(elem_id="compare"):
+            tab = CompareTab(watch, header)
+        tab.opened(demo)
+        add_api(watch)
+    # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
+    # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
+    demo.queue(api_open=False, max_size=64)
+    return demo
+
+
+def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> dict[str, Any]:
+    """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do."""
+    public = share or "SPACE_ID" in os.environ
+    return {
+        "server_name": host,
+        "server_port": port,
+        "share": share,
+        "theme": theme.theme(),
+        "css": theme.css([*arms.choices(8)]),
+        "js": theme.script("page"),
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "pwa": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "allowed_paths": [],
+        "max_file_size": MAX_UPLOAD,
+        "favicon_path": str(theme.ASSETS / "favicon.svg"),
+        "app_kwargs": {"openapi_url": None, "routes": routes(jobs), "middleware": middleware(host, public)},
+    }

@@ -1,0 +1,65 @@
+"""What the page fetches besides Gradio: its own fonts, plotly.js, and files that runs made.
+
+The data folder is never a served folder. A picture of a run is reached through one route that asks the jobs
+service for the path, which refuses every name that is not below that run's `artifacts/`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from studio.services.jobs import Jobs
+from studio.ui.theme import ASSETS
+
+_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".json": "application/json"}
+_KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # an artefact is written once and never changed
+_SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+
+
+def plotly_js() -> Path:
+    """plotly.min.js of the installed plotly, found without importing the package (0.5 s)."""
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("The package plotly is not installed; pip install -r requirements.txt brings it.")
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+def routes(jobs: Jobs) -> list[BaseRoute]:
+    """Routes that are looked at before Gradio's own."""
+
+    def run_file(request: Request) -> Response:
+        try:
+            path = jobs.artifact(request.path_params["run_id"], request.path_params["path"])
+        except ValueError as error:
+            return PlainTextResponse(str(error), 404)
+        kind = _TYPES.get(path.suffix)
+        if kind is None or not path.is_file():
+            return PlainTextResponse("There is no such file in this run.", 404)
+        return FileResponse(path, media_type=kind, headers=_KEEP | _SAFE)
+
+    async def plotly(request: Request) -> Response:
+        return FileResponse(plotly_js(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+
+    return [
+        Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
+        Route("/ui/plotly.min.js", plotly, methods=["GET"]),
+        Mount("/ui/fonts", StaticFiles(directory=ASSETS / "fonts")),
+    ]
+
+
+def middleware(host: str, public: bool) -> list[Middleware]:
+    """On the loopback default only local names are answered, which stops DNS rebinding from other pages.
+
+    Whoever asks for another address with --host, or for a public link, has chosen to be reached by other names.
+    """
+    if public or host not in ("127.0.0.1", "localhost", "::1"):
+        return []
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", "::1"])]

@@ -1,0 +1,162 @@
+"""What a person does on the page, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+DONE = ".board[data-state=done]"
+
+
+def run(page: Any) -> str:
+    """Press Ctrl+Enter and wait until the run is there; its id."""
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("new URL(location.href).searchParams.get('run')")
+    return page.evaluate("new URL(location.href).searchParams.get('run')")
+
+
+def write(page: Any, selector: str, text: str) -> None:
+    page.locator(f"{selector} textarea, {selector} input").first.fill(text)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_fits_and_follows_the_theme(visit: Any, width: int, scheme: str) -> None:
+    page = visit(width, scheme)
+    page.wait_for_selector(".e-row img")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+    red, *_ = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert (red < 60) == (scheme == "dark")
+    assert page.locator("#run").is_visible()
+    assert page.evaluate("document.fonts.check('14px Inter')")
+
+
+def test_a_run_fills_the_wall_and_is_measured(visit: Any) -> None:
+    page = visit()
+    run(page)
+    page.wait_for_selector(DONE)
+    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 32")
+    headline = page.inner_text(".b-headline").replace("\u00a0", " ")
+    assert "recovers 70 % [57–82]" in headline
+    assert "at 1.00× its cost" in headline
+    figures = page.locator(".w-meta").first.inner_text()
+    assert "diversity" in figures
+    assert "accuracy" in figures  # never one without the other
+    assert page.locator(".figures tbody tr").count() == 4
+    page.wait_for_selector("#plot .main-svg")
+    assert page.get_attribute(".w-cell img >> nth=0", "alt") == "Teacher, seed 0: a red house at night"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+    page.click(".w-cell[data-arm='hybrid-1'][data-seed='5']")  # any two arms on that seed
+    page.wait_for_function("document.querySelector('.s-right').src.endsWith('artifacts/hybrid-1/5.png')")
+    assert page.get_attribute(".s-left", "src").endswith("artifacts/teacher/5.png")
+    page.select_option(".s-pick-left", "student")
+    page.wait_for_function("document.querySelector('.s-left').src.endsWith('artifacts/student/5.png')")
+    page.keyboard.down("f")
+    assert page.evaluate("getComputedStyle(document.querySelector('.s-left')).visibility") == "hidden"
+    page.keyboard.up("f")
+    assert page.evaluate("getComputedStyle(document.querySelector('.s-left')).visibility") == "visible"
+    page.keyboard.press("]")
+    assert page.inner_text(".s-seed") == "seed 6"
+    with page.expect_download() as download:
+        page.click(".s-save-right")
+    assert download.value.suggested_filename == "studio-hybrid-1-seed-6.png"
+
+
+def test_a_reload_in_the_middle_loses_nothing_and_cancel_keeps_what_is_there(visit: Any, site: SimpleNamespace) -> None:
+    site.worker.step_s = 0.4
+    try:
+        page = visit()
+        write(page, "#seeds", "3-5")
+        page.wait_for_function("document.querySelector('#seeds-line').innerText.startsWith('3 seeds')")
+        run_id = run(page)
+        page.wait_for_selector(".w-cell[data-preview]")
+        page.reload()
+        page.wait_for_selector(".board[data-state=running]")
+        assert page.evaluate("new URL(location.href).searchParams.get('run')") == run_id
+        assert page.input_value("#seeds input, #seeds textarea") == "3-5"
+        page.wait_for_selector(".w-cell[data-preview]")  # it goes on by itself
+        page.wait_for_selector("html[data-page=ready]", state="attached")
+        page.keyboard.press("Escape")
+        page.wait_for_selector(".board[data-state=cancelled]")
+        assert "are kept" in page.inner_text(".b-text")
+        page.wait_for_selector("#run:not([disabled])")
+    finally:
+        site.worker.step_s = 0.0
+
+
+def test_words_the_model_does_not_know_are_named_while_typing(visit: Any) -> None:
+    page = visit()
+    write(page, "#prompt", "a purple zebra")
+    page.wait_for_selector("#prompt-line .notice")
+    assert "zebra" in page.inner_text("#prompt-line")
+    page.click("#examples button >> nth=1")
+    page.wait_for_selector("#prompt-line .hint")
+    page.click("#vocabulary button.label-wrap")
+    page.click(".words button[data-value=sea]")
+    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('by the sea')")
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [("#seeds", "10000", "10,000 seeds"), ("#prompt", "", "prompt is empty"), ("#teacher-steps", "0", "teacher_steps is 0")],
+)
+def test_bad_input_gets_one_sentence_and_loses_nothing(visit: Any, field: str, text: str, words: str) -> None:
+    page = visit()
+    write(page, field, text)
+    page.wait_for_timeout(300)
+    page.click("#run")
+    page.wait_for_selector("#problem .problem")
+    assert words in page.inner_text("#problem")
+    assert page.input_value(f"{field} textarea, {field} input") == text
+
+
+def drop(page: Any, path: Path) -> None:
+    """Drop a file onto the middle of the page."""
+    data = page.evaluate_handle(
+        "([name, bytes]) => { const t = new DataTransfer(); t.items.add(new File([new Uint8Array(bytes)], name)); return t; }",
+        [path.name, list(path.read_bytes())],
+    )
+    page.dispatch_event("#board", "drop", {"dataTransfer": data})
+
+
+def test_a_dropped_picture_restores_the_form_or_says_why_not(visit: Any, site: SimpleNamespace, tmp_path: Path) -> None:
+    first = visit()
+    write(first, "#prompt", "a green boat at sunset")
+    write(first, "#seeds", "4, 9")
+    first.wait_for_function("document.querySelector('#seeds-line').innerText.startsWith('2 seeds')")
+    run_id = run(first)
+    first.wait_for_selector(DONE)
+
+    page = visit()
+    drop(page, site.jobs.artifact(run_id, "artifacts/hybrid-1/9.png"))
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a green boat at sunset'")
+    assert page.input_value("#seeds input, #seeds textarea") == "4, 9"
+    page.wait_for_selector(DONE)
+    assert "seed 9 of Hybrid" in page.inner_text("#problem")
+
+    whole = site.jobs.artifact(run_id, "artifacts/hybrid-1/9.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    drop(page, tmp_path / "half.png")
+    page.wait_for_selector("#problem .problem")
+    assert "cut off" in page.inner_text("#problem")
+    assert page.input_value("#prompt textarea") == "a green boat at sunset"
+
+
+def test_recent_runs_are_reopened_from_the_drawer(visit: Any) -> None:
+    first = visit()
+    run_id = run(first)
+    first.wait_for_selector(DONE)
+    page = visit(390)
+    page.click(".runs-open")
+    page.click(f".run-card[data-run='{run_id}']")
+    page.wait_for_selector(DONE)
+    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 32")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".drawer.open").count() == 0

@@ -1,0 +1,28 @@
+"""A data folder with models on its shelf, and a scripted worker that draws with the renderer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
+
+from studio.services.jobs import Jobs
+from tests.ui.scripted import ScriptedWorker
+from tests.ui.shelf import stock
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(stock(tmp_path))
+
+
+@pytest.fixture
+def worker(jobs: Jobs) -> Iterator[ScriptedWorker]:
+    scripted = ScriptedWorker(jobs, step_s=0.0)
+    scripted.start()
+    yield scripted
+    scripted.stop()

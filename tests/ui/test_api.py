@@ -1,0 +1,103 @@
+"""The whole page served and called as a client calls it; and what starting it costs."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+import app as entry
+from studio.services.jobs import Jobs
+from studio.services.paths import ROOT
+from studio.ui.app import build, launch_options
+from tests.ui.scripted import ScriptedWorker
+
+# Gradio asks pandas for an option that pandas is about to drop; not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
+
+
+@pytest.fixture
+def client(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    demo = build(jobs)
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    yield Client(demo.local_url, verbose=False)
+    demo.close()
+
+
+def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client, worker: ScriptedWorker) -> None:
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/compare", "/run_state", "/cancel", "/runs", "/models", "/picture"}
+    assert all(len(end["parameters"]) <= 1 for end in endpoints.values())
+
+    request = {"prompt": "a cat", "pair": "test/dmd2", "seeds": [4, 2], "arms": ["teacher", "student"]}
+    run = client.predict(request, api_name="/compare")["run"]
+    for _ in range(100):
+        state = client.predict(run, api_name="/run_state")
+        if state["state"] == "done":
+            break
+        time.sleep(0.05)
+    assert state["state"] == "done"
+    assert [i["seed"] for i in state["result"]["arms"][1]["images"]] == [4, 2]
+    address = client.src + state["result"]["arms"][1]["images"][0]["url"]
+    saved = base64.b64encode(httpx.get(address).content).decode()
+    carried = client.predict(saved, api_name="/picture")
+    assert (carried["run"], carried["seed"]) == (run, 4)
+    assert client.predict(carried["request"], api_name="/compare")["run"] != run  # drawn again from the picture alone
+    with pytest.raises(AppError, match="not base64"):
+        client.predict("../index.db", api_name="/picture")
+    assert client.predict(run, api_name="/cancel")["state"] == "done"  # harmless afterwards
+    assert run in [found["run"] for found in client.predict(api_name="/runs")]
+    assert {model["id"] for model in client.predict(api_name="/models")} >= {"test/teacher", "test/dmd2"}
+
+    with pytest.raises(AppError, match="no field 'sead'. Did you mean 'seeds'"):
+        client.predict({"prompt": "a cat", "sead": 1}, api_name="/compare")
+    with pytest.raises(AppError, match="There is no run"):
+        client.predict("20260131-093000-123-abcdef", api_name="/run_state")
+
+
+def test_the_page_is_built_without_torch() -> None:
+    code = (
+        "import sys\nfrom studio.services.jobs import Jobs\nfrom studio.services.supervisor import Supervisor\n"
+        "from studio.ui.app import build\nimport tempfile\nbuild(Jobs(tempfile.mkdtemp()))\n"
+        "print(sorted({'torch', 'diffusers', 'transformers', 'plotly'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_gradio_is_imported_without_touching_its_own_package() -> None:
+    code = (
+        "import inspect\nbefore = inspect.getfile\nfrom studio.ui.quick import import_gradio\nimport_gradio()\n"
+        "import gradio, gradio.component_meta as meta\nassert inspect.getfile is before\n"
+        "assert callable(gradio.Button('b', render=False).click)\n"
+        "assert inspect.getfile(gradio.Button).endswith('button.py')\nprint('well')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "well"
+
+
+def test_options_come_from_the_command_line_then_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "PORT", "DEVICE", "DATA_DIR", "SHARE"):
+        monkeypatch.delenv(f"STUDIO_{name}", raising=False)
+    plain = entry.parse_options([])
+    assert (plain.host, plain.port, plain.device, plain.data_dir, plain.share) == ("127.0.0.1", None, None, None, False)
+    monkeypatch.setenv("STUDIO_PORT", "8000")
+    monkeypatch.setenv("STUDIO_SHARE", "1")
+    assert entry.parse_options([]).port == 8000
+    assert entry.parse_options([]).share is True
+    assert entry.parse_options(["--port", "8001"]).port == 8001
+    with pytest.raises(SystemExit):
+        entry.parse_options(["--port", "many"])
+
+
+def test_a_data_folder_that_cannot_be_one_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["--data-dir", str(ROOT / "assets")]) == 2
+    assert "may not lie inside assets/" in capsys.readouterr().err

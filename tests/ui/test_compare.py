@@ -1,0 +1,191 @@
+"""The Compare tab's handlers on a real job service: form, submit, look, cancel, restore."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from studio.services.jobs import Jobs
+from studio.ui import parts
+from studio.ui.tabs.compare import CompareTab
+from studio.ui.watch import Watch
+from tests.ui.scripted import ScriptedWorker
+
+FIVE_SECONDS = 100  # looks, 0.05 s apart
+
+
+@pytest.fixture
+def tab(jobs: Jobs) -> CompareTab:
+    with gr.Blocks():
+        return CompareTab(Watch(jobs), parts.header([]))
+
+
+def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
+    """What the page would send: every field's initial value, with some changed."""
+    sent = {field: field.value for field in vars(tab.fields).values()}
+    return sent | {getattr(tab.fields, name): value for name, value in changes.items()}
+
+
+def finished(tab: CompareTab, run_id: str) -> dict[Any, Any]:
+    for _ in range(FIVE_SECONDS):
+        updates = tab.tick({tab.run_id: run_id})
+        if not updates[tab.board]["live"]:
+            return updates
+        time.sleep(0.05)
+    raise AssertionError(f"run {run_id} is still {updates[tab.board]['state']}")
+
+
+def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -> None:
+    started = tab.submit(values(tab, seeds="3"))
+    run_id = started[tab.run_id]
+    assert started[tab.timer].active
+    assert not started[tab.run].interactive
+    assert started[tab.cancel].interactive
+    done = finished(tab, run_id)
+    board = done[tab.board]
+    assert board["seeds"] == [0, 1, 2]
+    assert [row["arm"] for row in board["rows"]] == ["teacher", "student", "hybrid-1", "skip-first"]
+    assert all(len(row["images"]) == 3 and row["figures"] for row in board["rows"])
+    assert "recovers 70 %" in board["headline"]["lead"]
+    assert not done[tab.timer].active
+    assert done[tab.run].interactive
+    assert done[tab.plot]
+    assert tab.jobs.spec(run_id).config["teacher_guidance"] is None  # left at the teacher's own
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "house " * 2000}, "12,000 characters"),
+        ({"seeds": "0"}, "No seeds"),
+        ({"seeds": "10000"}, "10,000 seeds"),
+        ({"seeds": "7-3"}, "backwards"),
+        ({"arms": []}, "No arms"),
+        ({"mask": "BSSBS"}, "mask-"),
+        ({"teacher_steps": 0}, "teacher_steps is 0"),
+        ({"teacher_steps": None}, "teacher_steps"),
+        ({"teacher_guidance": 99}, "teacher_guidance is 99"),
+        ({"pair": "pocket/teecher"}, "no model"),
+        ({"off_recipe": True, "student_steps": 0}, "student_steps is 0"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_loses_nothing(tab: CompareTab, changes: dict[str, Any], words: str) -> None:
+    updates = tab.submit(values(tab, **changes))
+    assert set(updates) == {tab.problem}  # nothing else of the page is touched
+    assert words in updates[tab.problem]
+    assert tab.jobs.list() == []
+
+
+def test_a_student_off_its_recipe_is_asked_for_on_purpose(tab: CompareTab) -> None:
+    request = tab.request(values(tab, student_steps=8))
+    assert request["student_steps"] is None  # the slider counts only when unlocked
+    request = tab.request(values(tab, student_steps=8, off_recipe=True))
+    assert (request["student_steps"], request["off_recipe"]) == (8, True)
+
+
+def test_the_cost_is_said_before_it_is_paid(tab: CompareTab) -> None:
+    said = tab.estimate(values(tab, seeds="2", arms=["student", "hybrid-1", "skip-first"]))[tab.cost]
+    assert "6 pictures, 22 network evaluations" in said  # (4 + 4 + 3) × 2
+    assert tab.estimate(values(tab, seeds="nonsense"))[tab.cost] == ""
+
+
+def test_cancel_keeps_what_is_finished(tab: CompareTab, jobs: Jobs) -> None:
+    slow = ScriptedWorker(jobs, step_s=0.1)
+    slow.start()
+    try:
+        run_id = tab.submit(values(tab, arms=["student", "teacher"], seeds="2"))[tab.run_id]
+        for _ in range(FIVE_SECONDS):
+            if tab.tick({tab.run_id: run_id})[tab.board]["rows"][0]["strip"]:
+                break
+            time.sleep(0.05)
+        tab.stop({tab.run_id: run_id})
+        board = finished(tab, run_id)[tab.board]
+    finally:
+        slow.stop()
+    assert board["state"] == "cancelled"
+    assert "are kept" in board["status"]["text"]
+
+
+def test_a_queued_run_is_cancelled_at_once_and_the_next_one_counts_those_ahead(tab: CompareTab) -> None:
+    first, second = (tab.submit(values(tab))[tab.run_id] for _ in range(2))
+    assert tab.tick({tab.run_id: second})[tab.board]["status"]["text"] == "1 run ahead"
+    assert tab.stop({tab.run_id: first})[tab.board]["state"] == "cancelled"
+    assert tab.tick({tab.run_id: second})[tab.board]["status"]["text"] == "next in line"
+
+
+def test_a_reload_finds_the_run_and_its_form_again(tab: CompareTab, worker: ScriptedWorker) -> None:
+    run_id = tab.submit(values(tab, prompt="a cat", seeds="4-6", arms=["student"], mask="bssb"))[tab.run_id]
+    finished(tab, run_id)
+    updates = tab.attach(f"open {run_id}")
+    assert updates[tab.board]["run"] == run_id
+    assert updates[tab.fields.prompt] == "a cat"
+    assert updates[tab.fields.seeds] == "4-6"
+    assert updates[tab.fields.arms].value == ["student"]
+    assert updates[tab.fields.mask] == "BSSB"
+    assert tab.board not in tab.attach(f"last {run_id}")  # it has ended: a new visit starts with an empty page
+
+
+def test_a_visit_comes_back_to_a_run_that_still_goes_on(tab: CompareTab) -> None:
+    run_id = tab.submit(values(tab))[tab.run_id]
+    assert tab.attach(f"last {run_id}")[tab.board]["run"] == run_id
+
+
+@pytest.mark.parametrize("asked", ["open 20260131-093000-123-abcdef", "open ../../etc", "open "])
+def test_an_address_with_a_run_that_is_not_there_says_so(tab: CompareTab, asked: str) -> None:
+    updates = tab.attach(asked)
+    assert tab.board not in updates
+    assert asked == "open " or "problem" in updates[tab.problem]
+
+
+def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, worker: ScriptedWorker, jobs: Jobs) -> None:
+    run_id = tab.submit(values(tab, prompt="a blue boat", seeds="5, 7", teacher_guidance=6))[tab.run_id]
+    finished(tab, run_id)
+    picture = jobs.artifact(run_id, "artifacts/student/7.png")
+    updates = tab.restore_png({tab.restore: str(picture)})
+    assert updates[tab.fields.prompt] == "a blue boat"
+    assert updates[tab.fields.seeds] == "5, 7"
+    assert updates[tab.fields.teacher_guidance] == 6
+    assert updates[tab.board]["run"] == run_id
+    assert "seed 7 of Student" in updates[tab.problem]
+    jobs.delete(run_id)
+    assert tab.board not in tab.restore_png({tab.restore: str(picture.with_name("gone.png"))})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("photo.jpg", b"\xff\xd8\xff\xe0 not ours", "a JPEG, not a PNG"),
+        ("half.png", b"\x89PNG\r\n\x1a\n\0\0", "cut off"),
+        ("empty.png", b"", "empty"),
+    ],
+)
+def test_a_picture_that_carries_no_run_gets_one_sentence(
+    tab: CompareTab, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    updates = tab.restore_png({tab.restore: str(tmp_path / name)})
+    assert set(updates) == {tab.problem}
+    assert words in updates[tab.problem]
+
+
+def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
+    f = tab.fields
+    updates = tab.choose_pair(values(tab, pair="test/lcm", arms=["hybrid-9"]))
+    assert updates[f.arms].value == ["teacher", "student"]
+    assert updates[f.teacher_guidance] == 4.0
+    assert updates[f.student_steps] == 4
+
+
+def test_recent_runs_are_listed_newest_first(tab: CompareTab, worker: ScriptedWorker) -> None:
+    ids = [tab.submit(values(tab, prompt=text, seeds="1"))[tab.run_id] for text in ("a cat", "a car")]
+    for run_id in ids:
+        finished(tab, run_id)
+    cards = tab.watch.recent()
+    assert [card["prompt"] for card in cards] == ["a car", "a cat"]
+    assert cards[0]["pictures"]
+    assert "1 seed · 4 arms" in cards[0]["about"]

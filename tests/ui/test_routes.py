@@ -1,0 +1,78 @@
+"""What is served beside Gradio: runs' files and nothing near them; local names only on the loopback default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.services.jobs import Jobs
+from studio.ui.routes import middleware, routes
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def run_id(jobs: Jobs) -> str:
+    run_id = jobs.submit("compare", {"prompt": "a cat", "pair": "test/dmd2"})
+    folder = jobs.paths.run(run_id)
+    (folder / "artifacts" / "student").mkdir()
+    (folder / "artifacts" / "student" / "0.png").write_bytes(PNG)
+    (folder / "artifacts" / "student" / "0.html").write_text("<script>")
+    (folder / "artifacts" / "away.png").symlink_to(folder / "spec.json")
+    return run_id
+
+
+@pytest.fixture
+def client(jobs: Jobs) -> TestClient:
+    return TestClient(Starlette(routes=routes(jobs)))
+
+
+def test_a_picture_is_served_as_it_was_saved(client: TestClient, run_id: str) -> None:
+    answer = client.get(f"/run-file/{run_id}/artifacts/student/0.png")
+    assert answer.status_code == 200
+    assert answer.content == PNG
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "spec.json",
+        "artifacts/../spec.json",
+        "artifacts/%2e%2e/spec.json",
+        "artifacts/away.png",
+        "artifacts/student/0.html",
+        "artifacts/student/1.png",
+        "artifacts/student",
+        "/etc/passwd",
+        "..%2f..%2findex.db",
+    ],
+)
+def test_nothing_else_of_the_data_folder_is_served(client: TestClient, run_id: str, path: str) -> None:
+    assert client.get(f"/run-file/{run_id}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("run", ["..", "%2e%2e", "20260131-093000-123-abcdef", "x" * 300])
+def test_only_runs_have_files(client: TestClient, run: str) -> None:
+    assert client.get(f"/run-file/{run}/artifacts/student/0.png").status_code == 404
+
+
+def test_the_page_brings_its_own_fonts_and_plotly(client: TestClient) -> None:
+    assert client.get("/ui/fonts/inter.woff2").status_code == 200
+    assert client.get("/ui/plotly.min.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/ui/fonts/../js/board.js").status_code == 404
+
+
+def test_a_foreign_host_name_is_answered_only_where_somebody_asked_for_it(tmp_path: Path) -> None:
+    def status(host: str, public: bool, name: str) -> int:
+        app = Starlette(middleware=middleware(host, public))
+        return TestClient(app, base_url=f"http://{name}").get("/").status_code
+
+    assert status("127.0.0.1", False, "evil.example") == 400
+    assert status("127.0.0.1", False, "localhost:7860") == 404
+    assert status("127.0.0.1", True, "abc.example") == 404
+    assert status("0.0.0.0", False, "studio.lan") == 404
