@@ -17,7 +17,7 @@ from studio.services import history, images
 from studio.services.explain import explain
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
-from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest
+from studio.services.kinds.compare import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
 from studio.services.paths import ROOT
 
 app = typer.Typer(
@@ -50,7 +50,7 @@ def main() -> None:
 @app.command()
 def compare(
     prompt: Annotated[str, typer.Argument(help=_help("prompt"))],
-    pair: Annotated[str, typer.Option(help=_help("pair"))] = "pocket/dmd2",
+    pair: Annotated[str, typer.Option(help=_help("pair"))] = DEFAULT_PAIR,
     seeds: Annotated[str, typer.Option(help=_help("seeds"))] = "8",
     arms: Annotated[str, typer.Option(help=_help("arms"))] = ",".join(DEFAULT_ARMS),
     teacher_steps: Annotated[int, typer.Option(help=_help("teacher_steps"))] = 25,

@@ -23,6 +23,7 @@ MAX_SEEDS = 64
 MAX_SEED = 2**32 - 1
 MAX_ARMS = 12
 MAX_STEPS = 100
+DEFAULT_PAIR = "nano/dmd2"  # the pair every copy of the studio has
 DEFAULT_ARMS = ("teacher", "student", "hybrid-1", "skip-first")
 SEEDS_HELP = 'give a count ("8"), a range ("0-7") or a list ("1, 5, 9")'
 _HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
@@ -90,7 +91,7 @@ class CompareRequest(BaseModel):
 
     prompt: str = Field(title="Prompt", description="A caption in the models' words.",
                         json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT})  # fmt: skip
-    pair: str = Field(default="pocket/dmd2", title="Student", description="Id of a student; its teacher comes with it.")
+    pair: str = Field(default=DEFAULT_PAIR, title="Student", description="Id of a student; its teacher comes with it.")
     arms: tuple[str, ...] = Field(
         default=DEFAULT_ARMS, title="Arms",
         description="teacher, teacher-unguided, student, hybrid-K (K base steps first), skip-first, student-first, "
