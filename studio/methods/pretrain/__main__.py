@@ -272,12 +272,14 @@ def student(
 def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("assets")) -> None:
     """Put WORK/SIZE/vae into every pipeline of the size, and the teacher's new hash into every recipe."""
     from studio.core.recipe import Recipe, weights_hash
+    from studio.methods.pretrain import assemble
 
     s = choose(size)
     vae = load_vae(work / s.name / "vae").to(dtype=torch.float16, memory_format=torch.contiguous_format)
     folders = [p.parent for p in (out / s.name).glob("*/model_index.json")]
     for folder in folders:
         vae.save_pretrained(folder / "vae")
+        assemble.tidy(folder)
     for folder in folders:
         if (folder / "recipe.json").exists():
             recipe = Recipe.load(folder)

@@ -137,3 +137,12 @@ def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler:
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.save_pretrained(folder, safe_serialization=True)
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Take out of every config what is about this machine, and what AutoencoderTiny writes but does not accept."""
+    for path in folder.rglob("config.json"):
+        config = json.loads(path.read_text())
+        unwanted = {"_name_or_path"} | ({"block_out_channels"} if config.get("_class_name") == "AutoencoderTiny" else set())
+        path.write_text(json.dumps({k: v for k, v in config.items() if k not in unwanted}, indent=2) + "\n")
