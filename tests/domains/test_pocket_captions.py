@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from studio.domains.pocket import captions
 from studio.domains.pocket.captions import (
@@ -16,6 +14,7 @@ from studio.domains.pocket.captions import (
     vocabulary,
 )
 from studio.domains.pocket.scene import FACTORS, sample_scene
+from tests.properties import given, st
 
 STATED = [name for name, f in FACTORS.items() if f.stated]
 

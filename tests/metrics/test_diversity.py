@@ -3,11 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import resample, resample_counts
+from tests.properties import given, settings, st
 
 LABELS = st.integers(2, 6).flatmap(lambda k: st.tuples(st.just(k), st.lists(st.integers(0, k - 1), min_size=1, max_size=60)))
 

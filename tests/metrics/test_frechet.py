@@ -2,11 +2,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from studio.metrics.frechet import frechet_distance, frechet_of_moments, moments
 from studio.metrics.precision_recall import precision_recall
+from tests.properties import given, settings, st
 
 
 def gaussian(n, width, seed):

@@ -2,11 +2,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from studio.metrics.interval import Estimate, Interval
 from studio.metrics.recovery import recovery, relative_cost
+from tests.properties import given, settings, st
 
 COMMON = torch.randn(1000, generator=torch.Generator().manual_seed(0)).double()
 

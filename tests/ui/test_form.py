@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from studio.services.kinds.compare import MAX_SEED, MAX_SEEDS, parse_seeds
 from studio.ui.form import write_seeds
+from tests.properties import given, st
 
 SEEDS = st.lists(st.integers(0, MAX_SEED), min_size=1, max_size=MAX_SEEDS, unique=True)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from studio.domains.pocket import captions
 from studio.ui import prompt
+from tests.properties import given, st
 
 CHOICES = st.fixed_dictionaries(
     {}, optional={group["factor"]: st.sampled_from([word[0] for word in group["words"]]) for group in prompt.groups()}
