@@ -6,8 +6,8 @@ x_t = alpha x + sigma eps, the gradient of KL(student || teacher) on x is −A /
 
     A = x0_T(x_t) − x0_S(x_t),        n = mean |x − x0_T|   (equation 7 of DMD, arXiv 2311.18828)
 
-A reverse KL against a strongly guided teacher is mode seeking: that is where diversity goes missing. No GAN term here:
-on drawings this small it changed nothing that was worth its cost, and without it no data is needed at all.
+A reverse KL against a strongly guided teacher is mode seeking: that is where diversity goes missing. The published GAN
+term is left out (not tried here): without it no data is needed at all.
 """
 
 from __future__ import annotations

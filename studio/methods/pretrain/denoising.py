@@ -1,10 +1,11 @@
 """Training of a text-to-image teacher from scratch in latent space.
 
 v-prediction (Salimans & Ho 2022, Progressive Distillation, appendix D). The squared error of v is that of x0 times
-SNR + 1; this factor is capped (Hang et al. 2023, Min-SNR, cap x0's weight at gamma), but unlike there it stays 1 at high
-noise: min(SNR + 1, gamma) / (SNR + 1). Few-step students decide the picture at t_max, and Min-SNR's weight there is
-0.005, so a short training never learns what matters most. The text encoder learns with the UNet. Captions are drawn anew
-for every use of a scene; ten per cent are dropped for classifier-free guidance.
+SNR + 1; this factor is capped (Hang et al. 2023, Min-SNR, cap x0's weight at gamma), but unlike there it stays 1 at
+high noise: min(SNR + 1, gamma) / (SNR + 1). Few-step students decide the picture at t_max, where Min-SNR's weight is
+0.005; that a short training profits from more weight there is our reasoning, the two were not compared. The text
+encoder learns with the UNet. Captions are drawn anew for every use of a scene; ten per cent are dropped for
+classifier-free guidance.
 """
 
 from __future__ import annotations

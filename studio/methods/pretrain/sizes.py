@@ -33,7 +33,8 @@ POCKET = Size(
     latent_size=16,
     n_scenes=40_000,
     autoencoder={
-        # no residual blocks at the two finest levels: width 64 then costs what width 32 would and learns twice as fast
+        # no residual blocks at the two finest levels: width 64 then costs about what 32 would, and had
+        # 21 dB after 800 updates where 32 needed some 1,800 (one run each, squared error not yet in the loss)
         "encoder_block_out_channels": (64, 64, 64, 64),
         "decoder_block_out_channels": (64, 64, 64, 64),
         "num_encoder_blocks": (0, 0, 2, 4),
