@@ -50,10 +50,10 @@ def arms_of(student: str, recipe, trained_w: float, default_w: float, steps: int
     return out
 
 
-def study(size: str, student: str, assets: Path, prompts: list[str], seeds: list[int], steps: int) -> dict:
+def study(size: str, student: str, assets: Path, prompts: list[str], seeds: list[int], steps: int, device: str = "cpu") -> dict:
     folder = assets / size
-    models = {"teacher": open_model(folder / "teacher"), "student": open_model(folder / student)}
-    oracle = load_oracle(folder / "oracle")
+    models = {name: open_model(folder / part, device=device) for name, part in (("teacher", "teacher"), ("student", student))}
+    oracle = load_oracle(folder / "oracle", device)
     recipe = models["student"].recipe
     trained_w = float(models["student"].card.get("method", {}).get("guidance", 1.0))
     arms = arms_of(student, recipe, trained_w, models["teacher"].default_guidance, steps)
@@ -91,13 +91,16 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=64)
     parser.add_argument("--steps", type=int, default=25, help="teacher steps")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="also write everything here")
     options = parser.parse_args()
     results = {}
     for student in options.students:
         begun = time.time()
         seeds = list(range(1000, 1000 + options.seeds))
-        result = study(options.size, student, options.assets, list(PROMPTS[: options.prompts]), seeds, options.steps)
+        result = study(
+            options.size, student, options.assets, list(PROMPTS[: options.prompts]), seeds, options.steps, options.device
+        )
         results[student] = result
         print(f"\n{options.size}/{student}: {options.prompts} prompts × {options.seeds} seeds, {time.time() - begun:.0f} s")
         print(f"{'arm':24s} {'NFE':>4s}  {'diversity':22s} {'accuracy':22s} {'in distribution':22s} recovered")

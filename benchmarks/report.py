@@ -89,10 +89,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="model folders, e.g. teacher dmd2")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--guidance", type=float, nargs="*", default=[1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--write", action="store_true")
     o = parser.parse_args()
     folder = o.assets / o.size
-    oracle = load_oracle(folder / "oracle")
+    oracle = load_oracle(folder / "oracle", o.device)
     size = oracle.config["size"]
     reference = oracle.read(renders(2048, 777_001, size)).features
     floor = round(frechet_distance(oracle.read(renders(8 * o.prompts, 777_002, size)).features, reference), 3)
@@ -101,7 +102,7 @@ def main() -> None:
     for path in sorted(p.parent for p in folder.glob("*/model_index.json")):
         if o.only and path.name not in o.only:
             continue
-        model = open_model(path, path.name)
+        model = open_model(path, path.name, device=o.device)
         if model.recipe:
             f = figures(model, plans.student_plan(model.id, model.recipe), oracle, lines, reference)
             show(f"{o.size}/{path.name}", f)

@@ -50,18 +50,19 @@ class Trained:
 
 @dataclass
 class Streams:
-    """One random generator a purpose ('data', 'time', 'noise', 'critic', …), all from one seed.
+    """One random generator a purpose ('data', 'time', 'noise', 'critic', …), all from one seed, on one device.
 
     Adding a purpose, a preview or a loss term never shifts the draws of the others, and the states travel in the
-    checkpoint so that a resumed run continues bit for bit.
+    checkpoint so that a resumed run continues bit for bit. Draws of a GPU differ from those of a CPU.
     """
 
     seed: int
+    device: str = "cpu"
     generators: dict[str, torch.Generator] = field(default_factory=dict)
 
     def __getitem__(self, purpose: str) -> torch.Generator:
         if purpose not in self.generators:
-            self.generators[purpose] = generator(self.seed, purpose)
+            self.generators[purpose] = generator(self.seed, purpose, self.device)
         return self.generators[purpose]
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -69,7 +70,7 @@ class Streams:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         for name, value in state.items():
-            self[name].set_state(value)
+            self[name].set_state(value.cpu())
 
 
 C = TypeVar("C", bound=MethodConfig)

@@ -50,6 +50,13 @@ class VP:
         self.t_max = float(len(abar) - 1)
         # log noise level; a zero terminal SNR is kept finite here and restored to inf in noise_level
         self._log_level = 0.5 * (torch.log1p(-abar) - torch.log(abar.clamp_min(1e-20)))
+        self._copies = {abar.device: (abar, self._log_level)}
+
+    def _tables(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(cumulative alphas, log noise levels) on a device, copied there once: training asks in every iteration."""
+        if device not in self._copies:
+            self._copies[device] = (self.alphas_cumprod.to(device), self._log_level.to(device))
+        return self._copies[device]
 
     @classmethod
     def scaled_linear(cls, beta_start: float, beta_end: float, steps: int = 1000) -> VP:
@@ -59,12 +66,13 @@ class VP:
 
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         t64 = _as64(t)
-        low = t64.floor().clamp(0, self.t_max).long().to(self._log_level.device)
+        alphas, levels = self._tables(t64.device)
+        low = t64.floor().clamp(0, self.t_max).long()
         high = (low + 1).clamp(max=int(self.t_max))
-        frac = (t64.cpu() - low).clamp(0, 1)
-        log_level = self._log_level[low] * (1 - frac) + self._log_level[high] * frac
-        abar = torch.where(frac == 0, self.alphas_cumprod[low], torch.sigmoid(-2 * log_level))
-        abar = torch.where(t64.cpu() < 0, torch.ones_like(abar), abar).to(t64.device)
+        frac = (t64 - low).clamp(0, 1)
+        log_level = levels[low] * (1 - frac) + levels[high] * frac
+        abar = torch.where(frac == 0, alphas[low], torch.sigmoid(-2 * log_level))
+        abar = torch.where(t64 < 0, torch.ones_like(abar), abar)
         return abar.sqrt(), (1 - abar).sqrt()
 
     def noise_level(self, t: Tensor | float) -> Tensor:

@@ -32,7 +32,7 @@ class TrainerConfig(BaseModel):
     decay_from: float = Field(0.0, ge=0, le=1, description="Fraction of the run after which the rate falls (1 = never)")
     decay_to: float = Field(0.1, ge=0, le=1, description="Final learning rate as a fraction of the peak")
     accumulate: int = Field(1, ge=1, description="Micro-batches per update")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto = bf16 where the processor computes in it")
     checkpoint_every: int = Field(500, ge=1)
     max_bad_steps: int = Field(5, ge=0, description="Non-finite losses tolerated in a row before the run stops")
 
@@ -52,12 +52,21 @@ class NotFinite(RuntimeError):
     """The loss stayed NaN or infinite; the last good checkpoint is kept."""
 
 
+def computes_in_bf16(device: str) -> bool:
+    """Whether bf16 arithmetic is native; where it is emulated (CPUs without AVX-512 BF16 or AMX) it is many times slower."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return device == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in checks)
+
+
 class Trainer:
     """Runs a method. ``run()`` is a generator of `Progress`; closing it between iterations loses nothing."""
 
     def __init__(self, method: Method, config: TrainerConfig, folder: Path | None = None, device: str = "cpu"):
         self.method, self.config, self.folder, self.device = method, config, folder, device
         self.step, self.skipped, self._bad = 0, 0, 0
+        self.bf16 = config.precision == "bf16" or (config.precision == "auto" and computes_in_bf16(device))
         self.optimizers, self.updates, self.ema = {}, {}, {}
         for name, t in method.trained.items():
             self.optimizers[name] = torch.optim.AdamW(
@@ -86,7 +95,7 @@ class Trainer:
         losses: dict[str, float] = {}
         generators = [self.method.iteration(self.method.batch(), self.step) for _ in range(self.config.accumulate)]
         while True:
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
                 yielded = [next(g, None) for g in generators]
             if yielded[0] is None:
                 assert all(y is None for y in yielded), "micro-batches of one iteration must yield alike"

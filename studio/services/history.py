@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.core.recipe import weights_hash
 from studio.services.events import last_event
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.models import Registry
 from studio.services.run import read_json
+
+HASH_BYTES = 200 << 20  # weights of more bytes than this are not read while a person waits
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,18 @@ def changed_models(made_with: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if old and new and old != new:
             out.append(f"{model_id} has other weights now ({new}) than then ({old}); the pictures will differ.")
     return out
+
+
+def hashes(model_ids: Iterable[str], registry: Registry, limit_bytes: int = HASH_BYTES) -> dict[str, Any]:
+    """{id: {"hash"}} of models that are here and small enough to be read while a person waits."""
+    found = {}
+    for model_id in model_ids:
+        entry = registry.entries.get(model_id)
+        if entry is not None and entry.available:
+            size = sum(path.stat().st_size for path in entry.folder.rglob("*.safetensors"))
+            if 0 < size <= limit_bytes:
+                found[model_id] = {"hash": weights_hash(entry.folder)}
+    return found
 
 
 def missing_models(made_with: dict[str, Any], registry: Registry) -> list[str]:

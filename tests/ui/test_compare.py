@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 
+from studio.core.recipe import weights_hash
+from studio.services import images
 from studio.services.jobs import Jobs
 from studio.ui import parts
 from studio.ui.tabs.compare import CompareTab
@@ -154,6 +157,23 @@ def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, wo
     assert "seed 7 of Student" in updates[tab.problem]
     jobs.delete(run_id)
     assert tab.board not in tab.restore_png({tab.restore: str(picture.with_name("gone.png"))})
+
+
+def test_a_picture_made_with_other_weights_says_so(tab: CompareTab, worker: ScriptedWorker, jobs: Jobs, tmp_path: Path) -> None:
+    run_id = tab.submit(values(tab))[tab.run_id]
+    finished(tab, run_id)
+    carried = images.read_run(str(jobs.artifact(run_id, "artifacts/student/0.png")))
+    weights = jobs.registry().get("test/dmd2").folder / "unet.safetensors"
+    weights.write_bytes(b"any bytes have a hash")
+    now = weights_hash(weights.parent)
+    said = {}
+    for name, then in (("same", now), ("other", "0" * 12)):
+        picture = tmp_path / f"{name}.png"
+        made_with = {"test/dmd2": {"hash": then}, "gone/model": {"hash": "1"}, "odd": "no mapping"}
+        picture.write_bytes(images.png_bytes(np.zeros((8, 8, 3), np.uint8), {**carried, "models": made_with}))
+        said[name] = tab.restore_png({tab.restore: str(picture)})[tab.problem]
+    assert "the same pixels" in said["same"]
+    assert f"other weights now ({now})" in said["other"] and "same pixels" not in said["other"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,11 @@ def scenes(n: int, seed: int) -> list[Scene]:
     """``n`` scenes of the world, a function of the seed."""
     rng = np.random.default_rng(seed)
     return [sample_scene(rng) for _ in range(n)]
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def to_images(pixels: np.ndarray) -> Tensor:
@@ -40,7 +49,7 @@ class SceneSet:
 
     def images(self, index: Tensor) -> Tensor:
         """float [B, 3, H, W] in [0, 1]"""
-        return to_images(self.pixels[index.numpy()])
+        return to_images(self.pixels[index.cpu().numpy()])
 
 
 def scene_set(folder: Path, n: int, size: int, seed: int) -> SceneSet:
@@ -51,13 +60,15 @@ def scene_set(folder: Path, n: int, size: int, seed: int) -> SceneSet:
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npy")
         pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(n, size, size, 3))
-        for i in range(0, n, 500):
-            pixels[i : i + 500] = render_batch(drawn[i : i + 500], size)
+        starts = range(0, n, 500)
+        with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
+            for i, part in zip(starts, pool.map(render_batch, (drawn[i : i + 500] for i in starts), repeat(size)), strict=True):
+                pixels[i : i + 500] = part
         pixels.flush()
         partial.rename(path)
     labels = [s.labels() for s in drawn]
     return SceneSet(
-        pixels=np.load(path, mmap_mode="r"),
+        pixels=np.load(path, mmap_mode="c"),
         scenes=drawn,
         labels={f: torch.tensor([row[f] for row in labels]) for f in FACTORS},
         values={k: torch.tensor([getattr(s, field) for s in drawn], dtype=torch.float32) for k, field in CONTINUOUS.items()},

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import Material
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
+from studio.core.rng import rand, randint, randn
 from studio.core.simulate import add_noise, backward_simulation, guided_x0
 
 
@@ -64,17 +65,17 @@ class DMD2(Method[DMD2Config]):
         return self.material.conditions(self.config.batch, self.streams["data"])
 
     def draw(self, purpose: str) -> Tensor:
-        return torch.randn((self.config.batch, *self.material.shape), generator=self.streams[purpose])
+        return randn((self.config.batch, *self.material.shape), self.streams[purpose])
 
     def times(self, low: float, high: float, purpose: str) -> Tensor:
         """[B], uniform in [low, high] · t_max"""
-        u = torch.rand(self.config.batch, generator=self.streams[purpose], dtype=torch.float64)
+        u = rand((self.config.batch,), self.streams[purpose], torch.float64)
         return (low + (high - low) * u) * self.teacher.process.t_max
 
     def generate(self, cond: Cond, purpose: str) -> Tensor:
         """x = G at a random position of its own grid, inputs by backward simulation. Gradient through that step alone."""
         c = self.config
-        k = int(torch.randint(len(c.timesteps), (1,), generator=self.streams["position"]))
+        k = int(randint(len(c.timesteps), (1,), self.streams["position"]))
         xt, t = backward_simulation(self.student, cond, c.timesteps, k, lambda: self.draw(purpose))
         return self.student.x0(xt, t, cond)
 

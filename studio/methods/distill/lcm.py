@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import Cond, Denoiser, expand, from_x0
 from studio.core.material import Material
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
+from studio.core.rng import randint, randn
 from studio.core.simulate import add_noise, guided_x0
 
 
@@ -51,7 +52,7 @@ class LCM(Method[LCMConfig]):
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, betas=(0.9, 0.99), ema=config.target_ema)}
         # K + 1 whole times from t_max to clean
-        self.times = torch.linspace(teacher.process.t_max, 0, config.grid + 1, dtype=torch.float64).round()
+        self.times = torch.linspace(teacher.process.t_max, 0, config.grid + 1, dtype=torch.float64).round().to(streams.device)
 
     def batch(self) -> tuple[Tensor, Cond]:
         return self.material.data(self.config.batch, self.streams["data"])
@@ -59,10 +60,10 @@ class LCM(Method[LCMConfig]):
     def iteration(self, batch: tuple[Tensor, Cond], step: int) -> Iterator[tuple[str, Tensor]]:
         x0, cond = batch
         c, process = self.config, self.teacher.process
-        index = torch.randint(c.grid, (len(x0),), generator=self.streams["time"])
+        index = randint(c.grid, (len(x0),), self.streams["time"])
         t, r = self.times[index], self.times[index + 1]
         clean = index + 1 == c.grid  # x_r is the clean sample: the boundary f(x, 0) = x
-        xt = add_noise(process, x0, t, torch.randn(x0.shape, generator=self.streams["noise"]))
+        xt = add_noise(process, x0, t, randn(x0.shape, self.streams["noise"]))
         with torch.no_grad():
             y = guided_x0(self.teacher, xt, t, cond, self.material.null(cond), c.guidance)
             alpha_t, sigma_t = process.alpha_sigma(t)

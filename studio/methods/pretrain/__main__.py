@@ -27,12 +27,33 @@ Work = Annotated[Path, typer.Option(help="Rendered scenes and checkpoints")]
 Out = Annotated[Path, typer.Option(help="Where finished weights go")]
 Steps = Annotated[int, typer.Option(help="Iterations in all; a larger number continues a finished run")]
 Fresh = Annotated[bool, typer.Option(help="Ignore an existing checkpoint")]
+Device = Annotated[str, typer.Option(help="cpu or cuda; draws, and so weights, differ between kinds of device")]
+Override = Annotated[list[str] | None, typer.Option("--set", help="Override a field of the method, e.g. batch=512")]
 
 
 def choose(size: str) -> Size:
     if size not in SIZES:
         raise typer.BadParameter(f"size {size!r} is unknown; pocket or nano fits")
     return SIZES[size]
+
+
+def overrides(items: list[str] | None) -> dict[str, Any]:
+    """['batch=512', 'lr=1e-3'] as fields, with YAML's idea of numbers."""
+    import yaml
+
+    pairs = [item.partition("=") for item in items or []]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise typer.BadParameter(f"--set {wrong[0]!r} has no value; --set batch=512 fits")
+    return {name: yaml.safe_load(value) for name, _, value in pairs}
+
+
+def machine(device: str) -> str:
+    kind = (
+        torch.cuda.get_device_name()
+        if device.startswith("cuda")
+        else f"{platform.machine()}, {torch.get_num_threads()} thread(s)"
+    )
+    return f"{kind}, torch {torch.__version__}"
 
 
 def train(trainer: Trainer, name: str, every: int = 50, fresh: bool = False) -> dict:
@@ -49,7 +70,7 @@ def train(trainer: Trainer, name: str, every: int = 50, fresh: bool = False) -> 
     return {
         "steps": trainer.step,
         "seconds_this_run": round(time.time() - begun),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
+        "machine": machine(trainer.device),
     }
 
 
@@ -60,7 +81,12 @@ def write_card(folder: Path, card: dict) -> None:
 
 @app.command()
 def oracle(
-    size: SizeName = "pocket", steps: Steps = 6000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False
+    size: SizeName = "pocket",
+    steps: Steps = 6000,
+    work: Work = WORK,
+    out: Out = Path("assets"),
+    fresh: Fresh = False,
+    device: Device = "cpu",
 ) -> None:
     """Train the oracle on renders and print its held-out accuracy for every factor."""
     from studio.domains.pocket.oracle import Oracle
@@ -70,12 +96,12 @@ def oracle(
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
-    network = channels_last(Oracle(s.pixels, s.oracle_width))
-    method = OracleTraining(OracleConfig(), Streams(0), network, data)
+    network = channels_last(Oracle(s.pixels, s.oracle_width)).to(device)
+    method = OracleTraining(OracleConfig(), Streams(0, device), network, data)
     config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3, decay_to=0.02, precision="fp32")
-    trainer = Trainer(method, config, work / s.name / "oracle")
+    trainer = Trainer(method, config, work / s.name / "oracle", device)
     trained = train(trainer, f"{s.name} oracle", fresh=fresh)
-    best: Any = trainer.ema["oracle"].module
+    best: Any = trainer.ema["oracle"].module.cpu()
     report = oracle_report(best, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
     folder = out / s.name / "oracle"
     best.save(folder)
@@ -98,6 +124,8 @@ def autoencoder(
     work: Work = WORK,
     out: Out = Path("assets"),
     fresh: Fresh = False,
+    device: Device = "cpu",
+    set_: Override = None,
     decoder_only: Annotated[bool, typer.Option(help="Sharpen the decoder; latents, and so teachers, stay valid")] = False,
 ) -> None:
     """Train the autoencoder on crops and print PSNR and oracle agreement of reconstructions.
@@ -113,16 +141,16 @@ def autoencoder(
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
     torch.manual_seed(0)
     vae: Any = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder)
-    vae = channels_last(vae)
+    vae = channels_last(vae).to(device)
     if decoder_only:
         vae.load_state_dict(load_vae(work / s.name / "vae").state_dict())
         vae.encoder.requires_grad_(False)
-    settings = AutoencoderConfig(crop=s.crop, lr=5e-4) if decoder_only else AutoencoderConfig(crop=s.crop)
-    method = AutoencoderTraining(settings, Streams(0), vae, data)
-    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3 if decoder_only else 0.5, decay_to=0.03, precision="bf16")
-    trainer = Trainer(method, config, work / s.name / ("decoder" if decoder_only else "autoencoder"))
+    fields = {"crop": s.crop, **({"lr": 5e-4} if decoder_only else {}), **overrides(set_)}
+    method = AutoencoderTraining(AutoencoderConfig.model_validate(fields), Streams(0, device), vae, data)
+    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3 if decoder_only else 0.5, decay_to=0.03, precision="auto")
+    trainer = Trainer(method, config, work / s.name / ("decoder" if decoder_only else "autoencoder"), device)
     trained = train(trainer, f"{s.name} autoencoder", fresh=fresh)
-    vae = trainer.ema["vae"].module
+    vae = trainer.ema["vae"].module.cpu()
     folder = work / s.name / "vae"
     vae.save_pretrained(folder)
     report = autoencoder_report(vae, out / s.name / "oracle", scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
@@ -143,7 +171,7 @@ def vae_folder(s: Size, work: Path, out: Path = Path("assets")) -> Path:
     return trained if trained.exists() or not shipped.exists() else shipped
 
 
-def captioned_latents(s: Size, work: Path) -> tuple:
+def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
     from studio.domains.pocket.dataset import scenes
     from studio.methods.pretrain.assemble import build_tokenizer, tokenize
@@ -153,10 +181,10 @@ def captioned_latents(s: Size, work: Path) -> tuple:
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
     path = work / s.name / "latents.safetensors"
     if not path.exists():
-        latents = encode_all(load_vae(vae_folder(s, work)), scene_set(work, s.n_scenes, s.pixels, seed=0))
+        latents = encode_all(load_vae(vae_folder(s, work)).to(device), scene_set(work, s.n_scenes, s.pixels, seed=0))
         save_weights(path, {"latents": latents, "tokens": caption_table(scenes(s.n_scenes, 0), tokenizer, 8, seed=1)})
     tensors, _ = load_weights(path)
-    return tokenizer, CaptionedLatents(tensors["latents"], tensors["tokens"], tokenize(tokenizer, [""])[0])
+    return tokenizer, CaptionedLatents(tensors["latents"], tensors["tokens"], tokenize(tokenizer, [""])[0]).to(device)
 
 
 @app.command()
@@ -180,20 +208,27 @@ def schedule(size: SizeName = "pocket", work: Work = WORK) -> None:
 
 @app.command()
 def teacher(
-    size: SizeName = "pocket", steps: Steps = 20000, work: Work = WORK, out: Out = Path("assets"), fresh: Fresh = False
+    size: SizeName = "pocket",
+    steps: Steps = 20000,
+    work: Work = WORK,
+    out: Out = Path("assets"),
+    fresh: Fresh = False,
+    device: Device = "cpu",
+    set_: Override = None,
 ) -> None:
     """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher."""
     from studio.methods.pretrain import assemble
     from studio.methods.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
 
     s = choose(size)
-    tokenizer, data = captioned_latents(s, work)
+    tokenizer, data = captioned_latents(s, work, device)
     torch.manual_seed(0)
-    unet = assemble.for_training(assemble.build_unet(s))
-    network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)))
-    method = DenoisingTraining(DenoisingConfig(), Streams(0), network, assemble.process_of(s), data)
-    config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="bf16", checkpoint_every=250)
-    trainer = Trainer(method, config, work / s.name / "teacher-training")
+    unet = assemble.for_training(assemble.build_unet(s), device)
+    network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)).to(device))
+    settings = DenoisingConfig.model_validate(overrides(set_))
+    method = DenoisingTraining(settings, Streams(0, device), network, assemble.process_of(s), data)
+    config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="auto", checkpoint_every=250)
+    trainer = Trainer(method, config, work / s.name / "teacher-training", device)
     shipped = out / s.name / "teacher"
     if not fresh and not (work / s.name / "teacher-training" / "checkpoint.pt").exists() and (shipped / "unet").exists():
         print(f"{s.name} teacher: no checkpoint, so training goes on from the weights in {shipped}")
@@ -215,9 +250,11 @@ def student(
     work: Work = WORK,
     out: Out = Path("assets"),
     fresh: Fresh = False,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a field of the method, e.g. guidance=5")] = None,
+    device: Device = "cpu",
+    set_: Override = None,
+    name: Annotated[str, typer.Option(help="Folder to write; the method's name where empty")] = "",
 ) -> None:
-    """Distil OUT/SIZE/teacher into OUT/SIZE/METHOD with the preset in presets/distill, and write its recipe."""
+    """Distil OUT/SIZE/teacher into OUT/SIZE/METHOD (or NAME) with the preset in presets/distill, and write its recipe."""
     import yaml
     from diffusers import LCMScheduler, StableDiffusionPipeline
 
@@ -234,22 +271,24 @@ def student(
         raise typer.BadParameter(f"method {method!r} is unknown; {' or '.join(methods)} fits")
     s = choose(size)
     preset = yaml.safe_load((Path("presets/distill") / f"{s.name}-{method}.yaml").read_text())
-    config = preset["method"] | dict(yaml.safe_load(f"{{{item.replace('=', ': ', 1)}}}").popitem() for item in set_ or [])
+    config = preset["method"] | overrides(set_)
     teacher_folder = out / s.name / "teacher"
     pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, dtype=torch.float32)
-    _, data = captioned_latents(s, work)
-    material = CaptionMaterial(data, pipe.text_encoder)
-    guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet)), assemble.process_of(s), "v")
+    _, data = captioned_latents(s, work, device)
+    material = CaptionMaterial(data, pipe.text_encoder.to(device))
+    guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet, device)), assemble.process_of(s), "v")
     torch.manual_seed(0)
     cls = methods[method]
-    taught = cls(cls.Config(**config), Streams(0), guide, material)
-    trainer = Trainer(taught, TrainerConfig(steps=steps, **preset["trainer"]), work / s.name / f"{method}-training")
+    taught = cls(cls.Config(**config), Streams(0, device), guide, material)
+    trainer = Trainer(
+        taught, TrainerConfig(steps=steps, **preset["trainer"]), work / s.name / f"{name or method}-training", device
+    )
     trained = train(trainer, f"{s.name} {method}", every=25, fresh=fresh)
     scheduler = LCMScheduler(
         beta_schedule="scaled_linear", beta_start=s.beta_start, beta_end=s.beta_end, prediction_type="v_prediction",
         original_inference_steps=50, set_alpha_to_one=True,
     )  # fmt: skip
-    folder = out / s.name / method
+    folder = out / s.name / (name or method)
     assemble.save_pipeline(folder, pipe.tokenizer, pipe.text_encoder, trainer.ema["student"].module.unet, scheduler, pipe.vae)
     grid = taught.config.timesteps
     recipe = Recipe(

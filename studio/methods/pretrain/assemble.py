@@ -86,12 +86,12 @@ def build_unet(size: Size) -> Any:
     )
 
 
-def for_training(unet: Any) -> Any:
-    """Channels-last weights and plain matrix attention: fused attention's backward is four times slower on CPUs."""
-    from diffusers.models.attention_processor import AttnProcessor
+def for_training(unet: Any, device: str = "cpu") -> Any:
+    """Channels-last weights; on CPUs plain matrix attention, because fused attention's backward is four times slower."""
+    from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
-    unet.set_attn_processor(AttnProcessor())
-    return channels_last(unet)
+    unet.set_attn_processor(AttnProcessor() if device == "cpu" else AttnProcessor2_0())
+    return channels_last(unet.to(device))
 
 
 def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
@@ -130,7 +130,7 @@ def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler:
     from diffusers import StableDiffusionPipeline
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    half = [copy.deepcopy(m).half().to(memory_format=torch.contiguous_format) for m in (text, unet, vae)]
+    half = [copy.deepcopy(m).to("cpu", torch.float16, memory_format=torch.contiguous_format) for m in (text, unet, vae)]
     half[1].set_attn_processor(AttnProcessor2_0())
     pipeline: Any = StableDiffusionPipeline(
         vae=half[2], text_encoder=half[0], tokenizer=tokenizer, unet=half[1], scheduler=scheduler,

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
+from studio.core.rng import rand, randint, randn
 from studio.domains.pocket.dataset import SceneSet
 
 
@@ -46,28 +48,29 @@ class AutoencoderTraining(Method[AutoencoderConfig]):
 
     def __init__(self, config: AutoencoderConfig, streams: Streams, vae: Any, data: SceneSet):
         super().__init__(config, streams)
-        self.vae, self.data = vae, data
+        self.vae = vae
+        # [N, H, W, 3] uint8: memory-mapped beside a CPU, resident on a GPU (2 GB for 40,000 scenes of 128 px)
+        self.pixels = torch.from_numpy(np.asarray(data.pixels) if streams.device == "cpu" else np.array(data.pixels)).to(
+            streams.device
+        )
         self.trained = {"vae": Trained(vae, config.lr, betas=(0.9, 0.99), ema=0.998)}
 
     def batch(self) -> Tensor:
         """float [B, 3, crop, crop] in [0, 1]"""
         c, g = self.config, self.streams["data"]
-        size = self.data.pixels.shape[1]
-        index = torch.randint(len(self.data), (c.batch,), generator=g)
-        corner = torch.randint(max(1, size - c.crop + 1), (c.batch, 2), generator=g)
-        images = [
-            torch.from_numpy(self.data.pixels[i, y : y + c.crop, x : x + c.crop].copy())
-            for i, (y, x) in zip(index.tolist(), corner.tolist(), strict=True)
-        ]
-        x = torch.stack(images).permute(0, 3, 1, 2).float().div_(255)
-        flip = torch.rand(c.batch, generator=g) < 0.5
+        crop = min(c.crop, self.pixels.shape[1])
+        index = randint(len(self.pixels), (c.batch,), g)
+        corner = randint(self.pixels.shape[1] - crop + 1, (c.batch, 2), g)
+        span = corner[..., None] + torch.arange(crop, device=g.device)  # [B, 2, crop]: rows and columns
+        x = self.pixels[index[:, None, None], span[:, 0, :, None], span[:, 1, None, :]].permute(0, 3, 1, 2).float().div_(255)
+        flip = rand((c.batch,), g) < 0.5
         return torch.where(flip.view(-1, 1, 1, 1), x.flip(3), x).contiguous(memory_format=torch.channels_last)
 
     def iteration(self, batch: Tensor, step: int) -> Iterator[tuple[str, Tensor]]:
         c = self.config
         x = batch * 2 - 1  # the module's own range, as pipelines use it
         z = self.vae.encode(x).latents
-        noisy = z + c.latent_noise * torch.randn(z.shape, generator=self.streams["noise"])
+        noisy = z + c.latent_noise * randn(z.shape, self.streams["noise"])
         y = self.vae.decode(noisy).sample.float()
         error = (y - x).abs().mean() + c.square * ((y - x) ** 2).mean()
         edges = torch.stack([(a - b).abs().mean() for a, b in zip(gradients(y), gradients(x), strict=True)]).sum()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import expand
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
 from studio.core.process import Process
+from studio.core.rng import rand, randint, randn
 
 
 class DenoisingConfig(MethodConfig):
@@ -38,8 +39,7 @@ class TextConditioned(nn.Module):
         self.unet, self.text = unet, text
 
     def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        states = self.text(tokens)[0]
-        return self.unet(x, t, states, return_dict=False)[0]
+        return self.unet(x, t, self.text(tokens)[0], return_dict=False)[0]
 
 
 class CaptionedLatents:
@@ -50,11 +50,14 @@ class CaptionedLatents:
 
     def draw(self, n: int, drop: float, g: torch.Generator) -> tuple[Tensor, Tensor]:
         """(x0 [n, C, H, W] float32, tokens [n, L])"""
-        index = torch.randint(len(self.latents), (n,), generator=g)
-        which = torch.randint(self.tokens.shape[1], (n,), generator=g)
-        tokens = self.tokens[index, which].clone()
-        tokens[torch.rand(n, generator=g) < drop] = self.empty
+        index = randint(len(self.latents), (n,), g)
+        which = randint(self.tokens.shape[1], (n,), g)
+        dropped = rand((n,), g) < drop
+        tokens = torch.where(dropped[:, None], self.empty, self.tokens[index, which])
         return self.latents[index].float(), tokens
+
+    def to(self, device: str) -> CaptionedLatents:
+        return CaptionedLatents(self.latents.to(device), self.tokens.to(device), self.empty.to(device))
 
 
 class DenoisingTraining(Method[DenoisingConfig]):
@@ -85,9 +88,10 @@ class DenoisingTraining(Method[DenoisingConfig]):
         x0, tokens = batch
         n, g = len(x0), self.streams["time"]
         # stratified times: one in each of n equal intervals, which halves the variance of the loss over t
-        t = ((torch.arange(n) + torch.rand(n, generator=g)) / n * (self.process.t_max + 1)).floor().clamp(max=self.process.t_max)
+        u = (torch.arange(n, device=g.device) + rand((n,), g)) / n
+        t = (u * (self.process.t_max + 1)).floor().clamp(max=self.process.t_max)
         alpha, sigma = self.process.alpha_sigma(t)
-        eps = torch.randn(x0.shape, generator=self.streams["noise"])
+        eps = randn(x0.shape, self.streams["noise"])
         xt = expand(alpha, x0) * x0 + expand(sigma, x0) * eps
         v = expand(alpha, x0) * eps - expand(sigma, x0) * x0
         xt = xt.contiguous(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond
+from studio.core.rng import randint
 from studio.methods.pretrain.denoising import CaptionedLatents
 
 
@@ -27,9 +28,7 @@ class CaptionMaterial:
 
     def conditions(self, n: int, g: torch.Generator) -> Cond:
         tokens = self.source.tokens
-        index = torch.randint(len(tokens), (n,), generator=g)
-        which = torch.randint(tokens.shape[1], (n,), generator=g)
-        return self.states(tokens[index, which])
+        return self.states(tokens[randint(len(tokens), (n,), g), randint(tokens.shape[1], (n,), g)])
 
     def null(self, cond: Cond) -> Cond:
         return {"states": self.empty.expand(len(cond["states"]), -1, -1)}

@@ -32,7 +32,9 @@ def oracle_report(oracle: Oracle, held_out: SceneSet) -> dict:
 def reconstruct(vae: Any, images: torch.Tensor) -> torch.Tensor:
     """Encode and decode pictures [N, 3, H, W] in [0, 1]."""
     vae.eval()
-    out = [vae.decode(vae.encode(x * 2 - 1).latents).sample.add(1).div(2).clamp(0, 1) for x in images.split(50)]
+    out = [
+        vae.decode(vae.encode(x.to(vae.device) * 2 - 1).latents).sample.add(1).div(2).clamp(0, 1).cpu() for x in images.split(50)
+    ]
     return torch.cat(out)
 
 
@@ -61,10 +63,10 @@ def autoencoder_report(vae: Any, oracle_folder: Path, held_out: SceneSet, n: int
 def encode_all(vae: Any, data: SceneSet, batch: int = 100) -> torch.Tensor:
     """Latents of every picture, float16 [N, C, h, w]."""
     vae.eval()
-    parts = [
-        vae.encode(to_images(data.pixels[i : i + batch]).contiguous(memory_format=torch.channels_last) * 2 - 1).latents.half()
-        for i in range(0, len(data), batch)
-    ]
+    parts = []
+    for i in range(0, len(data), batch):
+        images = to_images(data.pixels[i : i + batch]).to(vae.device, memory_format=torch.channels_last)
+        parts.append(vae.encode(images * 2 - 1).latents.half().cpu())
     return torch.cat(parts).contiguous()
 
 

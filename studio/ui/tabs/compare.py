@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket import captions
-from studio.services import images
+from studio.services import history, images
 from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, parse_seeds, plans_for
 from studio.services.models import Pair
 from studio.ui import arms, parts, plots, prompt
@@ -314,7 +314,12 @@ class CompareTab:
         except ValueError as error:
             return {self.problem: parts.line(str(error), "problem")}
         which = f"seed {str(carried.get('seed'))[:12]} of {arms.title(str(carried.get('arm'))[:40])}"
-        said = parts.line(f"The form is as it was for {which}; Run gives the same pixels.", "hint")
+        made_with = {str(k)[:80]: v for k, v in (carried.get("models") or {}).items() if isinstance(v, dict)}
+        changed = history.changed_models(made_with, history.hashes(made_with, self.jobs.registry()))
+        if changed:
+            said = parts.line(f"The form is as it was for {which}. {' '.join(changed)}", "problem")
+        else:
+            said = parts.line(f"The form is as it was for {which}; Run gives the same pixels.", "hint")
         updates = self.fill(request)
         try:
             self.watch.look(str(carried.get("run")))
