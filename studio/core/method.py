@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +28,8 @@ class Card(BaseModel):
     paper: str
     status: str  # "published recipe", "our formulation", "baseline"
     good_for: str
+    family: Literal["trajectory", "distribution", "plain", "pretraining"] = "pretraining"
+    how: str = ""  # two lines for the person who chooses
 
 
 class MethodConfig(BaseModel):
@@ -46,6 +48,21 @@ class Trained:
     weight_decay: float = 0.0
     clip: float | None = 1.0  # maximal gradient norm
     ema: float | None = None  # decay, in this network's own updates
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a trained student must be sampled; with the teacher's hash it becomes a `studio.core.recipe.Recipe`.
+
+    timesteps: its grid, decreasing. rule: an update rule of `studio.sampling.rules`. valid_steps: step counts that
+    are on the recipe. embedded_guidance: the guidance scale to feed a student that takes it as an input.
+    """
+
+    timesteps: tuple[float, ...]
+    rule: str
+    valid_steps: tuple[int, ...]
+    eta: float | None = None
+    embedded_guidance: float | None = None
 
 
 @dataclass
@@ -87,6 +104,8 @@ class Method(ABC, Generic[C]):
         self.trained: dict[str, Trained] = {}
         self.emas: dict[str, nn.Module] = {}  # filled by the trainer: EMA copies by network name
         self.log: dict[str, float] = {}  # numbers of the last iteration worth a curve
+        self.held: dict[str, nn.Module] = {}  # networks that change between rounds: saved, never stepped
+        self.round = 0  # number of the current round; the trainer keeps it
 
     @abstractmethod
     def batch(self) -> Any:
@@ -95,3 +114,18 @@ class Method(ABC, Generic[C]):
     @abstractmethod
     def iteration(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
         """Yield (network name, scalar loss), once per update that should happen."""
+
+    def rounds(self, steps: int) -> tuple[int, ...]:
+        """Iterations (0 excluded) at which a new round begins, for a run of ``steps``; most methods have one round.
+
+        At each of them the trainer calls `begin_round`, makes its optimisers anew and starts the learning rate's
+        schedule again.
+        """
+        return ()
+
+    def begin_round(self, number: int) -> None:
+        """Round ``number`` (from 0) begins. Not called again when a run resumes inside a round; ``self.round`` is right then."""
+
+    def sampling(self) -> Sampling:
+        """How the student is sampled after the last round."""
+        raise TypeError(f"{type(self).__name__} trains no student that could be sampled")

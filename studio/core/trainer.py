@@ -6,6 +6,7 @@ A method yields ``(network, loss)``; the trainer takes the gradient for that net
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from studio.core.ema import EMA
-from studio.core.method import Method
+from studio.core.method import Method, Trained
 from studio.core.weights import load_checkpoint, save_checkpoint
 
 
@@ -68,14 +69,17 @@ class Trainer:
         self.step, self.skipped, self._bad = 0, 0, 0
         self.bf16 = config.precision == "bf16" or (config.precision == "auto" and computes_in_bf16(device))
         self.optimizers, self.updates, self.ema = {}, {}, {}
+        self.starts = (0, *method.rounds(config.steps), config.steps)  # of the rounds, and the end
         for name, t in method.trained.items():
-            self.optimizers[name] = torch.optim.AdamW(
-                t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay, fused=True
-            )
+            self.optimizers[name] = self._optimizer(t)
             self.updates[name] = 0
             if t.ema is not None:
                 self.ema[name] = EMA(t.module, t.ema)
                 method.emas[name] = self.ema[name].module
+
+    @staticmethod
+    def _optimizer(t: Trained) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay, fused=True)
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -83,12 +87,20 @@ class Trainer:
         """Iterate to ``config.steps``; saves every ``checkpoint_every`` iterations, on stop and at the end."""
         while self.step < self.config.steps and not should_stop():
             begun = time.perf_counter()
+            if self.step in self.starts:
+                self._begin_round(self.starts.index(self.step))
             losses = self.iterate()
             self.step += 1
             if self.step % self.config.checkpoint_every == 0:
                 self.save()
             yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
         self.save()
+
+    def _begin_round(self, number: int) -> None:
+        self.method.round = number
+        self.method.begin_round(number)
+        if number > 0:
+            self.optimizers = {name: self._optimizer(t) for name, t in self.method.trained.items()}
 
     def iterate(self) -> dict[str, float]:
         """One iteration: advance the method's generators (one a micro-batch) in lockstep, step what they name."""
@@ -146,13 +158,18 @@ class Trainer:
         return loss
 
     def rate(self) -> float:
-        """Learning-rate factor: linear warm-up, flat, then linear decay over the last part of the run."""
+        """Learning-rate factor: linear warm-up, flat, then linear decay over the last part of the run (of a round)."""
         c = self.config
-        warm = min(1.0, (self.step + 1) / c.warmup) if c.warmup else 1.0
-        begin = c.decay_from * c.steps
-        if self.step <= begin or c.decay_from >= 1:
+        number = self._round()
+        step, steps = self.step - self.starts[number], self.starts[number + 1] - self.starts[number]
+        warm = min(1.0, (step + 1) / c.warmup) if c.warmup else 1.0
+        begin = c.decay_from * steps
+        if step <= begin or c.decay_from >= 1:
             return warm
-        return warm * (1 - (1 - c.decay_to) * (self.step - begin) / max(1.0, c.steps - begin))
+        return warm * (1 - (1 - c.decay_to) * (step - begin) / max(1.0, steps - begin))
+
+    def _round(self) -> int:
+        return bisect.bisect_right(self.starts[:-1], self.step) - 1
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +181,7 @@ class Trainer:
             "modules": {n: t.module.state_dict() for n, t in self.method.trained.items()},
             "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()},
             "ema": {n: e.state_dict() for n, e in self.ema.items()},
+            "held": {n: m.state_dict() for n, m in self.method.held.items()},
             "streams": self.method.streams.state_dict(),
         }
 
@@ -174,6 +192,9 @@ class Trainer:
             self.optimizers[name].load_state_dict(state["optimizers"][name])
         for name, e in self.ema.items():
             e.load_state_dict(state["ema"][name])
+        self.method.round = self._round()
+        for name, m in self.method.held.items():
+            m.load_state_dict(state["held"][name])
         self.method.streams.load_state_dict(state["streams"])
 
     def save(self) -> None:

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, Prediction
+from studio.core.material import guidance_embedding
 from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe, files_hash, weights_hash
 from studio.families.halves import are_equal, computed_once
-from studio.families.text import encode_sd, encode_xl, guidance_embedding, time_ids
+from studio.families.text import encode_sd, encode_xl, time_ids
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
@@ -186,7 +187,7 @@ class _Network:
 
     def embed_guidance(self, w: float) -> None:
         dim = self.unet.config.get("time_cond_proj_dim")
-        self.time_cond = guidance_embedding(w, dim) if dim else None
+        self.time_cond = guidance_embedding(torch.tensor([w]), dim) if dim else None
 
     def __call__(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         like = next(self.unet.parameters())

@@ -45,12 +45,3 @@ def encode_xl(tokenizers: Sequence[Any], encoders: Sequence[Any], prompts: Seque
 def time_ids(size: int, n: int, device: torch.device) -> Tensor:
     """SDXL's size conditioning [n, 6]: original size, crop corner, target size, in pixels, all of them plain."""
     return torch.tensor([[size, size, 0, 0, size, size]], dtype=torch.float32, device=device).expand(n, 6)
-
-
-def guidance_embedding(w: float, dim: int) -> Tensor:
-    """[1, dim] sinusoids of w − 1 for students that take guidance as an input (Luo et al. 2023, arXiv 2310.04378)."""
-    half = dim // 2
-    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
-    angles = torch.tensor([(w - 1) * 1000.0])[:, None] * frequencies[None, :]
-    out = torch.cat([angles.sin(), angles.cos()], dim=1)
-    return torch.nn.functional.pad(out, (0, dim % 2))

@@ -6,17 +6,22 @@ import pytest
 import torch
 
 from studio.core.method import Streams
+from studio.core.recipe import Recipe
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.methods.distill import METHODS as OBJECTIVES
 from studio.methods.distill.dmd2 import DMD2
 from studio.methods.distill.lcm import LCM
+from studio.sampling.rules import RULES
 from tests.methods.world import Blobs, teacher
 
-METHODS = [DMD2, LCM]
+METHODS = list(OBJECTIVES.all().values())
+SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds
 
 
-def make(cls, folder=None, steps=6, accumulate=1, **config):
-    method = cls(cls.Config(batch=8, **config), Streams(3), teacher(), Blobs())
-    return Trainer(method, TrainerConfig(steps=steps, warmup=2, checkpoint_every=100, accumulate=accumulate), folder)
+def make(cls, folder=None, iterations=6, accumulate=1, **config):
+    small = {k: v for k, v in SMALL.items() if k in cls.Config.model_fields}
+    method = cls(cls.Config(batch=8, **{**small, **config}), Streams(3), teacher(), Blobs())
+    return Trainer(method, TrainerConfig(steps=iterations, warmup=2, checkpoint_every=100, accumulate=accumulate), folder)
 
 
 def flat(module) -> torch.Tensor:
@@ -70,17 +75,12 @@ def test_a_stopped_run_resumes_bit_for_bit(cls, tmp_path):
 
 @pytest.mark.parametrize("cls", METHODS)
 def test_training_moves_the_student_and_stays_finite(cls):
-    trainer = make(cls, steps=12)
+    trainer = make(cls, iterations=12)
     start = flat(trainer.method.student.network).clone()
     for progress in trainer.run():
         assert all(torch.isfinite(torch.tensor(v)) for v in progress.losses.values())
     assert not torch.equal(flat(trainer.method.student.network), start)
     assert trainer.skipped == 0
-
-
-def test_dmd2_draws_no_data():
-    method = DMD2(DMD2.Config(batch=4), Streams(0), teacher(), Blobs(data_allowed=False))
-    list(Trainer(method, TrainerConfig(steps=2)).run())
 
 
 def test_dmd2_steps_the_critic_as_often_as_asked():
@@ -94,16 +94,91 @@ def test_dmd2_steps_the_critic_as_often_as_asked():
 def test_dmd2_gradient_is_the_normalised_difference():
     """Closed form: with a fake score equal to an unguided teacher, A = 0 and the student gets no gradient."""
     method = DMD2(DMD2.Config(batch=16, guidance=1.0), Streams(0), teacher(), Blobs())
-    method.emas["student"] = method.student.network
-    cond = method.batch()
-    x = method.generate(cond, "noise")
-    (gradient,) = torch.autograd.grad(method.distribution_matching(x, cond), x)
+    x, cond = method.duel.generate(method.batch(), "noise")
+    (gradient,) = torch.autograd.grad(method.distribution_matching(x, cond).mean(), x)
     assert float(gradient.abs().max()) < 1e-6
-    for p in method.fake.network.parameters():
+    for p in method.duel.fake.network.parameters():
         p.data.mul_(1.3)
-    (moved,) = torch.autograd.grad(method.distribution_matching(x, cond), x, allow_unused=True) if x.requires_grad else (None,)
-    assert moved is not None
+    (moved,) = torch.autograd.grad(method.distribution_matching(x, cond).mean(), x)
     assert float(moved.abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["dmd2", "sid", "sim", "tdm"])
+def test_distribution_objectives_draw_no_data(name):
+    cls = OBJECTIVES.get(name)
+    method = cls(cls.Config(batch=4, pool=16, pool_steps=2), Streams(0), teacher(), Blobs(data_allowed=False))
+    list(Trainer(method, TrainerConfig(steps=2)).run())
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("dmd2", {"gan": 0.01}),
+        ("dmd2", {"gan": 0.01, "real": "data"}),
+        ("dmd2", {"inputs": "noised data"}),
+        ("dmd2", {"inputs": "noised teacher samples"}),
+        ("dmd2", {"timesteps": (999.0,)}),
+        ("sid", {"gan": 0.01, "alpha": 0.5}),
+        ("f-distill", {"divergence": "forward-kl"}),
+        ("uni-instruct", {"divergence": "jeffreys"}),
+        ("segments", {"segments": (4, 2, 1), "inputs": "teacher trajectory", "grid": 4}),
+        ("progressive", {"loss": "l1", "start": 4, "steps": 1}),
+        ("progressive", {"loss": "snr", "start": 2, "steps": 2}),
+    ],
+)
+def test_every_setting_trains_and_says_how_to_sample(name, config):
+    trainer = make(OBJECTIVES.get(name), iterations=9, **config)
+    for progress in trainer.run():
+        assert all(torch.isfinite(torch.tensor(v)) for v in progress.losses.values())
+    how = trainer.method.sampling()
+    assert len(how.timesteps) in how.valid_steps
+    assert list(how.timesteps) == sorted(how.timesteps, reverse=True)
+    recipe = Recipe(teacher="a/b", teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, prediction="v",
+                    valid_steps=how.valid_steps, eta=how.eta)  # fmt: skip
+    assert recipe.rule in RULES
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "words"),
+    [
+        ("segments", {"grid": 16, "segments": (5,)}, "5 segments do not divide a grid of 16; 1, 2, 4, 8, 16 would"),
+        ("progressive", {"start": 2, "steps": 8}, "steps 8 is more than start 2"),
+        ("guided", {"w_low": 4, "w_high": 2}, "w_high 2 is below w_low 4"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_get_one_sentence(name, config, words):
+    with pytest.raises(ValueError, match=words):
+        make(OBJECTIVES.get(name), **config)
+
+
+def test_too_few_iterations_for_the_rounds_are_refused():
+    with pytest.raises(ValueError, match="at least"):
+        make(OBJECTIVES.get("progressive"), iterations=2, start=8)
+
+
+def test_an_untrained_guided_student_is_its_conditional_teacher():
+    method = make(OBJECTIVES.get("guided")).method
+    x, cond = torch.randn(4, 2), Blobs().conditions(4, method.streams["data"])
+    with_w = {**cond, "w": torch.full((4,), 5.0)}
+    assert torch.equal(method.student.x0(x, 500.0, with_w), method.teacher.x0(x, 500.0, cond))
+
+
+def test_a_segment_that_ends_where_the_teacher_lands_takes_its_word():
+    """With as many segments as grid times, a student equal to an unguided teacher has nothing to learn."""
+    trainer = make(OBJECTIVES.get("segments"), grid=4, segments=(4,), guidance=1.0)
+    ((_, loss),) = list(trainer.method.iteration(trainer.method.batch(), 0))
+    assert float(loss.detach()) < 1e-9
+
+
+def test_a_round_begins_from_the_average_of_the_round_before():
+    trainer = make(OBJECTIVES.get("progressive"), iterations=10, start=4)  # shares 1, 2, 2
+    assert trainer.starts == (0, 2, 6, 10)
+    for progress in trainer.run():
+        if progress.step == 2:
+            average = flat(trainer.ema["student"].module)
+        if progress.step == 3:
+            assert torch.equal(flat(trainer.method.held["teacher of the round"]), average)
+    assert trainer.method.round == 2
 
 
 def test_lcm_boundary_is_the_teachers_guess():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -21,8 +23,18 @@ class TinyNetwork(ConditionalNetwork):
             torch.manual_seed(seed)
             self.net = nn.Sequential(nn.Linear(4, 24), nn.SiLU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 2))
 
+        self.w = nn.Linear(1, 24, bias=False)
+        nn.init.zeros_(self.w.weight)
+
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        return self.net(torch.cat([x, (t / 1000)[:, None].to(x.dtype), cond["c"]], 1))
+        h = self.net[0](torch.cat([x, (t / 1000)[:, None].to(x.dtype), cond["c"]], 1))
+        return self.net[1:](h + self.w(cond["w"][:, None]) if "w" in cond else h)
+
+    def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        return self.net[:4](torch.cat([x, (t / 1000)[:, None].to(x.dtype), cond["c"]], 1))
+
+    def with_guidance_input(self) -> TinyNetwork:
+        return copy.deepcopy(self)
 
 
 class Blobs:

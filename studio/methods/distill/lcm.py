@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser, expand, from_x0
 from studio.core.material import Material
-from studio.core.method import Card, Method, MethodConfig, Streams, Trained
+from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import randint, randn
 from studio.core.simulate import add_noise, guided_x0
+from studio.methods.distill import METHODS
 
 
 class LCMConfig(MethodConfig):
@@ -34,12 +35,15 @@ class LCMConfig(MethodConfig):
     target_ema: float = Field(0.95, ge=0, lt=1, description="EMA of the target network")
 
 
+@METHODS.add("lcm")
 class LCM(Method[LCMConfig]):
     card = Card(
         title="LCM",
         paper="arXiv 2310.04378",
         status="published recipe, v-space mean squares instead of Huber",
         good_for="few-step students that keep the teacher's diversity",
+        family="trajectory",
+        how="One guided teacher step, then agree with yourself: every state of a trajectory must name the same clean sample.",
     )
     Config = LCMConfig
 
@@ -75,3 +79,7 @@ class LCM(Method[LCMConfig]):
         loss = ((self.student.velocity(xt, t, cond) - v) ** 2).mean()
         self.log["v_mse"] = float(loss.detach())
         yield "student", loss
+
+    def sampling(self) -> Sampling:
+        grid = self.config.timesteps
+        return Sampling(grid, "lcm", tuple(sorted({min(2, len(grid)), len(grid)})))

@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import torch
@@ -244,7 +245,7 @@ def teacher(
 
 @app.command()
 def student(
-    method: Annotated[str, typer.Argument(help="dmd2 or lcm")],
+    method: Annotated[str, typer.Argument(help="An objective of studio/methods/distill, e.g. dmd2")],
     size: SizeName = "pocket",
     steps: Steps = 400,
     work: Work = WORK,
@@ -256,55 +257,43 @@ def student(
 ) -> None:
     """Distil OUT/SIZE/teacher into OUT/SIZE/METHOD (or NAME) with the preset in presets/distill, and write its recipe."""
     import yaml
-    from diffusers import LCMScheduler, StableDiffusionPipeline
+    from diffusers import StableDiffusionPipeline
 
     from studio.core.denoiser import Denoiser
     from studio.core.material import UNetNetwork
-    from studio.core.recipe import Recipe, weights_hash
-    from studio.methods.distill.dmd2 import DMD2
-    from studio.methods.distill.lcm import LCM
+    from studio.core.recipe import weights_hash
+    from studio.methods.distill import METHODS
+    from studio.methods.material import CaptionMaterial, student_folder
     from studio.methods.pretrain import assemble
-    from studio.methods.pretrain.material import CaptionMaterial
 
-    methods: dict[str, Any] = {"dmd2": DMD2, "lcm": LCM}
-    if method not in methods:
-        raise typer.BadParameter(f"method {method!r} is unknown; {' or '.join(methods)} fits")
+    try:
+        cls: Any = METHODS.get(method)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     s = choose(size)
     preset = yaml.safe_load((Path("presets/distill") / f"{s.name}-{method}.yaml").read_text())
     config = preset["method"] | overrides(set_)
     teacher_folder = out / s.name / "teacher"
     pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, dtype=torch.float32)
     _, data = captioned_latents(s, work, device)
-    material = CaptionMaterial(data, pipe.text_encoder.to(device))
+    shape = tuple(data.latents.shape[1:])
+    material = CaptionMaterial(data.tokens, data.empty, pipe.text_encoder.to(device), lambda: data.latents, shape)
     guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet, device)), assemble.process_of(s), "v")
     torch.manual_seed(0)
-    cls = methods[method]
     taught = cls(cls.Config(**config), Streams(0, device), guide, material)
-    trainer = Trainer(
-        taught, TrainerConfig(steps=steps, **preset["trainer"]), work / s.name / f"{name or method}-training", device
-    )
+    settings = TrainerConfig(steps=steps, **preset["trainer"])
+    trainer = Trainer(taught, settings, work / s.name / f"{name or method}-training", device)
     trained = train(trainer, f"{s.name} {method}", every=25, fresh=fresh)
-    scheduler = LCMScheduler(
-        beta_schedule="scaled_linear", beta_start=s.beta_start, beta_end=s.beta_end, prediction_type="v_prediction",
-        original_inference_steps=50, set_alpha_to_one=True,
-    )  # fmt: skip
-    folder = out / s.name / (name or method)
-    assemble.save_pipeline(folder, pipe.tokenizer, pipe.text_encoder, trainer.ema["student"].module.unet, scheduler, pipe.vae)
-    grid = taught.config.timesteps
-    recipe = Recipe(
-        teacher=f"{s.name}/teacher", teacher_hash=weights_hash(teacher_folder), timesteps=grid, rule="lcm",
-        prediction="v", valid_steps=preset["valid_steps"], note=cls.card.title,
-    )  # fmt: skip
-    recipe.save(folder)
-    write_card(
-        folder,
-        {
-            "what": f"{cls.card.title} student of {s.name}/teacher",
-            "method": config,
-            "trainer": preset["trainer"],
-            **trained,
-        },
-    )
+    parts = SimpleNamespace(tokenizers=[pipe.tokenizer], encoders=[pipe.text_encoder], vae=pipe.vae)
+    model = SimpleNamespace(parts=parts, folder=teacher_folder, hash=weights_hash(teacher_folder), denoiser=guide)
+    best: Any = trainer.ema["student"].module
+    card = {
+        "what": f"{cls.card.title} student of {s.name}/teacher",
+        "method": config,
+        "trainer": preset["trainer"],
+        **trained,
+    }
+    student_folder(out / s.name / (name or method), model, best.unet, taught, teacher_id=f"{s.name}/teacher", card=card)
 
 
 @app.command()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.process import VP
+from studio.core.trainer import computes_in_bf16
 from studio.core.weights import channels_last
 from studio.domains.pocket.captions import vocabulary
 from studio.methods.pretrain.sizes import Size
@@ -87,11 +88,16 @@ def build_unet(size: Size) -> Any:
 
 
 def for_training(unet: Any, device: str = "cpu") -> Any:
-    """Channels-last weights; on CPUs plain matrix attention, because fused attention's backward is four times slower."""
+    """Layout and attention that train fastest.
+
+    On CPUs plain matrix attention, because fused attention's backward was four times slower; channels-last weights
+    where arithmetic is bf16 (in fp32 on AVX2 they made a training step 17 % slower).
+    """
     from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
     unet.set_attn_processor(AttnProcessor() if device == "cpu" else AttnProcessor2_0())
-    return channels_last(unet.to(device))
+    unet.to(device)
+    return channels_last(unet) if computes_in_bf16(device) else unet
 
 
 def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:

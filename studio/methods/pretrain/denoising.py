@@ -94,7 +94,6 @@ class DenoisingTraining(Method[DenoisingConfig]):
         eps = randn(x0.shape, self.streams["noise"])
         xt = expand(alpha, x0) * x0 + expand(sigma, x0) * eps
         v = expand(alpha, x0) * eps - expand(sigma, x0) * x0
-        xt = xt.contiguous(memory_format=torch.channels_last)
         F = self.network(xt, t.float(), tokens).float()
         snr = (alpha / sigma) ** 2
         weight = (snr + 1).clamp(max=self.config.gamma) / (snr + 1)

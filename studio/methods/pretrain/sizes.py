@@ -42,14 +42,14 @@ POCKET = Size(
     },
     crop=64,
     unet={
-        "block_out_channels": (48, 72, 96),
+        "block_out_channels": (64, 96, 128),
         "layers_per_block": 1,
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         "attention_head_dim": 4,  # diffusers' name for the number of heads
         "norm_num_groups": 8,
     },
-    text_width=96,
+    text_width=128,
     oracle_width=24,
     beta_start=0.00085,
     beta_end=0.012,

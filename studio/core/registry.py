@@ -1,0 +1,68 @@
+"""Things with many siblings, found by scanning their folder: adding one is adding one file, and no other edit."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Members by name. A file that cannot be imported is listed in `unavailable` with its reason; the rest goes on.
+
+    package: dotted name of the folder to scan. what: a member in a sentence, e.g. "objective". variable: name of an
+    environment variable that holds further modules, comma separated, so that members can live elsewhere.
+    """
+
+    def __init__(self, package: str, what: str, variable: str = ""):
+        self.package, self.what, self.variable = package, what, variable
+        self.unavailable: dict[str, str] = {}
+        self._members: dict[str, T] = {}
+        self._scanned = False
+        self._lock = threading.RLock()  # a second thread must not see half a scan
+
+    def add(self, name: str) -> Callable[[T], T]:
+        """Decorator: ``@METHODS.add("dmd2")``."""
+
+        def register(member: T) -> T:
+            if name in self._members:
+                raise ValueError(f"There are two {self.what}s called {name!r}; rename one.")
+            self._members[name] = member
+            return member
+
+        return register
+
+    def get(self, name: str) -> T:
+        members = self.all()
+        if name in members:
+            return members[name]
+        if name in self.unavailable:
+            raise ValueError(f"The {self.what} {name!r} cannot be used here: {self.unavailable[name]}")
+        near = difflib.get_close_matches(str(name)[:60], members, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(members) or 'none'}."
+        raise ValueError(f"There is no {self.what} called {str(name)[:60]!r}.{hint}")
+
+    def all(self) -> dict[str, T]:
+        """Every member, by name in alphabetical order."""
+        with self._lock:
+            if not self._scanned:
+                self._scanned = True
+                self._load()
+        return {name: self._members[name] for name in sorted(self._members)}
+
+    def _load(self) -> None:
+        folder = importlib.import_module(self.package).__path__
+        modules = [f"{self.package}.{found.name}" for found in pkgutil.iter_modules(folder)]
+        if self.variable:
+            modules += [name.strip() for name in os.environ.get(self.variable, "").split(",") if name.strip()]
+        for module in modules:
+            try:
+                importlib.import_module(module)
+            except Exception as error:  # one broken file must not take the others with it
+                self.unavailable[module.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
