@@ -20,14 +20,16 @@ def names(folders: list[Path]) -> list[str]:
     return [f"{p.parent.name}/{p.name}" for p in folders]
 
 
-def test_the_nano_set_is_complete():
-    assert {"nano/teacher", "nano/dmd2", "nano/lcm"} <= set(names(PIPELINES))
+@pytest.mark.parametrize("size", ["nano", "pocket"])
+def test_the_set_is_complete(size):
+    assert {f"{size}/teacher", f"{size}/dmd2", f"{size}/lcm"} <= set(names(PIPELINES))
 
 
 def test_files_are_small_and_safe():
     files = [f for f in ASSETS.rglob("*") if f.is_file()]
     assert max(f.stat().st_size for f in files) < 10_000_000
-    assert sum(f.stat().st_size for f in files) < 45_000_000
+    assert sum(f.lstat().st_size for f in files) < 45_000_000
+    assert all(ASSETS in f.resolve().parents for f in files if f.is_symlink())
     assert not [f for f in files if f.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
 
 

@@ -38,4 +38,10 @@ def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", d
         near = difflib.get_close_matches(str(pipeline), PIPELINES, n=1, cutoff=0.8)
         hint = f" The nearest is {near[0]}." if near else ""
         raise ValueError(f"{folder.name!r} is a {pipeline}; {' and '.join(PIPELINES)} folders can be opened.{hint}")
+    for file in folder.rglob("*.safetensors"):
+        if file.stat().st_size < 400 and file.read_bytes()[-12:] == b".safetensors":  # the text of a link, not weights
+            raise ValueError(
+                f"{file.parent.name}/{file.name} of {folder.name!r} is a link that was checked out as text; clone again with "
+                "`git -c core.symlinks=true clone`, or copy the file it names"
+            )
     return open_stable(folder, id or folder.name, device=device, dtype=dtype, xl=pipeline == PIPELINES[1])

@@ -267,3 +267,8 @@ def test_folders_that_do_not_fit_are_refused_with_a_sentence(sd, tmp_path):
     scheduler.write_text(json.dumps({"prediction_type": "epsilonn"}))
     with pytest.raises(ValueError, match="prediction_type 'epsilonn' of 'strange' is unknown"):
         open_model(tmp_path / "strange")
+    shutil.copytree(sd[1], tmp_path / "text")
+    weights = tmp_path / "text" / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_text("../../teacher/unet/diffusion_pytorch_model.safetensors")
+    with pytest.raises(ValueError, match="is a link that was checked out as text"):
+        open_model(tmp_path / "text")

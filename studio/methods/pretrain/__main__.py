@@ -243,20 +243,29 @@ def teacher(
     write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
 
 
+def read_preset(size: str, name: str) -> dict[str, Any]:
+    """presets/distill/SIZE-NAME.yaml: objective, title, steps, method (settings), trainer (settings)."""
+    import yaml
+
+    folder = Path(__file__).resolve().parents[3] / "presets" / "distill"
+    known = sorted(path.stem.removeprefix(f"{size}-") for path in folder.glob(f"{size}-*.yaml"))
+    if name not in known:
+        raise typer.BadParameter(f"preset {name!r} is unknown; {', '.join(known)} fit {size}")
+    return yaml.safe_load((folder / f"{size}-{name}.yaml").read_text())
+
+
 @app.command()
 def student(
-    method: Annotated[str, typer.Argument(help="An objective of studio/methods/distill, e.g. dmd2")],
+    preset: Annotated[str, typer.Argument(help="One of presets/distill/SIZE-*.yaml, e.g. dmd2")],
     size: SizeName = "pocket",
-    steps: Steps = 400,
+    steps: Annotated[int | None, typer.Option(help="Iterations; the preset's where left out")] = None,
     work: Work = WORK,
     out: Out = Path("assets"),
     fresh: Fresh = False,
     device: Device = "cpu",
     set_: Override = None,
-    name: Annotated[str, typer.Option(help="Folder to write; the method's name where empty")] = "",
 ) -> None:
-    """Distil OUT/SIZE/teacher into OUT/SIZE/METHOD (or NAME) with the preset in presets/distill, and write its recipe."""
-    import yaml
+    """Distil OUT/SIZE/teacher into OUT/SIZE/PRESET as presets/distill/SIZE-PRESET.yaml says, with its recipe and card."""
     from diffusers import StableDiffusionPipeline
 
     from studio.core.denoiser import Denoiser
@@ -266,34 +275,34 @@ def student(
     from studio.methods.material import CaptionMaterial, student_folder
     from studio.methods.pretrain import assemble
 
-    try:
-        cls: Any = METHODS.get(method)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
     s = choose(size)
-    preset = yaml.safe_load((Path("presets/distill") / f"{s.name}-{method}.yaml").read_text())
-    config = preset["method"] | overrides(set_)
-    teacher_folder = out / s.name / "teacher"
-    pipe = StableDiffusionPipeline.from_pretrained(teacher_folder, safety_checker=None, dtype=torch.float32)
+    given = read_preset(s.name, preset)
+    cls: Any = METHODS.get(given["objective"])
+    config = cls.Config.model_validate(given["method"] | overrides(set_))
+    folder = out / s.name / "teacher"
+    pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
     _, data = captioned_latents(s, work, device)
     shape = tuple(data.latents.shape[1:])
     material = CaptionMaterial(data.tokens, data.empty, pipe.text_encoder.to(device), lambda: data.latents, shape)
     guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet, device)), assemble.process_of(s), "v")
     torch.manual_seed(0)
-    taught = cls(cls.Config(**config), Streams(0, device), guide, material)
-    settings = TrainerConfig(steps=steps, **preset["trainer"])
-    trainer = Trainer(taught, settings, work / s.name / f"{name or method}-training", device)
-    trained = train(trainer, f"{s.name} {method}", every=25, fresh=fresh)
+    method = cls(config, Streams(0, device), guide, material)
+    settings = TrainerConfig(steps=steps or given["steps"], **given["trainer"])
+    trainer = Trainer(method, settings, work / s.name / f"{preset}-training", device)
+    trained = train(trainer, f"{s.name} {preset}", every=25, fresh=fresh)
     parts = SimpleNamespace(tokenizers=[pipe.tokenizer], encoders=[pipe.text_encoder], vae=pipe.vae)
-    model = SimpleNamespace(parts=parts, folder=teacher_folder, hash=weights_hash(teacher_folder), denoiser=guide)
+    model = SimpleNamespace(parts=parts, folder=folder, hash=weights_hash(folder), denoiser=guide)
     best: Any = trainer.ema["student"].module
     card = {
-        "what": f"{cls.card.title} student of {s.name}/teacher",
-        "method": config,
-        "trainer": preset["trainer"],
+        "what": f"{given['title']}: a student of {s.name}/teacher",
+        "objective": given["objective"],
+        "method": config.model_dump(mode="json"),
+        "trainer": given["trainer"],
         **trained,
     }
-    student_folder(out / s.name / (name or method), model, best.unet, taught, teacher_id=f"{s.name}/teacher", card=card)
+    target = out / s.name / preset
+    student_folder(target, model, best.unet, method, teacher_id=f"{s.name}/teacher", card=card)
+    print(f"shared with the teacher: {', '.join(assemble.link_equal(target, folder)) or 'nothing'}")
 
 
 @app.command()
@@ -306,8 +315,11 @@ def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("asset
     vae = load_vae(work / s.name / "vae").to(dtype=torch.float16, memory_format=torch.contiguous_format)
     folders = [p.parent for p in (out / s.name).glob("*/model_index.json")]
     for folder in folders:
+        (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink(missing_ok=True)  # it may be a link
         vae.save_pretrained(folder / "vae")
         assemble.tidy(folder)
+        if folder.name != "teacher":
+            assemble.link_equal(folder, out / s.name / "teacher")
     for folder in folders:
         if (folder / "recipe.json").exists():
             recipe = Recipe.load(folder)

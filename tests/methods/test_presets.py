@@ -1,0 +1,26 @@
+"""Every preset names an objective that exists, with settings it accepts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from studio.core.trainer import TrainerConfig
+from studio.methods.distill import METHODS
+
+FILES = sorted((Path(__file__).parents[2] / "presets" / "distill").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_a_preset_fits_its_objective(path: Path) -> None:
+    preset = yaml.safe_load(path.read_text())
+    assert set(preset) == {"objective", "title", "steps", "method", "trainer"}
+    METHODS.get(preset["objective"]).Config.model_validate(preset["method"])
+    TrainerConfig(steps=preset["steps"], **preset["trainer"])
+
+
+def test_every_objective_has_a_preset_for_every_size() -> None:
+    used = {(path.stem.split("-")[0], yaml.safe_load(path.read_text())["objective"]) for path in FILES}
+    assert used == {(size, name) for size in ("nano", "pocket") for name in METHODS.all()}
