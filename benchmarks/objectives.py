@@ -1,0 +1,275 @@
+"""Train every objective on the same teacher with its preset, and hold it to the acceptance ratios.
+
+    python -m benchmarks.objectives --size nano                 # all of them, hours on two cores; resumes
+    python -m benchmarks.objectives --size nano --only dmd2 lcm
+    python -m benchmarks.objectives --table docs/methods.md     # cards, and the rows in docs/measured/objectives-*.json
+
+FD-oracle here is measured against the guided teacher's own many-step samples, not against renders: a perfect copy of a
+guided teacher is far from the data. Students are sampled at 1, 2, 4 and 8 steps, on their recipe or not (marked). Every
+row is kept in ``--work``; a row whose preset and teacher are unchanged is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from benchmarks.report import prompts
+from studio.core.denoiser import Denoiser
+from studio.core.method import Streams
+from studio.core.recipe import Recipe
+from studio.core.trainer import NotFinite, Trainer, TrainerConfig
+from studio.domains.pocket.captions import parse
+from studio.domains.pocket.oracle import Oracle, load_oracle
+from studio.domains.pocket.scene import FACTORS
+from studio.families import open_model
+from studio.methods.distill import METHODS
+from studio.methods.material import scene_material, teacher_denoiser
+from studio.metrics.frechet import frechet_distance
+from studio.metrics.proportion import wilson
+from studio.metrics.readings import correct
+from studio.sampling import plan as plans
+from studio.sampling.grids import trailing
+from studio.sampling.loop import finished, sample
+from studio.sampling.prompts import encode_once
+
+STEPS = (1, 2, 4, 8)
+PRESETS = Path(__file__).resolve().parents[1] / "presets" / "distill"
+Row = dict[str, Any]
+
+
+def measure(plan: plans.Plan, models: dict, cond: list, model: Any, oracle: Oracle, lines: list[str], seeds: int) -> dict:
+    """Features, accuracy, and diversity (mean pairwise feature distance inside a prompt) of a plan's samples."""
+    features, right, spread = [], [], []
+    for i, line in enumerate(lines):
+        x = finished(sample(plan, models, cond[i], tuple(range(9000 + seeds * i, 9000 + seeds * (i + 1))), model.latent_shape))
+        seen = oracle.read(model.decode(x))
+        shown = correct(seen, parse(line).stated, FACTORS)
+        right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(len(seen), dtype=torch.bool))
+        features.append(seen.features)
+        spread.append(float(torch.pdist(seen.features).mean()))
+    ok = torch.cat(right)
+    return {
+        "features": torch.cat(features),
+        "accuracy": wilson(int(ok.sum()), len(ok)).to_dict(),
+        "spread": sum(spread) / len(spread),
+    }
+
+
+def short(found: dict, reference: torch.Tensor) -> Row:
+    return {
+        "fd": round(frechet_distance(found["features"], reference), 3), "accuracy": found["accuracy"],
+        "spread": round(found["spread"], 4),
+    }  # fmt: skip
+
+
+class Bench:
+    """A teacher with its reference samples; trains presets and measures their students."""
+
+    def __init__(self, size: str, assets: Path, work: Path, n_prompts: int, seeds: int):
+        self.size, self.work, self.seeds = size, work / size, seeds
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.model = open_model(assets / size / "teacher", "teacher")
+        self.oracle = load_oracle(assets / size / "oracle")
+        self.lines = prompts(n_prompts)
+        self.material = scene_material(self.model, self.work / "latents", n_scenes=4000 if size == "nano" else 2000)
+        self.cond = [encode_once({"teacher": self.model}, [line]) for line in self.lines]
+        self.w = float(self.model.default_guidance)
+        self.reference, self.teacher = self._teacher()
+
+    def _teacher(self) -> tuple[torch.Tensor, Row]:
+        """Features of the guided teacher at 25 steps (the reference), and its rows at 1, 2, 4, 8 and 25 steps."""
+        path = self.work / f"teacher-{self.model.hash}-{len(self.lines)}x{self.seeds}.pt"
+        if not path.exists():
+            rows: Row = {}
+            found = {}
+            for n in (*STEPS, 25):
+                plan = plans.teacher_plan("teacher", trailing(n), guidance=self.w)
+                found[n] = measure(plan, {"teacher": self.model}, self.cond, self.model, self.oracle, self.lines, self.seeds)
+            for n in found:
+                rows[str(n)] = short(found[n], found[25]["features"])
+            torch.save({"reference": found[25]["features"], "rows": rows}, path)
+        kept = torch.load(path, weights_only=True)
+        return kept["reference"], kept["rows"]
+
+    def student(self, name: str, seed: int = 0) -> Row:
+        text = (PRESETS / f"{self.size}-{name}.yaml").read_text()
+        key = hashlib.sha256(f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}".encode()).hexdigest()[:12]
+        path = self.work / f"{name}-{key}.json"
+        if path.exists():
+            return json.loads(path.read_text())
+        preset = yaml.safe_load(text)
+        cls = METHODS.get(preset["objective"])
+        torch.manual_seed(seed)
+        method = cls(cls.Config.model_validate(preset["method"]), Streams(seed), teacher_denoiser(self.model), self.material)
+        trainer = Trainer(method, TrainerConfig(steps=preset["steps"], **preset["trainer"]), self.work / f"{name}-{key}")
+        trainer.resume()
+        begun = time.time()
+        try:
+            for p in trainer.run():
+                if p.step % 50 == 0:
+                    print(f"  {name} {p.step}/{p.steps}", flush=True)
+        except NotFinite as error:
+            return {"name": name, "title": preset["title"], "objective": preset["objective"], "failed": str(error)}
+        how = method.sampling()
+        row: Row = {
+            "name": name, "title": preset["title"], "objective": preset["objective"], "updates": preset["steps"],
+            "seconds": round(time.time() - begun), "on_recipe": list(how.valid_steps), "steps": {},
+        }  # fmt: skip
+        best = Denoiser(trainer.ema["student"].module, self.model.denoiser.process, self.model.denoiser.prediction)
+        recipe = Recipe(teacher="a/teacher", teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, eta=how.eta,
+                        prediction=self.model.denoiser.prediction, valid_steps=how.valid_steps)  # fmt: skip
+        cond = [{"student": pair["teacher"]} for pair in self.cond]
+        if how.embedded_guidance is not None:
+            w = torch.tensor([how.embedded_guidance])
+            cond = [{"student": ({**pair["student"][0], "w": w}, None)} for pair in cond]
+        counts = [n for n in STEPS if how.embedded_guidance is None] or [len(how.timesteps)]
+        for n in counts:
+            plan = plans.student_plan("student", recipe, n, off_recipe=True)
+            found = measure(plan, {"student": best}, cond, self.model, self.oracle, self.lines, self.seeds)
+            row["steps"][str(n)] = short(found, self.reference)
+        path.write_text(json.dumps(row, indent=1) + "\n")
+        return row
+
+
+def fd(row: Row, n: int) -> float:
+    return float(row["steps"][str(n)]["fd"])
+
+
+Check = tuple[str, Callable[[dict[str, Row], dict[int, float], Row], bool]]
+# What must hold for the objective of a preset: rows by preset, the teacher's FD by steps, the teacher's rows.
+# The ratios are those measured on another tiny world, with a margin of about 1.5.
+ACCEPT: dict[str, list[Check]] = {
+    "dmd2-one-step": [
+        ("FD(1) < 0.5 FD_T(2)", lambda r, t, T: fd(r["dmd2-one-step"], 1) < 0.5 * t[2]),
+        ("spread(1) ≥ 0.85 of the teacher's",
+         lambda r, t, T: r["dmd2-one-step"]["steps"]["1"]["spread"] >= 0.85 * T["25"]["spread"]),
+    ],
+    "dmd2-noised-data": [("its FD(4) is over 4 × that with backward simulation",
+                          lambda r, t, T: fd(r["dmd2-mild"], 4) < 0.25 * fd(r["dmd2-noised-data"], 4))],
+    "lcm": [("FD(2) < 0.4 FD_T(2)", lambda r, t, T: fd(r["lcm"], 2) < 0.4 * t[2]),
+            ("FD(1) < 0.15 FD_T(1)", lambda r, t, T: fd(r["lcm"], 1) < 0.15 * t[1])],
+    "pcm": [("FD(4) < 0.8 FD_T(4)", lambda r, t, T: fd(r["pcm"], 4) < 0.8 * t[4]),
+            ("FD(4) < 0.6 FD_LCM(4)", lambda r, t, T: fd(r["pcm"], 4) < 0.6 * fd(r["lcm"], 4))],
+    "tdm": [("FD(4) < 2.5 FD_T(4)", lambda r, t, T: fd(r["tdm"], 4) < 2.5 * t[4]),
+            ("FD(2) < 0.6 FD_T(2)", lambda r, t, T: fd(r["tdm"], 2) < 0.6 * t[2])],
+    "sid": [("FD(1) < FD_T(2)", lambda r, t, T: fd(r["sid"], 1) < t[2])],
+    "sim": [("FD(1) < FD_T(2)", lambda r, t, T: fd(r["sim"], 1) < t[2])],
+    "progressive": [("FD(1) < 0.1 FD_T(1)", lambda r, t, T: fd(r["progressive"], 1) < 0.1 * t[1])],
+}  # fmt: skip
+
+
+def verdicts(rows: dict[str, Row], teacher: Row) -> list[tuple[str, str, str]]:
+    """(preset, statement, holds / does not hold / not measured)"""
+    t = {int(n): row["fd"] for n, row in teacher.items()}
+    out = []
+    for name, checks in ACCEPT.items():
+        for words, check in checks:
+            try:
+                out.append((name, words, "holds" if check(rows, t, teacher) else "does not hold"))
+            except KeyError:
+                out.append((name, words, "not measured"))
+    return out
+
+
+def show(row: Row) -> None:
+    if "failed" in row:
+        print(f"{row['name']:18s} {row['failed']}", flush=True)
+        return
+    cells = [
+        f"{n}{'' if int(n) in row['on_recipe'] else '*'}: FD {s['fd']:.1f} "
+        f"acc {s['accuracy']['value']:.2f} spread {s['spread']:.2f}"
+        for n, s in row["steps"].items()
+    ]
+    print(f"{row['name']:18s} {row['updates']} updates, {row['seconds']} s   " + "   ".join(cells), flush=True)
+
+
+FAMILIES = {"trajectory": "Trajectory", "distribution": "Distribution", "plain": "Plain baselines"}
+
+
+def table(measured: list[Path]) -> str:
+    """docs/methods.md: the card of every objective, and what was measured of its presets."""
+    out = [
+        "# Distillation objectives",
+        "",
+        "Written by `python -m benchmarks.objectives --table docs/methods.md`. One file each in `studio/methods/distill/`, "
+        "presets in `presets/distill/`.",
+        "",
+    ]
+    for family, title in FAMILIES.items():
+        out += [f"## {title}", "", "| name | objective | paper | status | good for | in two lines |", "|---|---|---|---|---|---|"]
+        for name, cls in METHODS.all().items():
+            c = cls.card
+            if c.family == family:
+                out.append(f"| `{name}` | {c.title} | {c.paper} | {c.status} | {c.good_for} | {c.how} |")
+        out.append("")
+    for path in measured:
+        out += measured_table(json.loads(path.read_text()))
+    return "\n".join(out)
+
+
+def measured_table(data: dict) -> list[str]:
+    """The rows of one size (steps on the recipe only), the teacher's first, and the verdicts."""
+    out = [
+        f"## Measured on {data['size']}",
+        "",
+        "FD-oracle against the guided teacher's own 25-step samples, accuracy with its Wilson interval, spread as the mean "
+        "pairwise distance of oracle features inside a prompt. One training seed.",
+        "",
+        "| preset | steps | FD-oracle | accuracy | spread | updates |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = [("teacher", n, row, "") for n, row in data["teacher"].items()]
+    for name, student in data["students"].items():
+        on = [str(n) for n in student.get("on_recipe", ())]
+        rows += [(name, n, row, student["updates"]) for n, row in student.get("steps", {}).items() if n in on]
+    for name, n, row, updates in rows:
+        a = row["accuracy"]
+        right = f"{a['value']:.3f} [{a['low']:.3f}–{a['high']:.3f}]"
+        out.append(f"| {name} | {n} | {row['fd']:.1f} | {right} | {row['spread']:.2f} | {updates} |")
+    found = verdicts(data["students"], data["teacher"])
+    return [*out, "", *(f"- `{name}`: {words}: **{verdict}**." for name, words, verdict in found), ""]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="nano", choices=["nano", "pocket"])
+    parser.add_argument("--assets", type=Path, default=Path("assets"))
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "distillation-studio" / "objectives")
+    parser.add_argument("--only", nargs="*", help="presets, e.g. dmd2 lcm pcm")
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--json", type=Path, help="also write all rows here")
+    parser.add_argument("--table", type=Path, help="write this table and stop")
+    o = parser.parse_args()
+    if o.table:
+        o.table.write_text(table(sorted((o.table.parent / "measured").glob("objectives-*.json"))))
+        return
+    bench = Bench(o.size, o.assets, o.work, o.prompts, o.seeds)
+    print(f"{o.size}: {len(bench.lines)} prompts × {o.seeds} seeds; teacher at w = {bench.w:g} against itself at 25 steps:")
+    for n, row in bench.teacher.items():
+        print(f"  {n:>2s} steps: FD {row['fd']:.1f} acc {row['accuracy']['value']:.2f} spread {row['spread']:.2f}")
+    names = o.only or sorted(path.stem.removeprefix(f"{o.size}-") for path in PRESETS.glob(f"{o.size}-*.yaml"))
+    rows = {}
+    for name in names:
+        rows[name] = bench.student(name)
+        show(rows[name])
+    print("* off its recipe")
+    for name, words, verdict in verdicts(rows, bench.teacher):
+        if name in rows:
+            print(f"{name:18s} {words:46s} {verdict}")
+    if o.json:
+        o.json.write_text(json.dumps({"size": o.size, "teacher": bench.teacher, "students": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
