@@ -7,7 +7,6 @@ what is theirs: the gradient on x.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator
 from typing import Any, Literal
 
@@ -71,10 +70,10 @@ class Duel:
     """Networks, draws and the fake score's side of the game. Times are in the process's own units, conditions are trees."""
 
     def __init__(self, config: Any, streams: Streams, teacher: Denoiser, material: Material):
-        assert isinstance(teacher.network, nn.Module)
+        assert isinstance(teacher.network, ConditionalNetwork)
         self.config, self.streams, self.teacher, self.material = config, streams, teacher, material
         teacher.network.requires_grad_(False).eval()
-        student, network = (copy.deepcopy(teacher.network).requires_grad_(True).train() for _ in range(2))
+        student, network = (teacher.network.trainable_copy() for _ in range(2))
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.fake = Denoiser(network, teacher.process, teacher.prediction)
         self.critic = Critic(network, self._head(teacher.network) if config.gan > 0 else None)

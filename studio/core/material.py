@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any, Protocol
 
@@ -34,6 +35,10 @@ class ConditionalNetwork(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no forward; wrap a network in a class that defines it")
+
+    def trainable_copy(self) -> ConditionalNetwork:
+        """A network that gives what this one gives and may be trained without changing it; by default a full copy."""
+        return copy.deepcopy(self).requires_grad_(True).train()
 
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Inner features [B, C] or [B, C, ...] for a discriminator's head."""

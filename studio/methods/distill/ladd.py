@@ -7,7 +7,6 @@ once, as in the paper's synthetic-data setting.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
@@ -55,7 +54,7 @@ class LADD(Method[LADDConfig]):
         network = teacher.network
         assert isinstance(network, ConditionalNetwork)
         network.requires_grad_(False).eval()
-        student = copy.deepcopy(network).requires_grad_(True).train()
+        student = network.trainable_copy()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.pool = TeacherPool(teacher, material, config.pool, config.pool_steps, config.guidance, streams.seed, streams.device)

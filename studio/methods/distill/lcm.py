@@ -11,15 +11,14 @@ constant fails on small worlds; v-space mean squares with an annealed learning r
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, expand, from_x0
-from studio.core.material import Material
+from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import randint, randn
 from studio.core.simulate import add_noise, guided_x0
@@ -49,10 +48,10 @@ class LCM(Method[LCMConfig]):
 
     def __init__(self, config: LCMConfig, streams: Streams, teacher: Denoiser, material: Material):
         super().__init__(config, streams)
-        assert isinstance(teacher.network, nn.Module)
+        assert isinstance(teacher.network, ConditionalNetwork)
         self.teacher, self.material = teacher, material
         teacher.network.requires_grad_(False).eval()
-        student = copy.deepcopy(teacher.network).requires_grad_(True).train()
+        student = teacher.network.trainable_copy()
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, betas=(0.9, 0.99), ema=config.target_ema)}
         # K + 1 whole times from t_max to clean

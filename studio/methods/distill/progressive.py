@@ -9,16 +9,15 @@ absolute error of x0. The learning rate is annealed in every round: each inherit
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
-from studio.core.material import Material
+from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import randint, randn
 from studio.core.simulate import add_noise, ddim, ddim_target, guided_x0
@@ -55,11 +54,12 @@ class Progressive(Method[ProgressiveConfig]):
         super().__init__(config, streams)
         if config.steps > config.start:
             raise ValueError(f"steps {config.steps} is more than start {config.start}; rounds halve the number of steps")
-        assert isinstance(teacher.network, nn.Module)
+        assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student, before = (copy.deepcopy(teacher.network) for _ in range(2))
+        student, before = (teacher.network.trainable_copy() for _ in range(2))
+        before.requires_grad_(False).eval()
         self.teacher, self.material = teacher, material
-        self.student = Denoiser(student.requires_grad_(True).train(), teacher.process, teacher.prediction)
+        self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.before = Denoiser(before, teacher.process, teacher.prediction)  # the teacher of rounds after the first
         self.trained = {"student": Trained(student, config.lr, ema=config.ema)}
         self.held = {"teacher of the round": before}

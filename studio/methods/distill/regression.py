@@ -6,14 +6,13 @@ The teacher's own deterministic samples from known noise are made once; the stud
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import Material
+from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.simulate import TeacherPool
 from studio.methods.distill import METHODS
@@ -42,9 +41,9 @@ class Regression(Method[RegressionConfig]):
 
     def __init__(self, config: RegressionConfig, streams: Streams, teacher: Denoiser, material: Material):
         super().__init__(config, streams)
-        assert isinstance(teacher.network, nn.Module)
+        assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student = copy.deepcopy(teacher.network).requires_grad_(True).train()
+        student = teacher.network.trainable_copy()
         self.teacher, self.student = teacher, Denoiser(student, teacher.process, teacher.prediction)
         self.pool = TeacherPool(teacher, material, config.pairs, config.pair_steps, config.guidance, streams.seed, streams.device)
         self.trained = {"student": Trained(student, config.lr, ema=config.ema)}

@@ -12,16 +12,15 @@ data. Sampled deterministically with exactly M steps.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
-from studio.core.material import Material
+from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import randint, randn
 from studio.core.simulate import TeacherPool, add_noise, ddim, ddim_target, guided_x0
@@ -61,9 +60,9 @@ class Segments(Method[SegmentsConfig]):
             if m < 1 or config.grid % m:
                 fits = ", ".join(str(d) for d in range(1, config.grid + 1) if config.grid % d == 0)
                 raise ValueError(f"{m} segments do not divide a grid of {config.grid}; {fits} would")
-        assert isinstance(teacher.network, nn.Module)
+        assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student = copy.deepcopy(teacher.network).requires_grad_(True).train()
+        student = teacher.network.trainable_copy()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, ema=config.target_ema)}
