@@ -26,6 +26,7 @@ class Segment(BaseModel):
     timesteps: where the network is evaluated, decreasing, in the model's own time (0 = clean).
     guidance: scale w; 0 and 1 both mean the plain conditional prediction.
     eta: the rule's stochasticity in [0, 1]; None = the rule's default.
+    rho: noise modulation: the fresh noise a rule adds is scaled by it; 1 is as published, less is a lower temperature.
     adapters: (name, weight) pairs active during this segment.
     positions: which grid position each step is, the ``step`` of its noise; steps of two plans with equal position and
         seed share their noise. Empty = count on from the segment before.
@@ -38,6 +39,7 @@ class Segment(BaseModel):
     timesteps: tuple[float, ...]
     guidance: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     eta: float | None = Field(default=None, ge=0, le=1)
+    rho: float = Field(default=1.0, ge=0, le=2, allow_inf_nan=False)
     adapters: tuple[tuple[str, float], ...] = ()
     positions: tuple[int, ...] = ()
 
@@ -126,6 +128,15 @@ def teacher_plan(
     """Many steps of one model."""
     segment = Segment(model=teacher, rule=rule, timesteps=tuple(timesteps), guidance=guidance, eta=eta)
     return Plan(name=name, segments=(segment,))
+
+
+def modulated(plan: Plan, rho: float, name: str | None = None) -> Plan:
+    """The plan with every segment's re-noising scaled by ``rho`` (few-step SiD for proteins; works for any student).
+
+    Changes nothing in deterministic segments.
+    """
+    segments = tuple(Segment.model_validate({**segment.model_dump(), "rho": rho}) for segment in plan.segments)
+    return plan.model_copy(update={"name": name or f"{plan.name}, rho = {rho:g}", "segments": segments})
 
 
 def student_plan(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Weights:
     x0: float
     previous: float = 0.0
     noise: float = 0.0
+
+    def modulated(self, rho: float) -> Weights:
+        """With rho times the fresh noise."""
+        return self if rho == 1 else replace(self, noise=rho * self.noise)
 
 
 def _combine(move: Move, a: float, b: float, k: float) -> Weights:

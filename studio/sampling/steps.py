@@ -74,7 +74,7 @@ def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, 
         steps.append(
             Step(
                 model=segment.model, adapters=segment.adapters, guidance=segment.guidance, position=position,
-                here=here, there=there, weights=rule.weights(move), segment=number,
+                here=here, there=there, weights=rule.weights(move).modulated(segment.rho), segment=number,
             )
         )  # fmt: skip
         before = here.noise if rule.multistep else None

@@ -15,6 +15,7 @@ from studio.sampling.plan import (
     handover_plan,
     hybrid_plan,
     mask_plan,
+    modulated,
     skip_first_plan,
     student_first_plan,
     student_plan,
@@ -321,3 +322,22 @@ def test_what_cannot_run_is_refused_before_anything_runs(call, sentence):
 def test_plans_of_one_request_need_names_of_their_own():
     with pytest.raises(ValueError, match="name of its own"):
         sample_many([student_plan("s", recipe())] * 2, models(), conds(), SEEDS, SHAPE)
+
+
+def test_noise_modulation_scales_the_fresh_noise_alone():
+    plan = student_plan("s", recipe())
+    published = list(sample(plan, models(), conds(), SEEDS, SHAPE))
+    assert torch.equal(finished(sample(modulated(plan, 1.0), models(), conds(), SEEDS, SHAPE)), published[-1].after)
+    first = next(iter(sample(modulated(plan, 0.25), models(), conds(), SEEDS, SHAPE)))
+    alpha = float(VP.alpha_sigma(759)[0])
+    signal = alpha * published[0].x0
+    assert torch.allclose(first.after - signal, 0.25 * (published[0].after - signal), atol=1e-6)
+    calm = list(sample(modulated(plan, 0.0), models(), conds(), SEEDS, SHAPE))
+    assert torch.allclose(calm[0].after, signal, atol=1e-6)
+    deterministic = student_plan("s", recipe("ddim", eta=0.0))
+    assert torch.equal(
+        finished(sample(modulated(deterministic, 0.3), models(), conds(), SEEDS, SHAPE)),
+        finished(sample(deterministic, models(), conds(), SEEDS, SHAPE)),
+    )
+    with pytest.raises(ValueError, match="rho"):
+        modulated(plan, -1.0)
