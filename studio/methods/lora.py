@@ -43,7 +43,10 @@ class Shared(UNetNetwork):
         name = f"adapter_{len(self.names)}"
         self.names.append(name)
         wanted = {parameter: parameter.requires_grad for parameter in self.unet.parameters()}
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():  # adapters of one run start alike, whatever was drawn before
+        with (
+            torch.random.fork_rng(devices=[]),
+            warnings.catch_warnings(),
+        ):  # adapters of one run start alike, whatever was drawn before
             torch.manual_seed(len(self.names))
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are what is meant
             config = LoraConfig(r=self.rank, lora_alpha=self.rank, target_modules=list(self.targets), init_lora_weights=True)

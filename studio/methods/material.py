@@ -22,6 +22,7 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.methods.lora import Shared
 from studio.methods.pretrain import assemble
 from studio.methods.pretrain.denoising import caption_table
 
@@ -98,12 +99,14 @@ def _encode(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
-def teacher_denoiser(model: Any) -> Denoiser:
-    """A float32 copy of the model's network, laid out for training; the opened model itself is left alone."""
-    unet = copy.deepcopy(model.parts.unet).float()
-    return Denoiser(
-        UNetNetwork(assemble.for_training(unet, str(model.device))), model.denoiser.process, model.denoiser.prediction
-    )
+def teacher_denoiser(model: Any, rank: int | None = None) -> Denoiser:
+    """A float32 copy of the model's network, laid out for training; the opened model itself is left alone.
+
+    rank: students and fake scores become adapters of this rank on that one copy; None gives each its own weights.
+    """
+    unet = assemble.for_training(copy.deepcopy(model.parts.unet).float(), str(model.device))
+    network = UNetNetwork(unet) if rank is None else Shared(unet, rank)
+    return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
 
 
 def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *, teacher_id: str, card: dict[str, Any]) -> None:

@@ -6,14 +6,15 @@ readers either see it whole or not at all; a line torn by a full disk or a power
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-STATES = ("queued", "loading", "running", "done", "failed", "cancelled", "interrupted")
-FINAL = ("done", "failed", "cancelled", "interrupted")
+STATES = ("queued", "loading", "running", "paused", "done", "failed", "cancelled", "stopped", "interrupted")
+FINAL = ("done", "failed", "cancelled", "stopped", "interrupted")  # nothing more happens unless somebody asks for it
 ACTIVE = ("loading", "running")
 READ_LIMIT = 4 << 20  # bytes per `tail`; a reader that is behind comes back for the rest
 LINE_LIMIT = 1 << 20  # bytes per event: larger things are artifacts
@@ -39,9 +40,11 @@ class EventLog:
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if len(line) > LINE_LIMIT:
             raise ValueError(f"An event of kind {kind} has {len(line):,} bytes; write an artifact and name it instead.")
+        size = os.fstat(self._fd).st_size
         written = os.write(self._fd, line)
         if written < len(line):
-            raise OSError(28, "The disk is full", str(self.path))
+            os.ftruncate(self._fd, size)  # what comes next must not be glued to half a line
+            raise OSError(errno.ENOSPC, "The disk is full", str(self.path))
         self._next += 1
         return event
 

@@ -63,11 +63,12 @@ def _detail(detail: Any, title: str) -> str:
         return f"{title} has no field {brief(field)}.{did_you_mean(field, _field_names(title))}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{field} is {brief(given)}; {words} {context.get(name)} fits."
+        bound = context.get(name)
+        return f"{field} is {brief(given)}; {words} {f'{bound:.12g}' if isinstance(bound, float) else bound} fits."
     if kind in _KINDS:
         return f"{field} is {brief(given)}; {_KINDS[kind]} fits."
     if kind in ("model_type", "dict_type", "json_invalid"):
-        return f"A request is an object with named fields, not {brief(given)}."
+        return f"{field or 'A request'} is an object with named fields, not {brief(given)}."
     return f"{field or title}: {detail['msg'][0].lower()}{detail['msg'][1:]}; {brief(given)} was given."
 
 

@@ -30,7 +30,7 @@ class Executor(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self._halt.is_set() and self.jobs.get(self.run_id).state not in FINAL:
+            while not self._halt.is_set() and self.jobs.get(self.run_id).state not in (*FINAL, "paused"):
                 self._try()
                 self._halt.wait(RETRY_S)
         except ValueError:
@@ -54,7 +54,8 @@ class Executor(threading.Thread):
             folder = self.jobs.paths.run(self.run_id)
             try:
                 models = ModelCache(pick_device(self.device))
-                state, note = run_job(folder, models=models, registry=self.jobs.registry(), owner=me)
+                state, note = run_job(folder, models=models, registry=self.jobs.registry(), owner=me,
+                                      leaving=self._halt.is_set)  # fmt: skip
             except Exception as error:  # before the run could say so itself
                 traceback.print_exc()
                 state, note = "failed", explain(error)

@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.services import events
+from studio.services.controls import DEATHS_FILE, Controls, is_resumable
 from studio.services.events import ACTIVE, FINAL, EventLog
 from studio.services.explain import brief, explain
 from studio.services.kinds import KINDS
@@ -30,6 +31,7 @@ from studio.services.run import Spec, artifact_path, read_json, read_spec
 from studio.services.store import Row, Store
 
 MAX_QUEUED = 100  # per lane; a page that is stuck in a loop must not fill the disk
+MAX_DEATHS = 4  # of workers over one run that keeps checkpoints, without a new checkpoint in between
 MAX_ATTEMPTS = 2  # a run whose worker dies before anything was drawn is tried once more
 SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone
 
@@ -72,7 +74,7 @@ Events = list[dict[str, Any]]
 Infos = list[RunInfo]
 
 
-class Jobs:
+class Jobs(Controls):
     """The one door to the data folder. Cheap to make; safe from any thread and from several processes at once."""
 
     def __init__(self, data_dir: str | os.PathLike[str] | Paths | None = None):
@@ -102,7 +104,7 @@ class Jobs:
                     title=known.label(request)[:120], parent=check_run_id(parent) if parent else None)  # fmt: skip
         self._make(spec)
         self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
-                              None, None, 0, None, None, None))  # fmt: skip
+                              None, None, 0, None, None, None, spec.created))  # fmt: skip
         self.wake(lane)
         return spec.id
 
@@ -113,7 +115,7 @@ class Jobs:
             raise ValueError(f"A request is an object with named fields, not {brief(config)}.")
         plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
         try:
-            return known.config.model_validate(plain, context={"registry": self.registry()})
+            return known.config.model_validate(plain, context={"registry": self.registry(), "paths": self.paths})
         except ValueError as error:
             raise ValueError(explain(error)) from error
 
@@ -158,14 +160,16 @@ class Jobs:
         """(events after byte `offset`, offset to ask with next). Whole lines only; cheap enough for a timer."""
         return events.tail(self.paths.run(run_id) / "events.jsonl", offset)
 
-    def follow(self, run_id: str, offset: int = 0, *, poll_s: float = 0.05) -> Iterator[dict[str, Any]]:
-        """Events as they come, until the run has ended. Leaving the loop leaves the run alone."""
+    def follow(
+        self, run_id: str, offset: int = 0, *, poll_s: float = 0.05, until_paused: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Events as they come, until the run has ended (or is paused). Leaving the loop leaves the run alone."""
         while True:
             info = self.get(run_id)  # before reading: what a final state follows has then been written
             found, offset = self.tail(run_id, offset)
             yield from found
             if not found:
-                if info.final:
+                if info.final or (until_paused and info.state == "paused"):
                     return
                 time.sleep(poll_s)
 
@@ -175,6 +179,10 @@ class Jobs:
     def result(self, run_id: str) -> dict[str, Any] | None:
         """`result.json`; while a run goes on, what is finished so far; None when nothing is."""
         return read_json(self.paths.run(run_id) / "result.json")
+
+    def progress(self, run_id: str) -> dict[str, Any] | None:
+        """The newest progress event of a run, or None."""
+        return events.last_event(self.paths.run(run_id) / "events.jsonl", "progress")
 
     def artifact(self, run_id: str, relative: str) -> Path:
         """Path of a file a run made, named as in its events. ValueError for names that lead elsewhere."""
@@ -199,37 +207,18 @@ class Jobs:
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    def cancel(self, run_id: str) -> RunInfo:
-        """Ask a run to stop: at once when it is queued, within one step when it runs. Harmless when it has ended."""
-        info = self.get(run_id)
-        if info.final:
-            return info
-        folder = self.paths.run(run_id)
-        (folder / "cancel").touch()
-        note = "Cancelled before it began."
-        if self.store.move(run_id, "cancelled", note, only=("queued",)):
-            self._append(run_id, "cancelled", note)
-        else:
-            self.reconcile(info.lane)
-        return self.get(run_id)
-
-    def delete(self, run_id: str) -> None:
-        """Remove a run and everything it made. ValueError while it is queued or running."""
-        if not self.get(run_id).final:
-            raise ValueError(f"{run_id} has not ended; cancel it first, then delete it.")
-        folder, grave = self.paths.run(run_id), self.paths.trash / run_id
-        if folder.exists():
-            os.replace(folder, grave)  # gone at once, so that a rebuild cannot bring half of it back
-        self.store.delete(run_id)
-        shutil.rmtree(grave, ignore_errors=True)
-
     def claim(self, lane: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
-        """For workers: take the oldest queued run of the lane (or this one), or None."""
+        """For workers: take the first queued run of the lane (or this one), or None."""
         return self.store.claim(lane, owner, run_id)
 
     def finish(self, run_id: str, state: str, note: str, owner: dict[str, Any]) -> bool:
-        """For workers: record how a claimed run ended (its events already say so)."""
-        return self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
+        """For workers: record how a claimed run ended. Its events say so first, unless the disk was full then."""
+        if self.paths.run(run_id).is_dir() and self._said(run_id) != state:
+            self._append(run_id, state, note)
+        done = self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
+        if done:
+            self._delete_if_asked(run_id)
+        return done
 
     def say_failed(self, run_id: str, note: str) -> None:
         """For workers: write the event of a run that failed before it could say so itself."""
@@ -241,7 +230,8 @@ class Jobs:
     def reconcile(self, lane: str | None = None, cause: str = "The worker process stopped") -> Infos:
         """Settle runs whose process is gone; returns those changed. Any number of servers may call this at once.
 
-        Nothing drawn yet: queued again, once. Something drawn: 'interrupted', and what was drawn is kept.
+        Nothing drawn yet: queued again, once. Something drawn: 'interrupted', and what was drawn is kept. A run that
+        keeps checkpoints: queued again to continue, unless it died `MAX_DEATHS` times without getting ahead.
         """
         changed = []
         for row in self.store.select(lane=lane, states=ACTIVE, limit=1000):
@@ -260,11 +250,15 @@ class Jobs:
     def _settle(self, row: Row, cause: str) -> bool:
         folder = self.paths.run(row.id)
         last = events.last_event(folder / "events.jsonl", "state") or {}
-        if last.get("state") in FINAL:  # it ended properly and died before telling the index
+        if last.get("state") in (*FINAL, "paused"):  # it ended properly and died before telling the index
             return self.store.move(row.id, last["state"], last.get("note", ""), only=ACTIVE, owner=row.owner)
+        asked = next((name for name in ("cancel", "stop", "pause") if (folder / name).exists()), None)
         made = sum(1 for path in (folder / "artifacts").rglob("*") if path.is_file())
-        if (folder / "cancel").exists():
-            state, note = "cancelled", "Cancelled while its worker stopped."
+        if asked is not None:
+            state = {"cancel": "cancelled", "stop": "stopped", "pause": "paused"}[asked]
+            note = f"{state.capitalize()} while its worker stopped."
+        elif is_resumable(row.kind):
+            state, note = self._after_death(folder, cause)
         elif made == 0 and row.attempts < MAX_ATTEMPTS:
             state, note = "queued", f"{cause} before anything was drawn, so this run was put back in the queue."
         else:
@@ -276,9 +270,23 @@ class Jobs:
             return False
         self._append(row.id, state, note)
         self.store.move(row.id, state, note, only=ACTIVE, owner=me)
+        self._delete_if_asked(row.id)
         if state == "queued":
             self.wake(row.lane)
         return True
+
+    def _after_death(self, folder: Path, cause: str) -> tuple[str, str]:
+        """What becomes of a run with checkpoints whose worker died; deaths without progress are counted on disk."""
+        files = [path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("*.pt")]
+        reached, before = max(files, default=0), read_json(folder / DEATHS_FILE) or {}
+        deaths = 1 + (int(before.get("deaths", 0)) if before.get("reached") == reached else 0)
+        with contextlib.suppress(OSError):
+            atomic_write(folder / DEATHS_FILE, json.dumps({"deaths": deaths, "reached": reached}))
+        where = "from its last checkpoint" if files else "from the start, as there was no checkpoint yet"
+        if deaths < MAX_DEATHS:
+            return "queued", f"{cause}; this run is queued again and continues {where}."
+        kept = "its last checkpoint is kept" if files else "there was no checkpoint yet"
+        return "interrupted", f"{cause}, for the {deaths}th time without getting ahead; {kept}. Resume it to try again."
 
     def _append(self, run_id: str, state: str, note: str) -> None:
         with EventLog(self.paths.run(run_id) / "events.jsonl") as log:

@@ -1,5 +1,8 @@
 """One run directory: `spec.json`, `events.jsonl`, `log.txt`, `env.json`, `artifacts/`, `result.json`.
 
+Empty files in it are requests that any process may make: `cancel`, and of runs that can be continued `pause`, `stop`,
+`save` and `sample`; `delete` asks for the directory to be removed when the run has ended (see `controls`).
+
 A `Run` is what a job kind is given: where it reports, leaves its files, and asks whether it should stop.
 """
 
@@ -9,7 +12,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from studio.services import VERSION
 from studio.services.events import EventLog
+from studio.services.gate import Gate
 from studio.services.paths import atomic_write, check_run_id
 
 if TYPE_CHECKING:
@@ -29,7 +33,15 @@ _PACKAGES = ("torch", "diffusers", "transformers", "peft", "pillow", "numpy", "g
 
 
 class Cancelled(Exception):
-    """Raised by `Run.check` when somebody asked this run to stop."""
+    """Raised by `Run.check` when somebody asked this run to end."""
+
+
+class LeftOff(Exception):
+    """A kind that can be continued lets go before its end, everything saved. `state`: paused, stopped or queued."""
+
+    def __init__(self, state: str, note: str):
+        super().__init__(note)
+        self.state, self.note = state, note
 
 
 class Spec(BaseModel):
@@ -96,9 +108,19 @@ def versions() -> dict[str, str]:
 class Run:
     """A run directory opened by the process that executes it. Only this process writes its events."""
 
-    def __init__(self, folder: Path, registry: Registry, models: ModelCache, *, owner: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        registry: Registry,
+        models: ModelCache,
+        *,
+        owner: Mapping[str, Any] | None = None,
+        leaving: Callable[[], bool] = lambda: False,
+    ):
         self.folder, self.registry, self.models = folder, registry, models
         self.owner = dict(owner or {})
+        self.leaving = leaving  # whether the process around this run was asked to end
+        self.gate = Gate(folder.parents[1] / "lanes", models.device)
         self.spec = read_spec(folder)
         self.events = EventLog(folder / "events.jsonl")
         self._cancel = folder / "cancel"
@@ -108,6 +130,18 @@ class Run:
         """Raise `Cancelled` when the file `cancel` is there. A few microseconds: call it between all steps."""
         if self._cancel.exists():
             raise Cancelled
+
+    def asked(self) -> str | None:
+        """What somebody asks a run that can be continued to do before its end: "stop", "pause" or nothing."""
+        return next((name for name in ("stop", "pause") if (self.folder / name).exists()), None)
+
+    def taken(self, name: str) -> bool:
+        """Whether somebody asked for `name` ("save", "sample") since the last time; the request is then used up."""
+        try:
+            (self.folder / name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def event(self, kind: str, **fields: Any) -> dict[str, Any]:
         return self.events.write(kind, **fields)
@@ -133,6 +167,10 @@ class Run:
         """Write `result.json`. A kind may call it again and again: what is there is kept when the run is stopped."""
         atomic_write(self.folder / "result.json", json.dumps(data, indent=1, allow_nan=False))
 
+    def keep(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write a JSON file of the kind's own beside `result.json`."""
+        atomic_write(self.folder / name, json.dumps(data, indent=1, allow_nan=False))
+
     def log(self, text: str) -> None:
         with open(self.folder / "log.txt", "a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
@@ -143,4 +181,5 @@ class Run:
         atomic_write(self.folder / "env.json", json.dumps(env, indent=1))
 
     def close(self) -> None:
+        self.gate.leave()
         self.events.close()

@@ -5,6 +5,7 @@ Everything here is a statement or two. What a transition means, and the event th
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -14,18 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.services.events import ACTIVE, last_event
-from studio.services.paths import RUN_ID, Paths
+from studio.services.events import ACTIVE, FINAL, last_event
+from studio.services.paths import RUN_ID, Paths, atomic_write
 from studio.services.run import read_json, read_spec
 
-SCHEMA = 1  # PRAGMA user_version; another number means: rebuild
+SCHEMA = 2  # PRAGMA user_version; another number means: rebuild
+RANK_FILE = "queue.json"  # in a run's directory when somebody moved it: {"rank": seconds}
 _TABLE = """
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, lane TEXT NOT NULL, title TEXT NOT NULL,
     state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
     created REAL NOT NULL, started REAL, finished REAL,
     attempts INTEGER NOT NULL DEFAULT 0,  -- how often a worker took it
-    pid INTEGER, pid_started REAL, host TEXT
+    pid INTEGER, pid_started REAL, host TEXT,
+    rank REAL NOT NULL  -- place in the queue, lowest first: when it was submitted, unless somebody moved it
 )"""
 
 
@@ -46,6 +49,7 @@ class Row:
     pid: int | None
     pid_started: float | None
     host: str | None
+    rank: float = 0.0
 
     @property
     def owner(self) -> dict[str, Any] | None:
@@ -93,7 +97,7 @@ class Store:
             if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
                 connection.execute("DROP TABLE IF EXISTS runs")
                 connection.execute(_TABLE)
-                connection.execute("CREATE INDEX by_state ON runs (lane, state, created)")
+                connection.execute("CREATE INDEX by_state ON runs (lane, state, rank)")
                 for row in sorted(self._scan(), key=lambda r: (r.created, r.id)):
                     _insert(connection, row)
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -121,8 +125,8 @@ class Store:
         owner = env.get("worker") or {}
         state = last.get("state", "queued")
         return Row(spec.id, spec.kind, spec.lane, spec.title, state, last.get("note", ""), spec.created,
-                   env.get("started"), None if state in (*ACTIVE, "queued") else last["time"], int(bool(env)),
-                   owner.get("pid"), owner.get("started"), owner.get("host"))  # fmt: skip
+                   env.get("started"), last["time"] if state in FINAL else None, int(bool(env)),
+                   owner.get("pid"), owner.get("started"), owner.get("host"), _rank(folder, spec.created))  # fmt: skip
 
     def adopt_missing(self) -> int:
         """List run directories that the index does not know (a crash or a deleted database in between); how many."""
@@ -166,19 +170,31 @@ class Store:
         with self.connect() as connection:
             return [Row(**found) for found in connection.execute(query, (*values, limit))]
 
+    def queue(self, lane: str) -> list[Row]:
+        """Waiting runs of a lane in the order in which they will be taken."""
+        query = "SELECT * FROM runs WHERE lane = ? AND state = 'queued' ORDER BY rank, id"
+        with self.connect() as connection:
+            return [Row(**found) for found in connection.execute(query, (lane,))]
+
+    def put(self, run_id: str, rank: float) -> None:
+        """Give a run another place in the queue, in the index and in its directory."""
+        atomic_write(self.paths.run(run_id) / RANK_FILE, json.dumps({"rank": rank}))
+        with self.connect() as connection:
+            connection.execute("UPDATE runs SET rank = ? WHERE id = ?", (rank, run_id))
+
     def ahead(self, row: Row) -> int:
         """How many runs of its lane are before this one, the running one included."""
         query = """SELECT COUNT(*) FROM runs WHERE lane = ? AND id != ? AND (state IN ('loading', 'running')
-                   OR (state = 'queued' AND (created, id) < (?, ?)))"""
+                   OR (state = 'queued' AND (rank, id) < (?, ?)))"""
         with self.connect() as connection:
-            return int(connection.execute(query, (row.lane, row.id, row.created, row.id)).fetchone()[0])
+            return int(connection.execute(query, (row.lane, row.id, row.rank, row.id)).fetchone()[0])
 
     def claim(self, lane: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
-        """Take the oldest queued run of a lane (or this one): one statement, so no two workers take the same."""
+        """Take the first queued run of a lane (or this one): one statement, so no two workers take the same."""
         query = """UPDATE runs SET state = 'loading', note = '', started = ?, attempts = attempts + 1,
                    pid = ?, pid_started = ?, host = ?
                    WHERE state = 'queued' AND id = (SELECT id FROM runs WHERE lane = ? AND state = 'queued'
-                   AND (? IS NULL OR id = ?) ORDER BY created, id LIMIT 1) RETURNING *"""
+                   AND (? IS NULL OR id = ?) ORDER BY rank, id LIMIT 1) RETURNING *"""
         values = (time.time(), owner["pid"], owner["started"], owner["host"], lane, run_id, run_id)
         with self.connect() as connection:
             found = connection.execute(query, values).fetchone()
@@ -186,7 +202,7 @@ class Store:
 
     def move(self, run_id: str, state: str, note: str, *, only: Sequence[str], owner: dict[str, Any] | None = None) -> bool:
         """Change the state if it is one of `only` (and still `owner`'s); True for the one caller that changed it."""
-        final = state not in (*ACTIVE, "queued")
+        final = state in FINAL
         query = f"""UPDATE runs SET state = ?, note = ?, finished = ?
                     WHERE id = ? AND state IN ({", ".join("?" * len(only))})
                     AND (? IS NULL OR (pid = ? AND pid_started = ?)) RETURNING id"""
@@ -206,6 +222,11 @@ class Store:
     def delete(self, run_id: str) -> None:
         with self.connect() as connection:
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
+
+def _rank(folder: Path, created: float) -> float:
+    rank = (read_json(folder / RANK_FILE) or {}).get("rank")
+    return float(rank) if isinstance(rank, (int, float)) else created
 
 
 def _insert(connection: sqlite3.Connection, row: Row) -> None:

@@ -17,12 +17,16 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.services.events import ACTIVE
 from studio.services.jobs import Jobs
 from studio.services.locks import alive
 from studio.services.paths import ROOT
 from studio.services.run import read_json
 
 TICK_S = 0.2
+ON_DEMAND = ("batch",)
+LOOK_S = 1.0  # between looks at the queue of a lane on demand
+PATIENCE_S = 30.0  # a lane on demand waits no longer than this for the interactive worker to come up
 LOG_BYTES = 2 << 20  # a lane's log is begun again when a worker starts and it is longer than this
 QUICK_S = 5.0  # a worker that died this soon after its start is restarted ever more slowly
 MAX_PAUSE_S = 30.0
@@ -37,18 +41,21 @@ class _Lane:
         self.begun = 0.0
         self.pause_s = 0.0
         self.not_before = 0.0
+        self.look_at = 0.0
 
 
 class Supervisor(threading.Thread):
     """`Supervisor(jobs).start()`; `stop()` ends the supervision, not the runs: an idle worker leaves by itself.
 
-    warm: ids of models a new interactive worker opens before the first request; None is the first pair there is.
+    A lane of `ON_DEMAND` has a worker only while there is something to do, and never before the interactive worker of
+    this server has come up. warm: ids of models a new interactive worker opens before the first request; None is the
+    first pair there is.
     """
 
     def __init__(
         self,
         jobs: Jobs,
-        lanes: Sequence[str] = ("interactive",),
+        lanes: Sequence[str] = ("interactive", "batch"),
         *,
         device: str | None = None,
         warm: Sequence[str] | None = None,
@@ -58,6 +65,7 @@ class Supervisor(threading.Thread):
         self.jobs, self.device, self.warm, self.linger_s = jobs, device, warm, linger_s
         self._lanes = [_Lane(name) for name in lanes]
         self._halt = threading.Event()
+        self._began = time.monotonic()
 
     def run(self) -> None:
         try:
@@ -90,12 +98,15 @@ class Supervisor(threading.Thread):
             self.jobs.reconcile(lane.name)
 
     def _tend(self, lane: _Lane) -> None:
-        self.jobs.paths.lane(lane.name, "wanted").touch()
+        if lane.name not in ON_DEMAND:
+            self.jobs.paths.lane(lane.name, "wanted").touch()
         if lane.process is not None:
             status = lane.process.poll()
             if status is None:
                 return
             self._bury(lane, status)
+        if lane.name in ON_DEMAND and not self._has_work(lane):
+            return
         holder = read_json(self.jobs.paths.lane(lane.name, "lock"))
         if holder is not None and alive(holder) is not False:
             if alive(holder) is None:
@@ -104,6 +115,19 @@ class Supervisor(threading.Thread):
         self.jobs.reconcile(lane.name)
         if time.monotonic() >= lane.not_before:
             self._spawn(lane)
+
+    def _has_work(self, lane: _Lane) -> bool:
+        """Whether a lane on demand needs a worker; also settles what a dead one left behind. Looks once a second."""
+        now = time.monotonic()
+        if now < lane.look_at:
+            return False
+        lane.look_at = now + LOOK_S
+        if not self.jobs.store.select(lane=lane.name, states=("queued", *ACTIVE), limit=1):
+            return False
+        page = any(other.name == "interactive" for other in self._lanes)
+        early = now - self._began < PATIENCE_S
+        # two processes that import torch at once would keep the page's first picture waiting
+        return not (page and early and self.jobs.status("interactive").state in ("absent", "starting", "warming"))
 
     def _bury(self, lane: _Lane, status: int) -> None:
         lane.process = None

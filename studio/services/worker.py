@@ -10,17 +10,19 @@ the lane's lock for as long as it lives.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,13 @@ from studio.services.kinds import KINDS
 from studio.services.locks import FileLock, identity
 from studio.services.models import Registry, load_registry
 from studio.services.paths import Paths, atomic_write
-from studio.services.run import Cancelled, Run
+from studio.services.run import Cancelled, LeftOff, Run
 from studio.services.warm import ModelCache, pick_device
 
 POLL_S = 0.02  # between looks at the lane's wake file: one `stat` each
 SWEEP_S = 1.0  # between looks at the queue when nothing woke us
 BEAT_S = 1.0
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 LINGER_S = 20.0  # an idle worker leaves when no server has wanted it for this long
 
 
@@ -46,35 +49,50 @@ def run_job(
     models: ModelCache | None = None,
     registry: Registry | None = None,
     owner: dict[str, Any] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> tuple[str, str]:
     """Execute the run in `folder`; returns (state, note), which its events also say. Never raises for the job's faults.
 
-    Without `registry`, models are those of the data folder that holds the run. `models` may be a warm cache.
+    `leaving` says whether the process was asked to end: a run that can be continued then saves and goes back to the
+    queue. Without `registry`, models are those of the data folder that holds the run. `models` may be a warm cache.
     """
     models = models or ModelCache(pick_device("cpu"))
     registry = registry or load_registry(Paths(folder.resolve().parents[1]))
-    run = Run(folder, registry, models, owner=owner or identity())
+    run = Run(folder, registry, models, owner=owner or identity(), leaving=leaving)
     try:
         with _log_to(folder / "log.txt"):
             state, note = _execute(run)
-        run.state(state, note)
+        with suppress(OSError):  # a full disk: whoever called says it in the log later (`Jobs.finish`)
+            run.state(state, note)
         return state, note
     finally:
         run.close()
 
 
 def _execute(run: Run) -> tuple[str, str]:
+    resumable = False
     try:
         run.check()
+        kind = KINDS.get(run.spec.kind)
+        resumable = kind.resumable
         run.state("loading", "Opening models.")
         run.write_env(run.models.device)
-        kind = KINDS.get(run.spec.kind)
         request = kind.config.model_validate(run.spec.config, context={"registry": run.registry})
-        result = kind.run(request, run)
+        # Whoever trains shares the device step by step; an interactive request has it from beginning to end.
+        with nullcontext() if resumable or run.spec.lane == "batch" else run.gate.first(run.check):
+            result = kind.run(request, run)
         run.result(result)
         return "done", ""
     except Cancelled:
         return "cancelled", "Cancelled; what was finished is kept."
+    except LeftOff as left:
+        return left.state, left.note
+    except OSError as error:
+        with suppress(OSError):
+            run.log(traceback.format_exc())
+        if resumable and error.errno in DISK_FULL:
+            return "paused", "The disk is full, so this run was paused; free some space and resume it: nothing saved was lost."
+        return "failed", explain(error)
     except Exception as error:
         with suppress(OSError):  # a full disk is what may have failed
             run.log(traceback.format_exc())
@@ -178,6 +196,14 @@ class Worker:
 
             return run
 
+        def forms() -> None:
+            from studio.services import objectives
+
+            self.say("warming", "Reading the objectives.")
+            objectives.refresh(self.jobs.paths)
+
+        if self.lane == "interactive" and warm:
+            return [guarded(device), *(guarded(partial(open_one, name)) for name in warm), guarded(forms)]
         return [guarded(device)] * bool(warm) + [guarded(partial(open_one, name)) for name in warm]
 
     def _work(self) -> bool:
@@ -191,13 +217,25 @@ class Worker:
         try:
             if not self.models.ids:
                 self.models.device = pick_device(self.wanted)
-            state, note = run_job(folder, models=self.models, registry=self.jobs.registry(), owner=self.me)
+            state, note = run_job(folder, models=self.models, registry=self.jobs.registry(), owner=self.me,
+                                  leaving=self._stop.is_set)  # fmt: skip
         except Exception as error:  # no such device, or the run directory itself cannot be used
             traceback.print_exc()
             state, note = "failed", explain(error)
             self.jobs.say_failed(row.id, note)
-        self.jobs.finish(row.id, state, note, self.me)
+        self._record(row.id, state, note)
         return True
+
+    def _record(self, run_id: str, state: str, note: str) -> None:
+        """Say how a run ended; on a full disk again and again until there is room, so that it is not lost."""
+        while True:
+            try:
+                self.jobs.finish(run_id, state, note, self.me)
+                return
+            except (OSError, sqlite3.OperationalError) as error:
+                self.say("busy", f"The end of a run cannot be written: {explain(error)}", run_id)
+                if self._stop.wait(BEAT_S):
+                    return
 
     def _wait(self) -> bool:
         """Sleep until there may be work; False when it is time to leave."""

@@ -10,8 +10,12 @@ import gradio as gr
 from studio.services.jobs import Jobs
 from studio.ui import arms, parts, theme
 from studio.ui.api import add_api
+from studio.ui.background import Background
+from studio.ui.moves import Moves
+from studio.ui.panel import JobsPanel
 from studio.ui.routes import middleware, routes
 from studio.ui.tabs.compare import CompareTab
+from studio.ui.tabs.distill import DistillTab
 from studio.ui.watch import Watch
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
@@ -26,6 +30,8 @@ def build(jobs: Jobs) -> gr.Blocks:
         """The newest comparisons, for the drawer. Gradio's browser side always sends one argument."""
         return watch.recent()
 
+    background = Background(jobs)
+
     with gr.Blocks(
         title="Distillation Studio",
         fill_width=True,
@@ -33,9 +39,14 @@ def build(jobs: Jobs) -> gr.Blocks:
         delete_cache=(CLEAN_EVERY_S, KEEP_TEMPORARY_S),
     ) as demo:
         header = parts.header([recent_runs])
-        with gr.Column(elem_id="compare"):
-            tab = CompareTab(watch, header)
-        tab.opened(demo)
+        panel = JobsPanel(background, header)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab("Compare", id="compare") as compare_tab, gr.Column(elem_id="compare"):
+                compare = CompareTab(watch, header)
+            with gr.Tab("Distill", id="distill") as distill_tab, gr.Column(elem_id="distill"):
+                distill = DistillTab(background, panel.focus, panel.shown)
+        compare.opened(demo)
+        Moves(tabs, panel, compare, distill).wire(demo, compare_tab, distill_tab)
         add_api(watch)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.

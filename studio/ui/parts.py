@@ -39,15 +39,16 @@ def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
 
 
 def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
-    """Name, state of the worker, recent runs (a drawer), light and dark. value = {"state", "text", "title"}.
+    """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
-    Triggers "reopen" with {"run": id}.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen" with {"run": id}.
     """
     template = f"""
 <header class="brand">{MARK}
   <div class="brand-words"><h1>Distillation Studio</h1><p>what fast students keep, and what they lose</p></div>
   <div class="brand-tools">
     <span class="worker" role="status"><i></i><span></span></span>
+    <button type="button" class="tool jobs-open" aria-expanded="false"><span>Jobs</span><b class="jobs-count"></b></button>
     <button type="button" class="tool runs-open" aria-haspopup="dialog"><span>Recent runs</span></button>
     <button type="button" class="tool tool-icon theme-toggle" aria-label="Light or dark" title="Light or dark">
       <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path fill="currentColor"
@@ -110,10 +111,10 @@ def stage() -> gr.HTML:
     return _html(html_template=template, js_on_load=script("stage"), elem_id="stage")
 
 
-def live_plot(waiting: str) -> gr.HTML:
+def live_plot(waiting: str, elem_id: str = "plot") -> gr.HTML:
     """A plotly figure (JSON text) updated in place, as tall as its card; `waiting` is shown while there is none."""
     template = f'<div class="plot-box"><div class="plot"></div><p class="plot-wait">{waiting}</p></div>'
-    return _html(html_template=template, js_on_load=script("plot"), elem_id="plot")
+    return _html(html_template=template, js_on_load=script("figure") + script("plot"), elem_id=elem_id)
 
 
 def words_picker(value: dict[str, Any]) -> gr.HTML:

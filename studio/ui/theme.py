@@ -89,10 +89,15 @@ def theme() -> gr.themes.Base:
 
 def css(all_arms: list[str]) -> str:
     """The style sheet: arm colours first, then the page, then the chips' colours."""
-    page = (ASSETS / "css" / "studio.css").read_text(encoding="utf-8")
+    page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in ("studio", "jobs", "distill"))
     return "\n".join([arms.css_variables(), page, arms.chip_css("#arms", all_arms)])
 
 
 def script(name: str) -> str:
     """A file of `assets/ui/js`."""
     return (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+
+
+def template(name: str) -> str:
+    """A file of `assets/ui/html`: the markup of a component, without values."""
+    return (ASSETS / "html" / f"{name}.html").read_text(encoding="utf-8")

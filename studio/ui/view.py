@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from studio.ui import arms, say
 
@@ -126,15 +126,29 @@ class RunView:
         }
 
 
-class Views:
-    """One `RunView` per run, kept for the most recently watched. Safe to call from many threads."""
+class View(Protocol):
+    """What `Views` keeps up to date: `RunView` here, `JobView` for background runs."""
+
+    finished: bool
+
+    @property
+    def live(self) -> bool: ...
+    def apply(self, event: Mapping[str, Any]) -> None: ...
+    def finish(self, result: Mapping[str, Any] | None) -> None: ...
+
+
+V = TypeVar("V", bound=View)
+
+
+class Views(Generic[V]):
+    """One view per run, kept for the most recently watched. Safe to call from many threads."""
 
     def __init__(self, tail: Tail):
         self._tail = tail
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[threading.Lock, RunView, list[int]]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[threading.Lock, V, list[int]]] = OrderedDict()
 
-    def look(self, run_id: str, make: Callable[[], RunView], result: Callable[[], Json | None]) -> RunView:
+    def look(self, run_id: str, make: Callable[[], V], result: Callable[[], Json | None]) -> V:
         """The view of a run brought up to its newest event; `make` builds it on first sight."""
         with self._lock:
             entry = self._entries.get(run_id) or (threading.Lock(), make(), [0])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from studio.services.jobs import Jobs, LaneStatus
+from studio.services.events import ACTIVE
+from studio.services.jobs import Jobs, LaneStatus, RunInfo
 from studio.ui import say
 from studio.ui.view import RunView, Views
 
-LANE = "interactive"
+LANE, BACKGROUND = "interactive", "batch"
 RECENT = 24  # runs in the drawer
 Json = dict[str, Any]
 
@@ -20,7 +22,7 @@ class Watch:
 
     def __init__(self, jobs: Jobs):
         self.jobs = jobs
-        self._views = Views(jobs.tail)
+        self._views: Views[RunView] = Views(jobs.tail)
 
     def look(self, run_id: str) -> tuple[RunView, int]:
         """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is no comparison."""
@@ -58,8 +60,21 @@ class Watch:
         return cards
 
     def worker(self) -> Json:
-        """The chip in the header: {"state": "ready" | "busy" | "loading" | "away", "text", "title"}."""
-        return worker_chip(self.jobs.status(LANE))
+        """The header: {"state": "ready" | "busy" | "loading" | "away", "text", "title", "jobs": those in the background}."""
+        return worker_chip(self.jobs.status(LANE)) | {"jobs": counts(self.jobs)}
+
+
+def counts(jobs: Jobs) -> Json:
+    """Runs in the background that go on or wait: {"active", "running", "text" in words}."""
+    return counted(jobs.list(lane=BACKGROUND, states=(*ACTIVE, "queued"), limit=1000))
+
+
+def counted(infos: Sequence[RunInfo]) -> Json:
+    """The same of runs that were read already."""
+    running = sum(info.state in ACTIVE for info in infos)
+    queued = sum(info.state == "queued" for info in infos)
+    said = [f"{n} {word}" for n, word in ((running, "running"), (queued, "waiting")) if n]
+    return {"active": running + queued, "running": running, "text": " · ".join(said)}
 
 
 def worker_chip(status: LaneStatus) -> Json:

@@ -19,6 +19,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first i
 from studio.services.jobs import Jobs
 from studio.ui.app import build, launch_options
 from tests.ui.scripted import ScriptedWorker
+from tests.ui.scripted_batch import ScriptedTraining
 from tests.ui.shelf import stock
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -51,16 +52,19 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """The page served on a free port: `.url`, `.jobs`, and `.worker`, whose `step_s` a test may change."""
+    """The page served on a free port: `.url`, `.jobs`, and `.worker` and `.trainer`, whose `step_s` a test may change."""
     os.environ["NO_PROXY"] = "127.0.0.1,localhost"
     jobs = Jobs(stock(tmp_path_factory.mktemp("studio")))
     worker = ScriptedWorker(jobs, step_s=0.0)
     worker.start()
+    trainer = ScriptedTraining(jobs)
+    trainer.start()
     demo = build(jobs)
     demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
-    yield SimpleNamespace(url=demo.local_url, jobs=jobs, worker=worker)
+    yield SimpleNamespace(url=demo.local_url, jobs=jobs, worker=worker, trainer=trainer)
     demo.close()
     worker.stop()
+    trainer.stop()
 
 
 @pytest.fixture

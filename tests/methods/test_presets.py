@@ -23,4 +23,5 @@ def test_a_preset_fits_its_objective(path: Path) -> None:
 
 def test_every_objective_has_a_preset_for_every_size() -> None:
     used = {(path.stem.split("-")[0], yaml.safe_load(path.read_text())["objective"]) for path in FILES}
-    assert used == {(size, name) for size in ("nano", "pocket") for name in METHODS.all()}
+    ours = [name for name, cls in METHODS.all().items() if cls.__module__.startswith("studio.")]
+    assert used == {(size, name) for size in ("nano", "pocket") for name in ours}

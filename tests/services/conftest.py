@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.services import sleepy  # noqa: F401 - registers the kind in this pro
 
 GRID = [999.0, 749.0, 499.0, 249.0]
 PAIR = "tiny/student"
+TOY = "tests.services.toy"
 
 
 @pytest.fixture
@@ -98,4 +100,34 @@ def list_models(jobs: Jobs, weights: Path) -> None:
 def studio(jobs: Jobs, weights: Path) -> Jobs:
     """Jobs whose registry holds the tiny pair."""
     list_models(jobs, weights)
+    return jobs
+
+
+@pytest.fixture(scope="session")
+def objectives_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogue of objectives with the toy among them, made once by a real subprocess."""
+    from studio.services import objectives
+    from studio.services.paths import open_paths
+
+    before = os.environ.get(objectives.VARIABLE)
+    os.environ[objectives.VARIABLE] = TOY
+    try:
+        paths = open_paths(tmp_path_factory.mktemp("objectives"))
+        objectives.objectives(paths)
+    finally:
+        if before is None:
+            del os.environ[objectives.VARIABLE]
+        else:
+            os.environ[objectives.VARIABLE] = before
+    return paths.cache / "objectives.json"
+
+
+@pytest.fixture
+def school(jobs: Jobs, objectives_file: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Jobs with the toy teacher and the toy objective."""
+    from tests.services import toy
+
+    monkeypatch.setenv("STUDIO_OBJECTIVES", TOY)
+    toy.list_teacher(jobs.paths.models)
+    shutil.copy(objectives_file, jobs.paths.cache / "objectives.json")
     return jobs

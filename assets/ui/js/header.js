@@ -1,4 +1,5 @@
-// State of the worker, the drawer of recent runs, light and dark. value = {state, text, title}.
+// State of the worker, background jobs, the drawer of recent runs, light and dark.
+// value = {state, text, title, jobs: {active, text}}.
 const $ = (selector) => element.querySelector(selector);
 
 function draw() {
@@ -7,7 +8,23 @@ function draw() {
   worker.dataset.state = value.state ?? "";
   worker.title = value.title ?? "";
   $(".worker span").textContent = value.text ?? "";
+  if (value.jobs) count(value.jobs);
 }
+
+// The panel of jobs is another component: it is told to fold out or in, and tells when it did and what it counts.
+function count(jobs) {
+  const badge = $(".jobs-count");
+  if (badge.textContent !== jobs.text) badge.textContent = jobs.text;
+  badge.dataset.n = jobs.active || "";
+  if (jobs.active) document.dispatchEvent(new CustomEvent("studio:jobs-active"));
+}
+document.addEventListener("studio:jobs", (event) => {
+  $(".jobs-open").setAttribute("aria-expanded", event.detail.open);
+  if (event.detail.counts) {
+    $(".jobs-count").textContent = event.detail.counts.text;
+    $(".jobs-count").dataset.n = event.detail.counts.active || "";
+  }
+});
 
 const drawer = $(".drawer");
 const make = (tag, className, text) => { const node = document.createElement(tag); node.className = className; node.textContent = text; return node; };
@@ -40,6 +57,7 @@ function close() { drawer.classList.remove("open"); drawer.setAttribute("aria-hi
 
 element.addEventListener("click", (event) => {
   if (event.target.closest(".runs-open")) return drawer.classList.contains("open") ? close() : open();
+  if (event.target.closest(".jobs-open")) document.dispatchEvent(new CustomEvent("studio:jobs-toggle"));
   if (event.target.closest(".drawer-close")) { close(); return $(".runs-open").focus(); }
   const card = event.target.closest(".run-card");
   if (card) { trigger("reopen", { run: card.dataset.run }); close(); }

@@ -1,4 +1,4 @@
-// Page-wide behaviour: keys for run and cancel, a drop target for saved pictures, light and dark.
+// Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 () => {
   const click = (id) => {
     const node = document.getElementById(id);
@@ -12,9 +12,10 @@
       event.stopPropagation();
       // What is being typed reaches the form a moment after the key; a field that loses focus is up to date.
       document.activeElement?.blur?.();
-      setTimeout(() => click("run"), 60);
+      const shown = document.getElementById("start")?.offsetParent ? "start" : "run";
+      setTimeout(() => click(shown), 60);
     }
-    if (event.key === "Escape" && !document.querySelector(".drawer.open")) click("cancel");
+    if (event.key === "Escape" && !document.querySelector(".drawer.open") && !event.target.closest?.("#jobs, #distill")) click("cancel");
   }, true);
 
   // A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit.

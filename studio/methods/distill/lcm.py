@@ -26,11 +26,11 @@ from studio.methods.distill import METHODS
 
 
 class LCMConfig(MethodConfig):
-    batch: int = Field(64, ge=1)
-    grid: int = Field(16, ge=2, description="K, times of the teacher's solver; small worlds want 8 to 16")
+    batch: int = Field(64, ge=1, le=4096, description="Samples an update")
+    grid: int = Field(16, ge=2, le=1000, description="K, times of the teacher's solver; small worlds want 8 to 16")
     timesteps: tuple[float, ...] = Field((999, 749, 499, 249), description="Sampling grid of the student")
-    guidance: float = Field(3.0, ge=1, description="Guidance of the teacher's step, baked into the student")
-    lr: float = Field(2e-4, gt=0)
+    guidance: float = Field(3.0, ge=1, le=30, description="Guidance of the teacher's step, baked into the student")
+    lr: float = Field(2e-4, gt=0, le=1, description="Learning rate")
     target_ema: float = Field(0.95, ge=0, lt=1, description="EMA of the target network")
 
 

@@ -26,7 +26,11 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Kind:
-    """What can be done with the device. `label(request)` is a short title for lists of runs."""
+    """What can be done with the device. `label(request)` is a short title for lists of runs.
+
+    resumable: it saves checkpoints in `checkpoints/` of its run directory and continues from them when it is run
+    again, looks at `run.asked()` between its steps, and passes the device on with `run.gate.step()`.
+    """
 
     name: str
     title: str
@@ -34,6 +38,7 @@ class Kind:
     run: Callable[[Any, Any], dict[str, Any]]
     lane: str
     label: Callable[[Any], str]
+    resumable: bool = False
 
 
 class Kinds:
@@ -46,12 +51,19 @@ class Kinds:
         self.unavailable: dict[str, str] = {}
 
     def add(
-        self, name: str, *, title: str, config: type[BaseModel], lane: str, label: Callable[[Any], str] | None = None
+        self,
+        name: str,
+        *,
+        title: str,
+        config: type[BaseModel],
+        lane: str,
+        label: Callable[[Any], str] | None = None,
+        resumable: bool = False,
     ) -> Callable[[Callable[[Any, Any], dict[str, Any]]], Callable[[Any, Any], dict[str, Any]]]:
         def register(run: Callable[[Any, Any], dict[str, Any]]) -> Callable[[Any, Any], dict[str, Any]]:
             if name in self._kinds:
                 raise ValueError(f"There are two kinds of job called {name!r}; rename one.")
-            self._kinds[name] = Kind(name, title, config, run, lane, label or (lambda request: title))
+            self._kinds[name] = Kind(name, title, config, run, lane, label or (lambda request: title), resumable)
             return run
 
         return register

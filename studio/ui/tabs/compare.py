@@ -14,7 +14,7 @@ import gradio as gr
 
 from studio.domains.pocket import captions
 from studio.services import history, images
-from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, parse_seeds, plans_for
+from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
 from studio.services.models import Pair
 from studio.ui import arms, parts, plots, prompt
 from studio.ui.form import write_seeds
@@ -261,6 +261,26 @@ class CompareTab:
 
     def pick_word(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
         return {self.fields.prompt: prompt.toggle(values[self.fields.prompt] or "", str(event.factor), str(event.value))}
+
+    def refresh(self) -> Updates:
+        """The pairs there are now: students are taught while the page is open."""
+        return {self.fields.pair: gr.Dropdown(choices=[(_pair_title(p), p.id) for p in self.jobs.registry().pairs()])}
+
+    def ready(self, pair_id: str) -> Updates:
+        """The form set to a pair and its default arms, ready to run. ValueError when there is no such pair."""
+        pair, f = self.jobs.registry().pair(pair_id), self.fields
+        steps = _student_steps(pair)
+        return {
+            f.pair: gr.Dropdown(choices=[(_pair_title(p), p.id) for p in self.jobs.registry().pairs()], value=pair_id),
+            f.arms: gr.CheckboxGroup(_arm_choices(steps), value=[arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]),
+            f.off_recipe: False,
+            f.student_steps: gr.Slider(value=steps, interactive=False),
+            f.teacher_guidance: _guidance(pair),
+            self.pair_line: _pair_line(pair),
+            self.problem: parts.line(f"{pair.title} is chosen with its teacher, a hybrid and the student without its first step; "
+                                     "Run draws them on the same seeds." if steps > 1 else
+                                     f"{pair.title} is chosen with its teacher; Run draws them on the same seeds.", "hint"),
+        }  # fmt: skip
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,256 @@
+"""`python -m studio jobs …`: background runs from the command line; the same runs as the page's panel shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from studio.services.events import ACTIVE
+from studio.services.explain import brief
+from studio.services.inline import Executor
+from studio.services.jobs import Jobs, RunInfo
+from studio.services.kinds import KINDS
+from studio.services.paths import RUN_ID
+
+app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
+out, err = Console(), Console(stderr=True)
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+MAX_SPEC_BYTES = 1 << 20
+
+
+def read_spec_file(path: Path) -> tuple[str, dict[str, Any]]:
+    """(kind, request) from YAML or JSON: the request's fields with `kind` beside them, or a run's own spec.json."""
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not a file; a YAML file with kind: distill and its fields would fit.")
+    if path.stat().st_size > MAX_SPEC_BYTES:
+        raise ValueError(f"{path.name} has more than {MAX_SPEC_BYTES:,} bytes; a spec is a few lines.")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path.name} is not YAML{where}; a list of 'field: value' lines would fit.") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} holds {brief(data)}; a list of 'field: value' lines would fit.")
+    kind = data.pop("kind", "distill")
+    if isinstance(data.get("config"), dict):
+        data = data["config"]
+    return str(kind), data
+
+
+@app.command()
+def submit(
+    spec: Annotated[Path, typer.Argument(help="A YAML or JSON file: kind and the fields of its request.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a run into the queue; a running studio takes it, as does `jobs run ID`."""
+    jobs = Jobs(data_dir)
+    run_id = jobs.submit(*read_spec_file(spec))
+    info = jobs.get(run_id)
+    if as_json:
+        print(json.dumps(_plain(jobs, info), indent=1))
+    else:
+        print(f"{run_id}  queued, {info.ahead} ahead of it")
+
+
+@app.command("list")
+def list_(
+    data_dir: DataDir = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    lane: str = "batch",
+    as_json: AsJson = False,
+) -> None:
+    """Newest first, with how far they are."""
+    jobs = Jobs(data_dir)
+    found = [_plain(jobs, info) for info in jobs.list(lane=lane, limit=limit)]
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    table = Table("id", "what", "state", "step", "s / step", "left", "note")
+    for row in found:
+        left = _seconds(row["eta_s"]) if row["state"] in ACTIVE else ""
+        table.add_row(row["id"], row["title"], row["state"], row["at"], row["pace"], left, row["note"])
+    out.print(table)
+
+
+@app.command()
+def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show a run's request, how far it is, and what came of it."""
+    jobs = Jobs(data_dir)
+    info, result = jobs.get(run_id), jobs.result(run_id)
+    request = jobs.spec(run_id).config
+    if as_json:
+        print(
+            json.dumps({**_plain(jobs, info), "request": request, "progress": jobs.progress(run_id), "result": result}, indent=1)
+        )
+        return
+    row = _plain(jobs, info)
+    out.print(f"{info.id}  {info.state}  {row['at']}  {info.note}".rstrip(), markup=False, highlight=False)
+    for name, value in request.items():
+        out.print(f"  {name}: {value}", markup=False, highlight=False)
+    _figures(result)
+
+
+@app.command()
+def watch(run_id: str, data_dir: DataDir = None) -> None:
+    """Follow a run until it has ended or is paused; leaving leaves it alone."""
+    jobs = Jobs(data_dir)
+    _watch(jobs, run_id)
+    _end(jobs, run_id)
+
+
+@app.command()
+def stop(run_id: str, data_dir: DataDir = None) -> None:
+    """End a run so that it can be resumed: it saves first."""
+    _say(Jobs(data_dir).stop(run_id), "asked to stop")
+
+
+@app.command()
+def pause(run_id: str, data_dir: DataDir = None) -> None:
+    """Save, and let other runs use the device until it is resumed."""
+    _say(Jobs(data_dir).pause(run_id), "asked to pause")
+
+
+@app.command()
+def resume(run_id: str, data_dir: DataDir = None) -> None:
+    """Queue a paused, stopped, interrupted or failed run again; it continues where it was."""
+    _say(Jobs(data_dir).resume(run_id), "resumed")
+
+
+@app.command()
+def cancel(run_id: str, data_dir: DataDir = None) -> None:
+    """End a run without saving; what it made is kept."""
+    _say(Jobs(data_dir).cancel(run_id), "asked to end")
+
+
+@app.command()
+def save(run_id: str, data_dir: DataDir = None) -> None:
+    """Ask a running run for a checkpoint now."""
+    Jobs(data_dir).save_now(run_id)
+
+
+@app.command()
+def sample(run_id: str, data_dir: DataDir = None) -> None:
+    """Ask a running run for pictures now."""
+    Jobs(data_dir).sample_now(run_id)
+
+
+@app.command()
+def move(run_id: str, where: Annotated[str, typer.Argument(help="up, down, first or last")], data_dir: DataDir = None) -> None:
+    """Give a waiting run another place in the queue."""
+    for place, info in enumerate(Jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
+        print(f"{place}. {info.id}  {info.title}")
+
+
+@app.command()
+def delete(run_id: str, data_dir: DataDir = None) -> None:
+    """Cancel a run if it is going, and remove it with everything it made."""
+    Jobs(data_dir).discard(run_id)
+
+
+@app.command()
+def run(
+    spec: Annotated[str, typer.Argument(help="A spec file, or the id of a run that waits.")],
+    data_dir: DataDir = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Execute a run here and now, alone; Ctrl-C stops it so that it can be resumed."""
+    jobs = Jobs(data_dir)
+    run_id = spec if RUN_ID.fullmatch(spec) else jobs.submit(*read_spec_file(Path(spec)))
+    if jobs.get(run_id).state != "queued" and jobs.get(run_id).state not in ACTIVE:
+        jobs.resume(run_id)
+    executor = Executor(jobs, run_id, device)
+    executor.start()
+    try:
+        _watch(jobs, run_id, quiet=as_json)
+    except KeyboardInterrupt:
+        resumable = KINDS.get(jobs.get(run_id).kind).resumable
+        (jobs.stop if resumable else jobs.cancel)(run_id)
+        err.print("Stopping after this step …")
+        _watch(jobs, run_id, quiet=as_json)
+    executor.join(10.0)
+    if as_json:
+        print(json.dumps({**_plain(jobs, jobs.get(run_id)), "result": jobs.result(run_id)}, indent=1))
+    _end(jobs, run_id, quiet=as_json)
+
+
+def _watch(jobs: Jobs, run_id: str, quiet: bool = False) -> None:
+    """One line for every change of state, note, measurement, and every few seconds of progress."""
+    said = 0.0
+    for event in jobs.follow(run_id, until_paused=True):
+        if quiet:
+            continue
+        if event["kind"] == "state":
+            err.print(f"{event['state']}  {event.get('note', '')}".rstrip(), markup=False, highlight=False)
+        elif event["kind"] == "notice":
+            err.print(event["text"], style="yellow", markup=False, highlight=False)
+        elif event["kind"] == "measure":
+            err.print(_measured(event), markup=False, highlight=False)
+        elif event["kind"] == "progress" and (time.monotonic() - said > 2.0 or event["done"] == event["total"]):
+            said = time.monotonic()
+            losses = "  ".join(f"{name} {value:.4g}" for name, value in (event.get("smooth") or {}).items() if value is not None)
+            left = f"  {_seconds(event.get('eta_s'))} left" if event.get("eta_s") else ""
+            err.print(f"{event['done']}/{event['total']}  {losses}{left}", markup=False, highlight=False)
+
+
+def _end(jobs: Jobs, run_id: str, quiet: bool = False) -> None:
+    """What came of it; exit status 1 when it is not done."""
+    info, result = jobs.get(run_id), jobs.result(run_id)
+    if not quiet:
+        _figures(result)
+        out.print(f"{run_id}  {info.state}  {info.note}".rstrip(), markup=False, highlight=False)
+        if result and result.get("student"):
+            out.print(f"The student is listed as {result['student']}.", markup=False, highlight=False)
+    if info.state != "done":
+        raise SystemExit(1)
+
+
+def _plain(jobs: Jobs, info: RunInfo) -> dict[str, Any]:
+    """A run for a list: JSON values."""
+    p = jobs.progress(info.id) or {}
+    step, steps, pace = p.get("done"), p.get("total"), p.get("seconds_per_step")
+    at = f"{step:,}/{steps:,}" if isinstance(step, int) and isinstance(steps, int) else ""
+    return {**vars(info), "step": step, "steps": steps, "at": at, "pace": f"{pace:.3g}" if pace else "", "eta_s": p.get("eta_s")}
+
+
+def _figures(result: dict[str, Any] | None) -> None:
+    measures = (result or {}).get("measures")
+    if not isinstance(measures, dict):
+        return
+    for arm, found in [("teacher", measures.get("teacher")), *(("student", row) for row in measures.get("rows", [])[-4:])]:
+        if found:
+            out.print(_measured({"arm": arm, "measures": found, **found}), markup=False, highlight=False)
+
+
+def _measured(event: dict[str, Any]) -> str:
+    m = event["measures"]
+    steps = f", {event['sampling_steps']} steps" if event.get("sampling_steps") else ""
+    accuracy, diversity, fd = m["accuracy"]["value"], m["diversity"]["value"], m["fd_oracle"]
+    shown_diversity = f"diversity {diversity:.2f}" if diversity is not None else ""
+    parts = [f"accuracy {accuracy:.0%}" if accuracy is not None else "", shown_diversity,
+             f"FD-oracle {fd:.2f}" if fd is not None else "", f"NFE {m['nfe']}"]  # fmt: skip
+    at = f"step {event['step']:,}, " if event.get("step") else ""
+    return f"{at}{event['arm']}{steps}: " + ", ".join(filter(None, parts))
+
+
+def _say(info: RunInfo, otherwise: str) -> None:
+    print(f"{info.state}: {info.note or otherwise}")
+
+
+def _seconds(seconds: Any) -> str:
+    if not isinstance(seconds, (int, float)):
+        return ""
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if hours < 3 else f"{hours:.1f} h"

@@ -1,0 +1,160 @@
+"""The curves of a training run: `metrics.jsonl` in its directory, and on request TensorBoard or Trackio as well.
+
+One line for every iteration, or every k-th of a long run, so that the file stays bounded. Where a run continues from a
+checkpoint, lines beyond that checkpoint are dropped: they will be written again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from studio.services.paths import atomic_write
+
+FILE = "metrics.jsonl"
+MAX_LINES = 20_000
+SMOOTHING = 0.98  # of the smoothed loss, per iteration
+GIVE_UP = 20  # failures after which a sink is not tried again
+
+
+class Smooth:
+    """Exponential mean without the bias of its first values; values that are not finite are passed over."""
+
+    def __init__(self, decay: float = SMOOTHING):
+        self.decay, self._sum, self._weight = decay, 0.0, 0.0
+
+    def add(self, value: float) -> float | None:
+        if math.isfinite(value):
+            self._sum = self.decay * self._sum + (1 - self.decay) * value
+            self._weight = self.decay * self._weight + (1 - self.decay)
+        return self._sum / self._weight if self._weight else None
+
+
+class Sink(Protocol):
+    """Somewhere else that curves go."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Curves:
+    """Writes the metrics of one run, folding losses into smoothed ones. Values by name: `loss/<network>` and the log's."""
+
+    def __init__(self, folder: Path, steps: int, at: int):
+        """`at`: the step the run continues from; what the file holds beyond it is dropped."""
+        self.path = folder / FILE
+        self.every = max(1, -(-steps // MAX_LINES))
+        self.smooth: dict[str, Smooth] = {}
+        self.sinks: dict[str, Sink] = {}
+        self.failures: dict[str, int] = {}
+        self._rewind(at)
+
+    def _rewind(self, at: int) -> None:
+        kept = [row for row in read(self.path) if row["step"] <= at]
+        for row in kept:
+            for name, value in row["losses"].items():
+                self._fold(name, math.nan if value is None else value)
+        if self.path.exists():
+            atomic_write(self.path, "".join(_line(row) for row in kept))
+
+    def _fold(self, name: str, value: float) -> float | None:
+        return self.smooth.setdefault(name, Smooth()).add(value)
+
+    def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> dict[str, Any]:
+        """The row of this step, JSON-ready; it goes to the file and the sinks when it is its turn."""
+        smooth = {name: self._fold(name, value) for name, value in losses.items()}
+        row = {"step": step, "losses": finite(losses), "smooth": finite(smooth), "log": finite(log), "seconds": round(seconds, 5)}
+        if step % self.every == 0:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(_line(row))
+            values = {**{f"loss/{name}": value for name, value in losses.items()}, **log}
+            self.forward(step, {name: value for name, value in values.items() if math.isfinite(value)})
+        return row
+
+    def open_sink(self, name: str, make: Callable[[], Sink]) -> str | None:
+        """Add a sink; a sentence when it cannot be used here. Curves are kept in the run's own log either way."""
+        try:
+            self.sinks[name] = make()
+        except ImportError:
+            return f"{name} is not installed, so curves are kept in the run's own log only."
+        except Exception as error:
+            return f"{name} cannot be used ({type(error).__name__}: {error}), so curves are kept in the run's own log only."
+        return None
+
+    def forward(self, step: int, values: Mapping[str, float]) -> None:
+        """To the sinks. One that fails is counted, and never stops a run."""
+        for name, sink in self.sinks.items():
+            if self.failures.get(name, 0) >= GIVE_UP:
+                continue
+            try:
+                sink.write(step, values)
+            except Exception:
+                self.failures[name] = self.failures.get(name, 0) + 1
+
+    def close(self) -> None:
+        for name, sink in self.sinks.items():
+            try:
+                sink.close()
+            except Exception:
+                self.failures[name] = self.failures.get(name, 0) + 1
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Whole rows of a metrics file; a line torn by a power cut is passed over."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for line in raw.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int) and isinstance(row.get("losses"), dict):
+            rows.append(row)
+    return rows
+
+
+def finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """JSON has no NaN: what is not finite is None; floats are cut to six digits."""
+    return {k: float(f"{v:.6g}") if v is not None and math.isfinite(v) else None for k, v in values.items()}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+class TensorBoard:
+    """Event files in the run's folder `tensorboard/`."""
+
+    def __init__(self, folder: Path):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class Trackio:
+    """A run of the local Trackio project "distillation-studio"."""
+
+    def __init__(self, name: str):
+        import trackio
+
+        self.trackio = trackio
+        trackio.init(project="distillation-studio", name=name)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        self.trackio.log(dict(values), step=step)
+
+    def close(self) -> None:
+        self.trackio.finish()

@@ -1,0 +1,285 @@
+"""Executing a distillation: open the teacher, train, show and measure on the way, list the student. Runs in a worker.
+
+Continues from `checkpoints/checkpoint.pt` of the run directory when there is one: a run that was killed at any moment and
+continued gives the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+
+from studio.core.method import Method, Streams
+from studio.core.trainer import Progress, Trainer, TrainerConfig
+from studio.methods.distill import METHODS
+from studio.services.curves import Curves, Sink, TensorBoard, Trackio, finite
+from studio.services.drawing import SEEDS_EACH, Studio, figures, kept_figures, reference
+from studio.services.images import jpeg_strip
+from studio.services.kinds.distill import DistillRequest
+from studio.services.lessons import Lesson, open_lesson
+from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.students import list_student, save_student
+
+REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
+SPEED = 0.95  # of the mean of seconds a step
+STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
+_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
+class Distillation:
+    """One run of the kind `distill`, from its beginning or from where it was left off."""
+
+    def __init__(self, request: DistillRequest, run: Run):
+        self.request, self.job = request, run
+        self.entry = run.registry.get(request.teacher)
+        self.device = run.models.device
+        self.notices: list[str] = []
+        self.measures: dict[str, Any] = {"teacher": None, "rows": []}
+        self.begun, self.said_at, self.pace = time.monotonic(), 0.0, 0.0
+        self.last: dict[str, Any] = {}
+        self.said = -1  # step of the last progress event
+        self.training = False  # the trainer is there
+        self.came_from = 0  # step of the checkpoint this process began with
+
+    def run(self) -> dict[str, Any]:
+        self.job.gate.enter(self.job.check)
+        with _one_sentence_for_memory():
+            self._open()
+            self.job.state("running", f"Continues from step {self.trainer.step:,}." if self.trainer.step else "")
+            try:
+                self._train()
+                return self._conclude()
+            finally:
+                self.curves.close()
+                self._tidy()
+                gc.collect()  # networks hold on to one another; the next run needs the room
+
+    # -- before ----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Teacher, material, method, trainer; then the checkpoint, if there is one."""
+        request = self.request
+        method_class: Any = METHODS.get(request.objective)
+        config = method_class.Config.model_validate(request.settings)
+        settings = TrainerConfig.model_validate({**request.trainer, "steps": request.steps})
+        self.job.state("loading", f"Opening {self.entry.title}.")
+        self.lesson: Lesson = open_lesson(self.entry, request, self.job, self._preparing)
+        streams = Streams(request.seed, self.device)
+        self.method: Method[Any] = method_class(config, streams, self.lesson.teacher, self.lesson.material)
+        trainer = Trainer(self.method, settings, self.job.folder / "checkpoints", self.device)
+        self._tidy()
+        trainer.resume()
+        self.trainer, self.came_from = trainer, trainer.step
+        self.studio = Studio(self.lesson, self.method, self.entry, self._between, self.device)
+        self.curves = Curves(self.job.folder, request.steps, self.trainer.step)
+        kept = read_json(self.job.folder / "measures.json") or self.measures
+        self.measures = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= self.trainer.step]}
+        self._open_sinks()
+
+    def _open_sinks(self) -> None:
+        makers: dict[str, Callable[[], Sink]] = {
+            "tensorboard": lambda: TensorBoard(self.job.folder),
+            "trackio": lambda: Trackio(self.request.name),
+        }
+        for name in self.request.sinks:
+            if sentence := self.curves.open_sink(name, makers[name]):
+                self._notice(sentence)
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        self.job.notice(text)
+
+    def _preparing(self, done: int, total: int) -> None:
+        """While material is made (when data is first asked for): says how far, lets others use the device.
+
+        Whoever asks to leave is heard where nothing would be lost; later on, when the step has come to its end.
+        """
+        if time.monotonic() - self.said_at > 1.0 or done == total:
+            self.said_at = time.monotonic()
+            if done < total or not self.training:
+                self.job.state("loading", f"Preparing material: {done:,} of {total:,}.")
+            else:
+                self.job.state("running")
+        self._between()
+        if not self.training or self.trainer.step == self.came_from:
+            self._leave_if_asked()
+
+    def _leave_if_asked(self) -> None:
+        if (reason := self._asked()) is not None:
+            state, word = _LEFT[reason]
+            raise LeftOff(state, f"{word} while material was prepared, at step {self.came_from:,}.")
+
+    def _tidy(self) -> None:
+        """Take away what a killed process, or a full disk, left half written."""
+        for path in (self.job.folder / "checkpoints").glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def _asked(self) -> str | None:
+        """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
+        return self.job.asked() or ("" if self.job.leaving() else None)
+
+    def _between(self) -> None:
+        """Between two pieces of work: the device goes to whoever waits for it, and a cancel is heard."""
+        self.job.gate.step(self.job.check)
+        self.job.check()
+
+    def _train(self) -> None:
+        self.training = True
+        self._look()
+        for progress in self.trainer.run(lambda: self._asked() is not None):
+            self._report(progress)
+            if self.job.taken("save"):
+                self.trainer.save()
+                self.job.event("saved", step=self.trainer.step)
+            if self.job.taken("sample"):
+                self._strips()
+            self._look()
+            self._between()
+        if self.last and self.last["step"] != self.said:
+            self._say()
+        if self.trainer.step < self.request.steps:
+            state, word = _LEFT[self._asked() or ""]
+            self.job.result(self._result())
+            at = f"step {self.trainer.step:,} of {self.request.steps:,}"
+            raise LeftOff(state, f"{word} at {at}; a checkpoint is saved.")
+
+    def _look(self) -> None:
+        """Strips and figures that are due at this step and not there yet."""
+        step, last = self.trainer.step, self.trainer.step == self.request.steps
+        if self.request.samples_at and (last or step % self.request.samples_at == 0) and not self._has_strips(step):
+            self._strips()
+        if self.request.measures_at and (last or (step and step % self.request.measures_at == 0)) and not self._has_row(step):
+            self._measure()
+
+    def _report(self, progress: Progress) -> None:
+        self.pace = SPEED * self.pace + (1 - SPEED) * progress.seconds if self.pace else progress.seconds
+        self.last = self.curves.add(progress.step, progress.losses, progress.log, progress.seconds)
+        now = time.monotonic()
+        # a run of days is said less often, so that its events stay a file one can read
+        if now - self.said_at >= min(LONGEST_S, max(REPORT_S, (now - self.begun) / 1000)):
+            self._say()
+
+    def _say(self) -> None:
+        step, steps = self.trainer.step, self.request.steps
+        self.said, self.said_at = step, time.monotonic()
+        self.job.progress(
+            step, steps, step=step, steps=steps, seconds_per_step=round(self.pace, 5), eta_s=round(self.pace * (steps - step), 1),
+            losses=self.last["losses"], smooth=self.last["smooth"], log=self.last["log"], skipped=self.trainer.skipped,
+            device=self.device, memory_bytes=_memory(self.device), waited_s=round(self.job.gate.waited_s, 2),
+            sink_failures=self.curves.failures,
+        )  # fmt: skip
+
+    # -- pictures and figures --------------------------------------------------------------------------------------
+
+    def _strip_name(self, step: int, n: int) -> str:
+        return f"artifacts/strips/{step:08d}/student-{n}.jpg"
+
+    def _has_strips(self, step: int) -> bool:
+        return all((self.job.folder / self._strip_name(step, n)).exists() for n in self.studio.step_counts)
+
+    def _strips(self) -> None:
+        """The student at every step count of its recipe, and once the teacher, on the same prompts and seeds."""
+        teacher, step = "artifacts/strips/teacher.jpg", self.trainer.step
+        if not (self.job.folder / teacher).exists():
+            plan = self.studio.teacher_plan()
+            self._show(teacher, "teacher", 0, plan.steps, self.studio.strip(plan, self.lesson.prompts))
+        for n in self.studio.step_counts:
+            plan = self.studio.student_plan(n)
+            self._show(self._strip_name(step, n), "student", step, n, self.studio.strip(plan, self.lesson.prompts))
+
+    def _show(self, name: str, arm: str, step: int, n: int, images: Tensor) -> None:
+        if images.shape[-1] > STRIP_SIDE:
+            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
+        self.job.artifact(name, jpeg_strip(_pixels(images)))
+        self.job.event("strip", arm=arm, step=step, sampling_steps=n, strip=name, count=len(images), size=int(images.shape[-1]),
+                       prompts=list(self.lesson.prompts), seeds=list(range(SEEDS_EACH)))  # fmt: skip
+
+    def _has_row(self, step: int) -> bool:
+        done = {row["sampling_steps"] for row in self.measures["rows"] if row["step"] == step}
+        return self.lesson.oracle is None or done >= set(self.studio.step_counts)
+
+    def _measure(self) -> None:
+        """Accuracy, diversity and FD-oracle of the student as it is now; of the teacher once, and kept."""
+        samples, lesson = self.request.measure_samples, self.lesson
+        models = self.job.models
+        world = reference(lesson.oracle, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size))
+        if self.measures["teacher"] is None:
+            plan = self.studio.teacher_plan()
+            key = f"{lesson.hash}-{samples}-{plan.steps}-{plan.segments[0].guidance:g}.json"
+            file = self.job.folder.parents[1] / "cache" / "figures" / key
+            self.measures["teacher"] = kept_figures(file, lambda: figures(self.studio, plan, samples, world))
+            self.job.event("measure", arm="teacher", step=0, sampling_steps=plan.steps, measures=self.measures["teacher"])
+        step = self.trainer.step
+        for n in self.studio.step_counts:
+            found = figures(self.studio, self.studio.student_plan(n), samples, world)
+            row = {"step": step, "sampling_steps": n, **found}
+            self.measures["rows"] = [r for r in self.measures["rows"] if (r["step"], r["sampling_steps"]) != (step, n)] + [row]
+            self.job.event("measure", arm="student", step=step, sampling_steps=n, measures=found)
+            values = {"accuracy": found["accuracy"]["value"], "diversity": found["diversity"]["value"], "fd": found["fd_oracle"]}
+            self.curves.forward(step, {f"measure/{k}-{n}": float(v) for k, v in values.items() if v is not None})
+        self.job.keep("measures.json", self.measures)
+        self.job.result(self._result())
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def _conclude(self) -> dict[str, Any]:
+        self.job.state("running", "Saving the student.")
+        final = [row for row in self.measures["rows"] if row["step"] == self.request.steps]
+        own = len(self.studio.recipe.timesteps)
+        card = {
+            "title": self.request.name, "objective": self.request.objective, "method": type(self.method).card.title,
+            "paper": type(self.method).card.paper, "run": self.job.spec.id, "steps": self.request.steps,
+            "measured": next((row for row in final if row["sampling_steps"] == own), None),
+        }  # fmt: skip
+        if self.studio.embedded is not None:
+            card["embedded_guidance"] = self.studio.embedded
+        models = self.job.folder.parents[1] / "models"
+        name = save_student(models, self.request.name, self.job.spec.id, lambda target: self._write(target, card))
+        if name != self.request.name:
+            self._notice(f"The name {self.request.name} was taken meanwhile; the student is called {name}.")
+        student = list_student(models, name, self.entry, f"{card['method']}, {self.request.steps:,} steps.")
+        self.job.event("student", id=student)
+        return self._result(student)
+
+    def _write(self, target: Path, card: dict[str, Any]) -> None:
+        self.lesson.save(target, self.studio.network, self.method, card)
+
+    def _result(self, student: str | None = None) -> dict[str, Any]:
+        skipped = self.trainer.skipped
+        return {
+            "request": self.request.model_dump(mode="json"), "student": student, "teacher": self.entry.id,
+            "models": {self.entry.id: {"hash": self.lesson.hash, "title": self.entry.title}}, "step": self.trainer.step,
+            "losses": finite(self.last["smooth"]) if self.last else {}, "measures": self.measures, "skipped": skipped,
+            "sink_failures": self.curves.failures, "notices": self.notices, "versions": versions(),
+        }  # fmt: skip
+
+
+@contextmanager
+def _one_sentence_for_memory() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise RuntimeError("The device ran out of memory; a smaller batch (with accumulate in its place) would fit.") from error
+
+
+def _memory(device: str) -> int:
+    """Bytes in use: of the GPU by this process at most so far, otherwise of the process now."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)
+
+
+def _pixels(images: Tensor) -> np.ndarray:
+    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
+    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

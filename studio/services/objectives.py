@@ -1,0 +1,137 @@
+"""The distillation objectives as forms and commands need them: cards and schemas as JSON, without importing torch.
+
+The file `cache/objectives.json` is written by a process that has torch (a worker when it is idle, or a subprocess when
+somebody asks first) under a version: a digest of the files that could change the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.services.explain import brief, did_you_mean
+from studio.services.locks import FileLock
+from studio.services.paths import ROOT, Paths, atomic_write, open_paths
+from studio.services.run import read_json
+from studio.services.schema import check
+
+VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)
+BUILD_S = 180.0
+LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
+Catalogue = dict[str, Any]
+
+
+def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
+    """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema}`.
+
+    Milliseconds when the cache is right; otherwise it is made in a subprocess that imports torch (seconds), or None
+    when `build` is off.
+    """
+    file, wanted = paths.cache / "objectives.json", version()
+    kept = _kept(file, wanted)
+    if kept is not None or not build:
+        return kept
+    lock = FileLock(paths.cache / "objectives.lock")
+    locked = lock.acquire(wait_s=BUILD_S)  # somebody else may be making it
+    try:
+        return _kept(file, wanted) or _in_a_subprocess(paths, file)
+    finally:
+        if locked:
+            lock.release()
+
+
+def refresh(paths: Paths) -> None:
+    """Make the cache here when it is not right; for processes that have torch anyway."""
+    file, wanted = paths.cache / "objectives.json", version()
+    if _kept(file, wanted) is None:
+        atomic_write(file, json.dumps(_read_classes(wanted)), durable=False)
+
+
+def check_objective(catalogue: Catalogue, name: str) -> dict[str, Any]:
+    """The entry of one objective. ValueError in one sentence when it is not there or cannot be used."""
+    known = catalogue["objectives"]
+    if name in known:
+        return dict(known[name])
+    if name in catalogue["unavailable"]:
+        raise ValueError(f"The objective {name!r} cannot be used here: {catalogue['unavailable'][name]}")
+    hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
+    raise ValueError(f"There is no objective {brief(name)}.{hint}")
+
+
+def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an objective, checked against its schema; only what was given comes back."""
+    return check(check_objective(catalogue, name)["schema"], settings, f"The objective {name}", LIMITS)
+
+
+def check_trainer(catalogue: Catalogue, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the trainer (all but `steps`, which is a field of the job)."""
+    return check(catalogue["trainer"], settings, "The trainer", LIMITS)
+
+
+def version() -> str:
+    """A digest over what the catalogue is made from: names, times and sizes of files."""
+    digest = hashlib.sha256(os.environ.get(VARIABLE, "").encode())
+    folders = [ROOT / "studio" / "methods", ROOT / "studio" / "core"]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+    for file in [*files, *_further_files()]:
+        try:
+            stat = file.stat()
+        except OSError:
+            continue
+        digest.update(f"{file} {stat.st_mtime_ns} {stat.st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _further_files() -> list[Path]:
+    files = []
+    for name in filter(None, (part.strip() for part in os.environ.get(VARIABLE, "").split(","))):
+        try:
+            found = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            continue
+        if found is not None and found.origin:
+            files.append(Path(found.origin))
+    return files
+
+
+def _kept(file: Path, wanted: str) -> Catalogue | None:
+    kept = read_json(file)
+    return kept if kept is not None and kept.get("version") == wanted else None
+
+
+def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
+    command = [sys.executable, "-m", "studio.services.objectives", str(paths.root)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=BUILD_S)
+    made = read_json(file)
+    if done.returncode != 0 or made is None:
+        last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise ValueError(f"The objectives cannot be listed here: {last[:300]}")
+    return made
+
+
+def _read_classes(made_for: str) -> Catalogue:
+    """From the classes themselves; imports torch."""
+    from studio.core.trainer import TrainerConfig
+    from studio.methods.distill import METHODS
+
+    found, unavailable = {}, {}
+    for name, method in METHODS.all().items():
+        try:
+            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
+        except Exception as error:  # one objective with an unusual config must not hide the others
+            unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
+    trainer = TrainerConfig.model_json_schema()
+    trainer["properties"].pop("steps", None)
+    return {"version": made_for, "objectives": found, "unavailable": {**METHODS.unavailable, **unavailable}, "trainer": trainer}
+
+
+if __name__ == "__main__":
+    refresh(open_paths(sys.argv[1]))

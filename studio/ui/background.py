@@ -1,0 +1,260 @@
+"""What the page asks about background runs: the list, one run in detail, and what may be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from studio.services.controls import is_resumable
+from studio.services.events import ACTIVE
+from studio.services.jobs import Jobs, RunInfo
+from studio.services.objectives import objectives
+from studio.ui import curves, say
+from studio.ui.jobview import JobView
+from studio.ui.view import Views
+from studio.ui.watch import BACKGROUND as LANE
+from studio.ui.watch import counted, when
+
+LISTED = 60  # runs in the panel
+LOG_LINES = 40
+LOG_BYTES = 6000  # of log.txt
+Json = dict[str, Any]
+
+ACTIONS = {  # name -> words on its button
+    "compare": "Compare", "resume": "Resume", "pause": "Pause", "stop": "Stop", "sample": "Sample now", "save": "Save now",
+    "up": "Move up", "down": "Move down", "cancel": "Cancel", "duplicate": "Duplicate with changes", "delete": "Delete",
+}  # fmt: skip
+ASKED = {  # file in the run directory -> what the page says until it has happened
+    "delete": "deleting after this step", "cancel": "cancelling after this step", "stop": "saving, then stopping",
+    "pause": "saving, then pausing",
+}  # fmt: skip
+_ORDER = {"running": 0, "loading": 0, "queued": 1, "paused": 2}
+
+
+class Background:
+    """Reads runs of the batch lane, and passes on what a person asks of them."""
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+        self._views: Views[JobView] = Views(jobs.tail)
+        self._ended: dict[tuple[str, str], Json] = {}  # (run, state) -> its last progress, which no longer changes
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def look(self, run_id: str) -> tuple[JobView, RunInfo]:
+        """A run as it is now. ValueError when there is none, or when it is no background run."""
+        info = self.jobs.get(run_id)
+        if info.lane != LANE:
+            raise ValueError(f"Run {run_id} is a {info.kind} of the page, no background run; Recent runs lists it.")
+        view = self._views.look(run_id, lambda: JobView(run_id, self.jobs.spec(run_id).config),
+                                lambda: self.jobs.result(run_id))  # fmt: skip
+        if info.state not in ACTIVE:  # the index knows the end first when a worker was killed
+            if info.final and view.live:
+                view.finish(self.jobs.result(run_id))
+            view.state, view.note = info.state, info.note
+        return view, info
+
+    def panel(self, chosen: str = "") -> Json:
+        """What the panel draws: {"jobs", "chosen", "detail", "counts"}. `chosen` is a run, "first", or "" when it is closed."""
+        infos = sorted(self.jobs.list(lane=LANE, limit=LISTED), key=_place)
+        if chosen == "first" or (chosen and all(info.id != chosen for info in infos)):
+            chosen = infos[0].id if infos else ""
+        return {
+            "jobs": [self.card(info) for info in infos],
+            "chosen": chosen,
+            "detail": self.detail(chosen) if chosen else None,
+            "counts": counted(infos),
+        }
+
+    def card(self, info: RunInfo) -> Json:
+        """A line of the list."""
+        p = self._progress(info)
+        return {"id": info.id, "title": info.title, "state": _state(info, p), "text": self._text(info, p, info.note, short=True),
+                "percent": _percent(p, info.state), "when": when(info.created)}  # fmt: skip
+
+    def detail(self, run_id: str) -> Json:
+        """Everything about one run; {"run", "problem"} when it cannot be read."""
+        try:
+            view, info = self.look(run_id)
+        except (ValueError, KeyError, TypeError) as error:
+            return {"run": run_id, "problem": str(error)}
+        p, family = view.progress or self._progress(info), self._family(view)
+        return {
+            "run": run_id,
+            "title": info.title,
+            "state": _state(info, p),
+            "text": self._text(info, p, view.note),
+            "percent": _percent(p, info.state),
+            "actions": [[name, ACTIONS[name]] for name in self.allowed(info, view)],
+            "facts": facts(info, p),
+            "notices": view.notices,
+            "warning": curves.caution(family, str(view.request.get("objective", ""))),
+            "figures": {"loss": curves.loss_figure(view, family), "measures": curves.measures_figure(view)},
+            "measuring": bool(view.request.get("measure_every") != 0),
+            "strips": strips(view),
+            "log": [f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}" for at, text in view.log[-LOG_LINES:]],
+            "text_log": self._text_log(run_id),
+            "artifacts": artifacts(view),
+            "student": view.student,
+            "settings": settings(view.request),
+        }
+
+    def _progress(self, info: RunInfo) -> Json:
+        key = (info.id, info.state)
+        if not info.final:
+            return self.jobs.progress(info.id) or {}
+        if key not in self._ended:
+            self._ended[key] = self.jobs.progress(info.id) or {}
+        return self._ended[key]
+
+    def _family(self, view: JobView) -> str:
+        """Family of the run's objective: trajectory, distribution, plain, or "" when it is not known."""
+        catalogue = objectives(self.jobs.paths, build=False) or {"objectives": {}}
+        entry = catalogue["objectives"].get(view.request.get("objective")) or {"card": {}}
+        return str(entry["card"].get("family", ""))
+
+    def _asked(self, run_id: str) -> str:
+        folder = self.jobs.paths.run(run_id)
+        return next((said for name, said in ASKED.items() if (folder / name).exists()), "")
+
+    def _text(self, info: RunInfo, p: Mapping[str, Any], note: str, short: bool = False) -> str:
+        """Where a run is, in words."""
+        done, total = p.get("done"), p.get("total")
+        at = f"step {done:,} of {total:,}" if isinstance(done, int) and isinstance(total, int) else ""
+        if info.state == "queued":
+            place = f"{say.count(info.ahead, 'run')} ahead" if info.ahead else "next in line"
+            return " · ".join(filter(None, [place, f"at {at}" if done else "", "" if short else note.rstrip(".")]))
+        if info.state in ACTIVE:
+            asked = self._asked(info.id)
+            left = "" if asked or not p.get("eta_s") else f"about {span(p['eta_s'])} left"
+            return " · ".join(filter(None, [at or note.rstrip(".") or "opening the teacher", asked, left]))
+        if info.state == "done":
+            took = f"in {span(info.finished - info.started)}" if info.finished and info.started else ""
+            return " ".join(filter(None, [f"{total:,} steps" if isinstance(total, int) else "", took]))
+        return at if short else (note or at)
+
+    def _text_log(self, run_id: str) -> str:
+        """The end of the run's log.txt, where errors are written in full."""
+        path = self.jobs.paths.run(run_id) / "log.txt"
+        try:
+            with open(path, "rb") as file:
+                file.seek(max(0, path.stat().st_size - LOG_BYTES))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def allowed(self, info: RunInfo, view: JobView) -> list[str]:
+        """What may be asked of a run in its state, in the order of the buttons."""
+        keeps = is_resumable(info.kind)
+        if info.state in ACTIVE:
+            first = ["pause", "stop", "sample", "save"] if keeps and not self._asked(info.id) else []
+            if not keeps:
+                first = ["cancel"]
+            elif (self.jobs.paths.run(info.id) / "pause").exists():
+                first = ["resume"]
+        elif info.state == "queued":
+            first = ["up", "down", *(["pause"] if keeps else []), "cancel"]
+        else:
+            first = ["resume"] if self.jobs.resumable(info.id) else []
+            first = ["compare"] if info.state == "done" and view.student else first
+        return [*first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
+
+    def act(self, run_id: str, action: str) -> None:
+        """Do what a button says. ValueError in one sentence when it does not fit the run's state."""
+        jobs = self.jobs
+        doing = {"pause": jobs.pause, "resume": jobs.resume, "stop": jobs.stop, "cancel": jobs.cancel,
+                 "sample": jobs.sample_now, "save": jobs.save_now, "delete": jobs.discard,
+                 "up": lambda run: jobs.move(run, "up"), "down": lambda run: jobs.move(run, "down")}  # fmt: skip
+        if action not in doing:
+            raise ValueError(f"Nothing here is called {action[:40]!r}; {', '.join(doing)} are.")
+        doing[action](run_id)
+        if action == "delete":
+            self._views.forget(run_id)
+
+
+# -- words and figures ---------------------------------------------------------------------------------------------------
+
+
+def _place(info: RunInfo) -> tuple[int, float]:
+    """Going on first, then the queue in its order, then what is paused, then the newest."""
+    return _ORDER.get(info.state, 3), info.ahead if info.state == "queued" else -info.created
+
+
+def _state(info: RunInfo, p: Mapping[str, Any]) -> str:
+    """The index says "loading" until the end; a run that made steps is running."""
+    return "running" if info.state in ACTIVE and p.get("done") else info.state
+
+
+def _percent(p: Mapping[str, Any], state: str) -> float:
+    return 100.0 if state == "done" else round(100 * p["done"] / p["total"], 1) if p.get("total") else 0.0
+
+
+def span(s: float) -> str:
+    """A longer duration: "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    if s < 6000:
+        return say.seconds(max(s, 1.0))
+    hours = int(s) // 3600
+    return f"{hours} h {int(s) % 3600 // 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def size(n_bytes: float) -> str:
+    """ "61 MB", "3.4 GB"."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+def facts(info: RunInfo, p: Mapping[str, Any]) -> list[list[str]]:
+    """Name and value of what is known about speed and device."""
+    found: list[list[str]] = []
+    if pace := p.get("seconds_per_step"):
+        found.append(["speed", f"{pace:.3g} s a step" if pace >= 0.1 else f"{1 / pace:.0f} steps a second"])
+    if p.get("eta_s") and info.state in ACTIVE:
+        found.append(["left", f"about {span(p['eta_s'])}"])
+    if info.state == "queued":
+        found.append(["place in the queue", f"{info.ahead + 1}"])
+    if p.get("device"):
+        found.append(["device", str(p["device"]).upper()])
+    if p.get("memory_bytes"):
+        found.append(["memory", size(p["memory_bytes"])])
+    if (p.get("waited_s") or 0) >= 1:
+        found.append(["waited for the page", span(p["waited_s"])])
+    if p.get("skipped"):
+        found.append(["updates left out, not finite", f"{p['skipped']:,}"])
+    for name, value in (p.get("log") or {}).items():
+        if isinstance(value, (int, float)):
+            found.append([str(name).replace("_", " "), f"{value:.3g}"])
+    return found
+
+
+def strips(view: JobView) -> Json | None:
+    """Strips over time by step count, with the teacher's beside them; None before the first."""
+    if not view.strips:
+        return None
+    counts = {str(n): [{"step": step, **by[step]} for step in sorted(by)] for n, by in sorted(view.strips.items())}
+    return {"teacher": view.teacher, "counts": counts}
+
+
+def artifacts(view: JobView) -> list[Json]:
+    """Files the run made that a browser can show: the newest strip of every step count, and the teacher's."""
+    found = [{"text": "teacher, strip", "path": view.teacher["strip"]}] if view.teacher else []
+    for n, by in sorted(view.strips.items()):
+        step = max(by)
+        found.append({"text": f"step {step:,}, {say.count(n, 'sampling step')}", "path": by[step]["strip"]})
+    return found
+
+
+def settings(request: Mapping[str, Any]) -> list[list[str]]:
+    """The request as name and value, the objective's and the trainer's own settings named as such."""
+    flat: list[list[str]] = []
+    for name, value in request.items():
+        if isinstance(value, Mapping):
+            flat += [[f"{name}.{inner}", _shown(v)] for inner, v in value.items()]
+        elif value is not None and value != []:
+            flat.append([name, _shown(value)])
+    return flat
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,126 @@
+"""Settings as a form: a JSON schema (as pydantic writes it) turned into fields, and what was typed turned back.
+
+Reading is forgiving about form and says in one sentence what does not fit; ranges are checked where the job is submitted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gradio as gr
+
+SIMPLE = ("timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs", "loss", "batch", "lr")
+LABELS = {
+    "lr": "Learning rate", "critic_lr": "Learning rate of the fake score", "head_lr": "Learning rate of the head",
+    "ema": "Average of the weights (EMA)", "target_ema": "Average of the target (EMA)", "gan": "Adversarial weight",
+    "gan_critic": "Discriminator's weight", "w": "Guidance when sampled", "w_low": "Least guidance", "w_high": "Largest guidance",
+    "t_low": "Least time", "t_high": "Largest time", "n_scenes": "Scenes", "sinks": "Also log to",
+    "measure_samples": "Pictures a measurement", "real": "What counts as real", "steps": "Sampling steps",
+    "max_bad_steps": "Bad steps in a row",
+}  # fmt: skip
+RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "measure_samples", "sinks")
+Kind = Literal["whole", "number", "choice", "choices", "yes", "numbers", "text"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting: how it is asked for, its default (None is "by itself"), and what it is for."""
+
+    name: str
+    label: str
+    kind: Kind
+    default: Any
+    info: str
+    choices: tuple[Any, ...] = ()
+    whole: bool = False  # of lists: whole numbers only
+
+    @property
+    def simple(self) -> bool:
+        return self.name in SIMPLE
+
+
+def fields(schema: Mapping[str, Any]) -> list[Field]:
+    """Every setting of a schema: simple ones first, in the order of `SIMPLE`, then the rest as the schema has them."""
+    found = [_field(name, prop) for name, prop in schema.get("properties", {}).items()]
+    return sorted(found, key=lambda f: SIMPLE.index(f.name) if f.simple else len(SIMPLE))
+
+
+def _field(name: str, prop: Mapping[str, Any]) -> Field:
+    label = LABELS.get(name) or name.replace("_", " ").capitalize()
+    default, info = prop.get("default"), str(prop.get("description", ""))
+    for option in prop.get("anyOf", ()):  # optional: the first type that is not null
+        if option.get("type") != "null":
+            prop = {**prop, **option}
+            break
+    items = prop.get("items") or {}
+    if "enum" in prop:
+        return Field(name, label, "choice", default, info, tuple(prop["enum"]))
+    if prop.get("type") == "array" and "enum" in items:
+        return Field(name, label, "choices", list(default or ()), info, tuple(items["enum"]))
+    if prop.get("type") == "array" and items.get("type") in ("number", "integer"):
+        return Field(name, label, "numbers", list(default or ()), info, whole=items["type"] == "integer")
+    kinds: dict[Any, Kind] = {"integer": "whole", "number": "number", "boolean": "yes"}
+    return Field(name, label, kinds.get(prop.get("type"), "text"), default, info)
+
+
+def component(field: Field, value: Any, scope: str) -> Any:
+    """The Gradio component of a field, drawn where it is called. No ranges here: the request's check answers in a sentence."""
+    options: dict[str, Any] = {
+        "interactive": True,  # Gradio takes fields that only drawn handlers read for outputs
+        "label": field.label,
+        "info": field.info or None,
+        "elem_id": f"{scope}-{field.name.replace('_', '-')}",
+    }
+    if field.kind == "choice":
+        return gr.Dropdown(list(field.choices), value=value, filterable=False, elem_classes="drop", **options)
+    if field.kind == "choices":
+        return gr.CheckboxGroup(list(field.choices), value=value or [], **options)
+    if field.kind == "yes":
+        return gr.Checkbox(bool(value), **options)
+    # Text, also for numbers: what was typed stays as it was typed (1.5e-4, or a mistake), and is answered in a sentence.
+    return gr.Textbox(write(value), max_lines=1, elem_classes="figure", **options)
+
+
+def write(value: Any) -> str:
+    """A setting as text; a list with commas, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(write, value))
+    return f"{value:g}" if isinstance(value, float) and 1e-6 < abs(value) < 1e6 else str(value)
+
+
+def read(field: Field, given: Any) -> Any:
+    """The value of what stands in a field; None when it is empty. ValueError in one sentence when it cannot be read."""
+    if field.kind in ("choice", "yes"):
+        return given
+    if field.kind == "choices":
+        return list(given or [])
+    text = write(given).strip()
+    if not text:
+        return None
+    if field.kind == "numbers":
+        return [_number(field, part, field.whole) for part in re.split(r"[,;\s]+", text.strip("[]()")) if part]
+    return text if field.kind == "text" else _number(field, text, field.kind == "whole")
+
+
+def _number(field: Field, text: str, whole: bool) -> float | int:
+    try:
+        value = float(text.replace("_", ""))
+    except ValueError:
+        fits = "numbers with commas between them fit" if field.kind == "numbers" else "a number fits"
+        raise ValueError(f"{field.label} is {text[:40]!r}; {fits}, like {write(field.default) or '1'}.") from None
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"{field.label} is {text[:40]!r}; a finite number fits.")
+    if whole and value != int(value):
+        raise ValueError(f"{field.label} is {text[:40]!r}; a whole number fits.")
+    return int(value) if whole or (value == int(value) and field.kind == "numbers") else value
+
+
+def read_all(known: list[Field], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from what stands in the fields, by name; empty ones are left to their defaults."""
+    found = {field.name: read(field, given[field.name]) for field in known if field.name in given}
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,93 @@
+"""`python -m studio jobs …` on the toy objective."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.services import cli, cli_jobs
+from studio.services.jobs import Jobs
+from studio.services.run import read_spec
+from tests.services.test_cli import command
+
+
+@pytest.fixture
+def run(school: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(school.paths.root))
+    monkeypatch.setenv("STUDIO_DEVICE", "cpu")
+    for module in (cli, cli_jobs):
+        monkeypatch.setattr(module, "out", cli.Console(width=200))
+        monkeypatch.setattr(module, "err", cli.Console(stderr=True, width=200))
+    return lambda *words: command(capsys, monkeypatch, "jobs", *words)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        "# a run that takes an instant\nkind: distill\nname: pupil\nteacher: toy/teacher\nobjective: toy\nsteps: 10\n"
+        "measure_every: 0\nsettings: {lr: 1.0e-2}\n"
+    )
+    return path
+
+
+def test_submit_list_move_pause_resume_stop_and_delete(run, school: Jobs, spec: Path) -> None:  # type: ignore[no-untyped-def]
+    ids = [json.loads(run("submit", str(spec), "--json")[1])["id"] for _ in range(2)]
+    status, out, _ = run("list")
+    assert status == 0
+    assert all(run_id in out for run_id in ids)
+    assert [row["state"] for row in json.loads(run("list", "--json")[1])] == ["queued", "queued"]
+    assert run("move", ids[1], "first")[1].startswith(f"1. {ids[1]}")
+    assert run("pause", ids[0])[1] == "paused: Paused before it began.\n"
+    assert run("resume", ids[0])[1].startswith("queued: Resumed")
+    assert run("stop", ids[0])[1] == "stopped: Stopped before it began.\n"
+    assert run("cancel", ids[1])[1] == "cancelled: Cancelled before it began.\n"
+    assert run("watch", ids[1])[0] == 1
+    assert run("delete", ids[1])[0] == 0
+    assert [info.id for info in school.list()] == [ids[0]]
+    status, _, err = run("save", ids[0])
+    assert status == 2
+    assert "only a run that is going can be asked to save" in err
+
+
+def test_a_spec_file_runs_alone_and_a_stopped_run_goes_on(run, school: Jobs, spec: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = run("run", str(spec))
+    assert status == 0, err
+    assert "The student is listed as mine/pupil." in out
+    assert "10/10" in err
+    status, out, _ = run("submit", str(spec))
+    assert status == 2, "the name is taken now"
+    spec.write_text(spec.read_text().replace("pupil", "second"))
+    run_id = json.loads(run("submit", str(spec), "--json")[1])["id"]
+    school.stop(run_id)
+    status, out, _ = run("run", run_id, "--json")
+    shown = json.loads(out)
+    assert (status, shown["state"], shown["at"], shown["result"]["student"]) == (0, "done", "10/10", "mine/second")
+    assert "10/10" in run("show", run_id)[1]
+    again = cli_jobs.read_spec_file(school.paths.run(run_id) / "spec.json")
+    assert again == ("distill", read_spec(school.paths.run(run_id)).config), "a run's own spec.json is a spec file too"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kind: distill\nname: [", "is not YAML, line"),
+        ("- a\n- b\n", "holds ['a', 'b']"),
+        ("kind: distil\nname: x\n", "Did you mean 'distill'?"),
+        ("name: ../x\nteacher: toy/teacher\nobjective: toy\n", "does not fit"),
+        ("name: x\nteacher: toy/teacher\nobjective: toy\nsteps: 1000000000\n", "at most 10000000 fits"),
+        ("&a [*a, *a]", "holds"),
+        (None, "is not a file"),
+    ],
+)
+def test_a_bad_spec_file_is_one_sentence(run, school: Jobs, tmp_path: Path, text: str | None, words: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "bad.yaml"
+    if text is not None:
+        path.write_text(text)
+    status, _, err = run("run", str(path))
+    assert status == 2
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert school.list() == []

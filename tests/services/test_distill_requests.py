@@ -1,0 +1,159 @@
+"""DistillRequest and the catalogue of objectives: a request, or one clear sentence, without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.services import objectives
+from studio.services.jobs import Jobs
+from studio.services.schema import check
+from tests.services.toy import request
+
+ROOT = Path(__file__).parents[2]
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"name": "../../etc/passwd"}, "The name '../../etc/passwd' does not fit"),
+    ({"name": "a/b"}, "does not fit"),
+    ({"name": ".hidden"}, "does not fit"),
+    ({"name": "a\0b"}, "does not fit"),
+    ({"name": "pupil\n"}, "does not fit"),
+    ({"name": "x" * 5000}, "does not fit"),
+    ({"name": ""}, "does not fit"),
+    ({"name": None}, "name is None"),
+    ({"teacher": "toy/teachr"}, "Did you mean 'toy/teacher'?"),
+    ({"teacher": "/etc/passwd"}, "There is no teacher"),
+    ({"teacher": "nano/lcm"}, "nano/lcm is a student; a teacher is needed"),
+    ({"objective": "tou"}, "Did you mean 'toy'?"),
+    ({"objective": "../toy"}, "There is no objective"),
+    ({"steps": 10**9}, "steps is 1000000000; at most 10000000 fits."),
+    ({"steps": 0}, "steps is 0; at least 1 fits."),
+    ({"steps": "many"}, "steps is 'many'; a whole number fits."),
+    ({"stepz": 5}, "Did you mean 'steps'?"),
+    ({"seed": -1}, "seed is -1; at least 0 fits."),
+    ({"settings": {"lr": -1}}, "lr is -1; more than 0 fits."),
+    ({"settings": {"lr": "fast"}}, "lr is 'fast'; a number fits."),
+    ({"settings": {"lr": float("nan")}}, "lr is nan; a finite number fits."),
+    ({"settings": {"lrr": 1e-3}}, "The objective toy has no setting 'lrr'. Did you mean 'lr'?"),
+    ({"settings": {"batch": 10**12}}, "batch is 1000000000000; at most 4096 fits."),
+    ({"settings": {"batch": 2.5}}, "batch is 2.5; a whole number fits."),
+    ({"settings": {"timesteps": [999] * 5000}}, "timesteps"),
+    ({"settings": {"seconds": 6}}, "seconds is 6; at most 5 fits."),
+    ({"settings": [1]}, "settings"),
+    ({"trainer": {"steps": 3}}, "The trainer has no setting 'steps'."),
+    ({"trainer": {"precision": "fp8"}}, "precision"),
+    ({"trainer": {"checkpoint_evry": 3}}, "Did you mean 'checkpoint_every'?"),
+    ({"steps": 10_000_000, "sample_every": 1}, "sample_every is 1, which makes more than 1,000"),
+    ({"steps": 1000, "measure_every": 2}, "5 fits."),
+    ({"sinks": ["wandb"]}, "sinks"),
+    ({"measure_samples": 10**9}, "at most 2048 fits."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "words"), REFUSED)
+def test_a_bad_spec_is_one_sentence_at_once(school: Jobs, fields: dict[str, Any], words: str) -> None:
+    objectives.objectives(school.paths)  # a file of an objective may just have been edited
+    begun = time.perf_counter()
+    with pytest.raises(ValueError) as error:
+        school.submit("distill", request(**fields))
+    assert time.perf_counter() - begun < 1.0
+    sentence = str(error.value)
+    assert words in sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 320
+    assert "Value error" not in sentence
+    assert school.list() == []
+    assert list(school.paths.runs.iterdir()) == []
+
+
+def test_a_taken_name_and_an_absent_teacher_are_refused(school: Jobs) -> None:
+    (school.paths.models / "mine" / "pupil").mkdir(parents=True)
+    with pytest.raises(ValueError, match="There is a model mine/pupil already; another name would fit."):
+        school.submit("distill", request())
+    teacher = json.loads((school.paths.models / "toy.yaml").read_text())
+    (school.paths.models / "toy.yaml").write_text(json.dumps({**teacher, "folder": "elsewhere"}))
+    with pytest.raises(ValueError, match="its folder elsewhere is missing"):
+        school.submit("distill", request(name="other"))
+
+
+def test_validating_imports_no_torch(school: Jobs) -> None:
+    objectives.objectives(school.paths)
+    code = (
+        "import sys; from studio.services.jobs import Jobs\n"
+        f"r = Jobs({str(school.paths.root)!r}).validate('distill', {request(settings={'lr': 1, 'flavour': None})!r})\n"
+        "assert r.settings == {'lr': 1, 'flavour': None}, r\n"
+        "assert 'torch' not in sys.modules and 'diffusers' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_objective_has_a_card_and_a_schema_whose_defaults_fit_it(school: Jobs) -> None:
+    found = objectives.objectives(school.paths)
+    assert found is not None
+    assert {"toy", "lcm"} <= set(found["objectives"])
+    for name, entry in found["objectives"].items():
+        assert entry["card"]["title"]
+        defaults = {k: v["default"] for k, v in entry["schema"]["properties"].items() if "default" in v}
+        checked = objectives.check_settings(found, name, defaults)
+        assert set(checked) == set(defaults)
+    assert "steps" not in found["trainer"]["properties"]
+
+
+def test_the_catalogue_is_made_again_when_an_objective_changes(
+    school: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "outside_objective.py"
+    module.write_text("raise RuntimeError('half written')\n")
+    monkeypatch.setenv("STUDIO_OBJECTIVES", "outside_objective")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert objectives.objectives(school.paths, build=False) is None, "what was kept is about other files"
+    before = objectives.version()
+    module.write_text(
+        "from pydantic import Field\nfrom studio.core.method import Card, Method, MethodConfig\n"
+        "from studio.methods.distill import METHODS\n"
+        "class Config(MethodConfig):\n    lr: float = Field(0.1, gt=0)\n"
+        "@METHODS.add('outside')\nclass Outside(Method):\n"
+        "    card = Card(title='Outside', paper='-', status='baseline', good_for='one file')\n    Config = Config\n"
+    )
+    assert objectives.version() != before
+    found = objectives.objectives(school.paths)
+    assert found is not None
+    assert found["objectives"]["outside"]["card"]["title"] == "Outside", "adding an objective is adding one file"
+    assert school.validate("distill", request(objective="outside", settings={"lr": 2}))
+
+
+SCHEMA = {
+    "properties": {
+        "n": {"type": "integer"}, "mode": {"enum": ["a", "b"]}, "flag": {"type": "boolean"}, "ref": {"$ref": "#/$defs/R"},
+        "maybe": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]}, "odd": {"not": {}},
+        "pair": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "integer"}]}, "text": {"type": "string"},
+    },
+    "$defs": {"R": {"const": 7}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"n": 10**8}, {"n": True, "mode": "c"}, {"flag": "perhaps"}, {"ref": 8}, {"maybe": -1}, {"pair": [1]}, {"text": "x" * 9999}],
+)
+def test_a_schema_refuses_what_does_not_fit(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError) as error:
+        check(SCHEMA, values, "It")
+    assert "\n" not in str(error.value)
+
+
+def test_a_schema_takes_what_fits_and_fills_nothing_in() -> None:
+    values = {"n": 3, "mode": "a", "flag": False, "ref": 7, "maybe": None, "pair": [1.5, 2], "odd": {"any": 1}, "text": "t"}
+    assert check(SCHEMA, values, "It") == values
+    assert check(SCHEMA, {}, "It") == {}
+    with pytest.raises(ValueError, match="It needs a value for n"):
+        check({**SCHEMA, "required": ["n"]}, {}, "It")

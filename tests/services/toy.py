@@ -1,0 +1,131 @@
+"""An objective and a teacher of a few parameters, loaded through `$STUDIO_OBJECTIVES`: training runs of milliseconds."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from studio.core.denoiser import Cond, Denoiser
+from studio.core.material import ConditionalNetwork, Material
+from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.process import VP
+from studio.core.recipe import Recipe
+from studio.core.rng import rand, randn
+from studio.core.simulate import add_noise
+from studio.core.weights import save_weights
+from studio.methods.distill import METHODS
+from studio.services.kinds.distill import DistillRequest
+from studio.services.lessons import LESSONS, Lesson
+from studio.services.models import ModelEntry
+from studio.services.run import Run
+
+SHAPE = (3, 8, 8)
+
+
+class Network(ConditionalNetwork):
+    """One 1 × 1 convolution; the time and the condition add a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.time = nn.Conv2d(3, 3, 1), nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        return self.mix(x) + self.time(torch.stack([t / 1000, cond["states"]], 1))[:, :, None, None]
+
+
+class ToyMaterial:
+    shape = SHAPE
+
+    def data(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond]:
+        return 0.1 * randn((n, *SHAPE), g), self.conditions(n, g)
+
+    def conditions(self, n: int, g: torch.Generator) -> Cond:
+        return {"states": rand((n,), g)}
+
+    def null(self, cond: Cond) -> Cond:
+        return {"states": torch.zeros_like(cond["states"])}
+
+
+class ToyConfig(MethodConfig):
+    batch: int = Field(4, ge=1)
+    lr: float = Field(1e-2, gt=0, description="Learning rate")
+    seconds: float = Field(0.0, ge=0, le=5, description="Extra time of every iteration")
+    nan_from: int = Field(0, ge=0, description="From this step on the loss is not finite; 0 is never")
+    timesteps: tuple[float, ...] = Field((999, 499), description="Sampling grid")
+    flavour: str | None = None
+
+
+@METHODS.add("toy")
+class Toy(Method[ToyConfig]):
+    card = Card(title="Toy", paper="none", status="baseline", good_for="tests", family="plain")
+    Config = ToyConfig
+
+    def __init__(self, config: ToyConfig, streams: Streams, teacher: Denoiser, material: Material):
+        super().__init__(config, streams)
+        assert isinstance(teacher.network, nn.Module)
+        self.teacher, self.material = teacher, material
+        network = copy.deepcopy(teacher.network).requires_grad_(True)
+        self.student = Denoiser(network, teacher.process, teacher.prediction)
+        self.trained = {"student": Trained(network, config.lr, ema=0.9)}
+
+    def batch(self) -> tuple[Tensor, Cond]:
+        return self.material.data(self.config.batch, self.streams["data"])
+
+    def iteration(self, batch: tuple[Tensor, Cond], step: int) -> Iterator[tuple[str, Tensor]]:
+        x0, cond = batch
+        time.sleep(self.config.seconds)
+        t = rand((len(x0),), self.streams["time"], torch.float64) * 999
+        xt = add_noise(self.teacher.process, x0, t, randn(x0.shape, self.streams["noise"]))
+        loss = ((self.student.x0(xt, t, cond) - x0) ** 2).mean()
+        if self.config.nan_from and step >= self.config.nan_from:
+            loss = loss * math.nan
+        self.log["size"] = float(loss.detach())
+        yield "student", loss
+
+    def sampling(self) -> Sampling:
+        return Sampling(self.config.timesteps, "lcm", tuple(sorted({1, len(self.config.timesteps)})))
+
+
+def toy_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Callable[[int, int], None]) -> Lesson:
+    torch.manual_seed(0)
+    say(1, 1)
+
+    def save(target: Path, network: Any, method: Method[Any], card: dict[str, Any]) -> None:
+        save_weights(target / "unet" / "model.safetensors", network.state_dict())
+        how = method.sampling()
+        Recipe(teacher=entry.id, teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, prediction="x0",
+               valid_steps=how.valid_steps).save(target)  # fmt: skip
+        (target / "card.json").write_text(json.dumps(card))
+        (target / "model_index.json").write_text("{}")
+
+    return Lesson(
+        teacher=Denoiser(Network().requires_grad_(False), VP.scaled_linear(0.00085, 0.012), "x0"), material=ToyMaterial(),
+        hash="0" * 12, encode=lambda prompts: {"states": torch.tensor([len(p) / 10 for p in prompts])},
+        null=lambda n: {"states": torch.zeros(n)}, decode=lambda x: (x * 0.5 + 0.5).clamp(0, 1), save=save,
+        prompts=("a", "bb"),
+    )  # fmt: skip
+
+
+LESSONS["toy"] = toy_lesson
+
+
+def list_teacher(models: Path) -> None:
+    """Put the toy teacher into a data folder's list."""
+    folder = models / "toy-teacher"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model_index.json").write_text("{}")
+    entry = {"id": "toy/teacher", "title": "Toy teacher", "role": "teacher", "domain": "toy", "size": 8, "folder": "toy-teacher"}
+    (models / "toy.yaml").write_text(json.dumps(entry))
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    return {"name": "pupil", "teacher": "toy/teacher", "objective": "toy", "steps": 40, "measure_every": 0, **fields}

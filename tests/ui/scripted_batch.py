@@ -1,0 +1,149 @@
+"""A batch worker without models: claims distillations and writes what a real run writes, with scenes of the renderer.
+
+For tests of the page only. It goes through the real job service and hears pause, stop, cancel, save and sample; losses,
+figures and pictures are made up, the way they travel is not.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from studio.domains.pocket import captions
+from studio.domains.pocket.render import render
+from studio.domains.pocket.scene import sample_scene
+from studio.services.images import jpeg_strip
+from studio.services.jobs import Jobs
+from studio.services.locks import identity
+from studio.services.models import load_registry
+from studio.services.run import Cancelled, LeftOff, Run
+from studio.services.store import Row
+from studio.services.students import list_student
+from studio.services.warm import ModelCache
+from tests.ui.scripted import interval
+from tests.ui.shelf import RECIPE
+
+SIDE = 96
+PROMPTS = tuple(captions.canonical(text) for text in captions.EXAMPLES[:4])
+SAMPLED = (1, 4)  # step counts that are shown and measured
+
+
+class ScriptedTraining(threading.Thread):
+    """Runs until `stop()`; `step_s` seconds a training step. `fail_at`: the step at which runs fail, or None."""
+
+    def __init__(self, jobs: Jobs, step_s: float = 0.0):
+        super().__init__(name="scripted-training", daemon=True)
+        self.jobs, self.step_s, self.fail_at, self._halt = jobs, step_s, None, threading.Event()
+        self.me = identity()
+
+    fail_at: int | None
+
+    def run(self) -> None:
+        while not self._halt.is_set():
+            row = self.jobs.claim("batch", self.me)
+            if row is None:
+                time.sleep(0.05)
+            else:
+                self._serve(row)
+
+    def stop(self) -> None:
+        self._halt.set()
+        self.join(10)
+
+    def _serve(self, row: Row) -> None:
+        run = Run(self.jobs.paths.run(row.id), self.jobs.registry(), ModelCache("cpu"), owner=self.me)
+        state, note = "done", ""
+        try:
+            run.state("loading", "Opening the teacher.")
+            run.state("running", "")
+            self._train(run)
+        except Cancelled:
+            state, note = "cancelled", "Cancelled; what was made is kept."
+        except LeftOff as left:
+            state, note = left.state, str(left)
+        except ArithmeticError as error:
+            state, note = "failed", str(error)
+            run.log(f"ArithmeticError: {error}")
+        run.state(state, note)
+        run.close()
+        self.jobs.finish(row.id, state, note, self.me)
+
+    def _train(self, run: Run) -> None:
+        config = run.spec.config
+        steps, reached = config["steps"], run.folder / "checkpoints" / "step.json"
+        reached.parent.mkdir(exist_ok=True)
+        first = json.loads(reached.read_text()) if reached.exists() else 0
+        every, rng = max(1, steps // 10), np.random.default_rng(first)
+        for step in range(first, steps + 1):
+            run.check()
+            if self.fail_at is not None and step >= self.fail_at:
+                raise ArithmeticError("The loss of student was not finite five times in a row.")
+            if step % every == 0 or run.taken("sample"):
+                self._strips(run, step, steps)
+            if step and step % (2 * every) == 0:
+                self._measure(run, step, steps)
+            if run.taken("save"):
+                run.event("saved", step=step)
+            if asked := run.asked():
+                reached.write_text(json.dumps(step))
+                words = {"pause": ("paused", "Paused"), "stop": ("stopped", "Stopped")}[asked]
+                raise LeftOff(words[0], f"{words[1]} at step {step:,} of {steps:,}; a checkpoint is saved.")
+            if step:
+                smooth = {"student": 0.4 + 0.6 * np.exp(-3 * step / steps), "fake": 0.21}
+                losses = {name: float(value * rng.lognormal(0, 0.25)) for name, value in smooth.items()}
+                numbers = {"normaliser": 0.31, "gradient": 1.7}
+                run.progress(step, steps, step=step, steps=steps, seconds_per_step=0.214, eta_s=0.214 * (steps - step),
+                             losses=losses, smooth=smooth, log=numbers, skipped=0, device="cpu", memory_bytes=812_000_000,
+                             waited_s=3.2, sink_failures={})  # fmt: skip
+            if self._halt.wait(self.step_s):
+                raise LeftOff("queued", "The worker was asked to leave.")
+        student = self._student(run)
+        run.event("student", id=student)
+        run.result({"request": config, "student": student, "teacher": config["teacher"], "step": steps, "notices": []})
+
+    def _strips(self, run: Run, step: int, steps: int) -> None:
+        shared: dict[str, Any] = {"count": 8, "size": SIDE, "prompts": list(PROMPTS), "seeds": [0, 1]}
+        clean = self._scenes()
+        if not (run.folder / "artifacts/strips/teacher.jpg").exists():
+            name = run.artifact("artifacts/strips/teacher.jpg", jpeg_strip(clean))
+            run.event("strip", arm="teacher", step=0, sampling_steps=25, strip=name, **shared)
+        for n in SAMPLED:
+            mix = step / steps * (0.7 + 0.3 * n / 4)
+            noisy = (mix * clean + (1 - mix) * np.random.default_rng(0).integers(0, 255, clean.shape)).astype(np.uint8)
+            name = run.artifact(f"artifacts/strips/{step:08d}/student-{n}.jpg", jpeg_strip(noisy))
+            run.event("strip", arm="student", step=step, sampling_steps=n, strip=name, **shared)
+
+    @staticmethod
+    def _scenes() -> np.ndarray:
+        drawn = []
+        for prompt in PROMPTS:
+            for seed in (0, 1):
+                scene = sample_scene(np.random.default_rng(seed), **captions.parse(prompt).stated)
+                drawn.append(np.asarray(render(scene, SIDE)))
+        return np.stack(drawn)
+
+    @staticmethod
+    def _measure(run: Run, step: int, steps: int) -> None:
+        def figures(accuracy: float, diversity: float, distance: float) -> dict[str, Any]:
+            return {"n": 128, "nfe": 4, "accuracy": interval(accuracy, 0.04, 128), "diversity": interval(diversity, 0.05, 128),
+                    "fd_oracle": distance}  # fmt: skip
+
+        if step == 2 * max(1, steps // 10):
+            run.event("measure", arm="teacher", step=0, sampling_steps=25, measures=figures(0.97, 0.84, 4.2))
+        for n in SAMPLED:
+            far = step / steps
+            found = figures(0.3 + (0.5 + 0.03 * n) * far, 0.8 - 0.25 * far, 60 - 40 * far - n)
+            run.event("measure", arm="student", step=step, sampling_steps=n, measures=found)
+
+    def _student(self, run: Run) -> str:
+        name, models = run.spec.config["name"], self.jobs.paths.models
+        folder = models / "mine" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "recipe.json").write_text(RECIPE.model_copy(update={"teacher": run.spec.config["teacher"]}).model_dump_json())
+        (folder / "model_index.json").write_text("{}")
+        (folder / "card.json").write_text(json.dumps({"title": name, "run": run.spec.id}))
+        return list_student(models, name, load_registry(self.jobs.paths).get(run.spec.config["teacher"]), "Made up by a test.")

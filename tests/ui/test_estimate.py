@@ -1,0 +1,91 @@
+"""The estimate before a run: evaluations as the objectives really make them, memory from file headers, time only if measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.services.jobs import Jobs
+from studio.services.objectives import objectives
+from studio.services.paths import ROOT
+from studio.ui import estimate
+from tests.ui.scripted_batch import ScriptedTraining
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "dmd2": {"timesteps": [999], "critic_updates": 3},
+    "tdm": {"timesteps": [999], "guidance": 1.0},
+    "sid": {"timesteps": [999]},
+    "sim": {"timesteps": [999]},
+    "lcm": {},
+    "segments": {},
+    "progressive": {"start": 4, "steps": 4},
+    "guided": {},
+    "regression": {"pairs": 16, "pair_steps": 4},
+}
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_evaluations_are_those_the_objective_makes(name: str) -> None:
+    from studio.core.method import Streams
+    from studio.core.trainer import Trainer, TrainerConfig
+    from studio.methods.distill import METHODS
+    from tests.methods.world import Blobs, TinyNetwork, teacher
+
+    method_class: Any = METHODS.get(name)
+    config = method_class.Config.model_validate({"batch": 8, **CHANGES[name]})
+    rows = {"n": 0}
+    given = teacher()
+    method = method_class(config, Streams(0), given, Blobs())
+    trainer = Trainer(method, TrainerConfig(steps=2))
+    forward = TinyNetwork.forward
+
+    def counting(self: Any, x: Any, t: Any, cond: Any) -> Any:
+        rows["n"] += len(x)
+        return forward(self, x, t, cond)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TinyNetwork, "forward", counting)
+    try:
+        steps = iter(trainer.run())
+        next(steps)
+        first = rows["n"]
+        next(steps)
+    finally:
+        patch.undo()
+    known = estimate.cost(name, config.model_dump())
+    assert known is not None
+    assert (rows["n"] - first) / 8 == known.each
+    if name == "regression":
+        assert first - 8 * known.each == known.once
+
+
+def test_every_objective_is_counted_and_an_unknown_one_is_not_guessed() -> None:
+    from studio.methods.distill import METHODS
+
+    assert set(METHODS.all()) <= set(estimate.COSTS)
+    assert estimate.cost("brand-new", {}) is None
+    assert estimate.cost("dmd2", {"batch": 8}) is None  # settings it cannot count with
+
+
+def test_parameters_are_read_from_headers_alone() -> None:
+    assert 1e5 < estimate.parameters(ROOT / "assets" / "nano" / "teacher") < 1e8
+    assert estimate.parameters(Path("/nowhere")) == 0
+
+
+def test_seconds_are_said_only_when_they_were_measured(jobs: Jobs) -> None:
+    schema = objectives(jobs.paths)["objectives"]["lcm"]["schema"]  # type: ignore[index]
+    settings = {name: prop["default"] for name, prop in schema["properties"].items()}
+    said = estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000)
+    assert said[0] == "4 network evaluations per sample and step (teacher 2, target 1, student 1); 128,000 in all."
+    assert "not known yet" in said[-1]
+    worker = ScriptedTraining(jobs)
+    worker.start()
+    run = jobs.submit("distill", {"name": "a", "teacher": "test/teacher", "objective": "lcm", "steps": 20, "settings": settings})
+    list(jobs.follow(run))
+    worker.stop()
+    assert "about 3 min 34 s, at the 0.214 s a step" in estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000)[-1]
+    other = estimate.sentences(jobs, "test/teacher", "lcm", {**settings, "batch": 8}, 1000)[-1]
+    assert "will differ" in other
+    assert "not known yet" in estimate.sentences(jobs, "test/teacher", "dmd2", settings, 10)[-1]
