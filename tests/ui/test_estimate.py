@@ -64,7 +64,8 @@ def test_evaluations_are_those_the_objective_makes(name: str) -> None:
 def test_every_objective_is_counted_and_an_unknown_one_is_not_guessed() -> None:
     from studio.methods.distill import METHODS
 
-    assert set(METHODS.all()) <= set(estimate.COSTS)
+    ours = {name for name, cls in METHODS.all().items() if cls.__module__.startswith("studio.")}  # other tests add toys
+    assert ours <= set(estimate.COSTS)
     assert estimate.cost("brand-new", {}) is None
     assert estimate.cost("dmd2", {"batch": 8}) is None  # settings it cannot count with
 
