@@ -7,8 +7,9 @@ what is theirs: the gradient on x.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, Literal
+from abc import abstractmethod
+from collections.abc import Generator, Iterator
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Material
-from studio.core.method import MethodConfig, Sampling, Streams, Trained
+from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randint, randn
 from studio.core.scores import discriminator_loss, generator_loss, mean
 from studio.core.simulate import Inputs, TeacherPool, add_noise, backward_simulation, guided_x0
@@ -54,6 +55,17 @@ class Head(nn.Module):
         return self.net(features.reshape(*features.shape[:2], -1).transpose(1, 2)).mean((1, 2))
 
 
+def head_for(network: ConditionalNetwork, material: Material, streams: Streams) -> Head:
+    """A head that fits the network's features, with weights that depend on the seed alone."""
+    g = streams["head"]
+    x, t = randn((1, *material.shape), g), torch.zeros(1, device=g.device)
+    with torch.no_grad():
+        channels = network.features(x, t, material.conditions(1, g)).shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(streams.seed)
+        return Head(channels).to(streams.device)
+
+
 class Critic(nn.Module):
     """Fake score and head as one network: they share features and are stepped together."""
 
@@ -76,23 +88,13 @@ class Duel:
         student, network = (teacher.network.trainable_copy() for _ in range(2))
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.fake = Denoiser(network, teacher.process, teacher.prediction)
-        self.critic = Critic(network, self._head(teacher.network) if config.gan > 0 else None)
+        self.critic = Critic(network, head_for(teacher.network, material, streams) if config.gan > 0 else None)
         self.pool = TeacherPool(teacher, material, config.pool, config.pool_steps, config.guidance, streams.seed, streams.device)
         betas = (0.0, 0.99)  # momentum would average over a target that moves with the student
         self.trained = {
             "student": Trained(student, config.lr, betas=betas, ema=config.ema, clip=10.0),
             "fake": Trained(self.critic, config.critic_lr, betas=betas, clip=10.0),
         }
-
-    def _head(self, network: nn.Module) -> Head:
-        assert isinstance(network, ConditionalNetwork)
-        g = self.streams["head"]
-        x, t = randn((1, *self.material.shape), g), torch.zeros(1, device=g.device)
-        with torch.no_grad():
-            channels = network.features(x, t, self.material.conditions(1, g)).shape[1]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.streams.seed)
-            return Head(channels).to(self.streams.device)
 
     def conditions(self) -> Cond:
         return self.material.conditions(self.config.batch, self.streams["data"])
@@ -195,3 +197,30 @@ def log_scores(log: dict[str, float], x: Tensor, real: Tensor, fake: Tensor, n: 
     """What a person debugging a distribution method asks for first."""
     with torch.no_grad():
         log.update(normaliser=float(n.mean()), direction=float((mean((real - fake).abs()) / n).mean()))
+
+
+D = TypeVar("D", bound=DuelConfig)
+
+
+class ScoreMethod(Method[D]):
+    """An objective that is one loss on the student's samples; the duel around it is the same for all of them."""
+
+    def __init__(self, config: D, streams: Streams, teacher: Denoiser, material: Material):
+        super().__init__(config, streams)
+        self.duel = Duel(config, streams, teacher, material)
+        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
+
+    @abstractmethod
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
+        """[B]: the objective on samples x = G(...) that carry the student's gradient."""
+
+    def batch(self) -> Cond:
+        return self.duel.conditions()
+
+    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
+        cond = yield from self.duel.critic_turns(batch, self.log)
+        x, cond = self.duel.generate(cond, "noise")
+        yield "student", (self.loss(x, cond) + self.duel.adversarial(x, cond)).mean()
+
+    def sampling(self) -> Sampling:
+        return self.duel.sampling()

@@ -11,21 +11,18 @@ simulation and no GAN term no data is needed at all; the GAN term is off unless 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Duel, DuelConfig, log_scores
-from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.denoiser import Cond
+from studio.core.duel import DuelConfig, ScoreMethod, log_scores
+from studio.core.method import Card
 from studio.core.scores import normaliser, per_sample, towards
 from studio.methods.distill import METHODS
 
 
 @METHODS.add("dmd2")
-class DMD2(Method[DuelConfig]):
+class DMD2(ScoreMethod[DuelConfig]):
     card = Card(
         title="DMD2",
         paper="arXiv 2405.14867",
@@ -36,20 +33,7 @@ class DMD2(Method[DuelConfig]):
     )
     Config = DuelConfig
 
-    def __init__(self, config: DuelConfig, streams: Streams, teacher: Denoiser, material: Material):
-        super().__init__(config, streams)
-        self.duel = Duel(config, streams, teacher, material)
-        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
-
-    def batch(self) -> Cond:
-        return self.duel.conditions()
-
-    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
-        cond = yield from self.duel.critic_turns(batch, self.log)
-        x, cond = self.duel.generate(cond, "noise")
-        yield "student", (self.distribution_matching(x, cond) + self.duel.adversarial(x, cond)).mean()
-
-    def distribution_matching(self, x: Tensor, cond: Cond) -> Tensor:
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
         """[B]: ½ ‖x − sg[x + A / n]‖², whose gradient on x is −A / n."""
         with torch.no_grad():
             xt, t = self.duel.noised(x)
@@ -58,6 +42,3 @@ class DMD2(Method[DuelConfig]):
             log_scores(self.log, x, real, fake, n)
             direction = (real - fake) / per_sample(n, x)
         return towards(x, direction)
-
-    def sampling(self) -> Sampling:
-        return self.duel.sampling()

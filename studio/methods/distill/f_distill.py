@@ -7,17 +7,15 @@ KL (mode covering). r and h are brought to mean 1 over the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Duel, DuelConfig, log_scores
-from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.denoiser import Cond
+from studio.core.duel import DuelConfig, ScoreMethod, log_scores
+from studio.core.method import Card
 from studio.core.scores import DIVERGENCES, density_ratio, normaliser, per_sample, towards
 from studio.methods.distill import METHODS
 
@@ -32,7 +30,7 @@ class FDistillConfig(DuelConfig):
 
 
 @METHODS.add("f-distill")
-class FDistill(Method[FDistillConfig]):
+class FDistill(ScoreMethod[FDistillConfig]):
     card = Card(
         title="f-distill",
         paper="arXiv 2502.15681",
@@ -43,20 +41,7 @@ class FDistill(Method[FDistillConfig]):
     )
     Config = FDistillConfig
 
-    def __init__(self, config: FDistillConfig, streams: Streams, teacher: Denoiser, material: Material):
-        super().__init__(config, streams)
-        self.duel = Duel(config, streams, teacher, material)
-        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
-
-    def batch(self) -> Cond:
-        return self.duel.conditions()
-
-    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
-        cond = yield from self.duel.critic_turns(batch, self.log)
-        x, cond = self.duel.generate(cond, "noise")
-        yield "student", (self.divergence(x, cond) + self.duel.adversarial(x, cond)).mean()
-
-    def divergence(self, x: Tensor, cond: Cond) -> Tensor:
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
         """[B]: its gradient on x is −h(r) A / n, with h of mean 1."""
         with torch.no_grad():
             xt, t = self.duel.noised(x)
@@ -68,6 +53,3 @@ class FDistill(Method[FDistillConfig]):
             self.log.update(ratio_low=float(r.quantile(0.1)), ratio_high=float(r.quantile(0.9)))
             direction = per_sample(h / h.mean() / n, x) * (real - fake)
         return towards(x, direction)
-
-    def sampling(self) -> Sampling:
-        return self.duel.sampling()

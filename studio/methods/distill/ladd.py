@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Critic, Head
+from studio.core.duel import Critic, head_for
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randint, randn
@@ -58,13 +58,7 @@ class LADD(Method[LADDConfig]):
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.pool = TeacherPool(teacher, material, config.pool, config.pool_steps, config.guidance, streams.seed, streams.device)
-        g = streams["head"]
-        with torch.no_grad():
-            x, t = randn((1, *material.shape), g), torch.zeros(1, device=g.device)
-            channels = network.features(x, t, material.conditions(1, g)).shape[1]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(streams.seed)
-            head = Head(channels).to(streams.device)
+        head = head_for(network, material, streams)
         self.critic = Critic(network, head)
         self.trained = {
             "student": Trained(student, config.lr, betas=(0.0, 0.99), ema=config.ema),

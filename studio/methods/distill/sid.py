@@ -7,15 +7,12 @@ alpha = ½ is exactly half the gradient of the Fisher divergence; alpha = 1 drop
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Duel, DuelConfig, log_scores
-from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.denoiser import Cond
+from studio.core.duel import DuelConfig, ScoreMethod, log_scores
+from studio.core.method import Card
 from studio.core.scores import normaliser, sid
 from studio.methods.distill import METHODS
 
@@ -30,7 +27,7 @@ class SiDConfig(DuelConfig):
 
 
 @METHODS.add("sid")
-class SiD(Method[SiDConfig]):
+class SiD(ScoreMethod[SiDConfig]):
     card = Card(
         title="SiD / SiDA",
         paper="arXiv 2404.04057, 2410.14919",
@@ -41,22 +38,8 @@ class SiD(Method[SiDConfig]):
     )
     Config = SiDConfig
 
-    def __init__(self, config: SiDConfig, streams: Streams, teacher: Denoiser, material: Material):
-        super().__init__(config, streams)
-        self.duel = Duel(config, streams, teacher, material)
-        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
-
-    def batch(self) -> Cond:
-        return self.duel.conditions()
-
-    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
-        cond = yield from self.duel.critic_turns(batch, self.log)
-        x, cond = self.duel.generate(cond, "noise")
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
         xt, t = self.duel.noised(x)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
-        loss = sid(x, real, fake, self.config.alpha) * x[0].numel()
-        yield "student", (loss + self.duel.adversarial(x, cond)).mean()
-
-    def sampling(self) -> Sampling:
-        return self.duel.sampling()
+        return sid(x, real, fake, self.config.alpha) * x[0].numel()

@@ -6,15 +6,12 @@ its loss ⟨A, x0_S − x⟩ / sqrt(‖A‖² + c²) normalises itself. With the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Duel, DuelConfig, log_scores
-from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.denoiser import Cond
+from studio.core.duel import DuelConfig, ScoreMethod, log_scores
+from studio.core.method import Card
 from studio.core.scores import normaliser, sim
 from studio.methods.distill import METHODS
 
@@ -28,7 +25,7 @@ class SIMConfig(DuelConfig):
 
 
 @METHODS.add("sim")
-class SIM(Method[SIMConfig]):
+class SIM(ScoreMethod[SIMConfig]):
     card = Card(
         title="SIM",
         paper="arXiv 2410.16794",
@@ -39,22 +36,8 @@ class SIM(Method[SIMConfig]):
     )
     Config = SIMConfig
 
-    def __init__(self, config: SIMConfig, streams: Streams, teacher: Denoiser, material: Material):
-        super().__init__(config, streams)
-        self.duel = Duel(config, streams, teacher, material)
-        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
-
-    def batch(self) -> Cond:
-        return self.duel.conditions()
-
-    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
-        cond = yield from self.duel.critic_turns(batch, self.log)
-        x, cond = self.duel.generate(cond, "noise")
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
         xt, t = self.duel.noised(x)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
-        loss = sim(x, real, fake, self.config.c) * x[0].numel() ** 0.5
-        yield "student", (loss + self.duel.adversarial(x, cond)).mean()
-
-    def sampling(self) -> Sampling:
-        return self.duel.sampling()
+        return sim(x, real, fake, self.config.c) * x[0].numel() ** 0.5

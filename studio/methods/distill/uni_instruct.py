@@ -7,16 +7,14 @@ on x_t, whose gradient is the score difference itself; that is exact for every f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Duel, DuelConfig, log_scores
-from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.denoiser import Cond
+from studio.core.duel import DuelConfig, ScoreMethod, log_scores
+from studio.core.method import Card
 from studio.core.scores import DIVERGENCES, density_ratio, normaliser, uni_instruct
 from studio.methods.distill import METHODS
 
@@ -33,7 +31,7 @@ class UniInstructConfig(DuelConfig):
 
 
 @METHODS.add("uni-instruct")
-class UniInstruct(Method[UniInstructConfig]):
+class UniInstruct(ScoreMethod[UniInstructConfig]):
     card = Card(
         title="Uni-Instruct",
         paper="arXiv 2505.20755",
@@ -44,27 +42,12 @@ class UniInstruct(Method[UniInstructConfig]):
     )
     Config = UniInstructConfig
 
-    def __init__(self, config: UniInstructConfig, streams: Streams, teacher: Denoiser, material: Material):
-        super().__init__(config, streams)
-        self.duel = Duel(config, streams, teacher, material)
-        self.teacher, self.student, self.trained = teacher, self.duel.student, self.duel.trained
-
-    def batch(self) -> Cond:
-        return self.duel.conditions()
-
-    def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
-        cond = yield from self.duel.critic_turns(batch, self.log)
-        x, cond = self.duel.generate(cond, "noise")
+    def loss(self, x: Tensor, cond: Cond) -> Tensor:
         xt, t = self.duel.noised(x)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
         alpha, sigma = self.teacher.process.alpha_sigma(t)
         r = density_ratio(self.duel.ratio_logits(xt, t, cond))
         self.log.update(ratio_low=float(r.quantile(0.1)), ratio_high=float(r.quantile(0.9)))
-        loss = (
-            uni_instruct(x, xt, real, fake, r, (alpha / sigma**2).to(x), DIVERGENCES[self.config.divergence]) * x[0].numel() / 2
-        )
-        yield "student", (loss + self.duel.adversarial(x, cond)).mean()
-
-    def sampling(self) -> Sampling:
-        return self.duel.sampling()
+        scale = (alpha / sigma**2).to(x)
+        return uni_instruct(x, xt, real, fake, r, scale, DIVERGENCES[self.config.divergence]) * x[0].numel() / 2
