@@ -91,9 +91,10 @@ class Trainer:
                 self._begin_round(self.starts.index(self.step))
             losses = self.iterate()
             self.step += 1
+            yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
+            # after the yield: what a consumer writes down of an iteration is there before the checkpoint that holds it
             if self.step % self.config.checkpoint_every == 0:
                 self.save()
-            yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
         self.save()
 
     def _begin_round(self, number: int) -> None:
