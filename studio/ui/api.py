@@ -17,6 +17,7 @@ from typing import Any
 import gradio as gr
 
 from studio.services import images
+from studio.ui.background import Background
 from studio.ui.watch import Watch
 
 
@@ -26,7 +27,7 @@ def add_api(watch: Watch) -> None:
 
     def compare(request: dict) -> dict:
         """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
-        "base_guidance", "student_steps", "off_recipe", "previews"}; only "prompt" is needed. Returns {"run": id}."""
+        "base_guidance", "rho", "student_steps", "off_recipe", "previews"}; only "prompt" is needed. Returns {"run": id}."""
         return {"run": _said(lambda: jobs.submit("compare", request))}
 
     def run_state(run: str) -> dict:
@@ -55,7 +56,36 @@ def add_api(watch: Watch) -> None:
         base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
         return _said(lambda: images.read_run(_decoded(png)))
 
-    for endpoint in (compare, run_state, cancel, runs, models, picture):
+    def start(job: dict) -> dict:
+        """Queue a background job. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
+        spec file. Returns {"run": id, "ahead": how many wait before it}."""
+        fields = dict(job) if isinstance(job, dict) else {}
+        kind = fields.pop("kind", "distill")
+        run = _said(lambda: jobs.submit(kind, fields))
+        return {"run": run, "ahead": jobs.get(run).ahead}
+
+    def background(limit: int = 20) -> list:
+        """The newest background jobs: [{"run", "kind", "title", "state", "note", "progress"}], newest first."""
+        found = jobs.list(lane="batch", limit=max(1, min(int(limit), 200)))
+        return [{"run": info.id, "kind": info.kind, "title": info.title, "state": info.state, "note": info.note,
+                 "progress": jobs.progress(info.id)} for info in found]  # fmt: skip
+
+    def job(run: str) -> dict:
+        """A background job: {"run", "kind", "state", "note", "ahead", "request", "progress", "result"}."""
+        info = _said(lambda: jobs.get(run))
+        return {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
+                "request": jobs.spec(run).config, "progress": jobs.progress(run), "result": jobs.result(run)}  # fmt: skip
+
+    def ask(wish: dict) -> dict:
+        """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up,
+        down or delete}. Returns {"run", "state"} as it is now; a running job does it after its current step."""
+        given = wish if isinstance(wish, dict) else {}
+        run, action = str(given.get("run", "")), str(given.get("action", ""))
+        _said(lambda: Background(jobs).act(run, action))
+        gone = action == "delete" and all(info.id != run for info in jobs.list(lane="batch", limit=200))
+        return {"run": run, "state": "deleted" if gone else jobs.get(run).state}
+
+    for endpoint in (compare, run_state, cancel, runs, models, picture, start, background, job, ask):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)
 
 

@@ -86,6 +86,7 @@ def refusal(registry: Registry | None, **fields: Any) -> str:
         ({"teacher_guidance": 99}, "at most 15"),
         ({"teacher_guidance": float("nan")}, "finite"),
         ({"base_guidance": 0.5}, "at least 1"),
+        ({"rho": 2.5}, "at most 2"),
         ({"arms": []}, "No arms were chosen"),
         ({"arms": ["techer"]}, "Did you mean 'teacher'?"),
         ({"arms": ["hybrid-0"]}, "There is no arm 'hybrid-0'"),
@@ -157,6 +158,9 @@ def test_plans_and_their_cost_are_known_before_anything_is_opened(registry: Regi
     assert plans["student"].segments[0].timesteps == (999, 749, 499, 249)
     given = plans_for(request.model_copy(update={"teacher_guidance": 1.0}), registry)
     assert given[0].nfe == 20
+    quiet = {plan.name: plan for plan in plans_for(request.model_copy(update={"rho": 0.5}), registry)}
+    assert quiet["teacher"] == plans["teacher"], "modulation is about what is added between the student's steps"
+    assert {segment.rho for segment in quiet["hybrid-1"].segments} == {0.5}
 
 
 def test_labels_read_well_in_a_sentence() -> None:

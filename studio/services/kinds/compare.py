@@ -29,6 +29,7 @@ SEEDS_HELP = 'give a count ("8"), a range ("0-7") or a list ("1, 5, 9")'
 _HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
 _MASK = re.compile(r"mask-([BS-]{1,50})")
 _FIXED = ("teacher", "teacher-unguided", "student", "skip-first", "student-first")
+_TEACHERS = ("teacher", "teacher-unguided")
 _LABELS = {"teacher": "teacher", "teacher-unguided": "teacher without guidance", "student": "student",
            "skip-first": "student without its first step", "student-first": "student-first order"}  # fmt: skip
 
@@ -108,6 +109,10 @@ class CompareRequest(BaseModel):
     base_guidance: float = Field(
         default=1.0, ge=1, le=15, allow_inf_nan=False, title="Base guidance",
         description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
+    )  # fmt: skip
+    rho: float = Field(
+        default=1.0, ge=0, le=2, allow_inf_nan=False, title="Noise modulation",
+        description="Scale of the fresh noise between the steps of students and hybrids; 1 is as trained, 0 adds none.",
     )  # fmt: skip
     student_steps: int | None = Field(
         default=None, ge=1, le=50, title="Student steps", description="Empty is the student's own recipe."
@@ -193,13 +198,16 @@ def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
         own = " or ".join(str(steps) for steps in sorted(recipe.valid_steps))
         given = f"{pair.id} was trained for {own} steps and {n} were asked for"
         raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
-    return [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+    drawn = [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+    return [
+        plan if plan.name in _TEACHERS or request.rho == 1 else plans.modulated(plan, request.rho, plan.name) for plan in drawn
+    ]
 
 
 def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
     teacher, student, w = pair.teacher.id, pair.student.id, request.base_guidance
     off: dict[str, Any] = {"steps": n, "off_recipe": True, "name": arm}
-    if arm in ("teacher", "teacher-unguided"):
+    if arm in _TEACHERS:
         given = request.teacher_guidance
         guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
         grid = pair.teacher.timesteps(request.teacher_steps)

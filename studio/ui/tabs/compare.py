@@ -24,6 +24,7 @@ POLL_S = 0.4  # between looks at a live run
 WATCH_S, IDLE_S = 1.0, 5.0  # between looks at the worker while its models open, and afterwards
 START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25}
 NO_GUIDANCE = 1.0
+PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
 SHORT = 20  # characters of an example that fits two to a line
 
@@ -42,6 +43,7 @@ class Fields:
     teacher_steps: gr.Number
     teacher_guidance: gr.Number
     base_guidance: gr.Slider
+    rho: gr.Slider
     off_recipe: gr.Checkbox
     student_steps: gr.Slider
     previews: gr.Checkbox
@@ -104,6 +106,8 @@ class CompareTab:
         with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="card"):
             base = gr.Slider(1, 15, NO_GUIDANCE, step=0.5, label="Guidance of a hybrid's teacher steps", buttons=[],
                              info="1 is none; more doubles the cost of those steps")  # fmt: skip
+            rho = gr.Slider(0, 2, PLAIN_NOISE, step=0.1, label="Noise modulation ρ", buttons=[],
+                            info="scales the fresh noise between steps of students and hybrids; 1 is as trained")  # fmt: skip
             mask = gr.Textbox(label="One more arm, as a mask", placeholder="for example BSSB", max_lines=1,
                               info="one letter a step: B teacher, S student, - left out")  # fmt: skip
             unlock = gr.Checkbox(False, label="Sample the student off its recipe", elem_id="unlock")
@@ -118,7 +122,8 @@ class CompareTab:
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel")
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore",
                                        type="filepath")  # fmt: skip
-        self.fields = Fields(text, pair, chosen, mask, seeds, teacher_steps, guidance, base, unlock, student_steps, previews)
+        self.fields = Fields(text, pair, chosen, mask, seeds, teacher_steps, guidance, base, rho, unlock, student_steps,
+                             previews)  # fmt: skip
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -174,6 +179,7 @@ class CompareTab:
             "teacher_steps": values[f.teacher_steps],
             "teacher_guidance": None if values[f.teacher_guidance] == default else values[f.teacher_guidance],
             "base_guidance": values[f.base_guidance],
+            "rho": values[f.rho],
             "student_steps": values[f.student_steps] if values[f.off_recipe] else None,
             "off_recipe": bool(values[f.off_recipe]),
             "previews": bool(values[f.previews]),
@@ -197,6 +203,7 @@ class CompareTab:
             f.teacher_steps: request["teacher_steps"],
             f.teacher_guidance: guidance if guidance is not None else _guidance(pair),
             f.base_guidance: request.get("base_guidance") or NO_GUIDANCE,
+            f.rho: request.get("rho", PLAIN_NOISE),
             f.off_recipe: unlocked,
             f.student_steps: gr.Slider(value=request.get("student_steps") or steps, interactive=unlocked),
             f.previews: bool(request.get("previews", True)),
