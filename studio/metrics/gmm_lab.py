@@ -32,7 +32,8 @@ class Outcome:
     """One arm. `samples` [n, D] final x0; `first` [n, D] x0 after the first network call; `labels` [n] nearest
     prototype.
 
-    distance: mean pair distance over the mean distance of prototypes. modes: exp entropy of labels, in [1, K].
+    distance: mean pair distance over the mean distance of prototypes. modes: exp entropy of labels, in [1, K]. `beliefs`
+    [steps, n]: the prototype nearest to x0 after every network call; the last row is `labels`, but for a rounding tie.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Outcome:
     distance: Interval
     modes: Interval
     nfe: int
+    beliefs: Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int64))
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Lab:
     seed: int = 0
     grid: tuple[float, ...] = GRID
     n_boot: int = 200
+    pair_samples: int = _PAIR_SAMPLES
     process: VP = field(default_factory=lambda: VP.scaled_linear(0.00085, 0.012), compare=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,11 @@ class Lab:
         mu = torch.randn(self.K, self.D, generator=generator(self.seed, "data"), dtype=torch.float64)
         return mu / mu.square().mean().sqrt()
 
+    @property
+    def width(self) -> int:
+        """Numbers in a sample."""
+        return self.D
+
     def kappa(self, t: float) -> float:
         """|Δ| √SNR(t), Δ = root mean square distance of two prototypes."""
         square = (dv.distances(self.prototypes) ** 2).sum() / (self.K * (self.K - 1))
@@ -102,18 +110,21 @@ class Lab:
         levels = [t for letter, t in zip(mask, self.grid, strict=False) if letter != "-"]
         models = [letter for letter in mask if letter != "-"]
         x0 = first = None
+        beliefs: list[Tensor] = []
         for step, (model, t) in enumerate(zip(models, levels, strict=True)):
             x = self._renoise(x0, t, step)
-            logits = self._logits(x, t, mu, log_w * (self.beta if model == "S" else 1.0))
+            logits = self._logits(x, *self.process.alpha_sigma(t), mu, log_w * (self.beta if model == "S" else 1.0))
             x0 = mu[logits.argmax(1)] if model == "S" else logits.softmax(1) @ mu
+            beliefs.append(nearest(x0, mu))
             first = x0 if first is None else first
         if base_steps_after:
             t = self.grid[len(mask)]
             x, times = self._renoise(x0, t, len(models)), _spaced(t, base_steps_after)
-            x0, after_one = self._ddim(x, times, mu, log_w)
+            x0, after_one, path = self._ddim(x, times, mu, log_w)
             first = after_one if first is None else first
+            beliefs += path
         assert x0 is not None and first is not None
-        return self._outcome(name or mask, x0, first, len(models) + base_steps_after)
+        return self._outcome(name or mask, x0, first, beliefs)
 
     def base(self, steps: int = _FULL_STEPS) -> Outcome:
         """The base alone, deterministic DDIM from the first level of the grid."""
@@ -132,45 +143,50 @@ class Lab:
             out |= {"skip-first": self.sample("-" + "S" * (N - 1)), "student-first": self.student_first()}
         return out
 
-    def _logits(self, x: Tensor, t: float, mu: Tensor, log_prior: Tensor) -> Tensor:
+    def _logits(self, x: Tensor, alpha: Tensor, sigma: Tensor, mu: Tensor, log_prior: Tensor) -> Tensor:
         """log p(k | x_t) + const [n, K]: log prior − |x − alpha mu_k|² / 2 sigma², without the term common to all k."""
-        alpha, sigma = self.process.alpha_sigma(t)
         return log_prior + (alpha * (x @ mu.T) - 0.5 * alpha**2 * mu.square().sum(1)) / sigma**2
 
     def _renoise(self, x0: Tensor | None, t: float, step: int) -> Tensor:
         """x_t = alpha x0 + sigma eps; plain noise where nothing came before. One draw per step, shared by all arms."""
-        eps = torch.randn(self.n, self.D, generator=generator(self.seed, f"noise {step}"), dtype=torch.float64)
+        eps = torch.randn(self.n, self.width, generator=generator(self.seed, f"noise {step}"), dtype=torch.float64)
         if x0 is None:
             return eps
         alpha, sigma = self.process.alpha_sigma(t)
         return alpha * x0 + sigma * eps
 
-    def _ddim(self, x: Tensor, times: list[float], mu: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor]:
-        """Deterministic DDIM (Song et al. 2021, eq. 12, sigma = 0) down to clean. Returns (x0, first x0)."""
-        first = None
-        for t, after in zip(times, [*times[1:], -1.0], strict=True):
-            alpha, sigma = self.process.alpha_sigma(t)
-            x0 = self._logits(x, t, mu, log_w).softmax(1) @ mu
+    def _ddim(self, x: Tensor, times: list[float], mu: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Deterministic DDIM (Song et al. 2021, eq. 12, sigma = 0) down to clean: (x0, first x0, nearest by step)."""
+        first, path = None, []
+        alphas, sigmas = self.process.alpha_sigma(torch.tensor([*times, -1.0]))  # the last step lands on clean
+        for i in range(len(times)):
+            x0 = self._logits(x, alphas[i], sigmas[i], mu, log_w).softmax(1) @ mu
+            path.append(nearest(x0, mu))
             first = x0 if first is None else first
-            alpha_next, sigma_next = self.process.alpha_sigma(after)
-            x = alpha_next * x0 + sigma_next * (x - alpha * x0) / sigma
+            x = alphas[i + 1] * x0 + sigmas[i + 1] * (x - alphas[i] * x0) / sigmas[i]
         assert first is not None
-        return x, first
+        return x, first, path
 
-    def _outcome(self, name: str, x0: Tensor, first: Tensor, nfe: int) -> Outcome:
+    def _outcome(self, name: str, x0: Tensor, first: Tensor, beliefs: list[Tensor]) -> Outcome:
         mu = self.prototypes
-        labels = torch.cdist(x0, mu).argmin(1)
+        labels = nearest(x0, mu)
         counts = resample_counts(self.n, self.n_boot, self.seed)
         seen = dv.entropy_of_counts(dv.class_counts(labels, self.K)).exp()
         drawn = dv.entropy_of_counts(dv.class_counts(labels, self.K, counts)).exp()
         modes = Estimate.centred(float(seen), drawn, self.n, (1.0, float(self.K))).interval()
-        return Outcome(name, x0, first, labels, spread(x0, mu, self.n_boot, self.seed), modes, nfe)
+        distance = spread(x0, mu, self.n_boot, self.seed, self.pair_samples)
+        return Outcome(name, x0, first, labels, distance, modes, len(beliefs), torch.stack(beliefs))
 
 
-def spread(x0: Tensor, prototypes: Tensor, n_boot: int = 200, seed: int = 0) -> Interval:
-    """Mean pair distance of x0 [n, D] over the mean pair distance of the prototypes; at most 500 samples are used."""
+def nearest(x: Tensor, prototypes: Tensor) -> Tensor:
+    """Index [n] of the prototype [K, D] nearest to each x [n, D]."""
+    return (prototypes.square().sum(1) - 2 * x @ prototypes.T).argmin(1)
+
+
+def spread(x0: Tensor, prototypes: Tensor, n_boot: int = 200, seed: int = 0, samples: int = _PAIR_SAMPLES) -> Interval:
+    """Mean pair distance of x0 [n, D] over the mean pair distance of the prototypes; the first `samples` are used."""
     scale = dv.mean_pair_distance(torch.cdist(prototypes, prototypes))
-    x = x0[:_PAIR_SAMPLES]
+    x = x0[:samples]
     if len(x) < 2:
         return Interval(None, n=len(x), note="n too small")
     matrix = torch.cdist(x, x) / scale

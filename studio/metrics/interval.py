@@ -145,6 +145,33 @@ class Estimate:
         return Interval(self.value, low, high, self.n, note)
 
 
+def combined(terms: Sequence[tuple[float, Estimate]]) -> Estimate:
+    """Σ weight · estimate of paired arms, draw by draw; missing as soon as one of them is, without bounds."""
+    if not terms:
+        raise ValueError("Nothing to combine; give at least one (weight, estimate).")
+    lost = next((e for _, e in terms if e.value is None), None)
+    n = min(e.n for _, e in terms)
+    if lost is not None:
+        return Estimate.missing(n, lost.note or TOO_SMALL)
+    value = sum(w * e.value for w, e in terms if e.value is not None)
+    same = len({len(e.draws) for _, e in terms}) == 1
+    draws = sum((w * e.draws for w, e in terms), start=torch.zeros(1, dtype=torch.float64)) if same else torch.empty(0).double()
+    return Estimate(value, draws, n)
+
+
+def difference_of(a: Interval, b: Interval) -> Interval:
+    """a − b of two *independent* estimates from their intervals (MOVER, Zou & Donner 2008, Statistics in Medicine 27)."""
+    n = min(a.n, b.n)
+    if a.value is None or b.value is None:
+        return Interval(None, n=n, note=a.note or b.note or TOO_SMALL)
+    d = a.value - b.value
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return Interval(d, n=n, note=a.note or b.note or TOO_SMALL)
+    low = d - ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
+    high = d + ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
+    return Interval(d, low, high, n)
+
+
 def pool(estimates: Sequence[Estimate]) -> Estimate:
     """Mean over groups (prompts) of estimates made within each; draws are averaged row by row.
 

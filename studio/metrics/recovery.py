@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
+from studio.metrics.margins import EQUIVALENT, NEGLIGIBLE
 
 Verdict = Literal["holds", "does not hold", "inconclusive"]
-EQUIVALENT = 0.10  # a loss below this share of the teacher's diversity is called no loss (equivalence margin)
-NEGLIGIBLE = 0.25  # an arm whose interval ends below this share of the loss and includes 0 recovers nothing
 
 
 @dataclass(frozen=True)

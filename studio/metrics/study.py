@@ -15,12 +15,11 @@ import torch
 
 from studio.metrics.bootstrap import N_BOOT, resample_counts
 from studio.metrics.interval import TOO_SMALL, Estimate, Interval, pool
+from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import Factor, Readings, World, accepted, correct, known
-from studio.metrics.recovery import EQUIVALENT, Verdict, recovery, relative_cost
+from studio.metrics.recovery import Verdict, recovery, relative_cost
 from studio.metrics.report import diversity_estimate
-
-ACCURACY_MARGIN = 0.05  # accuracies within five points count as equal fidelity
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,18 @@ def collapse_table(
     is absent). `options`: worlds, shared_seeds, n_boot, seed of `pooled_arms`.
     """
     arms = pooled_arms(per_prompt, stated, factors, **options)
+    return arm_rows(arms, teacher=teacher, student=student, costs=costs, labels=labels)
+
+
+def arm_rows(
+    arms: Mapping[str, PooledArm],
+    *,
+    teacher: str = "teacher",
+    student: str = "student",
+    costs: Mapping[str, float] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """`collapse_table` of arms that are pooled already, so that several figures can share one bootstrap."""
     rows = []
     for name, arm in arms.items():
         share = None
@@ -170,28 +181,29 @@ def collapse_claims(
     for low, high in claims:
         known(low, arms, "arm")
         known(high, arms, "arm")
-        rows.append(_claim(arms[low], arms[high]))
+        rows.append(claim(arms[low], arms[high]))
     return rows
 
 
-def _claim(low: PooledArm, high: PooledArm) -> dict[str, Any]:
+def claim(low: PooledArm, high: PooledArm) -> dict[str, Any]:
+    """One row of `collapse_claims`: D(low) < D(high) at equal fidelity."""
     difference = (high.diversity - low.diversity).interval()
     apart = high.diversity.interval().apart(low.diversity.interval())
     fidelity = (high.right - low.right).interval()
     within = None if fidelity.value is None else abs(fidelity.value) <= ACCURACY_MARGIN + 1e-12
-    verdict = _verdict(difference, apart, within, high.diversity.value)
-    claim = f"D({low.arm}) < D({high.arm})"
+    verdict = _verdict(difference, apart, fidelity, high.diversity.value)
+    statement = f"D({low.arm}) < D({high.arm})"
     touch = {True: "intervals apart", False: "intervals overlap", None: "no intervals"}[apart]
     points = "no stated factors"
     if fidelity.value is not None:
         points = f"accuracy differs by {100 * fidelity.value:+.1f} points"
     figures = f"{high.diversity.interval().text()} against {low.diversity.interval().text()}"
     sentence = (
-        f"{claim}: {verdict} ({figures}, paired difference {difference.text()}, {touch}, {points}; "
+        f"{statement}: {verdict} ({figures}, paired difference {difference.text()}, {touch}, {points}; "
         f"{low.prompts_used} prompts, n = {low.n} and {high.n})."
     )
     return {
-        "claim": claim,
+        "claim": statement,
         "lower": low.arm,
         "higher": high.arm,
         "difference": difference.to_dict(),
@@ -203,14 +215,18 @@ def _claim(low: PooledArm, high: PooledArm) -> dict[str, Any]:
     }
 
 
-def _verdict(difference: Interval, apart: bool | None, within: bool | None, scale: float | None) -> Verdict:
+def _verdict(difference: Interval, apart: bool | None, fidelity: Interval, scale: float | None) -> Verdict:
     """holds: D is higher, intervals apart, fidelity equal. does not hold: the difference is negative or negligible, or
-    fidelity differs. Anything else, also without stated factors to judge fidelity by, is inconclusive."""
-    if difference.low is None or difference.high is None or scale is None or within is None:
+    fidelity surely differs. Anything else, also without stated factors to judge fidelity by, is inconclusive."""
+    if difference.low is None or difference.high is None or scale is None or fidelity.value is None:
         return "inconclusive"
-    if not within or difference.high < 0 or (difference.low <= 0 and difference.high <= EQUIVALENT * scale):
+    if difference.high < 0 or (difference.low <= 0 and difference.high <= EQUIVALENT * scale):
         return "does not hold"
-    return "holds" if difference.low > 0 and apart else "inconclusive"
+    low, high = (0.0 if end is None else end for end in (fidelity.low, fidelity.high))
+    if low > ACCURACY_MARGIN or high < -ACCURACY_MARGIN:
+        return "does not hold"
+    within = abs(fidelity.value) <= ACCURACY_MARGIN + 1e-12
+    return "holds" if difference.low > 0 and apart and within else "inconclusive"
 
 
 def _share(ok: torch.Tensor, n_boot: int, seed: int) -> Estimate:

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import pytest
 import torch
 
-from studio.metrics.interval import Estimate, Interval, pool, tail
+from studio.metrics.interval import Estimate, Interval, combined, difference_of, pool, tail
 
 
 def test_interval_round_trips_as_json():
@@ -82,3 +82,23 @@ def test_pool_averages_groups_and_names_those_left_out():
     assert pool([a, Estimate.missing(1)]).value == 1.0
     assert "1 of 2" in pool([a, Estimate.missing(1)]).note
     assert pool([]).value is None and pool([Estimate.missing(1)]).value is None
+
+
+def test_difference_of_independent_intervals():
+    """MOVER: each end takes the arms that reach towards it, squared and added."""
+    out = difference_of(Interval(0.8, 0.5, 0.84, 40), Interval(0.3, 0.26, 0.7, 30))
+    assert out.value == pytest.approx(0.5) and out.n == 30
+    assert out.low == pytest.approx(0.5 - (0.3**2 + 0.4**2) ** 0.5)
+    assert out.high == pytest.approx(0.5 + (0.04**2 + 0.04**2) ** 0.5)
+    assert difference_of(Interval(0.8), Interval(0.3)).low is None
+    assert difference_of(Interval(None, note="why"), Interval(0.3)).note == "why"
+
+
+def test_combined_keeps_pairs():
+    draws = torch.linspace(0, 1, 50).double()
+    a, b = Estimate(0.5, draws, 40), Estimate(0.25, 2 * draws, 30)
+    out = combined([(2.0, a), (-1.0, b)])
+    assert out.value == 0.75 and out.n == 30 and torch.allclose(out.draws, torch.zeros(50).double())
+    assert combined([(1.0, a), (1.0, Estimate.missing(3, "why"))]).note == "why"
+    with pytest.raises(ValueError, match="at least one"):
+        combined([])
