@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 from studio.core.recipe import Recipe  # noqa: E402
 from studio.core.rng import INITIAL, noise  # noqa: E402
 from studio.families import open_model  # noqa: E402
-from studio.sampling import grids, plan  # noqa: E402
+from studio.sampling import grids, plan, variants  # noqa: E402
+from studio.sampling.branch import forks  # noqa: E402
 from studio.sampling.guidance import guide, is_plain, rows, stacked  # noqa: E402
 from studio.sampling.loop import finished, sample, sample_many  # noqa: E402
 from studio.sampling.prompts import encode_once  # noqa: E402
@@ -138,6 +139,39 @@ def sharing(model: Any, seeds: list[int]) -> None:
     )
 
 
+def forking(model: Any, seeds: list[int], n: int = 4) -> None:
+    """The fork test: n continuations from every step of a few-step student."""
+    recipe = Recipe(
+        teacher="m", teacher_hash=model.hash, timesteps=grids.trailing(4), rule="lcm", prediction="v", valid_steps=(4,)
+    )
+    student = plan.student_plan("m", recipe)
+    plans = [student, *(fork for index in range(4) for fork in forks(student, index, n))]
+    before = model.denoiser.calls
+    for _ in sample_many(plans, {"m": model}, encode_once({"m": model}, [PROMPT]), seeds, model.latent_shape):
+        pass
+    calls, alone = model.denoiser.calls - before, sum(p.nfe for p in plans)
+    print(f"{n} forks at each of 4 steps: {calls} network calls for {alone} evaluations per image")
+
+
+def remedies(model: Any, seeds: list[int], rounds: int, device: str) -> None:
+    """What a remedy costs beside its evaluations: the same 4 steps with and without."""
+    plain = plan.teacher_plan("m", grids.trailing(4))
+    arms = {
+        "CADS": variants.with_cads(plain, 0.0, 0.5), "prompt noise": variants.with_prompt_noise(plain),
+        "particles": variants.with_particles(plain, low=0.0),
+    }  # fmt: skip
+
+    def work(p: plan.Plan) -> Callable[[], Any]:
+        return lambda: finished(sample(p, {"m": model}, encode_once({"m": model}, [PROMPT]), seeds, model.latent_shape))
+
+    ratios: dict[str, list[float]] = {name: [] for name in arms}
+    for _ in range(rounds):
+        base = timed(work(plain), device)
+        for name, arm in arms.items():
+            ratios[name].append(timed(work(arm), device) / base)
+    print("remedies ÷ plain, 4 steps: " + ", ".join(f"{name} {statistics.median(r):.3f}" for name, r in ratios.items()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path)
@@ -160,6 +194,8 @@ def main() -> None:
         for steps, w in ((4, 1.0), (25, 1.0), (25, 5.0)):
             compare(model, pipe, steps, w, seeds, a.rounds, a.device)
         sharing(model, seeds)
+        forking(model, seeds)
+        remedies(model, seeds, a.rounds, a.device)
     if a.device.startswith("cuda"):
         print(f"peak device memory {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB (both copies open)")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**10 if sys.platform != "darwin" else 2**20)

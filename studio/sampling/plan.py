@@ -1,66 +1,26 @@
 """A plan: which model takes which step. Teacher, student, hybrid, masks and hand-overs are all plans. Needs no torch.
 
 A plan is a list of segments; a segment's last step lands on the noise level where the next one begins, the last
-segment lands on clean data. Everything is frozen pydantic, so a plan is JSON and two equal plans are one cache key.
+segment lands on clean data. Everything is frozen pydantic, so a plan is JSON and two equal plans are one cache key. Plans
+with a remedy more are made by `variants`, branches and forks by `branch`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.core.recipe import Recipe
-from studio.sampling.guidance import evaluations
-from studio.sampling.rules import rule_named
+from studio.sampling.segment import CLEAN, Blend, Segment, condition_key
 
 SUBSTEP = 1000  # grid positions from here on belong to steps that land between the points of the grid
-CLEAN = -1.0  # the time that means no noise at all
 
-
-class Segment(BaseModel):
-    """Consecutive steps of one model.
-
-    timesteps: where the network is evaluated, decreasing, in the model's own time (0 = clean).
-    guidance: scale w; 0 and 1 both mean the plain conditional prediction.
-    eta: the rule's stochasticity in [0, 1]; None = the rule's default.
-    rho: noise modulation: the fresh noise a rule adds is scaled by it; 1 is as published, less is a lower temperature.
-    adapters: (name, weight) pairs active during this segment.
-    positions: which grid position each step is, the ``step`` of its noise; steps of two plans with equal position and
-        seed share their noise. Empty = count on from the segment before.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str
-    rule: str
-    timesteps: tuple[float, ...]
-    guidance: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    eta: float | None = Field(default=None, ge=0, le=1)
-    rho: float = Field(default=1.0, ge=0, le=2, allow_inf_nan=False)
-    adapters: tuple[tuple[str, float], ...] = ()
-    positions: tuple[int, ...] = ()
-
-    @model_validator(mode="after")
-    def _fits(self) -> Segment:
-        rule = rule_named(self.rule)
-        if self.eta is not None and rule.eta is None:
-            raise ValueError(f"update rule {self.rule!r} has no eta, {self.eta:g} was given; leave it out, or use ddim or tcd")
-        ts = self.timesteps
-        if not ts or not all(math.isfinite(t) and t >= 0 for t in ts) or any(b >= a for a, b in zip(ts, ts[1:], strict=False)):
-            raise ValueError(f"timesteps {_brief(ts)} do not fit; at least one, decreasing, none below 0 would")
-        if self.positions and (len(self.positions) != len(ts) or min(self.positions) < 0):
-            raise ValueError(
-                f"positions {_brief(self.positions)} do not fit; one from 0 up for each of {len(ts)} timesteps would"
-            )
-        return self
-
-    @property
-    def nfe(self) -> int:
-        """Network evaluations per image."""
-        return len(self.timesteps) * evaluations(self.guidance)
+__all__ = [
+    "CLEAN", "SUBSTEP", "Blend", "Plan", "Segment", "condition_key", "handover_plan", "hybrid_plan", "mask_plan", "modulated",
+    "skip_first_plan", "student_first_plan", "student_plan", "teacher_plan",
+]  # fmt: skip
 
 
 class Plan(BaseModel):
@@ -79,6 +39,12 @@ class Plan(BaseModel):
     start: Literal["marginal", "noise"] = "marginal"
     final_t: float = CLEAN
 
+    @model_validator(mode="after")
+    def _ends(self) -> Plan:
+        if self.segments[-1].lands is not None:
+            raise ValueError(f"the last segment of {self.name!r} has no next one to rise to; leave out lands, or set final_t")
+        return self
+
     @property
     def steps(self) -> int:
         return sum(len(segment.timesteps) for segment in self.segments)
@@ -91,7 +57,17 @@ class Plan(BaseModel):
     @property
     def models(self) -> tuple[str, ...]:
         """Ids used, in order of first use."""
-        return tuple(dict.fromkeys(segment.model for segment in self.segments))
+        return tuple(dict.fromkeys(model for segment in self.segments for model in segment.models))
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a sample depends on which seeds are drawn beside it."""
+        return any(remedy.coupled and not remedy.neutral for segment in self.segments for remedy in segment.remedies)
+
+    @property
+    def conditions(self) -> tuple[tuple[str, str], ...]:
+        """(model, prompt of its own or "") of every condition it needs, in order of first use."""
+        return tuple(dict.fromkeys((model, segment.prompt) for segment in self.segments for model in segment.models))
 
     def positions(self) -> tuple[int, ...]:
         """Grid position of every step (see `Segment.positions`)."""
@@ -101,24 +77,32 @@ class Plan(BaseModel):
             out.extend(segment.positions or range(following, following + len(segment.timesteps)))
         return tuple(out)
 
+    def split(self, index: int) -> tuple[list[Segment], list[Segment]]:
+        """The segments of the steps before ``index`` and of those from it on; segments that lie on one side stay as they are."""
+        before, left, done = [], [], 0
+        for segment in self.segments:
+            n, cut = len(segment.timesteps), index - done
+            if cut >= n:
+                before.append(segment)
+            elif cut <= 0:
+                left.append(segment)
+            else:
+                before.append(segment.part(0, cut))
+                left.append(segment.part(cut, n))
+            done += n
+        return before, left
+
     def after(self, index: int, name: str | None = None) -> Plan:
         """What is left from step ``index`` on: give its recorded x as ``start`` of the loop to branch from there."""
         if not 0 <= index < self.steps:
             raise ValueError(f"step {index} does not exist in {self.name!r}; 0 to {self.steps - 1} would fit")
-        positions, left, done = self.positions(), [], 0
-        for segment in self.segments:
+        left = self.split(index)[1]
+        positions, done = self.positions()[index:], 0
+        for i, segment in enumerate(left):
             n = len(segment.timesteps)
-            skip = max(index - done, 0)
-            if skip < n:
-                own = positions[done + skip : done + n]
-                left.append(segment.model_copy(update={"timesteps": segment.timesteps[skip:], "positions": own}))
+            left[i] = segment.model_copy(update={"positions": positions[done : done + n]})
             done += n
         return self.model_copy(update={"name": name or f"{self.name} from {index}", "segments": tuple(left)})
-
-
-def _brief(values: Sequence[float]) -> str:
-    text = ", ".join(f"{v:g}" for v in values[:6])
-    return f"({text}{', …' if len(values) > 6 else ''})"
 
 
 def teacher_plan(

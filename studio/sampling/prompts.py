@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.core.denoiser import Cond
+from studio.sampling.plan import Plan
+from studio.sampling.segment import condition_key
 
 
 def encode_once(
@@ -25,4 +27,17 @@ def encode_once(
         if key not in known:
             known[key] = (model.encode(prompts), model.null(1))
         out[name] = known[key]
+    return out
+
+
+def encode_plans(
+    plans: Sequence[Plan], models: Mapping[str, Any], prompts: Sequence[str], cache: dict[Any, tuple[Cond, Cond]] | None = None
+) -> dict[str, tuple[Cond, Cond]]:
+    """All conditions that plans need: ``prompts`` for their models, and the prompts that segments have of their own."""
+    known = {} if cache is None else cache
+    needed = dict.fromkeys(pair for plan in plans for pair in plan.conditions)
+    out = {}
+    for model, own in needed:
+        encoded = encode_once({model: models[model]}, [own] if own else prompts, known)
+        out[condition_key(model, own)] = encoded[model]
     return out

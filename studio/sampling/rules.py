@@ -61,6 +61,18 @@ class Weights:
         """With rho times the fresh noise."""
         return self if rho == 1 else replace(self, noise=rho * self.noise)
 
+    def raised(self, low: Level, high: Level) -> Weights:
+        """The same step, then back up from ``low`` to ``high`` by the forward process (Xu et al. 2023, arXiv 2306.14878, eq. 3).
+
+        x_high = r x_low + k z with r = alpha_high / alpha_low, k² = sigma_high² − r² sigma_low²; two independent draws add
+        up to one.
+        """
+        r = high.alpha / low.alpha
+        rise = max(high.sigma**2 - (r * low.sigma) ** 2, 0.0)
+        return Weights(
+            x=r * self.x, x0=r * self.x0, previous=r * self.previous, noise=math.hypot(r * self.noise, math.sqrt(rise))
+        )
+
 
 def _combine(move: Move, a: float, b: float, k: float) -> Weights:
     """a x̂0 + b ε̂ + k z, with ε̂ = (x_t − alpha_t x̂0) / sigma_t put in."""
@@ -123,8 +135,14 @@ class Rule:
     name: str
     weights: Callable[[Move], Weights]
     eta: float | None
-    fixed_eta: float = 0.0  # used where eta is None
+    fixed_eta: float = 0.0  # used where eta is None; above 0 means that the rule adds noise of its own
     multistep: bool = False
+
+    def effective_eta(self, given: float | None) -> float:
+        """The stochasticity used where ``given`` is what a segment says; 0 means that no noise is drawn."""
+        if given is not None:
+            return given
+        return self.fixed_eta if self.eta is None else self.eta
 
 
 RULES: dict[str, Rule] = {
@@ -133,7 +151,7 @@ RULES: dict[str, Rule] = {
         Rule("ddim", ddim, eta=0.0),
         Rule("euler", ddim, eta=None),
         Rule("euler-ancestral", ddim, eta=1.0),
-        Rule("lcm", lcm, eta=None),
+        Rule("lcm", lcm, eta=None, fixed_eta=1.0),
         Rule("tcd", tcd, eta=0.3),
         Rule("dpmpp-2m", dpmpp_2m, eta=None, multistep=True),
     )

@@ -10,27 +10,67 @@ from typing import Any
 
 from studio.core.denoiser import Denoiser
 from studio.core.process import Process
-from studio.sampling.guidance import evaluations
-from studio.sampling.plan import CLEAN, Plan
+from studio.sampling.guidance import evaluations, is_plain
+from studio.sampling.plan import Plan
+from studio.sampling.remedies.base import Moment, Remedy
 from studio.sampling.rules import Level, Move, Weights, rule_named
+from studio.sampling.segment import CLEAN, Segment, condition_key
+
+
+@dataclass(frozen=True)
+class Call:
+    """One network asked once, at ``here`` in its own scale; the state is multiplied by ``scale`` to get there."""
+
+    model: str
+    condition: str  # its key among the conditions given to the loop
+    adapters: tuple[tuple[str, float], ...]
+    guidance: float
+    here: Level
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """One network evaluation and one update. Equal steps from an equal state give an equal state."""
+    """One belief and one update. Equal steps from an equal state give an equal state."""
 
-    model: str
-    adapters: tuple[tuple[str, float], ...]
-    guidance: float
-    position: int
-    here: Level  # in the scale of this step's model
+    call: Call
+    blend: tuple[Call, float] | None  # a second network and the weight of its belief
+    remedies: tuple[Remedy, ...]  # those that do something here
+    moment: Moment
     there: Level  # in the scale of the next step's model: the hand-over rescales by landing there
     weights: Weights
     segment: int = field(compare=False)
 
     @property
+    def model(self) -> str:
+        return self.call.model
+
+    @property
+    def here(self) -> Level:
+        return self.call.here
+
+    @property
+    def position(self) -> int:
+        return self.moment.position
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return (self.call, self.blend[0]) if self.blend else (self.call,)
+
+    @property
     def nfe(self) -> int:
-        return evaluations(self.guidance)
+        return sum(evaluations(call.guidance) for call in self.calls)
+
+    @property
+    def asked(self) -> Any:
+        """All that decides x̂0, given the state: steps that ask alike share their network evaluations."""
+        draws = any(remedy.draws for remedy in self.remedies)
+        return (self.call, self.blend, self.remedies, self.position if draws else None)
+
+    @property
+    def done(self) -> Any:
+        """All that decides the next state, given state and x̂0. A step without fresh noise is the same at every position."""
+        return (self.there, self.weights, self.position if self.weights.noise else None)
 
 
 def denoiser_of(model: Any) -> Denoiser:
@@ -61,22 +101,58 @@ def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, 
     levels.append(level_at(processes[-1], plan.final_t))
     steps = []
     before: float | None = None
-    for i, ((number, segment, _), position) in enumerate(zip(flat, plan.positions(), strict=True)):
+    for i, ((number, segment, t), position) in enumerate(zip(flat, plan.positions(), strict=True)):
         here, there, process = levels[i], levels[i + 1], processes[min(i + 1, len(flat) - 1)]
-        if not there.noise < here.noise:
-            raise ValueError(
-                f"step {i} of plan {plan.name!r} would go from noise level {here.noise:.4g} (t = {here.t:g}) to "
-                f"{there.noise:.4g} (t = {there.t:g}); noise levels that fall at every step would fit"
-            )
+        rises = segment.lands is not None and t == segment.timesteps[-1]
+        low = level_at(process, segment.lands) if rises and segment.lands is not None else there
+        _check_levels(plan, i, here, low, there)
         rule = rule_named(segment.rule)
-        eta = segment.eta if segment.eta is not None else rule.fixed_eta if rule.eta is None else rule.eta
-        move = Move(here, there, eta, before, lambda t, p=process: level_at(p, t))  # type: ignore[misc]
+        move = Move(here, low, rule.effective_eta(segment.eta), before, lambda t, p=process: level_at(p, t))  # type: ignore[misc]
+        weights = rule.weights(move).modulated(segment.rho)
+        moment = Moment(here.t / processes[i].t_max, here.noise, position)
         steps.append(
             Step(
-                model=segment.model, adapters=segment.adapters, guidance=segment.guidance, position=position,
-                here=here, there=there, weights=rule.weights(move).modulated(segment.rho), segment=number,
+                call=_asking(segment.model, segment, segment.guidance, segment.adapters, here),
+                blend=_blended(segment, here, models),
+                remedies=tuple(remedy for remedy in segment.remedies if remedy.active(moment)),
+                moment=moment, there=there, weights=weights.raised(low, there) if rises else weights, segment=number,
             )
         )  # fmt: skip
-        before = here.noise if rule.multistep else None
+        before = here.noise if rule.multistep and not rises else None
     first = levels[0]
     return (math.hypot(first.alpha, first.sigma) if plan.start == "marginal" else first.sigma), tuple(steps)
+
+
+def _check_levels(plan: Plan, i: int, here: Level, low: Level, there: Level) -> None:
+    falls = f"step {i} of plan {plan.name!r} would go from noise level {here.noise:.4g} (t = {here.t:g}) to"
+    if not low.noise < here.noise:
+        raise ValueError(f"{falls} {low.noise:.4g} (t = {low.t:g}); noise levels that fall at every step would fit")
+    if low.noise > there.noise:
+        raise ValueError(
+            f"{falls} {low.noise:.4g} (t = {low.t:g}), above {there.noise:.4g} (t = {there.t:g}), where the next segment "
+            "begins; to land there or below would fit"
+        )
+
+
+def _blended(segment: Segment, here: Level, models: Mapping[str, Any]) -> tuple[Call, float] | None:
+    """The second network at the same noise level, with x' = x sigma' / sigma where its process is another."""
+    blend = segment.blend
+    if blend is None:
+        return None
+    other = denoiser_of(models[blend.model]).process
+    level = level_at(other, here.t)
+    if (level.alpha, level.sigma) != (here.alpha, here.sigma):
+        level = level_at(other, float(other.time_of(here.noise)))
+        if not math.isclose(level.noise, here.noise, rel_tol=1e-6):
+            raise ValueError(
+                f"{blend.model!r} knows no noise level of {here.noise:.4g} (t = {here.t:g} of {segment.model!r}); "
+                "a blend below its highest level would fit"
+            )
+    return _asking(blend.model, segment, blend.guidance, (), level, level.sigma / here.sigma), blend.weight
+
+
+def _asking(
+    model: str, segment: Segment, w: float, adapters: tuple[tuple[str, float], ...], here: Level, scale: float = 1.0
+) -> Call:
+    """Guidance 0 and 1 are one question, so that plans which say it differently share the answer."""
+    return Call(model, condition_key(model, segment.prompt), adapters, 1.0 if is_plain(w) else w, here, scale)

@@ -30,3 +30,16 @@ def push(value: float) -> dict[str, torch.Tensor]:
 
 
 NONE = ({}, None)
+
+
+def mixture(process: Process, centres: torch.Tensor, weights: torch.Tensor, spread: float = 0.2) -> Denoiser:
+    """A perfect denoiser for modes N(centre_k, spread²) [K, D] with weights [K], on samples [B, D]."""
+
+    def network(x: torch.Tensor, t: torch.Tensor, cond: dict) -> torch.Tensor:
+        alpha, sigma = (c.reshape(-1, 1) for c in process.alpha_sigma(t.double()))
+        y, own = x.double(), alpha**2 * spread**2 + sigma**2  # own: variance of x_t inside a mode
+        share = torch.softmax(weights.log() - ((y[:, None] - alpha[..., None] * centres) ** 2).sum(-1) / (2 * own), 1)
+        middle = share @ centres
+        return (middle + alpha * spread**2 / own * (y - alpha * middle)).to(x.dtype)
+
+    return Denoiser(network, process, "x0")

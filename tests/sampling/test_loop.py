@@ -341,3 +341,24 @@ def test_noise_modulation_scales_the_fresh_noise_alone():
     )
     with pytest.raises(ValueError, match="rho"):
         modulated(plan, -1.0)
+
+
+def test_guidance_zero_and_one_ask_the_same_and_share_the_answer():
+    open_models = models()
+    plans = [teacher_plan("t", (999, 500), guidance=w, name=f"w = {w:g}") for w in (0.0, 1.0)]
+    list(sample_many(plans, open_models, conds(), SEEDS, SHAPE))
+    assert open_models["t"].calls == 2
+
+
+def test_arms_that_differ_only_in_what_they_do_with_a_belief_ask_for_it_once():
+    # same state, same question: the first step of the student, whatever noise or rule follows
+    plans = [
+        student_plan("s", recipe()),
+        modulated(student_plan("s", recipe()), 0.5),
+        student_plan("s", recipe("ddim", eta=0.0), name="deterministic"),
+    ]
+    open_models = models()
+    flags = [(record.index, record.shared) for _, record in sample_many(plans, open_models, conds(), SEEDS, SHAPE)]
+    assert open_models["s"].calls == 1 + 3 * 3
+    assert [shared for index, shared in flags if index == 0] == [False, True, True]
+    assert not any(shared for index, shared in flags if index)

@@ -1,0 +1,189 @@
+"""What all plans of one request have in common (seeds, conditions, device, batches), and how a step is carried out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond, to_x0
+from studio.core.rng import INITIAL, noise
+from studio.sampling.guidance import guide, is_plain, rows, stacked
+from studio.sampling.plan import Plan
+from studio.sampling.rules import Level, Weights
+from studio.sampling.segment import condition_key
+from studio.sampling.steps import Call, Step, denoiser_of
+
+if TYPE_CHECKING:
+    from studio.sampling.branch import Recorded
+
+Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
+
+
+@dataclass(frozen=True)
+class State:
+    x: Tensor
+    previous: Tensor | None  # x̂0 of the step before, for multistep rules
+
+
+class Run:
+    """One request to the loop."""
+
+    def __init__(
+        self, models: Mapping[str, Any], cond: Conds, seeds: list[int], shape: tuple[int, ...], batch_size: int | None,
+        project: Callable[[Tensor], Tensor] | None,
+    ):  # fmt: skip
+        if not seeds:
+            raise ValueError("no seeds were given; at least one is needed")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"a batch of {batch_size} does not fit; 1 or more would")
+        self.models, self.cond, self.seeds, self.shape, self.project = models, cond, seeds, shape, project
+        size = min(batch_size or len(seeds), len(seeds))
+        self.batches = [(low, min(low + size, len(seeds))) for low in range(0, len(seeds), size)]
+        tensors = [value for pair in cond.values() for value in pair[0].values()]
+        self.device = tensors[0].device if tensors else torch.device("cpu")
+        self._stacked: dict[tuple[str, bool, int, int], Cond] = {}
+        self._groups: dict[str, list[list[int]]] = {}
+
+    def check(self, plan: Plan) -> None:
+        for segment in plan.segments:
+            guidances = [segment.guidance, *([segment.blend.guidance] if segment.blend else [])]
+            for model, guidance in zip(segment.models, guidances, strict=True):
+                self._check(condition_key(model, segment.prompt), model, guidance, plan)
+            if segment.adapters and not hasattr(self.models[segment.model], "use_adapters"):
+                raise ValueError(f"model {segment.model!r} takes no adapters; leave them out of its segment")
+
+    def _check(self, key: str, model: str, guidance: float, plan: Plan) -> None:
+        if key not in self.cond:
+            needed = ", ".join(condition_key(*pair) for pair in plan.conditions)
+            what = f"model {model!r} has no condition" if key == model else f"there is no condition {key!r}"
+            raise ValueError(f"{what}; give one for each of {needed}")
+        given, null = self.cond[key]
+        if not is_plain(guidance) and null is None:
+            raise ValueError(f"guidance {guidance:g} of {model!r} needs a null condition; guidance 1 does not")
+        for tree in (given, null or {}):
+            rows(tree, len(self.seeds), 0, 1)
+
+    # -- states ----------------------------------------------------------------------------------------------------
+
+    def noise(self, position: int) -> Tensor:
+        z = noise(self.seeds, position, self.shape).to(self.device)
+        return self.project(z) if self.project else z
+
+    def initial(self, scale: float, start: Tensor | None) -> State:
+        x = start.to(self.device) if start is not None else self.noise(INITIAL) * scale
+        return State(x, None)
+
+    def resumed(self, recorded: Recorded, here: Level) -> State:
+        """A recorded state in the scale of the model that goes on from it."""
+        x, previous = recorded.x.to(self.device), recorded.previous
+        if here.sigma != recorded.sigma:
+            x = x * (here.sigma / recorded.sigma)
+        return State(x, None if previous is None else previous.to(self.device))
+
+    # -- one step --------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def believe(self, x: Tensor, step: Step) -> Tensor:
+        """x̂0 [N, ...] of one step: networks, guidance, blend and remedies."""
+        x0 = self._asked(step.call, x, step)
+        if step.blend is not None:
+            other, weight = step.blend
+            x0 = torch.lerp(x0, self._asked(other, x if other.scale == 1 else x * other.scale, step), weight)
+        for remedy in step.remedies:
+            x0 = remedy.belief(x0, self.groups(step.call.condition), step.moment)
+        self._wait()
+        return x0
+
+    @torch.inference_mode()
+    def move(self, state: State, step: Step, x0: Tensor) -> State:
+        z = self.noise(step.position) if step.weights.noise else None
+        after = updated(step.weights, state.x, x0, state.previous, z)
+        self._wait()
+        return State(after, x0)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _asked(self, call: Call, x: Tensor, step: Step) -> Tensor:
+        """The guided x̂0 of one network, in batches."""
+        model = self.models[call.model]
+        if hasattr(model, "use_adapters"):  # always said, as two ids may be one network with and without its LoRA
+            model.use_adapters(call.adapters)
+        denoiser, plain = denoiser_of(model), is_plain(call.guidance)
+        parts = []
+        for low, high in self.batches:
+            part = x[low:high] if plain else torch.cat([x[low:high], x[low:high]])
+            F, _, _ = denoiser.output(part, call.here.t, self._condition(call, step, low, high))
+            parts.append(F if plain else guide(F, call.guidance))
+        F = parts[0] if len(parts) == 1 else torch.cat(parts)
+        alpha, sigma = (torch.tensor(c, dtype=torch.float64) for c in (call.here.alpha, call.here.sigma))
+        return to_x0(denoiser.prediction, F, x, alpha, sigma)
+
+    def _condition(self, call: Call, step: Step, low: int, high: int) -> Cond:
+        """Rows for one network call; where no remedy touches them the same object at every step, so built once."""
+        plain, n = is_plain(call.guidance), len(self.seeds)
+        key = (call.condition, plain, low, high)
+        known = self._stacked.get(key)
+        if known is not None and not step.remedies:
+            return known
+        given, null = self.cond[call.condition]
+        own = untouched = rows(given, n, low, high)
+        for remedy in step.remedies:
+            own = remedy.condition(own, self.seeds[low:high], step.moment)
+        if own is untouched and known is not None:
+            return known
+        null_rows = None if plain or null is None else rows(null, n, low, high)
+        tree = stacked(own, null_rows, call.guidance)
+        if own is untouched:
+            self._stacked[key] = tree
+        return tree
+
+    def groups(self, key: str) -> list[list[int]]:
+        """Rows of all seeds, those with equal conditions together."""
+        if key not in self._groups:
+            found: dict[tuple[bytes, ...], list[int]] = {}
+            trees = [value for value in self.cond[key][0].values() if value.shape[0] > 1]
+            for i in range(len(self.seeds)):
+                name = tuple(value[i].detach().cpu().float().contiguous().numpy().tobytes() for value in trees)
+                found.setdefault(name, []).append(i)
+            self._groups[key] = list(found.values())
+        return self._groups[key]
+
+
+def updated(w: Weights, x: Tensor, x0: Tensor, previous: Tensor | None, z: Tensor | None) -> Tensor:
+    """x_s = w.x x_t + w.x0 x̂0 + w.previous x̂0_before + w.noise z."""
+    if (w.x, w.x0, w.previous, w.noise) == (0.0, 1.0, 0.0, 0.0):
+        return x0
+    after = x0 * w.x0
+    if w.x:
+        after = torch.add(after, x, alpha=w.x)
+    if w.previous:
+        assert previous is not None, "a multistep rule looks back only after a step of its own"
+        after = torch.add(after, previous, alpha=w.previous)
+    if w.noise:
+        assert z is not None
+        after = torch.add(after, z, alpha=w.noise)
+    return after
+
+
+def check_resume(recorded: Recorded, plan: Plan, steps: Sequence[Step], n: int, shape: tuple[int, ...]) -> None:
+    """ValueError in one sentence where a plan cannot go on from a recorded state."""
+    if recorded.index >= len(steps):
+        raise ValueError(f"step {recorded.index} does not exist in {plan.name!r}; 0 to {len(steps) - 1} would fit")
+    step = steps[recorded.index]
+    if not math.isclose(step.moment.level, recorded.level, rel_tol=1e-6):
+        raise ValueError(
+            f"step {recorded.index} of plan {plan.name!r} begins at noise level {step.moment.level:.4g} and the recorded "
+            f"state is at {recorded.level:.4g}; the time of that level in {step.model!r} would fit"
+        )
+    if step.weights.previous and recorded.previous is None:
+        raise ValueError(f"step {recorded.index} of plan {plan.name!r} looks back; give the x̂0 of the step before as previous")
+    for tensor in (recorded.x, recorded.previous):
+        if tensor is not None and tuple(tensor.shape) != (n, *shape):
+            raise ValueError(f"a recorded state has shape {tuple(tensor.shape)}; {(n, *shape)} would fit")
