@@ -75,12 +75,13 @@ class Bench:
     """A teacher with its reference samples; trains presets and measures their students."""
 
     def __init__(self, size: str, assets: Path, work: Path, n_prompts: int, seeds: int):
-        self.size, self.work, self.seeds = size, work / size, seeds
+        self.size, self.work, self.seeds, self.assets = size, work / size, seeds, assets
         self.work.mkdir(parents=True, exist_ok=True)
         self.model = open_model(assets / size / "teacher", "teacher")
         self.oracle = load_oracle(assets / size / "oracle")
         self.lines = prompts(n_prompts)
-        self.material = scene_material(self.model, self.work / "latents", n_scenes=4000 if size == "nano" else 2000)
+        n_scenes = 4000 if size == "nano" else 2000
+        self.material = scene_material(self.model, self.work / "latents", n_scenes=n_scenes, oracle=self.oracle)
         self.cond = [encode_once({"teacher": self.model}, [line]) for line in self.lines]
         self.w = float(self.model.default_guidance)
         self.reference, self.teacher = self._teacher()
@@ -102,14 +103,18 @@ class Bench:
 
     def student(self, name: str, seed: int = 0) -> Row:
         text = (PRESETS / f"{self.size}-{name}.yaml").read_text()
-        key = hashlib.sha256(f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}".encode()).hexdigest()[:12]
+        preset = yaml.safe_load(text)
+        start = open_model(self.assets / preset["start"], preset["start"]) if "start" in preset else None
+        begun_with = f" {start.hash}" if start else ""
+        key = f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}{begun_with}"
+        key = hashlib.sha256(key.encode()).hexdigest()[:12]
         path = self.work / f"{name}-{key}.json"
         if path.exists():
             return json.loads(path.read_text())
-        preset = yaml.safe_load(text)
         cls = METHODS.get(preset["objective"])
         torch.manual_seed(seed)
-        method = cls(cls.Config.model_validate(preset["method"]), Streams(seed), teacher_denoiser(self.model), self.material)
+        teacher = teacher_denoiser(self.model, start=start)
+        method = cls(cls.Config.model_validate(preset["method"]), Streams(seed), teacher, self.material)
         trainer = Trainer(method, TrainerConfig(steps=preset["steps"], **preset["trainer"]), self.work / f"{name}-{key}")
         trainer.resume()
         begun = time.time()

@@ -1,8 +1,8 @@
 """Student against fake score: the roles that every distribution-matching objective shares, without its loss.
 
-Teacher T (frozen, guided), student G (copy of T), fake score S (copy of T) that follows G's samples, and on request a
-discriminator head on S's inner features (DMD2, arXiv 2405.14867, section 4.3). Objectives hold a `Duel` and write down
-what is theirs: the gradient on x.
+Teacher T (frozen, guided), student G (`ConditionalNetwork.student`: a copy of T unless another was handed in), fake score S
+(copy of T) that follows G's samples, and on request a discriminator head on S's inner features (DMD2, arXiv 2405.14867,
+section 4.3). Objectives hold a `Duel` and write down what is theirs: the gradient on x.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Material
-from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.method import Believer, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randint, randn
 from studio.core.scores import discriminator_loss, generator_loss, mean
 from studio.core.simulate import Inputs, TeacherPool, add_noise, backward_simulation, guided_x0
@@ -85,7 +85,7 @@ class Duel:
         assert isinstance(teacher.network, ConditionalNetwork)
         self.config, self.streams, self.teacher, self.material = config, streams, teacher, material
         teacher.network.requires_grad_(False).eval()
-        student, network = (teacher.network.trainable_copy() for _ in range(2))
+        student, network = teacher.network.student(), teacher.network.trainable_copy()
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.fake = Denoiser(network, teacher.process, teacher.prediction)
         self.critic = Critic(network, head_for(teacher.network, material, streams) if config.gan > 0 else None)
@@ -109,7 +109,7 @@ class Duel:
 
     def position(self) -> int:
         """One place on the student's grid for the whole batch."""
-        return int(randint(len(self.config.timesteps), (1,), self.streams["position"]))
+        return int(randint(len(self.config.timesteps), (), self.streams["position"]))
 
     def real_samples(self, purpose: str) -> tuple[Tensor, Cond]:
         """(x0, cond) of what counts as real."""
@@ -188,6 +188,10 @@ class Duel:
         with torch.no_grad():
             return self.critic.logits(xt, t, cond)
 
+    def believers(self) -> dict[str, Believer]:
+        """The two sides of the score difference."""
+        return {"teacher": Believer(self.teacher, self.config.guidance), "fake": Believer(self.fake)}
+
     def sampling(self) -> Sampling:
         grid = self.config.timesteps
         return Sampling(grid, "lcm", (len(grid),))
@@ -221,6 +225,9 @@ class ScoreMethod(Method[D]):
         cond = yield from self.duel.critic_turns(batch, self.log)
         x, cond = self.duel.generate(cond, "noise")
         yield "student", (self.loss(x, cond) + self.duel.adversarial(x, cond)).mean()
+
+    def believers(self) -> dict[str, Believer]:
+        return self.duel.believers()
 
     def sampling(self) -> Sampling:
         return self.duel.sampling()

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class EMA:
     """Karras-free, plain EMA: w_ema ← d w_ema + (1 − d) w, with d = min(decay, (1 + n) / (10 + n)) as warm-up.
 
-    ``n`` counts calls of `update`, i.e. updates of this network alone; a critic's updates never age the student.
+    ``n`` counts calls of `update`, i.e. updates of this network alone; a critic's updates never age the student. The
+    parameters of both networks are looked up once: finding them takes as long as averaging them.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -19,14 +20,17 @@ class EMA:
             raise ValueError(f"EMA decay {decay} does not fit; it lies in [0, 1)")
         self.decay, self.updates = decay, 0
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self._ours: list[Tensor] = list(self.module.parameters())
+        self._theirs: list[Tensor] = list(module.parameters())
+        self._buffers = list(zip(self.module.buffers(), module.buffers(), strict=True))
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
+    def update(self) -> None:
+        """The network was stepped."""
         self.updates += 1
         d = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        ours: list[Tensor] = [p.detach() for p in self.module.parameters()]
-        torch._foreach_lerp_(ours, [p.detach() for p in module.parameters()], 1.0 - d)
-        for mine, other in zip(self.module.buffers(), module.buffers(), strict=True):
+        torch._foreach_lerp_(self._ours, self._theirs, 1.0 - d)
+        for mine, other in self._buffers:
             mine.copy_(other)
 
     def state_dict(self) -> dict:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from studio.core.denoiser import Cond
+from studio.core.method import Sampling
+
+Reward = Callable[[Tensor], Tensor]  # clean samples [B, *shape] -> [B], larger is better, differentiable
 
 
 class Material(Protocol):
@@ -30,8 +36,30 @@ class Material(Protocol):
         ...
 
 
+@runtime_checkable
+class Graded(Protocol):
+    """What some materials can do besides: say how well a sample shows what its condition asks for."""
+
+    def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
+        """Conditions alone, as `Material.conditions` draws them, and the reward of samples drawn under them, in their order."""
+        ...
+
+
+def graded(material: Material) -> Graded:
+    """The material as one that grades; ValueError in one sentence when it does not."""
+    if isinstance(material, Graded):
+        return material
+    raise ValueError("this objective follows a reward, and these data come with none; models that have an oracle would fit")
+
+
 class ConditionalNetwork(nn.Module):
-    """Base class of trainable networks: ``forward(x [B, ...], t [B], cond) -> F [B, ...]``."""
+    """Base class of trainable networks: ``forward(x [B, ...], t [B], cond) -> F [B, ...]``.
+
+    started: how the students that `student` gives are sampled already, where they are students and no copies of a teacher.
+    """
+
+    started: Sampling | None = None
+    _pupil: Callable[[], ConditionalNetwork] | None = None
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no forward; wrap a network in a class that defines it")
@@ -40,9 +68,25 @@ class ConditionalNetwork(nn.Module):
         """A network that gives what this one gives and may be trained without changing it; by default a full copy."""
         return copy.deepcopy(self).requires_grad_(True).train()
 
+    def student(self) -> ConditionalNetwork:
+        """The network an objective trains as its student: what `teaches` was given makes it, otherwise `trainable_copy`.
+
+        Fake scores and other networks that must know what the teacher knows are `trainable_copy`s, whatever the student is.
+        """
+        return self.trainable_copy() if self._pupil is None else self._pupil()
+
+    def teaches(self, pupil: Callable[[], ConditionalNetwork], started: Sampling | None = None) -> None:
+        """From now on `student` gives what ``pupil`` makes: a network of its own at every call, trainable, always the same."""
+        # copies of this network share a function; a bound method they would copy with its owner
+        self._pupil, self.started = lambda: pupil(), started
+
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Inner features [B, C] or [B, C, ...] for a discriminator's head."""
         raise TypeError(f"{type(self).__name__} gives no features, so objectives with a discriminator cannot use it")
+
+    def recompute(self, flag: bool) -> None:
+        """Whether the backward pass computes a part of this network again instead of finding it kept: less memory, more time."""
+        raise TypeError(f"{type(self).__name__} cannot compute a part of itself twice; train it with checkpointing off")
 
     def with_guidance_input(self) -> ConditionalNetwork:
         """A copy that also reads cond["w"] [B], the guidance scale; until trained it gives what this one gives."""
@@ -67,8 +111,8 @@ class _Reached(Exception):
         self.features = features
 
 
-def _stop(module: nn.Module, inputs: object, output: Tensor) -> None:
-    raise _Reached(output)
+def _stop(module: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
+    raise _Reached(output if isinstance(output, Tensor) else output[0])
 
 
 class UNetNetwork(ConditionalNetwork):
@@ -91,17 +135,35 @@ class UNetNetwork(ConditionalNetwork):
         return self.unet(x, t, cond["states"], return_dict=False, **extra)[0]
 
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        """Output of the middle block [B, C, h, w]; the way up is not computed."""
-        hook = self.unet.get_submodule("mid_block").register_forward_hook(_stop)
+        """Output of the middle block [B, C, h, w], or of the last block on the way down where there is none."""
+        deepest = self.unet.down_blocks[-1] if self.unet.mid_block is None else self.unet.mid_block
+        hook = deepest.register_forward_hook(_stop)  # the way up is not computed
         try:
             self.forward(x, t, cond)
         except _Reached as reached:
             return reached.features
         finally:
             hook.remove()
-        raise AssertionError("the middle block was not reached")
+        raise AssertionError("the deepest block was not reached")
+
+    def recompute(self, flag: bool) -> None:
+        """Of every block only the input is kept (Chen et al. 2016, arXiv 1604.06174)."""
+        if not flag:
+            self.unet.disable_gradient_checkpointing()
+            return
+
+        def twice(block: Callable[..., Any], *inputs: Any) -> Any:
+            return checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), self.as_now()))
+
+        self.unet.enable_gradient_checkpointing(twice)
+
+    def as_now(self) -> AbstractContextManager[Any]:
+        """What must hold again when a block of now is computed a second time; nothing for a network of its own."""
+        return nullcontext()
 
     def with_guidance_input(self) -> UNetNetwork:
+        if self.unet.config["time_cond_proj_dim"]:  # a student that has it already, which another begins with
+            return copy.deepcopy(self)
         unet = type(self.unet).from_config({**self.unet.config, "time_cond_proj_dim": GUIDANCE_DIM})
         missing, unexpected = unet.load_state_dict(self.unet.state_dict(), strict=False)
         assert missing == ["time_embedding.cond_proj.weight"] and not unexpected, (missing, unexpected)

@@ -16,7 +16,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from studio.core.rng import generator
+from studio.core.denoiser import Denoiser
+from studio.core.rng import WHOLE, Share, generator
 
 
 class Card(BaseModel):
@@ -65,21 +66,31 @@ class Sampling:
     embedded_guidance: float | None = None
 
 
+@dataclass(frozen=True)
+class Believer:
+    """A network whose clean estimate of one and the same x_t is worth a look while a method trains. guidance: 1 is none."""
+
+    denoiser: Denoiser
+    guidance: float = 1.0
+
+
 @dataclass
 class Streams:
     """One random generator a purpose ('data', 'time', 'noise', 'critic', …), all from one seed, on one device.
 
     Adding a purpose, a preview or a loss term never shifts the draws of the others, and the states travel in the
-    checkpoint so that a resumed run continues bit for bit. Draws of a GPU differ from those of a CPU.
+    checkpoint so that a resumed run continues bit for bit. Draws of a GPU differ from those of a CPU. Where several
+    processes divide the batch, all have the same states and each keeps its ``share`` of the rows of every draw.
     """
 
     seed: int
     device: str = "cpu"
+    share: Share = WHOLE
     generators: dict[str, torch.Generator] = field(default_factory=dict)
 
     def __getitem__(self, purpose: str) -> torch.Generator:
         if purpose not in self.generators:
-            self.generators[purpose] = generator(self.seed, purpose, self.device)
+            self.generators[purpose] = generator(self.seed, purpose, self.device, self.share)
         return self.generators[purpose]
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -125,6 +136,19 @@ class Method(ABC, Generic[C]):
 
     def begin_round(self, number: int) -> None:
         """Round ``number`` (from 0) begins. Not called again when a run resumes inside a round; ``self.round`` is right then."""
+
+    def believers(self) -> dict[str, Believer]:
+        """Whose x̂₀ at the same x_t this objective sets against each other, by role; nobody's where there is no student.
+
+        "teacher" and "fake" where a fake score follows the student's samples, which are then what is noised; otherwise,
+        as here, "teacher" and "student", on the teacher's samples. Guidance is the field `guidance` of the
+        settings, or `w`.
+        """
+        teacher, student = getattr(self, "teacher", None), getattr(self, "student", None)
+        if teacher is None or student is None:
+            return {}
+        guidance = getattr(self.config, "guidance", getattr(self.config, "w", 1.0))
+        return {"teacher": Believer(teacher, float(guidance)), "student": Believer(student)}
 
     def sampling(self) -> Sampling:
         """How the student is sampled after the last round."""

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from studio.core.parallel import batch_mean
+
 
 def mean(x: Tensor) -> Tensor:
     """[B, ...] -> [B], mean over elements."""
@@ -106,7 +108,7 @@ def uni_instruct(x: Tensor, xt: Tensor, real: Tensor, fake: Tensor, r: Tensor, s
 def density_ratio(logits: Tensor, clip: float = 20.0) -> Tensor:
     """r [B] = p_T / p_G from a discriminator's logits (real = teacher), mean 1 over the batch, in [1/clip, clip]."""
     r = logits.detach().clamp(-10, 10).exp()
-    return (r / r.mean().clamp_min(1e-6)).clamp(1 / clip, clip)
+    return (r / batch_mean(r).clamp_min(1e-6)).clamp(1 / clip, clip)
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:

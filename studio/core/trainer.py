@@ -1,4 +1,4 @@
-"""One trainer for all methods: optimisers, EMA, clipping, precision, accumulation, checkpoints, bit-exact resume.
+"""One trainer for all methods: optimisers, EMA, clipping, precision, accumulation, several processes, bit-exact resume.
 
 A method yields ``(network, loss)``; the trainer takes the gradient for that network's parameters alone
 (``torch.autograd.grad``), so no method toggles ``requires_grad`` and a critic's update can never touch the student.
@@ -16,10 +16,13 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.core.ema import EMA
-from studio.core.method import Method, Trained
+from studio.core.material import ConditionalNetwork
+from studio.core.method import Method
+from studio.core.optimizers import Optimizer, make_optimizer, set_rate
+from studio.core.parallel import ALONE, Parallel
 from studio.core.weights import load_checkpoint, save_checkpoint
 
 
@@ -34,6 +37,10 @@ class TrainerConfig(BaseModel):
     decay_to: float = Field(0.1, ge=0, le=1, description="Final learning rate as a fraction of the peak")
     accumulate: int = Field(1, ge=1, description="Micro-batches per update")
     precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto = bf16 where the processor computes in it")
+    optimizer: Optimizer = Field("adamw", description="adamw8bit keeps AdamW's moments in a quarter of the memory")
+    checkpointing: bool = Field(
+        False, description="Keep less for the backward pass and compute it a second time: less memory, about a third slower"
+    )
     checkpoint_every: int = Field(500, ge=1)
     max_bad_steps: int = Field(5, ge=0, description="Non-finite losses tolerated in a row before the run stops")
 
@@ -64,44 +71,73 @@ def computes_in_bf16(device: str) -> bool:
 class Trainer:
     """Runs a method. ``run()`` is a generator of `Progress`; closing it between iterations loses nothing."""
 
-    def __init__(self, method: Method, config: TrainerConfig, folder: Path | None = None, device: str = "cpu"):
-        self.method, self.config, self.folder, self.device = method, config, folder, device
+    def __init__(
+        self, method: Method, config: TrainerConfig, folder: Path | None = None, device: str = "cpu", parallel: Parallel = ALONE
+    ):
+        self.method, self.config, self.folder, self.device, self.parallel = method, config, folder, device, parallel
         self.step, self.skipped, self._bad = 0, 0, 0
         self.bf16 = config.precision == "bf16" or (config.precision == "auto" and computes_in_bf16(device))
-        self.optimizers, self.updates, self.ema = {}, {}, {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.parameters: dict[str, list[nn.Parameter]] = {}
+        self.updates, self.ema = dict[str, int](), dict[str, EMA]()
         self.starts = (0, *method.rounds(config.steps), config.steps)  # of the rounds, and the end
+        if config.checkpointing:
+            self._recompute()
+        self._make_optimizers()
         for name, t in method.trained.items():
-            self.optimizers[name] = self._optimizer(t)
             self.updates[name] = 0
             if t.ema is not None:
                 self.ema[name] = EMA(t.module, t.ema)
                 method.emas[name] = self.ema[name].module
 
-    @staticmethod
-    def _optimizer(t: Trained) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay, fused=True)
+    def _make_optimizers(self) -> None:
+        """One a network, new; and which parameters want a gradient, found once."""
+        for name, t in self.method.trained.items():
+            self.parameters[name] = [p for p in t.module.parameters() if p.requires_grad]
+            self.optimizers[name] = make_optimizer(
+                self.config.optimizer, t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay
+            )
+
+    def _recompute(self) -> None:
+        """Ask every trained network, and a teacher that gradients may run through, to keep less for the backward pass."""
+        inside = [m for t in self.method.trained.values() for m in t.module.modules() if isinstance(m, ConditionalNetwork)]
+        if not inside:
+            raise ValueError(f"{type(self.method).__name__} trains no network that can compute a part of itself twice.")
+        for network in inside:
+            network.recompute(True)
+        teacher = getattr(getattr(self.method, "teacher", None), "network", None)
+        if isinstance(teacher, ConditionalNetwork):
+            teacher.recompute(True)
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
-        """Iterate to ``config.steps``; saves every ``checkpoint_every`` iterations, on stop and at the end."""
-        while self.step < self.config.steps and not should_stop():
-            begun = time.perf_counter()
-            if self.step in self.starts:
-                self._begin_round(self.starts.index(self.step))
-            losses = self.iterate()
-            self.step += 1
-            yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
-            # after the yield: what a consumer writes down of an iteration is there before the checkpoint that holds it
-            if self.step % self.config.checkpoint_every == 0:
-                self.save()
+        """Iterate to ``config.steps``; saves every ``checkpoint_every`` iterations, on stop and at the end.
+
+        Of several processes the leader's ``should_stop`` counts.
+        """
+        try:
+            while self.step < self.config.steps and not self.parallel.agree(should_stop()):
+                begun = time.perf_counter()
+                with self.parallel.iterating():
+                    if self.step in self.starts:
+                        self._begin_round(self.starts.index(self.step))
+                    losses = self.iterate()
+                self.step += 1
+                yield Progress(self.step, self.config.steps, losses, dict(self.method.log), time.perf_counter() - begun)
+                # after the yield: what a consumer writes down of an iteration is there before the checkpoint that holds it
+                if self.step % self.config.checkpoint_every == 0:
+                    self.save()
+        except BaseException:  # also where the consumer closes this generator between two iterations
+            self.parallel.leave()
+            raise
         self.save()
 
     def _begin_round(self, number: int) -> None:
         self.method.round = number
         self.method.begin_round(number)
         if number > 0:
-            self.optimizers = {name: self._optimizer(t) for name, t in self.method.trained.items()}
+            self._make_optimizers()
 
     def iterate(self) -> dict[str, float]:
         """One iteration: advance the method's generators (one a micro-batch) in lockstep, step what they name."""
@@ -122,7 +158,7 @@ class Trainer:
         if name not in self.method.trained:
             raise ValueError(f"{type(self.method).__name__} yielded {name!r}; it trains {', '.join(self.method.trained)}")
         trained = self.method.trained[name]
-        parameters = [p for p in trained.module.parameters() if p.requires_grad]
+        parameters = self.parameters[name]
         total = float(sum(float(loss.detach()) for loss in micro_losses)) / len(micro_losses)
         sums: dict[int, Tensor] = {}
         for loss in micro_losses:
@@ -130,19 +166,19 @@ class Trainer:
             for i, gradient in enumerate(gradients):
                 if gradient is not None:
                     sums[i] = sums[i] + gradient if i in sums else gradient
-        for i, p in enumerate(parameters):
-            p.grad = sums.get(i)
+        whole, total = self.parallel.average(parameters, [sums.get(i) for i in range(len(parameters))], total)
+        for p, found in zip(parameters, whole, strict=True):
+            p.grad = found
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, trained.clip or math.inf))
         if not (math.isfinite(total) and math.isfinite(norm)):
             return self._refuse(name, total)
         self._bad = 0
-        for group in self.optimizers[name].param_groups:
-            group["lr"] = trained.lr * self.rate()
+        set_rate(self.optimizers[name], trained.lr * self.rate())
         self.optimizers[name].step()
         self.optimizers[name].zero_grad(set_to_none=True)
         self.updates[name] += 1
         if name in self.ema:
-            self.ema[name].update(trained.module)
+            self.ema[name].update()
         self.method.log[f"{name}/grad_norm"] = norm
         return total
 
@@ -199,7 +235,7 @@ class Trainer:
         self.method.streams.load_state_dict(state["streams"])
 
     def save(self) -> None:
-        if self.folder is not None:
+        if self.folder is not None and self.parallel.leads:  # the others hold the same
             save_checkpoint(self.folder / "checkpoint.pt", self.state_dict())
 
     def resume(self) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ class Shared(UNetNetwork):
             raise ValueError(f"a rank of {rank} does not fit; 1 or more would")
         self.rank, self.targets = rank, targets
         self.names: list[str] = []
+        self.on: str | None = None  # the adapter that is switched on
         unet.requires_grad_(False)
 
     def trainable_copy(self) -> ConditionalNetwork:
@@ -65,6 +67,21 @@ class Shared(UNetNetwork):
                 module._disable_adapters = name is None
                 if name is not None:
                     module._active_adapter = [name]
+        self.on = name
+
+    @contextmanager
+    def using(self, name: str | None) -> Iterator[None]:
+        """One adapter on, or none; afterwards what was on before."""
+        before = self.on
+        self.activate(name)
+        try:
+            yield
+        finally:
+            self.activate(before)
+
+    def as_now(self) -> AbstractContextManager[None]:
+        """The adapter that is on now: by the time of the backward pass another one may be."""
+        return self.using(self.on)
 
     def adapter(self, name: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by their place in the UNet."""
@@ -135,6 +152,14 @@ class View(ConditionalNetwork):
             return hooked.features(x, t, cond)
         finally:
             shared.activate(None)
+
+    def with_guidance_input(self) -> UNetNetwork:
+        shared: Shared = self.__dict__["shared"]
+        return shared.with_guidance_input()
+
+    def recompute(self, flag: bool) -> None:
+        """Of the whole shared network: its other adapters do so too."""
+        self.__dict__["shared"].recompute(flag)
 
     def lora_state(self) -> Mapping[str, Tensor]:
         """The adapter in PEFT's names, for files that other tools read."""

@@ -17,14 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import UNetNetwork
-from studio.core.method import Method
+from studio.core.material import ConditionalNetwork, Reward, UNetNetwork
+from studio.core.method import Method, Sampling
 from studio.core.recipe import Recipe
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.methods.grading import Grader
 from studio.methods.lora import Shared
 from studio.methods.pretrain import assemble
 from studio.methods.pretrain.denoising import caption_table
+from studio.methods.smaller import Smaller, make_smaller
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_A_SCENE = 4
@@ -52,17 +54,36 @@ class CaptionMaterial:
         index = randint(len(self.tokens), (n,), g)
         return self._made[index].float(), self.states(self.tokens[index, randint(self.tokens.shape[1], (n,), g)])
 
+    def captions(self, n: int, g: torch.Generator) -> Tensor:
+        """Tokens [n, L]."""
+        return self.tokens[randint(len(self.tokens), (n,), g), randint(self.tokens.shape[1], (n,), g)]
+
     def conditions(self, n: int, g: torch.Generator) -> Cond:
-        return self.states(self.tokens[randint(len(self.tokens), (n,), g), randint(self.tokens.shape[1], (n,), g)])
+        return self.states(self.captions(n, g))
 
     def null(self, cond: Cond) -> Cond:
         return {"states": self.empty.expand(len(cond["states"]), -1, -1)}
 
 
-def scene_material(model: Any, folder: Path, *, seed: int = 0, n_scenes: int = 4000, say: Say | None = None) -> CaptionMaterial:
+class GradedCaptions(CaptionMaterial):
+    """Captions whose samples are graded by what the captions state (`studio.core.material.Graded`)."""
+
+    def __init__(self, grader: Grader, *captions: Any):
+        super().__init__(*captions)
+        self.grader = grader
+
+    def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
+        tokens = self.captions(n, g)
+        return self.states(tokens), self.grader.reward(tokens)
+
+
+def scene_material(
+    model: Any, folder: Path, *, seed: int = 0, n_scenes: int = 4000, say: Say | None = None, oracle: Any = None
+) -> CaptionMaterial:
     """Material from ``n_scenes`` random scenes for an opened model; their latents are made on first need, kept in ``folder``.
 
-    Captions state free factors as often as in the teacher's own training.
+    Captions state free factors as often as in the teacher's own training. oracle: reads pictures, so that the material
+    can grade samples; without one it cannot.
     """
     from studio.domains.pocket.dataset import scenes
 
@@ -79,7 +100,8 @@ def scene_material(model: Any, folder: Path, *, seed: int = 0, n_scenes: int = 4
         return load_weights(path)[0]["latents"]
 
     text = copy.deepcopy(model.parts.encoders[0]).float()
-    return CaptionMaterial(tokens, empty, text, latents, tuple(model.latent_shape))
+    captions = (tokens, empty, text, latents, tuple(model.latent_shape))
+    return CaptionMaterial(*captions) if oracle is None else GradedCaptions(Grader(model, oracle), *captions)
 
 
 @torch.inference_mode()
@@ -99,14 +121,46 @@ def _encode(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
-def teacher_denoiser(model: Any, rank: int | None = None) -> Denoiser:
+def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, smaller: Smaller | None = None) -> Denoiser:
     """A float32 copy of the model's network, laid out for training; the opened model itself is left alone.
 
     rank: students and fake scores become adapters of this rank on that one copy; None gives each its own weights.
+    start: an opened student of this model; students begin with its weights (adapters, as adapters on a copy of them).
+    smaller: students are cut from the model, or from ``start``, in this form. ValueError where these do not fit.
     """
-    unet = assemble.for_training(copy.deepcopy(model.parts.unet).float(), str(model.device))
-    network = UNetNetwork(unet) if rank is None else Shared(unet, rank)
+    network = _trainable(model.parts.unet, model, rank)
+    if start is None and smaller is None:
+        return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
+    if rank is not None and smaller is not None:
+        raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
+    started = None
+    if start is not None:
+        _check_start(model, start)
+        r = start.recipe
+        started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
+    unet = (start or model).parts.unet
+    begun = _trainable(unet if smaller is None else make_smaller(unet, smaller), model, rank)
+    network.teaches(begun.trainable_copy, started)
     return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
+
+
+def _trainable(unet: nn.Module, model: Any, rank: int | None) -> ConditionalNetwork:
+    laid_out = assemble.for_training(copy.deepcopy(unet).float(), str(model.device))
+    return UNetNetwork(laid_out) if rank is None else Shared(laid_out, rank)
+
+
+def _check_start(model: Any, start: Any) -> None:
+    """What a request cannot know without opening the models."""
+    if start.recipe is None:
+        raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+    if start.recipe.teacher_hash != model.hash:
+        raise ValueError(f"{start.id} was taught by other weights of {model.id} than there are now; another student would fit")
+    if start.denoiser.prediction != model.denoiser.prediction:
+        ours, theirs = model.denoiser.prediction, start.denoiser.prediction
+        raise ValueError(f"{start.id} predicts {theirs} and {model.id} {ours}; a student that predicts {ours} would fit")
+    for name in ("in_channels", "cross_attention_dim"):
+        if start.parts.unet.config[name] != model.parts.unet.config[name]:
+            raise ValueError(f"{start.id} does not take what {model.id} takes: its {name} differs")
 
 
 def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *, teacher_id: str, card: dict[str, Any]) -> None:

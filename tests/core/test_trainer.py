@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
 
+from studio.core import optimizers
 from studio.core.method import Method, MethodConfig, Streams, Trained
 from studio.core.trainer import NotFinite, Trainer, TrainerConfig
 
@@ -94,3 +98,100 @@ def test_adding_a_purpose_never_shifts_the_others():
     b["preview"].initial_seed()
     torch.rand(3, generator=b["preview"])
     assert torch.equal(torch.rand(4, generator=a["noise"]), torch.rand(4, generator=b["noise"]))
+
+
+# -- less memory ---------------------------------------------------------------------------------------------------------
+
+
+class Wide(Regression):
+    """Layers large enough (4,096 numbers) for an 8-bit optimiser to store their moments in 8 bits."""
+
+    def __init__(self, rows: torch.Tensor):
+        super().__init__(rows)
+        self.net = nn.Sequential(nn.Linear(3, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+        self.trained = {"net": Trained(self.net, lr=0.01, clip=None)}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="needs bitsandbytes for an 8-bit optimiser")
+def test_an_eight_bit_optimiser_trains_keeps_bytes_and_resumes_bit_for_bit(tmp_path):
+    config = TrainerConfig(steps=30, warmup=5, decay_from=0.5, optimizer="adamw8bit")
+
+    def make(folder=None):
+        torch.manual_seed(0)
+        return Trainer(Wide(ROWS), config, folder)
+
+    whole = make()
+    losses = [p.losses["net"] for p in whole.run()]
+    assert losses[-1] < 0.5 * losses[0]
+    states = [v for state in whole.optimizers["net"].state.values() for v in state.values() if torch.is_tensor(v)]
+    assert any(v.dtype == torch.uint8 and v.numel() == 4096 for v in states)
+    part = make(tmp_path)
+    list(part.run(should_stop=lambda: part.step >= 11))
+    rest = make(tmp_path)
+    assert rest.resume()
+    list(rest.run())
+    assert all(torch.equal(a, b) for a, b in zip(rest.method.net.parameters(), whole.method.net.parameters(), strict=True))
+
+
+def test_an_eight_bit_optimiser_that_is_not_there_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(optimizers, "EIGHT_BIT", {"nothing": "studio.nothing", "neither": "studio.neither.optim"})
+    with pytest.raises(ValueError, match="adamw8bit needs the package nothing or neither; install one, or choose adamw"):
+        Trainer(Regression(ROWS), TrainerConfig(steps=1, optimizer="adamw8bit"))
+
+
+def test_a_rate_that_is_a_tensor_is_filled():
+    p = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([p], lr=torch.tensor(1.0))
+    kept = optimizer.param_groups[0]["lr"]
+    optimizers.set_rate(optimizer, 0.25)
+    assert optimizer.param_groups[0]["lr"] is kept and float(kept) == 0.25
+
+
+def test_what_cannot_be_computed_twice_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="no network that can compute a part of itself twice"):
+        Trainer(Regression(ROWS), TrainerConfig(steps=1, checkpointing=True))
+
+
+def unet_trainer(objective, shared, **run):
+    """Two UNet-sized steps of an objective, on full weights or on adapters of one shared network."""
+    from studio.core.denoiser import Denoiser
+    from studio.core.material import UNetNetwork
+    from studio.methods.distill import METHODS
+    from studio.methods.lora import Shared
+    from tests.methods.test_lora import PROCESS, Words, unet
+
+    network = Shared(unet(), rank=2) if shared else UNetNetwork(unet())
+    cls = METHODS.get(objective)
+    small = {k: v for k, v in {"pool": 8, "pool_steps": 2, "gan": 0.01}.items() if k in cls.Config.model_fields}
+    method = cls(cls.Config(batch=2, **small), Streams(1), Denoiser(network, PROCESS, "v"), Words())
+    return Trainer(method, TrainerConfig(steps=2, warmup=0, **run))
+
+
+def trained_weights(trainer):
+    list(trainer.run())
+    return torch.cat([p.detach().flatten() for t in trainer.method.trained.values() for p in t.module.parameters()])
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["full", "adapters"])
+@pytest.mark.parametrize("objective", ["lcm", "dmd2", "sid"])
+def test_computing_twice_gives_the_same_weights_bit_for_bit(objective, shared):
+    usual = trained_weights(unet_trainer(objective, shared))
+    twice = unet_trainer(objective, shared, checkpointing=True)
+    assert torch.equal(trained_weights(twice), usual)
+    network = twice.method.student.network
+    unet = network.__dict__["shared"].unet if shared else network.unet
+    assert unet.is_gradient_checkpointing
+
+
+def test_adapters_are_computed_twice_with_the_adapter_that_was_on(monkeypatch):
+    """By the backward pass of SiD the last network called is the fake score, so the wrong adapter would be on."""
+    from studio.methods.lora import Shared
+
+    usual = trained_weights(unet_trainer("sid", True))
+    monkeypatch.setattr(Shared, "as_now", lambda self: nullcontext())
+    broken = unet_trainer("sid", True, checkpointing=True)
+    try:
+        same = torch.equal(trained_weights(broken), usual)
+    except RuntimeError:  # torch notices that other tensors are made the second time
+        same = False
+    assert not same

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
-from studio.core.method import Streams
+from studio.core.denoiser import Denoiser
+from studio.core.method import Sampling, Streams
 from studio.core.recipe import Recipe
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.methods.distill import METHODS as OBJECTIVES
 from studio.methods.distill.dmd2 import DMD2
 from studio.methods.distill.lcm import LCM
 from studio.sampling.rules import RULES
-from tests.methods.world import Blobs, teacher
+from tests.methods.world import Blobs, TinyNetwork, teacher
 
 METHODS = [cls for cls in OBJECTIVES.all().values() if cls.__module__.startswith("studio.")]
 SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds
 
 
-def make(cls, folder=None, iterations=6, accumulate=1, **config):
+def make(cls, folder=None, iterations=6, accumulate=1, guide=None, **config):
     small = {k: v for k, v in SMALL.items() if k in cls.Config.model_fields}
-    method = cls(cls.Config(batch=8, **{**small, **config}), Streams(3), teacher(), Blobs())
+    method = cls(cls.Config(batch=8, **{**small, **config}), Streams(3), guide or teacher(), Blobs())
     return Trainer(method, TrainerConfig(steps=iterations, warmup=2, checkpoint_every=100, accumulate=accumulate), folder)
 
 
@@ -83,6 +86,53 @@ def test_training_moves_the_student_and_stays_finite(cls):
     assert trainer.skipped == 0
 
 
+def taught_otherwise() -> Denoiser:
+    """A teacher whose students are networks of another shape, with weights of their own."""
+    guide = teacher()
+    guide.network.teaches(lambda: TinyNetwork(seed=5, width=10).train(), Sampling((999.0, 400.0), "lcm", (2,)))
+    return guide
+
+
+@pytest.mark.parametrize("cls", METHODS)
+def test_a_student_that_was_handed_in_is_what_is_trained(cls, tmp_path):
+    whole = make(cls, guide=taught_otherwise())
+    theirs = flat(TinyNetwork(seed=5, width=10))
+    assert torch.equal(flat(whole.method.trained["student"].module), theirs)
+    if hasattr(whole.method, "duel"):  # what must know what the teacher knows is the teacher's copy
+        assert torch.equal(flat(whole.method.duel.fake.network), flat(teacher().network))
+    list(whole.run())
+    student = flat(whole.method.student.network)
+    assert student.shape == theirs.shape
+    assert not torch.equal(student, theirs)
+    assert torch.equal(flat(whole.method.teacher.network), flat(teacher().network))
+    part = make(cls, tmp_path, guide=taught_otherwise())
+    list(part.run(should_stop=lambda: part.step >= 3))
+    rest = make(cls, tmp_path, guide=taught_otherwise())
+    assert rest.resume()
+    list(rest.run())
+    assert all(torch.equal(a, b) for a, b in zip(everything(rest), everything(whole), strict=True))
+
+
+@pytest.mark.parametrize("cls", METHODS)
+def test_a_student_that_is_a_copy_is_taught_as_if_it_were_handed_in(cls):
+    """Whoever hands in the teacher itself changes nothing."""
+    guide = teacher()
+    guide.network.teaches(guide.network.trainable_copy)
+    ours, plain = make(cls, guide=guide), make(cls)
+    for trainer in (ours, plain):
+        list(trainer.run())
+    assert all(torch.equal(a, b) for a, b in zip(everything(ours), everything(plain), strict=True))
+
+
+def test_copies_of_a_teacher_share_what_makes_its_students():
+    guide = taught_otherwise().network
+    assert torch.equal(flat(copy.deepcopy(guide).student()), flat(guide.student()))
+    assert guide.student() is not guide.student()
+    plain = teacher().network
+    plain.teaches(plain.trainable_copy)
+    assert copy.deepcopy(plain)._pupil is plain._pupil  # not a second network that belongs to nobody
+
+
 def test_dmd2_steps_the_critic_as_often_as_asked():
     method = DMD2(DMD2.Config(batch=4, critic_updates=3), Streams(0), teacher(), Blobs())
     trainer = Trainer(method, TrainerConfig(steps=4))
@@ -124,6 +174,8 @@ def test_distribution_objectives_draw_no_data(name):
         ("segments", {"segments": (4, 2, 1), "inputs": "teacher trajectory", "grid": 4}),
         ("progressive", {"loss": "l1", "start": 4, "steps": 1}),
         ("progressive", {"loss": "snr", "start": 2, "steps": 2}),
+        ("reward", {"through": "last step", "hold": 0.0}),
+        ("reward", {"timesteps": (999.0,), "margin": 5.0}),
     ],
 )
 def test_every_setting_trains_and_says_how_to_sample(name, config):

@@ -9,6 +9,7 @@ import yaml
 
 from studio.core.trainer import TrainerConfig
 from studio.methods.distill import METHODS
+from studio.services.models import load_registry
 
 FILES = sorted((Path(__file__).parents[2] / "presets" / "distill").glob("*.yaml"))
 
@@ -16,7 +17,12 @@ FILES = sorted((Path(__file__).parents[2] / "presets" / "distill").glob("*.yaml"
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_preset_fits_its_objective(path: Path) -> None:
     preset = yaml.safe_load(path.read_text())
-    assert set(preset) == {"objective", "title", "steps", "method", "trainer"}
+    assert set(preset) - {"start"} == {"objective", "title", "steps", "method", "trainer"}
+    needs_start = METHODS.get(preset["objective"]).Config.model_json_schema().get("needs_start", False)
+    assert needs_start == ("start" in preset)
+    if needs_start:
+        start = load_registry().get(preset["start"])
+        assert (start.role, start.teacher) == ("student", f"{path.stem.split('-')[0]}/teacher")
     METHODS.get(preset["objective"]).Config.model_validate(preset["method"])
     TrainerConfig(steps=preset["steps"], **preset["trainer"])
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import ConditionalNetwork
+from studio.core.material import ConditionalNetwork, Reward
 from studio.core.process import VP
 
 PROCESS = VP.scaled_linear(0.00085, 0.012)
@@ -17,13 +17,13 @@ PROCESS = VP.scaled_linear(0.00085, 0.012)
 class TinyNetwork(ConditionalNetwork):
     """(x [B, 2], t [B], cond {"c": [B, 1]}) -> [B, 2]"""
 
-    def __init__(self, seed: int = 0):
+    def __init__(self, seed: int = 0, width: int = 24):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.net = nn.Sequential(nn.Linear(4, 24), nn.SiLU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 2))
+            self.net = nn.Sequential(nn.Linear(4, width), nn.SiLU(), nn.Linear(width, 24), nn.SiLU(), nn.Linear(24, 2))
 
-        self.w = nn.Linear(1, 24, bias=False)
+        self.w = nn.Linear(1, width, bias=False)
         nn.init.zeros_(self.w.weight)
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
@@ -55,6 +55,11 @@ class Blobs:
 
     def null(self, cond: Cond) -> Cond:
         return {"c": torch.zeros_like(cond["c"])}
+
+    def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
+        """The nearer to the middle of its blob, the better."""
+        cond = self.conditions(n, g)
+        return cond, lambda x: -((x - 2 * cond["c"]) ** 2).mean(1)
 
 
 def teacher() -> Denoiser:

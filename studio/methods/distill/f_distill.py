@@ -16,6 +16,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond
 from studio.core.duel import DuelConfig, ScoreMethod, log_scores
 from studio.core.method import Card
+from studio.core.parallel import batch_mean
 from studio.core.scores import DIVERGENCES, density_ratio, normaliser, per_sample, towards
 from studio.methods.distill import METHODS
 
@@ -51,5 +52,5 @@ class FDistill(ScoreMethod[FDistillConfig]):
             r = density_ratio(self.duel.ratio_logits(xt, t, cond))
             h = DIVERGENCES[self.config.divergence].C(r)
             self.log.update(ratio_low=float(r.quantile(0.1)), ratio_high=float(r.quantile(0.9)))
-            direction = per_sample(h / h.mean() / n, x) * (real - fake)
+            direction = per_sample(h / batch_mean(h) / n, x) * (real - fake)
         return towards(x, direction)

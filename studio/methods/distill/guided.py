@@ -53,7 +53,7 @@ class GuidanceDistillation(Method[GuidedConfig]):
             raise ValueError(f"w_high {config.w_high:g} is below w_low {config.w_low:g}; exchange them")
         assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student = teacher.network.with_guidance_input().requires_grad_(True).train()
+        student = teacher.network.student().with_guidance_input().requires_grad_(True).train()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, ema=config.ema)}

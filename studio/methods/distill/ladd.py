@@ -54,7 +54,7 @@ class LADD(Method[LADDConfig]):
         network = teacher.network
         assert isinstance(network, ConditionalNetwork)
         network.requires_grad_(False).eval()
-        student = network.trainable_copy()
+        student = network.student()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.pool = TeacherPool(teacher, material, config.pool, config.pool_steps, config.guidance, streams.seed, streams.device)
@@ -72,7 +72,7 @@ class LADD(Method[LADDConfig]):
         """x = G(x_t, t) from a teacher sample noised to a time of the grid (pure noise at the first)."""
         _, x0, cond = batch
         g = self.streams["noise"]
-        k = int(randint(len(self.config.timesteps), (1,), self.streams["position"]))
+        k = int(randint(len(self.config.timesteps), (), self.streams["position"]))
         t, eps = self.config.timesteps[k], randn(x0.shape, g)
         xt = eps if k == 0 else add_noise(self.student.process, x0, t, eps)
         return self.student.x0(xt, t, cond)

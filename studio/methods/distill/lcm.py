@@ -51,7 +51,7 @@ class LCM(Method[LCMConfig]):
         assert isinstance(teacher.network, ConditionalNetwork)
         self.teacher, self.material = teacher, material
         teacher.network.requires_grad_(False).eval()
-        student = teacher.network.trainable_copy()
+        student = teacher.network.student()
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, betas=(0.9, 0.99), ema=config.target_ema)}
         # K + 1 whole times from t_max to clean

@@ -56,7 +56,7 @@ class Progressive(Method[ProgressiveConfig]):
             raise ValueError(f"steps {config.steps} is more than start {config.start}; rounds halve the number of steps")
         assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student, before = (teacher.network.trainable_copy() for _ in range(2))
+        student, before = (teacher.network.student() for _ in range(2))
         before.requires_grad_(False).eval()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)

@@ -43,7 +43,7 @@ class Regression(Method[RegressionConfig]):
         super().__init__(config, streams)
         assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student = teacher.network.trainable_copy()
+        student = teacher.network.student()
         self.teacher, self.student = teacher, Denoiser(student, teacher.process, teacher.prediction)
         self.pool = TeacherPool(teacher, material, config.pairs, config.pair_steps, config.guidance, streams.seed, streams.device)
         self.trained = {"student": Trained(student, config.lr, ema=config.ema)}

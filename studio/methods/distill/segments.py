@@ -62,7 +62,7 @@ class Segments(Method[SegmentsConfig]):
                 raise ValueError(f"{m} segments do not divide a grid of {config.grid}; {fits} would")
         assert isinstance(teacher.network, ConditionalNetwork)
         teacher.network.requires_grad_(False).eval()
-        student = teacher.network.trainable_copy()
+        student = teacher.network.student()
         self.teacher, self.material = teacher, material
         self.student = Denoiser(student, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(student, config.lr, ema=config.target_ema)}
