@@ -1,0 +1,144 @@
+"""What the oracle read of samples that were drawn before, so that no study draws anything twice.
+
+A cell is one plan under one prompt with one set of weights; it holds a row a seed. Its name is a digest of everything that
+decides the samples, so cells of different studies are shared without anybody saying so, and weights that change make new
+cells. Worker side: imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from studio.core.weights import load_weights, save_weights
+from studio.sampling.plan import Plan
+
+FORMAT = 1  # part of every name: raise it when sampling or reading changes what a cell would hold
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Readings of N samples (see `metrics.readings.Readings`); with steps, every tensor is [N, steps, ...]."""
+
+    labels: Mapping[str, Tensor]
+    values: Mapping[str, Tensor]
+    features: Tensor
+    in_distribution: Tensor
+    score: Tensor  # the oracle's, of which in_distribution is a threshold
+
+    def __len__(self) -> int:
+        return len(self.in_distribution)
+
+    def rows(self, index: Tensor | Sequence[int]) -> Rows:
+        """Some of the samples, in the order of `index`."""
+        i = torch.as_tensor(index, dtype=torch.int64)
+        return Rows({k: v[i] for k, v in self.labels.items()}, {k: v[i] for k, v in self.values.items()},
+                    self.features[i], self.in_distribution[i], self.score[i])  # fmt: skip
+
+    def step(self, i: int) -> Rows:
+        """The readings at one step."""
+        return Rows({k: v[:, i] for k, v in self.labels.items()}, {k: v[:, i] for k, v in self.values.items()},
+                    self.features[:, i], self.in_distribution[:, i], self.score[:, i])  # fmt: skip
+
+
+def taken(readings: Any) -> Rows:
+    """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU."""
+    return Rows(
+        {k: torch.as_tensor(v).to("cpu", torch.uint8) for k, v in readings.labels.items()},
+        {k: torch.as_tensor(v).to("cpu", torch.float32) for k, v in readings.values.items()},
+        torch.as_tensor(readings.features).to("cpu", torch.float16).float(),  # as they will be read from the file
+        torch.as_tensor(readings.in_distribution).to("cpu", torch.bool),
+        torch.as_tensor(readings.score).to("cpu", torch.float32),
+    )
+
+
+def joined(parts: Sequence[Rows], dim: int = 0) -> Rows:
+    """Rows below each other (dim 0), or steps beside each other (dim 1 of rows stacked to [N, 1, ...])."""
+    first = parts[0]
+    return Rows(
+        {k: torch.cat([p.labels[k] for p in parts], dim) for k in first.labels},
+        {k: torch.cat([p.values[k] for p in parts], dim) for k in first.values},
+        torch.cat([p.features for p in parts], dim),
+        torch.cat([p.in_distribution for p in parts], dim),
+        torch.cat([p.score for p in parts], dim),
+    )
+
+
+def over_steps(parts: Sequence[Rows]) -> Rows:
+    """Readings of the same samples at successive steps, as [N, steps, ...]."""
+    lifted = [
+        Rows({k: v[:, None] for k, v in p.labels.items()}, {k: v[:, None] for k, v in p.values.items()},
+             p.features[:, None], p.in_distribution[:, None], p.score[:, None])
+        for p in parts
+    ]  # fmt: skip
+    return joined(lifted, 1)
+
+
+class Cells:
+    """The cells of a data folder. Reading and writing are whole files; a file that cannot be read counts as absent."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def name(self, plan: Plan, prompt: str, weights: Mapping[str, str], *, steps: bool = False, group: Sequence[int] = ()) -> str:
+        """Digest of what decides the samples: the plan without its name, the prompt, the hashes of weights by model
+        (the oracle's among them). group: the seeds drawn together, for plans whose samples look at each other."""
+        body = plan.model_dump(mode="json", exclude={"name"})
+        text = json.dumps([FORMAT, body, prompt, sorted(weights.items()), steps, list(group)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.safetensors"
+
+    def get(self, name: str) -> tuple[list[int], Rows]:
+        """(seeds, rows) of a cell; no seeds and no rows when there is none."""
+        try:
+            tensors, _ = load_weights(self._path(name))
+            return tensors["seeds"].tolist(), _unpacked(tensors)
+        except (OSError, KeyError, ValueError, SafetensorError):
+            return [], Rows({}, {}, torch.zeros(0, 0), torch.zeros(0, dtype=torch.bool), torch.zeros(0))
+
+    def add(self, name: str, seeds: Sequence[int], rows: Rows) -> None:
+        """Put rows for new seeds into a cell; seeds that it has stay as they are."""
+        known, kept = self.get(name)
+        new = [i for i, seed in enumerate(seeds) if seed not in set(known)]
+        if not new:
+            return
+        fresh = rows.rows(new)
+        every = joined([kept, fresh]) if known else fresh
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(path, {"seeds": torch.tensor([*known, *(seeds[i] for i in new)], dtype=torch.int64), **_packed(every)})
+
+    def rows(self, name: str, seeds: Sequence[int]) -> Rows | None:
+        """The rows of exactly these seeds in this order; None while some are missing."""
+        known, kept = self.get(name)
+        place = {seed: i for i, seed in enumerate(known)}
+        if any(seed not in place for seed in seeds):
+            return None
+        return kept.rows([place[seed] for seed in seeds])
+
+
+def _packed(rows: Rows) -> dict[str, Tensor]:
+    return {
+        **{f"label {k}": v.contiguous() for k, v in rows.labels.items()},
+        **{f"value {k}": v.contiguous() for k, v in rows.values.items()},
+        "features": rows.features.half().contiguous(),
+        "in_distribution": rows.in_distribution.contiguous(),
+        "score": rows.score.contiguous(),
+    }
+
+
+def _unpacked(tensors: Mapping[str, Tensor]) -> Rows:
+    def named(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    return Rows(named("label "), named("value "), tensors["features"].float(), tensors["in_distribution"], tensors["score"])

@@ -1,0 +1,188 @@
+"""Executing a study: open the models, draw what no study has drawn before, conclude while it fills up. Runs in a worker.
+
+Cells (`services.cells`) are kept after every prompt and block of seeds, so a run that was killed, paused or extended
+goes on from there, and steps that arms of one block have in common are computed once. `result.json` always holds what
+follows from the blocks of seeds that are complete for every prompt and arm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.domains.pocket import captions, scene
+from studio.sampling.loop import Record, sample_many
+from studio.sampling.plan import Plan
+from studio.sampling.prompts import encode_once
+from studio.sampling.steps import compiled
+from studio.services.cells import Cells, Rows, joined, over_steps, taken
+from studio.services.comparison import BATCH_LATENTS, plain
+from studio.services.kinds.study import StudyRequest, study_of
+from studio.services.run import LeftOff, Run, versions
+from studio.services.studies.base import Data
+
+if TYPE_CHECKING:
+    from studio.families.stable import Model
+
+BLOCK = 32  # seeds that are drawn together
+REPORT_S = 0.5  # between progress events
+CONCLUDE_SHARE = 0.1  # of the time that concluding may take while drawing goes on
+_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
+class Laboratory:
+    """One run of the kind `study`."""
+
+    def __init__(self, request: StudyRequest, run: Run):
+        self.request, self.job = request, run
+        self.study = study_of(request, run.registry)
+        self.plans = self.study.plans()
+        self.prompts = [captions.canonical(prompt) for prompt in request.prompts]
+        self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
+        self.cells = Cells(run.folder.parents[1] / "cache" / "cells")
+        self.models: dict[str, Model] = {}
+        self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
+        self.concluding_s, self.drawing_s, self.said_at = 0.0, 0.0, 0.0
+        self._conclusion: dict[str, Any] = {}
+        self.complete = 0  # blocks that every prompt and arm has
+
+    @property
+    def total(self) -> int:
+        """Network evaluations of all arms, each on its own."""
+        return sum(plan.nfe for plan in self.plans) * len(self.prompts) * self.request.seeds
+
+    def run(self) -> dict[str, Any]:
+        self.job.gate.enter(self.job.check)
+        self._open()
+        self.job.state("running")
+        for number, block in enumerate(self.blocks):
+            for prompt in self.prompts:
+                self._fill(prompt, block)
+            self.complete = number + 1
+            if number + 1 == len(self.blocks) or self.concluding_s <= CONCLUDE_SHARE * self.drawing_s:
+                self._conclude()
+        self._say(force=True)
+        return self._result(self._conclusion)
+
+    def _open(self) -> None:
+        for model_id in dict.fromkeys(model for plan in self.plans for model in plan.models):
+            entry = self.job.registry.get(model_id)
+            self.job.state("loading", f"Opening {entry.title}.")
+            self.models[model_id] = self.job.models.model(entry)
+        folder = self.study.setting.student.oracle
+        assert folder is not None, "checked when the request was made"
+        self.oracle = self.job.models.oracle(folder)
+        self.weights = {name: model.hash for name, model in self.models.items()}
+        self.weights["oracle"] = hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def _name(self, plan: Plan, prompt: str, block: Sequence[int]) -> str:
+        used = {name: self.weights[name] for name in (*plan.models, "oracle")}
+        group = block if plan.coupled else ()
+        return self.cells.name(plan, prompt, used, steps=self.study.steps, group=group)
+
+    def _fill(self, prompt: str, block: Sequence[int]) -> None:
+        """Draw what the cells of one prompt lack of these seeds."""
+        lacking: dict[tuple[int, ...], list[Plan]] = defaultdict(list)
+        for plan in self.plans:
+            known = set(self.cells.get(self._name(plan, prompt, block))[0])
+            missing = tuple(seed for seed in block if seed not in known)
+            if missing:
+                lacking[missing].append(plan)
+            spared = plan.nfe * (len(block) - len(missing))
+            self.done, self.reused = self.done + spared, self.reused + spared
+        for missing, arms in lacking.items():
+            begun = time.monotonic()
+            self._draw(prompt, block, missing, arms)
+            self.drawing_s += time.monotonic() - begun
+
+    def _draw(self, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
+        some = next(iter(self.models.values()))
+        cond = encode_once(self.models, [prompt])
+        batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
+        plans = {plan.name: plan for plan in arms}
+        before = 0
+        trail: list[Rows] = []
+        stream = sample_many(arms, self.models, cond, list(seeds), some.latent_shape, batch_size=batch)
+        try:
+            for name, record in stream:
+                spent = record.nfe - (before if record.index else 0)
+                before = record.nfe
+                self._count(spent * len(seeds), record)
+                if self.study.steps:
+                    trail.append(self._read(record, final=False))
+                if record.last:
+                    rows = over_steps(trail) if self.study.steps else self._read(record, final=True)
+                    self.cells.add(self._name(plans[name], prompt, block), seeds, rows)
+                    trail = []
+                self._between()
+        finally:
+            stream.close()  # type: ignore[attr-defined]
+
+    def _read(self, record: Record, final: bool) -> Rows:
+        return taken(self.oracle.read(self.models[record.model].decode(record.after if final else record.x0)))
+
+    def _count(self, evaluations: int, record: Record) -> None:
+        self.done += evaluations
+        if record.shared:
+            self.reused += evaluations
+        else:
+            self.computed += evaluations
+        self._say()
+
+    def _between(self) -> None:
+        """Between two steps: the device goes to whoever waits for it; a request to leave is heard."""
+        self.job.gate.step(self.job.check)
+        self.job.check()
+        reason = self.job.asked() or ("" if self.job.leaving() else None)
+        if reason is not None:
+            state, word = _LEFT[reason]
+            raise LeftOff(state, f"{word} at {self.done:,} of {self.total:,} network evaluations; what was drawn is kept.")
+
+    def _say(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self.said_at >= REPORT_S:
+            self.said_at = now
+            pace = self.drawing_s / self.computed if self.computed and self.drawing_s else 0.0
+            left = round(pace * (self.total - self.done), 1) if pace else None
+            self.job.progress(self.done, self.total, eta_s=left, computed=self.computed, reused=self.reused,
+                              device=self.job.models.device)  # fmt: skip
+
+    # -- concluding ------------------------------------------------------------------------------------------------
+
+    def data(self) -> Data:
+        """Everything that is complete: the first blocks of seeds, all prompts and arms."""
+        readings: dict[str, dict[str, Rows]] = {}
+        blocks = self.blocks[: self.complete]
+        for prompt in self.prompts:
+            readings[prompt] = {}
+            for plan in self.plans:
+                parts = [self.cells.rows(self._name(plan, prompt, block), block) for block in blocks]
+                assert all(part is not None for part in parts), "a complete block has every cell"
+                readings[prompt][plan.name] = joined([part for part in parts if part is not None])
+        stated = {prompt: captions.parse(prompt).stated for prompt in self.prompts}
+        worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
+        levels = {plan.name: [step.here.noise for step in compiled(plan, self.models)[1]] for plan in self.plans}
+        return Data(readings, stated, worlds, scene.FACTORS, {plan.name: float(plan.nfe) for plan in self.plans}, levels,
+                    [seed for block in blocks for seed in block])  # fmt: skip
+
+    def _conclude(self) -> None:
+        begun = time.monotonic()
+        self._conclusion = self.study.conclude(self.data())
+        self.job.result(self._result(self._conclusion))
+        self.concluding_s += time.monotonic() - begun
+        self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)
+
+    def _result(self, conclusion: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "request": self.request.model_dump(mode="json"), "study": self.request.study, "title": self.request.title,
+            "card": self.study.card.model_dump(mode="json"), "seeds": sum(len(b) for b in self.blocks[: self.complete]),
+            "prompts": self.prompts, "arms": [{"arm": plan.name, "nfe": plan.nfe} for plan in self.plans],
+            "evaluations": {"computed": self.computed, "reused": self.reused},
+            "models": {name: {"hash": self.weights[name], "title": self.job.registry.get(name).title} for name in self.models},
+            "versions": versions(), **plain(conclusion),
+        }  # fmt: skip
