@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from studio.services import together
 from studio.services.events import ACTIVE
+from studio.services.executors import LOCAL
 from studio.services.explain import brief
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.kinds import KINDS
 from studio.services.paths import RUN_ID
+from studio.services.spec_file import place, read_spec_file, read_submission
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
 out, err = Console(), Console(stderr=True)
@@ -25,43 +27,33 @@ out, err = Console(), Console(stderr=True)
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MAX_SPEC_BYTES = 1 << 20
-
-
-def read_spec_file(path: Path) -> tuple[str, dict[str, Any]]:
-    """(kind, request) from YAML or JSON: the request's fields with `kind` beside them, or a run's own spec.json."""
-    if not path.is_file():
-        raise ValueError(f"{path.name} is not a file; a YAML file with kind: distill and its fields would fit.")
-    if path.stat().st_size > MAX_SPEC_BYTES:
-        raise ValueError(f"{path.name} has more than {MAX_SPEC_BYTES:,} bytes; a spec is a few lines.")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path.name} is not YAML{where}; a list of 'field: value' lines would fit.") from error
-    if not isinstance(data, dict):
-        raise ValueError(f"{path.name} holds {brief(data)}; a list of 'field: value' lines would fit.")
-    kind = data.pop("kind", "distill")
-    if isinstance(data.get("config"), dict):
-        data = data["config"]
-    return str(kind), data
+Where = Annotated[str | None, typer.Option("--executor", help="Where it runs: local, ray or hf-jobs; the file's otherwise.")]
+Options = Annotated[list[str] | None, typer.Option("--option", "-o", help="field=value of the executor; can be repeated.")]
 
 
 @app.command()
 def submit(
-    spec: Annotated[Path, typer.Argument(help="A YAML or JSON file: kind and the fields of its request.")],
+    spec: Annotated[Path, typer.Argument(help="A YAML or JSON file: kind, the fields of its request, sweep, executor.")],
+    executor: Where = None,
+    option: Options = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a run into the queue; a running studio takes it, as does `jobs run ID`."""
-    jobs = Jobs(data_dir)
-    run_id = jobs.submit(*read_spec_file(spec))
-    info = jobs.get(run_id)
-    if as_json:
-        print(json.dumps(_plain(jobs, info), indent=1))
+    """Put a run, or a sweep of runs, into the queue; a running studio takes it, as do `jobs run ID` and `jobs dispatch`."""
+    jobs, found = Jobs(data_dir), read_submission(spec)
+    where = place(executor, option or [], found.executor)
+    if found.sweep is None:
+        ids = [jobs.submit(found.kind, found.config, executor=where)]
     else:
-        print(f"{run_id}  queued, {info.ahead} ahead of it")
+        ids = jobs.submit_sweep(found.kind, found.config, found.sweep, executor=where)
+    infos = [jobs.get(run_id) for run_id in ids]
+    if as_json:
+        shown = [_plain(jobs, info) for info in infos]
+        print(json.dumps(shown if found.sweep is not None else shown[0], indent=1))
+        return
+    for info in infos:
+        elsewhere = f" for {info.executor}" if info.executor != LOCAL else ""
+        print(f"{info.id}  queued{elsewhere}, {info.ahead} ahead of it" + (f"  {info.title}" if len(infos) > 1 else ""))
 
 
 @app.command("list")
@@ -77,10 +69,10 @@ def list_(
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    table = Table("id", "what", "state", "step", "s / step", "left", "note")
+    table = Table("id", "what", "where", "state", "step", "s / step", "left", "note")
     for row in found:
         left = _seconds(row["eta_s"]) if row["state"] in ACTIVE else ""
-        table.add_row(row["id"], row["title"], row["state"], row["at"], row["pace"], left, row["note"])
+        table.add_row(row["id"], row["title"], row["executor"], row["state"], row["at"], row["pace"], left, row["note"])
     out.print(table)
 
 
@@ -149,8 +141,8 @@ def sample(run_id: str, data_dir: DataDir = None) -> None:
 @app.command()
 def move(run_id: str, where: Annotated[str, typer.Argument(help="up, down, first or last")], data_dir: DataDir = None) -> None:
     """Give a waiting run another place in the queue."""
-    for place, info in enumerate(Jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
-        print(f"{place}. {info.id}  {info.title}")
+    for at, info in enumerate(Jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
+        print(f"{at}. {info.id}  {info.title}")
 
 
 @app.command()
@@ -166,9 +158,21 @@ def run(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Execute a run here and now, alone; Ctrl-C stops it so that it can be resumed."""
+    """Execute a run now and see it to its end, here or at its executor; Ctrl-C stops it so that it can be resumed."""
+    if together.following():
+        together.follow(device)
+        return
+    with together.leading(device):
+        _run(spec, data_dir, device, as_json)
+
+
+def _run(spec: str, data_dir: Path | None, device: str | None, as_json: bool) -> None:
     jobs = Jobs(data_dir)
-    run_id = spec if RUN_ID.fullmatch(spec) else jobs.submit(*read_spec_file(Path(spec)))
+    if RUN_ID.fullmatch(spec):
+        run_id = spec
+    else:
+        kind, config = read_spec_file(Path(spec))
+        run_id = jobs.submit(kind, config, executor=read_submission(Path(spec)).executor)
     if jobs.get(run_id).state != "queued" and jobs.get(run_id).state not in ACTIVE:
         jobs.resume(run_id)
     executor = Executor(jobs, run_id, device)
@@ -184,6 +188,21 @@ def run(
     if as_json:
         print(json.dumps({**_plain(jobs, jobs.get(run_id)), "result": jobs.result(run_id)}, indent=1))
     _end(jobs, run_id, quiet=as_json)
+
+
+@app.command()
+def dispatch(
+    executor: Annotated[str, typer.Argument(help="ray or hf-jobs")],
+    data_dir: DataDir = None,
+) -> None:
+    """Look after the waiting runs of an executor until all have ended; a running studio does so by itself."""
+    from studio.services.executors import AWAY
+    from studio.services.executors.dispatch import main
+
+    if executor not in AWAY:
+        raise ValueError(f"{brief(executor)} has nothing to look after; {' and '.join(AWAY)} have.")
+    where = ["--data-dir", str(data_dir)] if data_dir else []
+    raise SystemExit(main([executor, *where, "--linger", "0"]))
 
 
 def _watch(jobs: Jobs, run_id: str, quiet: bool = False) -> None:
@@ -222,7 +241,15 @@ def _plain(jobs: Jobs, info: RunInfo) -> dict[str, Any]:
     p = jobs.progress(info.id) or {}
     step, steps, pace = p.get("done"), p.get("total"), p.get("seconds_per_step")
     at = f"{step:,}/{steps:,}" if isinstance(step, int) and isinstance(steps, int) else ""
-    return {**vars(info), "step": step, "steps": steps, "at": at, "pace": f"{pace:.3g}" if pace else "", "eta_s": p.get("eta_s")}
+    return {
+        **vars(info),
+        "executor": info.executor,
+        "step": step,
+        "steps": steps,
+        "at": at,
+        "pace": f"{pace:.3g}" if pace else "",
+        "eta_s": p.get("eta_s"),
+    }
 
 
 def _figures(result: dict[str, Any] | None) -> None:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from studio.services.events import ACTIVE, last_event
+from studio.services.executors import HANDLE_FILE
 from studio.services.kinds import KINDS
 from studio.services.paths import Paths
 
@@ -38,9 +39,9 @@ class Controls(ABC):
     @abstractmethod
     def get(self, run_id: str) -> RunInfo: ...
     @abstractmethod
-    def reconcile(self, lane: str | None = None, cause: str = ...) -> list[RunInfo]: ...
+    def reconcile(self, station: str | None = None, cause: str = ...) -> list[RunInfo]: ...
     @abstractmethod
-    def wake(self, lane: str) -> None: ...
+    def wake(self, station: str) -> None: ...
     @abstractmethod
     def _append(self, run_id: str, state: str, note: str) -> None: ...
 
@@ -66,11 +67,13 @@ class Controls(ABC):
         if info.final or info.state == state:
             return info
         (self.paths.run(run_id) / name).touch()
-        for only, note in (("queued", before), ("paused", while_paused)):
+        # A run that an engine still has is not ended behind its back: its dispatcher finds the request.
+        away = (self.paths.run(run_id) / HANDLE_FILE).exists()
+        for only, note in () if away else (("queued", before), ("paused", while_paused)):
             if note and self.store.move(run_id, state, note, only=(only,)):
                 self._append(run_id, state, note)
                 return self.get(run_id)
-        self.reconcile(info.lane)
+        self.reconcile(info.station)
         return self.get(run_id)
 
     def resume(self, run_id: str) -> RunInfo:
@@ -83,14 +86,14 @@ class Controls(ABC):
             return self.get(run_id)
         if info.state not in RESUMABLE:
             raise ValueError(f"{run_id} is {info.state}; a run that was paused, stopped, interrupted or failed can be resumed.")
-        for name in ("pause", "stop", "cancel", DEATHS_FILE):
+        for name in ("pause", "stop", "cancel", DEATHS_FILE, HANDLE_FILE):
             (folder / name).unlink(missing_ok=True)
         # The event first: once the index says queued, a worker may claim the run and write events itself.
         note = "Resumed; it continues from its last checkpoint."
         if self.store.move(run_id, "paused", note, only=RESUMABLE):
             self._append(run_id, "queued", note)
             self.store.move(run_id, "queued", note, only=("paused",))
-        self.wake(info.lane)
+        self.wake(info.station)
         return self.get(run_id)
 
     def save_now(self, run_id: str) -> None:
@@ -108,6 +111,12 @@ class Controls(ABC):
             raise ValueError(f"{run_id} is {info.state}; only a run that is going can be asked to {name}.")
         (self.paths.run(run_id) / name).touch()
 
+    def asked(self, run_id: str) -> str | None:
+        """What a run was asked to do and has not done yet, a name of `REQUESTS`; the weightiest of several."""
+        folder = self.paths.run(run_id)
+        waiting = next((name for name in ("delete", *REQUESTS) if (folder / name).exists()), None)
+        return None if waiting is None or self.get(run_id).state not in (*ACTIVE, "queued") else waiting
+
     def _must_be_resumable(self, run_id: str, what: str) -> None:
         info = self.get(run_id)
         if not is_resumable(info.kind):
@@ -115,9 +124,9 @@ class Controls(ABC):
 
     # -- the queue -------------------------------------------------------------------------------------------------
 
-    def queue(self, lane: str = "batch") -> list[RunInfo]:
-        """Waiting runs in the order in which they will be taken."""
-        return [self.get(row.id) for row in self.store.queue(lane)]
+    def queue(self, station: str = "batch") -> list[RunInfo]:
+        """Waiting runs of a lane, or of an executor, in the order in which they will be taken."""
+        return [self.get(row.id) for row in self.store.queue(station)]
 
     def move(self, run_id: str, where: Where) -> list[RunInfo]:
         """Change a waiting run's place: "up", "down", "first" or "last"; returns the queue. Harmless at its ends."""
@@ -126,7 +135,7 @@ class Controls(ABC):
             raise ValueError(f"{str(where)[:40]!r} is no place in a queue; up, down, first and last are.")
         if info.state != "queued":
             raise ValueError(f"{run_id} is {info.state}; only a waiting run can be moved.")
-        rows = self.store.queue(info.lane)
+        rows = self.store.queue(info.station)
         at = next((i for i, row in enumerate(rows) if row.id == run_id), 0)
         target = {"up": max(at - 1, 0), "down": min(at + 1, len(rows) - 1), "first": 0, "last": len(rows) - 1}[where]
         if target != at:
@@ -134,7 +143,7 @@ class Controls(ABC):
             before, after = rest[target - 1 : target], rest[target : target + 1]
             low = before[0] if before else after[0] - 2.0
             self.store.put(run_id, (low + (after[0] if after else low + 2.0)) / 2)
-        return self.queue(info.lane)
+        return self.queue(info.station)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 import traceback
+from typing import TYPE_CHECKING
 
 from studio.services.events import FINAL
+from studio.services.executors import AWAY
 from studio.services.explain import explain
 from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, identity
 from studio.services.warm import ModelCache, pick_device
+
+if TYPE_CHECKING:
+    from studio.services.executors.dispatch import Dispatcher
 
 RETRY_S = 0.25
 
@@ -24,9 +29,10 @@ class Executor(threading.Thread):
     def __init__(self, jobs: Jobs, run_id: str, device: str | None = None):
         super().__init__(name="executor", daemon=True)
         self.jobs, self.run_id, self.device = jobs, run_id, device
-        self.lane = jobs.get(run_id).lane
+        self.station = jobs.get(run_id).station
         self.here = False  # whether this process executes it
         self._halt = threading.Event()
+        self._dispatcher: Dispatcher | None = None
 
     def run(self) -> None:
         try:
@@ -38,15 +44,20 @@ class Executor(threading.Thread):
 
     def stop(self) -> None:
         self._halt.set()
+        if self._dispatcher is not None:
+            self._dispatcher.stop()
 
     def _try(self) -> None:
-        lock = FileLock(self.jobs.paths.lane(self.lane, "lock"))
+        lock = FileLock(self.jobs.paths.lane(self.station, "lock"))
         if not lock.acquire(role="inline"):
             return
         try:
-            self.jobs.reconcile(self.lane)
+            self.jobs.reconcile(self.station)
+            if self.station in AWAY:
+                self._dispatch()
+                return
             me = identity()
-            if self.jobs.claim(self.lane, me, self.run_id) is None:
+            if self.jobs.claim(self.station, me, self.run_id) is None:
                 return
             self.here = True
             from studio.services.worker import run_job
@@ -55,7 +66,8 @@ class Executor(threading.Thread):
             try:
                 models = ModelCache(pick_device(self.device))
                 state, note = run_job(folder, models=models, registry=self.jobs.registry(), owner=me,
-                                      leaving=self._halt.is_set)  # fmt: skip
+                                      leaving=self._halt.is_set,
+                                      told=lambda state: self.jobs.told(self.run_id, state, me))  # fmt: skip
             except Exception as error:  # before the run could say so itself
                 traceback.print_exc()
                 state, note = "failed", explain(error)
@@ -63,3 +75,13 @@ class Executor(threading.Thread):
             self.jobs.finish(self.run_id, state, note, me)
         finally:
             lock.release()
+
+    def _dispatch(self) -> None:
+        """Look after a run of another executor from here, until it has ended or its engine does not answer."""
+        from studio.services.executors.dispatch import Dispatcher
+
+        if self._dispatcher is None:
+            self._dispatcher = Dispatcher(self.jobs, self.station)
+        self._dispatcher.attend(self.run_id)
+        if self._dispatcher.problem:
+            self._halt.wait(self._dispatcher.retry_s)

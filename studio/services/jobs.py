@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,20 +21,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.services import events
-from studio.services.controls import DEATHS_FILE, Controls, is_resumable
 from studio.services.events import ACTIVE, FINAL, EventLog
+from studio.services.executors import AWAY, LOCAL, check_executor
 from studio.services.explain import brief, explain
 from studio.services.kinds import KINDS
-from studio.services.locks import alive, identity
+from studio.services.locks import alive
 from studio.services.models import Registry, load_registry
 from studio.services.paths import Paths, atomic_write, check_run_id, new_run_id, open_paths
 from studio.services.run import Spec, artifact_path, read_json, read_spec
+from studio.services.settling import MAX_DEATHS as MAX_DEATHS
+from studio.services.settling import SILENT_S, Settling
 from studio.services.store import Row, Store
+from studio.services.sweep import expand
 
 MAX_QUEUED = 100  # per lane; a page that is stuck in a loop must not fill the disk
-MAX_DEATHS = 4  # of workers over one run that keeps checkpoints, without a new checkpoint in between
-MAX_ATTEMPTS = 2  # a run whose worker dies before anything was drawn is tried once more
-SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone
+MAX_LOG_BYTES = 1 << 20  # of a log, read at a time
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,16 @@ class RunInfo:
     started: float | None
     finished: float | None
     ahead: int = 0
+    station: str = ""  # whose process takes it: the lane's, or the executor's of that name
 
     @property
     def final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def executor(self) -> str:
+        """Where it is executed: local, or an engine's name."""
+        return LOCAL if self.station == self.lane else self.station
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,10 @@ class LaneStatus:
 
 Events = list[dict[str, Any]]
 Infos = list[RunInfo]
+Ids = list[str]
 
 
-class Jobs(Controls):
+class Jobs(Settling):
     """The one door to the data folder. Cheap to make; safe from any thread and from several processes at once."""
 
     def __init__(self, data_dir: str | os.PathLike[str] | Paths | None = None):
@@ -88,25 +97,77 @@ class Jobs(Controls):
     # -- submitting ------------------------------------------------------------------------------------------------
 
     def submit(
-        self, kind: str, config: BaseModel | Mapping[str, Any], *, lane: str | None = None, parent: str | None = None
+        self,
+        kind: str,
+        config: BaseModel | Mapping[str, Any],
+        *,
+        lane: str | None = None,
+        parent: str | None = None,
+        executor: str | Mapping[str, Any] | None = None,
     ) -> str:
         """Validate a request, make its run directory, queue it; returns the run id.
 
+        executor: where it is to run, as for `executors.check_executor`; None is this machine.
         ValueError, one sentence, when the request does not fit; nothing is left behind then.
         """
+        where = check_executor(executor)
+        return self._submit(kind, [self.validate(kind, config)], lane, parent, where)[0]
+
+    def submit_sweep(
+        self,
+        kind: str,
+        config: Mapping[str, Any],
+        sweep: Mapping[str, Any],
+        *,
+        lane: str | None = None,
+        executor: str | Mapping[str, Any] | None = None,
+    ) -> Ids:
+        """Submit a run for every combination of the values in `sweep` (see `sweep.expand`); returns their ids.
+
+        All or none: ValueError in one sentence, which says of which run, when one of them does not fit.
+        """
+        where, requests = check_executor(executor), []
+        points = expand(config, sweep)
+        for i, point in enumerate(points, 1):
+            try:
+                requests.append(self.validate(kind, point.config))
+            except ValueError as error:
+                raise ValueError(f"Run {i} of {len(points)} ({point.label}): {error}") from error
+        return self._submit(kind, requests, lane, None, where)
+
+    def _submit(
+        self, kind: str, requests: Sequence[BaseModel], lane: str | None, parent: str | None, executor: dict[str, Any]
+    ) -> Ids:
         known = KINDS.get(kind)
-        request = self.validate(kind, config)
         lane = lane or known.lane
+        if lane in AWAY:
+            raise ValueError(f"{lane} is an executor and no lane; give it as the executor.")
         self.paths.lane(lane, "lock")  # refuses a name that is no lane
-        if len(self.store.select(lane=lane, states=("queued",), limit=MAX_QUEUED)) >= MAX_QUEUED:
-            raise ValueError(f"{MAX_QUEUED} runs are waiting already; cancel some or wait for them.")
-        spec = Spec(id=new_run_id(), kind=kind, lane=lane, config=request.model_dump(mode="json"), created=time.time(),
-                    title=known.label(request)[:120], parent=check_run_id(parent) if parent else None)  # fmt: skip
-        self._make(spec)
-        self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
-                              None, None, 0, None, None, None, spec.created))  # fmt: skip
-        self.wake(lane)
-        return spec.id
+        station = executor.get("name", lane)
+        self._make_room(station, len(requests))
+        specs = [
+            Spec(id=new_run_id(), kind=kind, lane=lane, config=request.model_dump(mode="json"), created=time.time(),
+                 title=known.label(request)[:120], parent=check_run_id(parent) if parent else None, executor=executor)
+            for request in requests
+        ]  # fmt: skip
+        try:
+            for spec in specs:
+                self._make(spec)
+        except BaseException:  # a full disk at the third of four: none of them
+            for spec in specs:
+                shutil.rmtree(self.paths.run(spec.id), ignore_errors=True)
+            raise
+        for spec in specs:
+            self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
+                                  None, None, 0, None, None, None, spec.created, station))  # fmt: skip
+        self.wake(station)
+        return [spec.id for spec in specs]
+
+    def _make_room(self, station: str, n: int) -> None:
+        waiting = len(self.store.select(station=station, states=("queued",), limit=MAX_QUEUED))
+        if waiting + n > MAX_QUEUED:
+            more = f", and {n} more would pass the {MAX_QUEUED} that fit" if n > 1 else " already"
+            raise ValueError(f"{waiting} runs are waiting{more}; cancel some or wait for them.")
 
     def validate(self, kind: str, config: BaseModel | Mapping[str, Any]) -> BaseModel:
         """The typed request, or ValueError in one sentence. Milliseconds: no weights are touched."""
@@ -132,9 +193,9 @@ class Jobs(Controls):
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
-    def wake(self, lane: str) -> None:
-        """Tell an idle worker to look at the queue now."""
-        self.paths.lane(lane, "wake").touch()
+    def wake(self, station: str) -> None:
+        """Tell an idle worker, or dispatcher, to look at the queue now."""
+        self.paths.lane(station, "wake").touch()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +215,7 @@ class Jobs(Controls):
     def _info(self, row: Row) -> RunInfo:
         ahead = self.store.ahead(row) if row.state == "queued" else 0
         return RunInfo(row.id, row.kind, row.lane, row.title, row.state, row.note, row.created, row.started,
-                       row.finished, ahead)  # fmt: skip
+                       row.finished, ahead, row.station)  # fmt: skip
 
     def tail(self, run_id: str, offset: int = 0) -> tuple[Events, int]:
         """(events after byte `offset`, offset to ask with next). Whole lines only; cheap enough for a timer."""
@@ -184,6 +245,19 @@ class Jobs(Controls):
         """The newest progress event of a run, or None."""
         return events.last_event(self.paths.run(run_id) / "events.jsonl", "progress")
 
+    def log_tail(self, run_id: str, n_bytes: int = 16_384) -> str:
+        """The end of the run's log, at most `n_bytes` of it, from the beginning of a line; "" when there is none."""
+        try:
+            with open(self.paths.run(run_id) / "log.txt", "rb") as file:
+                size, n = file.seek(0, os.SEEK_END), max(0, min(int(n_bytes), MAX_LOG_BYTES))
+                file.seek(max(0, size - n - 1))  # and the byte before, which may end a line
+                raw = file.read(n + 1)
+        except FileNotFoundError:
+            return ""
+        if size > n:
+            raw = raw[(raw.find(b"\n") + 1) or 1 :]
+        return raw.decode("utf-8", errors="replace")
+
     def artifact(self, run_id: str, relative: str) -> Path:
         """Path of a file a run made, named as in its events. ValueError for names that lead elsewhere."""
         return artifact_path(self.paths.run(run_id), relative)
@@ -207,9 +281,18 @@ class Jobs(Controls):
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    def claim(self, lane: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
-        """For workers: take the first queued run of the lane (or this one), or None."""
-        return self.store.claim(lane, owner, run_id)
+    def claim(self, station: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
+        """For workers and dispatchers: take the first queued run of the station (or this one), or None."""
+        return self.store.claim(station, owner, run_id)
+
+    def told(self, run_id: str, state: str, owner: dict[str, Any], note: str = "") -> None:
+        """For workers and dispatchers: let the index know that a run of theirs is loading or running.
+
+        The run's events say more and are the truth; a moment in which the index cannot be written is passed over.
+        """
+        with contextlib.suppress(sqlite3.OperationalError):
+            if state in ACTIVE:
+                self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
 
     def finish(self, run_id: str, state: str, note: str, owner: dict[str, Any]) -> bool:
         """For workers: record how a claimed run ended. Its events say so first, unless the disk was full then."""
@@ -224,69 +307,6 @@ class Jobs(Controls):
         """For workers: write the event of a run that failed before it could say so itself."""
         with contextlib.suppress(OSError, ValueError):
             self._append(run_id, "failed", note)
-
-    # -- when a worker died ----------------------------------------------------------------------------------------
-
-    def reconcile(self, lane: str | None = None, cause: str = "The worker process stopped") -> Infos:
-        """Settle runs whose process is gone; returns those changed. Any number of servers may call this at once.
-
-        Nothing drawn yet: queued again, once. Something drawn: 'interrupted', and what was drawn is kept. A run that
-        keeps checkpoints: queued again to continue, unless it died `MAX_DEATHS` times without getting ahead.
-        """
-        changed = []
-        for row in self.store.select(lane=lane, states=ACTIVE, limit=1000):
-            if self._gone(row) and self._settle(row, cause):
-                changed.append(self.get(row.id))
-        return changed
-
-    def _gone(self, row: Row) -> bool:
-        lives = alive(row.owner)
-        if lives is None:  # another host on the same folder: its heartbeat is all there is
-            beat = read_json(self.paths.lane(row.lane, "json")) or {}
-            same = (beat.get("worker") or {}).get("started") == row.pid_started
-            return not same or time.time() - float(beat.get("time", 0)) > SILENT_S
-        return not lives
-
-    def _settle(self, row: Row, cause: str) -> bool:
-        folder = self.paths.run(row.id)
-        last = events.last_event(folder / "events.jsonl", "state") or {}
-        if last.get("state") in (*FINAL, "paused"):  # it ended properly and died before telling the index
-            return self.store.move(row.id, last["state"], last.get("note", ""), only=ACTIVE, owner=row.owner)
-        asked = next((name for name in ("cancel", "stop", "pause") if (folder / name).exists()), None)
-        made = sum(1 for path in (folder / "artifacts").rglob("*") if path.is_file())
-        if asked is not None:
-            state = {"cancel": "cancelled", "stop": "stopped", "pause": "paused"}[asked]
-            note = f"{state.capitalize()} while its worker stopped."
-        elif is_resumable(row.kind):
-            state, note = self._after_death(folder, cause)
-        elif made == 0 and row.attempts < MAX_ATTEMPTS:
-            state, note = "queued", f"{cause} before anything was drawn, so this run was put back in the queue."
-        else:
-            kept = f"the {made} files it had made are kept" if made else "it had made nothing, also at a second attempt"
-            state, note = "interrupted", f"{cause} while this run was going; {kept}. Run it again to finish."
-        # One caller wins here. Only then is the event written, and only then may another worker claim it.
-        me = identity()
-        if not self.store.adopt(row, me):
-            return False
-        self._append(row.id, state, note)
-        self.store.move(row.id, state, note, only=ACTIVE, owner=me)
-        self._delete_if_asked(row.id)
-        if state == "queued":
-            self.wake(row.lane)
-        return True
-
-    def _after_death(self, folder: Path, cause: str) -> tuple[str, str]:
-        """What becomes of a run with checkpoints whose worker died; deaths without progress are counted on disk."""
-        files = [path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("*.pt")]
-        reached, before = max(files, default=0), read_json(folder / DEATHS_FILE) or {}
-        deaths = 1 + (int(before.get("deaths", 0)) if before.get("reached") == reached else 0)
-        with contextlib.suppress(OSError):
-            atomic_write(folder / DEATHS_FILE, json.dumps({"deaths": deaths, "reached": reached}))
-        where = "from its last checkpoint" if files else "from the start, as there was no checkpoint yet"
-        if deaths < MAX_DEATHS:
-            return "queued", f"{cause}; this run is queued again and continues {where}."
-        kept = "its last checkpoint is kept" if files else "there was no checkpoint yet"
-        return "interrupted", f"{cause}, for the {deaths}th time without getting ahead; {kept}. Resume it to try again."
 
     def _append(self, run_id: str, state: str, note: str) -> None:
         with EventLog(self.paths.run(run_id) / "events.jsonl") as log:

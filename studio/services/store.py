@@ -19,7 +19,7 @@ from studio.services.events import ACTIVE, FINAL, last_event
 from studio.services.paths import RUN_ID, Paths, atomic_write
 from studio.services.run import read_json, read_spec
 
-SCHEMA = 2  # PRAGMA user_version; another number means: rebuild
+SCHEMA = 3  # PRAGMA user_version; another number means: rebuild
 RANK_FILE = "queue.json"  # in a run's directory when somebody moved it: {"rank": seconds}
 _TABLE = """
 CREATE TABLE runs (
@@ -28,7 +28,8 @@ CREATE TABLE runs (
     created REAL NOT NULL, started REAL, finished REAL,
     attempts INTEGER NOT NULL DEFAULT 0,  -- how often a worker took it
     pid INTEGER, pid_started REAL, host TEXT,
-    rank REAL NOT NULL  -- place in the queue, lowest first: when it was submitted, unless somebody moved it
+    rank REAL NOT NULL,  -- place in the queue, lowest first: when it was submitted, unless somebody moved it
+    station TEXT NOT NULL  -- whose process takes it: the lane's worker, or the dispatcher of an executor by its name
 )"""
 
 
@@ -50,6 +51,7 @@ class Row:
     pid_started: float | None
     host: str | None
     rank: float = 0.0
+    station: str = ""
 
     @property
     def owner(self) -> dict[str, Any] | None:
@@ -97,7 +99,7 @@ class Store:
             if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
                 connection.execute("DROP TABLE IF EXISTS runs")
                 connection.execute(_TABLE)
-                connection.execute("CREATE INDEX by_state ON runs (lane, state, rank)")
+                connection.execute("CREATE INDEX by_state ON runs (station, state, rank)")
                 for row in sorted(self._scan(), key=lambda r: (r.created, r.id)):
                     _insert(connection, row)
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -126,7 +128,8 @@ class Store:
         state = last.get("state", "queued")
         return Row(spec.id, spec.kind, spec.lane, spec.title, state, last.get("note", ""), spec.created,
                    env.get("started"), last["time"] if state in FINAL else None, int(bool(env)),
-                   owner.get("pid"), owner.get("started"), owner.get("host"), _rank(folder, spec.created))  # fmt: skip
+                   owner.get("pid"), owner.get("started"), owner.get("host"), _rank(folder, spec.created),
+                   spec.executor.get("name", spec.lane))  # fmt: skip
 
     def adopt_missing(self) -> int:
         """List run directories that the index does not know (a crash or a deleted database in between); how many."""
@@ -155,11 +158,17 @@ class Store:
         return Row(**found) if found else None
 
     def select(
-        self, *, kind: str | None = None, lane: str | None = None, states: Sequence[str] = (), limit: int = 100
+        self,
+        *,
+        kind: str | None = None,
+        lane: str | None = None,
+        station: str | None = None,
+        states: Sequence[str] = (),
+        limit: int = 100,
     ) -> list[Row]:
         """Newest first."""
         where, values = ["1"], list[Any]()
-        for column, value in (("kind", kind), ("lane", lane)):
+        for column, value in (("kind", kind), ("lane", lane), ("station", station)):
             if value is not None:
                 where.append(f"{column} = ?")
                 values.append(value)
@@ -170,11 +179,11 @@ class Store:
         with self.connect() as connection:
             return [Row(**found) for found in connection.execute(query, (*values, limit))]
 
-    def queue(self, lane: str) -> list[Row]:
-        """Waiting runs of a lane in the order in which they will be taken."""
-        query = "SELECT * FROM runs WHERE lane = ? AND state = 'queued' ORDER BY rank, id"
+    def queue(self, station: str) -> list[Row]:
+        """Waiting runs of a station in the order in which they will be taken."""
+        query = "SELECT * FROM runs WHERE station = ? AND state = 'queued' ORDER BY rank, id"
         with self.connect() as connection:
-            return [Row(**found) for found in connection.execute(query, (lane,))]
+            return [Row(**found) for found in connection.execute(query, (station,))]
 
     def put(self, run_id: str, rank: float) -> None:
         """Give a run another place in the queue, in the index and in its directory."""
@@ -183,19 +192,19 @@ class Store:
             connection.execute("UPDATE runs SET rank = ? WHERE id = ?", (rank, run_id))
 
     def ahead(self, row: Row) -> int:
-        """How many runs of its lane are before this one, the running one included."""
-        query = """SELECT COUNT(*) FROM runs WHERE lane = ? AND id != ? AND (state IN ('loading', 'running')
+        """How many runs of its station are before this one, the running one included."""
+        query = """SELECT COUNT(*) FROM runs WHERE station = ? AND id != ? AND (state IN ('loading', 'running')
                    OR (state = 'queued' AND (rank, id) < (?, ?)))"""
         with self.connect() as connection:
-            return int(connection.execute(query, (row.lane, row.id, row.rank, row.id)).fetchone()[0])
+            return int(connection.execute(query, (row.station, row.id, row.rank, row.id)).fetchone()[0])
 
-    def claim(self, lane: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
-        """Take the first queued run of a lane (or this one): one statement, so no two workers take the same."""
+    def claim(self, station: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
+        """Take the first queued run of a station (or this one): one statement, so no two workers take the same."""
         query = """UPDATE runs SET state = 'loading', note = '', started = ?, attempts = attempts + 1,
                    pid = ?, pid_started = ?, host = ?
-                   WHERE state = 'queued' AND id = (SELECT id FROM runs WHERE lane = ? AND state = 'queued'
+                   WHERE state = 'queued' AND id = (SELECT id FROM runs WHERE station = ? AND state = 'queued'
                    AND (? IS NULL OR id = ?) ORDER BY rank, id LIMIT 1) RETURNING *"""
-        values = (time.time(), owner["pid"], owner["started"], owner["host"], lane, run_id, run_id)
+        values = (time.time(), owner["pid"], owner["started"], owner["host"], station, run_id, run_id)
         with self.connect() as connection:
             found = connection.execute(query, values).fetchone()
         return Row(**found) if found else None

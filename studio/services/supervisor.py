@@ -1,4 +1,4 @@
-"""Keeps a worker alive for each lane, from a thread of the server process.
+"""Keeps a worker alive for each lane, and a dispatcher for each executor, from a thread of the server process.
 
 Several servers may share a data folder: each supervises, one worker serves. Whoever sees a worker gone first settles
 its run (`Jobs.reconcile`, atomic) and starts the next; of two workers started at once the second finds the lane locked
@@ -18,13 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from studio.services.events import ACTIVE
+from studio.services.executors import AWAY
 from studio.services.jobs import Jobs
 from studio.services.locks import alive
 from studio.services.paths import ROOT
 from studio.services.run import read_json
 
 TICK_S = 0.2
-ON_DEMAND = ("batch",)
+STATIONS = ("interactive", "batch", *AWAY)
+ON_DEMAND = ("batch", *AWAY)
 LOOK_S = 1.0  # between looks at the queue of a lane on demand
 PATIENCE_S = 30.0  # a lane on demand waits no longer than this for the interactive worker to come up
 LOG_BYTES = 2 << 20  # a lane's log is begun again when a worker starts and it is longer than this
@@ -33,7 +35,7 @@ MAX_PAUSE_S = 30.0
 
 
 class _Lane:
-    """One lane as this server sees it."""
+    """One lane, or one executor, as this server sees it."""
 
     def __init__(self, name: str):
         self.name = name
@@ -47,15 +49,15 @@ class _Lane:
 class Supervisor(threading.Thread):
     """`Supervisor(jobs).start()`; `stop()` ends the supervision, not the runs: an idle worker leaves by itself.
 
-    A lane of `ON_DEMAND` has a worker only while there is something to do, and never before the interactive worker of
-    this server has come up. warm: ids of models a new interactive worker opens before the first request; None is the
+    A lane of `ON_DEMAND` has a worker only while there is something to do; that of batch never comes before the interactive
+    worker of this server is up. warm: ids of models a new interactive worker opens before the first request; None is the
     first pair there is.
     """
 
     def __init__(
         self,
         jobs: Jobs,
-        lanes: Sequence[str] = ("interactive", "batch"),
+        lanes: Sequence[str] = STATIONS,
         *,
         device: str | None = None,
         warm: Sequence[str] | None = None,
@@ -122,8 +124,10 @@ class Supervisor(threading.Thread):
         if now < lane.look_at:
             return False
         lane.look_at = now + LOOK_S
-        if not self.jobs.store.select(lane=lane.name, states=("queued", *ACTIVE), limit=1):
+        if not self.jobs.store.select(station=lane.name, states=("queued", *ACTIVE), limit=1):
             return False
+        if lane.name in AWAY:
+            return True
         page = any(other.name == "interactive" for other in self._lanes)
         early = now - self._began < PATIENCE_S
         # two processes that import torch at once would keep the page's first picture waiting
@@ -153,14 +157,19 @@ class Supervisor(threading.Thread):
         first = next((pair for pair in self.jobs.registry().pairs() if pair.available), None)
         return (first.teacher.id, first.student.id) if first else ()
 
+    def _module(self, lane: _Lane) -> list[str]:
+        """What looks after the lane: a module and its own arguments."""
+        if lane.name in AWAY:
+            return ["studio.services.executors.dispatch", lane.name]
+        device = ["--device", self.device] if self.device else []
+        warm = [part for name in self._to_warm(lane) for part in ("--warm", name)]
+        return ["studio.services.worker", "--lane", lane.name, *device, *warm]
+
     def _spawn(self, lane: _Lane) -> None:
         log = self.jobs.paths.lane(lane.name, "log")
         mode = "wb" if _size(log) > LOG_BYTES else "ab"
-        command = [sys.executable, "-m", "studio.services.worker", "--lane", lane.name,
-                   "--data-dir", str(self.jobs.paths.root)]  # fmt: skip
-        command += ["--device", self.device] if self.device else []
+        command = [sys.executable, "-m", *self._module(lane), "--data-dir", str(self.jobs.paths.root)]
         command += ["--linger", str(self.linger_s)] if self.linger_s is not None else []
-        command += [part for name in self._to_warm(lane) for part in ("--warm", name)]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
         lane.begun = time.monotonic()
         with open(log, mode) as output:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.services.explain import explain
+from studio.services.gate import Gate
 from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
 from studio.services.locks import FileLock, identity
@@ -50,15 +51,21 @@ def run_job(
     registry: Registry | None = None,
     owner: dict[str, Any] | None = None,
     leaving: Callable[[], bool] = lambda: False,
+    told: Callable[[str], None] = lambda state: None,
+    locks: Path | None = None,
 ) -> tuple[str, str]:
     """Execute the run in `folder`; returns (state, note), which its events also say. Never raises for the job's faults.
 
     `leaving` says whether the process was asked to end: a run that can be continued then saves and goes back to the
-    queue. Without `registry`, models are those of the data folder that holds the run. `models` may be a warm cache.
+    queue. `told` is called when the state changes. Without `registry`, models are those of the data folder that holds the
+    run. `models` may be a warm cache. `locks` is a folder for device locks where the data folder's say nothing about the
+    devices, as on another machine that shares it.
     """
     models = models or ModelCache(pick_device("cpu"))
     registry = registry or load_registry(Paths(folder.resolve().parents[1]))
-    run = Run(folder, registry, models, owner=owner or identity(), leaving=leaving)
+    run = Run(folder, registry, models, owner=owner or identity(), leaving=leaving, told=told)
+    if locks is not None:
+        run.gate = Gate(locks, run.models.device)
     try:
         with _log_to(folder / "log.txt"):
             state, note = _execute(run)
@@ -218,7 +225,8 @@ class Worker:
             if not self.models.ids:
                 self.models.device = pick_device(self.wanted)
             state, note = run_job(folder, models=self.models, registry=self.jobs.registry(), owner=self.me,
-                                  leaving=self._stop.is_set)  # fmt: skip
+                                  leaving=self._stop.is_set,
+                                  told=lambda state: self.jobs.told(row.id, state, self.me))  # fmt: skip
         except Exception as error:  # no such device, or the run directory itself cannot be used
             traceback.print_exc()
             state, note = "failed", explain(error)

@@ -91,3 +91,54 @@ def test_a_bad_spec_file_is_one_sentence(run, school: Jobs, tmp_path: Path, text
     assert words in err
     assert len(err.strip().splitlines()) == 1
     assert school.list() == []
+
+
+def test_a_sweep_is_submitted_from_a_file(run, school: Jobs, spec: Path) -> None:  # type: ignore[no-untyped-def]
+    spec.write_text(spec.read_text() + "sweep: {settings.lr: [0.1, 0.01], seed: [0, 1]}\n")
+    status, out, _ = run("submit", str(spec))
+    assert status == 0
+    assert [line.split("  ")[2] for line in out.splitlines()] == [
+        f"pupil-lr{lr}-seed{seed}: toy of toy/teacher, 10 steps" for lr in (0.1, 0.01) for seed in (0, 1)]  # fmt: skip
+    assert [line.split()[2] for line in out.splitlines()] == ["0", "1", "2", "3"], "ahead of it"
+    status, _, err = run("run", str(spec))
+    assert status == 2
+    assert "`jobs submit` takes it, `jobs run` takes one run" in err
+    spec.write_text(spec.read_text().replace("seed: [0, 1]", "seed: [0, -1]"))
+    status, _, err = run("submit", str(spec))
+    assert status == 2
+    assert "Run 2 of 4 (lr 0.1, seed -1): seed is -1" in err
+    assert len(school.list()) == 4
+
+
+def test_where_a_run_goes_is_in_the_file_or_in_the_command(  # type: ignore[no-untyped-def]
+    run, school: Jobs, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    plain = spec.read_text()
+    spec.write_text(plain + "executor: {name: ray, cpus: 2}\n")
+    shown = json.loads(run("submit", str(spec), "--json")[1])
+    assert (shown["executor"], school.spec(shown["id"]).executor) == (
+        "ray",
+        {"name": "ray", "cpus": 2.0, "gpus": None, "retries": 3},
+    )
+    again = run("submit", str(school.paths.run(shown["id"]) / "spec.json"))[1]
+    assert "queued for ray, 1 ahead of it" in again, "a run's own spec.json says where it ran"
+    kept = json.loads(run("submit", str(spec), "-o", "retries=1", "--json")[1])["id"]
+    assert school.spec(kept).executor == {"name": "ray", "cpus": 2.0, "gpus": None, "retries": 1}
+    words = ("--executor", "hf-jobs", "-o", "repository=ada/runs", "-o", "flavor=t4-small", "--json")
+    rented = json.loads(run("submit", str(spec), *words)[1])["id"]
+    assert school.spec(rented).executor["flavor"] == "t4-small"
+    assert json.loads(run("submit", str(spec), "--executor", "local", "--json")[1])["executor"] == "local"
+    assert [row["executor"] for row in json.loads(run("list", "--json")[1])] == ["local", "hf-jobs", "ray", "ray", "ray"]
+    assert "hf-jobs" in run("list")[1]
+    for words, sentence in (
+        (("submit", str(spec), "--executor", "rai"), "Did you mean 'ray'?"),
+        (("submit", str(spec), "-o", "cpus"), "'cpus' is no field=value"),
+        (("submit", str(spec), "-o", "cpus=many"), "cpus is 'many'; a number fits."),
+        (("submit", str(spec), "-o", "cores=2"), "The executor ray has no option 'cores'."),
+        (("dispatch", "local"), "'local' has nothing to look after; ray and hf-jobs have."),
+    ):
+        status, _, err = run(*words)
+        assert status == 2, err
+        assert sentence in err
+    assert len(school.list()) == 5

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio.services.jobs import MAX_QUEUED, Jobs
-from studio.services.locks import identity
+from studio.services.locks import FileLock, identity
 from studio.services.paths import new_run_id
 from studio.services.run import read_spec
 from studio.services.worker import run_job
@@ -292,6 +293,100 @@ def test_a_run_the_index_lost_is_found_again(mixed: Jobs) -> None:
     assert mixed.get(before[0][0]).state == before[0][4]  # type: ignore[arg-type]
     assert summary(mixed) == before
     assert mixed.store.adopt_missing() == 0
+
+
+def test_the_index_follows_a_run_with_one_write_a_change(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = jobs.submit("sleepy", {"steps": 30, "seconds": 0})
+    me = identity()
+    jobs.claim("interactive", me)
+    written: list[str] = []
+    real = jobs.store.move
+
+    def move(run_id: str, state: str, note: str, **options: Any) -> bool:
+        written.append(state)
+        return real(run_id, state, note, **options)
+
+    monkeypatch.setattr(jobs.store, "move", move)
+    assert jobs.get(run_id).state == "loading"
+    seen: list[str] = []
+
+    def told(state: str) -> None:
+        jobs.told(run_id, state, me)
+        seen.append(jobs.get(run_id).state)
+
+    jobs.finish(run_id, *run_job(jobs.paths.run(run_id), owner=me, told=told), me)
+    assert seen == ["loading", "running", "running"], "what has ended is told by `finish`"
+    assert written == ["loading", "running", "done"]
+    jobs.told(run_id, "running", me)
+    assert jobs.get(run_id).state == "done", "an end stays"
+
+
+def test_what_a_run_was_asked_is_told_until_it_is_done(jobs: Jobs) -> None:
+    run_id = jobs.submit("sleepy", {})
+    assert jobs.asked(run_id) is None
+    jobs.claim("interactive", identity())
+    folder = jobs.paths.run(run_id)
+    for name in ("sample", "save", "pause", "stop", "cancel", "delete"):  # ever weightier
+        (folder / name).touch()
+        assert jobs.asked(run_id) == name
+    (folder / "delete").unlink()
+    jobs.finish(run_id, "cancelled", "", identity())
+    assert jobs.asked(run_id) is None
+
+
+def test_the_tail_of_a_log_begins_with_a_line(jobs: Jobs) -> None:
+    run_id = jobs.submit("sleepy", {})
+    assert jobs.log_tail(run_id) == ""
+    log = jobs.paths.run(run_id) / "log.txt"
+    log.write_bytes("".join(f"line {i} ü\n" for i in range(1000)).encode() + b"\xff torn")
+    assert jobs.log_tail(run_id, 30) == "line 998 ü\nline 999 ü\n\ufffd torn"
+    assert jobs.log_tail(run_id, 10**9).startswith("line 0 ü\n")
+    assert jobs.log_tail(run_id, 0) == jobs.log_tail(run_id, -5) == ""
+    with pytest.raises(ValueError, match="not a run id"):
+        jobs.log_tail("../../etc/passwd")
+
+
+def test_runs_of_other_executors_are_listed_with_the_rest_and_claimed_by_nobody_else(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    where = {"name": "hf-jobs", "repository": "ada/runs"}
+    ids = [jobs.submit("sleepy", {}, lane="batch", executor=executor) for executor in (None, "ray", where, "local")]
+    me = identity()
+    for _ in range(2):
+        infos = [jobs.get(i) for i in ids]
+        assert [(i.lane, i.executor, i.station, i.ahead) for i in infos] == [
+            ("batch", "local", "batch", 0), ("batch", "ray", "ray", 0), ("batch", "hf-jobs", "hf-jobs", 0),
+            ("batch", "local", "batch", 1)]  # fmt: skip
+        assert {i.id for i in jobs.list(lane="batch")} == set(ids)
+        for path in jobs.paths.root.glob("index.db*"):
+            path.unlink()  # the run directories say so too
+    assert [info.id for info in jobs.queue("batch")] == [ids[0], ids[3]]
+    assert [info.id for info in jobs.queue("ray")] == [ids[1]]
+    claimed = [jobs.claim("batch", me) for _ in range(3)]
+    assert [row and row.id for row in claimed] == [ids[0], ids[3], None]
+    assert jobs.spec(ids[2]).executor["repository"] == "ada/runs"
+    assert jobs.cancel(ids[1]).state == "cancelled"
+    with pytest.raises(ValueError, match="ray is an executor and no lane"):
+        jobs.submit("sleepy", {}, lane="ray")
+
+
+def test_a_run_that_an_engine_has_is_not_ended_behind_its_back(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    run_id = jobs.submit("sleepy", {}, executor="ray")
+    folder = jobs.paths.run(run_id)
+    jobs.claim("ray", dead_process())
+    (folder / "executor.json").write_text('{"handle": "x"}')
+    lock = FileLock(folder / "lock")
+    assert lock.acquire(role="task")
+    assert jobs.reconcile("ray") == [], "a task still writes"
+    lock.release()
+    assert [info.state for info in jobs.reconcile("ray")] == ["queued"]
+    assert "looked for at its executor" in jobs.get(run_id).note
+    assert jobs.cancel(run_id).state == "queued"
+    assert jobs.asked(run_id) == "cancel"
+    (folder / "executor.json").unlink()
+    assert jobs.cancel(run_id).state == "cancelled"
 
 
 def test_following_a_run_ends_with_it(jobs: Jobs) -> None:

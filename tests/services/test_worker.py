@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, alive
 from studio.services.supervisor import Supervisor
@@ -53,6 +55,71 @@ def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(
     second.stop()
     until(lambda: jobs.status().state == "absent")
     assert not FileLock(jobs.paths.lane("interactive", "lock")).held
+
+
+SERVER = """
+import sys
+from studio.services.jobs import Jobs
+from studio.services.supervisor import Supervisor
+
+jobs = Jobs(sys.argv[1])
+Supervisor(jobs, lanes=("batch",), device="cpu", linger_s=60).start()
+for line in sys.stdin:  # seconds a step
+    print(jobs.submit("sleepy", {"steps": 60, "seconds": float(line), "files": False}, lane="batch"), flush=True)
+"""
+
+
+class Server:
+    """A server process of its own: supervises, and submits what it is told."""
+
+    def __init__(self, jobs: Jobs):
+        command = [sys.executable, "-c", SERVER, str(jobs.paths.root)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def submit(self, seconds: float) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+def test_two_servers_share_a_worker_and_either_goes_on_alone(jobs: Jobs) -> None:
+    first, second = Server(jobs), Server(jobs)
+    worker = 0
+    try:
+        mine = first.submit(0.05)
+        until(lambda: progressed(jobs, mine))
+        worker = until(lambda: jobs.status("batch").pid)
+        assert psutil.Process(worker).ppid() in (first.process.pid, second.process.pid)
+        starter, other = (first, second) if psutil.Process(worker).ppid() == first.process.pid else (second, first)
+        theirs = other.submit(0.05)
+        assert {info.id for info in jobs.list()} == {mine, theirs}
+        starter.kill()  # with SIGKILL: nothing is tidied up
+        until(lambda: done(jobs, mine))
+        until(lambda: progressed(jobs, theirs))
+        assert jobs.status("batch").pid == worker, "the worker outlives the server that started it"
+        assert states(jobs, mine) == ["queued", "loading", "running", "done"]
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: done(jobs, theirs))
+        again = until(lambda: jobs.status("batch").pid)
+        assert psutil.Process(again).ppid() == other.process.pid
+        assert again != worker
+        worker = again
+        assert states(jobs, theirs) == ["queued", "loading", "running", "queued", "loading", "running", "done"]
+    finally:
+        for server in (first, second):
+            if server.process.poll() is None:
+                server.kill()
+        if psutil.pid_exists(worker):
+            os.kill(worker, signal.SIGKILL)
 
 
 def test_a_killed_worker_is_replaced_and_says_so(jobs: Jobs, supervise: Supervise) -> None:

@@ -1,0 +1,77 @@
+"""Executing a run directory on another machine that sees the same folders: what a cluster's task does.
+
+An engine that lost a machine starts the task again elsewhere, perhaps before the first one has noticed that it is to
+end; the lock in the run directory keeps the second waiting until the first is gone, so that one process at a time
+writes the log and the checkpoints. `flock` holds across machines on NFS from version 4 on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from studio.services.events import FINAL, EventLog, last_event
+from studio.services.executors import LOCK_FILE
+from studio.services.locks import FileLock, identity
+
+PATIENCE_S = 120.0  # for another process that still has the run
+
+
+def execute(folder: str, patience_s: float = PATIENCE_S) -> tuple[str, str]:
+    """Run the directory from its beginning or its last checkpoint; returns (state, note), which its events also say."""
+    run = Path(folder)
+    if not (run / "spec.json").is_file():
+        # Said to whoever started the task: there is no log to write to here.
+        return (
+            "failed",
+            f"The node does not see the run directory {run}; the data folder must be on a file system all nodes share.",
+        )
+    lock = FileLock(run / LOCK_FILE)
+    if not lock.acquire(wait_s=patience_s, role="task"):
+        raise RuntimeError(f"Another process still has {run.name} after {patience_s:.0f} s.")
+    try:
+        said = last_event(run / "events.jsonl", "state") or {}
+        if said.get("state") in (*FINAL, "paused"):  # the first task came to the end, and only its answer was lost
+            return said["state"], said.get("note", "")
+        return _run(run)
+    finally:
+        lock.release()
+
+
+def _run(run: Path) -> tuple[str, str]:
+    from studio.services.explain import explain
+    from studio.services.warm import ModelCache, pick_device
+    from studio.services.worker import run_job
+
+    # The engine has given this task its devices, so their locks are the task's own and not the data folder's.
+    with tempfile.TemporaryDirectory(prefix="studio-locks-") as locks:
+        try:
+            return run_job(run, models=ModelCache(pick_device()), owner=identity(), locks=Path(locks))
+        except Exception as error:  # before the run could say so itself
+            note = explain(error)
+            with EventLog(run / "events.jsonl") as log:
+                log.write("state", state="failed", note=note)
+            return "failed", note
+
+
+def held(run: Path) -> bool:
+    """Whether a process holds the run directory, on this machine or another."""
+    path = run / LOCK_FILE
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    if lock.acquire():
+        lock.release()
+        return False
+    return True
+
+
+def wait_free(run: Path, seconds: float) -> bool:
+    """Wait until nobody holds the run directory; False when it is still held then."""
+    until = time.monotonic() + seconds
+    while held(run):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,72 @@
+"""Spec files: a request in YAML or JSON, with what kind it is, what to vary, and where to run it.
+
+kind: distill
+name: pupil
+settings: {guidance: 3}
+sweep: {settings.guidance: [2, 4], seed: [0, 1]}
+executor: ray
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from studio.services.explain import brief
+
+MAX_SPEC_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a spec file asks for: a request of a kind, perhaps in several versions, perhaps elsewhere."""
+
+    kind: str
+    config: dict[str, Any]
+    sweep: Any = None
+    executor: Any = None
+
+
+def read_spec_file(path: Path) -> tuple[str, dict[str, Any]]:
+    """(kind, request) of a spec file that describes one run."""
+    found = read_submission(path)
+    if found.sweep is not None:
+        raise ValueError(f"{path.name} is a sweep and makes several runs; `jobs submit` takes it, `jobs run` takes one run.")
+    return found.kind, found.config
+
+
+def read_submission(path: Path) -> Submission:
+    """A YAML or JSON file: the request's fields with `kind`, `sweep` and `executor` beside them, or a run's spec.json."""
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not a file; a YAML file with kind: distill and its fields would fit.")
+    if path.stat().st_size > MAX_SPEC_BYTES:
+        raise ValueError(f"{path.name} has more than {MAX_SPEC_BYTES:,} bytes; a spec is a few lines.")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path.name} is not YAML{where}; a list of 'field: value' lines would fit.") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} holds {brief(data)}; a list of 'field: value' lines would fit.")
+    kind, sweep, executor = data.pop("kind", "distill"), data.pop("sweep", None), data.pop("executor", None)
+    if isinstance(data.get("config"), dict):
+        data = data["config"]
+    return Submission(str(kind), data, sweep, executor)
+
+
+def place(name: str | None, options: list[str], given: Any) -> Any:
+    """Where to run: the command's words before the file's. `options` are field=value, as in a spec file's `executor`."""
+    if name is None and not options:
+        return given
+    of_file = dict(given) if isinstance(given, dict) else {"name": given} if given else {}
+    place = of_file if name in (None, of_file.get("name")) else {"name": name}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise ValueError(f"The option {brief(option)} is no field=value; repository=you/studio-runs would fit.")
+        place[key] = yaml.safe_load(value) if value else ""
+    return place
