@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from studio.core.recipe import Recipe
@@ -17,16 +16,18 @@ from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.services.explain import explain
-from studio.services.images import jpeg_strip, png_bytes
+from studio.services.frames import SIDE, Frames, pixels
+from studio.services.images import png_bytes
 from studio.services.kinds.compare import CompareRequest, label, plans_for
+from studio.services.moments import Moment
 from studio.services.run import Run, versions
+from studio.services.traces import Recorder, scheduled
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings
     from studio.families.stable import Model
 
 ALL_PREVIEWS = 8  # up to so many steps every step is previewed, beyond it every third and the last
-PREVIEW_SIDE = 256  # pixels; larger models are shown smaller while they draw
 BATCH_LATENTS = 64 * 16 * 16  # latent positions per network call (images × height × width)
 REFERENCE = 512  # renders of the world under the same prompt, for FD-oracle, precision and recall
 VALUE_FACTORS = {"x": "position"}  # continuous reading -> the factor that states it, where the names differ
@@ -52,6 +53,7 @@ class Comparison:
         self.recovery: list[dict[str, Any]] = []
         self.models: dict[str, Model] = {}
         self.oracle: Any = None
+        self.frames = Frames(run)
 
     def run(self) -> dict[str, Any]:
         self._say_notices()
@@ -62,13 +64,16 @@ class Comparison:
         some = next(iter(self.models.values()))
         batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
         self.begun = time.monotonic()
-        stream = sample_many(self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch)
+        recorder = Recorder(self.job.folder, {plan.name: plan for plan in self.plans}, self.seeds, text)
         plans = {plan.name: plan for plan in self.plans}
+        for plan in self.plans:
+            self.job.event("steps", arm=plan.name, steps=scheduled(plan, self.models))
+        stream = sample_many(self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch)
         seconds = 0.0
         try:
             for arm, record in stream:
                 seconds = record.seconds + (seconds if record.index else 0.0)
-                self._step(plans[arm], record, seconds)
+                self._step(plans[arm], record, recorder.add(arm, record), seconds)
                 self.job.check()
         finally:
             stream.close()  # type: ignore[attr-defined]
@@ -104,7 +109,7 @@ class Comparison:
             self._notice("There is no oracle for this kind of picture, so nothing is measured.")
             return
         try:
-            self.oracle = self.job.models.oracle(folder)
+            self.oracle = self.frames.oracle = self.job.models.oracle(folder)
         except (FileNotFoundError, ValueError, KeyError) as error:
             self._notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
 
@@ -117,7 +122,7 @@ class Comparison:
 
     # -- while drawing ---------------------------------------------------------------------------------------------
 
-    def _step(self, plan: Plan, record: Record, seconds: float) -> None:
+    def _step(self, plan: Plan, record: Record, moment: Moment, seconds: float) -> None:
         """Report one step of one arm; on the last one, save and measure the arm."""
         before = self._before(plan, record)
         n = len(self.seeds)
@@ -129,8 +134,7 @@ class Comparison:
             images = self.models[record.model].decode(record.after)
             seconds += time.perf_counter() - begun
         if self.request.previews and _previewed(record):
-            shown = self.models[record.model].decode(record.x0) if images is None else images
-            self._preview(plan.name, record, shown)
+            self._preview(plan.name, record, moment, images)
         where = {"arm": plan.name, "step": record.index + 1, "steps": record.steps}
         self.job.progress(self.done, self.total, **where, eta_s=self._eta())
         if images is not None:
@@ -150,22 +154,20 @@ class Comparison:
             return None
         return round((time.monotonic() - self.begun) / self.computed * (self.total - self.done), 1)
 
-    def _preview(self, arm: str, record: Record, images: Tensor) -> None:
-        shown = images
-        if images.shape[-1] > PREVIEW_SIDE:
-            shown = torch.nn.functional.interpolate(images, size=PREVIEW_SIDE, mode="area")
-        name = f"artifacts/{arm}/step-{record.index:03d}.jpg"
-        self.job.artifact(name, jpeg_strip(_pixels(shown)))
-        level = record.level if np.isfinite(record.level) else None
-        self.job.event("preview", arm=arm, step=record.index + 1, steps=record.steps, t=record.t, level=level,
-                       model=record.model, strip=name, size=int(shown.shape[-1]), count=len(self.seeds))  # fmt: skip
+    def _preview(self, arm: str, record: Record, moment: Moment, images: Tensor | None) -> None:
+        """Show a step; one that an earlier arm shares was decoded then."""
+        if not self.frames.has(moment):
+            self.frames.add(moment, self.models[record.model].decode(record.x0) if images is None else images)
+        self.job.event("preview", arm=arm, step=record.index + 1, steps=record.steps, t=moment.t, level=moment.level,
+                       model=moment.model, strip=moment.strip, size=min(self.models[record.model].image_size, SIDE),
+                       count=len(self.seeds))  # fmt: skip
 
     def _finish(self, plan: Plan, images: Tensor, seconds: float) -> None:
         """Save the arm's pictures, measure them, keep what is finished in `result.json`."""
         arm = plan.name
         saved = []
-        for seed, pixels in zip(self.seeds, _pixels(images), strict=True):
-            path = self.job.artifact(f"artifacts/{arm}/{seed}.png", png_bytes(pixels, self._about(plan, seed)))
+        for seed, picture in zip(self.seeds, pixels(images), strict=True):
+            path = self.job.artifact(f"artifacts/{arm}/{seed}.png", png_bytes(picture, self._about(plan, seed)))
             self.job.event("image", arm=arm, seed=seed, path=path)
             saved.append({"seed": seed, "path": path})
         row = {"arm": arm, "label": label(arm), "plan": plan.model_dump(mode="json"), "nfe": plan.nfe,
@@ -174,7 +176,8 @@ class Comparison:
         self.rows.append(row)
         if self.oracle is not None:
             self.readings[arm] = self.oracle.read(images)
-            row["measures"] = _plain(self._measure({arm: self.readings[arm]})[arm])
+            row["measures"] = plain(self._measure({arm: self.readings[arm]})[arm])
+        self.frames.save()
         keys = ("arm", "label", "nfe", "seconds_per_image", "measures")
         self.job.event("arm", **{key: row[key] for key in keys})
         self.job.result(self._result())
@@ -214,8 +217,8 @@ class Comparison:
         if self.oracle is None:
             return
         for arm, measures in self._measure(self.readings).items():
-            next(row for row in self.rows if row["arm"] == arm)["measures"] = _plain(measures)
-        self.recovery = _plain(
+            next(row for row in self.rows if row["arm"] == arm)["measures"] = plain(measures)
+        self.recovery = plain(
             report.recoveries(
                 self.readings, self.parsed.stated, scene.FACTORS, world=self._world(),
                 costs={row["arm"]: row["nfe"] for row in self.rows}, labels={arm: label(arm) for arm in self.readings},
@@ -243,17 +246,12 @@ def _previewed(record: Record) -> bool:
     return record.steps <= ALL_PREVIEWS or record.last or record.index % 3 == 0
 
 
-def _pixels(images: Tensor) -> np.ndarray:
-    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
-    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON-ready: numbers that are not finite become None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value

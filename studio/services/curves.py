@@ -1,13 +1,16 @@
 """The curves of a training run: `metrics.jsonl` in its directory, and on request TensorBoard or Trackio as well.
 
-One line for every iteration, or every k-th of a long run, so that the file stays bounded. Where a run continues from a
-checkpoint, lines beyond that checkpoint are dropped: they will be written again.
+One line for every iteration, or every k-th of a long run, so that the file stays bounded: losses as they were and smoothed,
+and the objective's own numbers. Where a run continues from a checkpoint, lines beyond that checkpoint are dropped: they
+will be written again. Whoever draws or judges curves reads them through a `History`, which is bounded as well.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +21,9 @@ FILE = "metrics.jsonl"
 MAX_LINES = 20_000
 SMOOTHING = 0.98  # of the smoothed loss, per iteration
 GIVE_UP = 20  # failures after which a sink is not tried again
+MOST = 2000  # rows of a history
+
+Row = dict[str, Any]  # "step", "losses", "smooth", "log", "seconds"
 
 
 class Smooth:
@@ -31,6 +37,61 @@ class Smooth:
             self._sum = self.decay * self._sum + (1 - self.decay) * value
             self._weight = self.decay * self._weight + (1 - self.decay)
         return self._sum / self._weight if self._weight else None
+
+
+class History:
+    """Rows of a run, evenly thinned to at most `most`: every k-th from the first, and the newest."""
+
+    def __init__(self, most: int = MOST):
+        self.most, self.stride = most, 1
+        self._rows: list[Row] = []
+        self._newest: Row | None = None
+        self._seen = 0
+
+    def add(self, row: Row) -> None:
+        """`row` is of a later step than those before it."""
+        self._newest = row
+        if self._seen % self.stride == 0:
+            self._rows.append(row)
+        self._seen += 1
+        if len(self._rows) >= self.most:
+            self._rows, self.stride = self._rows[::2], 2 * self.stride
+
+    @property
+    def points(self) -> list[Row]:
+        """Oldest first."""
+        newest = [self._newest] if self._newest is not None and (not self._rows or self._rows[-1] is not self._newest) else []
+        return [*self._rows, *newest]
+
+
+class Follower:
+    """Reads a metrics file as it grows; starts again when the run went back to a checkpoint. Safe from any thread."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / FILE
+        self._lock = threading.Lock()
+        self._history, self._at, self._file = History(), 0, (0, 0)
+
+    def look(self) -> list[Row]:
+        """Rows as they are now, oldest first; none when there is no file."""
+        with self._lock:
+            try:
+                self._read()
+            except FileNotFoundError:
+                self._history, self._at = History(), 0
+            return self._history.points
+
+    def _read(self) -> None:
+        with open(self.path, "rb") as file:
+            stat = os.fstat(file.fileno())
+            if (stat.st_dev, stat.st_ino) != self._file or stat.st_size < self._at:  # written anew
+                self._history, self._at, self._file = History(), 0, (stat.st_dev, stat.st_ino)
+            file.seek(self._at)
+            raw = file.read()
+        end = raw.rfind(b"\n") + 1
+        self._at += end
+        for row in parse(raw[:end]):
+            self._history.add(row)
 
 
 class Sink(Protocol):
@@ -50,13 +111,18 @@ class Curves:
         self.smooth: dict[str, Smooth] = {}
         self.sinks: dict[str, Sink] = {}
         self.failures: dict[str, int] = {}
+        self.history = History()
+        self.reached = at  # the last step that was ever written, also before the run went back to `at`
         self._rewind(at)
 
     def _rewind(self, at: int) -> None:
-        kept = [row for row in read(self.path) if row["step"] <= at]
+        rows = read(self.path)
+        self.reached = max([at, *(row["step"] for row in rows)])
+        kept = [row for row in rows if row["step"] <= at]
         for row in kept:
             for name, value in row["losses"].items():
                 self._fold(name, math.nan if value is None else value)
+            self.history.add(row)
         if self.path.exists():
             atomic_write(self.path, "".join(_line(row) for row in kept))
 
@@ -65,11 +131,13 @@ class Curves:
 
     def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> dict[str, Any]:
         """The row of this step, JSON-ready; it goes to the file and the sinks when it is its turn."""
-        smooth = {name: self._fold(name, value) for name, value in losses.items()}
-        row = {"step": step, "losses": finite(losses), "smooth": finite(smooth), "log": finite(log), "seconds": round(seconds, 5)}
+        kept = finite(losses)  # smoothed as they are written, so that a run that continues smooths the same numbers
+        smooth = {name: self._fold(name, math.nan if value is None else value) for name, value in kept.items()}
+        row = {"step": step, "losses": kept, "smooth": finite(smooth), "log": finite(log), "seconds": round(seconds, 5)}
         if step % self.every == 0:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(_line(row))
+            self.history.add(row)
             values = {**{f"loss/{name}": value for name, value in losses.items()}, **log}
             self.forward(step, {name: value for name, value in values.items() if math.isfinite(value)})
         return row
@@ -102,12 +170,16 @@ class Curves:
                 self.failures[name] = self.failures.get(name, 0) + 1
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[Row]:
     """Whole rows of a metrics file; a line torn by a power cut is passed over."""
     try:
-        raw = path.read_bytes()
+        return parse(path.read_bytes())
     except FileNotFoundError:
         return []
+
+
+def parse(raw: bytes) -> list[Row]:
+    """Rows of whole lines; what is no row is passed over."""
     rows = []
     for line in raw.splitlines():
         try:
@@ -129,12 +201,12 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 class TensorBoard:
-    """Event files in the run's folder `tensorboard/`."""
+    """Event files in the run's folder `tensorboard/`; `at` is the step the run continues from, as for `Curves`."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, at: int):
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=at + 1)  # readers drop what is written again
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
@@ -145,16 +217,20 @@ class TensorBoard:
 
 
 class Trackio:
-    """A run of the local Trackio project "distillation-studio"."""
+    """A run of the local Trackio project "distillation-studio". `name` is this run's alone: continued, it is the same one.
 
-    def __init__(self, name: str):
+    Trackio keeps what it was given once, so steps up to `reached` are not given again.
+    """
+
+    def __init__(self, name: str, reached: int):
         import trackio
 
-        self.trackio = trackio
-        trackio.init(project="distillation-studio", name=name)
+        self.trackio, self.reached = trackio, reached
+        trackio.init(project="distillation-studio", name=name, resume="allow")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        self.trackio.log(dict(values), step=step)
+        if step > self.reached:
+            self.trackio.log(dict(values), step=step)
 
     def close(self) -> None:
         self.trackio.finish()

@@ -13,25 +13,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import torch
-from torch import Tensor
 
-from studio.core.method import Method, Streams
-from studio.core.trainer import Progress, Trainer, TrainerConfig
+from studio.core.method import Method
+from studio.core.parallel import join
+from studio.core.trainer import Progress
 from studio.methods.distill import METHODS
+from studio.services.cautions import cautions
 from studio.services.curves import Curves, Sink, TensorBoard, Trackio, finite
-from studio.services.drawing import SEEDS_EACH, Studio, figures, kept_figures, reference
-from studio.services.images import jpeg_strip
+from studio.services.drawing import Studio
+from studio.services.evidence import Evidence
+from studio.services.gallery import Gallery
 from studio.services.kinds.distill import DistillRequest
 from studio.services.lessons import Lesson, open_lesson
-from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.run import LeftOff, Run, versions
 from studio.services.students import list_student, save_student
+from studio.services.symptoms import Vigil
+from studio.services.together import make_trainer
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
+WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
 SPEED = 0.95  # of the mean of seconds a step
-STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
 _LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
 
@@ -43,10 +46,10 @@ class Distillation:
         self.entry = run.registry.get(request.teacher)
         self.device = run.models.device
         self.notices: list[str] = []
-        self.measures: dict[str, Any] = {"teacher": None, "rows": []}
         self.begun, self.said_at, self.pace = time.monotonic(), 0.0, 0.0
         self.last: dict[str, Any] = {}
         self.said = -1  # step of the last progress event
+        self.watched_at = 0.0
         self.training = False  # the trainer is there
         self.came_from = 0  # step of the checkpoint this process began with
 
@@ -68,27 +71,32 @@ class Distillation:
     def _open(self) -> None:
         """Teacher, material, method, trainer; then the checkpoint, if there is one."""
         request = self.request
-        method_class: Any = METHODS.get(request.objective)
-        config = method_class.Config.model_validate(request.settings)
-        settings = TrainerConfig.model_validate({**request.trainer, "steps": request.steps})
+        config = METHODS.get(request.objective).Config.model_validate(request.settings)
         self.job.state("loading", f"Opening {self.entry.title}.")
+        parallel = join(self.device)
+        parallel.give({"run": str(self.job.folder)})
         self.lesson: Lesson = open_lesson(self.entry, request, self.job, self._preparing)
-        streams = Streams(request.seed, self.device)
-        self.method: Method[Any] = method_class(config, streams, self.lesson.teacher, self.lesson.material)
-        trainer = Trainer(self.method, settings, self.job.folder / "checkpoints", self.device)
+        trainer = make_trainer(request, self.lesson, self.job.folder, self.device, parallel)
+        self.method: Method[Any] = trainer.method
         self._tidy()
         trainer.resume()
+        card = type(self.method).card
+        self.job.event("method", title=card.title, paper=card.paper, family=card.family)
         self.trainer, self.came_from = trainer, trainer.step
         self.studio = Studio(self.lesson, self.method, self.entry, self._between, self.device)
         self.curves = Curves(self.job.folder, request.steps, self.trainer.step)
-        kept = read_json(self.job.folder / "measures.json") or self.measures
-        self.measures = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= self.trainer.step]}
+        self.gallery = Gallery(self.job, self.studio, request.measure_samples, self.curves.forward, self.trainer.step)
+        self.vigil = Vigil(self.gallery.said)
+        self.notices += [symptom.text for symptom in self.vigil.said]
         self._open_sinks()
+        if self.trainer.step == 0:
+            for sentence in cautions(request.objective, config.model_dump(mode="json"), request.trainer):
+                self._notice(sentence)
 
     def _open_sinks(self) -> None:
         makers: dict[str, Callable[[], Sink]] = {
-            "tensorboard": lambda: TensorBoard(self.job.folder),
-            "trackio": lambda: Trackio(self.request.name),
+            "tensorboard": lambda: TensorBoard(self.job.folder, self.trainer.step),
+            "trackio": lambda: Trackio(f"{self.request.name}-{self.job.spec.id[-6:]}", self.curves.reached),
         }
         for name in self.request.sinks:
             if sentence := self.curves.open_sink(name, makers[name]):
@@ -143,7 +151,7 @@ class Distillation:
                 self.trainer.save()
                 self.job.event("saved", step=self.trainer.step)
             if self.job.taken("sample"):
-                self._strips()
+                self.gallery.strips(self.trainer.step)
             self._look()
             self._between()
         if self.last and self.last["step"] != self.said:
@@ -157,10 +165,17 @@ class Distillation:
     def _look(self) -> None:
         """Strips and figures that are due at this step and not there yet."""
         step, last = self.trainer.step, self.trainer.step == self.request.steps
-        if self.request.samples_at and (last or step % self.request.samples_at == 0) and not self._has_strips(step):
-            self._strips()
-        if self.request.measures_at and (last or (step and step % self.request.measures_at == 0)) and not self._has_row(step):
-            self._measure()
+        shows, measures = self.request.samples_at, self.request.measures_at
+        show = bool(shows) and (last or step % shows == 0) and not self.gallery.has_strips(step)
+        measure = bool(measures) and (last or (step > 0 and step % measures == 0)) and not self.gallery.has_row(step)
+        if show:
+            self.gallery.strips(step)
+        if measure:
+            self.gallery.measure(step)
+        if show or measure:
+            self._watch()
+        if measure:
+            self.job.result(self._result())
 
     def _report(self, progress: Progress) -> None:
         self.pace = SPEED * self.pace + (1 - SPEED) * progress.seconds if self.pace else progress.seconds
@@ -169,6 +184,8 @@ class Distillation:
         # a run of days is said less often, so that its events stay a file one can read
         if now - self.said_at >= min(LONGEST_S, max(REPORT_S, (now - self.begun) / 1000)):
             self._say()
+            if now - self.watched_at >= WATCH_S:
+                self._watch()
 
     def _say(self) -> None:
         step, steps = self.trainer.step, self.request.steps
@@ -180,62 +197,32 @@ class Distillation:
             sink_failures=self.curves.failures,
         )  # fmt: skip
 
-    # -- pictures and figures --------------------------------------------------------------------------------------
+    # -- symptoms --------------------------------------------------------------------------------------------------
 
-    def _strip_name(self, step: int, n: int) -> str:
-        return f"artifacts/strips/{step:08d}/student-{n}.jpg"
-
-    def _has_strips(self, step: int) -> bool:
-        return all((self.job.folder / self._strip_name(step, n)).exists() for n in self.studio.step_counts)
-
-    def _strips(self) -> None:
-        """The student at every step count of its recipe, and once the teacher, on the same prompts and seeds."""
-        teacher, step = "artifacts/strips/teacher.jpg", self.trainer.step
-        if not (self.job.folder / teacher).exists():
-            plan = self.studio.teacher_plan()
-            self._show(teacher, "teacher", 0, plan.steps, self.studio.strip(plan, self.lesson.prompts))
-        for n in self.studio.step_counts:
-            plan = self.studio.student_plan(n)
-            self._show(self._strip_name(step, n), "student", step, n, self.studio.strip(plan, self.lesson.prompts))
-
-    def _show(self, name: str, arm: str, step: int, n: int, images: Tensor) -> None:
-        if images.shape[-1] > STRIP_SIDE:
-            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
-        self.job.artifact(name, jpeg_strip(_pixels(images)))
-        self.job.event("strip", arm=arm, step=step, sampling_steps=n, strip=name, count=len(images), size=int(images.shape[-1]),
-                       prompts=list(self.lesson.prompts), seeds=list(range(SEEDS_EACH)))  # fmt: skip
-
-    def _has_row(self, step: int) -> bool:
-        done = {row["sampling_steps"] for row in self.measures["rows"] if row["step"] == step}
-        return self.lesson.oracle is None or done >= set(self.studio.step_counts)
-
-    def _measure(self) -> None:
-        """Accuracy, diversity and FD-oracle of the student as it is now; of the teacher once, and kept."""
-        samples, lesson = self.request.measure_samples, self.lesson
-        models = self.job.models
-        world = reference(lesson.oracle, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size))
-        if self.measures["teacher"] is None:
-            plan = self.studio.teacher_plan()
-            key = f"{lesson.hash}-{samples}-{plan.steps}-{plan.segments[0].guidance:g}.json"
-            file = self.job.folder.parents[1] / "cache" / "figures" / key
-            self.measures["teacher"] = kept_figures(file, lambda: figures(self.studio, plan, samples, world))
-            self.job.event("measure", arm="teacher", step=0, sampling_steps=plan.steps, measures=self.measures["teacher"])
-        step = self.trainer.step
-        for n in self.studio.step_counts:
-            found = figures(self.studio, self.studio.student_plan(n), samples, world)
-            row = {"step": step, "sampling_steps": n, **found}
-            self.measures["rows"] = [r for r in self.measures["rows"] if (r["step"], r["sampling_steps"]) != (step, n)] + [row]
-            self.job.event("measure", arm="student", step=step, sampling_steps=n, measures=found)
-            values = {"accuracy": found["accuracy"]["value"], "diversity": found["diversity"]["value"], "fd": found["fd_oracle"]}
-            self.curves.forward(step, {f"measure/{k}-{n}": float(v) for k, v in values.items() if v is not None})
-        self.job.keep("measures.json", self.measures)
-        self.job.result(self._result())
+    def _watch(self) -> None:
+        """Say in words what goes wrong, once for each symptom."""
+        self.watched_at = time.monotonic()
+        found = self.vigil.look(Evidence(
+            objective=self.request.objective, family=type(self.method).card.family,
+            settings=self.method.config.model_dump(mode="json"), step=self.trainer.step, steps=self.request.steps,
+            rows=self.curves.history.points, teacher=self.gallery.measures["teacher"],
+            teacher_at={int(n): found for n, found in self.gallery.measures["teacher_at"].items()},
+            measured=self.gallery.measures["rows"], contrast=self.gallery.contrast, skipped=self.trainer.skipped,
+        ))  # fmt: skip
+        for symptom in found:
+            self.notices.append(symptom.text)
+            self.job.event("notice", text=symptom.text, symptom=symptom.name, step=symptom.step, seen=symptom.seen,
+                           remedy=symptom.remedy)  # fmt: skip
+        if found:
+            self.gallery.said = self.vigil.to_json()
+            self.gallery.keep()
+            self.job.result(self._result())
 
     # -- after -----------------------------------------------------------------------------------------------------
 
     def _conclude(self) -> dict[str, Any]:
         self.job.state("running", "Saving the student.")
-        final = [row for row in self.measures["rows"] if row["step"] == self.request.steps]
+        final = [row for row in self.gallery.measures["rows"] if row["step"] == self.request.steps]
         own = len(self.studio.recipe.timesteps)
         card = {
             "title": self.request.name, "objective": self.request.objective, "method": type(self.method).card.title,
@@ -260,8 +247,9 @@ class Distillation:
         return {
             "request": self.request.model_dump(mode="json"), "student": student, "teacher": self.entry.id,
             "models": {self.entry.id: {"hash": self.lesson.hash, "title": self.entry.title}}, "step": self.trainer.step,
-            "losses": finite(self.last["smooth"]) if self.last else {}, "measures": self.measures, "skipped": skipped,
-            "sink_failures": self.curves.failures, "notices": self.notices, "versions": versions(),
+            "losses": finite(self.last["smooth"]) if self.last else {}, "measures": self.gallery.measures, "skipped": skipped,
+            "sink_failures": self.curves.failures, "notices": self.notices, "symptoms": self.vigil.to_json(),
+            "versions": versions(),
         }  # fmt: skip
 
 
@@ -278,8 +266,3 @@ def _memory(device: str) -> int:
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
     return int(psutil.Process().memory_info().rss)
-
-
-def _pixels(images: Tensor) -> np.ndarray:
-    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
-    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -53,20 +53,25 @@ class Studio:
         own = len(self.recipe.timesteps)
         self.step_counts = tuple(n for n in SHOWN if n in self.recipe.valid_steps) or (own,)
 
-    def teacher_plan(self) -> Plan:
-        grid = self.entry.timesteps(min(self.entry.sampling.steps, TEACHER_STEPS))
+    def teacher_plan(self, steps: int | None = None) -> Plan:
+        """The teacher in its own number of steps (at most `TEACHER_STEPS`), or in so many."""
+        grid = self.entry.timesteps(steps or min(self.entry.sampling.steps, TEACHER_STEPS))
         return plans.teacher_plan("teacher", grid, self.entry.sampling.rule, self.entry.guidance)
 
     def student_plan(self, steps: int | None = None) -> Plan:
         return plans.student_plan("student", self.recipe, steps)
 
+    def conditions(self, prompts: Sequence[str]) -> tuple[Cond, Cond]:
+        """(the teacher's, the student's): one row a prompt; the student's with the scale, where it takes one."""
+        cond = self.lesson.encode(prompts)
+        if self.embedded is None:
+            return cond, cond
+        return cond, {**cond, "w": torch.full((len(prompts),), self.embedded, device=self.device)}
+
     def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; prompt i goes with seed i."""
-        cond, null = self.lesson.encode(prompts), self.lesson.null(1)
-        for_student = dict(cond)
-        if self.embedded is not None:
-            for_student["w"] = torch.full((len(prompts),), self.embedded, device=self.device)
-        conds: dict[str, tuple[Cond, Cond | None]] = {"teacher": (cond, null), "student": (for_student, None)}
+        cond, for_student = self.conditions(prompts)
+        conds: dict[str, tuple[Cond, Cond | None]] = {"teacher": (cond, self.lesson.null(1)), "student": (for_student, None)}
         record: Record | None = None
         with self.evaluated() as student:
             models = {"teacher": self.lesson.teacher, "student": student}
@@ -84,19 +89,29 @@ class Studio:
     @contextmanager
     def evaluated(self) -> Iterator[Denoiser]:
         """The student's averaged weights, in evaluation mode for as long as this lasts."""
-        network = self.network
-        was = network.training
-        network.eval()
-        try:
-            yield Denoiser(network, self.student.process, self.student.prediction)
-        finally:
-            network.train(was)
+        with evaluating(self.network):
+            yield Denoiser(self.network, self.student.process, self.student.prediction)
 
     def strip(self, plan: Plan, prompts: Sequence[str]) -> Tensor:
-        """Images [prompts × SEEDS_EACH, 3, H, W] in [0, 1] on fixed seeds."""
+        """Samples [prompts × SEEDS_EACH, *shape] on fixed seeds, the seeds of a prompt side by side."""
         rows = [prompt for prompt in prompts for _ in range(SEEDS_EACH)]
-        seeds = list(range(SEEDS_EACH)) * len(prompts)
-        return self.lesson.decode(self.draw(plan, rows, seeds))
+        return self.draw(plan, rows, list(range(SEEDS_EACH)) * len(prompts))
+
+
+@contextmanager
+def evaluating(network: Any) -> Iterator[None]:
+    """A network in evaluation mode for as long as this lasts."""
+    was = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was)
+
+
+def contrast(samples: Tensor) -> float:
+    """Standard deviation over the elements of a sample, mean over samples [N, ...], in the model's own space."""
+    return float(samples.flatten(1).float().std(1).mean())
 
 
 # -- figures -------------------------------------------------------------------------------------------------------------
@@ -150,20 +165,22 @@ def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor)
     from studio.metrics.readings import accepted, correct
 
     right, inside, estimates, worlds = [], [], [], []
-    for seen, prompt in zip(readings, prompts, strict=True):
+    for i, (seen, prompt) in enumerate(zip(readings, prompts, strict=True)):
         stated = captions.parse(prompt).stated
         shown = correct(seen, stated, scene.FACTORS)
         n = len(seen)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(n, dtype=torch.bool))
         inside.append(accepted(seen))
         stars = {"stars": scene.frequencies("stars", time=stated.get("time"))}
-        estimates.append(report.diversity_estimate(seen, stated, scene.FACTORS, world=stars, n_boot=N_BOOT))
+        # every prompt resamples for itself: what a resample's repeats take away must not be the same for all of them
+        estimates.append(report.diversity_estimate(seen, stated, scene.FACTORS, world=stars, n_boot=N_BOOT, seed=i))
         worlds.append(report.world_diversity(stated, scene.FACTORS, world=stars))
     ok, accepted_all = torch.cat(right), torch.cat(inside)
     known = [e for e in estimates if e.value is not None]
     diversity = Estimate.missing(len(ok))
     if known:
-        draws = torch.stack([e.draws for e in known]).mean(0)
+        # a resample in which a prompt has fewer than two accepted samples leaves that prompt out
+        draws = torch.stack([e.draws for e in known]).nanmean(0)
         diversity = Estimate(sum(float(e.value or 0.0) for e in known) / len(known), draws, int(accepted_all.sum()), (0.0, 1.0))
     known_worlds = [value for value in worlds if value is not None]
     features = torch.cat([seen.features for seen in readings])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from studio.core.denoiser import Cond, Denoiser
     from studio.core.material import Material
     from studio.core.method import Method
+    from studio.families import Model
     from studio.services.kinds.distill import DistillRequest
     from studio.services.run import Run
 
@@ -55,19 +56,34 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Say
     from studio.domains.pocket import captions
     from studio.methods import material as teaching
 
-    model = run.models.model(entry)
+    model, start = run.models.model(entry), opened_start(request, run)
+    oracle = run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
     folder = run.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
-    material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say)
+    material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say, oracle=oracle)
 
     def save(target: Path, network: Any, method: Method, card: dict[str, Any]) -> None:
+        card = {**card, **request.model_dump(mode="json", include={"form", "start"}, exclude_none=True)}
+        if request.form == "smaller":
+            card |= request.model_dump(mode="json", include={"leave_out", "width"})
+        if request.adapter_rank is not None:
+            card["rank"] = request.adapter_rank
         teaching.student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
 
     return Lesson(
-        teacher=teaching.teacher_denoiser(model, request.rank), material=material, hash=model.hash,
-        encode=model.encode, null=model.null,
-        decode=model.decode, save=save, prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]),
-        oracle=run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None,
+        teacher=teaching.teacher_denoiser(model, request.adapter_rank, start, request.smaller), material=material,
+        hash=model.hash, encode=model.encode, null=model.null, decode=model.decode, save=save,
+        prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]), oracle=oracle,
     )  # fmt: skip
+
+
+def opened_start(request: DistillRequest, run: Run) -> Model | None:
+    """The student that the run begins with, opened, where the request names one."""
+    if request.start is None:
+        return None
+    entry = run.registry.get(request.start)
+    if not entry.available:  # it may have gone since the request was made
+        raise ValueError(entry.reason)
+    return run.models.model(entry)
 
 
 LESSONS: dict[str, Callable[[ModelEntry, DistillRequest, Run, Say], Lesson]] = {"pocket": pocket_lesson}

@@ -57,6 +57,7 @@ class Spec(BaseModel):
     version: int = VERSION
     title: str = ""
     parent: str | None = None  # the run this one repeats
+    executor: dict[str, Any] = {}  # where it is executed: {"name": ..., its options}; empty is this machine
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -116,14 +117,17 @@ class Run:
         *,
         owner: Mapping[str, Any] | None = None,
         leaving: Callable[[], bool] = lambda: False,
+        told: Callable[[str], None] = lambda state: None,
     ):
         self.folder, self.registry, self.models = folder, registry, models
         self.owner = dict(owner or {})
+        self.told = told  # called when the state is another than before
         self.leaving = leaving  # whether the process around this run was asked to end
         self.gate = Gate(folder.parents[1] / "lanes", models.device)
         self.spec = read_spec(folder)
         self.events = EventLog(folder / "events.jsonl")
         self._cancel = folder / "cancel"
+        self._state = ""
         (folder / "artifacts").mkdir(exist_ok=True)
 
     def check(self) -> None:
@@ -148,6 +152,9 @@ class Run:
 
     def state(self, state: str, note: str = "") -> None:
         self.events.write("state", state=state, note=note)
+        if state != self._state:
+            self._state = state
+            self.told(state)
 
     def notice(self, text: str) -> None:
         """Something a person should know that is no error. The kind keeps it in its result as well."""

@@ -14,8 +14,11 @@ from studio.ui.background import Background
 from studio.ui.moves import Moves
 from studio.ui.panel import JobsPanel
 from studio.ui.routes import middleware, routes
+from studio.ui.scrubs import Scrubs, together
 from studio.ui.tabs.compare import CompareTab
 from studio.ui.tabs.distill import DistillTab
+from studio.ui.tabs.lab import LabTab
+from studio.ui.tabs.scrub import ScrubTab
 from studio.ui.watch import Watch
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
@@ -24,11 +27,11 @@ CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
 
 def build(jobs: Jobs) -> gr.Blocks:
     """The page over a data folder. Starts nothing: the worker is somebody else's business."""
-    watch = Watch(jobs)
+    watch, scrubs = Watch(jobs), Scrubs(jobs)
 
     def recent_runs(_asked: Any = None) -> list[dict[str, Any]]:
-        """The newest comparisons, for the drawer. Gradio's browser side always sends one argument."""
-        return watch.recent()
+        """The newest comparisons and scrub runs, for the drawer. Gradio's browser side always sends one argument."""
+        return together(watch.recent(), scrubs.recent())
 
     background = Background(jobs)
 
@@ -43,10 +46,16 @@ def build(jobs: Jobs) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Compare", id="compare") as compare_tab, gr.Column(elem_id="compare"):
                 compare = CompareTab(watch, header)
+            with gr.Tab("Scrub", id="scrub") as scrub_tab, gr.Column(elem_id="scrub"):
+                scrub = ScrubTab(scrubs, watch, header)
             with gr.Tab("Distill", id="distill") as distill_tab, gr.Column(elem_id="distill"):
                 distill = DistillTab(background, panel.focus, panel.shown)
+            with gr.Tab("Lab", id="lab") as lab_tab, gr.Column(elem_id="lab"):
+                lab = LabTab(background, panel)
         compare.opened(demo)
         Moves(tabs, panel, compare, distill).wire(demo, compare_tab, distill_tab)
+        lab.place(demo, tabs, lab_tab)
+        scrub.place(demo, tabs, scrub_tab, compare.board)
         add_api(watch)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.

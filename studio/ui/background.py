@@ -1,4 +1,7 @@
-"""What the page asks about background runs: the list, one run in detail, and what may be asked of it."""
+"""What the page asks about background runs: the list, one run in detail, and what may be asked of it.
+
+What a run shows is put together in `pictures`, `curves` and `numbers`, what it leaves behind in `files`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from studio.services.controls import is_resumable
+from studio.services.curves import Follower
 from studio.services.events import ACTIVE
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.objectives import objectives
-from studio.ui import curves, say
+from studio.ui import curves, files, numbers, pictures, say
+from studio.ui.files import size as size
 from studio.ui.jobview import JobView
 from studio.ui.view import Views
 from studio.ui.watch import BACKGROUND as LANE
@@ -38,6 +43,7 @@ class Background:
     def __init__(self, jobs: Jobs):
         self.jobs = jobs
         self._views: Views[JobView] = Views(jobs.tail)
+        self._drawn: tuple[Any, Json] = (None, {})  # figures of the run looked at last, drawn again when something is new
         self._ended: dict[tuple[str, str], Json] = {}  # (run, state) -> its last progress, which no longer changes
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -47,13 +53,16 @@ class Background:
         info = self.jobs.get(run_id)
         if info.lane != LANE:
             raise ValueError(f"Run {run_id} is a {info.kind} of the page, no background run; Recent runs lists it.")
-        view = self._views.look(run_id, lambda: JobView(run_id, self.jobs.spec(run_id).config),
-                                lambda: self.jobs.result(run_id))  # fmt: skip
+        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
+        view.rows = view.read()
         if info.state not in ACTIVE:  # the index knows the end first when a worker was killed
             if info.final and view.live:
                 view.finish(self.jobs.result(run_id))
             view.state, view.note = info.state, info.note
         return view, info
+
+    def _new(self, run_id: str) -> JobView:
+        return JobView(run_id, self.jobs.spec(run_id).config, Follower(self.jobs.paths.run(run_id)).look)
 
     def panel(self, chosen: str = "") -> Json:
         """What the panel draws: {"jobs", "chosen", "detail", "counts"}. `chosen` is a run, "first", or "" when it is closed."""
@@ -80,25 +89,40 @@ class Background:
         except (ValueError, KeyError, TypeError) as error:
             return {"run": run_id, "problem": str(error)}
         p, family = view.progress or self._progress(info), self._family(view)
+        teaches = info.kind == "distill"
         return {
             "run": run_id,
             "title": info.title,
-            "state": _state(info, p),
+            "state": _state(info, p, view),
             "text": self._text(info, p, view.note),
             "percent": _percent(p, info.state),
             "actions": [[name, ACTIONS[name]] for name in self.allowed(info, view)],
             "facts": facts(info, p),
+            "symptoms": [{k: s[k] for k in ("step", "seen", "remedy")} for s in view.symptoms.values()],
             "notices": view.notices,
+            "teaches": teaches,
             "warning": curves.caution(family, str(view.request.get("objective", ""))),
-            "figures": {"loss": curves.loss_figure(view, family), "measures": curves.measures_figure(view)},
-            "measuring": bool(view.request.get("measure_every") != 0),
-            "strips": strips(view),
+            **self._figures(view, family),
+            "few": "; the thinner ones are the teacher in as few steps as the student" if view.teacher_few else "",
+            "measuring": teaches and bool(view.request.get("measure_every") != 0),
+            "strips": pictures.strips(view),
+            "beliefs": pictures.beliefs(view),
             "log": [f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}" for at, text in view.log[-LOG_LINES:]],
             "text_log": self._text_log(run_id),
-            "artifacts": artifacts(view),
+            "files": files.listed(self.jobs.paths, view),
             "student": view.student,
             "settings": settings(view.request),
         }
+
+    def _figures(self, view: JobView, family: str) -> Json:
+        """The plots of a run, which are looked at every second and change less often."""
+        newest = view.rows[-1]["step"] if view.rows else 0
+        pictures = [max(by) for by in (*view.strips.values(), *view.measures.values())]
+        key = (view.run_id, family, newest, len(view.rows), pictures, len(view.teacher_few), view.teacher_measures is None)
+        if self._drawn[0] != key:
+            figures = {"loss": curves.loss_figure(view, family), "measures": curves.measures_figure(view)}
+            self._drawn = key, {"figures": figures, "numbers": numbers.numbers(view)}
+        return self._drawn[1]
 
     def _progress(self, info: RunInfo) -> Json:
         key = (info.id, info.state)
@@ -109,7 +133,12 @@ class Background:
         return self._ended[key]
 
     def _family(self, view: JobView) -> str:
-        """Family of the run's objective: trajectory, distribution, plain, or "" when it is not known."""
+        """Family of the run's objective: trajectory, distribution, plain, or "" when it is not known.
+
+        What the run says counts; the catalogue knows before it does, unless it is just being made anew.
+        """
+        if view.family:
+            return view.family
         catalogue = objectives(self.jobs.paths, build=False) or {"objectives": {}}
         entry = catalogue["objectives"].get(view.request.get("objective")) or {"card": {}}
         return str(entry["card"].get("family", ""))
@@ -120,18 +149,19 @@ class Background:
 
     def _text(self, info: RunInfo, p: Mapping[str, Any], note: str, short: bool = False) -> str:
         """Where a run is, in words."""
-        done, total = p.get("done"), p.get("total")
-        at = f"step {done:,} of {total:,}" if isinstance(done, int) and isinstance(total, int) else ""
+        done, total, unit = p.get("done"), p.get("total"), str(p.get("unit") or "steps")
+        counted = isinstance(done, int) and isinstance(total, int)
+        at = "" if not counted else f"step {done:,} of {total:,}" if unit == "steps" else f"{done:,} of {total:,} {unit}"
         if info.state == "queued":
             place = f"{say.count(info.ahead, 'run')} ahead" if info.ahead else "next in line"
             return " · ".join(filter(None, [place, f"at {at}" if done else "", "" if short else note.rstrip(".")]))
         if info.state in ACTIVE:
             asked = self._asked(info.id)
             left = "" if asked or not p.get("eta_s") else f"about {span(p['eta_s'])} left"
-            return " · ".join(filter(None, [at or note.rstrip(".") or "opening the teacher", asked, left]))
+            return " · ".join(filter(None, [at or note.rstrip(".") or "opening models", asked, left]))
         if info.state == "done":
             took = f"in {span(info.finished - info.started)}" if info.finished and info.started else ""
-            return " ".join(filter(None, [f"{total:,} steps" if isinstance(total, int) else "", took]))
+            return " ".join(filter(None, [f"{total:,} {unit}" if isinstance(total, int) else "", took]))
         return at if short else (note or at)
 
     def _text_log(self, run_id: str) -> str:
@@ -183,9 +213,11 @@ def _place(info: RunInfo) -> tuple[int, float]:
     return _ORDER.get(info.state, 3), info.ahead if info.state == "queued" else -info.created
 
 
-def _state(info: RunInfo, p: Mapping[str, Any]) -> str:
-    """The index says "loading" until the end; a run that made steps is running."""
-    return "running" if info.state in ACTIVE and p.get("done") else info.state
+def _state(info: RunInfo, p: Mapping[str, Any], view: JobView | None = None) -> str:
+    """The index may be a moment behind: a run that made steps is running, whatever it says."""
+    if info.state in ACTIVE and (p.get("done") or (view is not None and view.state == "running")):
+        return "running"
+    return info.state
 
 
 def _percent(p: Mapping[str, Any], state: str) -> float:
@@ -200,11 +232,6 @@ def span(s: float) -> str:
     return f"{hours} h {int(s) % 3600 // 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-def size(n_bytes: float) -> str:
-    """ "61 MB", "3.4 GB"."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
-
-
 def facts(info: RunInfo, p: Mapping[str, Any]) -> list[list[str]]:
     """Name and value of what is known about speed and device."""
     found: list[list[str]] = []
@@ -214,6 +241,8 @@ def facts(info: RunInfo, p: Mapping[str, Any]) -> list[list[str]]:
         found.append(["left", f"about {span(p['eta_s'])}"])
     if info.state == "queued":
         found.append(["place in the queue", f"{info.ahead + 1}"])
+    if info.executor != "local":
+        found.append(["executor", info.executor])
     if p.get("device"):
         found.append(["device", str(p["device"]).upper()])
     if p.get("memory_bytes"):
@@ -222,26 +251,6 @@ def facts(info: RunInfo, p: Mapping[str, Any]) -> list[list[str]]:
         found.append(["waited for the page", span(p["waited_s"])])
     if p.get("skipped"):
         found.append(["updates left out, not finite", f"{p['skipped']:,}"])
-    for name, value in (p.get("log") or {}).items():
-        if isinstance(value, (int, float)):
-            found.append([str(name).replace("_", " "), f"{value:.3g}"])
-    return found
-
-
-def strips(view: JobView) -> Json | None:
-    """Strips over time by step count, with the teacher's beside them; None before the first."""
-    if not view.strips:
-        return None
-    counts = {str(n): [{"step": step, **by[step]} for step in sorted(by)] for n, by in sorted(view.strips.items())}
-    return {"teacher": view.teacher, "counts": counts}
-
-
-def artifacts(view: JobView) -> list[Json]:
-    """Files the run made that a browser can show: the newest strip of every step count, and the teacher's."""
-    found = [{"text": "teacher, strip", "path": view.teacher["strip"]}] if view.teacher else []
-    for n, by in sorted(view.strips.items()):
-        step = max(by)
-        found.append({"text": f"step {step:,}, {say.count(n, 'sampling step')}", "path": by[step]["strip"]})
     return found
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from studio.ui import say
-from studio.ui.jobview import JobView, Point
+from studio.ui.jobview import JobView
 
 SHOWN = 500  # points of a curve that are sent to the browser
 COLORS = {"student": "--arm-student", "fake": "--arm-skip-first", "head": "--arm-hybrid-2"}
@@ -15,6 +16,7 @@ NAMES = {"student": "Student", "fake": "Fake score", "head": "Discriminator"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 SURROGATE = "a surrogate, no measure"
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def caution(family: str, objective: str = "") -> str:
@@ -29,29 +31,33 @@ def caution(family: str, objective: str = "") -> str:
     return ""
 
 
-def thinned(points: Sequence[Point], most: int = SHOWN) -> list[Point]:
+def thinned(points: Sequence[T], most: int = SHOWN) -> list[T]:
     """At most about `most` points, the first and the last among them."""
     stride = max(1, -(-len(points) // most))
     kept = list(points[::stride])
     return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
 
+def losses(rows: Sequence[Json]) -> list[str]:
+    """Networks that have a loss at two steps or more, the student first."""
+    count = Counter(name for row in rows for name in row["losses"])
+    return sorted((name for name, n in count.items() if n > 1), key=lambda name: (name != "student", name))
+
+
 def loss_figure(view: JobView, family: str = "") -> str | None:
     """One panel a network: the raw loss, faint, below the smoothed one. None until there are two points."""
-    names = sorted((n for n, points in view.curves.items() if len(points) > 1), key=lambda n: n != "student")
+    names = losses(view.rows)
     if not names:
         return None
     data: list[Json] = []
     layout = _layout("step")
     for (name, axis, top), domain in zip(_axes(names), _domains(len(names)), strict=True):
-        points, color = thinned(view.curves[name]), COLORS.get(name, "--ink-2")
-        steps = [p.step for p in points]
+        rows, color = thinned([row for row in view.rows if name in row["losses"]]), COLORS.get(name, "--ink-2")
+        steps, raw = [row["step"] for row in rows], [row["losses"][name] for row in rows]
         line = {"type": "scatter", "mode": "lines", "x": steps, "yaxis": axis.replace("axis", ""), "name": name}
-        data.append(
-            line | {"y": [p.raw for p in points], "opacity": 0.3, "hoverinfo": "skip", "line": {"color": color, "width": 1}}
-        )
-        hover = "step %{x:,}<br>%{y:.4g} smoothed<extra></extra>"
-        data.append(line | {"y": [p.smooth for p in points], "hovertemplate": hover, "line": {"color": color, "width": 2}})
+        data.append(line | {"y": raw, "opacity": 0.3, "hoverinfo": "skip", "line": {"color": color, "width": 1}})
+        hover, smooth = "step %{x:,}<br>%{y:.4g} smoothed<extra></extra>", [row.get("smooth", {}).get(name) for row in rows]
+        data.append(line | {"y": smooth, "hovertemplate": hover, "line": {"color": color, "width": 2}})
         layout[axis] = {"domain": domain, "nticks": 5, "zeroline": False, "tickformat": ".3~g"}
         meant = f", {SURROGATE}" if name == "student" and family == "distribution" else ", mean of the batch"
         layout["annotations"].append(_heading(f"<b>{NAMES.get(name, name.capitalize())}</b>{meant}", top))
@@ -77,11 +83,12 @@ def measures_figure(view: JobView) -> str | None:
         suffix = " %" if scale == 100 else ""
         layout[axis] = {"domain": domain, "nticks": 4, "zeroline": False, "ticksuffix": suffix, "rangemode": "tozero"}
         layout["annotations"].append(_heading(heading, top))
-        teacher = _value((view.teacher_measures or {}).get(key))
-        if teacher is not None:
-            y = teacher * scale
-            layout["shapes"].append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": short, "y0": y, "y1": y,
-                                     "line": {"color": "--arm-teacher", "width": 1.5, "dash": "dot"}})  # fmt: skip
+        for found, width in ((view.teacher_measures, 2.0), *((few, 1.0) for few in view.teacher_few.values())):
+            teacher = _value((found or {}).get(key))
+            if teacher is not None:
+                y = teacher * scale
+                layout["shapes"].append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": short, "y0": y, "y1": y,
+                                         "line": {"color": "--arm-teacher", "width": width, "dash": "dot"}})  # fmt: skip
     layout["xaxis"]["anchor"] = "y3"
     layout["uirevision"] = "measures"
     layout["showlegend"] = len(view.measures) > 1

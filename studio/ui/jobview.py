@@ -1,43 +1,40 @@
-"""A background run as the jobs panel shows it: events folded into curves, strips, figures and a log.
+"""A background run as the jobs panel shows it: events folded into strips, beliefs, figures, symptoms and a log.
 
 A pure reducer like `studio.ui.view.RunView`, and kept by the same `Views`. A run that continues from a checkpoint
-writes some steps again; what was folded from that step on is then replaced.
+writes some steps again; what was folded of such a step is then replaced. Curves are not made of events: they come from
+the run's metrics file, which holds every step (`rows`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from studio.ui import say
 
 LIVE = ("queued", "loading", "running")
-MAX_POINTS = 4000  # of a curve; a longer one keeps every second point
 MAX_LINES = 200  # of the log
 Json = dict[str, Any]
 
 
-class Point(NamedTuple):
-    """A loss at a step: as it was, and smoothed; None where it was not finite."""
-
-    step: int
-    raw: float | None
-    smooth: float | None
-
-
 class JobView:
-    """Folds the events of one background run. `request` is its configuration as it was submitted."""
+    """Folds the events of one background run. `request` is its configuration as it was submitted, `read` gives the rows
+    of its metrics file as they are now, thinned, oldest first."""
 
-    def __init__(self, run_id: str, request: Mapping[str, Any]):
-        self.run_id, self.request = run_id, dict(request)
+    def __init__(self, run_id: str, request: Mapping[str, Any], read: Callable[[], list[Json]] = list):
+        self.run_id, self.request, self.read = run_id, dict(request), read
         self.state, self.note = "queued", ""
+        self.family = ""  # of its objective, once the run has said so
         self.finished = False  # whether `finish` has been told the result
         self.progress: Json = {}
-        self.curves: dict[str, list[Point]] = {}
+        self.rows: list[Json] = []  # what `read` gave when somebody looked last
         self.strips: dict[int, dict[int, Json]] = {}  # sampling steps -> training step -> {"strip", "count"}
         self.teacher: Json | None = None  # the teacher's strip
+        self.beliefs: dict[int, Json] = {}  # training step -> {"triple", "of", "rows", "columns", …}
         self.measures: dict[int, dict[int, Json]] = {}  # sampling steps -> training step -> figures
         self.teacher_measures: Json | None = None
+        self.teacher_few: dict[int, Json] = {}  # sampling steps -> the teacher's figures in so few
+        self.symptoms: dict[str, Json] = {}  # name -> {"step", "seen", "remedy", "text"}
         self.notices: list[str] = []
         self.log: list[tuple[float, str]] = []
         self.student: str | None = None
@@ -67,7 +64,7 @@ class JobView:
         del self.log[:-MAX_LINES]
 
     def _notice(self, text: str) -> bool:
-        new = text not in self.notices
+        new = text not in self.notices and all(text != symptom["text"] for symptom in self.symptoms.values())
         if new:
             self.notices.append(text)
         return new
@@ -78,33 +75,40 @@ class JobView:
             self.log.pop()  # preparing material says how far it is every second
         self._say(event, f"{self.state}: {self.note}" if self.note else self.state)
 
+    def _on_method(self, event: Mapping[str, Any]) -> None:
+        self.family = str(event.get("family") or "")
+
     def _on_progress(self, event: Mapping[str, Any]) -> None:
         self.progress = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}
-        step, smooth = int(event.get("step") or event["done"]), event.get("smooth") or {}
-        for name, raw in (event.get("losses") or {}).items():
-            curve = self.curves.setdefault(str(name), [])
-            while curve and curve[-1].step >= step:
-                curve.pop()
-            curve.append(Point(step, raw, smooth.get(name)))
-            if len(curve) > MAX_POINTS:
-                del curve[1:-1:2]
 
     def _on_notice(self, event: Mapping[str, Any]) -> None:
-        if self._notice(str(event["text"])):
+        if event.get("symptom"):
+            if event["symptom"] not in self.symptoms:
+                self._say(event, str(event["text"]))
+            kept = {k: event.get(k) for k in ("step", "seen", "remedy", "text")}
+            self.symptoms.setdefault(str(event["symptom"]), kept)
+        elif self._notice(str(event["text"])):
             self._say(event, str(event["text"]))
 
     def _on_strip(self, event: Mapping[str, Any]) -> None:
-        found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds")}
+        found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast")}
         if event.get("arm") == "teacher":
             self.teacher = found
         else:
             self.strips.setdefault(int(event["sampling_steps"]), {})[int(event["step"])] = found
 
+    def _on_triple(self, event: Mapping[str, Any]) -> None:
+        names = ("triple", "of", "rows", "columns", "guidance", "sampling_steps", "prompts", "seed")
+        self.beliefs[int(event["step"])] = {k: event.get(k) for k in names}
+
     def _on_measure(self, event: Mapping[str, Any]) -> None:
-        figures = dict(event.get("measures") or {})
-        if event.get("arm") == "teacher":
+        figures, arm = dict(event.get("measures") or {}), str(event.get("arm") or "")
+        if arm == "teacher":
             self.teacher_measures = figures
             self._say(event, f"the teacher: {said_figures(figures)}")
+        elif arm.startswith("teacher"):
+            self.teacher_few[int(event["sampling_steps"])] = figures
+            self._say(event, f"the teacher in {say.count(int(event['sampling_steps']), 'step')}: {said_figures(figures)}")
         else:
             self.measures.setdefault(int(event["sampling_steps"]), {})[int(event["step"])] = figures
             steps = say.count(int(event["sampling_steps"]), "step")

@@ -42,6 +42,7 @@ class Moves:
                  self.compare.fields.teacher_guidance, self.compare.pair_line, self.compare.problem}  # fmt: skip
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
+        self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         asked = gr.Textbox(visible="hidden")
         demo.load(self.arrive, asked, {self.tabs, pair, *filled, *self.panel.shown}, js=ASKED, **quiet)
 
@@ -65,6 +66,13 @@ class Moves:
             return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(view.student)
         except (ValueError, KeyError) as error:
             return self.panel.show(str(event.run), problem=str(error))
+
+    def of_the_board(self, event: gr.EventData) -> Updates:
+        """The same for a student of the leaderboard."""
+        try:
+            return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
     def to_distill(self, event: gr.EventData) -> Updates:
         """The form as it was for a run, to be changed."""

@@ -24,7 +24,7 @@ def jobs_html(value: dict[str, Any]) -> gr.HTML:
     Triggers "choose" with {"run"} ("first", or "" when it is folded), "act" with {"run", "action"}, and "duplicate" and
     "compare" with {"run"}.
     """
-    js = script("figure") + script("jobs")
+    js = script("figure") + script("jobs-shown") + script("jobs")
     return gr.HTML(value, html_template=template("jobs"), js_on_load=js, apply_default_css=False, elem_id="jobs")
 
 
@@ -38,8 +38,9 @@ class JobsPanel:
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.panel, self.chosen, self.timer}
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        self.panel.choose(self.choose, None, self.shown, **quiet)
-        self.panel.act(self.act, {self.chosen}, self.shown, **quiet)
+        # Gradio drops a second event while the first is on its way, unless it is told not to.
+        self.panel.choose(self.choose, None, self.shown, trigger_mode="always_last", **quiet)
+        self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
         self.timer.tick(self.tick, {self.chosen}, self.shown - {self.chosen}, **quiet)
 
     def show(self, chosen: str, **more: Any) -> Updates:

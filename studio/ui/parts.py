@@ -41,7 +41,7 @@ def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
 def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen" with {"run": id}.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen" and "scrub" with {"run": id}.
     """
     template = f"""
 <header class="brand">{MARK}
@@ -69,7 +69,10 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
 
 
 def board(value: dict[str, Any]) -> gr.HTML:
-    """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`."""
+    """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
+
+    Triggers "scrub" with {"run": id}.
+    """
     template = """
 <section class="board" data-state="empty">
   <div class="b-empty">
@@ -80,7 +83,8 @@ def board(value: dict[str, Any]) -> gr.HTML:
       <figcaption>Illustration by the scene renderer. It measures nothing; your run will.</figcaption></figure>
   </div>
   <div class="b-run">
-    <div class="b-status"><span class="b-chip"></span><span class="b-text"></span></div>
+    <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
+      <button type="button" class="tool b-scrub" hidden>Scrub this run</button></div>
     <div class="b-bar" role="progressbar" aria-label="drawn so far" aria-valuemin="0" aria-valuemax="100"><i></i></div>
     <h2 class="b-headline" aria-live="polite"></h2>
     <ul class="b-rest"></ul><ul class="b-notices"></ul>

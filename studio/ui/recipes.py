@@ -15,7 +15,7 @@ FOLDER = PRESETS / "distill"
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset puts into the form. `name` is the file's, without its size."""
+    """What a preset puts into the form. `name` is the file's, without its size; `start` the id of the student to begin with."""
 
     name: str
     title: str
@@ -23,6 +23,7 @@ class Preset:
     steps: int
     settings: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
+    start: str | None = None
 
 
 @lru_cache(maxsize=8)
@@ -32,9 +33,9 @@ def _of_size(size: str, stamp: int) -> tuple[Preset, ...]:
         try:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
             name, method, trainer = path.stem.removeprefix(f"{size}-"), data.get("method") or {}, data.get("trainer") or {}
-            found.append(
-                Preset(name, str(data["title"]), str(data["objective"]), int(data["steps"]), dict(method), dict(trainer))
-            )
+            start = str(data["start"]) if data.get("start") else None
+            title, objective, steps = str(data["title"]), str(data["objective"]), int(data["steps"])
+            found.append(Preset(name, title, objective, steps, dict(method), dict(trainer), start))
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
             continue  # one broken file must not take the others with it
     return tuple(found)

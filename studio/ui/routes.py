@@ -19,7 +19,16 @@ from starlette.staticfiles import StaticFiles
 from studio.services.jobs import Jobs
 from studio.ui.theme import ASSETS
 
-_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".json": "application/json"}
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".json": "application/json",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+    ".html": "text/html",
+}
+_SAVED = (".html",)  # never opened here, where it would be a page of ours
 _KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # an artefact is written once and never changed
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
@@ -43,7 +52,8 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         kind = _TYPES.get(path.suffix)
         if kind is None or not path.is_file():
             return PlainTextResponse("There is no such file in this run.", 404)
-        return FileResponse(path, media_type=kind, headers=_KEEP | _SAFE)
+        name = f"studio-{path.name}" if path.suffix in _SAVED else None
+        return FileResponse(path, media_type=kind, filename=name, headers=_KEEP | _SAFE)
 
     async def plotly(request: Request) -> Response:
         return FileResponse(plotly_js(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})

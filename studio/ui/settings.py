@@ -19,9 +19,13 @@ LABELS = {
     "gan_critic": "Discriminator's weight", "w": "Guidance when sampled", "w_low": "Least guidance", "w_high": "Largest guidance",
     "t_low": "Least time", "t_high": "Largest time", "n_scenes": "Scenes", "sinks": "Also log to",
     "measure_samples": "Pictures a measurement", "real": "What counts as real", "steps": "Sampling steps",
-    "max_bad_steps": "Bad steps in a row",
+    "max_bad_steps": "Bad steps in a row", "form": "Student form", "rank": "Adapter rank", "start": "Start from",
+    "leave_out": "Leave out", "width": "Width",
 }  # fmt: skip
 RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "measure_samples", "sinks")
+STUDENT_FIELDS = ("form", "rank", "leave_out", "width", "start")
+OWN = {"run": RUN_FIELDS, "student": STUDENT_FIELDS}  # fields of the request itself, by the part of the form they are in
+ONLY_OF = {"rank": "adapters", "leave_out": "smaller", "width": "smaller"}  # field -> the student form it belongs to
 Kind = Literal["whole", "number", "choice", "choices", "yes", "numbers", "text"]
 
 
@@ -66,9 +70,17 @@ def _field(name: str, prop: Mapping[str, Any]) -> Field:
     return Field(name, label, kinds.get(prop.get("type"), "text"), default, info)
 
 
-def component(field: Field, value: Any, scope: str) -> Any:
+def shown(known: list[Field], form: str) -> list[Field]:
+    """Those that have a meaning for a student of this form; all, when forms cannot be chosen."""
+    if all(field.name != "form" for field in known):
+        return known
+    return [field for field in known if ONLY_OF.get(field.name, form) == form]
+
+
+def component(field: Field, value: Any, scope: str, **more: Any) -> Any:
     """The Gradio component of a field, drawn where it is called. No ranges here: the request's check answers in a sentence."""
     options: dict[str, Any] = {
+        **more,
         "interactive": True,  # Gradio takes fields that only drawn handlers read for outputs
         "label": field.label,
         "info": field.info or None,

@@ -10,6 +10,8 @@ from studio.ui import arms
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
 
+SHEETS = ("studio", "scrub", "jobs", "distill", "lab")
+
 PAPER = gr.themes.Color(
     name="paper", c50="#fbfaf7", c100="#f5f3ee", c200="#e8e5dc", c300="#d6d2c6", c400="#a9a498", c500="#7d786c",
     c600="#5d594f", c700="#403d36", c800="#292723", c900="#1c1b18", c950="#131210",
@@ -89,8 +91,8 @@ def theme() -> gr.themes.Base:
 
 def css(all_arms: list[str]) -> str:
     """The style sheet: arm colours first, then the page, then the chips' colours."""
-    page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in ("studio", "jobs", "distill"))
-    return "\n".join([arms.css_variables(), page, arms.chip_css("#arms", all_arms)])
+    page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms)", all_arms)])
 
 
 def script(name: str) -> str:

@@ -35,7 +35,7 @@ def test_from_the_form_to_compare_with_a_reload_and_a_pause_between(visit: Any, 
     page.wait_for_selector("#estimate:has-text('network evaluations per sample and step')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".j-run:not([hidden]) .plot[data-figure=loss][data-ready]")
-    assert "surrogate" in page.inner_text(".j-caution >> nth=0")
+    assert "surrogate" in page.inner_text(".j-plots .j-caution >> nth=0")
     page.wait_for_function("document.querySelector('.j-teacher').naturalWidth > 0")
     assert page.get_attribute(".j-teacher", "alt").startswith("Teacher: “")
     assert "1 running" in page.inner_text(".jobs-count")
@@ -79,3 +79,49 @@ def test_form_and_panel_fit_and_keep_what_was_typed_by_objective(visit: Any, wid
     page.focus(".j-close")
     page.keyboard.press("Escape")
     page.wait_for_selector(".j-panel[hidden]", state="attached")
+
+
+def test_the_panel_shows_what_goes_wrong_what_is_believed_and_the_numbers(visit: Any, site: SimpleNamespace) -> None:
+    site.trainer.step_s = 0.0
+    run = site.jobs.submit("distill", {"name": "looked-at", "teacher": "test/teacher", "objective": "dmd2", "steps": 200})
+    page = visit()
+    page.click(".jobs-open")
+    page.click(f".j-item[data-run='{run}']")
+    page.wait_for_selector(".j-title h3:has-text('looked-at')")
+    page.wait_for_selector("[data-action=compare]")
+    assert page.inner_text(".j-symptoms span") == "step 100"
+    assert "The hybrid gives part of it back" in page.inner_text(".j-symptoms b")
+
+    page.wait_for_selector(".j-sheet[data-ready][aria-label^='After 200 training steps, “']")
+    assert page.locator(".j-block").count() == 2
+    assert page.locator(".j-block >> nth=0").locator(".j-cell").count() == 1 + 3 * 3  # x once, then three rows of levels
+    newest = page.get_attribute(".j-student >> nth=0", "src")
+    page.locator(".j-time[data-of=beliefs] input").fill("0")  # one moment for both
+    page.wait_for_selector(".j-sheet[aria-label^='After 0 training steps']")
+    assert page.inner_text(".j-time[data-of=strips] output") == "step 0"
+    page.wait_for_function("before => document.querySelector('.j-student').src !== before", arg=newest)
+
+    for number in ("gradients", "normaliser", "direction", "discriminator_right", "contrast"):
+        page.wait_for_selector(f".plot[data-number={number}][data-ready]")
+    page.click("summary:has-text('Files')")
+    assert f"runs/{run}/spec.json" in page.inner_text(".j-files")
+    with page.expect_popup() as popup:
+        page.click(".j-files a:has-text('pictures of beliefs')")
+    popup.value.wait_for_load_state()
+    assert popup.value.url.endswith("/artifacts/beliefs/00000200.jpg")
+    popup.value.close()
+
+
+def test_the_beliefs_fit_a_phone(visit: Any, site: SimpleNamespace) -> None:
+    site.trainer.step_s = 0.0
+    run = site.jobs.submit("distill", {"name": "on-a-phone", "teacher": "test/teacher", "objective": "dmd2", "steps": 40})
+    page = visit(390)
+    page.click(".jobs-open")
+    page.click(f".j-item[data-run='{run}']")
+    page.wait_for_selector(".j-sheet[data-ready]")
+    inside = page.evaluate("""() => { const panel = document.querySelector('.j-panel').getBoundingClientRect();
+        return [...document.querySelectorAll('.j-cell, .j-symptoms li, .j-number, .j-time')]
+            .every((node) => !node.offsetParent || node.getBoundingClientRect().right <= panel.right); }""")
+    assert inside
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".j-block .j-row-name:visible").count() == 6  # every row says whose it is

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -460,3 +461,35 @@ def test_a_student_of_nano_is_measured_listed_and_compared(school: Jobs) -> None
     assert list((school.paths.cache / "material").rglob("*.safetensors"))
     compared = school.submit("compare", {"prompt": "a red house", "pair": "mine/small", "seeds": "2", "arms": "student,hybrid-1"})
     assert run_job(school.paths.run(compared), registry=school.registry()) == ("done", "")
+
+
+def test_a_smaller_student_of_nano_is_listed_drawn_and_gone_on_from(school: Jobs) -> None:
+    """One run cuts a student from a student; the next teaches that one further, by a reward."""
+    fields = {"teacher": "nano/teacher", "n_scenes": 16, "sample_every": 0, "measure_every": 0}
+    cut = {"form": "smaller", "leave_out": "middle", "width": 0.8, "start": "nano/lcm", "objective": "regression"}
+    settings = {"batch": 2, "pairs": 8, "pair_steps": 2}
+    first = school.submit("distill", request(name="cut", steps=2, settings=settings, **cut, **fields))
+    assert here(school, first) == ("done", "")
+    entry = school.registry().get("mine/cut")
+    assert entry.available
+    assert {k: entry.card[k] for k in ("form", "leave_out", "width", "start")} == {k: cut[k] for k in cut if k != "objective"}
+    config = json.loads((entry.folder / "unet" / "config.json").read_text())
+    assert (config["mid_block_type"], config["block_out_channels"]) == (None, [32, 48])
+    reward = {"objective": "reward", "start": "mine/cut", "settings": {"batch": 2}}
+    second = school.submit("distill", request(name="praised", steps=2, **reward, **fields))
+    assert here(school, second) == ("done", "")
+    praised = school.registry().get("mine/praised")
+    assert praised.card["form"] == "full"
+    assert (praised.recipe or {})["timesteps"] == (entry.recipe or {})["timesteps"]
+    assert json.loads((praised.folder / "unet" / "config.json").read_text()) == config
+    assert {"reward", "satisfied", "drift"} <= of_kind(school, second, "progress")[-1]["log"].keys()
+    compared = school.submit("compare", {"prompt": "a red house", "pair": "mine/praised", "seeds": "2", "arms": "student"})
+    assert run_job(school.paths.run(compared), registry=school.registry()) == ("done", "")
+    shutil.rmtree(entry.folder)
+    third = school.submit("distill", request(name="late", steps=2, objective="lcm", **fields))
+    spec = school.paths.run(third) / "spec.json"  # its start went after it was submitted
+    written = json.loads(spec.read_text())
+    spec.write_text(json.dumps({**written, "config": {**written["config"], "start": "mine/cut"}}))
+    state, note = here(school, third)
+    assert state == "failed"
+    assert "mine/cut is not on this machine yet" in note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -53,6 +54,25 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"steps": 10_000_000, "sample_every": 1}, "sample_every is 1, which makes more than 1,000"),
     ({"steps": 1000, "measure_every": 2}, "5 fits."),
     ({"sinks": ["wandb"]}, "sinks"),
+    ({"form": "tiny"}, "form"),
+    ({"rank": 0}, "rank is 0; at least 1 fits."),
+    ({"rank": 4, "form": "full"}, "rank 4 is for adapters, and the form is full;"),
+    ({"rank": 4, "form": "smaller"}, "rank 4 is for adapters, and the form is smaller;"),
+    ({"width": 0.5}, "width 0.5 is for smaller students, and the form is full;"),
+    ({"leave_out": "layers", "form": "adapters"}, "leave_out layers is for smaller students, and the form is adapters;"),
+    ({"form": "smaller", "leave_out": "nothing"}, "the student is no smaller"),
+    ({"form": "smaller", "width": float("nan")}, "width is nan; a finite number fits."),
+    ({"form": "smaller", "width": 0}, "width is 0; at least 0.1 fits."),
+    ({"form": "smaller"}, "toy/teacher is no UNet of diffusers, so it cannot be made smaller;"),
+    ({"form": "smaller", "leave_out": "layers", "teacher": "nano/teacher"}, "nano/teacher has one layer a stage"),
+    ({"form": "smaller", "leave_out": "nothing", "width": 0.99, "teacher": "nano/teacher"}, "0.93 or less would fit."),
+    ({"start": "nano/lcm"}, "nano/lcm is a student of nano/teacher, not of toy/teacher. toy/teacher has no students yet."),
+    ({"start": "toy/teacher"}, "toy/teacher is a teacher, and a run starts from a student"),
+    ({"start": "nano/lmc", "teacher": "nano/teacher"}, "There is no student 'nano/lmc'. Did you mean 'nano/lcm'?"),
+    ({"start": "/etc/passwd"}, "There is no student '/etc/passwd'. toy/teacher has no students yet."),
+    ({"start": "a\0" * 3000}, "There is no student"),
+    ({"start": 5}, "start is 5; text fits."),
+    ({"objective": "reward"}, "The objective reward goes on from a student; choose one of toy/teacher as the start."),
     ({"measure_samples": 10**9}, "at most 2048 fits."),
 ]  # fmt: skip
 
@@ -85,14 +105,52 @@ def test_a_taken_name_and_an_absent_teacher_are_refused(school: Jobs) -> None:
 
 def test_validating_imports_no_torch(school: Jobs) -> None:
     objectives.objectives(school.paths)
+    small = request(teacher="nano/teacher", start="nano/lcm", form="smaller", leave_out="middle", width=0.8)
     code = (
         "import sys; from studio.services.jobs import Jobs\n"
         f"r = Jobs({str(school.paths.root)!r}).validate('distill', {request(settings={'lr': 1, 'flavour': None})!r})\n"
         "assert r.settings == {'lr': 1, 'flavour': None}, r\n"
+        f"assert Jobs({str(school.paths.root)!r}).validate('distill', {small!r}).start == 'nano/lcm'\n"
         "assert 'torch' not in sys.modules and 'diffusers' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_students_form_is_said_in_flat_fields(school: Jobs) -> None:
+    def valid(**fields: Any) -> Any:
+        made = school.validate("distill", request(teacher="nano/teacher", **fields))
+        assert school.validate("distill", made) == made, "a spec is read as it was written"
+        return made
+
+    plain = valid(rank=None, start="")
+    assert (plain.form, plain.adapter_rank, plain.smaller, plain.start) == ("full", None, None, None)
+    assert (valid(rank=4).form, valid(rank=4).adapter_rank) == ("adapters", 4)  # as it was said before there were forms
+    assert valid(form="adapters").adapter_rank == 16
+    cut = valid(form="smaller", leave_out="middle", width=0.8).smaller
+    assert (cut.middle, cut.layers, cut.width) == (True, False, 0.8)
+    assert valid(start="nano/lcm", objective="reward").start == "nano/lcm"
+
+
+def test_a_start_that_cannot_be_gone_on_from_is_refused(school: Jobs) -> None:
+    def listed(name: str, folder: str) -> None:
+        entry = {"id": f"mine/{name}", "title": name, "role": "student", "teacher": "nano/teacher", "domain": "pocket",
+                 "size": 32, "folder": folder}  # fmt: skip
+        (school.paths.models / f"mine-{name}.yaml").write_text(json.dumps(entry))
+
+    listed("gone", "mine/gone")
+    with pytest.raises(ValueError, match="its folder mine/gone is missing"):
+        school.submit("distill", request(teacher="nano/teacher", start="mine/gone"))
+    scaled = shutil.copytree(ROOT / "assets" / "nano" / "lcm", school.paths.models / "mine" / "scaled")
+    (scaled / "card.json").write_text(json.dumps({"embedded_guidance": 3.0}))
+    unet = json.loads((scaled / "unet" / "config.json").read_text())
+    (scaled / "unet" / "config.json").write_text(json.dumps({**unet, "mid_block_type": None}))
+    listed("scaled", "mine/scaled")
+    with pytest.raises(ValueError, match="takes the guidance scale as an input, which only the objective guided goes on with"):
+        school.submit("distill", request(teacher="nano/teacher", start="mine/scaled"))
+    with pytest.raises(ValueError, match="mine/scaled has no middle block"):  # what is cut is the start, not the teacher
+        school.submit("distill", request(teacher="nano/teacher", start="mine/scaled", objective="guided", settings={},
+                                         form="smaller"))  # fmt: skip
 
 
 def test_every_objective_has_a_card_and_a_schema_whose_defaults_fit_it(school: Jobs) -> None:

@@ -1,4 +1,4 @@
-"""A worker without models: claims comparisons and writes what a real run writes, with scenes of the renderer.
+"""A worker without models: claims comparisons and scrub runs and writes what a real run writes, with scenes of the renderer.
 
 For tests of the page only. It goes through the real job service (claim, event log, run directory), so the page
 cannot tell; the pictures are renders, the figures are those in `FIGURES`.
@@ -24,6 +24,7 @@ from studio.services.paths import atomic_write
 from studio.services.run import Cancelled, Run
 from studio.services.store import Row
 from studio.services.warm import ModelCache
+from tests.ui import scripted_scrub
 
 SIDE = 128
 # arm -> (diversity, its half interval, accuracy, NFE per image, seconds per image, FD-oracle)
@@ -89,7 +90,10 @@ class ScriptedWorker(threading.Thread):
         try:
             run.state("loading", "Opening models.")
             run.state("running", "")
-            self._draw(run)
+            if row.kind == "scrub":
+                scripted_scrub.serve(run, self.step_s)
+            else:
+                self._draw(run)
         except Cancelled:
             state, note = "cancelled", "Cancelled; what was finished is kept."
         run.state(state, note)

@@ -16,6 +16,7 @@ import numpy as np
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
+from studio.services.curves import Curves
 from studio.services.images import jpeg_strip
 from studio.services.jobs import Jobs
 from studio.services.locks import identity
@@ -30,6 +31,9 @@ from tests.ui.shelf import RECIPE
 SIDE = 96
 PROMPTS = tuple(captions.canonical(text) for text in captions.EXAMPLES[:4])
 SAMPLED = (1, 4)  # step counts that are shown and measured
+LEVELS = ((250, 0.41), (500, 1.2), (749, 3.3))  # (t, sigma / alpha) of the picture of beliefs
+SYMPTOM = {"symptom": "diversity lost", "seen": "the student draws what the prompt says and varies less.",
+           "remedy": "The hybrid gives part of it back for nothing."}  # fmt: skip
 
 
 class ScriptedTraining(threading.Thread):
@@ -59,6 +63,8 @@ class ScriptedTraining(threading.Thread):
         state, note = "done", ""
         try:
             run.state("loading", "Opening the teacher.")
+            family = "distribution" if run.spec.config.get("objective") == "dmd2" else "trajectory"
+            run.event("method", title="Scripted", paper="none", family=family)
             run.state("running", "")
             self._train(run)
         except Cancelled:
@@ -77,15 +83,19 @@ class ScriptedTraining(threading.Thread):
         steps, reached = config["steps"], run.folder / "checkpoints" / "step.json"
         reached.parent.mkdir(exist_ok=True)
         first = json.loads(reached.read_text()) if reached.exists() else 0
-        every, rng = max(1, steps // 10), np.random.default_rng(first)
+        every, rng, curves = max(1, steps // 10), np.random.default_rng(first), Curves(run.folder, steps, first - 1)
         for step in range(first, steps + 1):
             run.check()
             if self.fail_at is not None and step >= self.fail_at:
                 raise ArithmeticError("The loss of student was not finite five times in a row.")
             if step % every == 0 or run.taken("sample"):
                 self._strips(run, step, steps)
+                self._beliefs(run, step, steps)
             if step and step % (2 * every) == 0:
                 self._measure(run, step, steps)
+            if step == steps // 2:
+                said = f"At step {step:,}: {SYMPTOM['seen']} {SYMPTOM['remedy']}"
+                run.event("notice", text=said, step=step, **SYMPTOM)
             if run.taken("save"):
                 run.event("saved", step=step)
             if asked := run.asked():
@@ -93,12 +103,15 @@ class ScriptedTraining(threading.Thread):
                 words = {"pause": ("paused", "Paused"), "stop": ("stopped", "Stopped")}[asked]
                 raise LeftOff(words[0], f"{words[1]} at step {step:,} of {steps:,}; a checkpoint is saved.")
             if step:
-                smooth = {"student": 0.4 + 0.6 * np.exp(-3 * step / steps), "fake": 0.21}
-                losses = {name: float(value * rng.lognormal(0, 0.25)) for name, value in smooth.items()}
-                numbers = {"normaliser": 0.31, "gradient": 1.7}
+                loss = {"student": 0.4 + 0.6 * np.exp(-3 * step / steps), "fake": 0.21}
+                noisy = {name: float(value * rng.lognormal(0, 0.25)) for name, value in loss.items()}
+                log = {"normaliser": float(0.31 * rng.lognormal(0, 0.2)), "direction": float(0.8 * rng.lognormal(0, 0.1)),
+                       "student/grad_norm": float(160 * rng.lognormal(0, 0.4)), "fake/grad_norm": 0.4,
+                       "discriminator_right": 0.6}  # fmt: skip
+                row = curves.add(step, noisy, log, 0.214)
                 run.progress(step, steps, step=step, steps=steps, seconds_per_step=0.214, eta_s=0.214 * (steps - step),
-                             losses=losses, smooth=smooth, log=numbers, skipped=0, device="cpu", memory_bytes=812_000_000,
-                             waited_s=3.2, sink_failures={})  # fmt: skip
+                             losses=row["losses"], smooth=row["smooth"], log=row["log"], skipped=0, device="cpu",
+                             memory_bytes=812_000_000, waited_s=3.2, sink_failures={})  # fmt: skip
             if self._halt.wait(self.step_s):
                 raise LeftOff("queued", "The worker was asked to leave.")
         student = self._student(run)
@@ -115,7 +128,22 @@ class ScriptedTraining(threading.Thread):
             mix = step / steps * (0.7 + 0.3 * n / 4)
             noisy = (mix * clean + (1 - mix) * np.random.default_rng(0).integers(0, 255, clean.shape)).astype(np.uint8)
             name = run.artifact(f"artifacts/strips/{step:08d}/student-{n}.jpg", jpeg_strip(noisy))
-            run.event("strip", arm="student", step=step, sampling_steps=n, strip=name, **shared)
+            run.event("strip", arm="student", step=step, sampling_steps=n, strip=name, contrast=0.9 + 0.4 * mix, **shared)
+
+    def _beliefs(self, run: Run, step: int, steps: int) -> None:
+        """Two samples with three noise levels each: [8 columns, 3 rows · side, side, 3]."""
+        rng, columns = np.random.default_rng(step), []
+        for x in self._scenes()[::2][:2]:
+            grey = np.full_like(x, 128)
+            columns.append(np.concatenate([x, grey, grey]))
+            for _, level in LEVELS:
+                noised = (x + 128 * level * rng.normal(size=x.shape)).clip(0, 255)
+                believed = [(x + (128 - x.astype(float)) * min(1.0, level / 4) * far) for far in (1.0, 1.5 - step / steps)]
+                columns.append(np.concatenate([noised, *believed]).clip(0, 255).astype(np.uint8))
+        name = run.artifact(f"artifacts/beliefs/{step:08d}.jpg", jpeg_strip(np.stack(columns)))
+        run.event("triple", step=step, triple=name, of="student", rows=["noised", "teacher", "fake"], guidance=8.0,
+                  columns=[{"t": t, "noise": level} for t, level in LEVELS], sampling_steps=4, prompts=list(PROMPTS[:2]), seed=0,
+                  size=SIDE)  # fmt: skip
 
     @staticmethod
     def _scenes() -> np.ndarray:
@@ -134,6 +162,7 @@ class ScriptedTraining(threading.Thread):
 
         if step == 2 * max(1, steps // 10):
             run.event("measure", arm="teacher", step=0, sampling_steps=25, measures=figures(0.97, 0.84, 4.2))
+            run.event("measure", arm="teacher in few steps", step=0, sampling_steps=4, measures=figures(0.7, 0.8, 22.0))
         for n in SAMPLED:
             far = step / steps
             found = figures(0.3 + (0.5 + 0.03 * n) * far, 0.8 - 0.25 * far, 60 - 40 * far - n)

@@ -11,7 +11,9 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.services.events import EventLog
 from studio.services.jobs import Jobs
+from studio.services.locks import identity
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.moves import Moves
@@ -105,6 +107,14 @@ def test_a_run_is_shown_from_the_queue_to_its_student(page: SimpleNamespace, job
     assert [row["step"] for row in detail["strips"]["counts"]["4"]] == list(range(0, 41, 4))
     assert dict(map(tuple, detail["facts"]))["memory"] == "812 MB"
     assert any("the student is listed as mine/pupil" in line for line in detail["log"])
+    assert [number["title"] for number in detail["numbers"]] == [
+        "Gradient sizes", "Normaliser n", "Direction |A| / n", "Discriminator", "Contrast"]  # fmt: skip
+    assert [(s["step"], s["remedy"]) for s in detail["symptoms"]] == [(20, "The hybrid gives part of it back for nothing.")]
+    assert detail["notices"] == [], "a symptom is said once"
+    assert [s["step"] for s in detail["beliefs"]["steps"]] == list(range(0, 41, 4))
+    assert [row[:2] for row in detail["beliefs"]["rows"]] == [
+        ["x noised", "xₜ, which both look at"], ["Teacher", "x̂₀ from xₜ, guided 8"], ["Fake score", "x̂₀ from xₜ"]]  # fmt: skip
+    assert "drawn in 4 steps" in detail["beliefs"]["about"]
     other = page.panel.show(second)
     assert other[page.panel.panel]["detail"]["warning"] == ""
     assert not other[page.panel.timer].active
@@ -134,8 +144,47 @@ def test_pause_resume_and_stop_reach_the_run(page: SimpleNamespace, jobs: Jobs, 
     until(lambda: (jobs.progress(run) or {}).get("step", 0) > reached)
     background.act(run, "stop")
     until(lambda: jobs.get(run).state == "stopped")
-    curve = background.look(run)[0].curves["student"]
-    assert [p.step for p in curve] == sorted({p.step for p in curve})
+    steps = [row["step"] for row in background.look(run)[0].rows]
+    assert steps == sorted(set(steps)) and steps[-1] > reached
+
+
+def test_a_run_that_is_opened_again_shows_all_of_its_history(
+    page: SimpleNamespace, jobs: Jobs, trainer: ScriptedTraining
+) -> None:
+    run = jobs.submit("distill", request(steps=300))
+    until(lambda: jobs.get(run).final)
+    fresh = Background(Jobs(jobs.paths.root)).look(run)[0]
+    assert [row["step"] for row in fresh.rows] == list(range(1, 301))
+    assert {"normaliser", "student/grad_norm"} <= fresh.rows[0]["log"].keys()
+    (jobs.paths.run(run) / "metrics.jsonl").unlink()
+    assert Background(jobs).detail(run)["figures"]["loss"] is None
+
+
+def test_the_files_of_a_run_are_listed_with_their_places(page: SimpleNamespace, jobs: Jobs, trainer: ScriptedTraining) -> None:
+    run = jobs.submit("distill", request())
+    until(lambda: jobs.get(run).state == "done")
+    (jobs.paths.run(run) / "checkpoints" / "checkpoint.pt").write_bytes(b"0" * 3_200_000)
+    found = {entry["where"]: entry for entry in page.panel.background.detail(run)["files"]}
+    assert found[f"runs/{run}/checkpoints/checkpoint.pt"]["size"] == "3 MB"
+    assert found["models/mine/pupil"]["text"] == "the student mine/pupil, a diffusers folder"
+    assert {f"runs/{run}/{name}" for name in ("spec.json", "metrics.jsonl", "result.json", "events.jsonl")} <= found.keys()
+    for entry in found.values():
+        assert (jobs.paths.root / entry["where"]).exists()
+        assert not entry["open"] or jobs.artifact(run, entry["open"]).is_file()
+    opens = [entry["open"] for entry in found.values() if entry["open"]]
+    assert any("beliefs/00000040" in name for name in opens) and any("student-4" in name for name in opens)
+
+
+def test_a_run_of_another_kind_has_no_sections_for_training(page: SimpleNamespace, jobs: Jobs) -> None:
+    run = jobs.submit("compare", {"prompt": "a cat", "pair": "test/dmd2"}, lane="batch")
+    owner = identity()
+    assert jobs.claim("batch", owner, run) is not None
+    with EventLog(jobs.paths.run(run) / "events.jsonl") as log:
+        log.write("progress", done=3, total=12, unit="pictures")
+    detail = page.panel.background.detail(run)
+    assert (detail["teaches"], detail["strips"], detail["beliefs"], detail["numbers"]) == (False, None, None, [])
+    assert detail["text"].startswith("3 of 12 pictures")
+    jobs.finish(run, "failed", "Enough.", owner)
 
 
 def test_a_look_under_way_never_changes_what_was_chosen_meanwhile(page: SimpleNamespace, jobs: Jobs) -> None:

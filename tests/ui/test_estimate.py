@@ -23,6 +23,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "progressive": {"start": 4, "steps": 4},
     "guided": {},
     "regression": {"pairs": 16, "pair_steps": 4},
+    "reward": {"timesteps": [999]},
 }
 
 
@@ -90,3 +91,44 @@ def test_seconds_are_said_only_when_they_were_measured(jobs: Jobs) -> None:
     other = estimate.sentences(jobs, "test/teacher", "lcm", {**settings, "batch": 8}, 1000)[-1]
     assert "will differ" in other
     assert "not known yet" in estimate.sentences(jobs, "test/teacher", "dmd2", settings, 10)[-1]
+
+
+def test_memory_and_time_follow_the_form(jobs: Jobs) -> None:
+    schema = objectives(jobs.paths)["objectives"]["dmd2"]["schema"]  # type: ignore[index]
+    settings = {name: prop["default"] for name, prop in schema["properties"].items()} | {"batch": 8}
+
+    def said(**request: Any) -> str:
+        return " ".join(estimate.sentences(jobs, "nano/teacher", "dmd2", settings, 1000, request))
+
+    def memory(**request: Any) -> float:
+        entry, known = jobs.registry().get("nano/teacher"), estimate.cost("dmd2", settings)
+        assert known is not None
+        found = estimate.memory(entry.folder, known, settings, request)
+        assert found is not None
+        return found.total
+
+    assert "of memory at most" in said()
+    assert "for the activations of a batch of 8; the program itself comes on top." in said()
+    assert memory(form="adapters", rank=4) < memory()
+    assert memory(trainer={"checkpointing": True}) < memory()
+    assert memory(trainer={"accumulate": 2}) > memory()
+    assert "10 million in all" in said(trainer={"accumulate": 100}), (
+        "12.5 evaluations of 8 samples, in 1,000 steps of 100 micro-batches"
+    )
+
+
+def test_a_run_of_another_form_is_no_measure_of_time(jobs: Jobs) -> None:
+    schema = objectives(jobs.paths)["objectives"]["lcm"]["schema"]  # type: ignore[index]
+    settings = {name: prop["default"] for name, prop in schema["properties"].items()}
+    worker = ScriptedTraining(jobs)
+    worker.start()
+    run = jobs.submit("distill", {"name": "a", "teacher": "test/teacher", "objective": "lcm", "steps": 20, "settings": settings})
+    list(jobs.follow(run))
+    worker.stop()
+
+    def time(**request: Any) -> str:
+        return estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000, request)[-1]
+
+    assert "about 3 min 34 s" in time(form="full", rank=None)
+    assert "will differ" in time(form="adapters", rank=4)
+    assert "will differ" in time(form="full", trainer={"checkpointing": True})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from studio.services.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
-from studio.ui import settings
+from studio.ui import budget, settings
+from studio.ui.draft import Drafts
+from tests.ui.scripted_batch import ScriptedTraining
 from tests.ui.shelf import OBJECTIVES
 
 SCHEMA: dict[str, Any] = OBJECTIVES["dmd2"]["schema"]
@@ -54,3 +58,61 @@ def test_the_runs_own_fields_are_those_of_the_request() -> None:
     kinds = {f.name: (f.kind, f.default) for f in found}
     assert kinds["sample_every"] == ("whole", None)
     assert kinds["sinks"] == ("choices", [])
+
+
+# -- how long ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20 min", 1200), ("1.5 h", 5400), ("90s", 90), ("2 hours", 7200), ("1,5 h", 5400), ("400", None)]
+)
+def test_a_time_is_read_as_people_write_it(text: str, seconds: float | None) -> None:
+    assert budget.seconds(text) == seconds
+
+
+def test_a_time_becomes_steps_only_with_a_measured_pace() -> None:
+    assert budget.steps("20 min", pace=0.5) == 2400
+    assert budget.steps("1 s", pace=30.0) == 1  # at least one
+    assert budget.steps("2_000", pace=None) == 2000
+    assert budget.said("20 min", 2400, 0.5) == "20 min is 2,400 steps, at the 0.5 s a step of the last such run."
+    assert budget.said("2400", 2400, None) == ""
+    with pytest.raises(ValueError, match="how long a step takes is not known yet"):
+        budget.steps("20 min", pace=None)
+    with pytest.raises(ValueError, match="Training steps is 'soon'"):
+        budget.steps("soon", pace=0.5)
+
+
+# -- the student's form --------------------------------------------------------------------------------------------------
+
+
+def test_settings_of_a_form_that_was_not_chosen_are_not_asked_for(jobs: Jobs) -> None:
+    drafts = Drafts(jobs)
+    draft = drafts.of_request({"teacher": "test/teacher", "name": "pupil", "objective": "dmd2", "settings": {}})
+    typed = {"form": "full", "rank": "8", "leave_out": "layers", "width": "0.5", "start": ""}
+    assert {**drafts.request(replace(draft, student=typed))}.keys() & {"rank", "leave_out", "width", "start"} == set()
+    assert drafts.request(replace(draft, student={**typed, "form": "adapters"}))["rank"] == 8
+    smaller = drafts.request(replace(draft, student={**typed, "form": "smaller", "start": "test/lcm"}))
+    assert (smaller["leave_out"], smaller["width"], smaller["start"]) == ("layers", 0.5, "test/lcm")
+    assert "rank" not in smaller
+
+
+def test_a_student_to_begin_with_stays_with_its_teacher(jobs: Jobs) -> None:
+    drafts = Drafts(jobs)
+    draft = drafts.of_request({"teacher": "test/teacher", "objective": "dmd2", "settings": {}, "start": "test/lcm"})
+    assert draft.student["start"] == "test/lcm"
+    assert "start" not in drafts.with_teacher(draft, "nano/teacher").student
+
+
+def test_minutes_become_steps_by_the_pace_of_an_earlier_run(jobs: Jobs) -> None:
+    drafts = Drafts(jobs)
+    draft = replace(drafts.of_request({"teacher": "test/teacher", "objective": "lcm", "settings": {}}), steps="1 min")
+    with pytest.raises(ValueError, match="not known yet"):
+        drafts.request(draft)
+    worker = ScriptedTraining(jobs)
+    worker.start()
+    run = jobs.submit("distill", {**drafts.request(replace(draft, steps="20")), "name": "a"})
+    list(jobs.follow(run))
+    worker.stop()
+    assert drafts.request(draft)["steps"] == 280  # 60 s at 0.214 s a step
+    with pytest.raises(ValueError, match="not known yet"):  # a step with another batch takes another time
+        drafts.request(replace(draft, settings={"batch": "8"}))

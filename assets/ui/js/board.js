@@ -200,6 +200,7 @@ function draw() {
   board.dataset.state = view.state;
   say($(".b-chip"), view.status.word);
   say($(".b-text"), view.status.text);
+  $(".b-scrub").hidden = view.live || !view.rows.some((row) => Object.keys(row.images).length);
   const p = view.progress;
   const percent = view.state === "done" ? 100 : p?.total ? (100 * p.done) / p.total : 0;
   $(".b-bar i").style.width = `${percent}%`;
@@ -242,6 +243,7 @@ function choose(cell) {
 element.addEventListener("click", (event) => {
   const cell = event.target.closest(".w-cell");
   if (cell) return choose(cell);
+  if (event.target.closest(".b-scrub")) return trigger("scrub", { run: view.run });
   const head = event.target.closest(".w-seed");
   if (head) { selected.seed = +head.dataset.seed; mark(); share(); }
 });

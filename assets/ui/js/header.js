@@ -40,7 +40,13 @@ function entry(run) {
   const state = make("i", "run-state", run.state);
   state.dataset.state = run.state;
   button.append(strip, words, state);
-  return button;
+  if (run.kind === "scrub" || !["done", "cancelled"].includes(run.state)) { button.dataset.kind = run.kind ?? ""; return button; }
+  const line = make("div", "run-line", ""), scrub = make("button", "run-scrub", "Scrub");
+  scrub.type = "button";
+  scrub.dataset.run = run.id;
+  scrub.title = "Slide through every step of this run";
+  line.append(button, scrub);
+  return line;
 }
 
 async function open() {
@@ -60,7 +66,9 @@ element.addEventListener("click", (event) => {
   if (event.target.closest(".jobs-open")) document.dispatchEvent(new CustomEvent("studio:jobs-toggle"));
   if (event.target.closest(".drawer-close")) { close(); return $(".runs-open").focus(); }
   const card = event.target.closest(".run-card");
-  if (card) { trigger("reopen", { run: card.dataset.run }); close(); }
+  if (card) { trigger(card.dataset.kind === "scrub" ? "scrub" : "reopen", { run: card.dataset.run }); close(); }
+  const scrub = event.target.closest(".run-scrub");
+  if (scrub) { trigger("scrub", { run: scrub.dataset.run }); close(); }
   if (event.target.closest(".theme-toggle")) {
     const dark = document.body.classList.toggle("dark");
     try { localStorage.setItem("studio:theme", dark ? "dark" : "light"); } catch { /* private mode */ }

@@ -1,5 +1,6 @@
 // The jobs panel: a list of background runs and one of them in detail, patched in place.
-// value = Background.panel() (studio/ui/background.py), with "focus" and "problem" at times. Needs figure.js before it.
+// value = Background.panel() (studio/ui/background.py), with "focus" and "problem" at times. Needs figure.js and
+// jobs-shown.js before it.
 
 const $ = (selector, from = element) => from.querySelector(selector);
 const make = (tag, className, text) => {
@@ -11,7 +12,8 @@ const make = (tag, className, text) => {
 const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const file = (run, path) => `run-file/${run}/${path}`;
 const panel = $(".j-panel");
-let view = null, focused = "", wanted = "first", shown = {}, picked = { run: "", n: "", at: -1 };
+// picked.step: the training step somebody chose to look at, or null for the newest
+let view = null, focused = "", wanted = "first", shown = {}, picked = { run: "", step: null };
 
 const stored = { get: () => { try { return localStorage.getItem("studio:jobs") ?? ""; } catch { return ""; } },
   set: (run) => { try { run ? localStorage.setItem("studio:jobs", run) : localStorage.removeItem("studio:jobs"); } catch { /* private mode */ } } };
@@ -80,85 +82,27 @@ function drawFacts(detail) {
   detail.facts.forEach(([, value], i) => put($("dd", box.children[i]), value));
 }
 
-function setImage(image, path, alt) {
-  const source = file(view.detail.run, path);
-  if (image.dataset.source === source) return;
-  image.dataset.source = source;
-  const next = new Image(); // shown once loaded, so that a slow line does not blink
-  next.onload = () => { if (image.dataset.source === source) { image.src = source; image.alt = alt; } };
-  next.src = source;
-}
-
-function drawStrips(detail) {
-  const strips = detail.strips, live = ["queued", "loading", "running", "paused"].includes(detail.state);
-  $(".j-strip-rows").hidden = !strips;
-  const wait = $(".j-strip-wait");
-  wait.hidden = Boolean(strips);
-  put(wait, live ? "The first strip appears once the teacher is open." : "This run drew no pictures.");
-  $(".j-counts").hidden = !strips || Object.keys(strips.counts).length < 2;
-  if (!strips) return;
-  const counts = Object.keys(strips.counts);
-  if (picked.run !== detail.run || !counts.includes(picked.n)) picked = { run: detail.run, n: counts.at(-1), at: -1 };
-  const choices = $(".j-counts");
-  if (choices.dataset.key !== counts.join()) {
-    choices.dataset.key = counts.join();
-    choices.replaceChildren(...counts.map((n) => { const b = make("button", "", n === "1" ? "1 step" : `${n} steps`); b.type = "button"; b.dataset.n = n; return b; }));
-  }
-  for (const button of choices.children) button.setAttribute("aria-pressed", button.dataset.n === picked.n);
-  const rows = strips.counts[picked.n], range = $(".j-time input");
-  const at = picked.at < 0 ? rows.length - 1 : Math.min(picked.at, rows.length - 1);
-  range.max = rows.length - 1;
-  range.value = at;
-  $(".j-time").hidden = rows.length < 2;
-  const row = rows[at], prompts = row.prompts ?? [], seeds = (row.seeds ?? []).join(" and ");
-  put($(".j-time output"), `step ${row.step.toLocaleString("en")}`);
-  const about = `${prompts.map((p) => `“${p}”`).join(", ")}, seeds ${seeds}`;
-  const [teacher, student] = element.querySelectorAll(".j-row");
-  teacher.hidden = !strips.teacher;
-  if (strips.teacher) {
-    put($("small", teacher), `${strips.teacher.sampling_steps} steps`);
-    setImage($(".j-teacher"), strips.teacher.strip, `Teacher: ${about}`);
-  }
-  put($("small", student), `${picked.n} ${picked.n === "1" ? "step" : "steps"}, at ${row.step.toLocaleString("en")}`);
-  setImage($(".j-student"), row.strip, `Student after ${row.step} training steps, sampled in ${picked.n}: ${about}`);
-  const captions = $(".j-prompts");
-  if (captions.dataset.key !== prompts.join("|")) {
-    captions.dataset.key = prompts.join("|");
-    captions.replaceChildren(...prompts.map((p) => { const s = make("span", "", p); s.title = p; return s; }));
-  }
-}
-
-async function drawFigures(detail) {
-  for (const box of element.querySelectorAll(".plot")) {
-    const name = box.dataset.figure, text = detail.figures[name], now = () => view?.detail?.figures?.[name];
-    const wait = box.parentElement.querySelector(".plot-wait");
-    wait.hidden = Boolean(text);
-    const key = `${document.body.classList.contains("dark")} ${text}`;
-    if (shown[name] === key) continue;
-    shown[name] = key;
-    if (await drawFigure(box, text, now)) box.dataset.ready = "1";
-  }
-}
-
 function drawLists(detail) {
-  const log = $(".j-log"), text = [...detail.log, ...(detail.text_log ? ["", "log.txt", detail.text_log] : [])].join("\n");
+  const log = $(".j-log"), text = [...(detail.text_log ? ["The end of log.txt:", detail.text_log, ""] : []), ...detail.log].join("\n");
   if (log.textContent !== text) {
     const below = log.scrollHeight - log.scrollTop - log.clientHeight < 30;
     log.textContent = text;
     if (below) log.scrollTop = log.scrollHeight;
   }
-  const files = $(".j-files"), key = JSON.stringify([detail.run, detail.artifacts, detail.student]);
+  const files = $(".j-files tbody"), key = JSON.stringify([detail.run, detail.files]);
   if (files.dataset.key !== key) {
     files.dataset.key = key;
-    files.replaceChildren(...(detail.student ? [make("li", "", `the student, listed as ${detail.student}`)] : []),
-      ...detail.artifacts.map(({ text: words, path }) => {
-        const item = make("li"), link = make("a", "", words);
-        link.href = file(detail.run, path);
+    files.replaceChildren(...detail.files.map(({ text: words, where, size, open }) => {
+      const row = make("tr"), name = make("td", "", open ? undefined : words);
+      if (open) {
+        const link = make("a", "", words);
+        link.href = file(detail.run, open);
         link.target = "_blank";
-        item.append(link);
-        return item;
-      }));
-    if (!files.childElementCount) files.append(make("li", "", "no pictures yet"));
+        name.append(link);
+      }
+      row.append(name, make("td", "j-where", where), make("td", "j-size", size));
+      return row;
+    }));
   }
   const table = $(".j-settings tbody"), settings = JSON.stringify(detail.settings);
   if (table.dataset.key !== settings) {
@@ -181,15 +125,30 @@ function drawRun() {
   $(".j-bar").hidden = detail.state === "done";
   drawActions(detail);
   drawFacts(detail);
+  const symptoms = $(".j-symptoms"), signs = JSON.stringify(detail.symptoms);
+  if (symptoms.dataset.key !== signs) {
+    symptoms.dataset.key = signs;
+    symptoms.replaceChildren(...detail.symptoms.map(({ step, seen, remedy }) => {
+      const item = make("li"), words = make("p", "", `${seen[0].toUpperCase()}${seen.slice(1)} `);
+      words.append(make("b", "", remedy));
+      item.append(make("span", "", `step ${step.toLocaleString("en")}`), words);
+      return item;
+    }));
+  }
   const notices = $(".b-notices");
   if (notices.dataset.key !== detail.notices.join("|")) {
     notices.dataset.key = detail.notices.join("|");
     notices.replaceChildren(...detail.notices.map((words) => make("li", "", words)));
   }
-  put($(".j-caution"), detail.warning || "The objective's own loss, raw and smoothed.");
+  $(".j-plots").hidden = !detail.teaches && !detail.figures.loss;
+  put($(".j-plots .j-caution"), detail.warning || "The objective's own loss, raw and smoothed.");
+  put($(".j-caution-2"), detail.measuring ? `Measured on fixed prompts and seeds; the dotted line is the teacher${detail.few}.` : "");
   put($(".j-measure-wait"), detail.measuring ? "Figures appear at the first measurement." : "This run is not measured on the way.");
+  if (picked.run !== detail.run) picked = { run: detail.run, step: null };
   drawStrips(detail);
-  drawFigures(detail);
+  drawBeliefs(detail);
+  drawNumbers(detail);
+  drawFigures();
   drawLists(detail);
 }
 
@@ -229,8 +188,6 @@ element.addEventListener("click", (event) => {
   if (event.target.closest(".j-close")) { fold(false); document.querySelector(".jobs-open")?.focus(); return; }
   const item = event.target.closest(".j-item");
   if (item) { wanted = item.dataset.run; return trigger("choose", { run: wanted }); }
-  const count = event.target.closest(".j-counts button");
-  if (count) { picked = { ...picked, n: count.dataset.n, at: -1 }; return drawStrips(view.detail); }
   const button = event.target.closest("[data-action]");
   if (!button) return disarm();
   const { action } = button.dataset, run = view.detail.run;
@@ -245,10 +202,11 @@ element.addEventListener("click", (event) => {
   else trigger("act", { run, action });
 });
 element.addEventListener("input", (event) => {
-  if (!event.target.matches(".j-time input")) return;
-  const last = +event.target.value === +event.target.max;
-  picked.at = last ? -1 : +event.target.value; // at the end it follows the newest
-  drawStrips(view.detail);
+  const { target } = event;
+  if (!target.matches(".j-time input")) return;
+  picked.step = +target.value === +target.max ? null : JSON.parse(target.dataset.steps)[target.value];
+  drawStrips(view.detail); // strips and beliefs show the same moment
+  drawBeliefs(view.detail);
 });
 element.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { event.stopPropagation(); fold(false); document.querySelector(".jobs-open")?.focus(); }
@@ -264,4 +222,4 @@ document.addEventListener("studio:jobs-active", () => {
 if (stored.get()) panel.hidden = false; // a reload finds the panel as it was; the page's first look fills it
 draw();
 watch("value", draw);
-followTheme(() => view?.detail && !panel.hidden && drawFigures(view.detail));
+followTheme(() => view?.detail && !panel.hidden && drawFigures());

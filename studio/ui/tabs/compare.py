@@ -16,14 +16,13 @@ from studio.domains.pocket import captions
 from studio.services import history, images
 from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
 from studio.services.models import Pair
-from studio.ui import arms, parts, plots, prompt
+from studio.ui import arms, pairs, parts, plots, prompt
 from studio.ui.form import write_seeds
 from studio.ui.watch import Watch
 
 POLL_S = 0.4  # between looks at a live run
 WATCH_S, IDLE_S = 1.0, 5.0  # between looks at the worker while its models open, and afterwards
 START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25}
-NO_GUIDANCE = 1.0
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
 SHORT = 20  # characters of an example that fits two to a line
@@ -63,11 +62,11 @@ class CompareTab:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        pairs = self.jobs.registry().pairs()
-        first = next((pair for pair in pairs if pair.available), pairs[0] if pairs else None)
+        listed = self.jobs.registry().pairs()
+        first = next((pair for pair in listed if pair.available), listed[0] if listed else None)
         with gr.Row(elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
-                self._build_form(pairs, first)
+                self._build_form(listed, first)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.board = parts.board(parts.empty_board())
                 with gr.Row(visible=False, elem_classes="under") as self.under:
@@ -81,8 +80,8 @@ class CompareTab:
         self.timer = gr.Timer(POLL_S, active=False)
         self.pulse = gr.Timer(WATCH_S, active=True)
 
-    def _build_form(self, pairs: list[Pair], first: Pair | None) -> None:
-        steps = _student_steps(first)
+    def _build_form(self, listed: list[Pair], first: Pair | None) -> None:
+        steps = pairs.student_steps(first)
         self.words_value = {"groups": prompt.groups(), "stated": prompt.read(START["prompt"])[2]}
         with gr.Column(elem_classes="card fields"):
             text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="prompt", autofocus=False)
@@ -91,20 +90,20 @@ class CompareTab:
             with gr.Accordion("Words the models know", open=False, elem_id="vocabulary"):
                 self.words = parts.words_picker(self.words_value)
         with gr.Column(elem_classes="card fields"):
-            pair = gr.Dropdown([(_pair_title(p), p.id) for p in pairs], value=first.id if first else None,
+            pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
                                label="Teacher and student", filterable=False, elem_id="pair")  # fmt: skip
-            self.pair_line = parts.text("pair-line", _pair_line(first))
-            chosen = gr.CheckboxGroup(_arm_choices(steps), value=list(DEFAULT_ARMS), label="Arms", elem_id="arms")
+            self.pair_line = parts.text("pair-line", pairs.line(first))
+            chosen = gr.CheckboxGroup(pairs.arm_choices(steps), value=list(DEFAULT_ARMS), label="Arms", elem_id="arms")
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="seeds", max_lines=1)
-            self.seeds_line = parts.text("seeds-line", _seeds_line(START["seeds"]))
+            self.seeds_line = parts.text("seeds-line", pairs.seeds_line(START["seeds"]))
             # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
             with gr.Row(elem_classes="pair-of"):
                 teacher_steps = gr.Number(START["teacher_steps"], label="Teacher steps", precision=0, min_width=100,
                                           elem_id="teacher-steps")  # fmt: skip
-                guidance = gr.Number(_guidance(first), label="Teacher guidance", step=0.5, min_width=100,
+                guidance = gr.Number(pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100,
                                      elem_id="teacher-guidance")  # fmt: skip
         with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="card"):
-            base = gr.Slider(1, 15, NO_GUIDANCE, step=0.5, label="Guidance of a hybrid's teacher steps", buttons=[],
+            base = gr.Slider(1, 15, pairs.NO_GUIDANCE, step=0.5, label="Guidance of a hybrid's teacher steps", buttons=[],
                              info="1 is none; more doubles the cost of those steps")  # fmt: skip
             rho = gr.Slider(0, 2, PLAIN_NOISE, step=0.1, label="Noise modulation ρ", buttons=[],
                             info="scales the fresh noise between steps of students and hybrids; 1 is as trained")  # fmt: skip
@@ -170,11 +169,11 @@ class CompareTab:
         mask = str(values[f.mask] or "").strip().upper()
         chosen = list(values[f.arms] or [])
         pair = values[f.pair]
-        default = _guidance(self._pair(pair))
+        default = pairs.guidance(self._pair(pair))
         return {
             "prompt": values[f.prompt] or "",
             "pair": pair or "",
-            "arms": _in_order(chosen) + ([f"mask-{mask}"] if mask else []),
+            "arms": pairs.in_order(chosen) + ([f"mask-{mask}"] if mask else []),
             "seeds": parse_seeds(values[f.seeds]),
             "teacher_steps": values[f.teacher_steps],
             "teacher_guidance": None if values[f.teacher_guidance] == default else values[f.teacher_guidance],
@@ -189,7 +188,7 @@ class CompareTab:
         """Updates that put a request back into the form."""
         f = self.fields
         pair = self._pair(request["pair"])
-        steps = _student_steps(pair)
+        steps = pairs.student_steps(pair)
         kind, message, stated = prompt.read(request["prompt"])
         masks = [arm.removeprefix("mask-") for arm in request["arms"] if arm.startswith("mask-")]
         guidance = request.get("teacher_guidance")
@@ -197,18 +196,18 @@ class CompareTab:
         return {
             f.prompt: request["prompt"],
             f.pair: request["pair"] if pair else gr.skip(),
-            f.arms: gr.CheckboxGroup(_arm_choices(steps), value=[a for a in request["arms"] if not a.startswith("mask-")]),
+            f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=[a for a in request["arms"] if not a.startswith("mask-")]),
             f.mask: masks[0] if masks else "",
             f.seeds: write_seeds(request["seeds"]),
             f.teacher_steps: request["teacher_steps"],
-            f.teacher_guidance: guidance if guidance is not None else _guidance(pair),
-            f.base_guidance: request.get("base_guidance") or NO_GUIDANCE,
+            f.teacher_guidance: guidance if guidance is not None else pairs.guidance(pair),
+            f.base_guidance: request.get("base_guidance") or pairs.NO_GUIDANCE,
             f.rho: request.get("rho", PLAIN_NOISE),
             f.off_recipe: unlocked,
             f.student_steps: gr.Slider(value=request.get("student_steps") or steps, interactive=unlocked),
             f.previews: bool(request.get("previews", True)),
-            self.pair_line: _pair_line(pair),
-            self.seeds_line: _seeds_line(write_seeds(request["seeds"])),
+            self.pair_line: pairs.line(pair),
+            self.seeds_line: pairs.seeds_line(write_seeds(request["seeds"])),
             self.hint: parts.line(message, kind),
             self.words: self.words_value | {"stated": stated},
         }
@@ -224,19 +223,19 @@ class CompareTab:
         return {self.hint: parts.line(message, kind), self.words: self.words_value | {"stated": stated}}
 
     def read_seeds(self, values: Mapping[Any, Any]) -> Updates:
-        return {self.seeds_line: _seeds_line(values[self.fields.seeds])}
+        return {self.seeds_line: pairs.seeds_line(values[self.fields.seeds])}
 
     def choose_pair(self, values: Mapping[Any, Any]) -> Updates:
         f = self.fields
         pair = self._pair(values[f.pair])
-        steps = _student_steps(pair)
-        offered = [arm for _, arm in _arm_choices(steps)]
+        steps = pairs.student_steps(pair)
+        offered = [arm for _, arm in pairs.arm_choices(steps)]
         kept = [arm for arm in values[f.arms] if arm in offered] or ["teacher", "student"]
         return {
-            self.pair_line: _pair_line(pair),
-            f.arms: gr.CheckboxGroup(_arm_choices(steps), value=kept),
+            self.pair_line: pairs.line(pair),
+            f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=kept),
             f.student_steps: values[f.student_steps] if values[f.off_recipe] else steps,
-            f.teacher_guidance: _guidance(pair),
+            f.teacher_guidance: pairs.guidance(pair),
         }
 
     def estimate(self, values: Mapping[Any, Any]) -> Updates:
@@ -261,7 +260,7 @@ class CompareTab:
         pair = self._pair(values[f.pair])
         if values[f.off_recipe]:
             return {f.student_steps: gr.Slider(interactive=True)}
-        return {f.student_steps: gr.Slider(value=_student_steps(pair), interactive=False)}
+        return {f.student_steps: gr.Slider(value=pairs.student_steps(pair), interactive=False)}
 
     def pick_example(self, event: gr.EventData) -> Updates:
         return {self.fields.prompt: str(event.text)[:200]}
@@ -271,19 +270,19 @@ class CompareTab:
 
     def refresh(self) -> Updates:
         """The pairs there are now: students are taught while the page is open."""
-        return {self.fields.pair: gr.Dropdown(choices=[(_pair_title(p), p.id) for p in self.jobs.registry().pairs()])}
+        return {self.fields.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()])}
 
     def ready(self, pair_id: str) -> Updates:
         """The form set to a pair and its default arms, ready to run. ValueError when there is no such pair."""
         pair, f = self.jobs.registry().pair(pair_id), self.fields
-        steps = _student_steps(pair)
+        steps = pairs.student_steps(pair)
         return {
-            f.pair: gr.Dropdown(choices=[(_pair_title(p), p.id) for p in self.jobs.registry().pairs()], value=pair_id),
-            f.arms: gr.CheckboxGroup(_arm_choices(steps), value=[arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]),
+            f.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()], value=pair_id),
+            f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=[arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]),
             f.off_recipe: False,
             f.student_steps: gr.Slider(value=steps, interactive=False),
-            f.teacher_guidance: _guidance(pair),
-            self.pair_line: _pair_line(pair),
+            f.teacher_guidance: pairs.guidance(pair),
+            self.pair_line: pairs.line(pair),
             self.problem: parts.line(f"{pair.title} is chosen with its teacher, a hybrid and the student without its first step; "
                                      "Run draws them on the same seeds." if steps > 1 else
                                      f"{pair.title} is chosen with its teacher; Run draws them on the same seeds.", "hint"),
@@ -322,6 +321,8 @@ class CompareTab:
         if not run_id:
             return {self.header: self.watch.worker()}
         try:
+            if self.jobs.get(run_id).kind == "scrub":  # another tab's; the address names no comparison then
+                return {self.header: self.watch.worker()}
             view, _ = self.watch.look(run_id)
         except (ValueError, KeyError) as error:
             problem = parts.line(str(error), "problem") if how == "open" else ""
@@ -374,46 +375,3 @@ class CompareTab:
             self.problem: "",
             self.header: self.watch.worker(),
         }
-
-
-def _pair_title(pair: Pair) -> str:
-    return pair.title if pair.available else f"{pair.title}, missing"
-
-
-def _pair_line(pair: Pair | None) -> str:
-    if pair is None:
-        return parts.line("No models are listed; presets/models names the folders they are looked for in.", "problem")
-    if not pair.available:
-        return parts.line(pair.reason, "notice")
-    return parts.line(pair.student.summary, "hint")
-
-
-def _seeds_line(text: str) -> str:
-    try:
-        seeds = parse_seeds(text)
-    except ValueError as error:
-        return parts.line(str(error), "notice")
-    many = f"{len(seeds)} seeds" if len(seeds) != 1 else "one seed"
-    whole = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
-    which = f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds[:5])) + (" …" if len(seeds) > 5 else "")
-    return parts.line(f"{many}: {which}. Also 0-7, or 1, 5, 9.", "hint")
-
-
-def _student_steps(pair: Pair | None) -> int:
-    """Steps of the student's recipe; four, as most published students, when there is no recipe to ask."""
-    return pair.student.steps if pair and pair.student.recipe else 4
-
-
-def _guidance(pair: Pair | None) -> float:
-    """The teacher's own guidance, as its card or preset says."""
-    return pair.teacher.guidance if pair else NO_GUIDANCE
-
-
-def _arm_choices(steps: int) -> list[tuple[str, str]]:
-    return [(arms.chip(arm), arm) for arm in arms.choices(steps)]
-
-
-def _in_order(chosen: list[str]) -> list[str]:
-    """Arms in the order of the page: a student is measured against a teacher that was drawn before it."""
-    order = arms.choices(16)
-    return sorted(chosen, key=lambda arm: order.index(arm) if arm in order else len(order))

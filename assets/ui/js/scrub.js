@@ -1,0 +1,211 @@
+// The scrubber: rows = arms, columns = seeds, one slider for all. value = ScrubView.board() (studio/ui/scrubview.py).
+// Everything happens here, on strips already sent: one canvas a row, drawn in the next animation frame. The same script runs
+// in an exported file, where `window.studioScrubFiles` holds the strips. Needs the other scrub_*.js before it.
+
+const $ = (selector, from = element) => from.querySelector(selector);
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const kept = window.studioScrubFiles ?? null; // path -> base64, in an exported file
+const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+const GAP = 8, MOVED = 4, WHEEL = 40; // px between pictures, before a press is a drag, of wheel a step
+const SAY_MS = 70, REST_MS = 800; // between changes of small print while it moves; at the end while playing
+const FLICKER_MS = 420;
+
+let view = null, axis = null, built = "", rows = [], parts = [], large = [];
+let tick = 0, sync = "noise", show = "x0", against = "end", pin = null, flick = false, flickTimer = null;
+let chosen = { arm: null, seed: null }, playing = null, frame = 0, saidAt = 0, sayTimer = null;
+let table = null, tableFrom = "", figures = [], all = false;
+
+async function load(path) {
+  if (kept) return new Blob([decoded(kept[path])], { type: "image/jpeg" });
+  const answer = await fetch(`run-file/${view.run}/${path}`);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.blob();
+}
+const strips = stripStore(load, () => { $(".scrub").dataset.ready = strips.count; redraw(); gonePictures(); });
+
+const n = () => view.seeds.length;
+const role = (model) => view.models?.[model]?.role ?? "student";
+const last = (row) => (rows[row].steps ?? []).length - 1;
+const rowOf = (arm) => Math.max(0, rows.findIndex((row) => row.arm === arm));
+
+// -- which picture
+
+// (row, step) to draw for a row: its own at the slider, or while flickering what it is held against.
+function target(row) {
+  if (!flick) return [row, axis.index(row, tick)];
+  if (against === "end") return [row, last(row)];
+  if (against === "pin") return [row, axis.index(row, Math.min(pin ?? 0, axis.count - 1))];
+  const other = rowOf(against);
+  return [other, axis.index(other, tick)];
+}
+
+// The bitmap of a step; while it is not there yet, the nearest one that is.
+function bitmapOf(row, index, noisy = false) {
+  const paths = (noisy ? rows[row].noisy : rows[row].strips) ?? [];
+  const exact = strips.get(paths[index]);
+  if (exact) return [exact, index];
+  for (let away = 1; away < paths.length; away++)
+    for (const at of [index - away, index + away]) {
+      const near = at >= 0 && strips.get(paths[at]);
+      if (near) return [near, at];
+    }
+  return [null, -1];
+}
+
+// -- drawing
+
+function redraw() { if (!frame) frame = requestAnimationFrame(drawNow); }
+
+function drawNow() {
+  frame = 0;
+  if (!view?.run || !axis) return;
+  parts.forEach((part, row) => drawRow(part, row));
+  large.forEach((part, row) => drawLarge(part, row));
+  const width = $(".sc-track").clientWidth;
+  $(".sc-track .sc-cursor").style.transform = `translateX(${acrossTrack(axis, width, tick)}px)`;
+  for (const figure of figures) figure.move(tick);
+  const wait = SAY_MS - (performance.now() - saidAt);
+  if (wait <= 0) small();
+  else sayTimer ??= setTimeout(small, wait);
+}
+
+function paint(ctx, row, cells) {
+  const [from, index] = target(row);
+  const noisy = show === "noisy", [bitmap, at] = index < 0 ? [null, -1] : bitmapOf(from, index, noisy);
+  ctx.globalCompositeOperation = "source-over";
+  if (!bitmap) { ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height); return at; }
+  cells(bitmap);
+  if (show === "difference") {
+    const end = strips.get(rows[from].strips?.[last(from)]);
+    if (end) {
+      ctx.globalCompositeOperation = "difference";
+      cells(end);
+      ctx.globalCompositeOperation = "lighter";
+      ctx.drawImage(ctx.canvas, 0, 0);
+    }
+  }
+  return at;
+}
+
+function drawRow(part, row) {
+  const { ctx, side, gap, columns } = part;
+  part.shown = paint(ctx, row, (bitmap) => {
+    const s = bitmap.height;
+    for (let k = 0; k < n(); k++)
+      ctx.drawImage(bitmap, k * s, 0, s, s, (k % columns) * (side + gap), Math.floor(k / columns) * (side + gap), side, side);
+  });
+}
+
+function drawLarge(part, row) {
+  const k = view.seeds.indexOf(chosen.seed), { ctx } = part;
+  paint(ctx, row, (bitmap) => ctx.drawImage(bitmap, k * bitmap.height, 0, bitmap.height, bitmap.height, 0, 0, ctx.canvas.width, ctx.canvas.height));
+}
+
+// Words and figures follow a little later than pictures.
+function small() {
+  clearTimeout(sayTimer);
+  sayTimer = null;
+  saidAt = performance.now();
+  if (!view?.run || !axis) return;
+  rows.forEach((row, k) => {
+    const index = axis.index(k, tick), steps = row.steps ?? [], step = steps[index];
+    const shown = parts[k].shown, off = shown >= 0 && index >= 0 && shown !== index && !flick;
+    const text = !steps.length ? "waiting" : !step ? "not begun" : `step ${index + 1} of ${steps.length}`;
+    say(parts[k].at, off ? `${text}, showing ${shown + 1}` : text);
+    say(parts[k].where, step ? `t ${+step.t.toFixed(1)} · ${step.nfe} NFE` : "");
+    parts[k].at.classList.toggle("off", off);
+    parts[k].canvas.setAttribute("aria-label", `${row.title}, ${text}: ${view.prompt}`);
+  });
+  say($(".sc-now"), axis.levels ? `noise ${written(axis.levels[tick] ?? 0)}` : `step ${tick + 1}`);
+  $(".sc-slider").setAttribute("aria-valuetext", axis.levels ? `noise level ${written(axis.levels[tick] ?? 0)}` : `step ${tick + 1}`);
+  for (const figure of figures) figure.say(tick);
+  from();
+  reads();
+  $(".scrub").dataset.tick = tick;
+}
+
+// -- moving
+
+function go(to) {
+  const at = Math.max(0, Math.min(axis.count - 1, to));
+  if (at === tick) return;
+  tick = at;
+  const slider = $(".sc-slider");
+  if (+slider.value !== tick) slider.value = tick;
+  redraw();
+}
+
+function play(on) {
+  if (playing) cancelAnimationFrame(playing);
+  playing = null;
+  $(".sc-play").dataset.on = on ? "1" : "";
+  $(".sc-play").setAttribute("aria-pressed", on);
+  if (!on) return;
+  if (tick >= axis.count - 1) go(0);
+  let since = performance.now(), rest = 0;
+  const step = (now) => {
+    if (!element.isConnected || !view?.run) return play(false);
+    if (!element.offsetParent) { since = now; playing = requestAnimationFrame(step); return; }
+    const each = 1000 / +$(".sc-speed").value;
+    if (tick >= axis.count - 1) { rest ||= now; if (now - rest > REST_MS) { rest = 0; since = now; go(0); } }
+    else { const by = Math.floor((now - since) / each); if (by) { since += by * each; go(tick + by); } }
+    playing = requestAnimationFrame(step);
+  };
+  playing = requestAnimationFrame(step);
+}
+
+function setFlick(on) { if (flick !== on) { flick = on; $(".scrub").classList.toggle("flick", on); redraw(); small(); } }
+function autoFlick(on) {
+  clearInterval(flickTimer);
+  flickTimer = on ? setInterval(() => (element.isConnected ? setFlick(!flick) : autoFlick(false)), FLICKER_MS) : null;
+  $(".sc-flicker").setAttribute("aria-pressed", on);
+  setFlick(false);
+}
+
+function choose(arm, seed) {
+  const other = arm && arm !== chosen.arm;
+  chosen = { arm: arm ?? chosen.arm, seed: seed ?? chosen.seed };
+  mark();
+  if (other && table) drawCurves(); // the chosen row's intervals are drawn
+  redraw();
+  small();
+}
+function nextSeed(by) {
+  const at = view.seeds.indexOf(chosen.seed) + by;
+  if (at >= 0 && at < n()) choose(null, view.seeds[at]);
+}
+
+function setSync(value) {
+  const before = axis, level = axis?.levels?.[tick], index = axis ? axis.index(rowOf(chosen.arm), tick) : 0;
+  sync = value;
+  axis = axisOf(rows, sync);
+  const row = rowOf(chosen.arm);
+  if (before && index >= 0 && last(row) >= 0) tick = axis.tick(row, Math.min(index, last(row)));
+  if (level !== undefined && axis.levels) tick = nearest(level);
+  tick = Math.max(0, Math.min(axis.count - 1, tick));
+  layout();
+}
+// The tick of a noise level, or the last one before it.
+function nearest(level) {
+  let at = 0;
+  axis.levels.forEach((one, k) => { if (one >= level * (1 - SAME)) at = k; });
+  return at;
+}
+
+function setShow(value) {
+  if (value === "noisy" && !rows.some((row) => row.noisy?.some(Boolean))) {
+    if (!kept && !view.live) trigger("states", { run: view.run });
+    return;
+  }
+  show = value;
+  options();
+  want();
+  redraw();
+}

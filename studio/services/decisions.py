@@ -1,0 +1,117 @@
+"""When each part of a picture was decided, and what was seen on the way and lost: the table behind the Scrub tab's curves.
+
+From the oracle's readings of every x̂0 where there is one (`metrics.timeline`, `metrics.vanished`); otherwise from the
+distance of x̂0 to its end in the model's own space. Worker side: imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from studio.domains.pocket import captions, scene
+from studio.metrics.timeline import distance_curve, timeline, typical_distance
+from studio.metrics.vanished import detours, vanished
+from studio.services.frames import Frames, Seen
+from studio.services.moments import Header
+from studio.services.traces import Trace
+
+Json = dict[str, Any]
+THINGS = ("subject", "companion", "clouds", "stars")  # factors whose values are things that can be there and be gone
+LISTED = 60  # rows of a list, the clearest first
+DIGITS = 4
+
+
+def decide(headers: Mapping[str, Header], frames: Frames) -> Json:
+    """{"kind": "oracle" or "latent", "factors": [{name, title, values, stated}], "arms": {arm: …}, "vanished": […]}.
+
+    An arm has "accepted" [S] and by factor "equal", "low", "high", "settled", "chance" [S] and "commit" [N] (the step of
+    every seed) with "labels" [S][N]; "distance" has "q25", "q50", "q75" [S], "commit" [N]. Rows of "vanished": arm, seed,
+    factor, value, end, first, last, strongest; without an oracle: arm, seed, near, strongest, size.
+    """
+    seen = {arm: [frames.reading(moment) for moment in header.moments] for arm, header in headers.items()}
+    read = {arm: [row for row in rows if row is not None] for arm, rows in seen.items()}
+    if frames.oracle is None or any(len(read[arm]) < len(rows) for arm, rows in seen.items()):
+        return _by_distance(headers)
+    return _by_oracle(headers, read)
+
+
+def _by_oracle(headers: Mapping[str, Header], seen: Mapping[str, list[Seen]]) -> Json:
+    scale = _yardstick({arm: rows[-1].features for arm, rows in seen.items()})
+    stated = captions.parse(next(iter(headers.values())).prompt).stated
+    factors = [
+        {"name": name, "values": list(factor.values), "stated": stated.get(name)}
+        for name, factor in scene.FACTORS.items()
+    ]  # fmt: skip
+    arms: Json = {}
+    lost: list[Json] = []
+    for arm, header in headers.items():
+        rows = seen[arm]
+        found = timeline({"": rows}, _levels(header), scales={"": scale} if scale else None, factors=scene.FACTORS)
+        labels = {name: [row.labels[name].tolist() for row in rows] for name in scene.FACTORS}
+        arms[arm] = {
+            "accepted": [share["value"] for share in found["accepted"]],
+            "inside": [row.in_distribution.int().tolist() for row in rows],
+            "factors": {name: _factor(curve) | {"labels": labels[name]} for name, curve in found["factors"].items()},
+            "distance": _distance(found["distance"]),
+        }
+        gone = vanished(rows, factors=scene.FACTORS, names=THINGS)
+        lost += [{"arm": arm, "seed": header.seeds[row.pop("sample")], **row} for row in gone]
+    lost.sort(key=lambda row: row["first"] - row["last"])
+    return {"kind": "oracle", "factors": factors, "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}
+
+
+def _by_distance(headers: Mapping[str, Header]) -> Json:
+    beliefs = {
+        arm: torch.stack([Trace(header).beliefs(i) for i in range(len(header.moments))]) for arm, header in headers.items()
+    }
+    scale = _yardstick({arm: rows[-1].flatten(1) for arm, rows in beliefs.items()})
+    arms: Json = {}
+    lost: list[Json] = []
+    for arm, header in headers.items():
+        rows = beliefs[arm].flatten(2)
+        arms[arm] = {"factors": {}, "distance": _distance(distance_curve([rows], _levels(header), [scale]))}
+        lost += [{"arm": arm, "seed": header.seeds[row.pop("sample")], **row} for row in detours(rows)]
+    lost.sort(key=lambda row: -row["size"])
+    return {"kind": "latent", "factors": [], "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}
+
+
+def _yardstick(ends: Mapping[str, torch.Tensor]) -> float | None:
+    """How far two of the teacher's ends are apart, so that arms share one scale; the first arm's where it drew nothing."""
+    teacher = next((arm for arm in ends if arm.startswith("teacher")), next(iter(ends)))
+    return typical_distance(ends[teacher])
+
+
+def _levels(header: Header) -> list[float]:
+    return [math.inf if moment.level is None else moment.level for moment in header.moments]
+
+
+def _factor(curve: Mapping[str, Any]) -> Json:
+    equal = curve["equal"]
+    return {
+        "equal": [p["value"] for p in equal], "low": [p["low"] for p in equal], "high": [p["high"] for p in equal],
+        "settled": [p["value"] for p in curve["settled"]], "chance": curve["chance"], "commit": curve["commit"]["steps"],
+    }  # fmt: skip
+
+
+def _distance(curve: Mapping[str, Any]) -> Json:
+    rows = curve["curve"]
+    return {q: [row[q]["value"] for row in rows] for q in ("q25", "q50", "q75")} | {"commit": curve["commit"]["steps"]}
+
+
+def to_bytes(table: Json) -> bytes:
+    return json.dumps(_rounded(table), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,118 @@
+"""Pictures of what a run believed at its steps, and what the oracle read in them.
+
+A picture is one JPEG with all seeds side by side, `artifacts/<arm>/step-<n>.jpg`; beside the trace of an arm its readings
+are kept, `readings/<arm>.safetensors`. Steps that arms share have one picture. Worker side: imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from studio.core.weights import load_weights, save_weights
+from studio.services.images import jpeg_strip
+from studio.services.moments import Moment
+from studio.services.run import Run
+
+SIDE = 256  # pixels; pictures of larger models are shown smaller
+QUALITY = 85
+NOISE_QUALITY = 60  # of pictures of x_t, which are mostly noise and would take most of the room
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An oracle's readings of N pictures, as they are kept; see `metrics.readings.Readings`."""
+
+    labels: dict[str, Tensor]  # factor -> int64 [N]
+    features: Tensor  # [N, D], half precision when kept
+    score: Tensor  # [N]
+    in_distribution: Tensor  # bool [N]
+    values: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Frames:
+    """The pictures and readings of one run directory. `oracle` is None where there is none."""
+
+    def __init__(self, job: Run, oracle: Any = None):
+        self.job, self.oracle = job, oracle
+        self._seen: dict[str, dict[int, Seen]] = {}
+
+    def has(self, moment: Moment) -> bool:
+        """Whether the picture is there, and has been read where there is an oracle."""
+        there = (self.job.folder / moment.strip).is_file()
+        return there and (self.oracle is None or self.reading(moment) is not None)
+
+    def add(self, moment: Moment, images: Tensor) -> str:
+        """Keep the picture of x̂0, [N, 3, H, W] in [0, 1], and read it; returns its name."""
+        if self.oracle is not None:
+            seen = self.oracle.read(images)
+            self._of(moment.arm)[moment.at] = Seen(seen.labels, seen.features, seen.score, seen.in_distribution)
+        return self.job.artifact(moment.strip, jpeg_strip(pixels(small(images)), QUALITY))
+
+    def noisy(self, moment: Moment) -> str:
+        """The name of the picture of x_t at a step."""
+        return moment.strip.replace("/step-", "/noisy-")
+
+    def add_noisy(self, moment: Moment, images: Tensor) -> str:
+        return self.job.artifact(self.noisy(moment), jpeg_strip(pixels(small(images)), NOISE_QUALITY))
+
+    def reading(self, moment: Moment) -> Seen | None:
+        return self._of(moment.arm).get(moment.at)
+
+    def save(self) -> None:
+        """Write the readings of every arm."""
+        for arm, seen in self._seen.items():
+            if seen:
+                save_weights(readings_file(self.job.folder, arm), _packed(seen))
+
+    def _of(self, arm: str) -> dict[int, Seen]:
+        if arm not in self._seen:
+            self._seen[arm] = _unpacked(readings_file(self.job.folder, arm))
+        return self._seen[arm]
+
+
+def readings_file(folder: Path, arm: str) -> Path:
+    return folder / "readings" / f"{arm}.safetensors"
+
+
+def _packed(seen: Mapping[int, Seen]) -> dict[str, Tensor]:
+    steps = sorted(seen)
+    rows = [seen[step] for step in steps]
+    return {
+        "steps": torch.tensor(steps),
+        "features": torch.stack([row.features for row in rows]).half(),
+        "score": torch.stack([row.score for row in rows]).float(),
+        "inside": torch.stack([row.in_distribution for row in rows]),
+        **{f"label.{name}": torch.stack([row.labels[name] for row in rows]).to(torch.uint8) for name in rows[0].labels},
+    }
+
+
+def _unpacked(file: Path) -> dict[int, Seen]:
+    """Nothing where there is no file, or it cannot be read: the pictures are then made and read again."""
+    try:
+        tensors = load_weights(file)[0]
+        names = [name for name in tensors if name.startswith("label.")]
+        return {
+            step: Seen({name[6:]: tensors[name][row].long() for name in names}, tensors["features"][row].float(),
+                       tensors["score"][row], tensors["inside"][row])
+            for row, step in enumerate(tensors["steps"].tolist())
+        }  # fmt: skip
+    except (OSError, KeyError, SafetensorError):
+        return {}
+
+
+def small(images: Tensor) -> Tensor:
+    """At most `SIDE` pixels high, by area."""
+    return torch.nn.functional.interpolate(images, size=SIDE, mode="area") if images.shape[-1] > SIDE else images
+
+
+def pixels(images: Tensor) -> np.ndarray:
+    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
+    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

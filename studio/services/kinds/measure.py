@@ -1,0 +1,86 @@
+"""Measure: the figures a leaderboard needs, for a teacher, its students and their hybrids. In the batch lane.
+
+What was measured before is not measured again, so a run that is cancelled, or whose worker dies, is continued by another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from studio.services import measures
+from studio.services.explain import brief, did_you_mean
+from studio.services.kinds import KINDS
+from studio.services.measures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
+from studio.services.models import Registry
+from studio.services.paths import Paths
+
+if TYPE_CHECKING:
+    from studio.services.run import Run
+
+
+class MeasureRequest(BaseModel):
+    """Whose figures, and of how many pictures. `students` are ids; none means all of this teacher."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    teacher: str = Field(default="nano/teacher", title="Teacher", description="Id of the model whose students are measured.")
+    students: tuple[str, ...] = Field(default=(), title="Students", description="Ids; empty is every student of the teacher.")
+    samples: int = Field(
+        default=SAMPLES, ge=SAMPLES, le=MAX_SAMPLES, title="Pictures", description="Of each model, over fixed held-out prompts."
+    )
+
+    @field_validator("samples")
+    @classmethod
+    def _whole_prompts(cls, given: int) -> int:
+        each = HELD_OUT["seeds_each"]
+        if given % each:
+            raise ValueError(f"{given} pictures do not fit; every prompt gets {each}, so {given - given % each} would.")
+        return given
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> MeasureRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        if isinstance(registry := context.get("registry"), Registry):
+            found = arms_of(self, registry)
+            if isinstance(paths := context.get("paths"), Paths) and not lacking(paths, found, self.samples):
+                done = f"All {len(found)} of {self.teacher} have figures of {self.samples:,} pictures already"
+                raise ValueError(f"{done}; more pictures would measure them anew.")
+        return self
+
+
+def arms_of(request: MeasureRequest, registry: Registry) -> list[Arm]:
+    """The arms a request asks for, the teacher always among them. ValueError in one sentence when it cannot be done."""
+    if request.teacher not in registry.entries:
+        teachers = [entry.id for entry in registry.entries.values() if entry.role == "teacher"]
+        hint = did_you_mean(request.teacher, teachers) or f" Teachers are {', '.join(teachers) or 'none yet'}."
+        raise ValueError(f"There is no teacher {brief(request.teacher)}.{hint}")
+    found = measures.arms(registry, request.teacher)
+    if problem := measures.unmeasurable(found[0].teacher):
+        raise ValueError(problem)
+    own = {arm.student.id for arm in found if arm.student is not None}
+    for student in request.students:
+        if student not in own:
+            hint = did_you_mean(student, own) or f" Its students are {', '.join(sorted(own)) or 'none yet'}."
+            raise ValueError(f"{brief(student)} is no student of {request.teacher} that can be opened here.{hint}")
+    return [arm for arm in found if arm.student is None or not request.students or arm.student.id in request.students]
+
+
+def lacking(paths: Paths, found: list[Arm], samples: int) -> list[Arm]:
+    """Those of which no figures of so many pictures are kept."""
+    return [arm for arm in found if measures.kept(paths, arm, samples) is None]
+
+
+def label(request: MeasureRequest) -> str:
+    """A title for lists of runs."""
+    whose = ", ".join(request.students) or f"students of {request.teacher}"
+    return f"Figures: {whose}, {request.samples} pictures each"
+
+
+@KINDS.add("measure", title="Measure", config=MeasureRequest, lane="batch", label=label)
+def run(request: MeasureRequest, run: Run) -> dict[str, Any]:
+    """Draw and measure whatever lacks figures, one arm after another."""
+    from studio.services.measuring import Measuring
+
+    return Measuring(request, run).run()

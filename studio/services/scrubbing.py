@@ -1,0 +1,245 @@
+"""Executing a scrub: draw or bring in the arms, branch, then a picture of every step, coarse to fine. Runs in a worker.
+
+The pictures come in an order in which the whole is usable long before it is complete: the last step of every arm, the
+first, then halving what is between. Files of an earlier run are linked, not copied, so what a branch shares with its parent
+is stored once and outlives the run it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.domains.pocket import captions
+from studio.services import decisions, history
+from studio.services.comparison import Comparison
+from studio.services.explain import explain
+from studio.services.frames import Frames, readings_file
+from studio.services.kinds.scrub import Branch, ScrubRequest
+from studio.services.moments import Header, Moment, read_header, trace_file, traced
+from studio.services.run import Run, read_json, versions
+from studio.services.traces import Trace
+
+if TYPE_CHECKING:
+    from studio.families.stable import Model
+
+
+class Scrubbing:
+    """One run of the kind `scrub`."""
+
+    def __init__(self, request: ScrubRequest, run: Run):
+        self.request, self.job, self.folder = request, run, run.folder
+        self.headers: dict[str, Header] = {}
+        self.models: dict[str, Model] = {}
+        self.frames = Frames(run)
+        self.notices: list[str] = []
+        self.before: dict[str, Any] = {}  # the result of what was drawn: its arms, figures and models
+        self.branches: dict[str, dict[str, Any]] = {}  # arm -> its request and parent
+        self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
+        self.computed = 0  # network evaluations for branches
+
+    def run(self) -> dict[str, Any]:
+        if self.request.draw is not None:
+            self._draw()
+        else:
+            self._bring(self.folder.parent / str(self.request.source))
+        self._open()
+        self.job.state("running")
+        for number, branch in enumerate(self.request.branches):
+            self._branch(number, branch)
+        try:
+            self._pictures()
+        finally:
+            self.frames.save()
+        table = decisions.decide(self.headers, self.frames)
+        self.job.event("timeline", file=self.job.artifact("artifacts/timeline.json", decisions.to_bytes(table)))
+        return self._result()
+
+    # -- what is there ---------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        assert self.request.draw is not None
+        comparison = Comparison(self.request.draw, self.job)
+        self.before = comparison.run()
+        self.models, self.frames = comparison.models, comparison.frames
+        self.notices = list(comparison.notices)
+        self.headers = {arm: read_header(self.folder, arm) for arm in traced(self.folder)}
+        self._announce()
+
+    def _bring(self, source: Path) -> None:
+        """Make everything of an earlier run this run's own."""
+        names = traced(source)
+        if not names:
+            raise ValueError(f"The states of run {source.name} were not kept; draw it again to scrub it.")
+        for name in names:
+            _link(trace_file(source, name), trace_file(self.folder, name))
+            _link(readings_file(source, name), readings_file(self.folder, name))
+        self.headers = {name: read_header(self.folder, name) for name in names}
+        for moment in _own(self.headers.values()):
+            for strip in (moment.strip, self.frames.noisy(moment)):
+                _link(source / strip, self.folder / strip)
+        self.before = read_json(source / "result.json") or {}
+        self.branches = {name: dict(about) for name, about in (self.before.get("branches") or {}).items()}
+        self.root = str(self.before.get("root") or source.name)
+        for row in self.before.get("arms") or []:
+            for image in row.get("images") or []:
+                _link(source / image["path"], self.folder / image["path"])
+        self._announce()
+
+    def _open(self) -> None:
+        wanted = [model for header in self.headers.values() for model in header.plan.models]
+        wanted += [branch.model for branch in self.request.branches if branch.model]
+        for model_id in dict.fromkeys(model for model in wanted if model not in self.models):
+            entry = self.job.registry.get(model_id)
+            if not entry.available:
+                raise ValueError(entry.reason)
+            self.job.state("loading", f"Opening {entry.title}.")
+            self.models[model_id] = self.job.models.model(entry)
+            self.job.check()
+        if self.request.draw is not None:
+            return  # the comparison has said all there is to say
+        now = {name: {"hash": model.hash} for name, model in self.models.items()}
+        for sentence in history.changed_models(self.before.get("models") or {}, now):
+            self._notice(sentence)
+        folder = next((self.job.registry.get(name).oracle for name in self.models), None)
+        if folder is None or self.job.registry.get(next(iter(self.models))).domain != "pocket":
+            self._notice("There is no oracle for this kind of picture, so distances stand in for its readings.")
+            return
+        try:
+            self.frames.oracle = self.job.models.oracle(folder)
+        except (FileNotFoundError, ValueError, KeyError) as error:
+            self._notice(f"Nothing is read from the pictures, because the oracle cannot be opened: {explain(error)}")
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        self.job.notice(text)
+
+    # -- branches --------------------------------------------------------------------------------------------------
+
+    def _branch(self, number: int, branch: Branch) -> None:
+        from studio.services.branches import drawn, plan_of
+
+        parent = self.headers[branch.arm]
+        if branch.prompt and (unknown := captions.parse(branch.prompt).notice()):
+            self._notice(unknown)
+        if not parent.exact:
+            self._notice(f"{parent.arm} was kept in half precision, so what goes on from it is near its own end, not equal.")
+        name = f"branch-{self.job.spec.id[-6:]}-{number + 1}"  # a name no other run gives, so that pictures keep theirs
+        self.branches[name] = {**branch.model_dump(mode="json"), "changed": branch.changed}
+        plan = plan_of(branch, parent, self.models, self.job.registry, name)
+        before = parent.moments[branch.step - 1].nfe if branch.step else 0
+        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder):
+            self.computed += (moment.nfe - before) * len(parent.seeds)
+            before = moment.nfe
+            where = {"phase": "branch", "arm": name, "step": record.index + 1, "steps": record.steps}
+            self.job.progress(record.index - branch.step + 1, record.steps - branch.step, **where)
+            self.job.check()
+        self.headers[name] = read_header(self.folder, name)
+        self._say(self.headers[name])
+
+    def _announce(self) -> None:
+        """Say what rows there are, and which of their pictures."""
+        for header in self.headers.values():
+            self._say(header)
+
+    def _say(self, header: Header) -> None:
+        steps = [{"t": m.t, "level": m.level, "model": m.model, "segment": m.segment, "nfe": m.nfe} for m in header.moments]
+        have = [m.index for m in header.moments if (self.folder / m.strip).is_file()]
+        noisy = [m.index for m in header.moments if (self.folder / self.frames.noisy(m)).is_file()]
+        self.job.event("steps", arm=header.arm, steps=steps, strips=[m.strip for m in header.moments], have=have, noisy=noisy,
+                       branch=self.branches.get(header.arm), exact=header.exact)  # fmt: skip
+
+    # -- pictures --------------------------------------------------------------------------------------------------
+
+    def _pictures(self) -> None:
+        todo = [(arm, index) for arm, index in coarse_to_fine({arm: len(h.moments) for arm, h in self.headers.items()})]
+        total, begun, made = len(todo) * (2 if self.request.states else 1), time.monotonic(), 0
+        for done, (arm, index) in enumerate(todo, 1):
+            moment = self.headers[arm].moments[index]
+            if not self.frames.has(moment):
+                images = self.models[moment.model].decode(Trace(self.headers[arm]).beliefs(index))
+                self.frames.add(moment, images)
+                made += 1
+            self.job.event("frame", arm=arm, step=index, strip=moment.strip)
+            left = (time.monotonic() - begun) / made * (total - done) if made else None
+            self.job.progress(done, total, phase="pictures", eta_s=None if left is None else round(left, 1))
+            self.job.check()
+        if self.request.states:
+            self._noisy(total, begun)
+
+    def _noisy(self, total: int, begun: float) -> None:
+        """Pictures of x_t. Replayed without a network, but each must be decoded."""
+        done = total // 2
+        for arm, header in self.headers.items():
+            for moment, x in zip(header.moments, Trace(header).states(self.models), strict=True):
+                done += 1
+                if not (self.folder / self.frames.noisy(moment)).is_file():
+                    self.frames.add_noisy(moment, self.models[moment.model].decode(x))
+                self.job.event("noisy", arm=arm, step=moment.index, strip=self.frames.noisy(moment))
+                left = (time.monotonic() - begun) / done * (total - done)
+                self.job.progress(done, total, phase="noisy states", eta_s=round(left, 1))
+                self.job.check()
+
+    def _result(self) -> dict[str, Any]:
+        used = {name: {"hash": model.hash, "title": self.job.registry.get(name).title} for name, model in self.models.items()}
+        rows = [
+            {
+                "arm": name,
+                "steps": len(header.moments),
+                "nfe": header.moments[-1].nfe,
+                "plan": header.plan.model_dump(mode="json"),
+            }
+            for name, header in self.headers.items()
+        ]
+        return {**{key: self.before[key] for key in ("arms", "recovery") if key in self.before},
+                "request": self.request.model_dump(mode="json"), "root": self.root, "prompt": self._prompt(),
+                "seeds": list(next(iter(self.headers.values())).seeds), "rows": rows, "branches": self.branches,
+                "evaluations": {"branches": self.computed}, "models": used, "notices": self.notices,
+                "versions": versions()}  # fmt: skip
+
+    def _prompt(self) -> str:
+        """As a person wrote it, where that is known."""
+        if self.request.draw is not None:
+            return self.request.draw.prompt
+        asked = self.before.get("prompt") or (self.before.get("request") or {}).get("prompt")
+        return str(asked or next(iter(self.headers.values())).prompt)
+
+
+def coarse_to_fine(lengths: dict[str, int]) -> list[tuple[str, int]]:
+    """(arm, step) of every step: the last of each arm, the first, then what halves the gaps, all arms side by side."""
+    ranked = []
+    for order, (arm, n) in enumerate(lengths.items()):
+        depth = {n - 1: 0}
+        depth.setdefault(0, 1)
+        gaps = [(0, n - 1)]
+        rank = 2
+        while gaps:
+            halves = []
+            for low, high in gaps:
+                if high - low > 1:
+                    middle = (low + high) // 2
+                    depth[middle] = rank
+                    halves += [(low, middle), (middle, high)]
+            gaps, rank = halves, rank + 1
+        ranked += [(level, order, index, arm) for index, level in depth.items()]
+    return [(arm, index) for _, _, index, arm in sorted(ranked)]
+
+
+def _own(headers: Iterable[Header]) -> list[Moment]:
+    """Every kept step once."""
+    return list({(m.arm, m.at): m for header in headers for m in header.moments}.values())
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name, where the file system can; a copy where not. Nothing when there is none."""
+    if not source.is_file() or target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

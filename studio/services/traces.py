@@ -1,0 +1,172 @@
+"""What a sampling run believed at every step, kept while it samples, so that it can be replayed and continued from any step.
+
+One safetensors file an arm, `trace/<arm>.safetensors` of the run directory: the (guided) x̂0 [S, N, *shape] of its steps,
+packed (`packing`), with everything else in its header (`moments`). The states x_t are not stored: noise is a function of
+(seed, step) and an update is a linear function of x_t, x̂0 and noise, so they follow from the beliefs without any network,
+to the last bit. Whatever a remedy did to a belief is in the belief. Steps that an arm has in common with an earlier one,
+and the past of a branch, are in the earlier arm's file alone. Worker side: imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from studio.core.rng import INITIAL, noise
+from studio.core.weights import load_weights, save_weights
+from studio.sampling.loop import Record, updated
+from studio.sampling.plan import Plan
+from studio.sampling.steps import Step, compiled
+from studio.services.moments import Header, Moment, read_header, trace_file, traced
+from studio.services.packing import packed, unpacked
+
+EXACT_BYTES = 64 << 20  # of one arm; a larger one is kept in half precision: what continues from it is near, not equal
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The beliefs of an arm, and the states that follow from them."""
+
+    header: Header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return tuple(self.beliefs(0).shape[1:])
+
+    def beliefs(self, index: int) -> Tensor:
+        """x̂0 [N, *shape] at step `index`, float32."""
+        moment = self.header.moments[index]
+        file = trace_file(self.header.folder, moment.arm)
+        return _opened(file, file.stat().st_mtime_ns)[moment.row].float()
+
+    def states(self, models: Mapping[str, Any]) -> Iterator[Tensor]:
+        """x_t [N, *shape] when each step began, in the scale of the model that took it; no network is evaluated.
+
+        models: id -> Denoiser or an object with a `.denoiser`, as for the loop; their processes decide the arithmetic.
+        Equal to the states of the run bit for bit where `header.exact`, on the device the run was made on.
+        """
+        header, device = self.header, device_of(models)
+        scale, steps = compiled(header.plan, models)
+        first = 0
+        if header.parent is None:
+            x = noise(header.seeds, INITIAL, self.shape).to(device) * scale
+        else:
+            arm, first = header.parent
+            parent = open_trace(header.folder, arm)
+            for index, x in enumerate(parent.states(models)):
+                if index == first:
+                    break
+                yield x
+            theirs = sigma(compiled(parent.header.plan, models)[1][first])
+            if sigma(steps[first]) != theirs:  # as the loop does when it goes on from a recorded state
+                x = x * (sigma(steps[first]) / theirs)
+        yield x
+        before = self.beliefs(first - 1).to(device) if first else None
+        for index in range(first, len(steps) - 1):
+            weights, x0 = steps[index].weights, self.beliefs(index).to(device)
+            z = noise(header.seeds, steps[index].position, self.shape).to(device) if weights.noise else None
+            x = updated(weights, x, x0, before, z)
+            before = x0
+            yield x
+
+    def state(self, index: int, models: Mapping[str, Any]) -> Tensor:
+        """x_t [N, *shape] when step `index` began; see `states`."""
+        for at, x in enumerate(self.states(models)):
+            if at == index:
+                return x
+        raise ValueError(f"{self.header.arm} has no step {index}; 0 to {len(self.header.moments) - 1} would fit")
+
+
+class Recorder:
+    """Takes the records of `sample_many`, writes an arm's file when its last step is there."""
+
+    def __init__(self, folder: Path, plans: Mapping[str, Plan], seeds: Sequence[int], prompt: str):
+        self.folder, self.plans, self.seeds, self.prompt = folder, plans, list(seeds), prompt
+        self._order = len(traced(folder))
+        self._kept: dict[int, tuple[Tensor, Moment]] = {}  # id of x̂0 -> (x̂0, so that the id stays its own; its step)
+        self._arm = ""
+        self._x0: list[Tensor] = []
+        self._moments: list[Moment] = []
+        self._parent: tuple[str, int] | None = None
+
+    def branch(self, arm: str, parent: Header, index: int) -> None:
+        """The next records are those of a branch: what came before step `index` is the parent's."""
+        self._begin(arm)
+        self._moments, self._parent = list(parent.moments[:index]), (parent.arm, index)
+
+    def _begin(self, arm: str) -> None:
+        self._arm, self._x0, self._moments, self._parent = arm, [], [], None
+
+    def add(self, arm: str, record: Record) -> Moment:
+        """The step as it is kept; the arm is written with its last one."""
+        if arm != self._arm:
+            self._begin(arm)
+        known = self._kept.get(id(record.x0))  # a step that several arms share comes with the same tensor
+        where = known[1] if known else None
+        level = record.level if math.isfinite(record.level) else None
+        moment = Moment(record.index, record.t, level, record.model, record.segment, record.nfe,
+                        where.arm if where else arm, where.at if where else record.index,
+                        where.row if where else len(self._x0))  # fmt: skip
+        if known is None:
+            self._kept[id(record.x0)] = (record.x0, moment)
+            self._x0.append(record.x0.detach().cpu())
+        self._moments.append(moment)
+        if record.last:
+            self._write(arm)
+        return moment
+
+    def _write(self, arm: str) -> None:
+        x0 = torch.stack(self._x0) if self._x0 else torch.zeros(0)
+        exact = x0.numel() * x0.element_size() <= EXACT_BYTES
+        header = {"arm": arm, "plan": self.plans[arm].model_dump(mode="json"), "seeds": self.seeds, "prompt": self.prompt,
+                  "moments": [asdict(moment) for moment in self._moments], "exact": exact, "order": self._order,
+                  "parent": self._parent, "shape": list(x0.shape)}  # fmt: skip
+        data = packed(x0.float() if exact else x0.half())
+        save_weights(trace_file(self.folder, arm), {"x0": data}, {"trace": json.dumps(header)})
+        self._order += 1
+
+
+@lru_cache(maxsize=4)
+def _opened(file: Path, stamp: int) -> Tensor:
+    """x̂0 [S, N, *shape] of the arm's own steps. ValueError in one sentence when the file is damaged."""
+    try:
+        tensors, texts = load_weights(file)
+        header = json.loads(texts["trace"])
+        return unpacked(tensors["x0"], header["shape"], torch.float32 if header["exact"] else torch.float16)
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise ValueError(f"The states of {file.stem} are damaged ({error}); run it again to scrub it.") from error
+
+
+def open_trace(folder: Path, arm: str) -> Trace:
+    """The trace of an arm of a run directory. ValueError in one sentence when it was not kept."""
+    return Trace(read_header(folder, arm))
+
+
+def scheduled(plan: Plan, models: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every step of a plan before it is drawn: {"t", "level", "model", "segment", "nfe"}, as `Moment` has them."""
+    out, nfe = [], 0
+    for step in compiled(plan, models)[1]:
+        nfe += step.nfe
+        level = step.here.noise if math.isfinite(step.here.noise) else None
+        out.append({"t": step.here.t, "level": level, "model": step.model, "segment": step.segment, "nfe": nfe})
+    return out
+
+
+def device_of(models: Mapping[str, Any]) -> torch.device:
+    """Where the models are; bare denoisers are on the CPU."""
+    return next((model.device for model in models.values() if hasattr(model, "device")), torch.device("cpu"))
+
+
+def sigma(step: Step) -> float:
+    """The sigma at which a step begins, in the scale of its model."""
+    return step.here.sigma
