@@ -21,7 +21,7 @@ from studio.services.kinds.distill import RANK
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
 MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5}  # of the optimiser, in copies of the weights
-HALF = 0.7  # of the activations, where arithmetic is bf16: what norms and residual streams keep stays fp32
+HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
 ADAPTED = (
     "to_q",
     "to_k",
@@ -192,6 +192,8 @@ def memory(folder: Path, known: Cost, settings: Settings, request: Settings | No
     moments = 1 + MOMENTS.get(str(trainer.get("optimizer")), MOMENTS["adamw"])
     gradient = max(student, other if known.fakes else 0.0) * (2 if (trainer.get("accumulate") or 1) > 1 else 1)
     held = teacher + student * (moments + known.spare) + known.fakes * other * moments + gradient
+    if trainer.get("precision") == "bf16":
+        held += HALF * teacher  # a second set of the weights in use
     activations = None
     if kept and pupil:
         rows = int(settings.get("batch") or 1)

@@ -149,8 +149,10 @@ class Laboratory:
             self.said_at = now
             pace = self.drawing_s / self.computed if self.computed and self.drawing_s else 0.0
             left = round(pace * (self.total - self.done), 1) if pace else None
-            self.job.progress(self.done, self.total, eta_s=left, computed=self.computed, reused=self.reused,
-                              device=self.job.models.device)  # fmt: skip
+            self.job.progress(
+                self.done, self.total, unit="network evaluations", eta_s=left, computed=self.computed, reused=self.reused,
+                device=self.job.models.device,
+            )  # fmt: skip
 
     # -- concluding ------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ from studio.services.kinds.distill import DistillRequest
 from studio.services.models import Registry
 from studio.services.paths import Paths
 from studio.services.run import read_spec
+
+WITHOUT_MPI = (
+    "accelerate was asked for several processes and started one, which does all the work: on CPUs it leaves that to MPI. "
+    "ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2 ... starts them without."
+)
 
 if TYPE_CHECKING:
     from studio.core.parallel import Parallel
@@ -60,6 +66,8 @@ def following() -> bool:
 @contextmanager
 def leading(device: str | None) -> Iterator[None]:
     """Around what the first process does: at the end the others are sent home, also when they had nothing to do."""
+    if "ACCELERATE_DYNAMO_BACKEND" in os.environ and "MASTER_PORT" in os.environ and not launched():
+        print(WITHOUT_MPI, file=sys.stderr)
     try:
         yield
     except BaseException:

@@ -180,7 +180,8 @@ class Background:
         """What may be asked of a run in its state, in the order of the buttons."""
         keeps = is_resumable(info.kind)
         if info.state in ACTIVE:
-            first = ["pause", "stop", "sample", "save"] if keeps and not self._asked(info.id) else []
+            trains = ["sample", "save"] if info.kind == "distill" else []  # a study keeps what it draws as it draws it
+            first = ["pause", "stop", *trains] if keeps and not self._asked(info.id) else []
             if not keeps:
                 first = ["cancel"]
             elif (self.jobs.paths.run(info.id) / "pause").exists():

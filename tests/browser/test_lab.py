@@ -156,5 +156,5 @@ def test_sliders_answer_and_say_why(visit: Any) -> None:
     page.focus("#mixture input[data-name=beta]")
     for _ in range(8):
         page.keyboard.press("ArrowLeft")  # a drag: only where it ends counts
-    page.wait_for_selector(".mix-sentence:has-text('loses no modes here')")
+    page.wait_for_selector("""[data-ready*='"beta":1,']""", state="attached")
     assert page.locator(".mix-slider:has-text('Mode seeking') output").inner_text() == "1.00"

@@ -135,3 +135,20 @@ def test_a_teacher_without_weights_is_not_guessed(tmp_path: Path) -> None:
     known = estimate.cost("dmd2", settings())
     assert known is not None
     assert estimate.memory(tmp_path, known, settings()) is None
+
+
+def test_bf16_halves_what_is_kept() -> None:
+    """Autograd keeps half of every number and, beside it, the weights as bf16."""
+    from diffusers import UNet2DConditionModel
+    from diffusers.models.attention_processor import AttnProcessor
+
+    unet: Any = UNet2DConditionModel(**SD)
+    unet.set_attn_processor(AttnProcessor())
+    network = UNetNetwork(unet)
+    usual = saved(network, SD)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = saved(network, SD)
+    weights = estimate.HALF * sum(p.numel() for p in network.parameters()) / 2  # of two samples
+    assert half - weights == pytest.approx(estimate.HALF * usual, rel=0.05)
+    half_memory = found(request={"trainer": {"precision": "bf16"}})
+    assert half_memory.activations is not None and half_memory.activations < 0.7 * (found().activations or 0)

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from jobs.metrics.gmm_page import lab_page
-from jobs.services.jobs import Jobs
-from jobs.services.kinds import KINDS
-from jobs.services.kinds.mixture import MixtureRequest
-from jobs.services.warm import ModelCache
-from jobs.services.worker import run_job
+from studio.metrics.gmm_page import lab_page
+from studio.services.jobs import Jobs
+from studio.services.kinds import KINDS
+from studio.services.kinds.mixture import MixtureRequest
+from studio.services.warm import ModelCache
+from studio.services.worker import run_job
 
 
 def test_a_run_answers_what_the_laboratory_says(jobs: Jobs) -> None:
@@ -37,6 +37,6 @@ def test_the_ends_of_the_sliders_can_be_computed() -> None:
 
 
 def test_the_kind_needs_no_torch_to_be_asked() -> None:
-    program = "import sys; from jobs.services.kinds import mixture; sys.exit('torch' in sys.modules)"
+    program = "import sys; from studio.services.kinds import mixture; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     assert not KINDS.get("mixture").resumable

@@ -78,6 +78,19 @@ def test_a_batch_that_does_not_divide_is_said_and_everybody_goes_home(school: Jo
     assert info.note == "A batch of 5 does not divide among 2 processes; 4 or 6 would."
 
 
+def test_one_process_where_several_were_asked_for_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with together.leading("cpu"):
+        pass
+    assert capsys.readouterr().err == ""
+    for name, value in (("ACCELERATE_DYNAMO_BACKEND", "NO"), ("MASTER_PORT", "29500")):  # as `accelerate launch --cpu` leaves it
+        monkeypatch.setenv(name, value)
+    with together.leading("cpu"):
+        pass
+    assert "asked for several processes and started one" in capsys.readouterr().err
+
+
 def test_who_leads_and_who_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     for rank, world, launched, following in (("", "", 0, 0), ("0", "1", 0, 0), ("0", "2", 1, 0), ("1", "2", 1, 1)):
         monkeypatch.setenv("RANK", rank)

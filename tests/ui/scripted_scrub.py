@@ -28,7 +28,7 @@ from studio.services.run import Run, Spec, read_json
 from studio.services.scrubbing import _link, coarse_to_fine
 from studio.services.warm import ModelCache
 
-SIDE = 64
+SIDE = 128
 DRAW = {"prompt": "a red house at night", "pair": "test/dmd2", "seeds": list(range(8)), "teacher_steps": 12,
         "arms": ["teacher", "student", "hybrid-1"]}  # fmt: skip
 Json = dict[str, Any]
@@ -130,7 +130,9 @@ def _rows(request: ScrubRequest, run: Run) -> tuple[list[Header], Json, Json]:
         left = [s.model_copy(update={"model": branch.model or s.model}) for s in parent.plan.segments]
         plan = parent.plan.model_copy(update={"name": name, "segments": tuple(left)})
         moments = moments_of(plan, name, branch.step, parent.moments)
-        headers.append(write_header(run.folder, plan, moments, parent.seeds, branch.prompt or parent.prompt, (branch.arm, branch.step)))
+        headers.append(
+            write_header(run.folder, plan, moments, parent.seeds, branch.prompt or parent.prompt, (branch.arm, branch.step))
+        )
         about[name] = {**branch.model_dump(mode="json"), "changed": branch.changed}
     return headers, about, before
 
