@@ -56,7 +56,7 @@ def add_api(watch: Watch) -> None:
         base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
         return _said(lambda: images.read_run(_decoded(png)))
 
-    def start(job: dict) -> dict:
+    def start_job(job: dict) -> dict:
         """Queue a background job. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
         spec file. Returns {"run": id, "ahead": how many wait before it}."""
         fields = dict(job) if isinstance(job, dict) else {}
@@ -76,7 +76,7 @@ def add_api(watch: Watch) -> None:
         return {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
                 "request": jobs.spec(run).config, "progress": jobs.progress(run), "result": jobs.result(run)}  # fmt: skip
 
-    def ask(wish: dict) -> dict:
+    def ask_job(wish: dict) -> dict:
         """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up,
         down or delete}. Returns {"run", "state"} as it is now; a running job does it after its current step."""
         given = wish if isinstance(wish, dict) else {}
@@ -85,7 +85,7 @@ def add_api(watch: Watch) -> None:
         gone = action == "delete" and all(info.id != run for info in jobs.list(lane="batch", limit=200))
         return {"run": run, "state": "deleted" if gone else jobs.get(run).state}
 
-    for endpoint in (compare, run_state, cancel, runs, models, picture, start, background, job, ask):
+    for endpoint in (compare, run_state, cancel, runs, models, picture, start_job, background, job, ask_job):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)
 
 

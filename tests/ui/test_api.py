@@ -34,7 +34,7 @@ def client(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client, worker: ScriptedWorker) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    background = {"/start", "/job", "/background", "/ask"}
+    background = {"/start_job", "/job", "/background", "/ask_job"}
     assert set(endpoints) == {"/compare", "/run_state", "/cancel", "/runs", "/models", "/picture"} | background
     assert all(len(end["parameters"]) <= 1 for end in endpoints.values())
 
@@ -66,15 +66,15 @@ def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client,
 
 def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Client) -> None:
     spec = {"kind": "distill", "name": "from-outside", "teacher": "test/teacher", "objective": "lcm", "steps": 20}
-    first = client.predict(spec, api_name="/start")
-    second = client.predict({**spec, "name": "after-it"}, api_name="/start")
+    first = client.predict(spec, api_name="/start_job")
+    second = client.predict({**spec, "name": "after-it"}, api_name="/start_job")
     assert (first["ahead"], second["ahead"]) == (0, 1)
     found = client.predict(second["run"], api_name="/job")
     assert (found["kind"], found["state"], found["request"]["steps"], found["result"]) == ("distill", "queued", 20, None)
-    assert client.predict({"run": second["run"], "action": "up"}, api_name="/ask")["state"] == "queued"
+    assert client.predict({"run": second["run"], "action": "up"}, api_name="/ask_job")["state"] == "queued"
     assert client.predict(second["run"], api_name="/job")["ahead"] == 0
-    assert client.predict({"run": first["run"], "action": "pause"}, api_name="/ask")["state"] == "paused"
-    assert client.predict({"run": first["run"], "action": "delete"}, api_name="/ask")["state"] == "deleted"
+    assert client.predict({"run": first["run"], "action": "pause"}, api_name="/ask_job")["state"] == "paused"
+    assert client.predict({"run": first["run"], "action": "delete"}, api_name="/ask_job")["state"] == "deleted"
     assert [job["run"] for job in client.predict(api_name="/background")] == [second["run"]]
     for wrong, sentence in (
         ({**spec, "name": "x", "objectiv": "lcm"}, "no field 'objectiv'"),
@@ -83,9 +83,9 @@ def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Clien
         ({**spec, "kind": "distil"}, "no kind of job called 'distil'"),
     ):
         with pytest.raises(AppError, match=sentence):
-            client.predict(wrong, api_name="/start")
+            client.predict(wrong, api_name="/start_job")
     with pytest.raises(AppError, match="Nothing here is called 'explode'"):
-        client.predict({"run": second["run"], "action": "explode"}, api_name="/ask")
+        client.predict({"run": second["run"], "action": "explode"}, api_name="/ask_job")
 
 
 def test_the_page_is_built_without_torch() -> None:

@@ -21,6 +21,7 @@ def run_id(jobs: Jobs) -> str:
     (folder / "artifacts" / "student").mkdir()
     (folder / "artifacts" / "student" / "0.png").write_bytes(PNG)
     (folder / "artifacts" / "student" / "0.html").write_text("<script>")
+    (folder / "artifacts" / "student" / "0.svg").write_text("<svg>")
     (folder / "artifacts" / "away.png").symlink_to(folder / "spec.json")
     return run_id
 
@@ -38,6 +39,12 @@ def test_a_picture_is_served_as_it_was_saved(client: TestClient, run_id: str) ->
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_saved_page_is_saved_and_never_opened_here(client: TestClient, run_id: str) -> None:
+    answer = client.get(f"/run-file/{run_id}/artifacts/student/0.html")
+    assert answer.headers["content-disposition"] == 'attachment; filename="studio-0.html"'
+    assert answer.headers["content-security-policy"] == "default-src 'none'"
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -45,7 +52,7 @@ def test_a_picture_is_served_as_it_was_saved(client: TestClient, run_id: str) ->
         "artifacts/../spec.json",
         "artifacts/%2e%2e/spec.json",
         "artifacts/away.png",
-        "artifacts/student/0.html",
+        "artifacts/student/0.svg",
         "artifacts/student/1.png",
         "artifacts/student",
         "/etc/passwd",
