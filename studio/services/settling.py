@@ -32,7 +32,7 @@ SILENT_S = 60.0  # a worker on another host without heartbeat for this long coun
 class Settling(Controls):
     """The part of `Jobs` for runs that lost their process."""
 
-    def reconcile(self, station: str | None = None, cause: str = "The worker process stopped") -> list[RunInfo]:
+    def reconcile(self, station: str | None = None, cause: str = "") -> list[RunInfo]:
         """Settle runs whose process is gone; returns those changed. Any number of servers may call this at once.
 
         Nothing drawn yet: queued again, once. Something drawn: 'interrupted', and what was drawn is kept. A run that
@@ -40,7 +40,8 @@ class Settling(Controls):
         """
         changed = []
         for row in self.store.select(station=station, states=ACTIVE, limit=1000):
-            if self._gone(row) and self._settle(row, cause):
+            why = cause or f"The {'worker' if row.station == row.lane else 'dispatcher'} process stopped"
+            if self._gone(row) and self._settle(row, why):
                 changed.append(self.get(row.id))
         return changed
 

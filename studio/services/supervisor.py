@@ -140,7 +140,7 @@ class Supervisor(threading.Thread):
             return
         killed = f"was killed (signal {-status}, {signal.Signals(-status).name})" if status < 0 else ""
         how = killed or f"ended (status {status})"
-        self.jobs.reconcile(lane.name, f"The worker process {how}")
+        self.jobs.reconcile(lane.name, f"The {'dispatcher' if lane.name in AWAY else 'worker'} process {how}")
         quick = time.monotonic() - lane.begun < QUICK_S
         lane.pause_s = min(max(0.5, 2 * lane.pause_s), MAX_PAUSE_S) if quick else 0.0
         lane.not_before = time.monotonic() + lane.pause_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.ui.scripted_scrub import finished
+from studio.services.moments import read_header
+from tests.ui.scripted_scrub import finished, level
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not os.environ.get("STUDIO_SCRUB"), reason="the Scrub tab is unfinished; STUDIO_SCRUB=1 shows it"),
+]
 
 MEDIAN_MS, P95_MS = 16.0, 33.0  # from the input to the frame that shows it
 ROWS = ["teacher", "student", "hybrid-1"]
@@ -25,7 +30,8 @@ LATENCY = """async (count) => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const move = (tick) => { slider.value = tick; slider.dispatchEvent(new Event('input', { bubbles: true })); };
   const known = [];
-  for (let tick = 0; tick <= +slider.max; tick++) { move(tick); await frame(); await frame(); known.push(canvases.map(pixel).join('|')); }
+  const now = () => canvases.map(pixel).join('|');
+  for (let tick = 0; tick <= +slider.max; tick++) { move(tick); await frame(); await frame(); known.push(now()); }
   const times = [];
   let seed = 7, at = +slider.max;
   while (times.length < count) {
@@ -36,7 +42,7 @@ LATENCY = """async (count) => {
     await new Promise((done) => setTimeout(done, wait));
     const began = performance.now();
     move(to);
-    for (;;) { await frame(); if (canvases.map(pixel).join('|') === known[to]) break; if (performance.now() - began > 2000) return null; }
+    for (await frame(); now() !== known[to]; await frame()) if (performance.now() - began > 2000) return null;
     times.push(performance.now() - began);
     at = to;
   }
@@ -51,7 +57,7 @@ def open_scrub(visit: Any, run_id: str, width: int = 1440, scheme: str = "light"
 
 
 def all_there(page: Any, steps: int) -> None:
-    page.wait_for_function(f"+document.querySelector('.scrub').dataset.ready >= {steps}")
+    page.wait_for_function(f"+document.querySelector('.scrub')?.dataset.ready >= {steps}")
 
 
 def rows(page: Any) -> list[str]:
@@ -91,21 +97,20 @@ def test_slider_keys_wheel_and_drag_move_all_rows_together(visit: Any, short_run
     all_there(page, 20)
     assert rows(page) == ["step 12 of 12", "step 4 of 4", "step 4 of 4"]  # opens at the end
     page.keyboard.press("Home")
-    said(page, ["step 1 of 12", "step 1 of 4", "step 1 of 4"])
+    said(page, ["not begun", "step 1 of 4", "step 1 of 4"])  # the student's first step lies above the teacher's
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    said(page, ["step 2 of 12", "step 1 of 4", "step 1 of 4"])  # the student's first step lies above the teacher's
+    said(page, ["step 2 of 12", "step 1 of 4", "step 1 of 4"])
     lane = page.locator(".sc-lane").first.bounding_box()
     page.mouse.move(lane["x"] + 200, lane["y"] + 20)
     page.mouse.wheel(0, 40)
-    said(page, ["step 3 of 12", "step 1 of 4", "step 1 of 4"])
+    said(page, ["step 2 of 12", "step 2 of 4", "step 2 of 4"])
     page.mouse.wheel(0, -40)
     said(page, ["step 2 of 12", "step 1 of 4", "step 1 of 4"])
     page.mouse.down()
     page.mouse.move(lane["x"] + 200 + lane["width"] / 2, lane["y"] + 20, steps=6)
     page.mouse.up()
-    half = int(rows(page)[0].split()[1])
-    assert 7 <= half <= 10
+    page.wait_for_function("/step ([789]|10) of 12/.test(document.querySelector('.sc-at').textContent)")
     assert page.locator(".sc-cell.on").get_attribute("data-seed") == "0"  # a drag chooses nothing
     track = page.locator(".sc-schedule").bounding_box()
     page.mouse.click(track["x"] + track["width"] - 10, track["y"] + 8)
@@ -120,7 +125,11 @@ def said(page: Any, texts: list[str]) -> None:
     )
 
 
-def test_rows_stand_beside_each_other_by_noise_or_by_step(visit: Any, short_run: str) -> None:
+def teacher_levels(site: SimpleNamespace, run_id: str) -> list[float | None]:
+    return [moment.level for moment in read_header(site.jobs.paths.run(run_id), "teacher").moments]
+
+
+def test_rows_stand_beside_each_other_by_noise_or_by_step(visit: Any, site: SimpleNamespace, short_run: str) -> None:
     page = open_scrub(visit, short_run)
     all_there(page, 20)
     page.click("[data-sync=step]")
@@ -132,7 +141,8 @@ def test_rows_stand_beside_each_other_by_noise_or_by_step(visit: Any, short_run:
     page.keyboard.press("End")
     said(page, ["step 12 of 12", "step 4 of 4", "step 4 of 4"])
     page.click("[data-sync=noise]")
-    assert int(page.get_attribute(".sc-slider", "max")) == 15  # four student levels beside the teacher's twelve
+    levels = {*teacher_levels(site, short_run), *map(level, (999, 749, 499, 249))}
+    assert int(page.get_attribute(".sc-slider", "max")) == len(levels) - 1  # the students' four beside the teacher's twelve
     assert page.locator(".sch-over").count() == 1  # the hybrid's hand-over
 
 
@@ -166,6 +176,7 @@ def test_flicker_holds_a_moment_against_the_end_a_pinned_one_or_another_row(visi
     all_there(page, 20)
     end, student_end = pixel(page, 0), pixel(page, 1)
     page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
     first = pixel(page, 0)
     assert first != end
     page.keyboard.down("f")
@@ -192,6 +203,7 @@ def test_the_difference_to_the_last_picture_is_black_at_the_end(visit: Any, shor
     page.keyboard.press("d")
     assert pixel(page, 0)[:3] == [0, 0, 0]
     page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
     assert sum(pixel(page, 0)[:3]) > 30
     page.keyboard.press("d")
     page.keyboard.press("End")
@@ -223,7 +235,7 @@ def test_what_was_lost_on_the_way_is_one_click_from_its_frame(visit: Any, short_
     assert "a bird" in page.inner_text(".sc-item")
     page.click(".sc-item")
     assert page.inner_text(".sc-seed") == "7"
-    assert rows(page)[0] == "step 4 of 12"
+    page.wait_for_function("document.querySelector('.sc-at').textContent === 'step 4 of 12'")
     page.click(".sc-more")
     assert page.locator(".cv").count() == 13
 
@@ -279,12 +291,12 @@ def test_it_is_usable_while_it_fills_in_and_after_a_reload_in_the_middle(visit: 
         page.fill("#scrub-seeds input, #scrub-seeds textarea", "3")
         page.wait_for_function("document.querySelector('#scrub-seeds-line').innerText.startsWith('3 seeds')")
         page.keyboard.press("Control+Enter")
-        page.wait_for_function("+document.querySelector('.scrub').dataset.ready >= 4")
+        page.wait_for_function("+document.querySelector('.scrub')?.dataset.ready >= 4")
         assert page.get_attribute(".scrub", "data-state") == "running"
         page.locator(".sc-title").click()
         page.keyboard.press("Home")
         page.reload()
-        page.wait_for_function("+document.querySelector('.scrub').dataset.ready >= 6")
+        page.wait_for_function("+document.querySelector('.scrub')?.dataset.ready >= 6")
         assert page.get_attribute(".scrub", "data-state") == "running"
         assert page.input_value("#scrub-prompt textarea") == "a green boat"
         site.worker.step_s = 0.0
@@ -344,11 +356,12 @@ def test_the_exported_page_scrubs_from_disk_with_no_network(
     alone.on("pageerror", lambda error: faults.append(str(error)))
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(file.as_uri())
-    alone.wait_for_function("+document.querySelector('.scrub').dataset.ready >= 20")
+    alone.wait_for_function("+document.querySelector('.scrub')?.dataset.ready >= 20")
     end = pixel(alone, 0)
     alone.keyboard.press("Home")
+    alone.keyboard.press("ArrowRight")
     assert pixel(alone, 0) != end
-    assert rows(alone)[0] == "step 1 of 12"
+    said(alone, ["step 1 of 12", "step 1 of 4", "step 1 of 4"])
     alone.wait_for_selector(".cv")
     assert not alone.locator(".sc-branch-card").is_visible()
     assert not alone.locator(".sc-exports").is_visible()

@@ -23,8 +23,9 @@ from studio.services.supervisor import Supervisor
 from studio.services.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.hub import TOKEN, Hub
-from tests.services.test_executors_ray import NANO, same_students, step_of
+from tests.services.test_executors_ray import NANO, same_students, step_of, undisturbed
 
+pytestmark = pytest.mark.usefixtures("school")  # whose data folder knows the objectives already
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "ada/studio-runs"
 WHERE = {"name": "hf-jobs", "repository": REPOSITORY, "sync_s": 0.5}
@@ -79,7 +80,7 @@ def test_a_job_brings_back_what_a_local_run_would_have_made(jobs: Jobs, hub: Hub
     assert entry.oracle is not None
     assert entry.oracle.is_relative_to(ROOT), "the oracle is this machine's"
 
-    here = Jobs(tmp_path / "undisturbed")
+    here = undisturbed(jobs, tmp_path)
     again = here.submit("distill", {**NANO, "sample_every": 12})
     assert here.claim("batch", identity(), again)
     assert run_job(here.paths.run(again), owner=identity())[0] == "done"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from tests.services.conftest import states, until
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed; pip install ray, and these tests run."
 )
+pytestmark = pytest.mark.usefixtures("school")  # whose data folder knows the objectives already
 NANO: dict[str, Any] = {
     "name": "pupil", "teacher": "nano/teacher", "objective": "lcm", "steps": 24, "n_scenes": 16,
     "sample_every": 0, "measure_every": 0, "trainer": {"checkpoint_every": 3},
@@ -60,6 +62,13 @@ def on_node(jobs: Jobs, run_id: str, node: Any) -> bool:
         return raylet in (parent.pid for parent in psutil.Process(worker["pid"]).parents())
     except (KeyError, psutil.NoSuchProcess):
         return False
+
+
+def undisturbed(jobs: Jobs, tmp_path: Path) -> Jobs:
+    """Another data folder, for the same runs on this machine and without a fault."""
+    here = Jobs(tmp_path / "undisturbed")
+    shutil.copy(jobs.paths.cache / "objectives.json", here.paths.cache)
+    return here
 
 
 def step_of(jobs: Jobs, run_id: str) -> int:
@@ -106,7 +115,7 @@ def test_a_sweep_survives_a_lost_node_and_gives_the_weights_of_a_local_run(
         numbers = [e["n"] for e in jobs.tail(i)[0]]
         assert numbers == list(range(len(numbers))), "one process at a time wrote the log"
 
-    here = Jobs(tmp_path / "undisturbed")
+    here = undisturbed(jobs, tmp_path)
     again = here.submit_sweep("distill", spec, SWEEP)
     for i in again:
         row = here.claim("batch", identity(), i)

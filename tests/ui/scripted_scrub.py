@@ -51,8 +51,9 @@ def moments_of(plan: Plan, arm: str, first: int = 0, past: Sequence[Moment] = ()
 
 def write_header(folder: Path, plan: Plan, moments: Sequence[Moment], seeds: Sequence[int], prompt: str, parent: Any) -> Header:
     """A trace with nothing but its header."""
-    texts = {"arm": plan.name, "plan": plan.model_dump(mode="json"), "seeds": list(seeds), "prompt": prompt, "parent": parent,
-             "moments": [asdict(moment) for moment in moments], "exact": True, "order": len(traced(folder)), "shape": [0]}  # fmt: skip
+    texts = {"arm": plan.name, "plan": plan.model_dump(mode="json"), "seeds": list(seeds), "prompt": prompt, "shape": [0],
+             "moments": [asdict(moment) for moment in moments], "exact": True, "order": len(traced(folder)),
+             "parent": parent}  # fmt: skip
     raw = json.dumps({"__metadata__": {"trace": json.dumps(texts)}}).encode()
     file = trace_file(folder, plan.name)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -169,9 +170,8 @@ def table(headers: Sequence[Header]) -> Json:
         arms[header.arm] = {"accepted": [min(1, (i + 1) / steps + 0.3) for i in range(steps)], "inside": [[1] * n] * steps,
                             "factors": {f["name"]: curve for f in factors},
                             "distance": {"q25": far, "q50": far, "q75": far, "commit": half}}  # fmt: skip
-    first = headers[0]
-    gone = {"arm": first.arm, "seed": first.seeds[-1], "factor": "companion", "value": "bird", "end": "none", "first": 2, "last": 4,
-            "strongest": 3, "strength": 1.0}  # fmt: skip
+    seen = {"arm": headers[0].arm, "seed": headers[0].seeds[-1], "factor": "companion", "value": "bird", "end": "none"}
+    gone = {**seen, "first": 2, "last": 4, "strongest": 3, "strength": 1.0}
     return {"kind": "oracle", "factors": factors, "arms": arms, "vanished": [gone], "lost": 1}
 
 
@@ -188,4 +188,4 @@ def finished(jobs: Jobs, **draw: Any) -> str:
     serve(run)
     run.state("done")
     run.close()
-    return run_id
+    return jobs.get(run_id).id  # which takes it into the index

@@ -10,10 +10,11 @@ const make = (tag, className, text) => {
   return node;
 };
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const root = $(".scrub");
 const kept = window.studioScrubFiles ?? null; // path -> base64, in an exported file
 const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-const GAP = 8, MOVED = 4, WHEEL = 40; // px between pictures, before a press is a drag, of wheel a step
+const MOVED = 4, WHEEL = 40; // px before a press is a drag, of wheel a step
 const SAY_MS = 70, REST_MS = 800; // between changes of small print while it moves; at the end while playing
 const FLICKER_MS = 420;
 
@@ -21,14 +22,15 @@ let view = null, axis = null, built = "", rows = [], parts = [], large = [];
 let tick = 0, sync = "noise", show = "x0", against = "end", pin = null, flick = false, flickTimer = null;
 let chosen = { arm: null, seed: null }, playing = null, frame = 0, saidAt = 0, sayTimer = null;
 let table = null, tableFrom = "", figures = [], all = false;
+let home = ""; // the run whose files are shown: while a branch waits, still the run it leaves
 
 async function load(path) {
   if (kept) return new Blob([decoded(kept[path])], { type: "image/jpeg" });
-  const answer = await fetch(`run-file/${view.run}/${path}`);
+  const answer = await fetch(`run-file/${home}/${path}`);
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.blob();
 }
-const strips = stripStore(load, () => { $(".scrub").dataset.ready = strips.count; redraw(); gonePictures(); });
+const strips = stripStore(load, () => { root.dataset.ready = strips.count; redraw(); gonePictures(); });
 
 const n = () => view.seeds.length;
 const role = (model) => view.models?.[model]?.role ?? "student";
@@ -65,7 +67,7 @@ function redraw() { if (!frame) frame = requestAnimationFrame(drawNow); }
 
 function drawNow() {
   frame = 0;
-  if (!view?.run || !axis) return;
+  if (!rows.length || !axis || !strips.form) return;
   parts.forEach((part, row) => drawRow(part, row));
   large.forEach((part, row) => drawLarge(part, row));
   const width = $(".sc-track").clientWidth;
@@ -76,36 +78,34 @@ function drawNow() {
   else sayTimer ??= setTimeout(small, wait);
 }
 
-function paint(ctx, row, cells) {
-  const [from, index] = target(row);
-  const noisy = show === "noisy", [bitmap, at] = index < 0 ? [null, -1] : bitmapOf(from, index, noisy);
-  ctx.globalCompositeOperation = "source-over";
+// Puts the picture of a row's step on a canvas; `copy(bitmap)` says which part goes where. Returns the step that was there.
+function paint(ctx, row, copy) {
+  const [from, index] = target(row), [bitmap, at] = index < 0 ? [null, -1] : bitmapOf(from, index, show === "noisy");
+  ctx.globalCompositeOperation = "copy";
   if (!bitmap) { ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height); return at; }
-  cells(bitmap);
-  if (show === "difference") {
-    const end = strips.get(rows[from].strips?.[last(from)]);
-    if (end) {
-      ctx.globalCompositeOperation = "difference";
-      cells(end);
-      ctx.globalCompositeOperation = "lighter";
-      ctx.drawImage(ctx.canvas, 0, 0);
-    }
+  copy(bitmap);
+  const end = show === "difference" && strips.get(rows[from].strips?.[last(from)]);
+  if (end) {
+    ctx.globalCompositeOperation = "difference";
+    copy(end);
+    ctx.globalCompositeOperation = "lighter";
+    ctx.drawImage(ctx.canvas, 0, 0);
   }
   return at;
 }
 
+function fit(canvas, width, height) { if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; } }
+
 function drawRow(part, row) {
-  const { ctx, side, gap, columns } = part;
-  part.shown = paint(ctx, row, (bitmap) => {
-    const s = bitmap.height;
-    for (let k = 0; k < n(); k++)
-      ctx.drawImage(bitmap, k * s, 0, s, s, (k % columns) * (side + gap), Math.floor(k / columns) * (side + gap), side, side);
-  });
+  const { side, gap, columns } = strips.form, lines = Math.ceil(n() / columns);
+  fit(part.canvas, columns * (side + gap) - gap, lines * (side + gap) - gap);
+  part.shown = paint(part.ctx, row, (bitmap) => part.ctx.drawImage(bitmap, 0, 0));
 }
 
 function drawLarge(part, row) {
-  const k = view.seeds.indexOf(chosen.seed), { ctx } = part;
-  paint(ctx, row, (bitmap) => ctx.drawImage(bitmap, k * bitmap.height, 0, bitmap.height, bitmap.height, 0, 0, ctx.canvas.width, ctx.canvas.height));
+  const form = strips.form, k = view.seeds.indexOf(chosen.seed), { side } = form;
+  fit(part.canvas, side, side);
+  paint(part.ctx, row, (bitmap) => part.ctx.drawImage(bitmap, cellX(form, k), cellY(form, k), side, side, 0, 0, side, side));
 }
 
 // Words and figures follow a little later than pictures.
@@ -113,7 +113,7 @@ function small() {
   clearTimeout(sayTimer);
   sayTimer = null;
   saidAt = performance.now();
-  if (!view?.run || !axis) return;
+  if (!rows.length || !axis) return;
   rows.forEach((row, k) => {
     const index = axis.index(k, tick), steps = row.steps ?? [], step = steps[index];
     const shown = parts[k].shown, off = shown >= 0 && index >= 0 && shown !== index && !flick;
@@ -128,7 +128,7 @@ function small() {
   for (const figure of figures) figure.say(tick);
   from();
   reads();
-  $(".scrub").dataset.tick = tick;
+  root.dataset.tick = tick;
 }
 
 // -- moving
@@ -147,11 +147,11 @@ function play(on) {
   playing = null;
   $(".sc-play").dataset.on = on ? "1" : "";
   $(".sc-play").setAttribute("aria-pressed", on);
-  if (!on) return;
+  if (!on || !axis) return;
   if (tick >= axis.count - 1) go(0);
   let since = performance.now(), rest = 0;
   const step = (now) => {
-    if (!element.isConnected || !view?.run) return play(false);
+    if (!element.isConnected || !axis) return play(false);
     if (!element.offsetParent) { since = now; playing = requestAnimationFrame(step); return; }
     const each = 1000 / +$(".sc-speed").value;
     if (tick >= axis.count - 1) { rest ||= now; if (now - rest > REST_MS) { rest = 0; since = now; go(0); } }
@@ -161,7 +161,7 @@ function play(on) {
   playing = requestAnimationFrame(step);
 }
 
-function setFlick(on) { if (flick !== on) { flick = on; $(".scrub").classList.toggle("flick", on); redraw(); small(); } }
+function setFlick(on) { if (flick !== on) { flick = on; root.classList.toggle("flick", on); redraw(); small(); } }
 function autoFlick(on) {
   clearInterval(flickTimer);
   flickTimer = on ? setInterval(() => (element.isConnected ? setFlick(!flick) : autoFlick(false)), FLICKER_MS) : null;
@@ -183,6 +183,7 @@ function nextSeed(by) {
 }
 
 function setSync(value) {
+  if (!axis) return;
   const before = axis, level = axis?.levels?.[tick], index = axis ? axis.index(rowOf(chosen.arm), tick) : 0;
   sync = value;
   axis = axisOf(rows, sync);

@@ -1,29 +1,33 @@
-// Pictures of steps, decoded once. A strip is one image with all seeds side by side; `strips.get(path)` gives its bitmap as
-// soon as it is there. Bitmaps live outside the script's memory, so there is a budget: beyond it they are decoded smaller.
-// `load(path)` gives a Blob. Put before scrub.js.
+// Pictures of steps, ready to be drawn. A strip comes as one JPEG with all seeds side by side; it is decoded once and laid out
+// as its row stands on the page (in lines of `columns`, with gaps and round corners), so that showing a step is one copy of one
+// bitmap. Bitmaps live outside the script's memory, so there is a budget: beyond it they are kept smaller. The JPEGs are kept as
+// well, for when the page is given another width. `load(path)` gives a Blob. Put before scrub.js.
 
 const BUDGET_BYTES = 320 << 20;
 const AT_ONCE = 6; // requests; browsers allow no more to one host
 
-function stripStore(load, arrived) {
-  let bitmaps = new Map(), waiting = [], busy = 0, expected = 0, scale = 0, age = 0;
-  const wanted = new Set();
+// Where a picture of a laid out strip lies: side, gap and columns in pixels of the bitmap.
+const cellX = (form, k) => (k % form.columns) * (form.side + form.gap);
+const cellY = (form, k) => Math.floor(k / form.columns) * (form.side + form.gap);
 
-  async function decode(blob) {
-    if (!scale) { // from the first one: all strips of a run are alike
-      const first = await createImageBitmap(blob);
-      scale = Math.min(1, Math.sqrt(BUDGET_BYTES / (first.width * first.height * 4 * Math.max(1, expected))));
-      if (scale === 1) return first;
-      const size = { resizeWidth: Math.max(1, Math.round(first.width * scale)), resizeHeight: Math.max(1, Math.round(first.height * scale)) };
-      first.close();
-      return createImageBitmap(blob, { ...size, resizeQuality: "high" });
-    }
-    if (scale === 1) return createImageBitmap(blob);
-    const whole = await createImageBitmap(blob);
-    const size = { resizeWidth: Math.max(1, Math.round(whole.width * scale)), resizeHeight: Math.max(1, Math.round(whole.height * scale)) };
-    const small = await createImageBitmap(whole, { ...size, resizeQuality: "high" });
-    whole.close();
-    return small;
+function laidOut(strip, form, seeds) {
+  const lines = Math.ceil(seeds / form.columns), { side, gap, columns } = form, from = strip.height;
+  const canvas = new OffscreenCanvas(columns * (side + gap) - gap, lines * (side + gap) - gap), ctx = canvas.getContext("2d");
+  const round = new Path2D();
+  for (let k = 0; k < seeds; k++) round.roundRect(cellX(form, k), cellY(form, k), side, side, side / 16);
+  ctx.clip(round);
+  for (let k = 0; k < seeds; k++) ctx.drawImage(strip, k * from, 0, from, from, cellX(form, k), cellY(form, k), side, side);
+  return canvas.transferToImageBitmap();
+}
+
+function stripStore(load, arrived) {
+  let bitmaps = new Map(), blobs = new Map(), waiting = [], busy = 0, expected = 1, seeds = 1, columns = 1, form = null, age = 0;
+
+  // The side of a picture follows from the first strip: all of a run are alike.
+  function formOf(strip) {
+    const most = Math.sqrt(BUDGET_BYTES / (4 * expected * seeds));
+    const side = Math.max(16, Math.floor(Math.min(strip.height, most)));
+    return { side, gap: Math.max(1, Math.round(side / 16)), columns };
   }
 
   async function next() {
@@ -31,32 +35,47 @@ function stripStore(load, arrived) {
     const path = waiting.shift(), mine = age;
     busy++;
     try {
-      const bitmap = await decode(await load(path));
-      if (mine !== age) bitmap.close();
-      else { bitmaps.set(path, bitmap); arrived(path); }
+      const blob = blobs.get(path) ?? (await load(path)), strip = await createImageBitmap(blob);
+      if (mine === age) {
+        form ??= formOf(strip);
+        blobs.set(path, blob);
+        bitmaps.set(path, laidOut(strip, form, seeds));
+        arrived(path);
+      }
+      strip.close();
     } catch {
-      if (mine === age) wanted.delete(path); // asked for again with the next look at the run
+      if (mine === age) asked.delete(path); // asked for again with the next look at the run
     }
     busy--;
     next();
   }
+  const asked = new Set();
+  const forget = () => {
+    age++;
+    for (const bitmap of bitmaps.values()) bitmap.close();
+    bitmaps = new Map();
+    asked.clear();
+    waiting = []; form = null;
+  };
 
   return {
     get: (path) => bitmaps.get(path),
     get count() { return bitmaps.size; },
+    get form() { return form; },
     // Paths in the order they are wanted; those known are passed over.
     want(paths, total) {
       expected = Math.max(expected, total);
-      for (const path of paths) if (path && !wanted.has(path)) { wanted.add(path); waiting.push(path); }
+      for (const path of paths) if (path && !asked.has(path)) { asked.add(path); waiting.push(path); }
       for (let k = 0; k < AT_ONCE; k++) next();
     },
-    clear() {
-      age++;
-      for (const bitmap of bitmaps.values()) bitmap.close();
-      bitmaps = new Map();
-      wanted.clear();
-      waiting = []; expected = 0; scale = 0;
+    // Strips of so many seeds, in lines of so many; true when what was there has to be laid out anew.
+    arrange(count, per) {
+      if (count === seeds && per === columns) return false;
+      [seeds, columns] = [count, per];
+      forget();
+      return true;
     },
+    clear() { forget(); blobs = new Map(); expected = 1; },
   };
 }
 

@@ -18,15 +18,17 @@ function fillModels() {
 }
 
 async function readTable() {
-  const wanted = view.timeline ? `${view.run}/${view.timeline}` : "";
-  if (wanted === tableFrom) return;
+  const wanted = view.timeline ? `${home}/${view.timeline}` : "";
+  if (!table) drawCurves();
+  if (!wanted || wanted === tableFrom) return; // until a branch has its own, its parent's stays
   tableFrom = wanted;
-  table = null;
-  if (wanted) {
-    try { table = kept ? JSON.parse(new TextDecoder().decode(decoded(kept[view.timeline]))) : await (await fetch(`run-file/${wanted}`)).json(); }
-    catch { tableFrom = ""; }
-  }
-  if (tableFrom === wanted) { drawCurves(); small(); }
+  try {
+    const found = kept ? JSON.parse(new TextDecoder().decode(decoded(kept[view.timeline]))) : await (await fetch(`run-file/${wanted}`)).json();
+    if (tableFrom !== wanted) return;
+    table = found;
+    drawCurves();
+    small();
+  } catch { if (tableFrom === wanted) tableFrom = ""; }
 }
 
 function drawCurves() {
@@ -70,8 +72,10 @@ function drawGone() {
     button.append(canvas, words);
     button.addEventListener("click", () => { play(false); choose(item.arm, item.seed); go(axis.tick(rowOf(item.arm), item.strongest)); });
     button.gonePicture = () => {
-      const bitmap = strips.get(row.strips?.[item.strongest]), k = view.seeds.indexOf(item.seed);
-      if (bitmap && !canvas.dataset.done) { canvas.getContext("2d").drawImage(bitmap, k * bitmap.height, 0, bitmap.height, bitmap.height, 0, 0, 96, 96); canvas.dataset.done = "1"; }
+      const bitmap = strips.get(row.strips?.[item.strongest]), k = view.seeds.indexOf(item.seed), form = strips.form;
+      if (!bitmap || canvas.dataset.done) return;
+      canvas.getContext("2d").drawImage(bitmap, cellX(form, k), cellY(form, k), form.side, form.side, 0, 0, 96, 96);
+      canvas.dataset.done = "1";
     };
     button.gonePicture();
     box.append(button);
@@ -84,43 +88,19 @@ const gonePictures = () => { for (const item of $(".sc-gone").children) item.gon
 
 function draw() {
   const before = view, value = props.value;
-  const board = $(".scrub");
-  if (!value?.run) { view = null; board.dataset.state = "empty"; return; }
-  view = value;
-  board.dataset.state = view.state;
-  say($(".b-chip"), view.status.word);
-  say($(".sc-text"), view.status.text);
-  say($(".sc-title"), `“${view.prompt}”`);
-  const p = view.progress, done = view.state === "done" ? 100 : p?.total ? (100 * p.done) / p.total : 0;
-  $(".b-bar i").style.width = `${done}%`;
-  $(".b-bar").setAttribute("aria-valuenow", Math.round(done));
-  say($(".sc-branch .sc-problem"), view.problem ?? "");
-  const notices = $(".b-notices");
-  if (notices.dataset.key !== view.notices.join("|")) {
-    notices.dataset.key = view.notices.join("|");
-    notices.replaceChildren(...view.notices.map((text) => make("li", "", text)));
-  }
-  const another = before?.root !== view.root;
-  if (another) { strips.clear(); $(".scrub").dataset.ready = 0; tick = 0; pin = null; against = "end"; show = "x0"; chosen = { arm: null, seed: null }; tableFrom = "-"; }
-  const level = axis?.levels?.[tick], atEnd = !axis || tick >= axis.count - 1;
-  rows = view.rows;
-  const key = JSON.stringify([view.root, view.seeds, rows.map((row) => row.arm), rows.map((row) => (row.steps ?? []).length)]);
-  if (key !== built) {
-    const news = built && !another ? rows.find((row) => row.branch && !before.rows.some((old) => old.arm === row.arm)) : null;
-    built = key;
-    buildWall();
-    axis = axisOf(rows, sync);
-    if (another || atEnd) tick = axis.count - 1;
-    else if (level !== undefined && axis.levels) tick = nearest(level);
-    tick = Math.max(0, Math.min(axis.count - 1, tick));
-    const arm = news?.arm ?? (rows.some((row) => row.arm === chosen.arm) ? chosen.arm : rows[0]?.arm);
-    chosen = { arm, seed: view.seeds.includes(chosen.seed) ? chosen.seed : view.seeds[0] };
-    if (!rows.some((row) => row.arm === against) && against !== "pin") against = "end";
-    mark();
-    layout();
-    if (table && tableFrom === `${view.run}/${view.timeline}`) drawCurves();
-  }
+  if (!value?.run) { view = null; rows = []; root.dataset.state = "empty"; return; }
+  const another = before?.root !== value.root, early = !value.rows.some((row) => row.steps?.length);
+  view = early && before && !another ? { ...value, rows: before.rows, timeline: before.timeline } : value;
+  if (!early || another) home = view.run;
+  root.dataset.state = view.state;
+  status();
+  if (another) startOver();
+  rows = view.rows.filter((row) => row.steps?.length);
+  const key = JSON.stringify([view.root, view.seeds, rows.map((row) => [row.arm, row.steps.length])]);
+  if (key !== built) rebuild(key, before, another);
   if (before?.run !== view.run) remember();
+  $(".sc-body").hidden = !rows.length;
+  if (!rows.length) return;
   fillModels();
   buildTake();
   options();
@@ -128,6 +108,48 @@ function draw() {
   readTable();
   redraw();
   small();
+}
+
+function status() {
+  say($(".b-chip"), view.status.word);
+  say($(".sc-text"), view.status.text);
+  say($(".sc-title"), `“${view.prompt}”`);
+  say($(".sc-branch .sc-problem"), view.problem ?? "");
+  const p = view.progress, done = view.state === "done" ? 100 : p?.total ? (100 * p.done) / p.total : 0;
+  $(".b-bar i").style.width = `${done}%`;
+  $(".b-bar").setAttribute("aria-valuenow", Math.round(done));
+  const notices = $(".b-notices");
+  if (notices.dataset.key === view.notices.join("|")) return;
+  notices.dataset.key = view.notices.join("|");
+  notices.replaceChildren(...view.notices.map((text) => make("li", "", text)));
+}
+
+function startOver() {
+  strips.clear();
+  root.dataset.ready = 0;
+  axis = null; tick = 0; pin = null; against = "end"; show = "x0"; table = null; tableFrom = ""; figures = [];
+  chosen = { arm: null, seed: null };
+}
+
+// Other rows, or rows of another length: the same moment stays, and a new branch is chosen.
+function rebuild(key, before, another) {
+  const level = axis?.levels?.[tick], pinned = pin === null ? undefined : axis?.levels?.[pin], atEnd = !axis || tick >= axis.count - 1;
+  const news = another ? null : rows.find((row) => row.branch && !before?.rows.some((old) => old.arm === row.arm));
+  built = key;
+  buildWall();
+  axis = rows.length ? axisOf(rows, sync) : null;
+  if (!axis) return;
+  if (another || atEnd) tick = axis.count - 1;
+  else if (level !== undefined && axis.levels) tick = nearest(level);
+  tick = Math.max(0, Math.min(axis.count - 1, tick));
+  if (pinned !== undefined && axis.levels) pin = nearest(pinned);
+  const arm = news?.arm ?? (rows.some((row) => row.arm === chosen.arm) ? chosen.arm : rows[0].arm);
+  chosen = { arm, seed: view.seeds.includes(chosen.seed) ? chosen.seed : view.seeds[0] };
+  if (!rows.some((row) => row.arm === against) && against !== "pin") against = "end";
+  mark();
+  $(".sc-body").hidden = false;
+  layout();
+  if (table) drawCurves();
 }
 
 function remember() { // the address finds this run again
@@ -160,14 +182,11 @@ element.addEventListener("click", (event) => {
 
 function saveMoment() {
   const row = rowOf(chosen.arm), index = axis.index(row, tick);
-  const [bitmap, at] = bitmapOf(row, index, show === "noisy"), k = view.seeds.indexOf(chosen.seed);
+  const [bitmap, at] = bitmapOf(row, index, show === "noisy");
   if (!bitmap) return;
-  const canvas = make("canvas");
-  canvas.width = canvas.height = bitmap.height;
-  canvas.getContext("2d").drawImage(bitmap, k * bitmap.height, 0, bitmap.height, bitmap.height, 0, 0, bitmap.height, bitmap.height);
   const link = make("a");
   link.download = `studio-${chosen.arm}-seed-${chosen.seed}-step-${at + 1}.png`;
-  link.href = canvas.toDataURL("image/png");
+  link.href = large[row].canvas.toDataURL("image/png");
   link.click();
 }
 
@@ -200,7 +219,7 @@ element.addEventListener("pointerdown", (event) => {
 // The wheel over the pictures scrubs; at either end it scrolls the page again.
 let wheeled = 0;
 $(".sc-wall").addEventListener("wheel", (event) => {
-  if (!axis || event.ctrlKey) return;
+  if (!axis || event.ctrlKey) return; // ctrl is the browser's own zoom
   const by = event.deltaMode ? event.deltaY * WHEEL : event.deltaY || event.deltaX;
   if ((by > 0 && tick >= axis.count - 1) || (by < 0 && tick <= 0)) return;
   event.preventDefault();
@@ -213,7 +232,7 @@ $(".sc-wall").addEventListener("wheel", (event) => {
 const typing = (target) => target.closest?.("input:not([type=range]), textarea, select, [contenteditable]");
 const keydown = (event) => {
   if (!element.isConnected) return leave();
-  if (!view?.run || !element.offsetParent || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!axis || !element.offsetParent || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector(".drawer.open")) return;
   const slider = event.target.matches?.(".sc-slider"), elsewhere = event.target.closest?.("[role=tab], #jobs");
   const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: 5, PageUp: -5, Home: -1e6, End: 1e6 }[event.key];

@@ -1,6 +1,6 @@
 // The wall of the scrubber: its rows, cells and the small print around them. Continues scrub.js.
 
-const LEAST = 64; // px of a picture, below which a row breaks into lines
+const LEAST = 64, MOST = 156; // px of a picture: below the first a row breaks into lines
 
 function buildWall() {
   const wall = $(".sc-wall");
@@ -28,7 +28,7 @@ function buildWall() {
     lane.append(canvas, cells);
     for (const node of [meta, lane]) node.style.setProperty("--tone", `var(--arm-${row.tone})`);
     wall.append(meta, lane);
-    return { meta, at, where, lane, canvas, cells, ctx: canvas.getContext("2d"), side: 0, gap: 0, columns: 1, row: k, shown: -1 };
+    return { meta, at, where, lane, canvas, cells, ctx: canvas.getContext("2d"), row: k, shown: -1 };
   });
   const box = $(".sc-large");
   box.replaceChildren();
@@ -42,40 +42,28 @@ function buildWall() {
   });
 }
 
-// Sizes: a canvas is as fine as its strips, its gaps as wide as the page's.
+// Sizes in CSS: how many pictures stand in a line, and how large. What the canvases hold follows from their strips.
 function layout() {
-  if (!view?.run || !axis || !parts.length) return;
-  const width = parts[0].lane.clientWidth;
+  if (!rows.length || !axis || !parts.length) return;
+  const width = parts[0].lane.clientWidth, apart = 1 / 16; // a gap is this part of a picture
   if (!width) return; // the tab is not shown
-  const columns = Math.max(1, Math.min(n(), Math.floor((width + GAP) / (LEAST + GAP)))), lines = Math.ceil(n() / columns);
-  const cell = Math.min(156, (width - (columns - 1) * GAP) / columns), side = Math.min(256, Math.max(32, Math.round(cell * Math.min(2, devicePixelRatio || 1))));
-  const gap = Math.round((GAP * side) / cell);
+  const columns = Math.max(1, Math.min(n(), Math.floor((width / LEAST + apart) / (1 + apart)))), lines = Math.ceil(n() / columns);
+  const cell = Math.min(MOST, width / (columns + (columns - 1) * apart)), gap = cell * apart;
+  if (strips.arrange(n(), columns)) want();
   for (const part of parts) {
-    const { canvas, cells, ctx } = part, w = columns * side + (columns - 1) * gap, h = lines * side + (lines - 1) * gap;
-    Object.assign(part, { side, gap, columns });
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-      const round = new Path2D();
-      for (let k = 0; k < n(); k++) round.roundRect((k % columns) * (side + gap), Math.floor(k / columns) * (side + gap), side, side, Math.round((7 * side) / cell));
-      ctx.clip(round);
-    }
-    canvas.style.width = `${(w * cell) / side}px`;
-    cells.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
-    cells.style.gridAutoRows = `${cell}px`;
+    part.canvas.style.width = `${columns * (cell + gap) - gap}px`;
+    part.canvas.style.height = `${lines * (cell + gap) - gap}px`;
   }
-  const heads = $(".sc-heads");
-  heads.hidden = $(".w-corner").hidden = lines > 1;
-  heads.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
-  $(".scrub").dataset.lines = lines;
-  for (const part of large) {
-    const px = Math.round(Math.min(384, Math.max(96, part.canvas.clientWidth || 192)) * Math.min(2, devicePixelRatio || 1));
-    if (part.canvas.width !== px) part.canvas.width = part.canvas.height = px;
+  for (const grid of [...parts.map((part) => part.cells), $(".sc-heads")]) {
+    grid.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
+    grid.style.gap = `${gap}px`;
+    grid.style.gridAutoRows = grid.matches(".sc-cells") ? `${cell}px` : "";
   }
-  const slider = $(".sc-slider"), svg = $(".sc-schedule");
-  slider.max = axis.count - 1;
-  slider.value = tick;
-  drawSchedule(svg, rows, axis, $(".sc-track").clientWidth, role);
+  $(".sc-heads").hidden = $(".w-corner").hidden = lines > 1;
+  root.dataset.lines = lines;
+  $(".sc-slider").max = axis.count - 1;
+  $(".sc-slider").value = tick;
+  drawSchedule($(".sc-schedule"), rows, axis, $(".sc-track").clientWidth, role);
   redraw();
   small();
 }

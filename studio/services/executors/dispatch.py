@@ -70,7 +70,7 @@ class Dispatcher:
         """Until told to stop, or until nothing was there to look after for `linger_s`."""
         idle_since, threads = time.monotonic(), list[threading.Thread]()
         while not self._stop.is_set():
-            self.jobs.reconcile(self.name, "The dispatcher stopped")  # also what a lost task held until now
+            self.jobs.reconcile(self.name)  # also what a lost task held until now
             threads = [thread for thread in threads if thread.is_alive()]
             while (row := self._next()) is not None:
                 threads.append(threading.Thread(target=self._attend, args=(row,), name=row.id, daemon=True))
