@@ -98,7 +98,7 @@ function curveFigures(table, axis, rows, all) {
 
 // What the table says in words, as parts of a sentence: strings, and [row] for a row's name.
 function decidedWords(table, rows) {
-  const here = rows.filter((row) => table.arms[row.arm] && row.steps);
+  const here = rows.filter((row) => table.arms[row.arm] && (!row.branch || row.arm === chosen.arm)).slice(0, 4);
   const step = (row, at) => `step ${at + 1} of ${row.steps.length}`;
   const listed = (of) => here.flatMap((row, k) => [k ? (k === here.length - 1 ? " and " : ", ") : "", `${of(row)} for `, [row]]);
   if (table.kind !== "oracle")

@@ -62,6 +62,7 @@ function drawGone() {
     box.append(make("p", "sc-none", table.kind === "oracle" ? "Nothing: every thing that showed itself in a readable x̂₀ is in the last picture." : "No sample turned back on its way."));
     return;
   }
+  if (table.kind === "oracle") box.append(make("p", "sc-none", "What the oracle read in a clear x̂₀ and no longer reads at the end. Press one to see the frame, and judge."));
   for (const item of table.vanished.slice(0, 24)) {
     const row = rows[rowOf(item.arm)], button = make("button", "sc-item"), canvas = make("canvas"), words = make("span");
     button.type = "button";
@@ -99,6 +100,7 @@ function draw() {
   const key = JSON.stringify([view.root, view.seeds, rows.map((row) => [row.arm, row.steps.length])]);
   if (key !== built) rebuild(key, before, another);
   if (before?.run !== view.run) remember();
+  if (another && !kept && innerWidth <= 820) root.scrollIntoView({ block: "start" }); // below the form on a narrow page
   $(".sc-body").hidden = !rows.length;
   if (!rows.length) return;
   fillModels();

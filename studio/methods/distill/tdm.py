@@ -21,7 +21,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, expand
 from studio.core.duel import Duel, DuelConfig, log_scores
 from studio.core.material import Material
-from studio.core.method import Card, Method, Sampling, Streams
+from studio.core.method import Believer, Card, Method, Sampling, Streams
 from studio.core.rng import rand
 from studio.core.scores import mean, normaliser, per_sample, towards
 from studio.core.simulate import ddim, student_ode
@@ -52,6 +52,9 @@ class TDM(Method[TDMConfig]):
 
     def batch(self) -> Cond:
         return self.duel.conditions()
+
+    def believers(self) -> dict[str, Believer]:
+        return self.duel.believers()
 
     def iteration(self, batch: Cond, step: int) -> Iterator[tuple[str, Tensor]]:
         cond = batch
