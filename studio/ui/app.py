@@ -25,18 +25,13 @@ MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
 CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
 
 
-def scrubbing() -> bool:
-    """Whether the Scrub tab is on the page: it is unfinished, and shown where $STUDIO_SCRUB is set."""
-    return bool(os.environ.get("STUDIO_SCRUB"))
-
-
 def build(jobs: Jobs) -> gr.Blocks:
     """The page over a data folder. Starts nothing: the worker is somebody else's business."""
     watch, scrubs = Watch(jobs), Scrubs(jobs)
 
     def recent_runs(_asked: Any = None) -> list[dict[str, Any]]:
         """The newest comparisons and scrub runs, for the drawer. Gradio's browser side always sends one argument."""
-        return together(watch.recent(), scrubs.recent()) if scrubbing() else watch.recent()
+        return together(watch.recent(), scrubs.recent())
 
     background = Background(jobs)
 
@@ -51,9 +46,8 @@ def build(jobs: Jobs) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Compare", id="compare") as compare_tab, gr.Column(elem_id="compare"):
                 compare = CompareTab(watch, header)
-            if scrubbing():
-                with gr.Tab("Scrub", id="scrub") as scrub_tab, gr.Column(elem_id="scrub"):
-                    scrub = ScrubTab(scrubs, watch, header)
+            with gr.Tab("Scrub", id="scrub") as scrub_tab, gr.Column(elem_id="scrub"):
+                scrub = ScrubTab(scrubs, watch, header)
             with gr.Tab("Distill", id="distill") as distill_tab, gr.Column(elem_id="distill"):
                 distill = DistillTab(background, panel.focus, panel.shown)
             with gr.Tab("Lab", id="lab") as lab_tab, gr.Column(elem_id="lab"):
@@ -61,8 +55,7 @@ def build(jobs: Jobs) -> gr.Blocks:
         compare.opened(demo)
         Moves(tabs, panel, compare, distill).wire(demo, compare_tab, distill_tab)
         lab.place(demo, tabs, lab_tab)
-        if scrubbing():
-            scrub.place(demo, tabs, scrub_tab, compare.board)
+        scrub.place(demo, tabs, scrub_tab, compare.board)
         add_api(watch)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
@@ -78,7 +71,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> dict
         "server_port": port,
         "share": share,
         "theme": theme.theme(),
-        "css": theme.css([*arms.choices(8)]) + ("" if scrubbing() else ".b-scrub, .run-scrub { display: none !important; }"),
+        "css": theme.css([*arms.choices(8)]),
         "js": theme.script("page"),
         "footer_links": [],
         "run_history": False,

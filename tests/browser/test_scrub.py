@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +12,7 @@ import pytest
 from studio.services.moments import read_header
 from tests.ui.scripted_scrub import finished, level
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not os.environ.get("STUDIO_SCRUB"), reason="the Scrub tab is unfinished; STUDIO_SCRUB=1 shows it"),
-]
+pytestmark = pytest.mark.browser
 
 MEDIAN_MS, P95_MS = 16.0, 33.0  # from the input to the frame that shows it
 ROWS = ["teacher", "student", "hybrid-1"]

@@ -179,7 +179,7 @@ def finished(jobs: Jobs, **draw: Any) -> str:
     """A scrub run that ended before anybody looked; its id."""
     request = ScrubRequest(draw=CompareRequest(**{**DRAW, **draw}))
     run_id = new_run_id()
-    folder = jobs.paths.run(run_id)
+    folder = jobs.paths.run(run_id).parent / f".{run_id}"  # no worker finds it there
     folder.mkdir()
     spec = Spec(id=run_id, kind="scrub", lane="interactive", config=request.model_dump(mode="json"), created=time.time())
     (folder / "spec.json").write_text(json.dumps(spec.model_dump()))
@@ -188,4 +188,5 @@ def finished(jobs: Jobs, **draw: Any) -> str:
     serve(run)
     run.state("done")
     run.close()
+    folder.rename(jobs.paths.run(run_id))
     return jobs.get(run_id).id  # which takes it into the index

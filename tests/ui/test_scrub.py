@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +16,6 @@ from studio.ui.tabs.scrub import ScrubTab
 from studio.ui.watch import Watch
 from tests.ui.scripted import ScriptedWorker
 from tests.ui.scripted_scrub import finished
-
-pytestmark = pytest.mark.skipif(not os.environ.get("STUDIO_SCRUB"), reason="the Scrub tab is unfinished")
-
 
 FIVE_SECONDS = 100  # looks, 0.05 s apart
 

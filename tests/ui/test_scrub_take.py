@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,6 @@ from studio.services.jobs import Jobs
 from studio.ui.scrubber import Take, offline_page
 from studio.ui.scrubs import Scrubs
 from tests.ui.scripted_scrub import SIDE, finished
-
-pytestmark = pytest.mark.skipif(not os.environ.get("STUDIO_SCRUB"), reason="the Scrub tab is unfinished")
-
 
 DRAWN = {"seeds": [3, 5, 8], "teacher_steps": 6}
 
