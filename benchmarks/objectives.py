@@ -2,11 +2,13 @@
 
     python -m benchmarks.objectives --size nano                 # all of them, hours on two cores; resumes
     python -m benchmarks.objectives --size nano --only dmd2 lcm
+    python -m benchmarks.objectives --size pocket --share 0.2   # every preset for a fifth of its updates, two hours
     python -m benchmarks.objectives --table docs/methods.md     # cards, and the rows in docs/measured/objectives-*.json
 
 FD-oracle here is measured against the guided teacher's own many-step samples, not against renders: a perfect copy of a
 guided teacher is far from the data. Students are sampled at 1, 2, 4 and 8 steps, on their recipe or not (marked). Every
-row is kept in ``--work``; a row whose preset and teacher are unchanged is not trained again.
+row is kept in ``--work``; a row whose preset and teacher are unchanged is not trained again. The shipped students stand
+beside them, measured the same way.
 """
 
 from __future__ import annotations
@@ -101,23 +103,24 @@ class Bench:
         kept = torch.load(path, weights_only=True)
         return kept["reference"], kept["rows"]
 
-    def student(self, name: str, seed: int = 0) -> Row:
+    def student(self, name: str, seed: int = 0, share: float = 1.0) -> Row:
+        """Train a preset for a share of its updates, or find its row."""
         text = (PRESETS / f"{self.size}-{name}.yaml").read_text()
         preset = yaml.safe_load(text)
         start = open_model(self.assets / preset["start"], preset["start"]) if "start" in preset else None
         begun_with = f" {start.hash}" if start else ""
-        key = f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}{begun_with}"
+        key = f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}{begun_with}{f' {share:g}' if share != 1 else ''}"
         key = hashlib.sha256(key.encode()).hexdigest()[:12]
         path = self.work / f"{name}-{key}.json"
         if path.exists():
             return json.loads(path.read_text())
         cls = METHODS.get(preset["objective"])
         torch.manual_seed(seed)
+        updates = max(1, round(share * preset["steps"]))
         teacher = teacher_denoiser(self.model, start=start)
         method = cls(cls.Config.model_validate(preset["method"]), Streams(seed), teacher, self.material)
-        trainer = Trainer(method, TrainerConfig(steps=preset["steps"], **preset["trainer"]), self.work / f"{name}-{key}")
-        trainer.resume()
-        begun = time.time()
+        trainer = Trainer(method, TrainerConfig(steps=updates, **preset["trainer"]), self.work / f"{name}-{key}")
+        resumed, begun = trainer.resume(), time.time()
         try:
             for p in trainer.run():
                 if p.step % 50 == 0:
@@ -126,23 +129,47 @@ class Bench:
             return {"name": name, "title": preset["title"], "objective": preset["objective"], "failed": str(error)}
         how = method.sampling()
         row: Row = {
-            "name": name, "title": preset["title"], "objective": preset["objective"], "updates": preset["steps"],
-            "seconds": round(time.time() - begun), "on_recipe": list(how.valid_steps), "steps": {},
+            "name": name, "title": preset["title"], "objective": preset["objective"], "updates": updates,
+            "of": preset["steps"], "seconds": 0 if resumed else round(time.time() - begun),
+            "on_recipe": list(how.valid_steps), "steps": {},
         }  # fmt: skip
         best = Denoiser(trainer.ema["student"].module, self.model.denoiser.process, self.model.denoiser.prediction)
         recipe = Recipe(teacher="a/teacher", teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, eta=how.eta,
                         prediction=self.model.denoiser.prediction, valid_steps=how.valid_steps)  # fmt: skip
-        cond = [{"student": pair["teacher"]} for pair in self.cond]
+        cond = self._asked()
         if how.embedded_guidance is not None:
             w = torch.tensor([how.embedded_guidance])
             cond = [{"student": ({**pair["student"][0], "w": w}, None)} for pair in cond]
         counts = [n for n in STEPS if how.embedded_guidance is None] or [len(how.timesteps)]
         for n in counts:
-            plan = plans.student_plan("student", recipe, n, off_recipe=True)
-            found = measure(plan, {"student": best}, cond, self.model, self.oracle, self.lines, self.seeds)
-            row["steps"][str(n)] = short(found, self.reference)
+            row["steps"][str(n)] = self._measured(recipe, n, best, cond)
         path.write_text(json.dumps(row, indent=1) + "\n")
         return row
+
+    def shipped(self) -> dict[str, Row]:
+        """Rows of the students that come with the repository."""
+        rows = {}
+        for path in sorted(p.parent for p in (self.assets / self.size).glob("*/recipe.json")):
+            recipe = Recipe.model_validate_json((path / "recipe.json").read_text())
+            row: Row = {"name": f"{path.name}, shipped", "title": "", "objective": path.name, "updates": "", "seconds": 0,
+                        "on_recipe": list(recipe.valid_steps), "steps": {}}  # fmt: skip
+            kept = self.work / f"shipped-{path.name}-{open_model(path, 'student').hash}-{len(self.lines)}x{self.seeds}.json"
+            if kept.exists():
+                row["steps"] = json.loads(kept.read_text())
+            else:
+                denoiser = open_model(path, "student").denoiser
+                for n in STEPS:
+                    row["steps"][str(n)] = self._measured(recipe, n, denoiser, self._asked())
+                kept.write_text(json.dumps(row["steps"]))
+            rows[row["name"]] = row
+        return rows
+
+    def _asked(self) -> list:
+        return [{"student": pair["teacher"]} for pair in self.cond]
+
+    def _measured(self, recipe: Recipe, n: int, student: Denoiser, cond: list) -> Row:
+        plan = plans.student_plan("student", recipe, n, off_recipe=True)
+        return short(measure(plan, {"student": student}, cond, self.model, self.oracle, self.lines, self.seeds), self.reference)
 
 
 def fd(row: Row, n: int) -> float:
@@ -227,19 +254,24 @@ def measured_table(data: dict) -> list[str]:
         f"## Measured on {data['size']}",
         "",
         "FD-oracle against the guided teacher's own 25-step samples, accuracy with its Wilson interval, spread as the mean "
-        "pairwise distance of oracle features inside a prompt. One training seed.",
+        "pairwise distance of oracle features inside a prompt. One training seed; minutes on one core, which other work shared.",
         "",
-        "| preset | steps | FD-oracle | accuracy | spread | updates |",
-        "|---|---|---|---|---|---|",
+        "| preset | steps | FD-oracle | accuracy | spread | updates | minutes |",
+        "|---|---|---|---|---|---|---|",
     ]
-    rows = [("teacher", n, row, "") for n, row in data["teacher"].items()]
+    rows = [("teacher", n, row, " | ") for n, row in data["teacher"].items()]
     for name, student in data["students"].items():
         on = [str(n) for n in student.get("on_recipe", ())]
-        rows += [(name, n, row, student["updates"]) for n, row in student.get("steps", {}).items() if n in on]
+        of = student.get("of", student.get("updates"))
+        trained = f"{student.get('updates')}{f' of {of}' if of != student.get('updates') else ''}"
+        trained += f" | {student.get('seconds', 0) / 60:.0f}" if student.get("seconds") else " | "
+        rows += [(name, n, row, trained) for n, row in student.get("steps", {}).items() if n in on]
     for name, n, row, updates in rows:
         a = row["accuracy"]
         right = f"{a['value']:.3f} [{a['low']:.3f}–{a['high']:.3f}]"
         out.append(f"| {name} | {n} | {row['fd']:.1f} | {right} | {row['spread']:.2f} | {updates} |")
+    if data["size"] != "nano":  # where the ratios were set
+        return [*out, ""]
     found = verdicts(data["students"], data["teacher"])
     return [*out, "", *(f"- `{name}`: {words}: **{verdict}**." for name, words, verdict in found), ""]
 
@@ -252,6 +284,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="presets, e.g. dmd2 lcm pcm")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--share", type=float, default=1.0, help="train for this share of every preset's updates")
     parser.add_argument("--json", type=Path, help="also write all rows here")
     parser.add_argument("--table", type=Path, help="write this table and stop")
     o = parser.parse_args()
@@ -265,11 +298,15 @@ def main() -> None:
     names = o.only or sorted(path.stem.removeprefix(f"{o.size}-") for path in PRESETS.glob(f"{o.size}-*.yaml"))
     rows = {}
     for name in names:
-        rows[name] = bench.student(name)
+        rows[name] = bench.student(name, share=o.share)
         show(rows[name])
+    rows |= bench.shipped()
+    for row in rows.values():
+        if row["name"].endswith("shipped"):
+            show(row)
     print("* off its recipe")
     for name, words, verdict in verdicts(rows, bench.teacher):
-        if name in rows:
+        if name in rows and o.size == "nano":
             print(f"{name:18s} {words:46s} {verdict}")
     if o.json:
         o.json.write_text(json.dumps({"size": o.size, "teacher": bench.teacher, "students": rows}, indent=1) + "\n")
