@@ -1,0 +1,185 @@
+"""An edit: what personalization, unlearning and sliders leave behind, and what is applied to any model at a scale.
+
+An edit changes some layers of a network by low-rank pairs, y = W x + scale · (alpha / rank) · B (A x) (Hu et al. 2021,
+arXiv 2106.09685), and may bring rows for new words. It knows nothing of files (`studio.families.adapter_files`) and nothing
+of what applies it. The card says where it comes from and what was measured; its values travel in the file's header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
+Kind = Literal["slider", "subject", "forgetting", "direction", "adapter"]
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """The change of one layer. down: A, [r, in] or [r, in, h, w]; up: B, [out, r] or [out, r, 1, 1]; alpha > 0."""
+
+    down: Tensor
+    up: Tensor
+    alpha: float
+
+    def __post_init__(self) -> None:
+        rank = self.down.shape[0]
+        if rank < 1 or self.down.ndim not in (2, 4) or self.down.ndim != self.up.ndim or self.up.shape[1] != rank:
+            shapes = f"down {list(self.down.shape)} and up {list(self.up.shape)}"
+            raise ValueError(f"{shapes} are no low-rank pair; [r, in] and [out, r] with r of 1 or more would fit")
+
+    @property
+    def rank(self) -> int:
+        return int(self.down.shape[0])
+
+    @property
+    def multiplier(self) -> float:
+        """What scale 1 multiplies B(A x) with."""
+        return self.alpha / self.rank
+
+    def delta(self) -> Tensor:
+        """The change of the layer's weight at scale 1, of its shape, float32. [out, in] or [out, in, h, w]."""
+        down, up = self.down.float(), self.up.float()
+        return self.multiplier * (up.flatten(1) @ down.flatten(1)).reshape(up.shape[0], *down.shape[1:])
+
+    def scaled(self, factor: float) -> LowRank:
+        """The same layer, `factor` times as strong; B takes it, so that alpha stays what it was trained with."""
+        return LowRank(self.down, self.up * factor, self.alpha)
+
+
+class EditCard(BaseModel):
+    """Where an edit comes from. Everything a reader of the file may want to know; private fields can be stripped.
+
+    base, base_hash: id and weights hash of the model it was trained on. calibration: scale that strength 1 stands for, so
+    that adapters are comparable; `attribute` and `unit` say of what. measured: figures, with intervals where there are any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    kind: Kind = "adapter"
+    method: str = ""
+    domain: str = ""
+    base: str = ""
+    base_hash: str = ""
+    base_recipe: str = ""  # how the base is sampled when it is a student
+    calibration: float = Field(default=1.0, allow_inf_nan=False)
+    attribute: str = ""
+    unit: str = ""
+    prompts: tuple[str, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+    measured: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    steps: int = 0
+    created: str = ""
+    note: str = ""
+
+    def public(self) -> EditCard:
+        """Without what may be private: prompts, notes, settings, the date."""
+        return EditCard(**{k: v for k, v in self.model_dump().items() if k not in PRIVATE})
+
+
+@dataclass(frozen=True)
+class Edit:
+    """pairs: change by layer, named by its path inside the model ("unet.down_blocks.0…", "text_encoder.…").
+    tokens: rows of new words, {"<word>": [n, dim]}, or with several text encoders {"<word>": …} for the first and
+    {"<word>@2": …} for the second."""
+
+    pairs: Mapping[str, LowRank]
+    card: EditCard
+    tokens: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.pairs and not self.tokens:
+            raise ValueError("an edit with no layers and no tokens changes nothing; one of them is needed")
+        broken = [path for path, pair in self.pairs.items() if not (_finite(pair.down) and _finite(pair.up))]
+        broken += [word for word, rows in self.tokens.items() if not _finite(rows)]
+        if broken:
+            raise ValueError(f"{len(broken)} of {len(self.pairs) + len(self.tokens)} layers hold NaN or infinity, {broken[0]} "
+                             "first; the training that wrote them has failed")  # fmt: skip
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The distinct ranks of its layers, ascending."""
+        return tuple(sorted({pair.rank for pair in self.pairs.values()}))
+
+    @property
+    def bytes(self) -> int:
+        tensors = [t for pair in self.pairs.values() for t in (pair.down, pair.up)] + list(self.tokens.values())
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+    @property
+    def hash(self) -> str:
+        """12 hexadecimal digits over names, alphas and values: equal for files of any layout that hold the same edit."""
+        digest = hashlib.sha256()
+        for path, pair in sorted(self.pairs.items()):
+            digest.update(f"{path} {pair.alpha:.6g}".encode())
+            for tensor in (pair.down, pair.up):
+                digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        for word, rows in sorted(self.tokens.items()):
+            digest.update(word.encode() + rows.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+    def scaled(self, factor: float) -> Edit:
+        """The same edit, `factor` times as strong at scale 1; its tokens stay."""
+        return Edit({path: pair.scaled(factor) for path, pair in self.pairs.items()}, self.card, self.tokens)
+
+
+def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
+    """Several edits at their scales as one, exactly: ranks add up. Equal tokens of two edits are refused."""
+    downs: dict[str, list[Tensor]] = {}
+    ups: dict[str, list[Tensor]] = {}
+    tokens: dict[str, Tensor] = {}
+    for edit, scale in edits:
+        for path, pair in edit.pairs.items():
+            downs.setdefault(path, []).append(pair.down.float())
+            ups.setdefault(path, []).append(pair.up.float() * pair.multiplier * scale)
+        for word, rows in edit.tokens.items():
+            if word in tokens:
+                raise ValueError(f"both edits bring the word {word!r}; one of them under another name would fit")
+            tokens[word] = rows
+    pairs = {path: LowRank(torch.cat(downs[path]), torch.cat(ups[path], 1), float(sum(d.shape[0] for d in downs[path])))
+             for path in downs}  # fmt: skip
+    return Edit(pairs, card, tokens)
+
+
+class Merged:
+    """Edits added to a network's own weights, and taken out again bit for bit (the originals are kept).
+
+        with Merged(model_parts, [(edit, 1.0)]): ...        # or .undo()
+
+    parts: {"unet": module, "text_encoder": module, …}, the first word of a layer's path. Layers are changed in the order
+    of their names and edits in that of their hashes, so the order in which edits are given never matters.
+    """
+
+    def __init__(self, parts: Mapping[str, nn.Module], edits: Iterable[tuple[Edit, float]]):
+        self._kept: dict[nn.Parameter, Tensor] = {}
+        for edit, scale in sorted(edits, key=lambda pair: (pair[0].hash, pair[1])):
+            for path, pair in sorted(edit.pairs.items()):
+                part, _, inside = path.partition(".")
+                weight = parts[part].get_submodule(inside).get_parameter("weight")
+                with torch.no_grad():
+                    self._kept.setdefault(weight, weight.detach().clone())
+                    weight.add_((scale * pair.delta()).to(weight))
+
+    def undo(self) -> None:
+        with torch.no_grad():
+            for weight, before in self._kept.items():
+                weight.copy_(before)
+        self._kept.clear()
+
+    def __enter__(self) -> Merged:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.undo()
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

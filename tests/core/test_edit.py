@@ -1,0 +1,75 @@
+"""Edits: what they change, that they add up in any order, and that they are taken out bit for bit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from studio.core.edit import Edit, EditCard, LowRank, Merged, combined
+
+
+def net() -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    return {"unet": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(64, 5))}
+
+
+def edit(seed: int, rank: int = 2, alpha: float = 1.0) -> Edit:
+    g = torch.Generator().manual_seed(seed)
+    conv = LowRank(torch.randn(rank, 3, 3, 3, generator=g), torch.randn(4, rank, 1, 1, generator=g), alpha)
+    linear = LowRank(torch.randn(rank, 64, generator=g), torch.randn(5, rank, generator=g), alpha)
+    return Edit({"unet.0": conv, "unet.2": linear}, EditCard(title=f"edit {seed}"))
+
+
+def test_a_pair_is_the_two_small_layers_after_one_another() -> None:
+    pair, x = edit(1, alpha=3.0).pairs["unet.0"], torch.randn(2, 3, 4, 4)
+    twice = nn.functional.conv2d(nn.functional.conv2d(x, pair.down, padding=1), pair.up) * 1.5
+    assert torch.allclose(nn.functional.conv2d(x, pair.delta(), padding=1), twice, atol=1e-5)
+
+
+def test_merging_is_undone_bit_for_bit_and_the_order_never_matters() -> None:
+    parts, x = net(), torch.randn(2, 3, 4, 4)
+    before = parts["unet"](x)
+    a, b = edit(1), edit(2, rank=3)
+    with Merged(parts, [(a, 1.0), (b, -0.5)]):
+        one = parts["unet"](x)
+    assert torch.equal(parts["unet"](x), before)
+    merged = Merged(parts, [(b, -0.5), (a, 1.0)])
+    assert torch.equal(parts["unet"](x), one)
+    assert not torch.allclose(one, before)
+    merged.undo()
+    assert torch.equal(parts["unet"](x), before)
+
+
+def test_several_edits_are_one_edit_exactly() -> None:
+    a, b = edit(1, alpha=0.5), edit(2, rank=3, alpha=2.0)
+    both = combined([(a, 2.0), (b, -1.0)], EditCard(title="both"))
+    for path in a.pairs:
+        assert torch.allclose(both.pairs[path].delta(), 2 * a.pairs[path].delta() - b.pairs[path].delta(), atol=1e-5)
+    assert both.ranks == (5,)
+    assert torch.allclose(a.scaled(2.0).pairs["unet.2"].delta(), 2 * a.pairs["unet.2"].delta())
+
+
+def test_an_edit_is_known_by_what_it_holds() -> None:
+    assert edit(1).hash == edit(1).hash != edit(2).hash
+    assert edit(1).hash != edit(1, alpha=2.0).hash
+
+
+def test_what_is_no_edit_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match="no low-rank pair"):
+        LowRank(torch.zeros(2, 8), torch.zeros(5, 3), 1.0)
+    with pytest.raises(ValueError, match="no low-rank pair"):
+        LowRank(torch.zeros(0, 8), torch.zeros(5, 0), 1.0)
+    with pytest.raises(ValueError, match="changes nothing"):
+        Edit({}, EditCard(title="nothing"))
+    broken = LowRank(torch.full((1, 3), float("nan")), torch.zeros(2, 1), 1.0)
+    with pytest.raises(ValueError, match="1 of 1 layers hold NaN"):
+        Edit({"unet.0": broken}, EditCard(title="broken"))
+    with pytest.raises(ValueError, match="both edits bring the word"):
+        word = Edit({}, EditCard(title="w"), {"<cat>": torch.zeros(1, 4)})
+        combined([(word, 1.0), (word, 1.0)], EditCard(title="two"))
+
+
+def test_the_public_card_says_nothing_private() -> None:
+    card = EditCard(title="mine", prompts=("my house",), note="for Ada", settings={"folder": "pictures"}, base="pocket/teacher")
+    assert card.public() == EditCard(title="mine", base="pocket/teacher")
