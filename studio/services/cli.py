@@ -57,6 +57,7 @@ def compare(
     teacher_steps: Annotated[int, typer.Option(help=_help("teacher_steps"))] = 25,
     teacher_guidance: Annotated[float | None, typer.Option(help=_help("teacher_guidance"))] = None,
     base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
+    rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
@@ -65,11 +66,11 @@ def compare(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw the same seeds with teacher, student and hybrids, and measure them."""
+    """Draw the same seeds with teacher, student, hybrids and remedies, and measure them."""
     jobs = Jobs(data_dir)
     request = {
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
-        "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "student_steps": student_steps,
+        "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "off_recipe": off_recipe, "previews": previews,
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)

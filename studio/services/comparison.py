@@ -14,12 +14,13 @@ from studio.domains.pocket import captions, scene
 from studio.metrics import report
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
-from studio.sampling.prompts import encode_once
+from studio.sampling.prompts import encode_plans
 from studio.services.explain import explain
 from studio.services.frames import SIDE, Frames, pixels
 from studio.services.images import png_bytes
 from studio.services.kinds.compare import CompareRequest, label, plans_for
 from studio.services.moments import Moment
+from studio.services.remedies import REMEDIES
 from studio.services.run import Run, versions
 from studio.services.traces import Recorder, scheduled
 
@@ -60,7 +61,7 @@ class Comparison:
         self._open()
         self.job.state("running")
         text = captions.canonical(self.request.prompt) if self.pocket else self.request.prompt
-        cond = encode_once(self.models, [text])
+        cond = encode_plans(self.plans, self.models, [text])
         some = next(iter(self.models.values()))
         batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
         self.begun = time.monotonic()
@@ -222,7 +223,7 @@ class Comparison:
             report.recoveries(
                 self.readings, self.parsed.stated, scene.FACTORS, world=self._world(),
                 costs={row["arm"]: row["nfe"] for row in self.rows}, labels={arm: label(arm) for arm in self.readings},
-                arms=[arm for arm in self.readings if arm not in ("teacher", "teacher-unguided", "student")],
+                arms=[arm for arm in self.readings if not _reference(arm)],
             )
         )  # fmt: skip
 
@@ -240,6 +241,11 @@ def reference_features(oracle: Any, stated: Mapping[str, str], size: int, n: int
     scenes = [scene.sample_scene(rng, **stated) for _ in range(n)]
     features: Tensor = oracle.read(to_images(render_batch(scenes, size))).features
     return features
+
+
+def _reference(arm: str) -> bool:
+    """Arms that recover nothing: the student, and teachers whatever their guidance."""
+    return arm in ("teacher", "teacher-unguided", "student") or (arm in REMEDIES and REMEDIES[arm].on == "teacher")
 
 
 def _previewed(record: Record) -> bool:

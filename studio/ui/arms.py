@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from studio.services.remedies import REMEDIES
+
 HYBRID = re.compile(r"hybrid-([1-9]\d?)")
 MASK = re.compile(r"mask-([BS-]{1,16})")
 
@@ -35,6 +37,13 @@ LOOKS: dict[str, Look] = {
         Look("hybrid-4", "#0b7f95", "#5fcbe0", "diamond-open"),
         Look("skip-first", "#9436b0", "#d592ea", "x"),
         Look("student-first", "#c2255c", "#ff8fb4", "triangle-up"),
+        Look("cads", "#6b4fc9", "#b39df5", "pentagon"),
+        Look("particles", "#b07d00", "#f2c744", "hexagram"),
+        Look("prompt-noise", "#c74ba0", "#f29ad6", "triangle-down"),
+        Look("blend", "#8a5a3c", "#d3a283", "star-square"),
+        Look("more-re-noise", "#c92a2a", "#ff8787", "cross"),
+        Look("guided-hybrid", "#2b8a3e", "#69db7c", "diamond-cross"),
+        Look("guidance-interval", "#1864ab", "#a5d8ff", "circle-x"),
         Look("other", "#6b655c", "#b8b1a4", "star"),
     )
 }
@@ -54,6 +63,8 @@ def title(arm: str) -> str:
         return f"Hybrid k={match[1]}"
     if match := MASK.fullmatch(arm):
         return f"Mask {match[1]}"
+    if arm in REMEDIES:
+        return REMEDIES[arm].title
     names = {"teacher-unguided": "Teacher, no guidance", "skip-first": "Skip first", "student-first": "Student first"}
     return names.get(arm, arm.replace("-", " ").capitalize())
 
@@ -71,6 +82,8 @@ def meaning(arm: str) -> str:
         return f"the teacher takes {first}, the student the rest"
     if arm.startswith("mask-"):
         return "B: a teacher step, S: a student step, -: left out"
+    if arm in REMEDIES:
+        return REMEDIES[arm].meaning
     return {
         "teacher": "many steps, guided as its card says",
         "teacher-unguided": "many steps, no guidance",
@@ -81,7 +94,7 @@ def meaning(arm: str) -> str:
 
 
 def choices(student_steps: int) -> list[str]:
-    """Every arm offered for a student of `student_steps` steps, in the order of the page."""
+    """Every arm offered for a student of `student_steps` steps, in the order of the page; remedies are offered apart."""
     hybrids = [f"hybrid-{k}" for k in range(1, min(max(student_steps, 1), 8) + 1)]
     return ["teacher", "teacher-unguided", "student", *hybrids, "skip-first", "student-first"]
 
@@ -99,10 +112,15 @@ def chip_css(scope: str, arms: list[str]) -> str:
 
 
 def glyph(arm: str, student_steps: int, teacher_steps: int) -> list[list[str | int]]:
-    """Who draws which step, as runs of [role, count]: role is "teacher", "student" or "skip"."""
+    """Who draws which step, as runs of [role, count]: role is "teacher", "student", "both" or "skip"."""
     n = max(student_steps, 1)
-    if arm.startswith("teacher"):
+    on = REMEDIES[arm].on if arm in REMEDIES else ""
+    if arm.startswith("teacher") or on == "teacher":
         return [["teacher", max(teacher_steps, 1)]]
+    if on == "both":
+        return [["both", n]]
+    if on == "hybrid":
+        arm = "hybrid-1"
     if match := HYBRID.fullmatch(arm):
         k = min(int(match[1]), n)
         return [run for run in (["teacher", k], ["student", n - k]) if run[1]]

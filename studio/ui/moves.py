@@ -38,8 +38,9 @@ class Moves:
         pair, filled = self.compare.fields.pair, self.distill.filled
         compare_tab.select(self.compare.refresh, None, {pair}, js=REMEMBER.format(name="compare"), **quiet)
         distill_tab.select(self.open_distill, {self.distill.form}, filled, js=REMEMBER.format(name="distill"), **quiet)
-        ready = {pair, self.compare.fields.arms, self.compare.fields.off_recipe, self.compare.fields.student_steps,
-                 self.compare.fields.teacher_guidance, self.compare.pair_line, self.compare.problem}  # fmt: skip
+        ready = {pair, self.compare.fields.arms, self.compare.fields.remedies, self.compare.group, self.compare.fields.off_recipe,
+                 self.compare.fields.student_steps, self.compare.fields.teacher_guidance, self.compare.pair_line,
+                 self.compare.problem}  # fmt: skip
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)

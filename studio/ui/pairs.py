@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from studio.services.kinds.compare import parse_seeds
-from studio.services.models import Pair
+from collections.abc import Mapping
+from typing import Any
+
+from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
+from studio.services.models import Pair, Registry
+from studio.services.remedies import REMEDIES
 from studio.ui import arms, parts
 
 NO_GUIDANCE = 1.0
@@ -50,5 +54,30 @@ def arm_choices(steps: int) -> list[tuple[str, str]]:
 
 def in_order(chosen: list[str]) -> list[str]:
     """Arms in the order of the page: a student is measured against a teacher that was drawn before it."""
-    order = arms.choices(16)
+    order = [*arms.choices(16), *REMEDIES]
     return sorted(chosen, key=lambda arm: order.index(arm) if arm in order else len(order))
+
+
+def remedy_choices(registry: Registry, form: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every remedy with its cost, meaning and paper, or with why it does not fit what the form says. A name, then a line.
+
+    form: fields of a request. All are offered at all times, so that one that was ticked before another pair was chosen is
+    not lost; Run says in a sentence what does not fit.
+    """
+    return [(f"{arms.title(arm)}{_cost(registry, form, arm)}", arm) for arm in REMEDIES]
+
+
+def _cost(registry: Registry, form: Mapping[str, Any], arm: str) -> str:
+    about = f"\n{REMEDIES[arm].meaning}\n{REMEDIES[arm].paper}"
+    try:
+        request = CompareRequest.model_validate({**form, "prompt": "any", "arms": [arm]})
+        (plan,) = plans_for(request, registry)
+    except ValueError as error:
+        said = str(error)
+        return f" · does not fit\n{said}" if said.startswith(f"{arm} ") else about
+    return f" · {plan.nfe} NFE{about}"
+
+
+def remedies_label(chosen: list[str]) -> str:
+    """The heading of the folded group; says how many are ticked where nobody sees the ticks."""
+    return f"Remedies, {len(chosen)} chosen" if chosen else "Remedies"

@@ -62,12 +62,26 @@ def test_compare_then_inspect_show_and_rerun(run, studio: Jobs, tmp_path: Path) 
     assert len(studio.list()) == 1
 
 
+def test_remedies_and_noise_modulation_are_options_of_compare(run, studio: Jobs) -> None:  # type: ignore[no-untyped-def]
+    words = ("compare", "a red house", "--pair", PAIR, "--seeds", "2", "--arms", "student,cads,more-re-noise", "--device", "cpu")
+    status, shown, _ = run(*words, "--rho", "0.5", "--json")
+    assert status == 0
+    result = json.loads(shown)["result"]
+    assert (result["request"]["rho"], result["request"]["arms"]) == (0.5, ["student", "cads", "more-re-noise"])
+    rhos = [{segment["rho"] for segment in row["plan"]["segments"]} for row in result["arms"]]
+    assert rhos == [{0.5}, {0.5}, {1.1}]
+    status, shown, _ = run("runs", "show", studio.list()[0].id)
+    assert "student with CADS" in shown
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["compare", ""], "prompt is empty"),
         (["compare", "a house", "--pair", "tiny/studnt"], "Did you mean 'tiny/student'?"),
         (["compare", "a house", "--pair", PAIR, "--seeds", "10000"], "10,000 seeds"),
+        (["compare", "a house", "--pair", PAIR, "--arms", "particles", "--seeds", "5,"], "2 or more would fit"),
+        (["compare", "a house", "--pair", PAIR, "--rho", "3"], "rho is 3"),
         (["compare", "a house", "--pair", PAIR, "--arms", "hybrid-9"], "hybrid-1 to hybrid-4 would fit"),
         (["runs", "show", "../../etc"], "not a run id"),
         (["inspect", "no such.png"], "cannot be read"),

@@ -60,6 +60,16 @@ def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client,
 
     with pytest.raises(AppError, match="no field 'sead'. Did you mean 'seeds'"):
         client.predict({"prompt": "a cat", "sead": 1}, api_name="/compare")
+    asked = {**request, "arms": ["student", "cads", "blend"]}
+    cured = client.predict(asked, api_name="/compare")["run"]
+    for _ in range(100):
+        state = client.predict(cured, api_name="/run_state")
+        if state["state"] == "done":
+            break
+        time.sleep(0.05)
+    assert [arm["arm"] for arm in state["result"]["arms"]] == ["student", "cads", "blend"]
+    with pytest.raises(AppError, match="particles lets the seeds"):
+        client.predict({**request, "arms": ["particles"], "seeds": [1]}, api_name="/compare")
     with pytest.raises(AppError, match="There is no run"):
         client.predict("20260131-093000-123-abcdef", api_name="/run_state")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from studio.services.kinds.compare import arms_for
+from studio.services.remedies import REMEDIES
 from studio.ui import arms
+from studio.ui.theme import ASSETS
 
 
 def test_the_page_offers_exactly_the_arms_a_request_takes() -> None:
@@ -13,7 +15,7 @@ def test_the_page_offers_exactly_the_arms_a_request_takes() -> None:
 
 
 def test_no_two_arms_offered_together_share_a_colour_or_a_marker() -> None:
-    looks = [arms.look(arm) for arm in arms.choices(4)]
+    looks = [arms.look(arm) for arm in [*arms.choices(4), *REMEDIES]]
     assert len({look.light for look in looks}) == len(looks)
     assert len({look.dark for look in looks}) == len(looks)
     assert len({look.marker for look in looks}) == len(looks)
@@ -47,6 +49,10 @@ def contrast(a: str, b: str) -> float:
         ("hybrid-4", [["teacher", 4]]),
         ("skip-first", [["skip", 1], ["student", 3]]),
         ("student-first", [["student", 1], ["teacher", 3]]),
+        ("cads", [["student", 4]]),
+        ("blend", [["both", 4]]),
+        ("guided-hybrid", [["teacher", 1], ["student", 3]]),
+        ("guidance-interval", [["teacher", 25]]),
         ("mask-BS-S", [["teacher", 1], ["student", 1], ["skip", 1], ["student", 1]]),
     ],
 )
@@ -58,3 +64,13 @@ def test_hybrids_beyond_the_fourth_and_masks_still_have_a_look() -> None:
     assert arms.look("hybrid-6") == arms.look("hybrid-2")
     assert arms.look("mask-BSSB").slug == "other"
     assert arms.title("mask-BSSB") == "Mask BSSB"
+
+
+def test_every_remedy_has_a_look_a_name_and_a_tick_in_its_colour() -> None:
+    css = (ASSETS / "css" / "studio.css").read_text(encoding="utf-8")
+    for arm, remedy in REMEDIES.items():
+        assert arms.look(arm).slug == arm
+        assert (arms.title(arm), arms.meaning(arm)) == (remedy.title, remedy.meaning)
+        assert f'#remedies label:has(input[name="{arm}"]) {{ --tone: var(--arm-{arm}); }}' in css
+        assert len(arms.title(arm)) <= 18, "it stands beside a row of pictures"
+    assert ".g-both" in css

@@ -13,6 +13,7 @@ import pytest
 from studio.core.recipe import weights_hash
 from studio.services import images
 from studio.services.jobs import Jobs
+from studio.services.remedies import REMEDIES
 from studio.ui import parts
 from studio.ui.tabs.compare import CompareTab
 from studio.ui.watch import Watch
@@ -95,6 +96,56 @@ def test_the_cost_is_said_before_it_is_paid(tab: CompareTab) -> None:
     said = tab.estimate(values(tab, seeds="2", arms=["student", "hybrid-1", "skip-first"]))[tab.cost]
     assert "6 pictures, 22 network evaluations" in said  # (4 + 4 + 3) × 2
     assert tab.estimate(values(tab, seeds="nonsense"))[tab.cost] == ""
+
+
+def test_remedies_are_offered_folded_and_off_with_cost_meaning_and_paper(tab: CompareTab) -> None:
+    offered = tab.fields.remedies.choices
+    assert [arm for _, arm in offered] == list(REMEDIES)
+    assert tab.fields.remedies.value == [] and not tab.group.open
+    costs = {"blend": 8, "guided-hybrid": 5, "guidance-interval": 37}
+    for text, arm in offered:
+        name, meaning, paper = text.split("\n")
+        assert name == f"{REMEDIES[arm].title} · {costs.get(arm, 4)} NFE"
+        assert (meaning, paper) == (REMEDIES[arm].meaning, REMEDIES[arm].paper)
+
+
+def test_ticked_remedies_are_drawn_after_the_arms_and_counted(tab: CompareTab) -> None:
+    sent = values(tab, arms=["hybrid-1", "student"], remedies=["blend", "cads"], mask="bssb")
+    assert tab.request(sent)["arms"] == ["student", "hybrid-1", "cads", "blend", "mask-BSSB"]
+    assert tab.count_remedies(sent)[tab.group].label == "Remedies, 2 chosen"
+    assert tab.count_remedies(values(tab))[tab.group].label == "Remedies"
+    said = tab.estimate(values(tab, seeds="2", arms=["student"], remedies=["blend", "cads"]))[tab.cost]
+    assert "6 pictures, 32 network evaluations" in said  # (4 + 4 + 8) × 2
+
+
+def test_a_run_fills_its_remedies_back_in_and_opens_their_group(tab: CompareTab, worker: ScriptedWorker) -> None:
+    chosen = ["cads", "guidance-interval"]
+    run_id = tab.submit(values(tab, seeds="2", arms=["student"], remedies=chosen))[tab.run_id]
+    board = finished(tab, run_id)[tab.board]
+    assert [(row["arm"], row["title"]) for row in board["rows"]][1:] == [
+        ("cads", "CADS"), ("guidance-interval", "Guidance interval"),
+    ]  # fmt: skip
+    updates = tab.attach(f"open {run_id}")
+    assert updates[tab.fields.arms].value == ["student"]
+    assert updates[tab.fields.remedies] == chosen
+    assert updates[tab.group].open and updates[tab.group].label == "Remedies, 2 chosen"
+    plain = tab.fill({**tab.jobs.spec(run_id).config, "arms": ["student", "mask-BSSB"]})
+    assert plain[tab.fields.remedies] == [] and not plain[tab.group].open
+
+
+def test_a_remedy_that_does_not_fit_says_so_where_it_is_offered_and_on_run(tab: CompareTab) -> None:
+    sent = values(tab, arms=[], remedies=["guided-hybrid"], teacher_guidance=1)
+    updates = tab.offer_remedies(sent)
+    assert set(updates) == {tab.fields.remedies}
+    offered = {arm: text for text, arm in updates[tab.fields.remedies].choices}
+    sentence = "guided-hybrid needs a teacher with guidance above 1, and test/teacher is drawn with 1 here."
+    assert offered["guided-hybrid"] == f"Hybrid, guided · does not fit\n{sentence}"
+    assert sentence in tab.submit(sent)[tab.problem]
+    assert tab.jobs.list() == []
+    alone = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="5,"))[tab.fields.remedies].choices}
+    assert "2 or more would fit" in alone["particles"]
+    typed = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="nonsense"))[tab.fields.remedies].choices}
+    assert typed["particles"].startswith("Particles · 4 NFE")
 
 
 def test_cancel_keeps_what_is_finished(tab: CompareTab, jobs: Jobs) -> None:

@@ -1,4 +1,4 @@
-"""Compare: the same seeds drawn by a teacher, its student and hybrids of the two, measured side by side."""
+"""Compare: the same seeds drawn by a teacher, its student, hybrids of the two and remedies, measured side by side."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from studio.sampling.plan import Plan
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
 from studio.services.models import Pair, Registry
+from studio.services.remedies import REMEDIES, Ground, check
 
 if TYPE_CHECKING:
     from studio.services.run import Run
@@ -96,7 +97,7 @@ class CompareRequest(BaseModel):
     arms: tuple[str, ...] = Field(
         default=DEFAULT_ARMS, title="Arms",
         description="teacher, teacher-unguided, student, hybrid-K (K base steps first), skip-first, student-first, "
-        "mask-BSSB (B base, S student, - left out), in the order they are drawn.",
+        f"mask-BSSB (B base, S student, - left out), or a remedy: {', '.join(REMEDIES)}; in the order they are drawn.",
     )  # fmt: skip
     seeds: tuple[int, ...] = Field(
         default=tuple(range(8)), title="Seeds", description=f"Every arm draws each of them; {SEEDS_HELP}."
@@ -170,9 +171,10 @@ class CompareRequest(BaseModel):
     @classmethod
     def _arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
         for i, arm in enumerate(arms):
-            if arm not in _FIXED and not _HYBRID.fullmatch(arm) and not _MASK.fullmatch(arm):
-                known = [*_FIXED, "hybrid-1", "hybrid-2", "hybrid-3", "mask-BSSB"]
-                hint = did_you_mean(arm, known) or f" Arms are {', '.join(_FIXED)}, hybrid-1, … and mask-BSSB."
+            if arm not in (*_FIXED, *REMEDIES) and not _HYBRID.fullmatch(arm) and not _MASK.fullmatch(arm):
+                known = [*_FIXED, "hybrid-1", "hybrid-2", "hybrid-3", "mask-BSSB", *REMEDIES]
+                others = f"{', '.join(_FIXED)}, hybrid-1, …, mask-BSSB, and the remedies {', '.join(REMEDIES)}"
+                hint = did_you_mean(arm.lower(), known) or f" Arms are {others}."
                 raise ValueError(f"There is no arm {brief(arm)}.{hint}")
             if arm in arms[:i]:
                 raise ValueError(f"The arm {arm} is there twice; each arm is drawn once.")
@@ -199,9 +201,20 @@ def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
         given = f"{pair.id} was trained for {own} steps and {n} were asked for"
         raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
     drawn = [_plan(arm, request, pair, recipe, n) for arm in request.arms]
-    return [
-        plan if plan.name in _TEACHERS or request.rho == 1 else plans.modulated(plan, request.rho, plan.name) for plan in drawn
-    ]
+    return [plan if _noise_is_its_own(plan.name, request) else plans.modulated(plan, request.rho, plan.name) for plan in drawn]
+
+
+def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
+    remedy = REMEDIES.get(arm)
+    return request.rho == 1 or arm in _TEACHERS or (remedy is not None and (remedy.own_noise or remedy.on == "teacher"))
+
+
+def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Ground:
+    """What remedies are put on: the request's student and teacher arms."""
+    alone, reference = (_plan(arm, request, pair, recipe, n) for arm in ("student", "teacher"))
+    alike = (pair.teacher.domain, pair.teacher.size) == (pair.student.domain, pair.student.size)
+    steps = None if n == len(recipe.timesteps) else n
+    return Ground(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
 
 
 def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
@@ -212,6 +225,10 @@ def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int)
         guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
         grid = pair.teacher.timesteps(request.teacher_steps)
         return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
+    if remedy := REMEDIES.get(arm):
+        around = ground(request, pair, recipe, n)
+        check(remedy, around, len(request.seeds))
+        return remedy.plan(around)
     if arm == "student":
         return plans.student_plan(student, recipe, n, off_recipe=True, name=arm)
     if arm in ("skip-first", "student-first") and n < 2:
@@ -233,7 +250,7 @@ def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int)
 
 
 def arms_for(student_steps: int) -> list[str]:
-    """Every arm with a name of its own that fits a student of so many steps (masks fit too)."""
+    """Every arm with a name of its own that fits a student of so many steps (masks and remedies fit too)."""
     hybrids = [f"hybrid-{k}" for k in range(1, student_steps + 1)]
     rest = ["skip-first", "student-first"] if student_steps > 1 else []
     return ["teacher", "teacher-unguided", "student", *hybrids, *rest]
@@ -243,6 +260,8 @@ def label(arm: str) -> str:
     """An arm's name inside a sentence."""
     if match := _HYBRID.fullmatch(arm):
         return f"hybrid (k = {match[1]})"
+    if arm in REMEDIES:
+        return REMEDIES[arm].label
     return _LABELS.get(arm, f"mask {arm.removeprefix('mask-')}")
 
 

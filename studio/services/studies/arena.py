@@ -1,6 +1,7 @@
 """The remedy arena: published remedies against lost diversity, beside the hybrid, on one Pareto plot.
 
-Diversity, accuracy and network evaluations of each. Papers and formulas are with the remedies (`studio.sampling.variants`).
+Diversity, accuracy and network evaluations of each. The remedies are those of Compare (`services.remedies`); papers and
+formulas are with them and in `studio.sampling.variants`.
 """
 
 from __future__ import annotations
@@ -9,38 +10,38 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from studio.sampling import plan as plans
-from studio.sampling import variants
 from studio.sampling.plan import Plan
+from studio.services.remedies import REMEDIES as SHARED
+from studio.services.remedies import Ground, Remedy, Strengths
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Setting, Study, StudyCard, StudyConfig
 
 TEACHER, STUDENT = "teacher", "student"
-Make = Callable[[Setting, "ArenaConfig"], Plan]
+Make = Callable[[Setting, Strengths], Plan]
 
 
-class ArenaConfig(StudyConfig):
+class Entered(StudyConfig):
     remedies: tuple[str, ...] = Field((), description="Which to enter; empty is all of them.")
-    particles: float = Field(0.25, ge=0, le=4, description="Strength of the repulsion between seeds.")
-    prompt_noise: float = Field(1.0, ge=0, le=4, description="Noise on the condition, in its own standard deviations.")
-    cads: float = Field(0.25, ge=0, le=4, description="Strength s of condition annealing, with the published thresholds.")
-    alpha: float = Field(0.5, gt=0, lt=1, description="Strength of the student in the blend; the rest is the teacher.")
-    rho: float = Field(1.1, ge=0, le=2, description="Scale of the re-noising.")
+
+
+class ArenaConfig(Strengths, Entered):
+    """Which remedies, and how strong each is."""
+
+
+def ground(s: Setting) -> Ground:
+    """What the remedies are put on in a study."""
+    return Ground(s.teacher.id, s.student.id, s.recipe, s.alone(), s.reference(), s.teacher.guidance)
+
+
+def _entry(remedy: Remedy) -> Make:
+    return lambda s, c: remedy.plan(ground(s), c, remedy.name)
 
 
 REMEDIES: dict[str, Make] = {
     "hybrid-1": lambda s, c: s.hybrid(1),
     "hybrid-2": lambda s, c: s.hybrid(2),
     "skip-first": lambda s, c: s.skip_first(),
-    "CADS": lambda s, c: variants.with_cads(s.alone(), s=c.cads, name="CADS"),
-    "particles": lambda s, c: variants.with_particles(s.alone(), c.particles, name="particles"),
-    "prompt noise": lambda s, c: variants.with_prompt_noise(s.alone(), c.prompt_noise, name="prompt noise"),
-    "blend": lambda s, c: variants.with_strength(s.alone(), s.student.id, s.teacher.id, c.alpha, name="blend"),
-    "more re-noise": lambda s, c: plans.modulated(s.alone(), c.rho, "more re-noise"),
-    "hybrid-1, guided base": lambda s, c: s.hybrid(1, s.teacher.guidance, "hybrid-1, guided base"),
-    "guidance interval": lambda s, c: variants.with_interval(
-        s.reference(), 0.25 * s.recipe.timesteps[0], 0.75 * s.recipe.timesteps[0], name="guidance interval"
-    ),
+    **{remedy.name: _entry(remedy) for remedy in SHARED.values()},
 }
 
 
@@ -50,7 +51,7 @@ class Arena(Study[ArenaConfig]):
         title="Which remedy?",
         question="Against lost diversity, what does each published remedy give back, and what does it cost?",
         how="Hybrids, skip-first, CADS, particles, prompt noise, a blend of both models, more re-noise, a guidance interval.",
-        statements=("S5",),
+        statements=("S2", "S5"),
     )
     Config = ArenaConfig
 
@@ -68,9 +69,17 @@ class Arena(Study[ArenaConfig]):
         return [s.reference(), s.alone(), *entered]
 
     def conclude(self, data: Data) -> Json:
+        from studio.metrics import contests, verdicts
         from studio.metrics.pareto import front
         from studio.metrics.study import arm_rows
         from studio.metrics.sweep import pareto_points
 
         arms = data.pooled()
-        return {"rows": arm_rows(arms, costs=data.costs), "front": front(pareto_points(arms, data.costs)), "verdicts": []}
+        found, hybrid = [], "hybrid-1"
+        if hybrid in arms:
+            others = [name for name in arms if name not in (TEACHER, STUDENT) and not name.startswith("hybrid")]
+            rivals = [name for name in others if data.costs[name] <= data.costs[hybrid]]
+            found = [verdicts.s2(arms, hybrid), contests.s5_any(arms, rivals, hybrid)]
+            found += [verdicts.s5(arms, "skip-first", hybrid)] if "skip-first" in arms else []
+        points = pareto_points(arms, data.costs)
+        return {"rows": arm_rows(arms, costs=data.costs), "front": front(points), "verdicts": found}

@@ -1,4 +1,4 @@
-"""Compare: the same seeds drawn by teacher, student and hybrids, measured underneath.
+"""Compare: the same seeds drawn by teacher, student, hybrids and remedies, measured underneath.
 
 Handlers do three things: read the form, submit a job, return updates. What is shown is read from the run
 (`studio.ui.watch`); closing the page ends nothing.
@@ -16,6 +16,7 @@ from studio.domains.pocket import captions
 from studio.services import history, images
 from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
 from studio.services.models import Pair
+from studio.services.remedies import REMEDIES
 from studio.ui import arms, pairs, parts, plots, prompt
 from studio.ui.form import write_seeds
 from studio.ui.watch import Watch
@@ -37,6 +38,7 @@ class Fields:
     prompt: gr.Textbox
     pair: gr.Dropdown
     arms: gr.CheckboxGroup
+    remedies: gr.CheckboxGroup
     mask: gr.Textbox
     seeds: gr.Textbox
     teacher_steps: gr.Number
@@ -94,6 +96,9 @@ class CompareTab:
                                label="Teacher and student", filterable=False, elem_id="pair")  # fmt: skip
             self.pair_line = parts.text("pair-line", pairs.line(first))
             chosen = gr.CheckboxGroup(pairs.arm_choices(steps), value=list(DEFAULT_ARMS), label="Arms", elem_id="arms")
+            with gr.Accordion(pairs.remedies_label([]), open=False, elem_id="remedies-group") as self.group:
+                remedies = gr.CheckboxGroup(pairs.remedy_choices(self.jobs.registry(), {"pair": first.id if first else ""}),
+                                            value=[], show_label=False, container=False, elem_id="remedies")  # fmt: skip
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="seeds", max_lines=1)
             self.seeds_line = parts.text("seeds-line", pairs.seeds_line(START["seeds"]))
             # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
@@ -121,7 +126,7 @@ class CompareTab:
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel")
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore",
                                        type="filepath")  # fmt: skip
-        self.fields = Fields(text, pair, chosen, mask, seeds, teacher_steps, guidance, base, rho, unlock, student_steps,
+        self.fields = Fields(text, pair, chosen, remedies, mask, seeds, teacher_steps, guidance, base, rho, unlock, student_steps,
                              previews)  # fmt: skip
 
     # -- events ----------------------------------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class CompareTab:
         f, quiet = self.fields, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.shown = {self.board, self.plot, self.table, self.under, self.figures, self.run_id, self.timer, self.run,
                       self.cancel, self.problem, self.header}  # fmt: skip
-        self.filled = f.inputs() | {self.pair_line, self.seeds_line, self.hint, self.words}
+        self.filled = f.inputs() | {self.group, self.pair_line, self.seeds_line, self.hint, self.words}
         typed = {"trigger_mode": "always_last", **quiet}
         self.run.click(self.submit, f.inputs(), self.shown, **quiet)
         self.cancel.click(self.stop, {self.run_id}, self.shown, **quiet)
@@ -141,7 +146,10 @@ class CompareTab:
         f.pair.change(self.choose_pair, {f.pair, f.arms, f.off_recipe, f.student_steps},
                       {self.pair_line, f.arms, f.student_steps, f.teacher_guidance}, **quiet)  # fmt: skip
         f.off_recipe.change(self.unlock, {f.pair, f.off_recipe}, {f.student_steps}, **quiet)
-        counted = [f.pair, f.arms, f.mask, f.seeds, f.teacher_steps, f.teacher_guidance, f.base_guidance,
+        f.remedies.change(self.count_remedies, {f.remedies}, {self.group}, **typed)
+        asked = [f.pair, f.seeds, f.teacher_steps, f.teacher_guidance, f.off_recipe, f.student_steps]
+        gr.on([field.change for field in asked], self.offer_remedies, f.inputs(), {f.remedies}, **typed)
+        counted = [f.pair, f.arms, f.remedies, f.mask, f.seeds, f.teacher_steps, f.teacher_guidance, f.base_guidance,
                    f.off_recipe, f.student_steps]  # fmt: skip
         gr.on([field.change for field in counted], self.estimate, f.inputs(), {self.cost}, **typed)
         self.examples.pick(self.pick_example, None, {f.prompt}, **quiet)
@@ -167,7 +175,7 @@ class CompareTab:
         """The form as a request of kind "compare". ValueError in one sentence when a field cannot be read."""
         f = self.fields
         mask = str(values[f.mask] or "").strip().upper()
-        chosen = list(values[f.arms] or [])
+        chosen = [*(values[f.arms] or []), *(values[f.remedies] or [])]
         pair = values[f.pair]
         default = pairs.guidance(self._pair(pair))
         return {
@@ -191,12 +199,16 @@ class CompareTab:
         steps = pairs.student_steps(pair)
         kind, message, stated = prompt.read(request["prompt"])
         masks = [arm.removeprefix("mask-") for arm in request["arms"] if arm.startswith("mask-")]
+        cures = [arm for arm in request["arms"] if arm in REMEDIES]
+        plain = [arm for arm in request["arms"] if arm not in cures and not arm.startswith("mask-")]
         guidance = request.get("teacher_guidance")
         unlocked = bool(request.get("off_recipe"))
         return {
             f.prompt: request["prompt"],
             f.pair: request["pair"] if pair else gr.skip(),
-            f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=[a for a in request["arms"] if not a.startswith("mask-")]),
+            f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=plain),
+            f.remedies: cures,
+            self.group: gr.Accordion(pairs.remedies_label(cures), open=bool(cures)),
             f.mask: masks[0] if masks else "",
             f.seeds: write_seeds(request["seeds"]),
             f.teacher_steps: request["teacher_steps"],
@@ -237,6 +249,18 @@ class CompareTab:
             f.student_steps: values[f.student_steps] if values[f.off_recipe] else steps,
             f.teacher_guidance: pairs.guidance(pair),
         }
+
+    def offer_remedies(self, values: Mapping[Any, Any]) -> Updates:
+        """What each remedy costs, or why it does not fit, as the form stands; what is ticked stays ticked."""
+        f = self.fields
+        try:
+            form = self.request(values)
+        except ValueError:  # seeds that mean nothing yet
+            form = self.request({**values, f.seeds: START["seeds"]})
+        return {f.remedies: gr.CheckboxGroup(pairs.remedy_choices(self.jobs.registry(), form))}
+
+    def count_remedies(self, values: Mapping[Any, Any]) -> Updates:
+        return {self.group: gr.Accordion(pairs.remedies_label(list(values[self.fields.remedies] or [])))}
 
     def estimate(self, values: Mapping[Any, Any]) -> Updates:
         """What pressing Run would cost; nothing while the form does not fit (Run says why)."""
@@ -279,6 +303,8 @@ class CompareTab:
         return {
             f.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()], value=pair_id),
             f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=[arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]),
+            f.remedies: [],
+            self.group: gr.Accordion(pairs.remedies_label([]), open=False),
             f.off_recipe: False,
             f.student_steps: gr.Slider(value=steps, interactive=False),
             f.teacher_guidance: pairs.guidance(pair),
