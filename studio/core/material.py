@@ -36,6 +36,32 @@ class Material(Protocol):
         ...
 
 
+class Contrast(Protocol):
+    """An attribute that a slider is to move, as samples, as words, or as a direction of features."""
+
+    shape: tuple[int, ...]
+
+    def samples(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
+        """(x0 [n, *shape], level [n] in [−1, 1] of the attribute in each, conditions that do not speak of it)."""
+        ...
+
+    def words(self, n: int, g: torch.Generator) -> tuple[Cond, Cond, Cond]:
+        """(neutral, negative, positive) conditions of n prompts. ValueError where no words for the attribute are known."""
+        ...
+
+    def conditions(self, n: int, g: torch.Generator) -> Cond:
+        """Conditions that do not speak of the attribute."""
+        ...
+
+    def null(self, cond: Cond) -> Cond:
+        """The unconditional condition, of the same batch size."""
+        ...
+
+    def features(self, x0: Tensor) -> Tensor:
+        """[n, D] of clean samples, with gradient."""
+        ...
+
+
 @runtime_checkable
 class Graded(Protocol):
     """What some materials can do besides: say how well a sample shows what its condition asks for."""

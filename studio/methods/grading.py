@@ -37,11 +37,19 @@ class Grader:
 
     def logits(self, latents: Tensor) -> Mapping[str, Tensor]:
         """The oracle's logits [B, values] of every factor."""
+        found: Mapping[str, Tensor] = self._seen(latents)[1]
+        return found
+
+    def features(self, latents: Tensor) -> Tensor:
+        """The oracle's features [B, D]."""
+        found: Tensor = self._seen(latents)[0]
+        return found
+
+    def _seen(self, latents: Tensor) -> Any:
         images, size = self.images(latents), int(self.oracle.config["size"])
         if images.shape[-1] != size:
             images = F.interpolate(images, size=size, mode="area")
-        found: Mapping[str, Tensor] = self.oracle(images.contiguous(memory_format=torch.channels_last))[1]
-        return found
+        return self.oracle(images.contiguous(memory_format=torch.channels_last))
 
     def stated(self, tokens: Tensor) -> Tensor:
         """int64 [B, factors]: index of the value that each caption [B, L] states, `NOT_STATED` where it states none."""

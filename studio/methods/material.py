@@ -96,7 +96,7 @@ def scene_material(
         path = folder / f"latents-{model.hash}-{n_scenes}-seed{seed}.safetensors"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            save_weights(path, {"latents": _encode(model, drawn, say or (lambda done, total: None))})
+            save_weights(path, {"latents": encode_scenes(model, drawn, say or (lambda done, total: None))})
         return load_weights(path)[0]["latents"]
 
     text = copy.deepcopy(model.parts.encoders[0]).float()
@@ -105,7 +105,7 @@ def scene_material(
 
 
 @torch.inference_mode()
-def _encode(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
+def encode_scenes(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
     """Latents [N, C, h, w] in half precision, scaled as the denoiser sees them."""
     from studio.domains.pocket.dataset import to_images
     from studio.domains.pocket.render import render_batch

@@ -1,0 +1,135 @@
+"""Pocket World's attributes as teaching material for sliders (`studio.core.material.Contrast`)."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond
+from studio.core.rng import randint
+from studio.core.weights import load_weights, save_weights
+from studio.domains.pocket.attributes import Attribute
+from studio.domains.pocket.captions import caption, parse
+from studio.domains.pocket.scene import sample_scene
+from studio.methods.grading import Grader
+from studio.methods.material import Say, encode_scenes
+from studio.methods.pretrain import assemble
+
+N_SCENES = 384  # each at every level of the attribute
+CAPTIONS = 1024
+
+
+class SceneContrast:
+    """An attribute of Pocket World for an opened model. Nothing is rendered or encoded before it is asked for.
+
+    folder: where latents are kept. oracle: needed by `features` alone. prompts: which prompts are taught; none draws
+    captions of the world that do not speak of the attribute. preserve: words put before every prompt in turn, so that the
+    slider is learned behind each of them (attributes to keep apart).
+    """
+
+    def __init__(
+        self, model: Any, attribute: Attribute, folder: Path, *, oracle: Any = None, prompts: tuple[str, ...] = (),
+        preserve: tuple[str, ...] = (), words: tuple[str, str] | None = None, seed: int = 0, n_scenes: int = N_SCENES,
+        say: Say | None = None,
+    ):  # fmt: skip
+        self.model, self.attribute, self.folder, self.seed, self.n_scenes = model, attribute, folder, seed, n_scenes
+        self.shape = tuple(model.latent_shape)
+        self.pair = words or attribute.words
+        self.say = say or (lambda done, total: None)
+        self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
+        self.grader = Grader(model, oracle) if oracle is not None else None
+        lines = list(prompts) or self._captions()
+        self.lines = [_before(word, line) for line in lines for word in preserve] if preserve else lines
+        self._tokens = self._tokenised(self.lines)
+        self.empty = self._states(self._tokenised([""]))["states"]
+        self._made: tuple[Tensor, Tensor, Tensor] | None = None
+        self._worded: tuple[Tensor, Tensor] | None = None
+
+    def samples(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
+        latents, levels, tokens = self._made = self._made or self._make()
+        which = randint(len(latents), (n // 2 + n % 2,), g)  # a scene at two levels of opposite sign, next to one another
+        at = randint(latents.shape[1] // 2, (len(which),), g)
+        rows = torch.stack([which, which], 1).flatten()[:n]
+        columns = torch.stack([at, latents.shape[1] - 1 - at], 1).flatten()[:n]
+        return latents[rows, columns].float(), levels[columns], self._states(tokens[rows])
+
+    def words(self, n: int, g: torch.Generator) -> tuple[Cond, Cond, Cond]:
+        if self.pair is None:
+            raise ValueError(f"No words say {self.attribute.title.lower()} in captions; a slider of pairs would fit.")
+        if self._worded is None:
+            low, high = ([_with(form, line) for line in self.lines] for form in self.pair)
+            self._worded = self._tokenised(low), self._tokenised(high)
+        index = randint(len(self._tokens), (n,), g)
+        return self._states(self._tokens[index]), *(self._states(table[index]) for table in self._worded)  # type: ignore[return-value]
+
+    def conditions(self, n: int, g: torch.Generator) -> Cond:
+        return self._states(self._tokens[randint(len(self._tokens), (n,), g)])
+
+    def null(self, cond: Cond) -> Cond:
+        return {"states": self.empty.expand(len(cond["states"]), -1, -1)}
+
+    def features(self, x0: Tensor) -> Tensor:
+        if self.grader is None:
+            raise ValueError("There is no oracle for these models, so there are no features to find directions in.")
+        return self.grader.features(x0)
+
+    # -- making ----------------------------------------------------------------------------------------------------
+
+    def _captions(self) -> list[str]:
+        """Captions of scenes of the world that name a subject and say nothing of the attribute."""
+        rng = np.random.default_rng([self.seed, 1])
+        found: list[str] = []
+        while len(found) < CAPTIONS:
+            line = caption(sample_scene(rng), rng)
+            stated = parse(line).stated
+            if "subject" in stated and not set(self.attribute.factors) & set(stated):
+                found.append(line)
+        return found
+
+    def _scenes(self) -> list[list[Any]]:
+        """[scene][level]; scenes of one row differ in the attribute alone."""
+        return [[self.attribute.make(np.random.default_rng([self.seed, 2, i]), level) for level in self.attribute.levels]
+                for i in range(self.n_scenes)]  # fmt: skip
+
+    def _make(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(latents [N, L, *shape], levels [L], tokens [N, T] of a caption that says nothing of the attribute)."""
+        rows = self._scenes()
+        path = self.folder / f"pairs-{self.attribute.name}-{self.model.hash}-{self.n_scenes}-seed{self.seed}.safetensors"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            flat = encode_scenes(self.model, [scene for row in rows for scene in row], self.say)
+            save_weights(path, {"latents": flat.view(len(rows), len(self.attribute.levels), *self.shape)})
+        latents = load_weights(path)[0]["latents"].to(self.model.device)
+        rng, lines = np.random.default_rng([self.seed, 3]), []
+        for row in rows:
+            while True:  # true of every level: scenes of a row share everything but the attribute
+                line = caption(row[0], rng)
+                if not set(self.attribute.factors) & set(parse(line).stated):
+                    break
+            lines.append(line)
+        return latents, torch.tensor(self.attribute.levels, device=latents.device), self._tokenised(lines)
+
+    def _tokenised(self, lines: list[str]) -> Tensor:
+        return assemble.tokenize(self.model.parts.tokenizers[0], lines).to(self.model.device)
+
+    @torch.no_grad()
+    def _states(self, tokens: Tensor) -> Cond:
+        return {"states": self.text(tokens)[0].float()}
+
+
+def _with(form: str, line: str) -> str:
+    """A prompt with the words of one end: "{} at night" goes behind, "small {}" between article and noun."""
+    if form.startswith("{}"):
+        return form.replace("{}", line)
+    article, _, rest = line.partition(" ")
+    word = form.replace("{}", "").strip()
+    return f"{'an' if word[:1] in 'aeiou' else 'a'} {word} {rest}" if article in ("a", "an") else f"{word} {line}"
+
+
+def _before(word: str, line: str) -> str:
+    return _with(f"{word} {{}}", line)
