@@ -1,7 +1,10 @@
 """The identity control: with the teacher as its own student nothing may change, or the machinery makes the effect.
 
 It is the check on every other verdict: a schedule mismatch at the hand-over, unpaired noise or a miscounted step all look like
-diversity.
+diversity. The arms are drawn as they are in the study, only with the teacher's weights under the student's name, so nothing
+is shared between what the "student" and the "base" compute. Then base and student steps are the same function of the same
+noise, and sample by sample the arms must agree. That is asked of samples, not of a mean: it is exact at any n, and it also
+sees unpaired noise, which leaves every mean as it is.
 """
 
 from __future__ import annotations
@@ -9,44 +12,64 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.metrics.interval import LEVEL
-from studio.metrics.margins import EQUIVALENT
-from studio.metrics.readings import known
+import torch
+from torch import Tensor
+
+from studio.metrics.margins import TIPPED
+from studio.metrics.readings import Readings, accepted, known, labels_of
 from studio.metrics.study import PooledArm
 
 Json = dict[str, Any]
 Arms = Mapping[str, PooledArm]
 
 
-def identity_control(arms: Arms, same: Sequence[str], student: str = "student") -> Json:
+def identity_control(per_prompt: Mapping[str, Mapping[str, Readings]], arms: Arms, student: str = "student") -> Json:
     """Does the machinery make a difference where there is none? Arms of a study whose student *is* the teacher's weights.
 
-    same: arms that must then equal `student`, e.g. the hybrids and masks (not skip-first, which takes fewer steps). Fires
-    when a paired difference in diversity excludes 0 at a level shared by all arms (Bonferroni).
+    per_prompt[prompt][arm]: readings, row i = the same noise in every arm; all arms must equal `student`. arms: the same
+    readings pooled. Fires when more samples than rounding explains (`margins.TIPPED`) are read differently.
 
-    {"fired", "checked", "rows": [{arm, difference}], "sentence"}; checked: every interval is narrower than ±10 % of the
-    student's diversity, so that the control could have fired.
+    {"fired", "checked", "exact", "n", "rows": [{arm, same, difference}], "sentence"}; n: samples an arm; same: those that
+    the oracle reads alike in every factor; difference: in diversity, 0 where all are the same; exact: every number it read
+    is equal; checked: there were samples to compare.
     """
-    for name in (student, *same):
+    others = [a for readings in list(per_prompt.values())[:1] for a in readings if a != student]
+    for name in (student, *others):
         known(name, arms, "arm")
-    s = arms[student]
-    level = 1 - (1 - LEVEL) / max(len(same), 1)
-    found = {a.arm: (a.diversity - s.diversity).interval(level) for a in (arms[name] for name in same)}
-    fired = [a for a, i in found.items() if i.includes(0) is False]
-    wide = [
-        a
-        for a, i in found.items()
-        if not i.known or (i.high or 0.0) - (i.low or 0.0) > 2 * EQUIVALENT * (s.diversity.value or 0.0)
-    ]
-    checked = bool(found) and not wide
-    sentence = "Identity control: the teacher as its own student is a null, as it must be."
-    if fired:
-        figures = ", ".join(f"{a} {found[a].text(3)}" for a in fired)
-        sentence = f"Identity control fired: with the teacher as its own student D changes ({figures}); this study is invalid."
-    elif not checked:
-        sentence = "Identity control: too few samples to say whether the teacher as its own student is a null."
-    rows = [{"arm": a, "difference": i.to_dict()} for a, i in found.items()]
-    return {"fired": bool(fired), "checked": checked, "rows": rows, "sentence": sentence}
+    n = sum(len(accepted(readings[student])) for readings in per_prompt.values())
+    rows: list[Json] = []
+    fired: list[str] = []
+    exact, tipped = True, 0
+    for name in others:
+        pairs = [(readings[name], readings[student]) for readings in per_prompt.values()]
+        same = sum(int(_alike(a, b).sum()) for a, b in pairs)
+        tipped += n - same
+        exact = exact and all(_equal(a, b) for a, b in pairs)
+        difference = (arms[name].diversity - arms[student].diversity).interval()
+        if n - same > TIPPED * n:
+            fired.append(f"{name} in {n - same} of {n} samples, D by {difference.text(3)}")
+        rows.append({"arm": name, "same": same, "difference": difference.to_dict()})
+    checked = bool(others) and n > 0
+    sentence = f"Identity control: with the teacher as its own student all {len(others)} arms give the student's samples"
+    sentence += f" ({n} an arm, every reading equal), as they must." if exact else f" ({n} an arm, {tipped} tipped by rounding)."
+    if not checked:
+        sentence = "Identity control: there was nothing to compare."
+    elif fired:
+        sentence = f"Identity control fired: with the teacher as its own student samples change ({'; '.join(fired)})."
+    return {"fired": bool(fired), "checked": checked, "exact": checked and exact, "n": n, "rows": rows, "sentence": sentence}
+
+
+def _alike(a: Readings, b: Readings) -> Tensor:
+    """[N] bool: samples with the same label of every factor, on the same side of the gate."""
+    same = [labels_of(a, name) == labels_of(b, name) for name in a.labels]
+    return torch.stack([accepted(a) == accepted(b), *same]).all(0)
+
+
+def _equal(a: Readings, b: Readings) -> bool:
+    """Whether labels, values and features are equal to the last bit."""
+    values = all(torch.equal(torch.as_tensor(a.values[name]), torch.as_tensor(b.values[name])) for name in a.values)
+    features = torch.equal(torch.as_tensor(a.features), torch.as_tensor(b.features))
+    return values and features and bool(_alike(a, b).all())
 
 
 def controlled(rows: Sequence[Json], control: Json | None) -> list[Json]:

@@ -26,3 +26,5 @@ BASE_COMMITS = (0.15, 0.45)
 MIN_TOTAL = 0.02
 # A sample's x̂0 made a detour when it came this share of its first distance nearer to its end and went away again.
 DETOUR = 0.25
+# Rounding may tip a sample at the edge of two readings on some hardware; more than one in twenty is another computation.
+TIPPED = 0.05

@@ -2,7 +2,9 @@
 
 Prompts are strata: images are resampled inside their prompt and every prompt counts the same, so the figures are about
 *these* prompts. Where all prompts share one list of seeds, they share initial noise too, and the same seeds are
-resampled in every prompt; that keeps what the noise has in common in the interval.
+resampled in every prompt; that keeps what the noise has in common in the interval. On nano (4 prompts, dmd2 and its hybrid,
+blocks of 32 of 384 seeds) the diversities of two prompts correlate by 0.10, the pooled one has a standard deviation of 0.0205
+over blocks, and resampling the same seeds says 0.0202, each prompt by itself 0.0170.
 """
 
 from __future__ import annotations

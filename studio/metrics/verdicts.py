@@ -36,7 +36,7 @@ def s1(arms: Arms, teacher: str = "teacher", student: str = "student") -> Json:
     found = claim(s, t)
     expected = "holds for mode-seeking students (guided teacher, reverse KL, adversarial), not for unguided consistency"
     unit = f"D({teacher}) − D({student})"
-    return _row("S1", "The student is less diverse than its teacher", expected, found["verdict"],
+    return verdict_row("S1", "The student is less diverse than its teacher", expected, found["verdict"],
                 Interval.from_dict(found["difference"]), unit, found["sentence"], (t, s), s)  # fmt: skip
 
 
@@ -48,21 +48,22 @@ def s2(arms: Arms, hybrid: str, student: str = "student", teacher: str | None = 
     if teacher is not None and teacher in arms:
         sentence += " " + recovery(arms[teacher].diversity, s.diversity, h.diversity, label=hybrid).sentence
     expected = "holds where κ is small at the first step and large at the second"
-    return _row("S2", "One base step gives diversity back", expected, found["verdict"], Interval.from_dict(found["difference"]),
-                f"D({hybrid}) − D({student})", sentence, (h, s), s)  # fmt: skip
+    difference, unit = Interval.from_dict(found["difference"]), f"D({hybrid}) − D({student})"
+    verdict: Verdict = found["verdict"]
+    return verdict_row("S2", "One base step gives diversity back", expected, verdict, difference, unit, sentence, (h, s), s)
 
 
 def s3(arms: Arms, hybrid: str, teacher: str = "teacher") -> Json:
     """The hybrid is as diverse as the teacher: within ±10 % of it (two one-sided tests, each at 2.5 %)."""
     h, t = _arms(arms, hybrid, teacher)
-    ratio = _relative(h.diversity, t.diversity).interval()
-    verdict = _equivalent(ratio, EQUIVALENT)
+    ratio = relative(h.diversity, t.diversity).interval()
+    verdict = equivalent(ratio, EQUIVALENT)
     sentence = (
         f"D({hybrid}) ≈ D({teacher}): {verdict} ({h.diversity.interval().text()} against {t.diversity.interval().text()}, "
         f"a difference of {ratio.text(percent=True)} of the teacher's; equal is within ±{100 * EQUIVALENT:.0f} %)."
     )
     expected = "about equal; more than the teacher's is not to be expected"
-    return _row("S3", "With one base step it is as diverse as the teacher", expected, verdict, ratio,
+    return verdict_row("S3", "With one base step it is as diverse as the teacher", expected, verdict, ratio,
                 f"D({hybrid}) / D({teacher}) − 1", sentence, (h, t))  # fmt: skip
 
 
@@ -78,21 +79,27 @@ def s4(arms: Arms, by_position: Mapping[int, str], student: str = "student", tea
     first, *others = [_arms(arms, by_position[p])[0] for p in sorted(by_position)]
     (s,) = _arms(arms, student)
     lost = arms[teacher].diversity - s.diversity if teacher is not None and teacher in arms else s.diversity
-    least = EQUIVALENT * abs(lost.value or 0.0)
-    leads = {o.arm: (first.diversity - o.diversity).interval() for o in others}
-    gain = (first.diversity - s.diversity).interval()
-    rival, lead = min(leads.items(), key=lambda item: item[1].value if item[1].value is not None else 0.0)
-    verdict: Verdict = "inconclusive"
-    if all(i.known for i in (*leads.values(), gain)):
-        lows, highs = zip(*((i.low or 0.0, i.high or 0.0) for i in leads.values()), strict=True)
-        if min(highs) < 0 or _nothing(gain, least) or _nothing(lead, least):
-            verdict = "does not hold"
-        elif min(lows) > 0 and (gain.low or 0.0) > 0:
-            verdict = "holds"
+    others_gain = {o.arm: o.diversity - s.diversity for o in others}
+    verdict, rival, lead = leads(first.diversity - s.diversity, others_gain, EQUIVALENT * abs(lost.value or 0.0))
     gains = ", ".join(f"{a.arm} {(a.diversity - s.diversity).interval().text()}" for a in (first, *others))
     sentence = f"The first position gains most: {verdict} (gain over {student}: {gains}; lead over {rival} {lead.text()})."
-    return _row("S4", "Of all positions the first gives most diversity", "first > second > …", verdict, lead,
+    return verdict_row("S4", "Of all positions the first gives most diversity", "first > second > …", verdict, lead,
                 f"D({first.arm}) − D({rival})", sentence, (first, *others, s), s)  # fmt: skip
+
+
+def leads(gain: Estimate, others: Mapping[str, Estimate], least: float) -> tuple[Verdict, str, Interval]:
+    """(verdict, best rival, lead over it): is `gain` positive and above every other one? See `s4`; least: what counts as none."""
+    found = {name: (gain - other).interval() for name, other in others.items()}
+    own = gain.interval()
+    rival, lead = min(found.items(), key=lambda item: item[1].value if item[1].value is not None else 0.0)
+    verdict: Verdict = "inconclusive"
+    if all(i.known for i in (*found.values(), own)):
+        lows, highs = zip(*((i.low or 0.0, i.high or 0.0) for i in found.values()), strict=True)
+        if min(highs) < 0 or nothing(own, least) or nothing(lead, least):
+            verdict = "does not hold"
+        elif min(lows) > 0 and (own.low or 0.0) > 0:
+            verdict = "holds"
+    return verdict, rival, lead
 
 
 def s4_reverse(arms: Arms, reverse: str, teacher: str = "teacher", student: str = "student") -> Json:
@@ -105,7 +112,7 @@ def s4_reverse(arms: Arms, reverse: str, teacher: str = "teacher", student: str 
     if verdict == "does not hold" and found.share.high is not None and found.share.high < NEGLIGIBLE:
         verdict = "holds"  # surely more than the student, and surely next to nothing
     sentence = f"Student first, then the base, recovers nothing: {verdict}. {found.sentence}"
-    return _row("S4", "The reverse order gives nothing back", "reverse ≈ student", verdict, found.share,
+    return verdict_row("S4", "The reverse order gives nothing back", "reverse ≈ student", verdict, found.share,
                 "share of the loss", sentence, (r, t, s), s)  # fmt: skip
 
 
@@ -116,19 +123,22 @@ def s5(arms: Arms, skip: str, hybrid: str) -> Json:
     Holds only if both parts do, does not hold as soon as one of them surely does not.
     """
     k, h = _arms(arms, skip, hybrid)
-    ratio = _relative(k.diversity, h.diversity).interval()
+    ratio = relative(k.diversity, h.diversity).interval()
     fidelity = (k.right - h.right).interval()
     less: Verdict = "inconclusive"
     if fidelity.low is not None and fidelity.high is not None:
         less = "holds" if fidelity.high < 0 else "does not hold" if fidelity.low > -ACCURACY_MARGIN else "inconclusive"
-    verdict = _both(_equivalent(ratio, EQUIVALENT), less)
+    verdict = _both(equivalent(ratio, EQUIVALENT), less)
     sentence = (
         f"{skip} is as diverse as {hybrid} and less accurate: {verdict} (diversity differs by {ratio.text(percent=True)} of "
-        f"{hybrid}'s, equal is within ±{100 * EQUIVALENT:.0f} %; accuracy by {_points(fidelity)}; "
+        f"{hybrid}'s, equal is within ±{100 * EQUIVALENT:.0f} %; accuracy by {points(fidelity)}; "
         f"in distribution {k.in_distribution.text(percent=True)} against {h.in_distribution.text(percent=True)})."
     )
-    return _row("S5", "Skipping the first step is as diverse as the hybrid, at lower fidelity", "equal diversity, lower fidelity",
-                verdict, ratio, f"D({skip}) / D({hybrid}) − 1", sentence, (k, h))  # fmt: skip
+    statement, expected = (
+        "Skipping the first step is as diverse as the hybrid, at lower fidelity",
+        "equal diversity, lower fidelity",
+    )
+    return verdict_row("S5", statement, expected, verdict, ratio, f"D({skip}) / D({hybrid}) − 1", sentence, (k, h))
 
 
 def s6(trend: Json | None, n: int | None = None) -> Json:
@@ -140,7 +150,9 @@ def s6(trend: Json | None, n: int | None = None) -> Json:
     statement, expected, unit = "Guidance of the base step lowers diversity", "monotone down", "slope of D per unit of w"
     if trend is None:
         few = Interval(None, n=n or 0, note="fewer than three measured values of guidance")
-        return _row("S6", statement, expected, "inconclusive", few, unit, "Too few values of guidance to speak of a trend.", ())
+        return verdict_row(
+            "S6", statement, expected, "inconclusive", few, unit, "Too few values of guidance to speak of a trend.", ()
+        )
     slope, change, start = (Interval.from_dict(trend[k]) for k in ("slope", "change", "start"))
     verdict: Verdict = "inconclusive"
     if slope.low is not None and slope.high is not None and change.low is not None:
@@ -154,7 +166,7 @@ def s6(trend: Json | None, n: int | None = None) -> Json:
         f"Base guidance lowers diversity: {verdict} (slope {slope.text(3)} per unit of w, from end to end {change.text()}, "
         f"rank correlation {Interval.from_dict(trend['spearman']).text()}{'; ' + up if up else ''})."
     )
-    return _row("S6", statement, expected, verdict, slope, unit, sentence, ())
+    return verdict_row("S6", statement, expected, verdict, slope, unit, sentence, ())
 
 
 def s7(student: Json, teacher: Json, scale: str = "teacher samples") -> Json:
@@ -182,7 +194,7 @@ def s7(student: Json, teacher: Json, scale: str = "teacher samples") -> Json:
     own = student["distance"]["own_scale"] or teacher["distance"]["own_scale"]
     cautions = ["the arms were measured with their own yardsticks, not with one of " + scale] if own else []
     expected = "student at step one, base at about 30 % of its steps"
-    return {**_row("S7", "The student's x̂0 commits at once, the base's later", expected, verdict, first,
+    return {**verdict_row("S7", "The student's x̂0 commits at once, the base's later", expected, verdict, first,
                    "share of student samples committed at step one", sentence, ()), "cautions": cautions}  # fmt: skip
 
 
@@ -199,7 +211,9 @@ def s7_fork(student: Json, teacher: Json) -> Json:
     unit = "difference in the share decided"
     if here is None or not student.get(kind) or not teacher.get(kind):
         none = Interval(None, note="no fork after the student's first step")
-        return _row("S7", statement, expected, "inconclusive", none, unit, "There is no fork after the student's first step.", ())
+        return verdict_row(
+            "S7", statement, expected, "inconclusive", none, unit, "There is no fork after the student's first step.", ()
+        )
     level = student["steps"][here]["level"]
     there = min(range(len(teacher["steps"])), key=lambda i: _apart(teacher["steps"][i]["level"], level))
     a, b = Interval.from_dict(student[kind]["share"][here]), Interval.from_dict(teacher[kind]["share"][there])
@@ -212,7 +226,7 @@ def s7_fork(student: Json, teacher: Json) -> Json:
         f"{'the factors' if kind == 'all' else 'the features'}, the base {b.text(percent=True)} at σ/α = "
         f"{teacher['steps'][there]['level']:.2g}; student's {level:.2g})."
     )
-    return _row("S7", statement, expected, verdict, gap, unit, sentence, ())
+    return verdict_row("S7", statement, expected, verdict, gap, unit, sentence, ())
 
 
 def _arms(arms: Arms, *names: str) -> list[PooledArm]:
@@ -221,7 +235,7 @@ def _arms(arms: Arms, *names: str) -> list[PooledArm]:
     return [arms[name] for name in names]
 
 
-def _relative(a: Estimate, b: Estimate) -> Estimate:
+def relative(a: Estimate, b: Estimate) -> Estimate:
     """a/b − 1, paired."""
     n = min(a.n, b.n)
     if a.value is None or b.value is None or b.value <= 0:
@@ -231,7 +245,7 @@ def _relative(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(a.value / b.value - 1, (a.draws / b.draws.clamp_min(1e-9)) - 1, n)
 
 
-def _equivalent(interval: Interval, margin: float) -> Verdict:
+def equivalent(interval: Interval, margin: float) -> Verdict:
     if interval.low is None or interval.high is None:
         return "inconclusive"
     if interval.low >= -margin and interval.high <= margin:
@@ -239,7 +253,7 @@ def _equivalent(interval: Interval, margin: float) -> Verdict:
     return "does not hold" if interval.low > margin or interval.high < -margin else "inconclusive"
 
 
-def _nothing(interval: Interval, least: float) -> bool:
+def nothing(interval: Interval, least: float) -> bool:
     """Surely not more than `least`, and perhaps nothing at all."""
     return interval.low is not None and interval.high is not None and interval.low <= 0 and interval.high <= least
 
@@ -250,7 +264,7 @@ def _both(a: Verdict, b: Verdict) -> Verdict:
     return "holds" if a == b == "holds" else "inconclusive"
 
 
-def _points(share: Interval) -> str:
+def points(share: Interval) -> str:
     """A difference of two shares in percentage points: '-1.2 points [-3.0 to 0.5]'."""
     value, low, high = (None if x is None else 100 * x for x in (share.value, share.low, share.high))
     scaled = Interval(value, low, high, share.n, share.note)
@@ -263,7 +277,7 @@ def _apart(a: float | None, b: float | None) -> float:
     return abs(log(max(a if a is not None else 1e9, 1e-9)) - log(max(b if b is not None else 1e9, 1e-9)))
 
 
-def _row(
+def verdict_row(
     id: str, statement: str, expected: str, verdict: Verdict, interval: Interval, unit: str, sentence: str,
     arms: Sequence[PooledArm], student: PooledArm | None = None,
 ) -> Json:  # fmt: skip

@@ -3,6 +3,8 @@
 Cells (`services.cells`) are kept after every prompt and block of seeds, so a run that was killed, paused or extended
 goes on from there, and steps that arms of one block have in common are computed once. `result.json` always holds what
 follows from the blocks of seeds that are complete for every prompt and arm.
+
+The identity control comes first, where a study has one: the same drawing with the teacher's weights under the student's name.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from studio.domains.pocket import captions, scene
@@ -22,6 +25,7 @@ from studio.services.cells import Cells, Rows, joined, over_steps, taken
 from studio.services.comparison import BATCH_LATENTS, plain
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.run import LeftOff, Run, versions
+from studio.services.sharing import bill
 from studio.services.studies.base import Data
 
 if TYPE_CHECKING:
@@ -29,8 +33,20 @@ if TYPE_CHECKING:
 
 BLOCK = 32  # seeds that are drawn together
 REPORT_S = 0.5  # between progress events
+CONTROL_BOOT = 200  # resamples behind differences that are 0 unless something is broken
 CONCLUDE_SHARE = 0.1  # of the time that concluding may take while drawing goes on
 _LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
+@dataclass
+class Cast:
+    """Plans, and whose weights go under the names in them."""
+
+    plans: Sequence[Plan]
+    steps: bool = False  # whether every step is read
+    models: dict[str, Model] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)  # hash by name of what decides a reading
+    always: dict[str, str] = field(default_factory=dict)  # hashes that belong to every cell's name, whatever its plan uses
 
 
 class Laboratory:
@@ -39,28 +55,35 @@ class Laboratory:
     def __init__(self, request: StudyRequest, run: Run):
         self.request, self.job = request, run
         self.study = study_of(request, run.registry)
-        self.plans = self.study.plans()
+        self.arms = Cast(self.study.plans(), self.study.steps)
+        self.controls = Cast(self.study.control() if request.control else [])
         self.prompts = [captions.canonical(prompt) for prompt in request.prompts]
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
         self.cells = Cells(run.folder.parents[1] / "cache" / "cells")
-        self.models: dict[str, Model] = {}
         self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
         self.concluding_s, self.drawing_s, self.said_at = 0.0, 0.0, 0.0
         self._conclusion: dict[str, Any] = {}
+        self.control: dict[str, Any] | None = None
         self.complete = 0  # blocks that every prompt and arm has
 
     @property
     def total(self) -> int:
-        """Network evaluations of all arms, each on its own."""
-        return sum(plan.nfe for plan in self.plans) * len(self.prompts) * self.request.seeds
+        """Network evaluations of all arms and of the control, each plan on its own."""
+        own = bill(self.arms.plans).alone * self.request.seeds + bill(self.controls.plans).alone * len(self.control_seeds)
+        return own * len(self.prompts)
+
+    @property
+    def control_seeds(self) -> list[int]:
+        return self.request.seed_list[: self.request.control]
 
     def run(self) -> dict[str, Any]:
         self.job.gate.enter(self.job.check)
         self._open()
         self.job.state("running")
+        self.control = self._controlled()
         for number, block in enumerate(self.blocks):
             for prompt in self.prompts:
-                self._fill(prompt, block)
+                self._fill(self.arms, prompt, block)
             self.complete = number + 1
             if number + 1 == len(self.blocks) or self.concluding_s <= CONCLUDE_SHARE * self.drawing_s:
                 self._conclude()
@@ -68,28 +91,35 @@ class Laboratory:
         return self._result(self._conclusion)
 
     def _open(self) -> None:
-        for model_id in dict.fromkeys(model for plan in self.plans for model in plan.models):
+        arms, controls = self.arms, self.controls
+        for model_id in dict.fromkeys(model for plan in arms.plans for model in plan.models):
             entry = self.job.registry.get(model_id)
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[model_id] = self.job.models.model(entry)
+            arms.models[model_id] = self.job.models.model(entry)
         folder = self.study.setting.student.oracle
         assert folder is not None, "checked when the request was made"
         self.oracle = self.job.models.oracle(folder)
-        self.weights = {name: model.hash for name, model in self.models.items()}
-        self.weights["oracle"] = hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+        reader = hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+        arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
+        if controls.plans:
+            teacher, student = self.study.setting.teacher.id, self.study.setting.student.id
+            controls.models = {**arms.models, student: arms.models[teacher]}
+            controls.weights = {**arms.weights, student: arms.weights[teacher]}
+            # also plans without the student get cells of their own: all are drawn together, and on the same few seeds
+            controls.always = {"student is": arms.weights[teacher]}
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
-    def _name(self, plan: Plan, prompt: str, block: Sequence[int]) -> str:
-        used = {name: self.weights[name] for name in (*plan.models, "oracle")}
+    def _name(self, cast: Cast, plan: Plan, prompt: str, block: Sequence[int]) -> str:
+        used = {name: cast.weights[name] for name in (*plan.models, "oracle")} | cast.always
         group = block if plan.coupled else ()
-        return self.cells.name(plan, prompt, used, steps=self.study.steps, group=group)
+        return self.cells.name(plan, prompt, used, steps=cast.steps, group=group)
 
-    def _fill(self, prompt: str, block: Sequence[int]) -> None:
+    def _fill(self, cast: Cast, prompt: str, block: Sequence[int]) -> None:
         """Draw what the cells of one prompt lack of these seeds."""
         lacking: dict[tuple[int, ...], list[Plan]] = defaultdict(list)
-        for plan in self.plans:
-            known = set(self.cells.get(self._name(plan, prompt, block))[0])
+        for plan in cast.plans:
+            known = set(self.cells.get(self._name(cast, plan, prompt, block))[0])
             missing = tuple(seed for seed in block if seed not in known)
             if missing:
                 lacking[missing].append(plan)
@@ -97,34 +127,34 @@ class Laboratory:
             self.done, self.reused = self.done + spared, self.reused + spared
         for missing, arms in lacking.items():
             begun = time.monotonic()
-            self._draw(prompt, block, missing, arms)
+            self._draw(cast, prompt, block, missing, arms)
             self.drawing_s += time.monotonic() - begun
 
-    def _draw(self, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
-        some = next(iter(self.models.values()))
-        cond = encode_once(self.models, [prompt])
+    def _draw(self, cast: Cast, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
+        some = next(iter(cast.models.values()))
+        cond = encode_once(cast.models, [prompt])
         batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
-        stream = sample_many(arms, self.models, cond, list(seeds), some.latent_shape, batch_size=batch)
+        stream = sample_many(arms, cast.models, cond, list(seeds), some.latent_shape, batch_size=batch)
         try:
             for name, record in stream:
                 spent = record.nfe - (before if record.index else 0)
                 before = record.nfe
                 self._count(spent * len(seeds), record)
-                if self.study.steps:
-                    trail.append(self._read(record, final=False))
+                if cast.steps:
+                    trail.append(self._read(cast, record, final=False))
                 if record.last:
-                    rows = over_steps(trail) if self.study.steps else self._read(record, final=True)
-                    self.cells.add(self._name(plans[name], prompt, block), seeds, rows)
+                    rows = over_steps(trail) if cast.steps else self._read(cast, record, final=True)
+                    self.cells.add(self._name(cast, plans[name], prompt, block), seeds, rows)
                     trail = []
                 self._between()
         finally:
             stream.close()  # type: ignore[attr-defined]
 
-    def _read(self, record: Record, final: bool) -> Rows:
-        return taken(self.oracle.read(self.models[record.model].decode(record.after if final else record.x0)))
+    def _read(self, cast: Cast, record: Record, final: bool) -> Rows:
+        return taken(self.oracle.read(cast.models[record.model].decode(record.after if final else record.x0)))
 
     def _count(self, evaluations: int, record: Record) -> None:
         self.done += evaluations
@@ -156,25 +186,41 @@ class Laboratory:
 
     # -- concluding ------------------------------------------------------------------------------------------------
 
-    def data(self) -> Data:
-        """Everything that is complete: the first blocks of seeds, all prompts and arms."""
+    def data(self, cast: Cast, blocks: Sequence[Sequence[int]]) -> Data:
+        """What was read of all plans of a cast, all prompts and these blocks of seeds, which are complete."""
         readings: dict[str, dict[str, Rows]] = {}
-        blocks = self.blocks[: self.complete]
         for prompt in self.prompts:
             readings[prompt] = {}
-            for plan in self.plans:
-                parts = [self.cells.rows(self._name(plan, prompt, block), block) for block in blocks]
+            for plan in cast.plans:
+                parts = [self.cells.rows(self._name(cast, plan, prompt, block), block) for block in blocks]
                 assert all(part is not None for part in parts), "a complete block has every cell"
                 readings[prompt][plan.name] = joined([part for part in parts if part is not None])
         stated = {prompt: captions.parse(prompt).stated for prompt in self.prompts}
         worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
-        levels = {plan.name: [step.here.noise for step in compiled(plan, self.models)[1]] for plan in self.plans}
-        return Data(readings, stated, worlds, scene.FACTORS, {plan.name: float(plan.nfe) for plan in self.plans}, levels,
+        levels = {plan.name: [step.here.noise for step in compiled(plan, cast.models)[1]] for plan in cast.plans}
+        return Data(readings, stated, worlds, scene.FACTORS, {plan.name: float(plan.nfe) for plan in cast.plans}, levels,
                     [seed for block in blocks for seed in block])  # fmt: skip
 
+    def _controlled(self) -> dict[str, Any] | None:
+        """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""
+        from studio.metrics.control import identity_control
+
+        plans, seeds = self.controls.plans, self.control_seeds
+        if not plans:
+            return None
+        for prompt in self.prompts:
+            self._fill(self.controls, prompt, seeds)
+        data = self.data(self.controls, [seeds])
+        cost = bill(plans).together * len(seeds) * len(self.prompts)
+        pooled = data.pooled(n_boot=CONTROL_BOOT)
+        return {**identity_control(data.readings, pooled, plans[0].name), "evaluations": cost}
+
     def _conclude(self) -> None:
+        from studio.metrics.control import controlled
+
         begun = time.monotonic()
-        self._conclusion = self.study.conclude(self.data())
+        found = self.study.conclude(self.data(self.arms, self.blocks[: self.complete]))
+        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control)}
         self.job.result(self._result(self._conclusion))
         self.concluding_s += time.monotonic() - begun
         self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)
@@ -183,8 +229,9 @@ class Laboratory:
         return {
             "request": self.request.model_dump(mode="json"), "study": self.request.study, "title": self.request.title,
             "card": self.study.card.model_dump(mode="json"), "seeds": sum(len(b) for b in self.blocks[: self.complete]),
-            "prompts": self.prompts, "arms": [{"arm": plan.name, "nfe": plan.nfe} for plan in self.plans],
-            "evaluations": {"computed": self.computed, "reused": self.reused},
-            "models": {name: {"hash": self.weights[name], "title": self.job.registry.get(name).title} for name in self.models},
+            "prompts": self.prompts, "arms": [{"arm": plan.name, "nfe": plan.nfe} for plan in self.arms.plans],
+            "control": self.control, "evaluations": {"computed": self.computed, "reused": self.reused},
+            "models": {name: {"hash": hash, "title": self.job.registry.get(name).title}
+                       for name, hash in self.arms.weights.items() if name in self.arms.models},
             "versions": versions(), **plain(conclusion),
         }  # fmt: skip

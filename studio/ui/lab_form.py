@@ -80,14 +80,17 @@ def cost(jobs: Jobs, asked: Mapping[str, Any]) -> str:
     """What Start would cost, in a sentence. ValueError when the request does not fit."""
     registry = jobs.registry()
     found = StudyRequest.model_validate(dict(asked))
-    plans = study_of(found, registry).plans()
+    study = study_of(found, registry)
+    plans = study.plans()
     of = bill(plans)
+    control = bill(study.control()).together * min(found.control, found.seeds) * len(found.prompts)
+    beside = f" The identity control adds {control:,}." if control else ""
     samples = found.seeds * len(found.prompts)
     most = of.together * samples
     shared = f"; beginnings that arms share are computed once, alone they would be {of.alone * samples:,}"
     return (
         f"At most {most:,} network evaluations for {say.count(len(plans), 'arm')} × {len(found.prompts)} prompts × {found.seeds} "
-        f"seeds{shared if of.together < of.alone else ''}. What any study here has drawn before is taken from there."
+        f"seeds{shared if of.together < of.alone else ''}.{beside} What any study here has drawn before is taken from there."
     )
 
 

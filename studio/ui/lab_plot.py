@@ -9,15 +9,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.services.remedies import REMEDIES
 from studio.ui import arms, say
 
 Json = dict[str, Any]
 MUTED = "--ink-3"
+_REMEDIES = {remedy.name: remedy.arm for remedy in REMEDIES.values()}
 MONO = {"size": 11, "color": "--ink-2"}
 
 
 def slug(arm: str) -> str:
     """The colour an arm of a study has: that of the arm of Compare which it is."""
+    if arm in _REMEDIES:
+        return _REMEDIES[arm]
     if arm.startswith("teacher"):
         return "teacher-unguided" if "unguided" in arm else "teacher"
     if arm in ("skip-first", "student-first", "student"):

@@ -315,6 +315,16 @@ def _vanished(result: Mapping[str, Any]) -> Json | None:
             "heads": ["thing", "arm", "prompt", "seed", "steps", "what the end shows"]} if rows else None  # fmt: skip
 
 
+def identity(control: Mapping[str, Any] | None) -> str:
+    """What came of the teacher standing in for the student, in few words; nothing where a study has no such control."""
+    if not control or not (control["checked"] or control["fired"]):
+        return ""
+    if control["fired"]:
+        return f"fired, so nothing here is evidence: {control['sentence']}"
+    how = "every reading equal" if control["exact"] else "equal but for rounding"
+    return f"passed, {say.count(len(control['rows']), 'arm')} × {say.count(control['n'], 'sample')}, {how}"
+
+
 def facts(result: Mapping[str, Any]) -> list[list[str]]:
     """Name and value: what was drawn, of which weights, and what it cost."""
     done = result.get("evaluations") or {}
@@ -328,6 +338,7 @@ def facts(result: Mapping[str, Any]) -> list[list[str]]:
             "network evaluations",
             f"{done.get('computed', 0):,} run by this study, {done.get('reused', 0):,} shared or drawn before",
         ],
+        *([["identity control", control]] if (control := identity(result.get("control"))) else []),
         ["weights", ", ".join(hashes)],
         *([["settings", ", ".join(f"{k} {v}" for k, v in request["settings"].items())]] if request.get("settings") else []),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from studio.services.worker import run_job
 from tests.services.conftest import PAIR
 
 REQUEST = {"study": "k-sweep", "pair": PAIR, "prompts": ["a red house", "a cat at night"], "seeds": 6, "teacher_steps": 5,
-           "settings": {"references": [5]}}  # fmt: skip
+           "control": 0, "settings": {"references": [5]}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,44 @@ def test_a_study_that_is_stopped_goes_on_and_gives_the_same_table(studio: Jobs, 
     assert state == "done" and whole is not None and resumed is not None
     assert resumed["sweep"] == whole["sweep"]
     assert resumed["evaluations"]["reused"] > whole["evaluations"]["reused"]
+
+
+@pytest.mark.parametrize(("study", "arms", "tree"), [("k-sweep", 6, 17), ("position-sweep", 6, 16), ("masks", 16, 30)])
+def test_with_the_teacher_as_its_own_student_nothing_changes(
+    studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch, study: str, arms: int, tree: int
+) -> None:
+    settings = REQUEST["settings"] if study == "k-sweep" else {}
+    execute(studio, warm, study=study, settings=settings)
+    counter = Counter(monkeypatch)
+    run_id, state = execute(studio, warm, study=study, settings=settings, control=3)
+    result = studio.result(run_id)
+    assert state == "done" and result is not None
+    assert counter.rows == result["control"]["evaluations"] == tree * 2 * 3, "cells that were drawn are not drawn again"
+    control = result["control"]
+    assert control["exact"] and control["checked"] and not control["fired"]
+    assert control["n"] == 6 and len(control["rows"]) == arms - 1
+    assert all(verdict["valid"] for verdict in result["verdicts"])
+    again, _ = execute(studio, warm, study=study, settings=settings, control=3)
+    kept = studio.result(again)
+    assert kept is not None and kept["control"] == control and counter.rows == tree * 2 * 3
+
+
+def test_noise_that_is_not_paired_fires_the_control(studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that draws other noise where the model changes: every verdict is taken back."""
+    from studio.sampling.run import Run as Sampling
+
+    move = Sampling.move
+
+    def careless(self: Any, state: Any, step: Any, x0: torch.Tensor) -> Any:
+        following = move(self, state, step, x0)
+        return replace(following, x=following.x.flip(0)) if step.segment else following
+
+    monkeypatch.setattr(Sampling, "move", careless)
+    run_id, _ = execute(studio, warm, control=3)
+    result = studio.result(run_id)
+    assert result is not None and result["control"]["fired"]
+    assert {verdict["verdict"] for verdict in result["verdicts"]} == {"inconclusive"}
+    assert all("no evidence" in verdict["sentence"] for verdict in result["verdicts"])
 
 
 def test_other_weights_make_other_cells(tmp_path: Path, studio: Jobs) -> None:

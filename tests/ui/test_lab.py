@@ -96,6 +96,17 @@ def test_verdicts_keep_their_evidence_and_cautions_are_said_once(results: dict[s
     assert any("6 seeds a prompt" in text for text in shown["cautions"])
 
 
+def test_the_identity_control_is_said_in_few_words(results: dict[str, Any]) -> None:
+    shown = body(results["k-sweep"]["request"], results["k-sweep"])
+    assert "identity control" not in dict(shown["facts"])
+    control = {"fired": False, "checked": True, "exact": True, "n": 16, "rows": [{}] * 5, "sentence": "", "evaluations": 272}
+    facts = dict(body(results["k-sweep"]["request"], results["k-sweep"] | {"control": control})["facts"])
+    assert facts["identity control"] == "passed, 5 arms × 16 samples, every reading equal"
+    assert "but for rounding" in lab_result.identity(control | {"exact": False})
+    assert lab_result.identity(control | {"fired": True, "sentence": "k = 2 changes."}).endswith("k = 2 changes.")
+    assert lab_result.identity(control | {"checked": False}) == "" == lab_result.identity(None)
+
+
 def test_a_failure_is_shown_as_a_result() -> None:
     row = {"id": "S2", "statement": "One base step gives diversity back", "expected": "", "verdict": "does not hold",
            "effect": -0.11, "interval": {"value": -0.11, "low": -0.2, "high": -0.04, "n": 256, "note": ""}, "unit": "D − D",
@@ -166,6 +177,9 @@ def test_the_cost_counts_shared_beginnings_once_and_what_cannot_be_read_is_said(
     said = lab_form.cost(jobs, lab_data.config("masks"))
     assert "960 network evaluations for 17 arms × 2 prompts × 6 seeds" in said  # 16 masks: 30 instead of 64, and 50
     assert "alone they would be 1,368" in said
+    assert "The identity control adds 120." in said  # the 16 masks' 30, on two seeds of two prompts
+    assert "control" not in lab_form.cost(jobs, lab_data.config("masks", control=0))
+    assert "control" not in lab_form.cost(jobs, lab_data.config("fork"))
 
 
 def test_choosing_a_study_keeps_what_was_typed(tab: LabTab) -> None:

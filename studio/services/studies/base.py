@@ -77,6 +77,10 @@ class Setting:
     def mask(self, mask: str, name: str | None = None) -> Plan:
         return plans.mask_plan(mask, self.teacher.id, self.student.id, self.recipe, name=name)
 
+    def at_student_guidance(self, mask: str, name: str) -> Plan:
+        """A mask whose base steps are guided as the student's are: with one network for both, every mask is the same plan."""
+        return plans.mask_plan(mask, self.teacher.id, self.student.id, self.recipe, self.recipe.guidance, name=name)
+
     def skip_first(self) -> Plan:
         return plans.skip_first_plan(self.student.id, self.recipe)
 
@@ -100,11 +104,11 @@ class Data:
     levels: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seeds: Sequence[int] = field(default_factory=list)
 
-    def pooled(self) -> dict[str, Any]:
-        """Every arm over all prompts, with paired bootstrap draws (`metrics.study.pooled_arms`)."""
+    def pooled(self, **options: Any) -> dict[str, Any]:
+        """Every arm over all prompts, with paired bootstrap draws (`metrics.study.pooled_arms`, which has the options)."""
         from studio.metrics.study import pooled_arms
 
-        return pooled_arms(self.readings, self.stated, self.factors, worlds=self.worlds)
+        return pooled_arms(self.readings, self.stated, self.factors, worlds=self.worlds, **options)
 
 
 C = TypeVar("C", bound=StudyConfig)
@@ -123,6 +127,13 @@ class Study(ABC, Generic[C]):
     @abstractmethod
     def plans(self) -> list[Plan]:
         """Everything that is drawn; plans that begin alike share those steps. ValueError in one sentence when it does not fit."""
+
+    def control(self) -> list[Plan]:
+        """Plans for the identity control: all must give the first one's samples once the teacher's weights are the student's.
+
+        They differ only in who takes which step of the student's grid. Empty: the study has no such control.
+        """
+        return []
 
     @abstractmethod
     def conclude(self, data: Data) -> Json:

@@ -57,8 +57,13 @@ class Handover(Study[HandoverConfig]):
         return [self.setting.reference(), self.setting.alone(), *cells.values()]
 
     def conclude(self, data: Data) -> Json:
+        from studio.metrics import contests
         from studio.metrics.handover import handover_map
         from studio.metrics.study import arm_rows
 
         arms, names = data.pooled(), {cell: plan.name for cell, plan in self.cells.items()}
-        return {"map": handover_map(arms, names, data.costs, student="student"), "rows": arm_rows(arms, costs=data.costs)}
+        cheap = [name for name in names.values() if data.costs[name] <= data.costs["student"]]
+        return {
+            "map": handover_map(arms, names, data.costs, student="student"), "rows": arm_rows(arms, costs=data.costs),
+            "verdicts": [contests.s2_best(arms, cheap)],
+        }  # fmt: skip

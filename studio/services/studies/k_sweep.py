@@ -48,6 +48,11 @@ class KSweep(Study[KSweepConfig]):
         swept = [s.hybrid(k, w, name=name) for k, name in self.by_k.items()]
         return [*self.lines, *swept, *([s.skip_first(), s.student_first()] if s.points > 1 else [])]
 
+    def control(self) -> list[Plan]:
+        s, n = self.setting, self.setting.points
+        swept = [s.at_student_guidance("B" * k + "S" * (n - k), name) for k, name in self.by_k.items()]
+        return [*swept, *([s.at_student_guidance("S" + "B" * (n - 1), REVERSE)] if n > 1 else [])]
+
     def conclude(self, data: Data) -> Json:
         from studio.metrics import verdicts
         from studio.metrics.sweep import k_sweep

@@ -27,17 +27,31 @@ class Masks(Study[MasksConfig]):
     )
     Config = MasksConfig
 
+    @property
+    def words(self) -> list[str]:
+        """All masks, the student's own first."""
+        n = self.setting.points
+        return [format(i, f"0{n}b").replace("0", "S").replace("1", "B") for i in range(2**n)]
+
     def plans(self) -> list[Plan]:
         n = self.setting.points
         if n > MAX_POINTS:
             raise ValueError(f"{self.setting.pair.id} takes {n} steps, which is {2**n:,} masks; at most {MAX_POINTS} steps fit.")
-        words = [format(i, f"0{n}b").replace("0", "S").replace("1", "B") for i in range(2**n)]
-        return [self.setting.reference(), *(self.setting.mask(word, word) for word in words)]
+        return [self.setting.reference(), *(self.setting.mask(word, word) for word in self.words)]
+
+    def control(self) -> list[Plan]:
+        return [self.setting.at_student_guidance(word, word) for word in self.words]
 
     def conclude(self, data: Data) -> Json:
+        from studio.metrics import contests, verdicts
         from studio.metrics.masks import mask_study
         from studio.metrics.study import arm_rows
 
         arms, n = data.pooled(), self.setting.points
         named = {arm: arm for arm in arms if arm != "teacher"}
-        return {"masks": mask_study(arms, named), "rows": arm_rows(arms, student="S" * n, costs=data.costs)}
+        found = []
+        if n > 1:
+            reverse = verdicts.s4_reverse(arms, "S" + "B" * (n - 1), student="S" * n)
+            found = [contests.s4_shapley(arms, named), reverse]
+        rows = arm_rows(arms, student="S" * n, costs=data.costs)
+        return {"masks": mask_study(arms, named), "rows": rows, "verdicts": found}

@@ -36,6 +36,12 @@ class PositionSweep(Study[PositionSweepConfig]):
         single = [s.mask("S" * i + "B" + "S" * (n - 1 - i), name) for i, name in self.by_position.items()]
         return [s.reference(), s.alone(), *single, s.skip_first(), s.student_first()]
 
+    def control(self) -> list[Plan]:
+        s, n = self.setting, self.setting.points
+        masks = {name: "S" * i + "B" + "S" * (n - 1 - i) for i, name in self.by_position.items()}
+        every = {"student": "S" * n, **masks, "student-first": "S" + "B" * (n - 1)}
+        return [s.at_student_guidance(mask, name) for name, mask in every.items()]
+
     def conclude(self, data: Data) -> Json:
         from studio.metrics import verdicts
         from studio.metrics.sweep import position_sweep
