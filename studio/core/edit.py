@@ -8,6 +8,7 @@ of what applies it. The card says where it comes from and what was measured; its
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,6 +34,8 @@ class LowRank:
         if rank < 1 or self.down.ndim not in (2, 4) or self.down.ndim != self.up.ndim or self.up.shape[1] != rank:
             shapes = f"down {list(self.down.shape)} and up {list(self.up.shape)}"
             raise ValueError(f"{shapes} are no low-rank pair; [r, in] and [out, r] with r of 1 or more would fit")
+        if not (math.isfinite(self.alpha) and self.alpha > 0):
+            raise ValueError(f"an alpha of {self.alpha:g} does not fit a low-rank pair; a number above 0 would")
 
     @property
     def rank(self) -> int:
@@ -116,7 +119,8 @@ class Edit:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits over names, alphas and values: equal for files of any layout that hold the same edit."""
+        """12 hexadecimal digits over names, alphas and values: equal for files of any layout that hold the same edit.
+        (Kohya files of an edit whose layers differ in alpha carry the difference in B, and have a hash of their own.)"""
         digest = hashlib.sha256()
         for path, pair in sorted(self.pairs.items()):
             digest.update(f"{path} {pair.alpha:.6g}".encode())
@@ -160,13 +164,22 @@ class Merged:
 
     def __init__(self, parts: Mapping[str, nn.Module], edits: Iterable[tuple[Edit, float]]):
         self._kept: dict[nn.Parameter, Tensor] = {}
-        for edit, scale in sorted(edits, key=lambda pair: (pair[0].hash, pair[1])):
-            for path, pair in sorted(edit.pairs.items()):
-                part, _, inside = path.partition(".")
-                weight = parts[part].get_submodule(inside).get_parameter("weight")
-                with torch.no_grad():
-                    self._kept.setdefault(weight, weight.detach().clone())
-                    weight.add_((scale * pair.delta()).to(weight))
+        try:
+            for edit, scale in sorted(edits, key=lambda pair: (pair[0].hash, pair[1])):
+                for path, pair in sorted(edit.pairs.items()):
+                    self._add(parts, path, pair, scale)
+        except BaseException:  # half an edit is worse than none
+            self.undo()
+            raise
+
+    def _add(self, parts: Mapping[str, nn.Module], path: str, pair: LowRank, scale: float) -> None:
+        part, _, inside = path.partition(".")
+        if part not in parts:
+            raise ValueError(f"layer {path} is in a part the model has not; {', '.join(parts)} fit")
+        weight = parts[part].get_submodule(inside).get_parameter("weight")
+        with torch.no_grad():
+            self._kept.setdefault(weight, weight.detach().clone())
+            weight.add_((scale * pair.delta()).to(weight))
 
     def undo(self) -> None:
         with torch.no_grad():

@@ -7,22 +7,28 @@ classes come from a short list instead of from whatever the folder's index names
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser, Prediction
+from studio.core.edit import Edit
 from studio.core.material import guidance_embedding
 from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe, files_hash, weights_hash
+from studio.families import adapter_files
+from studio.families.adapter_files import Report
+from studio.families.attached import Attached
 from studio.families.halves import are_equal, computed_once
 from studio.families.text import encode_sd, encode_xl, time_ids
+from studio.families.vocabulary import Vocabulary
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
@@ -50,7 +56,6 @@ class Model:
     card: dict[str, Any]
     parts: _Parts
     embedded_guidance: float = 1.0
-    _adapters: tuple[tuple[str, float], ...] = field(default=(), repr=False)
 
     @cached_property
     def hash(self) -> str:
@@ -65,7 +70,8 @@ class Model:
     @property
     def text_key(self) -> tuple[Any, ...]:
         """Equal for models whose `encode` and `null` give the same tensors on the same device."""
-        return (self._text_hash, str(self.device), self.dtype, self.image_size, self.parts.zero_null)
+        plain = (self._text_hash, str(self.device), self.dtype, self.image_size, self.parts.zero_null)
+        return (*plain, self._attached.text_key(), self._vocabulary.key())
 
     @property
     def device(self) -> torch.device:
@@ -78,9 +84,10 @@ class Model:
     def encode(self, prompts: Sequence[str]) -> Cond:
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them."""
         p = self.parts
+        spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
         if len(p.encoders) == 1:
-            return encode_sd(p.tokenizers[0], p.encoders[0], prompts)
-        return {**encode_xl(p.tokenizers, p.encoders, prompts), "time_ids": time_ids(self.image_size, len(prompts), self.device)}
+            return encode_sd(p.tokenizers[0], p.encoders[0], spelled[0])
+        return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": time_ids(self.image_size, len(prompts), self.device)}
 
     def null(self, n: int) -> Cond:
         """Condition of n empty prompts; zeros where the folder says so (SDXL base)."""
@@ -105,46 +112,96 @@ class Model:
     def to(self, device: str | torch.device) -> Model:
         for module in (self.parts.unet, self.parts.vae, *self.parts.encoders):
             module.to(device)
+        self._vocabulary.to(device)
         return self
 
-    def load_adapter(self, name: str, path: Path | str) -> None:
-        """Read a LoRA file or folder (diffusers, PEFT or kohya naming) for the UNet, inactive until a segment names it."""
-        from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts that edits may change, by the first word of a layer's path."""
+        encoders = {f"text_encoder{'_2' if i else ''}": encoder for i, encoder in enumerate(self.parts.encoders)}
+        return {"unet": self.parts.unet, **encoders}
 
-        path = Path(path)
-        if name in self.adapter_names:
-            raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
-        if not path.exists():
-            raise FileNotFoundError(f"adapter file {path.name!r} is not there; a LoRA in safetensors would fit")
-        kind: Any = StableDiffusionXLPipeline if len(self.parts.encoders) == 2 else StableDiffusionPipeline
-        where = {"weight_name": path.name} if path.is_file() else {}
-        extra = {"unet_config": self.parts.unet.config} if len(self.parts.encoders) == 2 else {}
-        source = path.parent if path.is_file() else path
-        state, alphas = kind.lora_state_dict(str(source), **where, **extra, local_files_only=True, use_safetensors=True)[:2]
-        if any(key.startswith("text_encoder") for key in state):
-            raise ValueError(f"adapter {path.name!r} also changes the text encoder; one for the UNet alone would fit a plan")
-        kind.load_lora_into_unet(state, network_alphas=alphas, unet=self.parts.unet, adapter_name=name)
-        self.parts.unet.disable_adapters()
-        self._adapters = ()
+    @cached_property
+    def _attached(self) -> Attached:
+        return Attached(self.modules)
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.parts.tokenizers, self.parts.encoders)
+
+    def load_adapter(self, name: str, path: Path | str) -> Report:
+        """Read an adapter file or folder of any layout, off until a segment names it; returns what of it fitted."""
+        self._refuse_known(name)
+        edit, report = adapter_files.read(path, adapter_files.targets(self.modules))
+        self.load_edit(name, edit)
+        return report
+
+    def load_edit(self, name: str, edit: Edit) -> None:
+        """Take an edit under a name: its layers off until `use_adapters` names it, its words known at once."""
+        self._refuse_known(name)
+        self._attached.add(name, edit)
+        try:
+            if edit.tokens:
+                self._vocabulary.add(name, edit.tokens)
+        except ValueError:
+            self._attached.remove(name)
+            raise
+
+    def load_tokens(self, name: str, tokens: Mapping[str, Tensor]) -> None:
+        """Let prompts use new words, {"<word>": [n, width]} (with "<word>@2" for a second text encoder), under a name."""
+        self._refuse_known(name)
+        self._vocabulary.add(name, tokens)
+
+    def unload_tokens(self, name: str) -> None:
+        """Forget the words that were loaded under a name; tokenizer and rows are then the original objects."""
+        self._vocabulary.remove(name)
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an edit and its words; the model is then as if it had never been there."""
+        if name not in self._attached.edits:
+            raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
+        self._attached.remove(name)
+        self._vocabulary.remove(name)
 
     @property
     def adapter_names(self) -> tuple[str, ...]:
-        return tuple(getattr(self.parts.unet, "peft_config", {}))
+        return tuple(self._attached.edits)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The new words prompts may use now."""
+        return self._vocabulary.words
 
     def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
-        """Activate exactly these (name, weight) pairs; none restores the bare network bit for bit."""
-        wanted = tuple((name, float(weight)) for name, weight in adapters)
-        if wanted == self._adapters:
+        """Exactly these (name, strength) pairs are on, negative ones too; their order never matters, and none leaves the
+        bare network. Layers of the text encoders change what `encode` gives from now on, and `text_key` with it."""
+        wanted = tuple((name, float(strength)) for name, strength in adapters)
+        if wanted == self._attached.on:
             return
-        unknown = [name for name, _ in wanted if name not in self.adapter_names]
-        if unknown:
-            raise ValueError(f"adapter {unknown[0]!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
-        if wanted:
-            self.parts.unet.set_adapters([n for n, _ in wanted], [w for _, w in wanted])
-            self.parts.unet.enable_adapters()
-        else:
-            self.parts.unet.disable_adapters()
-        self._adapters = wanted
+        for name, strength in wanted:
+            if name not in self._attached.edits:
+                raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
+            if not math.isfinite(strength):
+                raise ValueError(f"a strength of {strength} for adapter {name!r} does not fit; a finite number would")
+        self._attached.use(wanted)
+
+    @contextmanager
+    def using(self, adapters: Sequence[tuple[str, float]]) -> Iterator[None]:
+        """These adapters for a while, as for encoding prompts; afterwards those that were on before."""
+        before = self._attached.on
+        self.use_adapters(adapters)
+        try:
+            yield
+        finally:
+            self.use_adapters(before)
+
+    def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
+        """For a while just these new words; afterwards those that were known before."""
+        return self._vocabulary.only(tokens)
+
+    def _refuse_known(self, name: str) -> None:
+        if name in self._attached.edits or name in self._vocabulary.brought:
+            raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
 
 
 @dataclass(eq=False)

@@ -28,11 +28,13 @@ def encode_sd(tokenizer: Any, encoder: Any, prompts: Sequence[str]) -> Cond:
 
 
 @torch.no_grad()
-def encode_xl(tokenizers: Sequence[Any], encoders: Sequence[Any], prompts: Sequence[str]) -> Cond:
-    """{"states": [B, L, D1 + D2], "pooled": [B, P]}: penultimate states of both encoders, pooled output of the second."""
+def encode_xl(tokenizers: Sequence[Any], encoders: Sequence[Any], prompts: Sequence[Sequence[str]]) -> Cond:
+    """{"states": [B, L, D1 + D2], "pooled": [B, P]}: penultimate states of both encoders, pooled output of the second.
+
+    prompts: for each tokenizer its own spelling of them, as new words may have rows in one encoder alone."""
     states, pooled = [], None
-    for tokenizer, encoder in zip(tokenizers, encoders, strict=True):
-        ids, _ = token_ids(tokenizer, prompts, encoder)
+    for tokenizer, encoder, spelled in zip(tokenizers, encoders, prompts, strict=True):
+        ids, _ = token_ids(tokenizer, spelled, encoder)
         out = encoder(ids, output_hidden_states=True)
         if pooled is None and out[0].ndim == 2:
             pooled = out[0]

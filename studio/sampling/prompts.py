@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from studio.core.denoiser import Cond
@@ -15,7 +16,8 @@ def encode_once(
 ) -> dict[str, tuple[Cond, Cond]]:
     """id -> (condition, null) for the loop. One prompt gives one row, which all seeds share.
 
-    Models with equal ``text_key`` (same encoder, tokenizer, precision and device) share one encoding. ``cache``
+    Adapters are off while prompts are read: of an edit, the layers in text encoders act only on what is encoded under
+    ``model.using``. Models with equal ``text_key`` (same encoder, tokenizer, precision and device) share one encoding. ``cache``
     keeps encodings between calls; the caller bounds it.
     """
     if not prompts:
@@ -23,10 +25,11 @@ def encode_once(
     known = {} if cache is None else cache
     out = {}
     for name, model in models.items():
-        key = (model.text_key, tuple(prompts))
-        if key not in known:
-            known[key] = (model.encode(prompts), model.null(1))
-        out[name] = known[key]
+        with model.using(()) if hasattr(model, "using") else nullcontext():  # whatever adapters an earlier run left on
+            key = (model.text_key, tuple(prompts))
+            if key not in known:
+                known[key] = (model.encode(prompts), model.null(1))
+            out[name] = known[key]
     return out
 
 

@@ -73,3 +73,20 @@ def test_what_is_no_edit_is_refused_in_a_sentence() -> None:
 def test_the_public_card_says_nothing_private() -> None:
     card = EditCard(title="mine", prompts=("my house",), note="for Ada", settings={"folder": "pictures"}, base="pocket/teacher")
     assert card.public() == EditCard(title="mine", base="pocket/teacher")
+
+
+def test_an_alpha_that_is_no_strength_is_refused() -> None:
+    for alpha in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a number above 0 would"):
+            LowRank(torch.zeros(2, 8), torch.zeros(5, 2), alpha)
+
+
+def test_half_an_edit_is_taken_out_again() -> None:
+    parts = net()
+    before = {name: p.clone() for name, p in parts["unet"].named_parameters()}
+    pairs = {**edit(1).pairs, "unet.9": edit(1).pairs["unet.2"]}
+    with pytest.raises(AttributeError):
+        Merged(parts, [(Edit(pairs, EditCard(title="more layers than the network has")), 1.0)])
+    assert all(torch.equal(p, before[name]) for name, p in parts["unet"].named_parameters())
+    with pytest.raises(ValueError, match="a part the model has not; unet fit"):
+        Merged(parts, [(Edit({"text_encoder.0": edit(1).pairs["unet.2"]}, EditCard(title="text")), 1.0)])

@@ -1,0 +1,117 @@
+"""Edits on a live model: any number at once, in an order that never matters, and gone without a trace.
+
+Each changed layer gets one forward hook that adds scale · (alpha / rank) · B (A x) for every edit that is on (Hu et al. 2021,
+arXiv 2106.09685). Modules, weights, their names and their memory layout stay what they were, so with no edit on the network
+*is* the bare one; nothing has to be restored. PEFT's injection replaces modules instead, and adds up in the order given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.core.edit import Edit, LowRank
+
+
+class Attached:
+    """The edits a model has at hand, and those that are on.
+
+    parts: {"unet": module, "text_encoder": module, …}, the first word of a layer's path.
+    """
+
+    def __init__(self, parts: Mapping[str, nn.Module]):
+        self.parts = parts
+        self.edits: dict[str, Edit] = {}
+        self.on: tuple[tuple[str, float], ...] = ()
+        self._hashes: dict[str, str] = {}
+        self._pairs: dict[str, dict[str, _Pair]] = {}
+        self._hooks: list[Any] = []
+
+    def add(self, name: str, edit: Edit) -> None:
+        """Keep an edit under a name, off. ValueError where a layer of it is not in the model or has another shape."""
+        for path, pair in edit.pairs.items():
+            _check(self.parts, path, pair)
+        self.edits[name] = edit
+        self._hashes[name] = edit.hash
+        self._pairs[name] = {path: _Pair(pair) for path, pair in edit.pairs.items()}
+
+    def remove(self, name: str) -> None:
+        self.use([pair for pair in self.on if pair[0] != name])
+        for kept in (self.edits, self._hashes, self._pairs):
+            kept.pop(name)
+
+    def use(self, wanted: Sequence[tuple[str, float]]) -> None:
+        """Exactly these (name, strength) pairs are on; a strength of 0 is off."""
+        self.off()
+        now = sorted(((n, s) for n, s in wanted if s), key=lambda pair: (self._hashes[pair[0]], pair[1]))
+        layers: dict[str, list[tuple[_Pair, float]]] = {}
+        for name, strength in now:
+            for path, pair in self._pairs[name].items():
+                layers.setdefault(path, []).append((pair, strength))
+        for path, changes in layers.items():
+            self._hooks.append(_layer(self.parts, path).register_forward_hook(_adding(changes)))
+        self.on = tuple(wanted)
+
+    def off(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+        self.on = ()
+
+    def text_key(self) -> tuple[Any, ...]:
+        """What is on in the text encoders: equal where prompts are encoded alike."""
+        return tuple(sorted((self._hashes[name], strength) for name, strength in self.on
+                            if strength and any(not path.startswith("unet.") for path in self._pairs[name])))  # fmt: skip
+
+
+class _Pair:
+    """A pair where the layer is and in its precision; the original stays as it was read."""
+
+    def __init__(self, pair: LowRank):
+        self.pair, self.down, self.up = pair, pair.down, pair.up
+
+    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor:
+        """strength · (alpha / rank) · B (A x), of the shape the layer gives."""
+        if self.down.device != x.device or self.down.dtype != x.dtype or self.up.dtype != x.dtype:
+            with torch.inference_mode(False):  # what is kept may be needed for gradients later
+                self.down, self.up = (t.detach().to(x.device, x.dtype) for t in (self.pair.down, self.pair.up))
+        by = strength * self.pair.multiplier
+        if isinstance(layer, nn.Conv2d):
+            inner: Any = functional.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
+            return functional.conv2d(inner * by, self.up)
+        return functional.linear(functional.linear(x, self.down) * by, self.up)
+
+
+def _adding(changes: list[tuple[_Pair, float]]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    def hook(layer: nn.Module, args: Any, y: Tensor) -> Tensor:
+        for pair, strength in changes:
+            y = y + pair.change(layer, args[0], strength)
+        return y
+
+    return hook
+
+
+def _layer(parts: Mapping[str, nn.Module], path: str) -> nn.Module:
+    part, _, inside = path.partition(".")
+    if part not in parts:
+        raise ValueError(f"layer {path} is in a part this model has not; {', '.join(parts)} fit")
+    try:
+        return parts[part].get_submodule(inside)
+    except AttributeError:
+        raise ValueError(f"layer {path} is not in this model; an edit for this model's architecture would fit") from None
+
+
+def _check(parts: Mapping[str, nn.Module], path: str, pair: LowRank) -> None:
+    layer = _layer(parts, path)
+    weight = getattr(layer, "weight", None)
+    if not isinstance(layer, (nn.Linear, nn.Conv2d)) or (isinstance(layer, nn.Conv2d) and layer.groups != 1) or weight is None:
+        raise ValueError(f"layer {path} is a {type(layer).__name__}; a linear layer or a convolution would fit")
+    ones = [1] * (weight.ndim - 2)
+    fits = [pair.rank, *weight.shape[1:]], [weight.shape[0], pair.rank, *ones]
+    if (list(pair.down.shape), list(pair.up.shape)) != fits:
+        raise ValueError(f"layer {path} has matrices {list(pair.down.shape)} and {list(pair.up.shape)}; {fits[0]} and {fits[1]} "
+                         "would fit: the edit was made for another architecture")  # fmt: skip

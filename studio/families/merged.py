@@ -1,0 +1,101 @@
+"""Edits merged into a model's weights and saved as a model of its own, which diffusers opens without this project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from studio.core.edit import Edit, Merged
+from studio.core.recipe import FILE_NAME
+from studio.core.weights import replace_bytes, save_weights
+from studio.families.stable import Model
+
+WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
+
+
+def save_merged(model: Model, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
+    """Write the model with the edits at their strengths added to its weights, whole or not at all; returns the folder.
+
+    Unchanged parts are copied as they are stored; changed ones are written in the precision the model is open in. Card and
+    recipe come along with a note that says what was merged. The open model is the same afterwards, bit for bit; adapters
+    that are on play no part. ValueError where the folder is there already or an edit does not fit.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise ValueError(f"{folder.name!r} is there already; a name that is free would fit")
+    if not edits:
+        raise ValueError("no edit was given; at least one with its strength would fit")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    tokens = [edit.tokens for edit, _ in edits if edit.tokens]
+    try:
+        shutil.copytree(model.folder, draft, ignore=_unwanted(model, edits))
+        with model.using([]), model.knowing(tokens), Merged(model.modules, edits):
+            for part in sorted(_changed(model, edits)):
+                _save_part(draft / part, model.modules[part])
+            if tokens:
+                for i, tokenizer in enumerate(model.parts.tokenizers):
+                    tokenizer.save_pretrained(draft / f"tokenizer{'_2' if i else ''}")
+        _note(draft, edits)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _changed(model: Model, edits: Sequence[tuple[Edit, float]]) -> set[str]:
+    """Parts whose weights change; new words change every text encoder."""
+    parts = {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
+    words = any(edit.tokens for edit, _ in edits)
+    return parts | {name for name in model.modules if words and name != "unet"}
+
+
+def _unwanted(model: Model, edits: Sequence[tuple[Edit, float]]) -> Any:
+    """For copytree: weights of the changed parts, and pickles anywhere."""
+    changed = _changed(model, edits)
+
+    def ignored(where: str, names: list[str]) -> set[str]:
+        part = Path(where).name if Path(where).parent == model.folder else ""
+        old = {n for n in names if part in changed and (n.endswith(WEIGHTS) or n.endswith(".index.json"))}
+        return old | {n for n in names if n.endswith(WEIGHTS[1:]) or n.startswith(".")}
+
+    return ignored
+
+
+def _save_part(folder: Path, module: nn.Module) -> None:
+    """The weights under the name diffusers and transformers look for; the config says how many words there are."""
+    if folder.name == "unet":
+        state = {name: t.detach().to("cpu").contiguous() for name, t in module.state_dict().items()}
+        save_weights(folder / "diffusion_pytorch_model.safetensors", state)
+        return
+    encoder: Any = module
+    config = encoder.config
+    before = config.vocab_size, config.eos_token_id
+    try:
+        config.vocab_size = encoder.get_input_embeddings().weight.shape[0]
+        config.eos_token_id = getattr(encoder, "text_model", encoder).eos_token_id
+        encoder.save_pretrained(folder, safe_serialization=True)
+    finally:
+        config.vocab_size, config.eos_token_id = before
+
+
+def _note(folder: Path, edits: Sequence[tuple[Edit, float]]) -> None:
+    """What was merged, in the card and in the recipe."""
+    said = "; ".join(f"{edit.card.title} ({edit.hash}) at {scale:g}" for edit, scale in edits)
+    path = folder / "card.json"
+    card = json.loads(path.read_text()) if path.is_file() else {}
+    card["merged"] = [{"title": e.card.title, "hash": e.hash, "strength": s} for e, s in edits]
+    card.pop("measured", None)  # those figures are the base's
+    card["what"] = f"{card.get('what', 'a model')}, with {said} merged into its weights"
+    replace_bytes(path, (json.dumps(card, indent=2) + "\n").encode())
+    recipe = folder / FILE_NAME
+    if recipe.is_file():
+        content = json.loads(recipe.read_text())
+        content["note"] = f"{content.get('note', '')} Merged: {said}.".strip()
+        replace_bytes(recipe, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,0 +1,131 @@
+"""New words in a model: rows of an edit behind the tokenizer's own, and taken out again bit for bit.
+
+The tokenizer and the table of rows are exchanged for longer copies, never changed; taking words out puts the originals back.
+A word with several rows becomes several tokens, `<cat> <cat>_1 <cat>_2`, the way diffusers' `maybe_convert_prompt` spells it.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.edit import Edit, EditCard
+
+SECOND = "@2"  # marks the rows of the second text encoder
+LEGACY_EOS = 2  # CLIP configs from before transformers 4.31 name this id; the pooled row is then the highest id's
+
+
+class Vocabulary:
+    """The words of one model, by the adapter that brings them. tokenizers, encoders: the model's own lists, changed in place."""
+
+    def __init__(self, tokenizers: list[Any], encoders: list[Any]):
+        self.tokenizers, self.encoders = tokenizers, encoders
+        self.brought: dict[str, dict[str, Tensor]] = {}
+        self._own: list[tuple[Any, nn.Module, int]] | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(sorted({w.removesuffix(SECOND) for tokens in self.brought.values() for w in tokens}))
+
+    def key(self) -> tuple[Any, ...]:
+        """Equal for equal words with equal rows, whoever brought them."""
+        rows = {word: t for tokens in self.brought.values() for word, t in tokens.items()}
+        return (Edit({}, EditCard(title="words"), rows).hash,) if rows else ()
+
+    def add(self, name: str, tokens: Mapping[str, Tensor]) -> None:
+        """Words under a name. ValueError for a word the model knows, and for rows of another width."""
+        for word, rows in tokens.items():
+            self._check(word, rows)
+        self.brought[name] = dict(tokens)
+        self._rebuild()
+
+    def remove(self, name: str) -> None:
+        if self.brought.pop(name, None):
+            self._rebuild()
+
+    def to(self, device: Any) -> None:
+        """The tables that wait to come back go where the model goes."""
+        for _, table, _ in self._own or []:
+            table.to(device)
+
+    @contextmanager
+    def only(self, tokens: Sequence[Mapping[str, Tensor]]) -> Iterator[None]:
+        """For a while just these words; afterwards those that were there before."""
+        before, self.brought = self.brought, {}
+        try:
+            self._rebuild()
+            for i, words in enumerate(tokens):
+                self.add(str(i), words)
+            yield
+        finally:
+            self.brought = before
+            self._rebuild()
+
+    def spelled(self, prompts: Sequence[str], i: int) -> list[str]:
+        """Prompts for tokenizer i, with every word of several rows written out."""
+        out = list(prompts)
+        for word, rows in self._of(i).items():
+            if rows.shape[0] > 1:
+                whole = " ".join([word, *(f"{word}_{n}" for n in range(1, rows.shape[0]))])
+                alone = r"(?<!\w)%s(?!\w)" if word.isalnum() else r"%s(?!_\d)"
+                found = re.compile(alone % re.escape(word), re.IGNORECASE)
+                out = [found.sub(lambda _, whole=whole: whole, prompt) for prompt in out]  # type: ignore[misc]
+        return out
+
+    def _of(self, i: int) -> dict[str, Tensor]:
+        """Words and rows of encoder i, in the order of their names."""
+        every = {word: rows for tokens in self.brought.values() for word, rows in tokens.items()}
+        second = {word: word.endswith(SECOND) for word in every}
+        return {word.removesuffix(SECOND): every[word] for word in sorted(every) if second[word] == bool(i)}
+
+    def _check(self, word: str, rows: Tensor) -> None:
+        i, plain = int(word.endswith(SECOND)), word.removesuffix(SECOND)
+        if i >= len(self.encoders):
+            raise ValueError(f"the word {plain!r} has rows for a second text encoder; this model has one")
+        width = self.encoders[i].get_input_embeddings().weight.shape[1]
+        if rows.ndim != 2 or rows.shape[1] != width or not rows.shape[0]:
+            raise ValueError(f"the word {plain!r} has rows of shape {list(rows.shape)}; [n, {width}] would fit")
+        known = self.tokenizers[i].get_vocab()
+        if plain in known or f"{plain}</w>" in known or any(word in tokens for tokens in self.brought.values()):
+            raise ValueError(f"the word {plain!r} is known to this model already; another name would fit")
+
+    def _rebuild(self) -> None:
+        """The originals, with every word that is now brought behind them."""
+        if self._own is None:
+            self._own = [
+                (t, e.get_input_embeddings(), _text(e).eos_token_id) for t, e in zip(self.tokenizers, self.encoders, strict=True)
+            ]
+        for i, (tokenizer, table, eos) in enumerate(self._own):
+            rows = self._of(i)
+            self.tokenizers[i] = _longer(tokenizer, rows) if rows else tokenizer
+            self.encoders[i].set_input_embeddings(_with_rows(table, rows, len(tokenizer)) if rows else table)
+            # with new ids above it, the end of the text must be looked for by its own id
+            _text(self.encoders[i]).eos_token_id = tokenizer.eos_token_id if rows and eos == LEGACY_EOS else eos
+        if not self.brought:
+            self._own = None
+
+
+def _text(encoder: Any) -> Any:
+    """The transformer inside, which holds the id of the end of the text."""
+    return getattr(encoder, "text_model", encoder)
+
+
+def _longer(tokenizer: Any, rows: Mapping[str, Tensor]) -> Any:
+    longer = copy.deepcopy(tokenizer)
+    longer.add_tokens([w if n == 0 else f"{w}_{n}" for w, r in rows.items() for n in range(r.shape[0])])
+    return longer
+
+
+def _with_rows(table: Any, rows: Mapping[str, Tensor], n: int) -> nn.Module:
+    """The table's first n rows (those of the tokenizer's own words), its spare ones if it has any, and the new ones, which
+    stand at n and after as the tokenizer counts."""
+    new = torch.cat([r.to(table.weight) for r in rows.values()])
+    weight = torch.cat([table.weight.detach()[:n], new, table.weight.detach()[n + len(new) :]])
+    longer = nn.Embedding(weight.shape[0], weight.shape[1], padding_idx=table.padding_idx, _weight=weight)
+    return longer.eval().requires_grad_(False)
