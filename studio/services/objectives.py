@@ -1,4 +1,4 @@
-"""The distillation objectives as forms and commands need them: cards and schemas as JSON, without importing torch.
+"""Objectives, and methods of sliders, as forms and commands need them: cards and schemas as JSON, without importing torch.
 
 The file `cache/objectives.json` is written by a process that has torch (a worker when it is idle, or a subprocess when
 somebody asks first) under a version: a digest of the files that could change the answer.
@@ -29,7 +29,8 @@ Catalogue = dict[str, Any]
 
 
 def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
-    """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema}`.
+    """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema,
+    "sliders": {"methods": like objectives, "unavailable", "attributes": {name: {"title", "low", "high", "unit", …}}}}`.
 
     Milliseconds when the cache is right; otherwise it is made in a subprocess that imports torch (seconds), or None
     when `build` is off.
@@ -56,13 +57,22 @@ def refresh(paths: Paths) -> None:
 
 def check_objective(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """The entry of one objective. ValueError in one sentence when it is not there or cannot be used."""
-    known = catalogue["objectives"]
+    return _entry(catalogue["objectives"], catalogue["unavailable"], name, "objective")
+
+
+def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a method of sliders, checked against its schema; only what was given comes back."""
+    found = _entry(catalogue["sliders"]["methods"], catalogue["sliders"]["unavailable"], name, "method of sliders")
+    return check(found["schema"], settings, f"The method {name}", LIMITS)
+
+
+def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, what: str) -> dict[str, Any]:
     if name in known:
         return dict(known[name])
-    if name in catalogue["unavailable"]:
-        raise ValueError(f"The objective {name!r} cannot be used here: {catalogue['unavailable'][name]}")
+    if name in unavailable:
+        raise ValueError(f"The {what} {name!r} cannot be used here: {unavailable[name]}")
     hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
-    raise ValueError(f"There is no objective {brief(name)}.{hint}")
+    raise ValueError(f"There is no {what} {brief(name)}.{hint}")
 
 
 def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +90,8 @@ def version() -> str:
     digest = hashlib.sha256(os.environ.get(VARIABLE, "").encode())
     folders = [ROOT / "studio" / "methods", ROOT / "studio" / "core"]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    for file in [*files, *_further_files()]:
+    attributes = ROOT / "studio" / "domains" / "pocket" / "attributes.py"
+    for file in [*files, attributes, Path(__file__), *_further_files()]:
         try:
             stat = file.stat()
         except OSError:
@@ -120,17 +131,31 @@ def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
 def _read_classes(made_for: str) -> Catalogue:
     """From the classes themselves; imports torch."""
     from studio.core.trainer import TrainerConfig
+    from studio.domains.pocket.attributes import ATTRIBUTES
+    from studio.methods.control import SLIDERS
     from studio.methods.distill import METHODS
 
-    found, unavailable = {}, {}
-    for name, method in METHODS.all().items():
-        try:
-            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
-        except Exception as error:  # one objective with an unusual config must not hide the others
-            unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
+    found, unavailable = _described(METHODS)
+    sliders, missing = _described(SLIDERS)
+    plain = ("title", "low", "high", "unit", "factors", "words")
+    attributes = {name: {field: getattr(attribute, field) for field in plain} for name, attribute in ATTRIBUTES.items()}
     trainer = TrainerConfig.model_json_schema()
     trainer["properties"].pop("steps", None)
-    return {"version": made_for, "objectives": found, "unavailable": {**METHODS.unavailable, **unavailable}, "trainer": trainer}
+    return {
+        "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
+        "sliders": {"methods": sliders, "unavailable": missing, "attributes": attributes},
+    }  # fmt: skip
+
+
+def _described(methods: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """(card and schema by name, why others cannot be used) of a registry of methods."""
+    found, unavailable = {}, {}
+    for name, method in methods.all().items():
+        try:
+            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
+        except Exception as error:  # one method with an unusual config must not hide the others
+            unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
+    return found, {**methods.unavailable, **unavailable}
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def _horizoned(rng: np.random.Generator, level: float) -> Scene:
 def _label(factor: str, **amounts: float) -> Callable[[Any], Tensor]:
     """The amount that the oracle's label of a factor stands for; 0 where none is given."""
     table = torch.tensor([amounts.get(value, 0.0) for value in FACTORS[factor].values])
-    return lambda seen: table.to(seen.labels[factor].device)[seen.labels[factor]]
+    return lambda seen: table.to(seen.labels[factor].device)[seen.labels[factor].long()]  # kept readings are bytes
 
 
 _clouds, _companion = _label("clouds", one=1.0, several=2.0), _label("companion", bird=1.0, bush=1.0, rock=1.0)

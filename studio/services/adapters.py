@@ -1,0 +1,173 @@
+"""The adapters there are: shipped ones in `assets/<size>/adapters/<name>/`, people's in `<data>/adapters/mine/<name>/`.
+
+A folder holds `adapter.safetensors` (diffusers layout, new words beside it) and `card.json`, which this registry reads. What
+is damaged or missing is listed with its reason. Reads JSON only: no weights, no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.services.explain import brief, did_you_mean
+from studio.services.kinds.distill import FAMILY
+from studio.services.models import ModelEntry
+from studio.services.paths import ASSETS, Paths
+from studio.services.run import read_json
+
+FILE, CARD = "adapter.safetensors", "card.json"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
+         "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AdapterEntry:
+    """An adapter that is listed. card: that of the edit (`studio.core.edit.EditCard`) as plain values.
+
+    domain, size, architecture: of the models it fits. run: id of the run that made it, where one did.
+    """
+
+    id: str
+    title: str
+    folder: Path
+    card: dict[str, Any] = field(default_factory=dict)
+    domain: str = ""
+    size: int = 0
+    architecture: str = ""
+    ranks: tuple[int, ...] = ()
+    layers: int = 0
+    words: tuple[str, ...] = ()
+    run: str = ""
+    available: bool = True
+    reason: str = ""  # why it is not available, one sentence
+
+    @property
+    def file(self) -> Path:
+        return self.folder / FILE
+
+    @property
+    def base(self) -> str:
+        """Id of the model it was trained on."""
+        return str(self.card.get("base", ""))
+
+    @property
+    def calibration(self) -> float:
+        """Scale that strength 1 stands for."""
+        given = self.card.get("calibration")
+        return float(given) if isinstance(given, int | float) and math.isfinite(given) and given else 1.0
+
+    def misfit(self, model: ModelEntry) -> str:
+        """Why it cannot be applied to a model, one sentence; empty where it can."""
+        if not self.available:
+            return self.reason
+        if not model.available:
+            return model.reason
+        if model.domain != self.domain:
+            return f"{self.id} is for models of the domain {self.domain or 'unknown'}, and {model.id} is of {model.domain}."
+        if model.size != self.size:
+            return f"{self.id} is for models of {self.size} pixels, and {model.id} draws {model.size}."
+        if architecture(model.folder) != self.architecture:
+            return f"{self.id} was made for another architecture than {model.id} has."
+        return ""
+
+    def fits(self, model: ModelEntry) -> bool:
+        return not self.misfit(model)
+
+    def plain(self) -> dict[str, Any]:
+        """For forms: JSON, no paths of this machine."""
+        return {"id": self.id, "title": self.title, "base": self.base, "attribute": self.card.get("attribute", ""),
+                "unit": self.card.get("unit", ""), "kind": self.card.get("kind", "adapter"), "calibration": self.calibration,
+                "ranks": list(self.ranks), "layers": self.layers, "words": list(self.words), "card": self.card,
+                "domain": self.domain, "size": self.size, "run": self.run, "available": self.available,
+                "reason": self.reason}  # fmt: skip
+
+
+class Adapters:
+    """All adapters by id."""
+
+    def __init__(self, entries: Iterable[AdapterEntry]):
+        self.entries: dict[str, AdapterEntry] = {entry.id: entry for entry in entries}
+
+    def get(self, adapter_id: str) -> AdapterEntry:
+        if adapter_id in self.entries:
+            return self.entries[adapter_id]
+        hint = did_you_mean(adapter_id, self.entries) or f" Adapters are {', '.join(self.entries) or 'none yet'}."
+        raise ValueError(f"There is no adapter {brief(adapter_id)}.{hint}")
+
+    def for_model(self, model: ModelEntry) -> list[AdapterEntry]:
+        """Those that can be applied to it."""
+        return [entry for entry in self.entries.values() if entry.fits(model)]
+
+
+def home(paths: Paths) -> Path:
+    """The folder of people's adapters; `mine/<name>/` in it are theirs."""
+    return paths.root / "adapters"
+
+
+def load_adapters(paths: Paths | None = None) -> Adapters:
+    """Shipped adapters, then those of the data folder, each by name."""
+    folders = [(path, path.parents[1].name) for path in sorted(ASSETS.glob("*/adapters/*"))]
+    if paths is not None:
+        folders += [(path, FAMILY) for path in sorted((home(paths) / FAMILY).glob("*"))]
+    return Adapters(_entry(path, family) for path, family in folders if path.is_dir() and NAME.fullmatch(path.name))
+
+
+def check_name(paths: Paths, name: str) -> str:
+    """A name that a new adapter can have. ValueError in one sentence."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"The name {brief(name, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
+            "the first a letter or digit, would, like my-slider."
+        )
+    if (home(paths) / FAMILY / name).exists():
+        raise ValueError(f"There is an adapter {FAMILY}/{name} already; another name would fit.")
+    return name
+
+
+def remove(paths: Paths, adapter_id: str) -> None:
+    """Take a person's adapter away. ValueError for one that is not theirs."""
+    entry = load_adapters(paths).get(adapter_id)
+    if entry.folder.parent != home(paths) / FAMILY:
+        raise ValueError(f"{entry.id} is shipped with the studio; your own are called {FAMILY}/….")
+    shutil.rmtree(entry.folder)
+
+
+def architecture(folder: Path) -> str:
+    """12 hexadecimal digits over what decides which layers a model's UNet has; '' where it has none."""
+    config = read_json(folder / "unet" / "config.json")
+    if config is None:
+        return ""
+    shape = {name: config.get(name) for name in SHAPE}
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def described(model: ModelEntry, card: dict[str, Any], *, ranks: Iterable[int], layers: int, words: Iterable[str] = (),
+              run: str = "") -> dict[str, Any]:  # fmt: skip
+    """What card.json holds, of an adapter that was made for a model."""
+    return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder),
+            "ranks": list(ranks), "layers": layers, "words": list(words), "card": card}  # fmt: skip
+
+
+def _entry(folder: Path, family: str) -> AdapterEntry:
+    adapter_id, found = f"{family}/{folder.name}", read_json(folder / CARD)
+    if found is None or not isinstance(found.get("card"), dict):
+        return AdapterEntry(adapter_id, folder.name, folder, available=False, reason=f"{adapter_id} has no readable {CARD}.")
+    card = found["card"]
+    reason = "" if (folder / FILE).is_file() else f"{adapter_id} is not on this machine yet: its {FILE} is missing."
+    try:
+        return AdapterEntry(
+            adapter_id, str(card.get("title") or folder.name)[:80], folder, card, str(found.get("domain", "")),
+            int(found.get("size", 0)), str(found.get("architecture", "")), tuple(int(r) for r in found.get("ranks", ())),
+            int(found.get("layers", 0)), tuple(str(word) for word in found.get("words", ())), str(found.get("run") or ""),
+            not reason, reason,
+        )  # fmt: skip
+    except (TypeError, ValueError):
+        return AdapterEntry(adapter_id, folder.name, folder, available=False, reason=f"The {CARD} of {adapter_id} is damaged.")

@@ -1,0 +1,120 @@
+"""`python -m studio adapters …`: sliders and LoRAs from the command line: list, show, import, export, remove."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from studio.services import adapters
+from studio.services.jobs import Jobs
+
+app = typer.Typer(no_args_is_help=True, help="Sliders and LoRAs: those that were trained here, and files from elsewhere.")
+out, err = Console(), Console(stderr=True)
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_(
+    model: Annotated[str | None, typer.Option(help="Only those that can be applied to this model.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shipped adapters and your own, and why some cannot be used."""
+    jobs = Jobs(data_dir)
+    known = adapters.load_adapters(jobs.paths)
+    found = known.for_model(jobs.registry().get(model)) if model else list(known.entries.values())
+    if as_json:
+        print(json.dumps([entry.plain() for entry in found], indent=1))
+        return
+    table = Table("id", "moves", "trained on", "rank", "strength 1", "state")
+    for entry in found:
+        rank = " and ".join(str(r) for r in entry.ranks)
+        state = "ready" if entry.available else entry.reason
+        table.add_row(entry.id, str(entry.card.get("attribute", "")), entry.base, rank, f"scale {entry.calibration:.3g}", state)
+    out.print(table)
+
+
+@app.command()
+def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show where an adapter comes from and what was measured."""
+    entry = adapters.load_adapters(Jobs(data_dir).paths).get(adapter_id)
+    if as_json:
+        print(json.dumps(entry.plain(), indent=1))
+        return
+    for name in ("title", "kind", "attribute", "unit", "method", "base", "base_hash", "steps", "seed", "created", "note"):
+        if entry.card.get(name):
+            out.print(f"{name}: {entry.card[name]}", markup=False, highlight=False)
+    out.print(f"rank: {' and '.join(str(r) for r in entry.ranks)} in {entry.layers} layers", markup=False, highlight=False)
+    for words in entry.words:
+        out.print(f"word: {words}", markup=False, highlight=False)
+    if not entry.available:
+        out.print(entry.reason, markup=False, highlight=False)
+    _responses(entry.card)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A .safetensors file of any usual layout, or a PEFT folder.")],
+    name: Annotated[str, typer.Option(help="It is listed as mine/<name>.")],
+    base: Annotated[str, typer.Option(help="Id of the model it is for.")],
+    data_dir: DataDir = None,
+    device: Device = None,
+) -> None:
+    """Take a LoRA or slider from elsewhere; says what of it fits the model."""
+    from studio.services.adapter_moves import import_file
+
+    jobs = Jobs(data_dir)
+    adapter_id, sentences = import_file(jobs.paths, jobs.registry(), file, name, base, device)
+    for sentence in sentences:
+        out.print(sentence, markup=False, highlight=False)
+    print(f"Listed as {adapter_id}.")
+
+
+@app.command()
+def export(
+    adapter_id: str,
+    path: Annotated[Path, typer.Argument(help="The file to write, or for PEFT a folder.")],
+    layout: Annotated[str, typer.Option(help="diffusers, peft or kohya.")] = "diffusers",
+    strip: Annotated[bool, typer.Option("--strip", help="Leave prompts, settings, notes and the date out of the file.")] = False,
+    data_dir: DataDir = None,
+    device: Device = None,
+) -> None:
+    """Write an adapter for other programs, with its true alpha."""
+    from studio.services.adapter_moves import export_file
+
+    jobs = Jobs(data_dir)
+    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, device):
+        print(written)
+
+
+@app.command()
+def delete(adapter_id: str, data_dir: DataDir = None) -> None:
+    """Remove an adapter of your own."""
+    adapters.remove(Jobs(data_dir).paths, adapter_id)
+
+
+def _responses(card: dict[str, Any]) -> None:
+    """One line a model: the slope, and what else moved."""
+    measured = card.get("measured")
+    models = measured.get("models") if isinstance(measured, dict) else None
+    if not isinstance(models, dict) or not models:
+        return
+    table = Table("model", "slope a unit", "Spearman", "accuracy", "moved besides")
+    for model, row in models.items():
+        slope = row.get("slope") or {}
+        shown = "–" if slope.get("value") is None else f"{slope['value']:.3g}"
+        if slope.get("low") is not None and slope.get("high") is not None:
+            shown += f" [{slope['low']:.3g} to {slope['high']:.3g}]"
+        others = ", ".join(f"{name} {share:.0%}" for name, share in list((row.get("moved") or {}).items())[:3])
+        rank = row.get("spearman")
+        change = f"{100 * row.get('accuracy_change', 0):+.0f} points at worst"
+        table.add_row(str(model), shown, "–" if rank is None else f"{rank:.2f}", change, others)
+    out.print(table)

@@ -1,0 +1,234 @@
+"""Slider: teach an adapter to move one attribute of a model up and down. A training run, in the batch lane."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from studio.services.adapters import NAME, check_name
+from studio.services.explain import brief, did_you_mean
+from studio.services.kinds import KINDS
+from studio.services.kinds.distill import MAX_MEASURES, MAX_STEPS, MAX_STRIPS
+from studio.services.models import Registry
+from studio.services.paths import Paths
+
+if TYPE_CHECKING:
+    from studio.services.run import Run
+
+DOMAINS = ("pocket",)  # whose attributes are known and can be measured
+MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
+TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given: a slider's run is short
+
+
+class SliderRequest(BaseModel):
+    """What to move, on which model, and how. The same object comes from the page, the command line, the API and `spec.json`.
+
+    Settings of the method and of the trainer are checked against their schemas where a job is submitted (the validation
+    context then holds `paths`), and by their own classes when the run begins.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
+    title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
+    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher or student it is trained on.")
+    method: str = Field(default="pairs", title="Method", description="From pairs of scenes, two prompts, or the model itself.")
+    attribute: str | None = Field(
+        default=None, title="Attribute", description="What it moves, one of the world's attributes; none for a direction."
+    )
+    negative: str = Field(
+        default="", max_length=MAX_WORDS, title="Less", description="For two prompts: words of the low end, like “by day”."
+    )
+    positive: str = Field(
+        default="", max_length=MAX_WORDS, title="More", description="For two prompts: words of the high end, like “at night”."
+    )
+    prompts: tuple[str, ...] = Field(
+        default=(), max_length=MAX_PROMPTS, title="Prompts",
+        description="What it is taught behind, and measured on; empty is the world's captions.",
+    )  # fmt: skip
+    preserve: tuple[str, ...] = Field(
+        default=(), max_length=MAX_PROMPTS, title="Preserve",
+        description="Words put before every prompt in turn, so that the slider leaves them apart, like “red” and “blue”.",
+    )  # fmt: skip
+    settings: dict[str, Any] = Field(
+        default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
+    )
+    steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")
+    trainer: dict[str, Any] = Field(
+        default_factory=dict, title="Trainer",
+        description="warmup (10 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
+    )  # fmt: skip
+    n_scenes: int = Field(
+        default=384, ge=4, le=20_000, title="Scenes", description="Rendered at every level of the attribute, for pairs."
+    )
+    sample_every: int | None = Field(
+        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+        description="Steps between strips of pictures at strengths −2 to 2; empty is four in a run, 0 is none.",
+    )  # fmt: skip
+    measure_every: int | None = Field(
+        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+        description="Steps between measurements; empty is once, at the end; 0 is never, and strength 1 then means nothing more.",
+    )  # fmt: skip
+    measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
+    sinks: tuple[Literal["tensorboard", "trackio"], ...] = Field(
+        default=(), title="Also log to", description="Where curves go besides the run's own log."
+    )
+
+    @property
+    def samples_at(self) -> int:
+        """Steps between strips, 0 for none."""
+        return self.sample_every if self.sample_every is not None else max(1, self.steps // 4)
+
+    @property
+    def measures_at(self) -> int:
+        """Steps between measurements, 0 for none."""
+        return self.measure_every if self.measure_every is not None else self.steps
+
+    @property
+    def worded(self) -> bool:
+        """Whether it goes between words of a person's own."""
+        return bool(self.negative or self.positive)
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, given: str) -> str:
+        if not NAME.fullmatch(given):
+            raise ValueError(
+                f"The name {brief(given, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
+                "the first a letter or digit, would, like my-slider."
+            )
+        return given
+
+    @field_validator("attribute", mode="before")
+    @classmethod
+    def _attribute(cls, given: Any) -> Any:
+        return given or None  # a form sends what is not chosen as empty text
+
+    @field_validator("prompts", "preserve")
+    @classmethod
+    def _lines(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        lines = tuple(dict.fromkeys(filter(None, (" ".join(line.split()) for line in given))))
+        long = next((line for line in lines if len(line) > MAX_PROMPT), None)
+        if long is not None:
+            raise ValueError(f"A line has {len(long):,} characters, {brief(long, 30)}; up to {MAX_PROMPT} fit.")
+        return lines
+
+    @field_validator("sinks")
+    @classmethod
+    def _sinks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(given))
+
+    @model_validator(mode="after")
+    def _often(self) -> SliderRequest:
+        for name, every, most in (
+            ("sample_every", self.samples_at, MAX_STRIPS),
+            ("measure_every", self.measures_at, MAX_MEASURES),
+        ):
+            if every and self.steps // every > most:
+                least = -(-self.steps // most)
+                raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
+        return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> SliderRequest:
+        """What belongs to another method was meant for something and would do nothing."""
+        if bool(self.negative) != bool(self.positive):
+            raise ValueError(f"Only {brief(self.negative or self.positive)} was given; words of both ends would fit.")
+        if self.method == "direction" and (self.attribute or self.worded):
+            given = f"attribute {brief(self.attribute)}" if self.attribute else f"words {brief(self.negative)}"
+            raise ValueError(f"A direction finds by itself what it moves, and the {given} was given; leave it out.")
+        if self.method == "pairs" and self.worded:
+            raise ValueError(f"Pairs take an attribute and no words, and {brief(self.negative)} was given; text takes words.")
+        if self.method == "pairs" and (self.prompts or self.preserve):
+            given = brief((self.prompts or self.preserve)[0])
+            raise ValueError(f"Pairs bring their own captions, and {given} was given; text and direction take prompts.")
+        if self.method != "direction" and not self.attribute and not self.worded:
+            raise ValueError(f"The method {brief(self.method)} needs something to move; an attribute, like size, would fit.")
+        return self
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> SliderRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        if isinstance(registry := context.get("registry"), Registry):
+            self._check_base(registry)
+        if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
+            check_name(paths, self.name)
+            self._check_settings(paths)
+        return self
+
+    def _check_base(self, registry: Registry) -> None:
+        entry = registry.get(self.base)
+        if not entry.available:
+            raise ValueError(entry.reason)
+        if entry.domain not in DOMAINS:
+            raise ValueError(
+                f"{entry.id} is of the domain {entry.domain}; sliders can be trained on {', '.join(DOMAINS)} so far."
+            )
+        if "embedded_guidance" in entry.card:
+            raise ValueError(f"{entry.id} takes the guidance scale as an input; a slider of {entry.teacher} would fit it.")
+        if self.method == "direction" and (entry.oracle is None or not entry.oracle.is_dir()):
+            raise ValueError(f"{entry.id} has no oracle, so there are no features to find directions in; pairs would fit.")
+
+    def _check_settings(self, paths: Paths) -> None:
+        from studio.services import objectives
+
+        catalogue = objectives.objectives(paths)
+        assert catalogue is not None
+        objectives.check_slider(catalogue, self.method, self.settings)
+        objectives.check_trainer(catalogue, self.trainer)
+        attributes = catalogue["sliders"]["attributes"]
+        moved: set[str] = set()
+        if self.attribute is not None:
+            if self.attribute not in attributes:
+                hint = did_you_mean(self.attribute, attributes) or f" Attributes are {', '.join(attributes)}."
+                raise ValueError(f"There is no attribute {brief(self.attribute)}.{hint}")
+            about = attributes[self.attribute]
+            moved = set(about["factors"])
+            if self.method == "text" and not self.worded and about["words"] is None:
+                raise ValueError(f"No words say {about['title'].lower()} in captions; pairs, or words of your own, would fit.")
+        self._check_words(moved)
+
+    def _check_words(self, moved: set[str]) -> None:
+        """Words against the little language of the domain's captions; what it does not know would do nothing."""
+        from studio.domains.pocket.captions import parse
+
+        for line in (form(self.negative), form(self.positive), *self.prompts, *self.preserve):
+            if sentence := parse(line.replace("{}", "")).notice():
+                raise ValueError(sentence)
+        if self.worded:
+            ends = [parse(words).stated for words in (self.negative, self.positive)]
+            if ends[0] == ends[1] or not all(ends):
+                raise ValueError(
+                    f"{brief(self.negative)} and {brief(self.positive)} say the same of a picture; two that differ would fit, "
+                    "like by day and at night."
+                )
+            moved = moved | set(ends[0]) | set(ends[1])
+        for line in (*self.prompts, *self.preserve):
+            if both := moved & set(parse(line).stated):
+                raise ValueError(f"{brief(line)} states the {sorted(both)[0]}, which the slider moves; leave that word out.")
+
+
+def form(words: str) -> str:
+    """Words of an end as they go into a prompt, "{}" standing for the rest: "at night" goes behind, "small" before."""
+    words = " ".join(words.split())
+    if not words or "{}" in words:
+        return words
+    behind = re.match(r"(at|in|by|on|with|under)\b", words.lower())
+    return f"{{}} {words}" if behind else f"{words} {{}}"
+
+
+def label(request: SliderRequest) -> str:
+    """A title for lists of runs."""
+    what = request.attribute or (f"{request.negative} to {request.positive}" if request.worded else "a direction")
+    return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
+
+
+@KINDS.add("slider", title="Slider", config=SliderRequest, lane="batch", label=label, resumable=True)
+def run(request: SliderRequest, run: Run) -> dict[str, Any]:
+    """Train, show and measure on the way, calibrate, and list the adapter when it is finished."""
+    from studio.services.sliding import Sliding
+
+    return Sliding(request, run).run()
