@@ -221,7 +221,8 @@ def show(row: Row) -> None:
         f"acc {s['accuracy']['value']:.2f} spread {s['spread']:.2f}"
         for n, s in row["steps"].items()
     ]
-    print(f"{row['name']:18s} {row['updates']} updates, {row['seconds']} s   " + "   ".join(cells), flush=True)
+    trained = f"{row['updates']} updates, {row['seconds']} s   " if row["updates"] else ""
+    print(f"{row['name']:18s} {trained}" + "   ".join(cells), flush=True)
 
 
 FAMILIES = {"trajectory": "Trajectory", "distribution": "Distribution", "plain": "Plain baselines"}
