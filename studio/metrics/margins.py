@@ -28,3 +28,5 @@ MIN_TOTAL = 0.02
 DETOUR = 0.25
 # Rounding may tip a sample at the edge of two readings on some hardware; more than one in twenty is another computation.
 TIPPED = 0.05
+# A slider that keeps between 0.7 and 1.3 of its slope moves another model "as far" (the expectation written beside S8).
+RETAINED = (0.7, 1.3)

@@ -176,7 +176,9 @@ class Jobs(Settling):
             raise ValueError(f"A request is an object with named fields, not {brief(config)}.")
         plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
         try:
-            return known.config.model_validate(plain, context={"registry": self.registry(), "paths": self.paths})
+            # "home" is where people's own things are; "paths" also says that this is being submitted
+            context = {"registry": self.registry(), "paths": self.paths, "home": self.paths}
+            return known.config.model_validate(plain, context=context)
         except ValueError as error:
             raise ValueError(explain(error)) from error
 

@@ -216,7 +216,7 @@ class Sliding(Training[SliderRequest]):
         return self.result(f"{adapters.FAMILY}/{name}")
 
     def _write(self, target: Path) -> None:
-        edit = self.adapter.edit(self._card())
+        edit = self.adapter.edit(self._card()).half()
         target.mkdir(parents=True)
         adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
         about = adapters.described(self.entry, edit.card.model_dump(mode="json"), ranks=edit.ranks, layers=len(edit.pairs),

@@ -84,7 +84,8 @@ def _execute(run: Run) -> tuple[str, str]:
         resumable = kind.resumable
         run.state("loading", "Opening models.")
         run.write_env(run.models.device)
-        request = kind.config.model_validate(run.spec.config, context={"registry": run.registry})
+        known = {"registry": run.registry, "home": Paths(run.folder.parents[1])}
+        request = kind.config.model_validate(run.spec.config, context=known)
         # Whoever trains shares the device step by step; an interactive request has it from beginning to end.
         with nullcontext() if resumable or run.spec.lane == "batch" else run.gate.first(run.check):
             result = kind.run(request, run)

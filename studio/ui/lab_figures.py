@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from studio.ui import lab_panels, say
+from studio.ui import lab_panels, lab_transfer, say
 from studio.ui.lab_pareto import pareto
 from studio.ui.lab_plot import MUTED, bars, colour, ends, figures, floor, heading, layout, scaled, symbol, value
 
@@ -269,6 +269,7 @@ def _arena(result: Mapping[str, Any], narrow: bool) -> Json | None:
 KINDS: dict[str, Callable[[Mapping[str, Any], bool], Json | None]] = {
     "k-sweep": _k_sweep, "position-sweep": _position_sweep, "masks": _masks, "handover": _handover,
     "base-guidance": _base_guidance, "arena": _arena, "fork": lab_panels.forks, "commitment": lab_panels.commitment,
+    "transfer": lab_transfer.figure,
 }  # fmt: skip
 
 UP_AND_RIGHT = (
@@ -287,5 +288,6 @@ CAPTIONS = {
     "Noise falls to the right; marks have 95 % intervals.",
     "commitment": "Share of samples whose x̂₀ already shows what they end with, over the arm's own steps. The mark is the median "
     "commit step; dotted, how often two samples of the arm agree by chance.",
+    "transfer": lab_transfer.CAPTION,
 }
 __all__ = ["CAPTIONS", "KINDS", "MUTED", "both", "figure"]

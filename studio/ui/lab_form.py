@@ -80,7 +80,7 @@ def cost(jobs: Jobs, asked: Mapping[str, Any]) -> str:
     """What Start would cost, in a sentence. ValueError when the request does not fit."""
     registry = jobs.registry()
     found = StudyRequest.model_validate(dict(asked))
-    study = study_of(found, registry)
+    study = study_of(found, registry, jobs.paths)
     plans = study.plans()
     of = bill(plans)
     control = bill(study.control()).together * min(found.control, found.seeds) * len(found.prompts)

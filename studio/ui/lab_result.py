@@ -16,7 +16,7 @@ from studio.services.events import ACTIVE
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.kinds.study import StudyRequest
 from studio.services.studies import STUDIES
-from studio.ui import lab_figures, lab_panels, lab_plot, say
+from studio.ui import lab_figures, lab_panels, lab_plot, lab_transfer, say
 from studio.ui.background import ACTIONS, ASKED, span
 from studio.ui.watch import when
 
@@ -219,7 +219,15 @@ def command(config: Mapping[str, Any]) -> str:
 
 def tables(result: Mapping[str, Any]) -> list[Json]:
     """The figures behind the plot: {"title", "heads", "rows": [{"name", "tone", "cells": [[value, interval]]}]}."""
-    made = [_arms(result), _shapley(result), _costs(result), _commits(result), *_forks(result), _vanished(result)]
+    made = [
+        _arms(result),
+        lab_transfer.table(result),
+        _shapley(result),
+        _costs(result),
+        _commits(result),
+        *_forks(result),
+        _vanished(result),
+    ]
     return [table for table in made if table is not None and table["rows"]]
 
 

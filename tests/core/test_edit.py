@@ -50,6 +50,13 @@ def test_several_edits_are_one_edit_exactly() -> None:
     assert torch.allclose(a.scaled(2.0).pairs["unet.2"].delta(), 2 * a.pairs["unet.2"].delta())
 
 
+def test_half_precision_changes_little_and_halves_the_file() -> None:
+    own, half = edit(1), edit(1).half()
+    assert half.bytes * 2 == own.bytes
+    for path in own.pairs:
+        assert torch.allclose(half.pairs[path].delta(), own.pairs[path].delta(), rtol=1e-2, atol=1e-2)
+
+
 def test_an_edit_is_known_by_what_it_holds() -> None:
     assert edit(1).hash == edit(1).hash != edit(2).hash
     assert edit(1).hash != edit(1, alpha=2.0).hash

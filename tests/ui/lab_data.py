@@ -70,4 +70,5 @@ def _rows(prompt: int, arm: int, n: int, steps: int, stated: Any) -> Rows:
             right = torch.rand(shape, generator=draws) < 0.9
             labels[name] = torch.where(right, wanted, labels[name]).to(torch.uint8)
     inside = torch.ones(shape, dtype=torch.bool)
-    return Rows(labels, {}, torch.randn(*shape, 5, generator=draws), inside, torch.rand(shape, generator=draws))
+    values = {name: torch.rand(shape, generator=draws) for name in ("x", "size", "horizon")}
+    return Rows(labels, values, torch.randn(*shape, 5, generator=draws), inside, torch.rand(shape, generator=draws))

@@ -1,7 +1,7 @@
 """Attributes of Pocket World that a slider may move: what they are, how a scene has more or less of one, how it is read.
 
 An attribute has a level in [−1, 1]; 0 is the world as it is. `read` gives its amount in a picture in the attribute's own
-unit, rising with the level, so that the slope of a slider is a number with a unit.
+unit, rising with the level, so that the slope of a slider is a number with a unit. Importing this needs no torch.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import dataclasses
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from studio.domains.pocket.scene import COLORS, FACTORS, HORIZON_OF, SCALE_OF, Scene, sample_scene
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WARM, COLD = ("red", "orange", "yellow", "pink"), ("green", "blue", "purple")
 SPAN_SIZE, SPAN_HORIZON = 0.115, 0.11  # from the middle class to its neighbours, fractions of the side
@@ -82,8 +83,15 @@ def _horizoned(rng: np.random.Generator, level: float) -> Scene:
 
 def _label(factor: str, **amounts: float) -> Callable[[Any], Tensor]:
     """The amount that the oracle's label of a factor stands for; 0 where none is given."""
-    table = torch.tensor([amounts.get(value, 0.0) for value in FACTORS[factor].values])
-    return lambda seen: table.to(seen.labels[factor].device)[seen.labels[factor].long()]  # kept readings are bytes
+    table = [amounts.get(value, 0.0) for value in FACTORS[factor].values]
+
+    def read(seen: Any) -> Tensor:
+        import torch
+
+        labels = seen.labels[factor].long()  # kept readings are bytes
+        return torch.tensor(table, device=labels.device)[labels]
+
+    return read
 
 
 _clouds, _companion = _label("clouds", one=1.0, several=2.0), _label("companion", bird=1.0, bush=1.0, rock=1.0)

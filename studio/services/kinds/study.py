@@ -11,6 +11,7 @@ from studio.services.explain import brief, explain
 from studio.services.kinds import KINDS
 from studio.services.kinds.compare import MAX_PROMPT, MAX_STEPS, CompareRequest
 from studio.services.models import Registry
+from studio.services.paths import Paths
 
 if TYPE_CHECKING:
     from studio.services.run import Run
@@ -93,12 +94,16 @@ class StudyRequest(BaseModel):
     def _fits(self, info: ValidationInfo) -> StudyRequest:
         registry = info.context.get("registry") if isinstance(info.context, dict) else None
         if isinstance(registry, Registry):
-            study_of(self, registry)
+            study_of(self, registry, info.context.get("home") if isinstance(info.context, dict) else None)
         return self
 
 
-def study_of(request: StudyRequest, registry: Registry) -> Study[Any]:
-    """The study with its settings, its plans checked. ValueError in one sentence. Needs no torch."""
+def study_of(request: StudyRequest, registry: Registry, paths: Paths | None = None) -> Study[Any]:
+    """The study with its settings, its plans checked. ValueError in one sentence. Needs no torch.
+
+    paths: the data folder, whose adapters may then be named beside the shipped ones.
+    """
+    from studio.services.adapters import load_adapters
     from studio.services.studies import STUDIES
     from studio.services.studies.base import Setting
 
@@ -110,7 +115,9 @@ def study_of(request: StudyRequest, registry: Registry) -> Study[Any]:
         config = cls.Config.model_validate(request.settings)
     except ValueError as error:
         raise ValueError(f"Settings of {request.study}: {explain(error)}") from error
-    study = cls(config, Setting(pair, request.teacher_steps))
+    siblings = [other.student for other in registry.pairs() if other.teacher.id == pair.teacher.id and other.id != pair.id]
+    usable = tuple(entry for entry in siblings if entry.available and entry.domain == pair.student.domain)
+    study = cls(config, Setting(pair, request.teacher_steps, usable, load_adapters(paths)))
     arms = study.plans()
     if not 1 <= len(arms) <= MAX_ARMS:
         raise ValueError(f"{request.study} would draw {len(arms)} arms; at most {MAX_ARMS} fit in one run.")

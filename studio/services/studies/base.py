@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
+from studio.services.adapters import Adapters
 from studio.services.models import ModelEntry, Pair
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Setting:
 
     pair: Pair
     teacher_steps: int = 25
+    siblings: tuple[ModelEntry, ...] = ()  # the teacher's other students that can be opened here
+    adapters: Adapters = field(default_factory=lambda: Adapters(()))
 
     @property
     def teacher(self) -> ModelEntry:
@@ -56,6 +59,10 @@ class Setting:
     @cached_property
     def recipe(self) -> Recipe:
         return Recipe.model_validate(self.student.recipe)
+
+    def of(self, student: ModelEntry) -> Setting:
+        """The same with another student."""
+        return replace(self, pair=Pair(student.id, student.title, self.teacher, student))
 
     @property
     def points(self) -> int:

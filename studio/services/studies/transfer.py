@@ -1,0 +1,119 @@
+"""The transfer board: sliders trained on one model, applied to others.
+
+Statements S8 to S10: a slider trained on the base moves the student as far (Gandikota & Bau 2025, arXiv 2503.10637, section 3
+and table 1), the other way round it works but weaker, and directions found in the base's samples act on the student.
+Every model is sampled as it is meant to be, the adapter on for all of its steps; strength 1 is the adapter's calibrated unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.sampling.plan import Plan
+from studio.services.studies import STUDIES
+from studio.services.studies.base import Data, Json, Study, StudyCard, StudyConfig
+
+if TYPE_CHECKING:
+    from studio.services.adapters import AdapterEntry
+
+MAX_STRENGTH = 3.0
+IDENTITY = ("subject", "color", "place", "time")
+
+
+class TransferConfig(StudyConfig):
+    adapters: tuple[str, ...] = Field((), max_length=12, description="Ids; empty is every slider shipped for these models.")
+    strengths: tuple[float, ...] = Field(
+        (-1.0, -0.5, 0.5, 1.0), min_length=2, max_length=8, description="In calibrated units; 0 is always drawn."
+    )
+    others: bool = Field(True, description="Also the teacher's other students.")
+    k: int = Field(1, ge=1, le=50, description="Base steps of the hybrid.")
+
+
+@STUDIES.add("transfer")
+class Transfer(Study[TransferConfig]):
+    card = StudyCard(
+        title="Does control transfer?",
+        question="Does a slider trained on one model move the others as far, and what else does it disturb?",
+        how="Each slider at several strengths on teacher, students and hybrid; slopes of what it is meant to move, "
+        "and what it moves besides.",
+        statements=("S8", "S9", "S10"),
+    )
+    Config = TransferConfig
+
+    def plans(self) -> list[Plan]:
+        bare, sliders = self._bare(), self.sliders()
+        steps = sorted(set(self.config.strengths) - {0.0})
+        if any(abs(s) > MAX_STRENGTH for s in steps):
+            raise ValueError(f"A strength of {max(steps, key=abs):g} does not fit; −{MAX_STRENGTH:g} to {MAX_STRENGTH:g} would.")
+        if sum(abs(s) <= 1 for s in steps) < 2:
+            raise ValueError("A slope needs at least two strengths of 1 or less besides 0, such as −1 and 1.")
+        moved = [
+            plan.model_copy(update={"name": arm(entry.id, s, plan.name), "segments": _with(plan, entry, s)})
+            for entry in sliders for plan in bare for s in steps
+        ]  # fmt: skip
+        return [*bare, *moved]
+
+    def _bare(self) -> list[Plan]:
+        """The models, each as it is sampled without any adapter; named by their ids, and the hybrid."""
+        s = self.setting
+        found = [s.reference(name=s.teacher.id), s.alone(name=s.student.id)]
+        if self.config.others:
+            found += [s.of(entry).alone(name=entry.id) for entry in s.siblings]
+        if s.points >= self.config.k:
+            found.append(s.hybrid(self.config.k, name="hybrid"))
+        return found
+
+    def sliders(self) -> list[AdapterEntry]:
+        """Those that are asked for. ValueError in one sentence where one does not fit these models or moves nothing known."""
+        s, known = self.setting, self.setting.adapters
+        models = [s.teacher, s.student, *(s.siblings if self.config.others else ())]
+        if not self.config.adapters:
+            found = [e for e in known.entries.values() if e.card.get("attribute") in ATTRIBUTES and all(map(e.fits, models))]
+            if not found:
+                raise ValueError(f"There is no slider for {s.teacher.id} yet; train one, or choose other models.")
+            return found
+        found = [known.get(name) for name in dict.fromkeys(self.config.adapters)]
+        for entry in found:
+            for model in models:
+                if problem := entry.misfit(model):
+                    raise ValueError(problem)
+            if entry.card.get("attribute") not in ATTRIBUTES:
+                raise ValueError(f"{entry.id} moves no attribute that can be read, so it has no slope to compare.")
+        return found
+
+    # -- what follows ------------------------------------------------------------------------------------------------
+
+    def conclude(self, data: Data) -> Json:
+        from studio.metrics.transfer import board
+
+        names = [plan.name for plan in self._bare()]
+        sliders = []
+        for entry in self.sliders():
+            attribute = ATTRIBUTES[str(entry.card["attribute"])]
+            fits = [prompt for prompt in data.readings if not set(attribute.factors) & set(data.stated[prompt])]
+            cells = {name: self._readings(data, entry.id, name, fits) for name in names}
+            sliders.append({
+                "id": entry.id, "title": entry.title, "base": entry.base, "kind": entry.card.get("kind", "slider"),
+                "attribute": attribute, "cells": cells, "prompts": fits,
+            })  # fmt: skip
+        found: Json = board(sliders, names, data.stated, data.factors, IDENTITY)
+        return found
+
+    def _readings(self, data: Data, adapter: str, model: str, prompts: Sequence[str]) -> Mapping[float, Mapping[str, Any]]:
+        """strength -> prompt -> rows."""
+        steps = sorted({*self.config.strengths, 0.0})
+        return {s: {prompt: data.readings[prompt][arm(adapter, s, model) if s else model] for prompt in prompts} for s in steps}
+
+
+def arm(adapter: str, strength: float, model: str) -> str:
+    return f"{adapter} {strength:+g} on {model}"
+
+
+def _with(plan: Plan, entry: AdapterEntry, strength: float) -> tuple[Any, ...]:
+    """The segments with the adapter on, at so many of its calibrated units."""
+    on = ((entry.id, strength * entry.calibration),)
+    return tuple(segment.model_copy(update={"adapters": on}) for segment in plan.segments)

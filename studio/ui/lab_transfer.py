@@ -1,0 +1,105 @@
+"""The transfer board: a heat map of retention, and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from studio.ui import say
+from studio.ui.lab_plot import heading, layout
+
+Json = dict[str, Any]
+ROW_PX, TOP_PX, LEAST_PX = 46, 96, 300
+
+
+def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
+    """Rows are sliders, columns models; a cell is the slope there over the slope where the slider was trained."""
+    board = result.get("board") or {}
+    rows, models = board.get("rows", []), board.get("models", [])
+    if not rows:
+        return None
+    cells = [[row["cells"].get(model) for model in models] for row in rows]
+    z = [[_value(cell) for cell in line] for line in cells]
+    out: Json = {"data": [], "layout": layout(max(LEAST_PX, TOP_PX + ROW_PX * len(rows)))}
+    out["data"].append({
+        "type": "heatmap", "x": list(range(len(models))), "y": list(range(len(rows))),
+        "z": [[_shade(v) for v in line] for line in z],
+        "text": [[_text(cell, narrow) for cell in line] for line in cells], "texttemplate": "%{text}",
+        "hovertext": [[_hover(row, model, cell) for model, cell in zip(models, line, strict=True)]
+                      for row, line in zip(rows, cells, strict=True)],
+        "hoverinfo": "text", "showscale": False, "xgap": 3, "ygap": 3, "zmin": 0, "zmax": 1,
+        "colorscale": [[0, "--arm-skip-first"], [0.5, "--sunken"], [1, "--arm-hybrid-1"]],
+        "textfont": {"color": "--ink", "size": 11},
+    })  # fmt: skip
+    ticks = {"showgrid": False, "zeroline": False}
+    out["layout"] |= {
+        "uirevision": "transfer",
+        "margin": {"l": 104 if narrow else 150, "r": 8, "t": 46, "b": 30},
+        "xaxis": ticks | {"tickvals": list(range(len(models))), "ticktext": [short(name) for name in models], "side": "bottom"},
+        "yaxis": ticks
+        | {"tickvals": list(range(len(rows))), "ticktext": [row["title"] for row in rows], "autorange": "reversed"},
+    }
+    out["layout"]["annotations"].append(heading("<b>Retention</b>: slope here over slope where it was trained", 1.01))
+    return out
+
+
+def table(result: Mapping[str, Any]) -> Json | None:
+    """A line a cell, with everything that was measured."""
+    board, rows = result.get("board") or {}, []
+    for row in board.get("rows", []):
+        for model, cell in row["cells"].items():
+            drift = cell["drift"]
+            rho = cell["spearman"]
+            rows.append({
+                "name": f"{row['title']} on {short(model)}", "tone": tone_of(model),
+                "cells": [say.interval(cell["slope"], 3), say.interval(cell["retention"], percent=True),
+                          (say.NO_VALUE if rho is None else f"{rho:.2f}", ""),
+                          (f"{cell['even'][0]:g} to {cell['even'][1]:g}", ""), say.interval(drift["others"], percent=True),
+                          say.interval(drift["kept"], percent=True), say.interval(drift["features"]),
+                          (f"{max(cell['fd'].values(), default=0):.1f}", ""),
+                          say.interval(drift["in_distribution"], percent=True)],
+            })  # fmt: skip
+    heads = ["slider", "slope", "retention", "Spearman", "even from", "other factors changed", "identity kept",
+             "feature distance", "FD-oracle to strength 0", "in distribution"]  # fmt: skip
+    return {"title": "What each slider does", "heads": heads, "rows": rows} if rows else None
+
+
+def short(model: str) -> str:
+    """ "dmd2" of "pocket/dmd2"."""
+    return model.rpartition("/")[2]
+
+
+def tone_of(model: str) -> str:
+    return "teacher" if model.endswith("teacher") else "hybrid-1" if model == "hybrid" else "student"
+
+
+def _value(cell: Json | None) -> float | None:
+    share = (cell or {}).get("retention") or {}
+    return share.get("value")
+
+
+def _shade(value: float | None) -> float | None:
+    """0 where it turned round, 0.5 at nothing, 1 from all of it on."""
+    return None if value is None else max(0.0, min(1.0, 0.5 + value / 2))
+
+
+def _text(cell: Json | None, narrow: bool) -> str:
+    if cell is None or not cell.get("retention"):
+        return ""
+    value, ends = say.interval(cell["retention"], percent=True)
+    return value if narrow or not ends else f"{value}<br><span style='font-size:9px'>{ends}</span>"
+
+
+def _hover(row: Json, model: str, cell: Json | None) -> str:
+    if cell is None:
+        return "not drawn"
+    slope = " ".join(filter(None, say.interval(cell["slope"], 3)))
+    others = " ".join(filter(None, say.interval(cell["drift"]["others"], percent=True)))
+    return (f"<b>{row['title']}</b> on {model}<br>slope {slope} {row['unit']}<br>trained on {row['base']}"
+            f"<br>other factors changed {others}")  # fmt: skip
+
+
+CAPTION = (
+    "100 %: as far as on the model it was trained on; below 0 it turned round. In brackets, 95 % intervals. Other factors are "
+    "those that the slider is not to move, read on the same seeds at strength 0 and at the end that disturbs more."
+)
