@@ -14,6 +14,7 @@ from pydantic import Field
 
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.sampling.plan import Plan
+from studio.services.kinds.distill import FAMILY
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Study, StudyCard, StudyConfig
 
@@ -72,9 +73,10 @@ class Transfer(Study[TransferConfig]):
         s, known = self.setting, self.setting.adapters
         models = [s.teacher, s.student, *(s.siblings if self.config.others else ())]
         if not self.config.adapters:
-            found = [e for e in known.entries.values() if e.card.get("attribute") in ATTRIBUTES and all(map(e.fits, models))]
+            shipped = [e for e in known.entries.values() if not e.id.startswith(f"{FAMILY}/")]  # the same for everybody
+            found = [e for e in shipped if e.card.get("attribute") in ATTRIBUTES and all(map(e.fits, models))]
             if not found:
-                raise ValueError(f"There is no slider for {s.teacher.id} yet; train one, or choose other models.")
+                raise ValueError(f"No slider is shipped for {s.teacher.id}; name your own among the adapters, or train one.")
             return found
         found = [known.get(name) for name in dict.fromkeys(self.config.adapters)]
         for entry in found:
