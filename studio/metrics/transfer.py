@@ -146,7 +146,7 @@ def _moves(id_: str, sliders: Sequence[Json], source: str, target: str, found: M
             turned.append(slider["title"])
         if not (share.low is not None and share.high is not None and share.low <= RETAINED[1] and share.high >= RETAINED[0]):
             apart.append(slider["title"])
-    statement = f"sliders of {source} move {target} {'as far' if id_ == 'S8' else 'the same way'}"
+    statement = f"Sliders of {source} move {target} {'as far' if id_ == 'S8' else 'the same way'}"
     if not shares:
         none = Interval(None, n=0, note="no slider does anything measurable on its own model")
         return verdict_row(id_, statement, expected, "inconclusive", none, "of the slope", f"{statement}: {none.note}.", ())
@@ -156,7 +156,7 @@ def _moves(id_: str, sliders: Sequence[Json], source: str, target: str, found: M
     parts += [f"outside {RETAINED[0]:g} to {RETAINED[1]:g}: {', '.join(apart)}"] if apart and id_ == "S8" else []
     parts += [f"turned round: {', '.join(turned)}"] if turned else []
     parts += [f"without a slope at home: {', '.join(silent)}"] if silent else []
-    sentence = f"{statement[0].upper()}{statement[1:]}: {verdict} ({'; '.join(parts)})."
+    sentence = f"{statement}: {verdict} ({'; '.join(parts)})."
     return verdict_row(id_, statement, expected, verdict, mean, "of the slope", sentence, ())
 
 

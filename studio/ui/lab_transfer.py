@@ -27,7 +27,7 @@ def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
         "text": [[_text(cell, narrow) for cell in line] for line in cells], "texttemplate": "%{text}",
         "hovertext": [[_hover(row, model, cell) for model, cell in zip(models, line, strict=True)]
                       for row, line in zip(rows, cells, strict=True)],
-        "hoverinfo": "text", "showscale": False, "xgap": 3, "ygap": 3, "zmin": 0, "zmax": 1,
+        "hoverinfo": "text", "showscale": False, "xgap": 3, "ygap": 3, "zmin": -0.6, "zmax": 1.6,
         "colorscale": [[0, "--arm-skip-first"], [0.5, "--sunken"], [1, "--arm-hybrid-1"]],
         "textfont": {"color": "--ink", "size": 11},
     })  # fmt: skip
@@ -79,7 +79,7 @@ def _value(cell: Json | None) -> float | None:
 
 
 def _shade(value: float | None) -> float | None:
-    """0 where it turned round, 0.5 at nothing, 1 from all of it on."""
+    """0 where it turned round, 0.5 at nothing, 1 from all of it on; the scale's ends lie further out, for ink to be read."""
     return None if value is None else max(0.0, min(1.0, 0.5 + value / 2))
 
 
