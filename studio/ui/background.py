@@ -180,7 +180,8 @@ class Background:
         """What may be asked of a run in its state, in the order of the buttons."""
         keeps = is_resumable(info.kind)
         if info.state in ACTIVE:
-            trains = ["sample", "save"] if info.kind == "distill" else []  # a study keeps what it draws as it draws it
+            # a study keeps what it draws as it draws it
+            trains = ["sample", "save"] if info.kind in ("distill", "slider") else []
             first = ["pause", "stop", *trains] if keeps and not self._asked(info.id) else []
             if not keeps:
                 first = ["cancel"]

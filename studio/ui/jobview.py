@@ -91,7 +91,7 @@ class JobView:
             self._say(event, str(event["text"]))
 
     def _on_strip(self, event: Mapping[str, Any]) -> None:
-        found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast")}
+        found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast", "strengths")}
         if event.get("arm") == "teacher":
             self.teacher = found
         else:

@@ -39,11 +39,12 @@ function drawStrips(detail) {
   const wait = $(".j-strip-wait");
   wait.hidden = Boolean(strips);
   put(wait, live ? "The first strip appears once the teacher is open." : "This run drew no pictures.");
+  const slides = strips && Object.values(strips.counts).flat().find((row) => row.strengths)?.strengths; // of a slider's pictures
   const counts = strips ? Object.keys(strips.counts) : [], key = `${detail.run} ${Boolean(strips?.teacher)} ${counts}`;
   if (rows.dataset.key !== key) {
     rows.dataset.key = key;
     rows.replaceChildren(...(strips?.teacher ? [stripRow("j-teacher", "Teacher", "--arm-teacher")] : []),
-      ...counts.map(() => stripRow("j-student", "Student", "--arm-student")));
+      ...counts.map(() => stripRow("j-student", slides ? "Slider" : "Student", slides ? "--arm-hybrid-1" : "--arm-student")));
   }
   $(".j-prompts").hidden = !strips;
   drawTime("strips", strips ? [...new Set(Object.values(strips.counts).flat().map((row) => row.step))].sort((a, b) => a - b) : []);
@@ -57,10 +58,11 @@ function drawStrips(detail) {
   }
   counts.forEach((n, i) => {
     const row = rows.children[i + (strips.teacher ? 1 : 0)], image = $("img", row), found = upTo(strips.counts[n], picked.step);
-    put($("small", row), plural(n, "step"));
+    put($("small", row), slides ? `strength ${slides.join(", ").replaceAll("-", "−")}` : plural(n, "step"));
     whenLoaded(image, found.strip, (url) => {
       image.src = url;
-      image.alt = `Student after ${found.step} training steps, sampled in ${plural(n, "step")}: ${about}`;
+      const what = slides ? `Strengths ${slides.join(", ")} after` : "Student after";
+      image.alt = `${what} ${found.step} training steps, sampled in ${plural(n, "step")}: ${about}`;
     });
   });
   const captions = $(".j-prompts");
