@@ -26,6 +26,7 @@ from studio.core.recipe import FILE_NAME, Recipe, files_hash, weights_hash
 from studio.families import adapter_files
 from studio.families.adapter_files import Report
 from studio.families.attached import Attached
+from studio.families.controlnets import Controls, open_control
 from studio.families.halves import are_equal, computed_once
 from studio.families.text import encode_sd, encode_xl, time_ids
 from studio.families.vocabulary import Vocabulary
@@ -112,6 +113,7 @@ class Model:
     def to(self, device: str | torch.device) -> Model:
         for module in (self.parts.unet, self.parts.vae, *self.parts.encoders):
             module.to(device)
+        self._controls.to(device)
         self._vocabulary.to(device)
         return self
 
@@ -128,6 +130,42 @@ class Model:
     @cached_property
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.parts.tokenizers, self.parts.encoders)
+
+    @property
+    def _controls(self) -> Controls:
+        controls: Controls = self.denoiser.network.controls  # type: ignore[attr-defined]
+        return controls
+
+    def load_control(self, name: str, path: Path | str, base: Model | None = None) -> None:
+        """Read a ControlNet, off until a segment's hints name it: a file with differences or a folder that diffusers wrote.
+
+        base: the model whose encoder the differences belong to, where that is not this one; a student then gets the very
+        network that was trained on its teacher.
+        """
+        self.take_control(name, open_control(path, (base or self).parts.unet))
+
+    def take_control(self, name: str, control: Any) -> None:
+        """Take an open diffusers ControlNetModel under a name, off; it is moved to where this model is."""
+        self._controls.add(name, control)
+
+    def unload_control(self, name: str) -> None:
+        """Forget a ControlNet."""
+        self._controls.remove(name)
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        return tuple(self._controls.networks)
+
+    def control(self, name: str) -> Any:
+        """The diffusers ControlNetModel that was loaded under a name, for `controlnets.export`."""
+        if name not in self._controls.networks:
+            raise ValueError(f"ControlNet {name!r} is not loaded in {self.id}; {', '.join(self.control_names) or 'none'} is")
+        return self._controls.networks[name]
+
+    def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
+        """Exactly these (name, weight) pairs are on; each reads its picture from the condition's `hint_key(name)`. None
+        leaves the bare network."""
+        self._controls.use(hints)
 
     def load_adapter(self, name: str, path: Path | str) -> Report:
         """Read an adapter file or folder of any layout, off until a segment names it; returns what of it fitted."""
@@ -238,6 +276,7 @@ class _Network:
 
     def __init__(self, unet: Any):
         self.unet = unet
+        self.controls = Controls(unet)
         self.time_cond: Tensor | None = None
         # SDXL's time embedding also holds the pooled text, so its halves differ from the first block on.
         self.halves = unet.config.get("addition_embed_type") is None and unet.config.get("class_embed_type") is None
@@ -251,10 +290,12 @@ class _Network:
         extra: dict[str, Any] = {}
         if "pooled" in cond:
             extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": cond["time_ids"].to(like)}
+        given, states, twice = x.to(like), cond["states"].to(like), self.halves and are_equal(x, t)
+        added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
         if self.time_cond is not None:
             extra["timestep_cond"] = self.time_cond.to(like).expand(x.shape[0], -1)
-        with computed_once(self.unet) if self.halves and are_equal(x, t) else nullcontext():
-            F = self.unet(x.to(like), t, encoder_hidden_states=cond["states"].to(like), return_dict=False, **extra)[0]
+        with computed_once(self.unet) if twice else nullcontext():  # residuals are added behind what is computed once
+            F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]
         return F.to(dtype=torch.float32, memory_format=torch.contiguous_format)
 
 

@@ -137,7 +137,7 @@ def drift(
     moved = (features[0].double() - features[1].double()).norm(dim=1) / apart
     counts = resample_counts(len(changed), N_BOOT, groups=groups) / max(1, len(changed))
 
-    def mean(values: Tensor) -> Interval:
-        return Estimate.centred(float(values.mean()), counts @ values, len(values), (0.0, float("inf"))).interval()
+    def mean(values: Tensor, most: float = 1.0) -> Interval:
+        return Estimate.centred(float(values.mean()), counts @ values, len(values), (0.0, most)).interval()
 
-    return Drift(mean(changed), mean(moved), mean(same), mean(inside.double()))
+    return Drift(mean(changed), mean(moved, float("inf")), mean(same), mean(inside.double()))

@@ -78,7 +78,8 @@ def sample_many(
     """Run plans one after another on the same seeds; what several ask of a network at the same state is asked once.
 
     models: id -> Denoiser, or an object with a ``.denoiser`` (and ``use_adapters(pairs)`` where a segment has adapters).
-    cond: id -> (condition, null) for every model used; segments with a prompt of their own look under `condition_key`.
+    cond: id -> (condition, null) for every model used; segments with a prompt of their own, and those with adapters where
+        these change how prompts are read, look under `condition_key`.
     shape: of one sample, without the batch.
     start: [N, *shape] to begin from instead of noise, in the first model's scale at the first timestep.
     resume: go on from a recorded state: only the steps from its index on are run, as steps of the whole plan.

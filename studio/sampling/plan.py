@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.core.recipe import Recipe
-from studio.sampling.segment import CLEAN, Blend, Segment, condition_key
+from studio.sampling.segment import CLEAN, AdapterPairs, Blend, Segment, condition_key
 
 SUBSTEP = 1000  # grid positions from here on belong to steps that land between the points of the grid
 
@@ -65,9 +65,9 @@ class Plan(BaseModel):
         return any(remedy.coupled and not remedy.neutral for segment in self.segments for remedy in segment.remedies)
 
     @property
-    def conditions(self) -> tuple[tuple[str, str], ...]:
-        """(model, prompt of its own or "") of every condition it needs, in order of first use."""
-        return tuple(dict.fromkeys((model, segment.prompt) for segment in self.segments for model in segment.models))
+    def conditions(self) -> tuple[tuple[str, str, AdapterPairs], ...]:
+        """(model, prompt of its own or "", adapters that are on) of every condition it needs, in order of first use."""
+        return tuple(dict.fromkeys(needed for segment in self.segments for needed in segment.conditions))
 
     def positions(self) -> tuple[int, ...]:
         """Grid position of every step (see `Segment.positions`)."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, to_x0
 from studio.core.rng import INITIAL, noise
 from studio.sampling.guidance import guide, is_plain, rows, stacked
+from studio.sampling.hinted import check_hints
 from studio.sampling.plan import Plan
 from studio.sampling.rules import Level, Weights
 from studio.sampling.segment import condition_key
@@ -41,7 +42,7 @@ class Run:
             raise ValueError("no seeds were given; at least one is needed")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"a batch of {batch_size} does not fit; 1 or more would")
-        self.models, self.cond, self.seeds, self.shape, self.project = models, cond, seeds, shape, project
+        self.models, self.cond, self.seeds, self.shape, self.project = models, dict(cond), seeds, shape, project
         size = min(batch_size or len(seeds), len(seeds))
         self.batches = [(low, min(low + size, len(seeds))) for low in range(0, len(seeds), size)]
         tensors = [value for pair in cond.values() for value in pair[0].values()]
@@ -52,14 +53,19 @@ class Run:
     def check(self, plan: Plan) -> None:
         for segment in plan.segments:
             guidances = [segment.guidance, *([segment.blend.guidance] if segment.blend else [])]
-            for model, guidance in zip(segment.models, guidances, strict=True):
-                self._check(condition_key(model, segment.prompt), model, guidance, plan)
-            if segment.adapters and not hasattr(self.models[segment.model], "use_adapters"):
-                raise ValueError(f"model {segment.model!r} takes no adapters; leave them out of its segment")
+            for needed, guidance in zip(segment.conditions, guidances, strict=True):
+                model, own, adapters = needed
+                if adapters and not hasattr(self.models[model], "use_adapters"):
+                    raise ValueError(f"model {model!r} takes no adapters; leave them out of its segment")
+                plain = condition_key(model, own)
+                if plain in self.cond:  # where no adapter changes how prompts are read, one reading is enough
+                    self.cond.setdefault(condition_key(*needed), self.cond[plain])
+                self._check(condition_key(*needed), model, guidance, plan)
+                check_hints(self.models[model], model, segment.hints, *self.cond[condition_key(*needed)])
 
     def _check(self, key: str, model: str, guidance: float, plan: Plan) -> None:
         if key not in self.cond:
-            needed = ", ".join(condition_key(*pair) for pair in plan.conditions)
+            needed = ", ".join(condition_key(*triple) for triple in plan.conditions)
             what = f"model {model!r} has no condition" if key == model else f"there is no condition {key!r}"
             raise ValueError(f"{what}; give one for each of {needed}")
         given, null = self.cond[key]
@@ -115,6 +121,8 @@ class Run:
         model = self.models[call.model]
         if hasattr(model, "use_adapters"):  # always said, as two ids may be one network with and without its LoRA
             model.use_adapters(call.adapters)
+        if hasattr(model, "use_controls"):
+            model.use_controls(call.hints)
         denoiser, plain = denoiser_of(model), is_plain(call.guidance)
         parts = []
         for low, high in self.batches:

@@ -13,12 +13,15 @@ from studio.sampling.remedies import AnyRemedy
 from studio.sampling.rules import rule_named
 
 CLEAN = -1.0  # the time that means no noise at all
+AdapterPairs = tuple[tuple[str, float], ...]  # (name, weight)
+HintPairs = tuple[tuple[str, float], ...]  # (name of a ControlNet, weight)
 
 
 class Blend(BaseModel):
     """A second network, asked at the same noise level: x̂0 = (1 − weight) · own + weight · its.
 
-    On one process that is the interpolation of the two predictions, of whatever kind. guidance: of the second network.
+    On one process that is the interpolation of the two predictions, of whatever kind. guidance, adapters: of the second
+    network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +29,11 @@ class Blend(BaseModel):
     model: str
     weight: float = Field(gt=0, lt=1)
     guidance: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    adapters: AdapterPairs = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in plain(self).items() if name != "adapters" or value}
 
 
 class Segment(BaseModel):
@@ -40,6 +48,8 @@ class Segment(BaseModel):
         seed share their noise. Empty = count on from the segment before.
     remedies: what changes conditions and beliefs on the way, in this order (`studio.sampling.remedies`).
     blend: a second network whose belief is mixed in; both are evaluated, and counted.
+    hints: (name, weight) of the ControlNets that pass their picture on to its networks; the picture of one is part of the
+        condition, under `hint_key`.
     prompt: a prompt of its own for this segment; empty = the one that is given for the model (`condition_key`).
     lands: where the last step lands, in the next segment's time, when that is below where the next segment begins: fresh
         noise then makes up the difference (a restart). None = where the next segment begins.
@@ -53,10 +63,11 @@ class Segment(BaseModel):
     guidance: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     eta: float | None = Field(default=None, ge=0, le=1)
     rho: float = Field(default=1.0, ge=0, le=2, allow_inf_nan=False)
-    adapters: tuple[tuple[str, float], ...] = ()
+    adapters: AdapterPairs = ()
     positions: tuple[int, ...] = ()
     remedies: tuple[AnyRemedy, ...] = ()
     blend: Blend | None = None
+    hints: HintPairs = ()
     prompt: str = ""
     lands: float | None = Field(default=None, ge=CLEAN, allow_inf_nan=False)
 
@@ -95,6 +106,12 @@ class Segment(BaseModel):
         return (self.model, self.blend.model) if self.blend else (self.model,)
 
     @property
+    def conditions(self) -> tuple[tuple[str, str, AdapterPairs], ...]:
+        """What `condition_key` takes, for each of its models."""
+        second = ((self.blend.model, self.prompt, self.blend.adapters),) if self.blend else ()
+        return ((self.model, self.prompt, self.adapters), *second)
+
+    @property
     def noisy(self) -> bool:
         """Whether its steps draw fresh noise (the one that lands on clean data never does)."""
         return rule_named(self.rule).effective_eta(self.eta) > 0 and self.rho > 0
@@ -107,12 +124,18 @@ class Segment(BaseModel):
         return Segment.model_validate({**self.model_dump(), **own, **changes})
 
 
-_LATER = ("remedies", "blend", "prompt", "lands")
+_LATER = ("remedies", "blend", "hints", "prompt", "lands")
 
 
-def condition_key(model: str, prompt: str = "") -> str:
-    """Where a segment's condition stands among those given to the loop."""
-    return f"{model}: {prompt}" if prompt else model
+def condition_key(model: str, prompt: str = "", adapters: AdapterPairs = ()) -> str:
+    """Where a segment's condition stands among those given to the loop. Adapters may change how a prompt is read."""
+    on = ", ".join(f"{name} × {weight!r}" for name, weight in sorted(adapters))
+    return model + (f": {prompt}" if prompt else "") + (f" with {on}" if on else "")
+
+
+def hint_key(name: str) -> str:
+    """Where the picture of a ControlNet stands in a condition: [1 or N, 3, H, W] in [0, 1]."""
+    return f"hint:{name}"
 
 
 def _brief(values: Sequence[float]) -> str:

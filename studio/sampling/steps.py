@@ -14,7 +14,7 @@ from studio.sampling.guidance import evaluations, is_plain
 from studio.sampling.plan import Plan
 from studio.sampling.remedies.base import Moment, Remedy
 from studio.sampling.rules import Level, Move, Weights, rule_named
-from studio.sampling.segment import CLEAN, Segment, condition_key
+from studio.sampling.segment import CLEAN, AdapterPairs, HintPairs, Segment, condition_key
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class Call:
 
     model: str
     condition: str  # its key among the conditions given to the loop
-    adapters: tuple[tuple[str, float], ...]
+    adapters: AdapterPairs
     guidance: float
     here: Level
     scale: float = 1.0
+    hints: HintPairs = ()
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,10 @@ def _blended(segment: Segment, here: Level, models: Mapping[str, Any]) -> tuple[
                 f"{blend.model!r} knows no noise level of {here.noise:.4g} (t = {here.t:g} of {segment.model!r}); "
                 "a blend below its highest level would fit"
             )
-    return _asking(blend.model, segment, blend.guidance, (), level, level.sigma / here.sigma), blend.weight
+    return _asking(blend.model, segment, blend.guidance, blend.adapters, level, level.sigma / here.sigma), blend.weight
 
 
-def _asking(
-    model: str, segment: Segment, w: float, adapters: tuple[tuple[str, float], ...], here: Level, scale: float = 1.0
-) -> Call:
+def _asking(model: str, segment: Segment, w: float, adapters: AdapterPairs, here: Level, scale: float = 1.0) -> Call:
     """Guidance 0 and 1 are one question, so that plans which say it differently share the answer."""
-    return Call(model, condition_key(model, segment.prompt), adapters, 1.0 if is_plain(w) else w, here, scale)
+    key, hints = condition_key(model, segment.prompt, adapters), tuple(pair for pair in segment.hints if pair[1])
+    return Call(model, key, adapters, 1.0 if is_plain(w) else w, here, scale, hints)

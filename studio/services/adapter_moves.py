@@ -6,22 +6,24 @@ Worker side: opens models, because only a model knows which names of a file are 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from studio.core.edit import Edit
 from studio.families import adapter_files
-from studio.services.adapters import CARD, FAMILY, FILE, AdapterEntry, check_name, described, home, load_adapters
+from studio.families.merged import save_merged
+from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, described, home, load_adapters
 from studio.services.explain import brief
 from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths, new_run_id
-from studio.services.students import save_student
-from studio.services.warm import ModelCache, pick_device
+from studio.services.run import read_json
+from studio.services.students import list_changed, save_student
+from studio.services.uses import AdapterUse, check, distinct
+from studio.services.warm import ModelCache
 
 
-def import_file(
-    paths: Paths, registry: Registry, file: Path, name: str, base: str, device: str | None = None
-) -> tuple[str, list[str]]:
+def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: str, models: ModelCache) -> tuple[str, list[str]]:
     """(id of the new adapter, sentences on what fitted). ValueError in one sentence where the file does not fit the model.
 
     base: the model it is for. The adapter is kept in the diffusers layout; a card that a file brings from here says itself
@@ -31,7 +33,7 @@ def import_file(
     entry = _usable(registry, base)
     if not file.exists():
         raise ValueError(f"{brief(file.name)} is not there; a .safetensors file or a PEFT folder would fit.")
-    model = ModelCache(pick_device(device)).model(entry)
+    model = models.model(entry)
     edit, report = adapter_files.read(file, adapter_files.targets(model.modules))
     # a card that was written here says what it was trained on; of any other file only the person knows
     mine = edit.card.base in registry.entries and bool(edit.card.base_hash)
@@ -51,7 +53,7 @@ def import_file(
 
 
 def export_file(
-    paths: Paths, registry: Registry, adapter_id: str, path: Path, layout: str, strip: bool, device: str | None = None
+    paths: Paths, registry: Registry, adapter_id: str, path: Path, layout: str, strip: bool, models: ModelCache
 ) -> list[Path]:
     """Write a listed adapter in a layout; the files that were written. strip: without what may be private."""
     if layout not in adapter_files.LAYOUTS:
@@ -59,7 +61,7 @@ def export_file(
     adapter = load_adapters(paths).get(adapter_id)
     if not adapter.available:
         raise ValueError(adapter.reason)
-    edit = open_edit(adapter, registry, ModelCache(pick_device(device)))
+    edit = open_edit(adapter, registry, models)
     return adapter_files.write(edit, path, cast(Any, layout), private=not strip)
 
 
@@ -70,6 +72,31 @@ def open_edit(adapter: AdapterEntry, registry: Registry, models: ModelCache) -> 
     if fitting is None:
         raise ValueError(f"No model here fits {adapter.id}; it was made for {adapter.base or 'an unknown model'}.")
     return adapter_files.read(adapter.file, adapter_files.targets(models.model(fitting).modules))[0]
+
+
+def merge_into(paths: Paths, registry: Registry, base: str, uses: Sequence[AdapterUse], name: str, models: ModelCache) -> str:
+    """Save a model with adapters merged into its weights, as a model of its own that every list shows; returns its id.
+
+    An adapter's `on` plays no part: weights are the same at every step. ValueError in one sentence where one does not fit.
+    """
+    adapters, entry = load_adapters(paths), _usable(registry, base)
+    uses = [use.model_copy(update={"on": "all"}) for use in uses if use.strength]
+    if not uses:
+        raise ValueError("No adapter has a strength other than 0, so nothing would be merged; at least one would fit.")
+    check(distinct(uses), [entry.id], registry, adapters)
+    if not NAME.fullmatch(name):
+        raise ValueError(f"The name {brief(name, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and - would.")
+    known = [(adapters.get(use.id), use.strength) for use in uses]
+    edits = [(open_edit(adapter, registry, models), strength * adapter.calibration) for adapter, strength in known]
+    token, said = f"merge-{new_run_id()}", ", ".join(use.said(adapters.get(use.id).title) for use in uses)
+
+    def write(target: Path) -> None:
+        save_merged(models.model(entry), edits, target)
+        card = read_json(target / CARD) or {}
+        (target / CARD).write_text(json.dumps(card | {"run": token}, indent=2, allow_nan=False) + "\n")
+
+    listed = save_student(paths.models, name, token, write)
+    return list_changed(paths.models, listed, entry, f"{entry.title} with {said} merged into its weights.")
 
 
 def _usable(registry: Registry, base: str) -> ModelEntry:

@@ -7,26 +7,31 @@ trace, by replay.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions
+from studio.sampling.adapted import adapters_of
 from studio.sampling.branch import Recorded, branched
 from studio.sampling.loop import Record, sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.sampling.steps import compiled, denoiser_of
+from studio.services.adapters import Adapters
 from studio.services.comparison import BATCH_LATENTS
 from studio.services.kinds.scrub import Branch
 from studio.services.models import ModelEntry, Registry
 from studio.services.moments import Header, Moment
 from studio.services.traces import Recorder, Trace, sigma
+from studio.services.uses import AdapterUse, dressed, words_of
+from studio.services.wardrobe import level_of
 
 NEAR = 0.95  # a student's own point this near to the state's noise level, as a ratio, is the state's own
 
 
-def plan_of(branch: Branch, parent: Header, models: Mapping[str, Any], registry: Registry, name: str) -> Plan:
+def plan_of(branch: Branch, parent: Header, models: Mapping[str, Any], registry: Registry, adapters: Adapters, name: str) -> Plan:
     """The plan of a branch. ValueError in one sentence where its steps do not fit."""
     now = parent.moments[branch.step]
     entry = registry.get(branch.model or now.model)
@@ -42,11 +47,22 @@ def plan_of(branch: Branch, parent: Header, models: Mapping[str, Any], registry:
     changes |= {"guidance": branch.guidance} if branch.guidance is not None else {}
     changes |= {"eta": branch.eta} if branch.eta is not None else {}
     if branch.prompt:
-        changes["prompt"] = captions.canonical(branch.prompt) if entry.domain == "pocket" else branch.prompt
+        words = words_brought(branch, parent, adapters)
+        changes["prompt"] = captions.canonical(branch.prompt, words) if entry.domain == "pocket" else branch.prompt
+    if branch.adapters is not None:
+        changes["adapters"] = ()
     timesteps, positions = _points(branch, parent, models, entry, other)
     if positions:
         changes["positions"] = positions
-    return branched(parent.plan, branch.step, name, redraw=branch.noise, timesteps=timesteps, **changes)
+    plan = branched(parent.plan, branch.step, name, redraw=branch.noise, timesteps=timesteps, **changes)
+    level = partial(level_of, models)
+    return dressed([plan], branch.adapters or (), registry, adapters, level, start=branch.step)[0]
+
+
+def words_brought(branch: Branch, parent: Header, adapters: Adapters) -> tuple[str, ...]:
+    """New words that prompts of a branch may use: those of its adapters, or of its parent's where it keeps them."""
+    kept = [AdapterUse(id=name) for name in adapters_of(parent.plan)] if branch.adapters is None else branch.adapters
+    return words_of(kept, adapters)
 
 
 def _points(

@@ -60,6 +60,7 @@ def compare(
     base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
     rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
+    adapter: Annotated[list[str] | None, typer.Option("--adapter", help=_help("adapters"))] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
@@ -72,7 +73,7 @@ def compare(
     request = {
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
-        "off_recipe": off_recipe, "previews": previews,
+        "adapters": adapter or [], "off_recipe": off_recipe, "previews": previews,
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from studio.services import adapters
 from studio.services.jobs import Jobs
+from studio.services.uses import WRITE_HELP, AdapterUse
 
 app = typer.Typer(no_args_is_help=True, help="Sliders and LoRAs: those that were trained here, and files from elsewhere.")
 out, err = Console(), Console(stderr=True)
@@ -70,9 +71,10 @@ def import_(
 ) -> None:
     """Take a LoRA or slider from elsewhere; says what of it fits the model."""
     from studio.services.adapter_moves import import_file
+    from studio.services.warm import ModelCache, pick_device
 
     jobs = Jobs(data_dir)
-    adapter_id, sentences = import_file(jobs.paths, jobs.registry(), file, name, base, device)
+    adapter_id, sentences = import_file(jobs.paths, jobs.registry(), file, name, base, ModelCache(pick_device(device)))
     for sentence in sentences:
         out.print(sentence, markup=False, highlight=False)
     print(f"Listed as {adapter_id}.")
@@ -89,10 +91,30 @@ def export(
 ) -> None:
     """Write an adapter for other programs, with its true alpha."""
     from studio.services.adapter_moves import export_file
+    from studio.services.warm import ModelCache, pick_device
 
     jobs = Jobs(data_dir)
-    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, device):
+    models = ModelCache(pick_device(device))
+    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models):
         print(written)
+
+
+@app.command()
+def merge(
+    model: Annotated[str, typer.Argument(help="Id of the model whose weights are changed; it stays as it is.")],
+    name: Annotated[str, typer.Argument(help="Of the new model, listed as mine/<name>.")],
+    adapter: Annotated[list[str], typer.Option("--adapter", help=f"{WRITE_HELP}; several may be given.")],
+    data_dir: DataDir = None,
+    device: Device = None,
+) -> None:
+    """Save a model with adapters merged into its weights, as a model of its own."""
+    from studio.services.adapter_moves import merge_into
+    from studio.services.warm import ModelCache, pick_device
+
+    jobs = Jobs(data_dir)
+    uses = [AdapterUse.model_validate(written) for written in adapter]
+    made = merge_into(jobs.paths, jobs.registry(), model, uses, name, ModelCache(pick_device(device)))
+    print(f"Listed as {made}.")
 
 
 @app.command()

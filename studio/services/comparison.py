@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +16,18 @@ from studio.metrics import report
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.services.adapters import load_adapters
 from studio.services.explain import explain
 from studio.services.frames import SIDE, Frames, pixels
 from studio.services.images import png_bytes
 from studio.services.kinds.compare import CompareRequest, label, plans_for
 from studio.services.moments import Moment
+from studio.services.paths import Paths
 from studio.services.remedies import REMEDIES
 from studio.services.run import Run, versions
 from studio.services.traces import Recorder, scheduled
+from studio.services.uses import AdapterUse, dressed, unused, words_of
+from studio.services.wardrobe import Wardrobe, level_of
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings
@@ -45,7 +50,6 @@ class Comparison:
         self.notices: list[str] = []
         self.readings: dict[str, Readings] = {}
         self.pocket = self.pair.student.domain == "pocket"
-        self.parsed = captions.parse(request.prompt)
         self.versions = versions()
         self.total = sum(plan.nfe for plan in self.plans) * len(self.seeds)  # network evaluations
         self.done = self.computed = 0  # evaluations behind us; those of them that were not shared
@@ -55,31 +59,48 @@ class Comparison:
         self.models: dict[str, Model] = {}
         self.oracle: Any = None
         self.frames = Frames(run)
+        self.wardrobe = Wardrobe(load_adapters(Paths(run.folder.parents[1])), run)
+        self.words = words_of(request.adapters, self.wardrobe.adapters)
+        self.parsed = captions.parse(request.prompt, self.words)
 
     def run(self) -> dict[str, Any]:
+        with self.wardrobe:
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         self._say_notices()
         self._open()
+        self._dress()
         self.job.state("running")
-        text = captions.canonical(self.request.prompt) if self.pocket else self.request.prompt
-        cond = encode_plans(self.plans, self.models, [text])
-        some = next(iter(self.models.values()))
-        batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
-        self.begun = time.monotonic()
-        recorder = Recorder(self.job.folder, {plan.name: plan for plan in self.plans}, self.seeds, text)
+        recorder = Recorder(self.job.folder, {plan.name: plan for plan in self.plans}, self.seeds, self.text)
         plans = {plan.name: plan for plan in self.plans}
         for plan in self.plans:
             self.job.event("steps", arm=plan.name, steps=scheduled(plan, self.models))
-        stream = sample_many(self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch)
         seconds = 0.0
+        for arm, record in self._drawn():
+            seconds = record.seconds + (seconds if record.index else 0.0)
+            self._step(plans[arm], record, recorder.add(arm, record), seconds)
+        self._conclude()
+        return self._result()
+
+    @property
+    def text(self) -> str:
+        """The prompt as the text encoders should see it."""
+        return captions.canonical(self.request.prompt, self.words) if self.pocket else self.request.prompt
+
+    def _drawn(self) -> Iterator[tuple[str, Record]]:
+        """Every step of every plan; a person's wish to end is looked for between two."""
+        cond = encode_plans(self.plans, self.models, [self.text])
+        some = next(iter(self.models.values()))
+        batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
+        self.begun = time.monotonic()
+        stream = sample_many(self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch)
         try:
             for arm, record in stream:
-                seconds = record.seconds + (seconds if record.index else 0.0)
-                self._step(plans[arm], record, recorder.add(arm, record), seconds)
+                yield arm, record
                 self.job.check()
         finally:
             stream.close()  # type: ignore[attr-defined]
-        self._conclude()
-        return self._result()
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -114,6 +135,21 @@ class Comparison:
         except (FileNotFoundError, ValueError, KeyError) as error:
             self._notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
 
+    def _dress(self) -> None:
+        """Put the adapters on their steps; only now, as noise levels are known to open models alone."""
+        self.plans = self._worn(self.plans, self.request.adapters)
+        for sentence in unused(self.request.adapters, self.plans):
+            self._notice(sentence)
+        self._fetch_adapters(self.request.adapters)
+
+    def _worn(self, plans: Sequence[Plan], uses: Sequence[AdapterUse]) -> list[Plan]:
+        return dressed(plans, uses, self.job.registry, self.wardrobe.adapters, partial(level_of, self.models))
+
+    def _fetch_adapters(self, uses: Sequence[AdapterUse]) -> None:
+        """Load what plans name; one that brings words into every model, so that each knows them."""
+        bring = [use.id for use in uses if self.wardrobe.adapters.get(use.id).words]
+        self.wardrobe.open(self.plans, self.models, more=bring)
+
     def _say_teacher(self) -> None:
         """Say when the student was distilled from other weights than the teacher has now."""
         teacher, recipe = self.models.get(self.pair.teacher.id), Recipe.model_validate(self.pair.student.recipe)
@@ -125,10 +161,7 @@ class Comparison:
 
     def _step(self, plan: Plan, record: Record, moment: Moment, seconds: float) -> None:
         """Report one step of one arm; on the last one, save and measure the arm."""
-        before = self._before(plan, record)
-        n = len(self.seeds)
-        self.done += (record.nfe - before) * n
-        self.computed += 0 if record.shared else (record.nfe - before) * n
+        self._count(plan, record)
         images = None
         if record.last:
             begun = time.perf_counter()
@@ -140,6 +173,11 @@ class Comparison:
         self.job.progress(self.done, self.total, **where, eta_s=self._eta())
         if images is not None:
             self._finish(plan, images, seconds)
+
+    def _count(self, plan: Plan, record: Record) -> None:
+        evaluations = (record.nfe - self._before(plan, record)) * len(self.seeds)
+        self.done += evaluations
+        self.computed += 0 if record.shared else evaluations
 
     def _before(self, plan: Plan, record: Record) -> int:
         """Evaluations per image this plan had spent before this step."""
@@ -188,7 +226,7 @@ class Comparison:
         request = self.request.model_dump(mode="json")
         return {"kind": "compare", "run": self.job.spec.id, "request": request, "arm": plan.name,
                 "plan": plan.model_dump(mode="json"), "nfe": plan.nfe, "seed": seed, "models": self._used(),
-                "versions": self.versions}  # fmt: skip
+                "adapters": self.wardrobe.used(), "versions": self.versions}  # fmt: skip
 
     def _used(self) -> dict[str, dict[str, str]]:
         titles = {name: self.job.registry.get(name).title for name in self.models}
@@ -228,7 +266,8 @@ class Comparison:
         )  # fmt: skip
 
     def _result(self) -> dict[str, Any]:
-        return {"request": self.request.model_dump(mode="json"), "models": self._used(), "arms": self.rows,
+        return {"request": self.request.model_dump(mode="json"), "models": self._used(), "adapters": self.wardrobe.used(),
+                "arms": self.rows,
                 "recovery": self.recovery, "notices": self.notices, "versions": self.versions}  # fmt: skip
 
 

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from studio.core.recipe import files_hash
 from studio.domains.pocket import captions, scene
+from studio.sampling.adapted import adapters_of
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
-from studio.sampling.prompts import encode_once
+from studio.sampling.prompts import encode_plans
 from studio.sampling.steps import compiled
 from studio.services.cells import Cells, Rows, joined, over_steps, taken
 from studio.services.comparison import BATCH_LATENTS, plain
@@ -29,6 +29,7 @@ from studio.services.paths import Paths
 from studio.services.run import LeftOff, Run, versions
 from studio.services.sharing import bill
 from studio.services.studies.base import Data
+from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from studio.families.stable import Model
@@ -51,16 +52,6 @@ class Cast:
     always: dict[str, str] = field(default_factory=dict)  # hashes that belong to every cell's name, whatever its plan uses
 
 
-def adapters_of(plans: Sequence[Plan]) -> dict[str, list[str]]:
-    """Ids of the adapters that plans use, each with the models it is on."""
-    found: dict[str, list[str]] = {}
-    for segment in (segment for plan in plans for segment in plan.segments):
-        for name, _ in segment.adapters:
-            on = found.setdefault(name, [])
-            on += [segment.model] if segment.model not in on else []
-    return found
-
-
 class Laboratory:
     """One run of the kind `study`."""
 
@@ -77,7 +68,7 @@ class Laboratory:
         self._conclusion: dict[str, Any] = {}
         self.control: dict[str, Any] | None = None
         self.complete = 0  # blocks that every prompt and arm has
-        self.loaded: list[tuple[Model, str]] = []  # adapters, with the models they are in
+        self.wardrobe = Wardrobe(self.study.setting.adapters, run)
 
     @property
     def total(self) -> int:
@@ -91,11 +82,8 @@ class Laboratory:
 
     def run(self) -> dict[str, Any]:
         self.job.gate.enter(self.job.check)
-        try:
+        with self.wardrobe:
             return self._run()
-        finally:
-            for model, name in self.loaded:  # models stay warm for others
-                model.unload_adapter(name)
 
     def _run(self) -> dict[str, Any]:
         self._open()
@@ -121,7 +109,8 @@ class Laboratory:
         self.oracle = self.job.models.oracle(folder)
         reader = hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
         arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
-        self._open_adapters()
+        self.wardrobe.open(arms.plans, arms.models)
+        arms.weights |= {f"adapter {name}": digest for name, digest in self.wardrobe.hashes.items()}
         if controls.plans:
             teacher, student = self.study.setting.teacher.id, self.study.setting.student.id
             controls.models = {**arms.models, student: arms.models[teacher]}
@@ -129,23 +118,10 @@ class Laboratory:
             # also plans without the student get cells of their own: all are drawn together, and on the same few seeds
             controls.always = {"student is": arms.weights[teacher]}
 
-    def _open_adapters(self) -> None:
-        """Load the adapters that plans name into the models they are on, and remember what they are by their contents."""
-        for name, model_ids in adapters_of(self.arms.plans).items():
-            entry = self.study.setting.adapters.get(name)
-            self.job.state("loading", f"Opening {entry.title}.")
-            for model_id in model_ids:
-                model = self.arms.models[model_id]
-                if name in model.adapter_names:
-                    model.unload_adapter(name)  # of an earlier run; the file may have changed since
-                model.load_adapter(name, entry.file)
-                self.loaded.append((model, name))
-            self.arms.weights[f"adapter {name}"] = files_hash([entry.file], entry.folder)
-
     # -- drawing ---------------------------------------------------------------------------------------------------
 
     def _name(self, cast: Cast, plan: Plan, prompt: str, block: Sequence[int]) -> str:
-        adapters = (f"adapter {name}" for name in adapters_of([plan]))
+        adapters = (f"adapter {name}" for name in adapters_of(plan))
         used = {name: cast.weights[name] for name in (*plan.models, "oracle", *adapters)} | cast.always
         group = block if plan.coupled else ()
         return self.cells.name(plan, prompt, used, steps=cast.steps, group=group)
@@ -167,7 +143,7 @@ class Laboratory:
 
     def _draw(self, cast: Cast, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         some = next(iter(cast.models.values()))
-        cond = encode_once(cast.models, [prompt])
+        cond = encode_plans(arms, cast.models, [prompt])
         batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
         plans = {plan.name: plan for plan in arms}
         before = 0

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domains.pocket import captions
 from studio.services import decisions, history
+from studio.services.adapters import load_adapters
 from studio.services.comparison import Comparison
 from studio.services.explain import explain
 from studio.services.frames import Frames, readings_file
 from studio.services.kinds.scrub import Branch, ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
+from studio.services.paths import Paths
 from studio.services.run import Run, read_json, versions
 from studio.services.traces import Trace
+from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from studio.families.stable import Model
@@ -40,9 +43,14 @@ class Scrubbing:
         self.before: dict[str, Any] = {}  # the result of what was drawn: its arms, figures and models
         self.branches: dict[str, dict[str, Any]] = {}  # arm -> its request and parent
         self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
+        self.wardrobe = Wardrobe(load_adapters(Paths(run.folder.parents[1])), run)
         self.computed = 0  # network evaluations for branches
 
     def run(self) -> dict[str, Any]:
+        with self.wardrobe:
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         if self.request.draw is not None:
             self._draw()
         else:
@@ -64,9 +72,13 @@ class Scrubbing:
     def _draw(self) -> None:
         assert self.request.draw is not None
         comparison = Comparison(self.request.draw, self.job)
+        unread = not comparison.pocket or comparison.pair.student.oracle is None
+        instead = comparison.frames.seek_reader(self.job.models) if unread else ""
         self.before = comparison.run()
         self.models, self.frames = comparison.models, comparison.frames
         self.notices = list(comparison.notices)
+        if instead:
+            self._notice(instead)
         self.headers = {arm: read_header(self.folder, arm) for arm in traced(self.folder)}
         self._announce()
 
@@ -107,7 +119,7 @@ class Scrubbing:
             self._notice(sentence)
         folder = next((self.job.registry.get(name).oracle for name in self.models), None)
         if folder is None or self.job.registry.get(next(iter(self.models))).domain != "pocket":
-            self._notice("There is no oracle for this kind of picture, so distances stand in for its readings.")
+            self._notice(f"There is no oracle for this kind of picture. {self.frames.seek_reader(self.job.models)}")
             return
         try:
             self.frames.oracle = self.job.models.oracle(folder)
@@ -121,16 +133,20 @@ class Scrubbing:
     # -- branches --------------------------------------------------------------------------------------------------
 
     def _branch(self, number: int, branch: Branch) -> None:
-        from studio.services.branches import drawn, plan_of
+        from studio.services.branches import drawn, plan_of, words_brought
 
-        parent = self.headers[branch.arm]
-        if branch.prompt and (unknown := captions.parse(branch.prompt).notice()):
+        parent, adapters = self.headers[branch.arm], self.wardrobe.adapters
+        words = words_brought(branch, parent, adapters)
+        if branch.prompt and (unknown := captions.parse(branch.prompt, words).notice()):
             self._notice(unknown)
         if not parent.exact:
             self._notice(f"{parent.arm} was kept in half precision, so what goes on from it is near its own end, not equal.")
         name = f"branch-{self.job.spec.id[-6:]}-{number + 1}"  # a name no other run gives, so that pictures keep theirs
         self.branches[name] = {**branch.model_dump(mode="json"), "changed": branch.changed}
-        plan = plan_of(branch, parent, self.models, self.job.registry, name)
+        plan = plan_of(branch, parent, self.models, self.job.registry, adapters, name)
+        self.wardrobe.open([plan], self.models)
+        for sentence in history.changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
+            self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
         for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder):
             self.computed += (moment.nfe - before) * len(parent.seeds)
@@ -198,7 +214,8 @@ class Scrubbing:
         return {**{key: self.before[key] for key in ("arms", "recovery") if key in self.before},
                 "request": self.request.model_dump(mode="json"), "root": self.root, "prompt": self._prompt(),
                 "seeds": list(next(iter(self.headers.values())).seeds), "rows": rows, "branches": self.branches,
-                "evaluations": {"branches": self.computed}, "models": used, "notices": self.notices,
+                "evaluations": {"branches": self.computed}, "models": used,
+                "adapters": {**(self.before.get("adapters") or {}), **self.wardrobe.used()}, "notices": self.notices,
                 "versions": versions()}  # fmt: skip
 
     def _prompt(self) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -52,12 +53,23 @@ def _free(models: Path, name: str, run_id: str) -> str:
 
 def list_student(models: Path, name: str, teacher: ModelEntry, summary: str) -> str:
     """Write the YAML file that puts the student into every list of models; returns its id."""
+    return _list(models, name, teacher, {"role": "student", "teacher": teacher.id, "summary": summary})
+
+
+def list_changed(models: Path, name: str, of: ModelEntry, summary: str) -> str:
+    """The same for a model made from another one's weights: teacher or student as that one is, sampled as it is."""
+    role = {"role": of.role} | ({"teacher": of.teacher} if of.teacher else {})
+    sampling = {"sampling": of.sampling.model_dump(exclude_defaults=True, mode="json")} if of.role == "teacher" else {}
+    return _list(models, name, of, {**role, **sampling, "summary": summary})
+
+
+def _list(models: Path, name: str, like: ModelEntry, more: dict[str, Any]) -> str:
     entry = {
-        "id": f"{FAMILY}/{name}", "title": name, "role": "student", "teacher": teacher.id, "domain": teacher.domain,
-        "folder": f"{FAMILY}/{name}", "size": teacher.size, "order": ORDER, "summary": summary,
+        "id": f"{FAMILY}/{name}", "title": name, "domain": like.domain, "folder": f"{FAMILY}/{name}", "size": like.size,
+        "order": ORDER, **more,
     }  # fmt: skip
-    if teacher.oracle is not None:
-        entry["oracle"] = str(teacher.oracle)
+    if like.oracle is not None:
+        entry["oracle"] = str(like.oracle)
     atomic_write(_file(models, name), yaml.safe_dump(entry, sort_keys=False, allow_unicode=True))
     return str(entry["id"])
 

@@ -11,11 +11,14 @@ from studio.services.jobs import Jobs
 from studio.ui import arms, parts, theme
 from studio.ui.api import add_api
 from studio.ui.background import Background
+from studio.ui.controls import Controls
 from studio.ui.moves import Moves
 from studio.ui.panel import JobsPanel
 from studio.ui.routes import middleware, routes
 from studio.ui.scrubs import Scrubs, together
+from studio.ui.shelf import Shelf
 from studio.ui.tabs.compare import CompareTab
+from studio.ui.tabs.control import ControlTab
 from studio.ui.tabs.distill import DistillTab
 from studio.ui.tabs.lab import LabTab
 from studio.ui.tabs.scrub import ScrubTab
@@ -27,11 +30,11 @@ CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
 
 def build(jobs: Jobs) -> gr.Blocks:
     """The page over a data folder. Starts nothing: the worker is somebody else's business."""
-    watch, scrubs = Watch(jobs), Scrubs(jobs)
+    watch, scrubs, controls = Watch(jobs), Scrubs(jobs), Controls(jobs)
 
     def recent_runs(_asked: Any = None) -> list[dict[str, Any]]:
-        """The newest comparisons and scrub runs, for the drawer. Gradio's browser side always sends one argument."""
-        return together(watch.recent(), scrubs.recent())
+        """The newest runs of the tabs that draw, for the drawer. Gradio's browser side always sends one argument."""
+        return together(watch.recent(), scrubs.recent(), controls.recent())
 
     background = Background(jobs)
 
@@ -48,6 +51,8 @@ def build(jobs: Jobs) -> gr.Blocks:
                 compare = CompareTab(watch, header)
             with gr.Tab("Scrub", id="scrub") as scrub_tab, gr.Column(elem_id="scrub"):
                 scrub = ScrubTab(scrubs, watch, header)
+            with gr.Tab("Control", id="control") as control_tab, gr.Column(elem_id="control"):
+                control = ControlTab(controls, watch, header, Shelf(jobs, panel))
             with gr.Tab("Distill", id="distill") as distill_tab, gr.Column(elem_id="distill"):
                 distill = DistillTab(background, panel.focus, panel.shown)
             with gr.Tab("Lab", id="lab") as lab_tab, gr.Column(elem_id="lab"):
@@ -55,6 +60,7 @@ def build(jobs: Jobs) -> gr.Blocks:
         compare.opened(demo)
         Moves(tabs, panel, compare, distill).wire(demo, compare_tab, distill_tab)
         lab.place(demo, tabs, lab_tab)
+        control.place(demo, tabs, control_tab)
         scrub.place(demo, tabs, scrub_tab, compare.board)
         add_api(watch)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and

@@ -41,7 +41,7 @@ def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
 def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen" and "scrub" with {"run": id}.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub" and "control" with {"run": id}.
     """
     template = f"""
 <header class="brand">{MARK}

@@ -27,8 +27,9 @@ _TYPES = {
     ".gif": "image/gif",
     ".mp4": "video/mp4",
     ".html": "text/html",
+    ".safetensors": "application/octet-stream",
 }
-_SAVED = (".html",)  # never opened here, where it would be a page of ours
+_SAVED = (".html", ".safetensors")  # never opened here: the one would be a page of ours, the other is no page
 _KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # an artefact is written once and never changed
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
@@ -52,7 +53,7 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         kind = _TYPES.get(path.suffix)
         if kind is None or not path.is_file():
             return PlainTextResponse("There is no such file in this run.", 404)
-        name = f"studio-{path.name}" if path.suffix in _SAVED else None
+        name = (f"studio-{path.name}" if path.suffix == ".html" else path.name) if path.suffix in _SAVED else None
         return FileResponse(path, media_type=kind, filename=name, headers=_KEEP | _SAFE)
 
     async def plotly(request: Request) -> Response:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from studio.services.uses import AdapterUse
 from studio.ui import arms
 
 if TYPE_CHECKING:
@@ -97,6 +98,13 @@ def status(view: RunView, ahead: int, done: int, total: int) -> Json:
 
 def headline(view: RunView) -> Json:
     """The sentence above the wall: the computed recovery first, plain figures otherwise, then what is going on."""
+    found = _headline(view)
+    uses = [AdapterUse.model_validate(use) for use in view.request.get("adapters") or []]
+    worn = f"With {', '.join(use.said() for use in uses)}." if uses else ""
+    return found | {"rest": [*([worn] if worn else []), *found["rest"]]}
+
+
+def _headline(view: RunView) -> Json:
     entries = [e for e in view.recovery if e.get("sentence")]
     if entries:
         lead = next((e for e in entries if str(e.get("arm", "")).startswith("hybrid")), entries[0])

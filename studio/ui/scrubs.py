@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.services import exports
+from studio.services.adapters import load_adapters
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.models import Registry
 from studio.ui import say
@@ -60,8 +61,12 @@ class Scrubs:
         """What the scrubber draws of a run, with every model that may be named in it."""
         view, ahead = self.look(run_id)
         used = {step["model"] for row in view.rows.values() for step in row["steps"] or []}
-        models = _models(self.jobs.registry(), used, view.models)
-        return view.board(ahead) | {"models": models, "formats": list(exports.formats())}
+        registry = self.jobs.registry()
+        models = _models(registry, used, view.models)
+        goes = [registry.entries[name] for name, about in models.items() if about["goes"]]
+        known = load_adapters(self.jobs.paths)
+        worn = {entry.id: entry.title for entry in known.entries.values() if any(entry.fits(model) for model in goes)}
+        return view.board(ahead) | {"models": models, "adapters": worn, "formats": list(exports.formats())}
 
     def of(self, run_id: str) -> str:
         """The scrub run of any run: itself, one that looks at it, or a new one. ValueError when it cannot be scrubbed."""

@@ -10,7 +10,7 @@ from studio.ui import arms
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
 
-SHEETS = ("studio", "scrub", "jobs", "distill", "lab")
+SHEETS = ("studio", "scrub", "control", "jobs", "distill", "lab")
 
 PAPER = gr.themes.Color(
     name="paper", c50="#fbfaf7", c100="#f5f3ee", c200="#e8e5dc", c300="#d6d2c6", c400="#a9a498", c500="#7d786c",
@@ -92,7 +92,7 @@ def theme() -> gr.themes.Base:
 def css(all_arms: list[str]) -> str:
     """The style sheet: arm colours first, then the page, then the chips' colours."""
     page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
-    return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms)", all_arms)])
+    return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms, #control-arms)", all_arms)])
 
 
 def script(name: str) -> str:

@@ -99,7 +99,7 @@ def test_a_branch_shares_its_past_and_differs_from_there(change):
 
 def test_the_prompt_of_a_branch_is_that_of_a_run_under_it():
     branch = branched(teacher_plan("t", GRID), 2, prompt="another")
-    assert branch.conditions == (("t", ""), ("t", "another"))
+    assert branch.conditions == (("t", "", ()), ("t", "another", ()))
     x = run(teacher_plan("t", GRID))[2].x
     expected = finished(sample(teacher_plan("t", GRID[2:]), models(), {"t": (push(-1.0), None)}, SEEDS, SHAPE, start=x))
     assert torch.equal(run(branch, cond=all_conds())[-1].after, expected)

@@ -40,7 +40,7 @@ function entry(run) {
   const state = make("i", "run-state", run.state);
   state.dataset.state = run.state;
   button.append(strip, words, state);
-  if (run.kind === "scrub" || !["done", "cancelled"].includes(run.state)) { button.dataset.kind = run.kind ?? ""; return button; }
+  if (run.kind === "scrub" || run.kind === "control" || !["done", "cancelled"].includes(run.state)) { button.dataset.kind = run.kind ?? ""; return button; }
   const line = make("div", "run-line", ""), scrub = make("button", "run-scrub", "Scrub");
   scrub.type = "button";
   scrub.dataset.run = run.id;
@@ -66,7 +66,7 @@ element.addEventListener("click", (event) => {
   if (event.target.closest(".jobs-open")) document.dispatchEvent(new CustomEvent("studio:jobs-toggle"));
   if (event.target.closest(".drawer-close")) { close(); return $(".runs-open").focus(); }
   const card = event.target.closest(".run-card");
-  if (card) { trigger(card.dataset.kind === "scrub" ? "scrub" : "reopen", { run: card.dataset.run }); close(); }
+  if (card) { trigger(card.dataset.kind === "scrub" || card.dataset.kind === "control" ? card.dataset.kind : "reopen", { run: card.dataset.run }); close(); }
   const scrub = event.target.closest(".run-scrub");
   if (scrub) { trigger("scrub", { run: scrub.dataset.run }); close(); }
   if (event.target.closest(".theme-toggle")) {

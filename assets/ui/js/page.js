@@ -12,7 +12,7 @@
       event.stopPropagation();
       // What is being typed reaches the form a moment after the key; a field that loses focus is up to date.
       document.activeElement?.blur?.();
-      const shown = ["start", "lab-start", "scrub-run"].find((id) => document.getElementById(id)?.offsetParent) ?? "run";
+      const shown = ["start", "lab-start", "scrub-run", "control-run"].find((id) => document.getElementById(id)?.offsetParent) ?? "run";
       setTimeout(() => click(shown), 60);
     }
     if (event.key === "Escape" && !document.querySelector(".drawer.open") && !event.target.closest?.("#jobs, #distill, #lab"))

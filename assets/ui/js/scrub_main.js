@@ -17,6 +17,39 @@ function fillModels() {
   select.replaceChildren(new Option("as planned", ""), ...ids.map((id) => new Option(view.models[id].title, id)));
 }
 
+// Adapters of a branch: one row says "as they were", "none", or names one with its strength; then another can follow.
+function fillAdapters() {
+  const box = $(".sc-worn"), known = Object.entries(view.adapters ?? {});
+  if (box.dataset.key === JSON.stringify(known)) return;
+  box.dataset.key = JSON.stringify(known);
+  box.hidden = !known.length;
+  box.querySelectorAll(".sc-worn-row").forEach((row) => row.remove());
+  if (known.length) box.append(wornRow(known, true));
+}
+
+function wornRow(known, first) {
+  const row = make("span", "sc-worn-row"), select = make("select"), strength = make("input");
+  const none = first ? [new Option("as they were", ""), new Option("none", "none")] : [new Option("and no other", "")];
+  select.append(...none, ...known.map(([id, title]) => new Option(title, id)));
+  select.setAttribute("aria-label", first ? "adapter" : "another adapter");
+  Object.assign(strength, { inputMode: "decimal", value: "1", hidden: true, title: "strength, in units of its calibration; negative is the other way" });
+  strength.setAttribute("aria-label", "strength");
+  select.addEventListener("change", () => {
+    const named = select.value && select.value !== "none";
+    strength.hidden = !named;
+    if (!named) while (row.nextElementSibling) row.nextElementSibling.remove();
+    else if (!row.nextElementSibling && row.parentElement.children.length <= known.length) row.after(wornRow(known, false));
+  });
+  row.append(select, strength);
+  return row;
+}
+
+function worn() {
+  const rows = [...element.querySelectorAll(".sc-worn-row")].map((row) => [row.querySelector("select").value, row.querySelector("input").value]);
+  if (!rows.length || !rows[0][0] || rows[0][0] === "none") return rows[0]?.[0] ?? "";
+  return rows.filter(([id]) => id).map(([id, strength]) => `${id}=${strength.trim().replace(",", ".") || "1"}`).join(" ");
+}
+
 async function readTable() {
   const wanted = view.timeline ? `${home}/${view.timeline}` : "";
   if (!table) drawCurves();
@@ -50,7 +83,7 @@ function drawCurves() {
   }));
   say($(".sc-note"), oracle
     ? "Share of seeds whose x̂₀ already says what the last picture says, as the oracle reads it, with the 95 % interval (Wilson) of the chosen row. Dashed: fewer than half read as a picture there, so their labels are guesses. Triangles: the step from which it stays, median over seeds."
-    : "Distance of x̂₀ to its end in the model's own space, quartiles over seeds; 1 is the mean distance between two of the teacher's pictures. Triangles: half of that, for good, median over seeds.");
+    : `Distance of x̂₀ to its end ${measureOf(table)}, quartiles over seeds; 1 is the mean distance between two of the teacher's pictures. Triangles: half of that, for good, median over seeds.`);
   for (const figure of figures) { figure.move(tick); figure.say(tick); }
   drawGone();
 }
@@ -104,6 +137,7 @@ function draw() {
   $(".sc-body").hidden = !rows.length;
   if (!rows.length) return;
   fillModels();
+  fillAdapters();
   buildTake();
   options();
   want();
@@ -260,7 +294,7 @@ document.addEventListener("keyup", keyup);
 element.addEventListener("submit", (event) => {
   event.preventDefault();
   const index = axis.index(rowOf(chosen.arm), tick);
-  trigger("branch", { run: view.run, arm: chosen.arm, step: index, ...Object.fromEntries(new FormData(event.target)) });
+  trigger("branch", { run: view.run, arm: chosen.arm, step: index, ...Object.fromEntries(new FormData(event.target)), adapters: worn() });
 });
 
 const watcher = new ResizeObserver(() => (element.isConnected ? layout() : watcher.disconnect()));

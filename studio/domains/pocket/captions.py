@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -190,12 +191,15 @@ def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
 
 
-def parse(prompt: str) -> Parsed:
-    """Turn any text into stated factors; when a factor is stated twice the first value counts."""
+def parse(prompt: str, words: Sequence[str] = ()) -> Parsed:
+    """Turn any text into stated factors; when a factor is stated twice the first value counts.
+
+    words: new ones that an adapter brings, like "<my-cat>"; they state nothing, and are known.
+    """
     stated: dict[str, str] = {}
     conflicts: dict[str, list[str]] = {}
     unknown: list[str] = []
-    for raw in _words(prompt):
+    for raw in _words(" ".join(part for part, new in _parts(prompt, words) if not new)):
         word = _SPELLINGS.get(raw, raw)
         if word in MEANINGS:
             factor, value = MEANINGS[word]
@@ -211,11 +215,21 @@ def parse(prompt: str) -> Parsed:
     return Parsed(prompt, stated, unknown, suggestions, conflicts)
 
 
-def canonical(prompt: str) -> str:
-    """The prompt as the tokenizer should see it: lower case, caption words only, spellings unified."""
+def canonical(prompt: str, words: Sequence[str] = ()) -> str:
+    """The prompt as the tokenizer should see it: lower case, caption words only, spellings unified; new words as they are."""
     known = set(vocabulary())
-    words = (_SPELLINGS.get(w, w) for w in _words(prompt))
-    return " ".join(w for w in words if w in known)
+    out: list[str] = []
+    for part, new in _parts(prompt, words):
+        out += [part] if new else [w for w in (_SPELLINGS.get(w, w) for w in _words(part)) if w in known]
+    return " ".join(out)
+
+
+def _parts(prompt: str, words: Sequence[str]) -> list[tuple[str, bool]]:
+    """The prompt cut at new words: (part, whether it is one of them)."""
+    if not words:
+        return [(prompt, False)]
+    pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return [(part, number % 2 == 1) for number, part in enumerate(re.split(f"({pattern})", prompt)) if part]
 
 
 def _words(prompt: str) -> list[str]:

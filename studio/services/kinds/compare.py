@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
+from studio.services.adapters import load_adapters
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
 from studio.services.models import Pair, Registry
-from studio.services.remedies import REMEDIES, Ground, check
+from studio.services.remedies import REMEDIES, Ground
+from studio.services.remedies import check as check_remedy
+from studio.services.uses import WRITE_HELP, AdapterUse, check, distinct
 
 if TYPE_CHECKING:
     from studio.services.run import Run
@@ -123,6 +126,9 @@ class CompareRequest(BaseModel):
         title="Allow off-recipe use",
         description="Sample the student with step counts it was not trained for.",
     )
+    adapters: tuple[AdapterUse, ...] = Field(
+        default=(), title="Adapters", description=f"Sliders and LoRAs that are on while the arms are drawn: {WRITE_HELP}.",
+    )  # fmt: skip
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("prompt", mode="before")
@@ -157,6 +163,16 @@ class CompareRequest(BaseModel):
     def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(check_seeds(seeds))
 
+    @field_validator("adapters", mode="before")
+    @classmethod
+    def _adapter_list(cls, given: Any) -> Any:
+        return re.split(r"[,;\s]+", given[:2000].strip()) if isinstance(given, str) and given.strip() else given or ()
+
+    @field_validator("adapters")
+    @classmethod
+    def _adapters(cls, adapters: tuple[AdapterUse, ...]) -> tuple[AdapterUse, ...]:
+        return tuple(distinct(adapters))
+
     @field_validator("arms", mode="before")
     @classmethod
     def _arm_list(cls, arms: Any) -> Any:
@@ -182,9 +198,12 @@ class CompareRequest(BaseModel):
 
     @model_validator(mode="after")
     def _fits_models(self, info: ValidationInfo) -> CompareRequest:
-        registry = (info.context or {}).get("registry") if isinstance(info.context, dict) else None
+        context = info.context if isinstance(info.context, dict) else {}
+        registry, home = context.get("registry"), context.get("home")
         if registry is not None:
-            plans_for(self, registry)
+            models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
+            if self.adapters:
+                check(self.adapters, models, registry, load_adapters(home))
         return self
 
 
@@ -227,7 +246,7 @@ def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int)
         return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
     if remedy := REMEDIES.get(arm):
         around = ground(request, pair, recipe, n)
-        check(remedy, around, len(request.seeds))
+        check_remedy(remedy, around, len(request.seeds))
         return remedy.plan(around)
     if arm == "student":
         return plans.student_plan(student, recipe, n, off_recipe=True, name=arm)

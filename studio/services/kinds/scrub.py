@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.recipe import Recipe
+from studio.services.adapters import Adapters, load_adapters
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
 from studio.services.kinds.compare import MAX_PROMPT, CompareRequest, plans_for
 from studio.services.models import Registry
 from studio.services.moments import read_header, traced
 from studio.services.paths import Paths, check_run_id
+from studio.services.uses import MAX_USES, WRITE_HELP, AdapterUse, check, distinct
 
 if TYPE_CHECKING:
     from studio.sampling.plan import Plan
@@ -47,6 +49,10 @@ class Branch(BaseModel):
         default=None, ge=1, le=MAX_LEFT, title="Steps left",
         description="Even in time from here to the end; empty keeps the points of the arm, or of a student's recipe.",
     )  # fmt: skip
+    adapters: tuple[AdapterUse, ...] | None = Field(
+        default=None, title="Adapters", max_length=MAX_USES,
+        description=f"That are on from here on instead of the arm's own; an empty list is none. {WRITE_HELP}.",
+    )  # fmt: skip
     noise: int = Field(default=0, ge=0, le=MAX_NOISE, title="Noise", description="0 is the arm's own; others are fresh draws.")
     eta: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, title="η",
@@ -63,6 +69,11 @@ class Branch(BaseModel):
     def _prompt(cls, given: str | None) -> str | None:
         return None if given is None else CompareRequest(prompt=given).prompt
 
+    @field_validator("adapters")
+    @classmethod
+    def _distinct(cls, given: tuple[AdapterUse, ...] | None) -> tuple[AdapterUse, ...] | None:
+        return None if given is None else tuple(distinct(given))
+
     @property
     def changed(self) -> str:
         """What is different, in words short enough for a label."""
@@ -70,6 +81,7 @@ class Branch(BaseModel):
             f"by {self.model}" if self.model else "",
             f"in {self.steps} steps" if self.steps else "",
             f"w = {self.guidance:g}" if self.guidance is not None else "",
+            "" if self.adapters is None else ", ".join(use.said() for use in self.adapters) or "without adapters",
             f"η = {self.eta:g}" if self.eta is not None else "",
             f"noise {self.noise}" if self.noise else "",
             f"“{self.prompt}”" if self.prompt else "",
@@ -101,11 +113,11 @@ class ScrubRequest(BaseModel):
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> ScrubRequest:
         context = info.context if isinstance(info.context, dict) else {}
-        registry, paths = context.get("registry"), context.get("paths")
+        registry, paths, adapters = context.get("registry"), context.get("paths"), load_adapters(context.get("home"))
         if isinstance(registry, Registry) and (self.draw is not None or isinstance(paths, Paths)):
             plans, n_seeds = self._arms(registry, paths)
             for branch in self.branches:
-                check_branch(branch, plans, registry)
+                check_branch(branch, plans, registry, adapters)
             _check_size(self, plans, n_seeds)
         return self
 
@@ -122,7 +134,7 @@ class ScrubRequest(BaseModel):
         return {header.arm: header.plan for header in headers}, len(headers[0].seeds)
 
 
-def check_branch(branch: Branch, plans: dict[str, Plan], registry: Registry) -> None:
+def check_branch(branch: Branch, plans: dict[str, Plan], registry: Registry, adapters: Adapters) -> None:
     """ValueError in one sentence when a branch does not fit these arms. Needs no torch."""
     plan = plans.get(branch.arm)
     if plan is None:
@@ -137,6 +149,10 @@ def check_branch(branch: Branch, plans: dict[str, Plan], registry: Registry) -> 
         if (theirs.domain, theirs.size) != (ours.domain, ours.size):
             fits = ", ".join(e.id for e in registry.entries.values() if (e.domain, e.size) == (ours.domain, ours.size))
             raise ValueError(f"{theirs.id} draws other pictures than {ours.id} and cannot go on from its states; {fits} can.")
+    left = plan.split(branch.step)[1]
+    goes_on = [branch.model] if branch.model else [model for segment in left for model in segment.models]
+    worn = [AdapterUse(id=name) for segment in left for name, _ in segment.adapters]
+    check(worn if branch.adapters is None else branch.adapters, dict.fromkeys(goes_on), registry, adapters)
     if branch.noise and not _random(branch, plan, registry):
         raise ValueError(
             f"From step {branch.step} on nothing of {branch.arm} is random, so other noise would change nothing; "

@@ -17,6 +17,7 @@ from studio.services import history, images
 from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
 from studio.services.models import Pair
 from studio.services.remedies import REMEDIES
+from studio.services.uses import AdapterUse
 from studio.ui import arms, pairs, parts, plots, prompt
 from studio.ui.form import write_seeds
 from studio.ui.watch import Watch
@@ -26,6 +27,7 @@ WATCH_S, IDLE_S = 1.0, 5.0  # between looks at the worker while its models open,
 START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25}
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
+WRITTEN = "pocket/size=1.5@first"
 SHORT = 20  # characters of an example that fits two to a line
 
 Updates = dict[Any, Any]
@@ -45,6 +47,7 @@ class Fields:
     teacher_guidance: gr.Number
     base_guidance: gr.Slider
     rho: gr.Slider
+    adapters: gr.Textbox
     off_recipe: gr.Checkbox
     student_steps: gr.Slider
     previews: gr.Checkbox
@@ -112,6 +115,8 @@ class CompareTab:
                              info="1 is none; more doubles the cost of those steps")  # fmt: skip
             rho = gr.Slider(0, 2, PLAIN_NOISE, step=0.1, label="Noise modulation ρ", buttons=[],
                             info="scales the fresh noise between steps of students and hybrids; 1 is as trained")  # fmt: skip
+            worn = gr.Textbox("", label="Adapters", placeholder=WRITTEN, max_lines=2, elem_id="adapters",
+                              info="id=strength@steps, with spaces between; the Control tab has them as sliders")  # fmt: skip
             mask = gr.Textbox(label="One more arm, as a mask", placeholder="for example BSSB", max_lines=1,
                               info="one letter a step: B teacher, S student, - left out")  # fmt: skip
             unlock = gr.Checkbox(False, label="Sample the student off its recipe", elem_id="unlock")
@@ -126,8 +131,8 @@ class CompareTab:
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel")
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore",
                                        type="filepath")  # fmt: skip
-        self.fields = Fields(text, pair, chosen, remedies, mask, seeds, teacher_steps, guidance, base, rho, unlock, student_steps,
-                             previews)  # fmt: skip
+        self.fields = Fields(text, pair, chosen, remedies, mask, seeds, teacher_steps, guidance, base, rho, worn, unlock,
+                             student_steps, previews)  # fmt: skip
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -187,6 +192,7 @@ class CompareTab:
             "teacher_guidance": None if values[f.teacher_guidance] == default else values[f.teacher_guidance],
             "base_guidance": values[f.base_guidance],
             "rho": values[f.rho],
+            "adapters": str(values[f.adapters] or ""),
             "student_steps": values[f.student_steps] if values[f.off_recipe] else None,
             "off_recipe": bool(values[f.off_recipe]),
             "previews": bool(values[f.previews]),
@@ -215,6 +221,7 @@ class CompareTab:
             f.teacher_guidance: guidance if guidance is not None else pairs.guidance(pair),
             f.base_guidance: request.get("base_guidance") or pairs.NO_GUIDANCE,
             f.rho: request.get("rho", PLAIN_NOISE),
+            f.adapters: " ".join(str(AdapterUse.model_validate(use)) for use in request.get("adapters") or []),
             f.off_recipe: unlocked,
             f.student_steps: gr.Slider(value=request.get("student_steps") or steps, interactive=unlocked),
             f.previews: bool(request.get("previews", True)),

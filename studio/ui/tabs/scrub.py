@@ -220,7 +220,7 @@ class ScrubTab:
         run_id = str(event.run)
         try:
             wish = {"arm": str(event.arm), "step": int(event.step), "model": str(event.model or ""),
-                    "prompt": str(event.prompt or ""), **_numbers(event)}  # fmt: skip
+                    "prompt": str(event.prompt or ""), "adapters": _worn(event), **_numbers(event)}  # fmt: skip
             new = self.jobs.submit("scrub", {"source": run_id, "branches": [wish]}, parent=run_id)
         except ValueError as error:
             return self.show(run_id, problem=str(error))
@@ -281,6 +281,12 @@ class ScrubTab:
             self.problem: "",
             self.header: self.watch.worker(),
         }
+
+
+def _worn(event: gr.EventData) -> list[str] | None:
+    """The adapters of a branch as they are written in requests; None keeps those of its parent."""
+    given = str(getattr(event, "adapters", "") or "").split()
+    return (None if not given else []) if given in ([], ["none"]) else given
 
 
 def _numbers(event: gr.EventData) -> Json:

@@ -1,0 +1,126 @@
+"""Executing a control run: every arm at every strength of one adapter, then what it did to each arm. Runs in a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.domains.pocket import scene
+from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.metrics.proportion import wilson
+from studio.metrics.readings import correct
+from studio.metrics.response import NEAR
+from studio.metrics.transfer import board
+from studio.sampling.plan import Plan
+from studio.services.comparison import Comparison, plain
+from studio.services.frames import pixels
+from studio.services.images import png_bytes
+from studio.services.kinds.compare import label
+from studio.services.kinds.control import ControlRequest, name
+from studio.services.run import Run
+from studio.services.studies.transfer import IDENTITY
+from studio.services.uses import unused
+
+
+class Controlling(Comparison):
+    """One run of the kind `control`."""
+
+    def __init__(self, request: ControlRequest, run: Run):
+        super().__init__(request.draw, run)
+        self.whole = request
+        self.entry = self.wardrobe.adapters.get(request.vary.id)
+        self.words = (*self.words, *self.entry.words)
+        self.attribute = ATTRIBUTES.get(str(self.entry.card.get("attribute"))) if self.pocket else None
+        self.cells: dict[str, dict[str, Any]] = {}
+        self.measured: dict[str, Any] = {}
+
+    def _run(self) -> dict[str, Any]:
+        self._say_notices()
+        self._open()
+        self._dress()
+        self.job.state("running")
+        plans = {plan.name: plan for plan in self.plans}
+        for arm, record in self._drawn():
+            plan = plans[arm]
+            self._count(plan, record)
+            self.job.progress(self.done, self.total, arm=arm, step=record.index + 1, steps=record.steps, eta_s=self._eta())
+            if record.last:
+                self._cell(plan, self.models[record.model].decode(record.after))
+        self._conclude()
+        return self._result()
+
+    def _dress(self) -> None:
+        """Every arm at every strength, strengths of one arm together."""
+        vary, strengths = self.whole.vary, self.whole.strengths
+        held = self._worn(self.plans, self.request.adapters)
+        out: list[Plan] = []
+        for plan in held:
+            for strength in strengths:
+                use = vary.model_copy(update={"strength": strength})
+                named = plan.model_copy(update={"name": name(plan.name, strengths, strength)})
+                self.cells[named.name] = {"arm": plan.name, "strength": strength}
+                out += self._worn([named], [use])
+        for sentence in unused([vary], out) if any(strengths) else ():
+            self._notice(sentence)
+        self.plans, self.total = out, sum(plan.nfe for plan in out) * len(self.seeds)
+        self._fetch_adapters([*self.request.adapters, vary])
+
+    def _cell(self, plan: Plan, images: Tensor) -> None:
+        """Save one arm at one strength, and read it."""
+        cell, saved = self.cells[plan.name], []
+        for seed, picture in zip(self.seeds, pixels(images), strict=True):
+            about = self._about(plan, seed) | {"kind": "control", "request": self.whole.model_dump(mode="json")}
+            path = self.job.artifact(f"artifacts/{plan.name}/{seed}.png", png_bytes(picture, about))
+            saved.append({"seed": seed, "path": path})
+        cell |= {"images": saved, "nfe": plan.nfe}
+        if self.oracle is not None:
+            self.readings[plan.name] = self.oracle.read(images)
+            cell |= self._read(plan.name)
+        self.job.event("cell", name=plan.name, **cell)
+        self.job.result(self._result())
+
+    def _read(self, cell: str) -> dict[str, Any]:
+        """Mean amount of the attribute, and accuracy of what the prompt states and the adapter is not to move."""
+        seen = self.readings[cell]
+        found: dict[str, Any] = {}
+        if self.attribute is not None:
+            found["amounts"] = [round(v, 4) for v in self.attribute.read(seen).tolist()]
+        moved = self.attribute.factors if self.attribute is not None else ()
+        stated = {factor: value for factor, value in self.parsed.stated.items() if factor not in moved}
+        if stated:
+            right = torch.stack(list(correct(seen, stated, scene.FACTORS).values())).all(0)
+            found["accuracy"] = wilson(int(right.sum()), len(right)).to_dict()
+        return found
+
+    def _conclude(self) -> None:
+        """What the adapter does to every arm; nothing where its attribute cannot be read or strengths are too few."""
+        strengths = self.whole.strengths
+        near = [s for s in strengths if abs(s) <= NEAR]
+        if self.oracle is None or self.attribute is None:
+            if self.oracle is not None:
+                self._notice(f"{self.entry.title} names no attribute that the oracle reads, so it has no slope.")
+            return
+        if 0.0 not in strengths or len(near) < 3:
+            self._notice("A slope needs strength 0 and two more of at most 1.")
+            return
+        if stated := [factor for factor in self.attribute.factors if factor in self.parsed.stated]:
+            said = f"The prompt itself states {' and '.join(stated)}, which {self.entry.title} moves"
+            self._notice(f"{said}; on prompts that leave it open it has more room.")
+        arms, at = list(self.request.arms), {self.pair.teacher.id: "teacher", self.pair.student.id: "student"}
+        cells = {arm: {s: {"": self.readings[name(arm, strengths, s)]} for s in strengths} for arm in arms}
+        slider = {"id": self.entry.id, "title": self.entry.title, "base": at.get(self.entry.base, ""), "prompts": [""],
+                  "kind": self.entry.card.get("kind", "slider"), "attribute": self.attribute, "cells": cells}  # fmt: skip
+        row = board([slider], arms, {"": dict(self.parsed.stated)}, scene.FACTORS, IDENTITY)["board"]["rows"][0]
+        self.measured = plain(row["cells"])
+
+    def _result(self) -> dict[str, Any]:
+        what = self.attribute
+        return {
+            "request": self.whole.model_dump(mode="json"), "models": self._used(), "adapters": self.wardrobe.used(),
+            "adapter": {"id": self.entry.id, "title": self.entry.title, "base": self.entry.base},
+            "attribute": None if what is None else {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit},
+            "labels": {arm: label(arm) for arm in self.request.arms}, "cells": list(self.cells.values()),
+            "measured": self.measured, "notices": self.notices, "versions": self.versions,
+        }  # fmt: skip

@@ -1,0 +1,62 @@
+"""Adapters a run uses, in the models it uses them on, and out of them again: models stay warm for others. Worker side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.core.recipe import files_hash
+from studio.sampling.adapted import adapters_of
+from studio.sampling.plan import Plan
+from studio.sampling.steps import denoiser_of
+from studio.services.adapters import Adapters
+from studio.services.run import Run
+
+if TYPE_CHECKING:
+    from studio.families.stable import Model
+
+
+class Wardrobe:
+    """What is loaded for one run. A context: at its end every model is as it was."""
+
+    def __init__(self, adapters: Adapters, job: Run):
+        self.adapters, self.job = adapters, job
+        self.loaded: list[tuple[Model, str]] = []
+        self.hashes: dict[str, str] = {}  # by what the files hold
+
+    def open(self, plans: Sequence[Plan], models: Mapping[str, Model], *, more: Sequence[str] = ()) -> None:
+        """Load what plans name into the models it is on; `more` (for the words they bring) into all of them."""
+        wanted = adapters_of(*plans)
+        for name in more:
+            wanted[name] = list(models)
+        for name, model_ids in wanted.items():
+            entry = self.adapters.get(name)
+            if not entry.available:
+                raise ValueError(entry.reason)
+            if name not in self.hashes:
+                self.job.state("loading", f"Opening {entry.title}.")
+                self.hashes[name] = files_hash([entry.file], entry.folder)
+            for model in (models[model_id] for model_id in model_ids):
+                if (model, name) in self.loaded:
+                    continue
+                if name in model.adapter_names:
+                    model.unload_adapter(name)  # of a run that was cut off; the file may have changed since
+                model.load_adapter(name, entry.file)
+                self.loaded.append((model, name))
+
+    def used(self) -> dict[str, dict[str, str]]:
+        """For results: {id: {"hash", "title"}}."""
+        return {name: {"hash": digest, "title": self.adapters.get(name).title} for name, digest in self.hashes.items()}
+
+    def __enter__(self) -> Wardrobe:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for model, name in self.loaded:
+            model.unload_adapter(name)
+        self.loaded.clear()
+
+
+def level_of(models: Mapping[str, Any], model: str, t: float) -> float:
+    """Noise level sigma / alpha of a model at its time."""
+    return float(denoiser_of(models[model]).process.noise_level(t))

@@ -1,0 +1,146 @@
+"""The Control tab's view of a run, its form and its shelf, without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from studio.services.jobs import Jobs
+from studio.services.kinds.slider import SliderRequest
+from studio.ui import parts
+from studio.ui.background import Background
+from studio.ui.controls import Controls
+from studio.ui.controlview import ControlView
+from studio.ui.panel import JobsPanel
+from studio.ui.shelf import Shelf, list_html
+from studio.ui.tabs.control import ControlTab, table_html
+from studio.ui.watch import Watch
+
+REQUEST = {"draw": {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["teacher", "student"], "seeds": [0, 3]},
+           "vary": {"id": "nano/size"}, "strengths": [-1, 0, 1]}  # fmt: skip
+SIZE = {"title": "Size", "low": "small", "high": "large", "unit": "of the picture's side"}
+
+
+@pytest.fixture
+def tab(jobs: Jobs) -> ControlTab:
+    with gr.Blocks():
+        header = parts.header([])
+        panel = JobsPanel(Background(jobs), header)
+        return ControlTab(Controls(jobs), Watch(jobs), header, Shelf(jobs, panel))
+
+
+def values(tab: ControlTab, **changes: Any) -> list[Any]:
+    typed = {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["student", "teacher"], "seeds": "2", "teacher_steps": 10,
+             "teacher_guidance": 3.0, **changes}  # fmt: skip
+    return [typed[name] for name in vars(tab.fields)]
+
+
+def worn(**changes: Any) -> str:
+    return json.dumps({"worn": [{"id": "nano/size", "strength": 2.0, "on": "rest"}], "vary": "nano/size", **changes})
+
+
+def cell(arm: str, strength: float, amounts: list[float]) -> dict[str, Any]:
+    images = [{"seed": seed, "path": f"artifacts/{arm}/{seed}.png"} for seed in (0, 3)]
+    return {"kind": "cell", "arm": arm, "strength": strength, "images": images, "amounts": amounts, "accuracy": None}
+
+
+def test_a_run_fills_up_cell_by_cell() -> None:
+    view = ControlView("r", REQUEST, "Size", SIZE)
+    view.apply({"kind": "state", "state": "running", "note": ""})
+    view.apply(cell("teacher", -1, [0.2, 0.4]))
+    view.apply(cell("teacher", 0, [0.3, 0.5]))
+    view.apply({"kind": "progress", "done": 3, "total": 9, "arm": "teacher.1", "step": 2, "steps": 4, "eta_s": 12})
+    board = view.board()
+    assert board["status"]["text"] == "2 of 6 cells · about 12 s left"
+    assert board["rows"][0]["cells"][0]["images"] == {"0": "artifacts/teacher/0.png", "3": "artifacts/teacher/3.png"}
+    assert board["rows"][0]["cells"][0]["amounts"] == {"0": "0.20", "3": "0.40"}
+    assert board["rows"][0]["cells"][2] is None
+    assert board["rows"][1]["cells"] == [None, None, None]
+    figure = json.loads(view.figure() or "{}")
+    assert [trace["x"] for trace in figure["data"]] == [[-1, 0]]
+    assert figure["data"][0]["y"] == pytest.approx([0.3, 0.4])
+    assert view.table() is None
+
+
+def test_what_was_measured_is_shown_with_intervals_and_escaped() -> None:
+    view = ControlView("r", REQUEST, "Size", SIZE)
+    mean = {"value": 0.4, "low": 0.3, "high": 0.5}
+    found = {"strengths": [-1, 0, 1], "means": [mean] * 3, "slope": {"value": 0.1, "low": 0.05, "high": 0.2},
+             "retention": {"value": 0.9, "low": 0.8, "high": 1.0}, "spearman": 1.0, "even": [-1, 1],
+             "drift": {"others": mean, "kept": mean, "features": mean, "in_distribution": mean},
+             "accuracy": {"-1": {"value": 0.5}, "0": {"value": 1.0}, "1": {"value": 0.75}}}  # fmt: skip
+    view.apply({"kind": "state", "state": "done", "note": ""})
+    view.finish({"cells": [], "measured": {"student": found}, "attribute": SIZE})
+    table = view.table()
+    assert table is not None
+    assert [value for value, _ in table["rows"][0]["cells"]] == ["0.100", "90 %", "1.00", "-1 to 1", "40 %", "40 %", "50 %"]
+    view.rows["student"]["title"] = "<script>"
+    assert "<script>" not in table_html(view.table() or {})
+    trace = json.loads(view.figure() or "{}")["data"][0]
+    assert trace["error_y"]["array"] == pytest.approx([0.1] * 3)
+
+
+def test_the_form_becomes_a_request(tab: ControlTab, jobs: Jobs) -> None:
+    updates = tab.submit(worn(), *values(tab))
+    config = jobs.spec(updates[tab.run_id]).config
+    assert config["vary"] == {"id": "nano/size", "strength": 1.0, "on": "rest"}
+    assert config["draw"]["arms"] == ["teacher", "student"]
+    assert config["draw"]["seeds"] == [0, 1]
+    assert tab.open(updates[tab.run_id])[tab.worn]["worn"] == [{"id": "nano/size", "strength": 1.0, "on": "rest"}]
+
+
+@pytest.mark.parametrize(
+    ("adapters", "changes", "sentence"),
+    [
+        ("{}", {}, "No adapter is chosen to go over the row"),
+        (worn(worn=[{"id": "nano/gone", "strength": 1, "on": "all"}], vary="nano/gone"), {}, "There is no adapter"),
+        (worn(worn=[{"id": "nano/size", "strength": 1, "on": "below:x"}]), {}, "There are no steps called"),
+        (worn(), {"seeds": "none"}, "is not a seed"),
+        (worn(), {"pair": "pocket/dmd2"}, "nano/size is for models of 32 pixels, and pocket/teacher draws 128."),
+    ],
+)
+def test_bad_input_is_one_sentence(tab: ControlTab, adapters: str, changes: dict[str, Any], sentence: str) -> None:
+    updates = tab.submit(adapters, *values(tab, **changes))
+    assert sentence in updates[tab.problem]
+    assert tab.run_id not in updates
+
+
+def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None:
+    registry = jobs.registry()
+    assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size"]
+    assert all(one["id"].startswith("pocket/") for one in tab.controls.known(registry.pair("pocket/dmd2")))
+
+
+def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
+    tab: ControlTab, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SliderRequest, "_check_settings", lambda *_: None)  # the catalogue of these tests has no sliders
+    shelf = tab.shelf
+    asked = shelf.taken({shelf.which: "nano/size", shelf.layout: "kohya", shelf.strip: True})
+    assert jobs.spec(asked[shelf.run]).config["layout"] == "kohya"
+    assert "next in line" in shelf.tick(asked[shelf.run])[shelf.said] or "Opening" in shelf.tick(asked[shelf.run])[shelf.said]
+    refused = shelf.merged("{}", "nano/teacher", "x")
+    assert "adapters must be given" in refused[shelf.said]
+    given = tmp_path / "lora.safetensors"
+    given.write_bytes(b"x")
+    brought = shelf.brought({shelf.bring: str(given), shelf.model: "nano/teacher", shelf.as_name: "mine"})
+    assert (jobs.paths.root / "uploads" / jobs.spec(brought[shelf.run]).config["file"]).is_file()
+    assert "is shipped with the studio" in shelf.deleted({shelf.which: "nano/size"})[shelf.said]
+    trained = {shelf.base: "nano/teacher", shelf.attribute: "size", shelf.method: "pairs", shelf.steps: 20,
+               shelf.name: "BAD name", shelf.less: "", shelf.more: "", shelf.preserve: ""}  # fmt: skip
+    assert "does not fit" in shelf.start(trained)[shelf.said]
+    updates = shelf.start({**trained, shelf.name: "mine"})
+    assert jobs.list(kind="slider")[0].title
+    assert shelf.said in updates
+
+
+def test_titles_of_files_are_escaped(tab: ControlTab) -> None:
+    import dataclasses
+
+    entry = next(iter(tab.shelf._entries()))
+    assert "<img" not in list_html([dataclasses.replace(entry, title="<img src=x>", card={"attribute": "<b>"})])
+    assert "None yet" in list_html([])
