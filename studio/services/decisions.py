@@ -1,7 +1,8 @@
 """When each part of a picture was decided, and what was seen on the way and lost: the table behind the Scrub tab's curves.
 
 From the oracle's readings of every x̂0 where there is one (`metrics.timeline`, `metrics.vanished`); otherwise from the
-distance of x̂0 to its end in the model's own space. Worker side: imports torch.
+distance of x̂0 to its end, between the features of a perceptual encoder where one is installed and in the model's own space
+where none is. Worker side: imports torch.
 """
 
 from __future__ import annotations
@@ -27,17 +28,23 @@ DIGITS = 4
 
 
 def decide(headers: Mapping[str, Header], frames: Frames) -> Json:
-    """{"kind": "oracle" or "latent", "factors": [{name, title, values, stated}], "arms": {arm: …}, "vanished": […]}.
+    """{"kind": "oracle", "features" or "latent", "factors": [{name, title, values, stated}], "arms": {arm: …}, "vanished": […]}.
 
     An arm has "accepted" [S] and by factor "equal", "low", "high", "settled", "chance" [S] and "commit" [N] (the step of
     every seed) with "labels" [S][N]; "distance" has "q25", "q50", "q75" [S], "commit" [N]. Rows of "vanished": arm, seed,
-    factor, value, end, first, last, strongest; without an oracle: arm, seed, near, strongest, size.
+    factor, value, end, first, last, strongest; without an oracle: arm, seed, near, strongest, size. With "features" a
+    "reader" says whose they are.
     """
     seen = {arm: [frames.reading(moment) for moment in header.moments] for arm, header in headers.items()}
     read = {arm: [row for row in rows if row is not None] for arm, rows in seen.items()}
-    if frames.oracle is None or any(len(read[arm]) < len(rows) for arm, rows in seen.items()):
-        return _by_distance(headers)
-    return _by_oracle(headers, read)
+    if any(len(read[arm]) < len(rows) for arm, rows in seen.items()):  # nobody to read them, or not all were read
+        beliefs = {arm: [Trace(header).beliefs(i) for i in range(len(header.moments))] for arm, header in headers.items()}
+        return {"kind": "latent", **_by_distance(headers, beliefs)}
+    if frames.oracle is not None:
+        return _by_oracle(headers, read)
+    assert frames.reader is not None  # only then is there anything read
+    features = {arm: [row.features for row in rows] for arm, rows in read.items()}
+    return {"kind": "features", "reader": frames.reader.name, **_by_distance(headers, features)}
 
 
 def _by_oracle(headers: Mapping[str, Header], seen: Mapping[str, list[Seen]]) -> Json:
@@ -65,19 +72,18 @@ def _by_oracle(headers: Mapping[str, Header], seen: Mapping[str, list[Seen]]) ->
     return {"kind": "oracle", "factors": factors, "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}
 
 
-def _by_distance(headers: Mapping[str, Header]) -> Json:
-    beliefs = {
-        arm: torch.stack([Trace(header).beliefs(i) for i in range(len(header.moments))]) for arm, header in headers.items()
-    }
-    scale = _yardstick({arm: rows[-1].flatten(1) for arm, rows in beliefs.items()})
+def _by_distance(headers: Mapping[str, Header], spaces: Mapping[str, Sequence[torch.Tensor]]) -> Json:
+    """What x̂0 is in some space, by arm and step [N, ...], against its end there."""
+    paths = {arm: torch.stack(list(steps)).flatten(2) for arm, steps in spaces.items()}
+    scale = _yardstick({arm: rows[-1] for arm, rows in paths.items()})
     arms: Json = {}
     lost: list[Json] = []
     for arm, header in headers.items():
-        rows = beliefs[arm].flatten(2)
-        arms[arm] = {"factors": {}, "distance": _distance(distance_curve([rows], _levels(header), [scale]))}
-        lost += [{"arm": arm, "seed": header.seeds[row.pop("sample")], **row} for row in detours(rows)]
+        found = distance_curve([paths[arm]], _levels(header), [scale])
+        arms[arm] = {"factors": {}, "distance": _distance(found)}
+        lost += [{"arm": arm, "seed": header.seeds[row.pop("sample")], **row} for row in detours(paths[arm])]
     lost.sort(key=lambda row: -row["size"])
-    return {"kind": "latent", "factors": [], "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}
+    return {"factors": [], "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}
 
 
 def _yardstick(ends: Mapping[str, torch.Tensor]) -> float | None:

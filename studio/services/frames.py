@@ -1,7 +1,8 @@
-"""Pictures of what a run believed at its steps, and what the oracle read in them.
+"""Pictures of what a run believed at its steps, and what was read in them.
 
 A picture is one JPEG with all seeds side by side, `artifacts/<arm>/step-<n>.jpg`; beside the trace of an arm its readings
-are kept, `readings/<arm>.safetensors`. Steps that arms share have one picture. Worker side: imports torch.
+are kept, `readings/<arm>.safetensors`. Where there is an oracle it reads; where there is none a perceptual encoder gives
+features, when one is installed. Steps that arms share have one picture. Worker side: imports torch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,18 +18,27 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from studio.core.weights import load_weights, save_weights
+from studio.services.explain import explain
 from studio.services.images import jpeg_strip
 from studio.services.moments import Moment
 from studio.services.run import Run
 
+if TYPE_CHECKING:
+    from studio.families.perceptual import Reader
+    from studio.services.warm import ModelCache
+
 SIDE = 256  # pixels; pictures of larger models are shown smaller
 QUALITY = 85
+ORACLE = "oracle"  # who wrote a file of readings that names no reader
 NOISE_QUALITY = 60  # of pictures of x_t, which are mostly noise and would take most of the room
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An oracle's readings of N pictures, as they are kept; see `metrics.readings.Readings`."""
+    """An oracle's readings of N pictures, as they are kept; see `metrics.readings.Readings`.
+
+    Of an encoder: its features alone, with no labels and an empty score and in_distribution.
+    """
 
     labels: dict[str, Tensor]  # factor -> int64 [N]
     features: Tensor  # [N, D], half precision when kept
@@ -38,22 +48,46 @@ class Seen:
 
 
 class Frames:
-    """The pictures and readings of one run directory. `oracle` is None where there is none."""
+    """The pictures and readings of one run directory. `oracle` and `reader` are None where there is none."""
 
     def __init__(self, job: Run, oracle: Any = None):
         self.job, self.oracle = job, oracle
-        self._seen: dict[str, dict[int, Seen]] = {}
+        self.reader: Reader | None = None  # asked only where there is no oracle
+        self._seen: dict[tuple[str, str], dict[int, Seen]] = {}  # (who read, arm) -> step -> what was read
+
+    def seek_reader(self, models: ModelCache) -> str:
+        """For pictures without an oracle: take the perceptual encoder there is. The sentence says what stands in."""
+        from studio.families.perceptual import installed, open_reader
+
+        found = installed()
+        if found is None:
+            return "Distances in the model's own space stand in for an oracle's readings."
+        folder, name = found
+        files = sorted(file for file in folder.glob("*") if file.suffix in (".json", ".safetensors"))
+        stamp = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        size = 2 * sum(item[2] for item in stamp)  # kept in half precision, opened in single
+        try:
+            self.reader = models.keep(f"reader:{folder}", stamp, lambda: open_reader(folder, name, models.device), size)
+        except (OSError, ValueError, RuntimeError) as error:
+            why = explain(error)
+            return (
+                f"Distances in the model's own space stand in for an oracle's readings, because no encoder could be opened: {why}"
+            )
+        return f"Distances between what {name} sees in two pictures stand in for an oracle's readings."
 
     def has(self, moment: Moment) -> bool:
-        """Whether the picture is there, and has been read where there is an oracle."""
+        """Whether the picture is there, and has been read where there is somebody to read it."""
         there = (self.job.folder / moment.strip).is_file()
-        return there and (self.oracle is None or self.reading(moment) is not None)
+        return there and (not self._who or self.reading(moment) is not None)
 
     def add(self, moment: Moment, images: Tensor) -> str:
         """Keep the picture of x̂0, [N, 3, H, W] in [0, 1], and read it; returns its name."""
         if self.oracle is not None:
             seen = self.oracle.read(images)
             self._of(moment.arm)[moment.at] = Seen(seen.labels, seen.features, seen.score, seen.in_distribution)
+        elif self.reader is not None:
+            features = self.reader.read(images).half().float()  # what is kept, so that it says the same when it is read again
+            self._of(moment.arm)[moment.at] = Seen({}, features, torch.zeros(0), torch.zeros(0).bool())
         return self.job.artifact(moment.strip, jpeg_strip(pixels(small(images)), QUALITY))
 
     def noisy(self, moment: Moment) -> str:
@@ -68,14 +102,21 @@ class Frames:
 
     def save(self) -> None:
         """Write the readings of every arm."""
-        for arm, seen in self._seen.items():
-            if seen:
-                save_weights(readings_file(self.job.folder, arm), _packed(seen))
+        for (who, arm), seen in self._seen.items():
+            if seen and who == self._who:
+                header = {"reader": who} if self.oracle is None else {}
+                save_weights(readings_file(self.job.folder, arm), _packed(seen), header)
+
+    @property
+    def _who(self) -> str:
+        """Who reads: an oracle, an encoder by its key, or nobody."""
+        return ORACLE if self.oracle is not None else self.reader.key if self.reader is not None else ""
 
     def _of(self, arm: str) -> dict[int, Seen]:
-        if arm not in self._seen:
-            self._seen[arm] = _unpacked(readings_file(self.job.folder, arm))
-        return self._seen[arm]
+        key = (self._who, arm)
+        if key not in self._seen:
+            self._seen[key] = _unpacked(readings_file(self.job.folder, arm), self._who)
+        return self._seen[key]
 
 
 def readings_file(folder: Path, arm: str) -> Path:
@@ -94,10 +135,12 @@ def _packed(seen: Mapping[int, Seen]) -> dict[str, Tensor]:
     }
 
 
-def _unpacked(file: Path) -> dict[int, Seen]:
-    """Nothing where there is no file, or it cannot be read: the pictures are then made and read again."""
+def _unpacked(file: Path, who: str) -> dict[int, Seen]:
+    """Nothing where there is no file, it cannot be read, or another reader wrote it: the pictures are then read again."""
     try:
-        tensors = load_weights(file)[0]
+        tensors, header = load_weights(file)
+        if header.get("reader", ORACLE) != who:
+            return {}
         names = [name for name in tensors if name.startswith("label.")]
         return {
             step: Seen({name[6:]: tensors[name][row].long() for name in names}, tensors["features"][row].float(),

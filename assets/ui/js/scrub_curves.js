@@ -6,6 +6,7 @@ const FIRST = ["subject", "color", "place", "time", "position", "size"];
 const TITLES = { color: "colour", time: "time of day" };
 const titleOf = (factor) => TITLES[factor] ?? factor;
 const WIDE = CURVE.width - CURVE.left - CURVE.right, TALL = CURVE.height - CURVE.top - CURVE.bottom;
+const measureOf = (table) => (table.kind === "features" ? `as ${table.reader} sees it` : "in the model's own space"); // without an oracle
 const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`);
 const middle = (values) => { const s = [...values].sort((a, b) => a - b); return s.length ? s[(s.length - 1) >> 1] : null; };
 
@@ -77,7 +78,7 @@ function curveFigures(table, axis, rows, all) {
   if (table.kind !== "oracle") {
     const lines = found.map(([row, arm]) => ({ row, values: arm.distance.q50, low: arm.distance.q25, high: arm.distance.q75, commit: arm.distance.commit }));
     const top = Math.max(1.5, ...lines.flatMap((line) => line.high.filter((v) => v !== null)));
-    return [curveFigure("distance to the end", "1 = two samples of the prompt", lines, axis, rows, top)];
+    return [curveFigure("distance to the end", `${measureOf(table)}; 1 = two samples of the prompt`, lines, axis, rows, top)];
   }
   const names = table.factors.map((factor) => factor.name), first = FIRST.filter((name) => names.includes(name));
   const shown = all ? [...first, ...names.filter((name) => !first.includes(name))] : first;
@@ -102,7 +103,7 @@ function decidedWords(table, rows) {
   const step = (row, at) => `step ${at + 1} of ${row.steps.length}`;
   const listed = (of) => here.flatMap((row, k) => [k ? (k === here.length - 1 ? " and " : ", ") : "", `${of(row)} for `, [row]]);
   if (table.kind !== "oracle")
-    return ["Half way to its end for good, of what two of the teacher's samples differ by: ", ...listed((row) => step(row, middle(table.arms[row.arm].distance.commit))), "."];
+    return [`Half way to its end for good, ${measureOf(table)}, of what two of the teacher's samples differ by: `, ...listed((row) => step(row, middle(table.arms[row.arm].distance.commit))), "."];
   const open = table.factors.filter((factor) => !factor.stated).map((factor) => factor.name);
   const commit = (row) => middle(open.flatMap((name) => table.arms[row.arm].factors[name].commit));
   const clear = (row) => { const at = table.arms[row.arm].accepted.map((share) => share < 0.5).lastIndexOf(true) + 1; return at < row.steps.length ? step(row, at) : "no step"; };
