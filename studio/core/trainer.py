@@ -144,28 +144,40 @@ class Trainer:
         losses: dict[str, float] = {}
         generators = [self.method.iteration(self.method.batch(), self.step) for _ in range(self.config.accumulate)]
         while True:
-            with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
-                yielded = [next(g, None) for g in generators]
-            if yielded[0] is None:
-                assert all(y is None for y in yielded), "micro-batches of one iteration must yield alike"
+            found = self._gradients(generators)
+            if found is None:
                 return losses
-            names = {y[0] for y in yielded if y is not None}
-            assert len(names) == 1, f"micro-batches yielded different networks: {names}"
-            (name,) = names
-            losses[name] = self._update(name, [y[1] for y in yielded if y is not None])
+            losses[found[0]] = self._update(*found)
+            del found  # its gradients, before anything else is computed
 
-    def _update(self, name: str, micro_losses: list[Tensor]) -> float:
-        if name not in self.method.trained:
-            raise ValueError(f"{type(self.method).__name__} yielded {name!r}; it trains {', '.join(self.method.trained)}")
-        trained = self.method.trained[name]
-        parameters = self.parameters[name]
-        total = float(sum(float(loss.detach()) for loss in micro_losses)) / len(micro_losses)
-        sums: dict[int, Tensor] = {}
-        for loss in micro_losses:
-            gradients = torch.autograd.grad(loss / len(micro_losses), parameters, allow_unused=True)
+    def _gradients(self, generators: list[Iterator[tuple[str, Tensor]]]) -> tuple[str, float, dict[int, Tensor]] | None:
+        """(network that is to be stepped, mean loss, gradient by index of its parameters); None when the iteration ends.
+
+        What a micro-batch keeps for its backward pass is gone before the next one is computed: accumulating costs a second
+        set of gradients and no activations.
+        """
+        names, total, sums = set[str | None](), 0.0, dict[int, Tensor]()
+        for generator in generators:
+            with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
+                yielded = next(generator, None)
+            names.add(yielded[0] if yielded is not None else None)
+            assert len(names) == 1, f"micro-batches of one iteration must yield alike, and yielded {names}"
+            if yielded is None:
+                continue
+            name, loss = yielded
+            if name not in self.method.trained:
+                raise ValueError(f"{type(self.method).__name__} yielded {name!r}; it trains {', '.join(self.method.trained)}")
+            total += float(loss.detach())
+            gradients = torch.autograd.grad(loss / len(generators), self.parameters[name], allow_unused=True)
             for i, gradient in enumerate(gradients):
                 if gradient is not None:
                     sums[i] = sums[i] + gradient if i in sums else gradient
+        (which,) = names
+        return None if which is None else (which, total / len(generators), sums)
+
+    def _update(self, name: str, total: float, sums: dict[int, Tensor]) -> float:
+        trained = self.method.trained[name]
+        parameters = self.parameters[name]
         whole, total = self.parallel.average(parameters, [sums.get(i) for i in range(len(parameters))], total)
         for p, found in zip(parameters, whole, strict=True):
             p.grad = found

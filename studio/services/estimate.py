@@ -159,14 +159,19 @@ def cost(objective: str, settings: Settings) -> Cost | None:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the dearest moment. activations: None where the network is of a kind that is not counted."""
+    """Bytes at the dearest moment. activations: None where the network is of a kind that is not counted.
+
+    gradient: part of `weights` that a backward pass fills while it empties the activations, so that of the two the larger
+    counts.
+    """
 
     weights: float  # of all networks, with gradients, optimiser and averages
     activations: float | None
+    gradient: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.weights + (self.activations or 0.0)
+        return self.weights + max(0.0, (self.activations or 0.0) - self.gradient)
 
 
 def memory(folder: Path, known: Cost, settings: Settings, request: Settings | None = None, fused: bool = False) -> Memory | None:
@@ -190,8 +195,9 @@ def memory(folder: Path, known: Cost, settings: Settings, request: Settings | No
         pupil = _smaller(config, request, _text(folder), fused)
         student = teacher * (pupil.parameters / kept.parameters) if pupil and kept else teacher
     moments = 1 + MOMENTS.get(str(trainer.get("optimizer")), MOMENTS["adamw"])
-    gradient = max(student, other if known.fakes else 0.0) * (2 if (trainer.get("accumulate") or 1) > 1 else 1)
-    held = teacher + student * (moments + known.spare) + known.fakes * other * moments + gradient
+    gradient = max(student, other if known.fakes else 0.0)
+    sums = gradient * ((trainer.get("accumulate") or 1) > 1)  # of the micro-batches so far
+    held = teacher + student * (moments + known.spare) + known.fakes * other * moments + sums + gradient
     if trainer.get("precision") == "bf16":
         held += HALF * teacher  # a second set of the weights in use
     activations = None
@@ -202,7 +208,7 @@ def memory(folder: Path, known: Cost, settings: Settings, request: Settings | No
         passing = known.beside * (kept.skips + kept.widest)
         least = 2 * (kept.skips + kept.widest)  # a guided teacher before anything is kept
         activations = rows * FLOAT_BYTES * max(dearest + max(passing, recomputes * kept.widest), least)
-    return Memory(held * FLOAT_BYTES, activations)
+    return Memory(held * FLOAT_BYTES, activations, gradient * FLOAT_BYTES)
 
 
 def _keeps(trainer: Settings) -> tuple[Callable[[Kept], float], int]:

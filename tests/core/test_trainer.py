@@ -53,6 +53,45 @@ def test_accumulation_equals_the_whole_batch():
     assert torch.allclose(whole.method.net.weight, parts.method.net.weight, atol=1e-6)
 
 
+class Kept:
+    """A tensor that autograd keeps; how many bytes of them there are, and were at most."""
+
+    now = most = 0
+
+    def __init__(self, tensor: torch.Tensor):
+        self.tensor = tensor
+        Kept.now += tensor.nbytes
+        Kept.most = max(Kept.most, Kept.now)
+
+    def __del__(self):
+        Kept.now -= self.tensor.nbytes
+
+
+def test_a_micro_batch_is_forgotten_before_the_next_one_is_computed():
+    """Accumulating must not keep several graphs at once, or it would not save the memory it is there for."""
+    most = []
+    for accumulate in (1, 4):
+        trainer = Trainer(Regression(ROWS, parts=4), TrainerConfig(steps=5, warmup=0, accumulate=accumulate))
+        trainer.iterate()
+        Kept.now = Kept.most = 0
+        with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+            trainer.iterate()
+        assert Kept.now == 0
+        most.append(Kept.most)
+    assert most[0] == most[1] > 0
+
+
+def test_micro_batches_name_the_same_network():
+    class Torn(Regression):
+        def iteration(self, batch, step):
+            yield "net" if torch.equal(batch, ROWS[:2]) else "other", self.net(batch).mean()
+
+    method = Torn(ROWS, parts=4)
+    method.trained["other"] = Trained(method.net, lr=0.1)
+    with pytest.raises(AssertionError, match="must yield alike"):
+        Trainer(method, TrainerConfig(steps=5, accumulate=2)).iterate()
+
+
 def test_loss_falls():
     losses = [p.losses["net"] for p in Trainer(Regression(ROWS), TrainerConfig(steps=200, warmup=0)).run()]
     assert losses[-1] < 0.05 * losses[0]

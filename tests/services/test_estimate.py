@@ -131,6 +131,17 @@ def test_forms_and_the_trainers_settings_change_the_memory_as_they_should() -> N
     assert through is not None and through > 2.5 * full.activations
 
 
+def test_gradients_take_the_room_that_activations_leave() -> None:
+    few, many = found(batch=1), found(batch=64)
+    copy = 4 * estimate.parameters(NANO)
+    assert few.gradient == many.gradient == copy
+    assert few.activations is not None and many.activations is not None
+    assert few.activations < copy < many.activations
+    assert few.total == few.weights
+    assert many.total == many.weights - copy + many.activations
+    assert found(request={"trainer": {"accumulate": 8}}).weights == few.weights + copy
+
+
 def test_a_teacher_without_weights_is_not_guessed(tmp_path: Path) -> None:
     known = estimate.cost("dmd2", settings())
     assert known is not None
