@@ -37,6 +37,8 @@ class EventLog:
 
     def write(self, kind: str, **fields: Any) -> dict[str, Any]:
         event = {"n": self._next, "time": round(time.time(), 3), "kind": kind, **fields}
+        if "n" in fields or "time" in fields:
+            raise ValueError(f"An event of kind {kind} has a field of its own called n or time; another name would fit.")
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if len(line) > LINE_LIMIT:
             raise ValueError(f"An event of kind {kind} has {len(line):,} bytes; write an artifact and name it instead.")

@@ -135,7 +135,7 @@ class Sliding(Training[SliderRequest]):
         row = {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
                "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
         self.rows.append(row)
-        self.job.event("response", **row)
+        self.job.event("response", **{name: value for name, value in row.items() if name != "n"})  # events have an n too
         self.job.keep("measures.json", {"rows": self.rows})
         return row
 

@@ -34,6 +34,8 @@ class JobView:
         self.measures: dict[int, dict[int, Json]] = {}  # sampling steps -> training step -> figures
         self.teacher_measures: Json | None = None
         self.teacher_few: dict[int, Json] = {}  # sampling steps -> the teacher's figures in so few
+        self.responses: list[Json] = []  # of a slider: what was measured of a model at several strengths
+        self.calibration: Json = {}  # of a slider: what its strength 1 stands for
         self.symptoms: dict[str, Json] = {}  # name -> {"step", "seen", "remedy", "text"}
         self.notices: list[str] = []
         self.log: list[tuple[float, str]] = []
@@ -56,6 +58,8 @@ class JobView:
         if result:
             self.result = dict(result)
             self.student = result.get("student") or self.student
+            self.responses = list(result.get("responses") or self.responses)
+            self.calibration = dict(result.get("calibration") or {})
             for text in result.get("notices") or []:
                 self._notice(str(text))
 
@@ -113,6 +117,16 @@ class JobView:
             self.measures.setdefault(int(event["sampling_steps"]), {})[int(event["step"])] = figures
             steps = say.count(int(event["sampling_steps"]), "step")
             self._say(event, f"step {event['step']:,}, the student in {steps}: {said_figures(figures)}")
+
+    def _on_response(self, event: Mapping[str, Any]) -> None:
+        row = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}  # of events, n is their number
+        names = ("model", "step", "calibrated", "scale")
+        again = [old for old in self.responses if all(old.get(n) == row.get(n) for n in names)]
+        wider = [old for old in again if len(old.get("points") or []) > len(row.get("points") or [])]
+        if not wider:  # measured again over more strengths, or after the run went on from a checkpoint
+            self.responses = [*(old for old in self.responses if old not in again), row]
+        slope = " ".join(filter(None, say.interval(row.get("slope"), 3)))
+        self._say(event, f"{row.get('title') or row.get('model')}: slope {slope} a unit of strength")
 
     def _on_saved(self, event: Mapping[str, Any]) -> None:
         self._say(event, f"step {event.get('step', 0):,}: a checkpoint is saved")

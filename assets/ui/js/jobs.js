@@ -147,6 +147,7 @@ function drawRun() {
   if (picked.run !== detail.run) picked = { run: detail.run, step: null };
   drawStrips(detail);
   drawBeliefs(detail);
+  drawResponse(detail);
   drawNumbers(detail);
   drawFigures();
   drawLists(detail);

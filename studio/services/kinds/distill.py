@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from studio.methods.smaller import LeaveOut, Smaller, smaller_config
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
+from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
+from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
+from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
+from studio.services.kinds.training import Every, Seed, Sinks, TrainingRequest
 from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths
 from studio.services.run import read_json
@@ -18,28 +21,24 @@ if TYPE_CHECKING:
     from studio.services.run import Run
 
 FAMILY = "mine"  # ids of what people make here: mine/<name>
-MAX_STEPS = 10_000_000
-MAX_STRIPS = 1000  # sample strips of one run
-MAX_MEASURES = 200
 RANK = 16  # of adapters, unless another is given
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
-class DistillRequest(BaseModel):
+class DistillRequest(TrainingRequest):
     """What to teach whom, and how. The same object comes from the page, the command line, the API and `spec.json`.
 
     Settings of the objective and of the trainer are checked against their schemas where a job is submitted (the
     validation context then holds `paths`), and by their own classes when the run begins.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    LIKE, STRIPS, MEASURES = "my-student", 20, 5
 
     name: str = Field(title="Name", description="Of the new student; it is listed as mine/<name>.")
     teacher: str = Field(default="nano/teacher", title="Teacher", description="Id of the model to learn from.")
     objective: str = Field(default="lcm", title="Objective", description="What the student is taught by.")
     settings: dict[str, Any] = Field(default_factory=dict, title="Settings", description="Of the objective; the rest is default.")
     steps: int = Field(default=1000, ge=1, le=MAX_STEPS, title="Steps", description="Iterations of the objective.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")
+    seed: Seed = 0
     form: Literal["full", "adapters", "smaller"] = Field(
         default="full", title="Form",
         description="All weights, low-rank adapters on one shared network, or a smaller network cut from the one it begins as.",
@@ -65,28 +64,16 @@ class DistillRequest(BaseModel):
     n_scenes: int = Field(
         default=4000, ge=16, le=100_000, title="Scenes", description="Renders to learn from, for objectives that use data."
     )
-    sample_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+    sample_every: Every = Field(
+        default=None, title="Sample every",
         description="Steps between sample strips; empty is twenty in a run, 0 is none.",
     )  # fmt: skip
-    measure_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+    measure_every: Every = Field(
+        default=None, title="Measure every",
         description="Steps between measurements; empty is five in a run, 0 is none.",
     )  # fmt: skip
     measure_samples: int = Field(default=128, ge=8, le=2048, title="Samples", description="Pictures drawn for each measurement.")
-    sinks: tuple[Literal["tensorboard", "trackio"], ...] = Field(
-        default=(), title="Also log to", description="Where curves go besides the run's own log."
-    )
-
-    @property
-    def samples_at(self) -> int:
-        """Steps between sample strips, 0 for none."""
-        return self.sample_every if self.sample_every is not None else max(1, self.steps // 20)
-
-    @property
-    def measures_at(self) -> int:
-        """Steps between measurements, 0 for none."""
-        return self.measure_every if self.measure_every is not None else max(1, self.steps // 5)
+    sinks: Sinks = ()
 
     @property
     def adapter_rank(self) -> int | None:
@@ -125,32 +112,6 @@ class DistillRequest(BaseModel):
             )
         if self.form == "smaller":
             Smaller(self.leave_out, self.width)  # refuses a form that makes nothing smaller
-        return self
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, given: str) -> str:
-        if not _NAME.fullmatch(given):
-            raise ValueError(
-                f"The name {brief(given, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
-                "the first a letter or digit, would, like my-student."
-            )
-        return given
-
-    @field_validator("sinks")
-    @classmethod
-    def _sinks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(given))
-
-    @model_validator(mode="after")
-    def _often(self) -> DistillRequest:
-        for name, every, most in (
-            ("sample_every", self.samples_at, MAX_STRIPS),
-            ("measure_every", self.measures_at, MAX_MEASURES),
-        ):
-            if every and self.steps // every > most:
-                least = -(-self.steps // most)
-                raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
         return self
 
     @model_validator(mode="after")

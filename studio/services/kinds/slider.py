@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from studio.services.adapters import NAME, check_name
+from studio.services.adapters import check_name
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
-from studio.services.kinds.distill import MAX_MEASURES, MAX_STEPS, MAX_STRIPS
+from studio.services.kinds.training import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 from studio.services.models import Registry
 from studio.services.paths import Paths
 
@@ -22,14 +22,14 @@ MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
 TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given: a slider's run is short
 
 
-class SliderRequest(BaseModel):
+class SliderRequest(TrainingRequest):
     """What to move, on which model, and how. The same object comes from the page, the command line, the API and `spec.json`.
 
     Settings of the method and of the trainer are checked against their schemas where a job is submitted (the validation
     context then holds `paths`), and by their own classes when the run begins.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    LIKE, STRIPS, MEASURES = "my-slider", 4, 1
 
     name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
@@ -56,7 +56,7 @@ class SliderRequest(BaseModel):
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
     steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")
+    seed: Seed = 0
     trainer: dict[str, Any] = Field(
         default_factory=dict, title="Trainer",
         description="warmup (10 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
@@ -64,43 +64,21 @@ class SliderRequest(BaseModel):
     n_scenes: int = Field(
         default=384, ge=4, le=20_000, title="Scenes", description="Rendered at every level of the attribute, for pairs."
     )
-    sample_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+    sample_every: Every = Field(
+        default=None, title="Sample every",
         description="Steps between strips of pictures at strengths −2 to 2; empty is four in a run, 0 is none.",
     )  # fmt: skip
-    measure_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+    measure_every: Every = Field(
+        default=None, title="Measure every",
         description="Steps between measurements; empty is once, at the end; 0 is never, and strength 1 then means nothing more.",
     )  # fmt: skip
     measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
-    sinks: tuple[Literal["tensorboard", "trackio"], ...] = Field(
-        default=(), title="Also log to", description="Where curves go besides the run's own log."
-    )
-
-    @property
-    def samples_at(self) -> int:
-        """Steps between strips, 0 for none."""
-        return self.sample_every if self.sample_every is not None else max(1, self.steps // 4)
-
-    @property
-    def measures_at(self) -> int:
-        """Steps between measurements, 0 for none."""
-        return self.measure_every if self.measure_every is not None else self.steps
+    sinks: Sinks = ()
 
     @property
     def worded(self) -> bool:
         """Whether it goes between words of a person's own."""
         return bool(self.negative or self.positive)
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, given: str) -> str:
-        if not NAME.fullmatch(given):
-            raise ValueError(
-                f"The name {brief(given, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
-                "the first a letter or digit, would, like my-slider."
-            )
-        return given
 
     @field_validator("attribute", mode="before")
     @classmethod
@@ -115,22 +93,6 @@ class SliderRequest(BaseModel):
         if long is not None:
             raise ValueError(f"A line has {len(long):,} characters, {brief(long, 30)}; up to {MAX_PROMPT} fit.")
         return lines
-
-    @field_validator("sinks")
-    @classmethod
-    def _sinks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(given))
-
-    @model_validator(mode="after")
-    def _often(self) -> SliderRequest:
-        for name, every, most in (
-            ("sample_every", self.samples_at, MAX_STRIPS),
-            ("measure_every", self.measures_at, MAX_MEASURES),
-        ):
-            if every and self.steps // every > most:
-                least = -(-self.steps // most)
-                raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
-        return self
 
     @model_validator(mode="after")
     def _whole(self) -> SliderRequest:
