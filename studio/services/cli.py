@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from studio.services import cli_adapters, cli_jobs, history, images
+from studio.services import cli_adapters, cli_controlnets, cli_jobs, history, images
 from studio.services.explain import explain
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
@@ -28,6 +28,7 @@ runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(cli_jobs.app, name="jobs")
 app.add_typer(cli_adapters.app, name="adapters")
+app.add_typer(cli_controlnets.app, name="controlnets")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

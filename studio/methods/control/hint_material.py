@@ -1,0 +1,68 @@
+"""Scenes of Pocket World with captions and hints, as teaching material for a ControlNet (`methods.control.hinted`)."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond
+from studio.core.rng import randint
+from studio.core.weights import load_weights, save_weights
+from studio.domains.pocket.dataset import scenes
+from studio.domains.pocket.hints import of_scenes
+from studio.methods.material import CAPTIONS_A_SCENE, Say, encode_scenes
+from studio.methods.pretrain import assemble
+from studio.methods.pretrain.denoising import caption_table
+
+AT_ONCE = 50  # scenes whose hints are drawn between two words of progress
+
+
+class HintedScenes:
+    """``n_scenes`` random scenes for an opened model; nothing is drawn or encoded before it is asked for.
+
+    hint: a name of `domains.pocket.hints.HINTS`. folder: where latents and hints are kept.
+    """
+
+    def __init__(self, model: Any, hint: str, folder: Path, *, seed: int = 0, n_scenes: int = 2000, say: Say | None = None):
+        self.model, self.hint, self.folder, self.seed, self.n_scenes = model, hint, folder, seed, n_scenes
+        self.shape = tuple(model.latent_shape)
+        self.halvings = (int(model.image_size) // self.shape[-1]).bit_length() - 1
+        self.say = say or (lambda done, total: None)
+        self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
+        self.empty = self._states(assemble.tokenize(model.parts.tokenizers[0], [""]).to(model.device))["states"]
+        self._made: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def hinted(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond, Tensor]:
+        latents, hints, tokens = self._made = self._made or self._make()
+        index = randint(len(latents), (n,), g)
+        which = randint(tokens.shape[1], (n,), g)
+        return latents[index].float(), self._states(tokens[index, which]), hints[index].float() / 255
+
+    def null(self, cond: Cond) -> Cond:
+        return {"states": self.empty.expand(len(cond["states"]), -1, -1)}
+
+    def _make(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(latents [N, *shape], hints uint8 [N, 3, H, W], tokens [N, K, T])."""
+        drawn = scenes(self.n_scenes, self.seed)
+        tokens = caption_table(drawn, self.model.parts.tokenizers[0], CAPTIONS_A_SCENE, seed=self.seed + 1)
+        path = self.folder / f"hinted-{self.hint}-{self.model.hash}-{self.n_scenes}-seed{self.seed}.safetensors"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            total = 2 * len(drawn)
+            latents = encode_scenes(self.model, drawn, lambda done, _: self.say(done, total))
+            parts = []
+            for i in range(0, len(drawn), AT_ONCE):
+                parts.append(of_scenes(self.hint, drawn[i : i + AT_ONCE], self.model.image_size))
+                self.say(len(drawn) + min(i + AT_ONCE, len(drawn)), total)
+            save_weights(path, {"latents": latents, "hints": torch.cat(parts)})
+        kept = load_weights(path)[0]
+        device = self.model.device
+        return kept["latents"].to(device), kept["hints"].to(device), tokens.to(device)
+
+    @torch.no_grad()
+    def _states(self, tokens: Tensor) -> Cond:
+        return {"states": self.text(tokens)[0].float()}

@@ -1,0 +1,216 @@
+"""Executing a ControlNet's training: open the base, train, show and measure on the way, measure everywhere, list. In a worker."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.control import Differences, hint_channels, restored
+from studio.core.method import Streams
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.families import controlnets as files
+from studio.methods.control.hint_material import HintedScenes
+from studio.methods.control.hinted import Hinted, HintedConfig
+from studio.methods.material import teacher_denoiser
+from studio.services import adapters, controlnets
+from studio.services.beliefs import pixels
+from studio.services.curves import finite
+from studio.services.explain import explain
+from studio.services.gallery import STRIP_SIDE
+from studio.services.hint_bench import NAME, Arm, HintBench, arms
+from studio.services.images import jpeg_strip
+from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
+from studio.services.models import ModelEntry
+from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.students import save_student
+from studio.services.training import Training
+
+SHOWN = 4  # scenes in a strip
+
+
+class Hinting(Training[ControlNetRequest]):
+    """One run of the kind `controlnet`."""
+
+    bench: HintBench | None = None
+
+    def __init__(self, request: ControlNetRequest, run: Run):
+        super().__init__(request, run)
+        self.entry = run.registry.get(request.base)
+        self.rows: list[dict[str, Any]] = []
+        self._bare: Tensor | None = None  # what the strip shows without the hint
+
+    def open(self) -> None:
+        request, entry = self.request, self.entry
+        self.job.state("loading", f"Opening {entry.title}.")
+        self.model = self.job.models.model(entry)
+        folder = self.job.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{self.model.hash}"
+        self.data = HintedScenes(self.model, request.hint, folder, seed=request.seed, n_scenes=request.n_scenes,
+                                 say=self.preparing)  # fmt: skip
+        config = HintedConfig.model_validate(request.settings)
+        method = Hinted(config, Streams(request.seed, self.device), teacher_denoiser(self.model), self.data)
+        settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
+        self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
+        if entry.oracle is not None and entry.oracle.is_dir():
+            oracle = self.job.models.oracle(entry.oracle)
+            self.bench = HintBench(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
+        else:
+            self.notice(f"{entry.id} has no oracle, so nothing is shown on the way and nothing is measured.")
+        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
+        self.rows = [row for row in kept if row["step"] <= self.trainer.step]
+
+    @property
+    def differences(self) -> Differences:
+        """As they are now: averaged weights where the method averages."""
+        found = self.trainer.method.emas.get("control") or self.trainer.method.trained["control"].module
+        assert isinstance(found, Differences)
+        return found
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return hint_channels(self.data.halvings)
+
+    def _put_on(self, models: dict[str, Any]) -> None:
+        """The ControlNet as it is now, in half precision as its file will be, on opened models."""
+        tensors = {key: value.half().float() for key, value in self.differences.tensors().items()}
+        for model in models.values():
+            self._take_off({"": model})
+            model.take_control(NAME, restored(self.model.parts.unet, tensors, self.channels))
+
+    @staticmethod
+    def _take_off(models: dict[str, Any]) -> None:
+        for model in models.values():
+            if NAME in model.control_names:
+                model.unload_control(NAME)
+
+    # -- on the way ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _strip(step: int) -> str:
+        return f"artifacts/strips/{step:08d}/controlnet.jpg"
+
+    def shown(self, step: int) -> bool:
+        return self.bench is None or (self.job.folder / self._strip(step)).exists()
+
+    def show(self, step: int) -> None:
+        """Of every scene: its hint, the picture without it, the picture with it."""
+        if self.bench is None:
+            return
+        arm, models = arms(self.entry, [])[0], {self.entry.id: self.model}
+        n = min(SHOWN, len(self.bench.scenes))
+        if self._bare is None:
+            self._bare = self.bench.draw(arm.plan, models, n)
+        self._put_on(models)
+        try:
+            drawn = self.bench.draw(arm.hinted, models, n)
+        finally:
+            self._take_off(models)
+        images = torch.stack([self.bench.hints[:n], self._bare, drawn], 1).flatten(0, 1)
+        if images.shape[-1] > STRIP_SIDE:
+            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
+        name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
+        self.job.event("strip", arm="controlnet", step=step, sampling_steps=arm.plan.steps, strip=name, count=len(images),
+                       size=int(images.shape[-1]), prompts=self.bench.prompts[:n], seeds=[0],
+                       columns=["hint", "without", "with"])  # fmt: skip
+
+    def measured(self, step: int) -> bool:
+        return self.bench is None or self._row("teacher", step) is not None
+
+    def measure(self, step: int) -> None:
+        row = self._measure(arms(self.entry, [])[0], {self.entry.id: self.model}, step)
+        self.curves.forward(step, {"measure/where": row["with"]["agreement"]["where"]["value"] or 0.0})
+
+    def _row(self, arm: str, step: int) -> dict[str, Any] | None:
+        return next((row for row in self.rows if (row["arm"], row["step"]) == (arm, step)), None)
+
+    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> dict[str, Any]:
+        assert self.bench is not None
+        self.job.state("running", f"Measuring {arm.title} with the hint and without.")
+        self._put_on(models)
+        try:
+            row = {"step": step, **self.bench.measure(arm, models)}
+        finally:
+            self._take_off(models)
+        self.rows.append(row)
+        self.job.event("agreement", **row)
+        self.job.keep("measures.json", {"rows": self.rows})
+        return row
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> dict[str, Any]:
+        if self.request.measures_at and self.bench is not None:
+            for arm in arms(self.entry, self._students()):
+                self._heard()
+                if self._row(arm.name, self.request.steps) is None:
+                    self._transfer(arm)
+        self._heard()
+        return self._save()
+
+    def _heard(self) -> None:
+        """Whoever asks to stop or pause is heard between two arms; the weights are saved, and what was measured is kept."""
+        if (reason := self._asked()) is not None:
+            state = {"stop": "stopped", "pause": "paused"}.get(reason, "queued")
+            raise LeftOff(state, f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed.")
+
+    def _students(self) -> list[ModelEntry]:
+        """The base's students that can be opened and have its architecture."""
+        found = []
+        for entry in self.job.registry.entries.values():
+            if entry.teacher != self.entry.id or not entry.available or entry.recipe is None:
+                continue
+            if adapters.architecture(entry.folder) != adapters.architecture(self.entry.folder):
+                self.notice(f"{entry.id} has another architecture, so the ControlNet does not fit it.")
+                continue
+            found.append(entry)
+        return found
+
+    def _transfer(self, arm: Arm) -> None:
+        """One arm; what goes wrong with it is said, and the others go on."""
+        try:
+            models = {name: self.job.models.model(self.job.registry.get(name)) for name in arm.plan.models}
+            self._measure(arm, models, self.request.steps)
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            self.notice(f"The ControlNet could not be measured on {arm.title}: {explain(error)}")
+
+    def _save(self) -> dict[str, Any]:
+        self.job.state("running", "Saving the ControlNet.")
+        home = self.job.folder.parents[1] / "controlnets"
+        name = save_student(home, self.request.name, self.job.spec.id, self._write)
+        if name != self.request.name:
+            self.notice(f"The name {self.request.name} was taken meanwhile; the ControlNet is called {name}.")
+        control_id = f"{controlnets.FAMILY}/{name}"
+        self.job.event("controlnet", id=control_id)
+        self.job.state("running", f"The ControlNet is listed as {control_id}.")
+        return self.result(control_id)
+
+    def _write(self, target: Path) -> None:
+        card = self._card()
+        brief = {name: value for name, value in card.items() if name != "measured"}  # figures are in card.json alone
+        files.write(target / controlnets.FILE, self.differences.tensors(), self.channels, brief)
+        about = {"run": self.job.spec.id, "domain": self.entry.domain, "size": self.entry.size,
+                 "architecture": adapters.architecture(self.entry.folder), "card": card}  # fmt: skip
+        (target / controlnets.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
+
+    def _card(self) -> dict[str, Any]:
+        request, final = self.request, [row for row in self.rows if row["step"] == self.request.steps]
+        return {
+            "title": request.title or request.name, "hint": request.hint, "base": self.entry.id, "base_hash": self.model.hash,
+            "method": type(self.trainer.method).card.title, "steps": request.steps, "seed": request.seed,
+            "settings": self.trainer.method.config.model_dump(mode="json"),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
+            "measured": {row["arm"]: row for row in final},
+        }  # fmt: skip
+
+    def result(self, controlnet: str | None = None) -> dict[str, Any]:
+        return {
+            "request": self.request.model_dump(mode="json"), "controlnet": controlnet, "base": self.entry.id,
+            "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}}, "step": self.trainer.step,
+            "losses": finite(self.last["smooth"]) if self.last else {}, "agreement": self.rows,
+            "skipped": self.trainer.skipped, "sink_failures": self.curves.failures, "notices": self.notices,
+            "versions": versions(),
+        }  # fmt: skip

@@ -1,0 +1,143 @@
+"""ControlNet: teach a second encoder to pass a picture of edges or of a layout on to a model. In the batch lane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from studio.services.adapters import NAME
+from studio.services.controlnets import check_name
+from studio.services.explain import brief
+from studio.services.kinds import KINDS
+from studio.services.kinds.distill import MAX_MEASURES, MAX_STEPS, MAX_STRIPS
+from studio.services.models import Registry
+from studio.services.paths import Paths
+
+if TYPE_CHECKING:
+    from studio.services.run import Run
+
+DOMAINS = ("pocket",)  # whose scenes give hints
+TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
+METHOD = ("rank", "batch", "lr", "drop", "ema")  # fields that are settings of the method
+
+
+class ControlNetRequest(BaseModel):
+    """What it should read, on which model it is trained, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(title="Name", description="Of the new ControlNet; it is listed as mine/<name>.")
+    title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
+    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher it is trained on.")
+    hint: Literal["layout", "edges"] = Field(
+        default="layout", title="Hint", description="layout: red subject, green ground, blue companion. edges: bright contours."
+    )
+    rank: int = Field(default=8, ge=1, le=256, title="Rank", description="Of the differences from the model's encoder.")
+    batch: int = Field(default=16, ge=1, le=1024, title="Batch", description="Samples an update.")
+    lr: float = Field(default=2e-3, gt=0, le=1, allow_inf_nan=False, title="Learning rate")
+    drop: float = Field(
+        default=0.25, ge=0, le=1, allow_inf_nan=False, title="Dropped prompts",
+        description="Share of samples whose prompt is left out, so that the hint is read without words too.",
+    )  # fmt: skip
+    ema: float = Field(default=0.98, ge=0, lt=1, allow_inf_nan=False, title="EMA", description="Average of what is learned.")
+    steps: int = Field(default=600, ge=1, le=MAX_STEPS, title="Steps", description="Updates.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")
+    trainer: dict[str, Any] = Field(
+        default_factory=dict, title="Trainer",
+        description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
+    )  # fmt: skip
+    n_scenes: int = Field(default=2000, ge=4, le=20_000, title="Scenes", description="Rendered, with their hints.")
+    sample_every: int | None = Field(
+        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+        description="Steps between strips of pictures beside their hints; empty is four in a run, 0 is none.",
+    )  # fmt: skip
+    measure_every: int | None = Field(
+        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+        description="Steps between measurements on the base; empty is once, at the end; 0 is never.",
+    )  # fmt: skip
+    measure_seeds: int = Field(
+        default=64, ge=2, le=2048, title="Scenes measured", description="One picture each, with the hint and without."
+    )
+    sinks: tuple[Literal["tensorboard", "trackio"], ...] = Field(
+        default=(), title="Also log to", description="Where curves go besides the run's own log."
+    )
+
+    @property
+    def samples_at(self) -> int:
+        """Steps between strips, 0 for none."""
+        return self.sample_every if self.sample_every is not None else max(1, self.steps // 4)
+
+    @property
+    def measures_at(self) -> int:
+        """Steps between measurements, 0 for none."""
+        return self.measure_every if self.measure_every is not None else self.steps
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the method."""
+        return {name: getattr(self, name) for name in METHOD}
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, given: str) -> str:
+        if not NAME.fullmatch(given):
+            raise ValueError(
+                f"The name {brief(given, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
+                "the first a letter or digit, would, like my-layout."
+            )
+        return given
+
+    @field_validator("sinks")
+    @classmethod
+    def _sinks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(given))
+
+    @model_validator(mode="after")
+    def _often(self) -> ControlNetRequest:
+        for name, every, most in (
+            ("sample_every", self.samples_at, MAX_STRIPS),
+            ("measure_every", self.measures_at, MAX_MEASURES),
+        ):
+            if every and self.steps // every > most:
+                least = -(-self.steps // most)
+                raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
+        return self
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> ControlNetRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        if isinstance(registry := context.get("registry"), Registry):
+            self._check_base(registry)
+        if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
+            from studio.services import objectives
+
+            check_name(paths, self.name)
+            catalogue = objectives.objectives(paths)
+            assert catalogue is not None
+            objectives.check_trainer(catalogue, self.trainer)
+        return self
+
+    def _check_base(self, registry: Registry) -> None:
+        entry = registry.get(self.base)
+        if not entry.available:
+            raise ValueError(entry.reason)
+        if entry.domain not in DOMAINS:
+            raise ValueError(
+                f"{entry.id} is of the domain {entry.domain}; ControlNets can be trained on {', '.join(DOMAINS)} so far."
+            )
+        if entry.role != "teacher":
+            raise ValueError(f"{entry.id} is a student; a ControlNet of its teacher {entry.teacher} works on it, so train that.")
+
+
+def label(request: ControlNetRequest) -> str:
+    """A title for lists of runs."""
+    return f"{request.name}: {request.hint} on {request.base}, {request.steps:,} steps"
+
+
+@KINDS.add("controlnet", title="ControlNet", config=ControlNetRequest, lane="batch", label=label, resumable=True)
+def run(request: ControlNetRequest, run: Run) -> dict[str, Any]:
+    """Train, show and measure on the way, measure on the students and their hybrid, and list it when it is finished."""
+    from studio.services.hinting import Hinting
+
+    return Hinting(request, run).run()
