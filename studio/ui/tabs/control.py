@@ -27,7 +27,8 @@ from studio.ui.theme import script, template
 from studio.ui.watch import Watch
 
 POLL_S = 0.5  # between looks at a live run
-START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
+START = {"prompt": captions.EXAMPLES[0], "seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
+BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
 Updates = dict[Any, Any]
 Json = dict[str, Any]
 ARRIVED = """() => {
@@ -84,7 +85,9 @@ class ControlTab:
             text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="control-prompt")
             self.hint = parts.text("control-prompt-line", parts.line(prompt.read(START["prompt"])[1], "hint"))
         with gr.Column(elem_classes="card fields"):
-            self.worn = _html(self._worn(first), "control_worn", "control_worn", "control-worn")
+            begin = next((one["id"] for one in self.controls.known(first) if one["id"].endswith(f"/{BEGIN}")), "")
+            worn = {"worn": [{"id": begin, "strength": 1.0, "on": "all"}], "vary": begin} if begin else {}
+            self.worn = _html(self._worn(first, **worn), "control_worn", "control_worn", "control-worn")
         with gr.Column(elem_classes="card fields"):
             pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
                                label="Teacher and student", filterable=False, elem_id="control-pair")  # fmt: skip
