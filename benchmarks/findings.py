@@ -59,13 +59,16 @@ def finished(jobs: Jobs) -> dict[str, list[Json]]:
 
 
 def keep(jobs: Jobs, commit: str, folder: Path = KEPT) -> list[Path]:
-    """Copy one result of every study and pair: that of most samples, the newest of equals."""
+    """Copy one result of every study and pair: that of most samples, the newest of equals. One that says what is kept
+    already stays as it is, with the commit it was kept at."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, results in finished(jobs).items():
         largest = max(results, key=lambda r: r["seeds"] * len(r["prompts"]))
         path = folder / f"{name}.json"
-        path.write_text(json.dumps({**largest, "commit": commit}, indent=1) + "\n")
+        before = json.loads(path.read_text()) if path.is_file() else {}
+        if {**before, "commit": commit} != {**largest, "commit": commit}:
+            path.write_text(json.dumps({**largest, "commit": commit}, indent=1) + "\n")
         written.append(path)
     return written
 
@@ -309,7 +312,7 @@ def _asked(result: Json) -> Json:
 def kept_studies(folder: Path = KEPT) -> list[Json]:
     """Kept results in the order of the page: the larger models first."""
     results: list[Json] = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    order = ["k-sweep", "position-sweep", "masks", "handover", "base-guidance", "commitment", "fork", "arena"]
+    order = ["k-sweep", "position-sweep", "masks", "handover", "base-guidance", "commitment", "fork", "arena", "transfer"]
     results.sort(key=lambda r: (not r["request"]["pair"].startswith("pocket"), r["request"]["pair"],
                                 order.index(r["study"]) if r["study"] in order else len(order)))  # fmt: skip
     return results
