@@ -181,12 +181,41 @@ def forks(result: Json) -> list[str]:
     return out
 
 
+def transfer(result: Json) -> list[str]:
+    """Every slider on every model; accuracy of what it is not to move, at the worse of −1 and 1 and without it."""
+    out: list[str] = []
+    for row in (result.get("board") or {}).get("rows", []):
+        for model, cell in row["cells"].items():
+            ends = [found for s, found in cell["accuracy"].items() if found and abs(float(s)) == 1]
+            worst, still = min(ends, key=lambda found: found["value"], default=None), cell["accuracy"].get("0")
+            out.append(
+                f"| {row['title']} | {model} | {interval(cell['slope'])} | {interval(cell['retention'], percent=True)} | "
+                f"{'–' if cell['spearman'] is None else format(cell['spearman'], '.2f')} | "
+                f"{interval(cell['drift']['others'], percent=True)} | {interval(worst, percent=True)} | "
+                f"{interval(still, percent=True)} |"
+            )
+    if not out:
+        return []
+    heads = ["slider", "model", "slope a unit", "retention", "Spearman", "other factors changed", "accuracy at ±1", "without"]
+    return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *out, "", *theirs(result)]
+
+
+def theirs(result: Json) -> list[str]:
+    """The paper's own numbers, apart from ours."""
+    found = result.get("published")
+    if not found:
+        return []
+    out = [f"*Not ours*: {found['what']} ({found['source']}).", "", f"| | {' | '.join(found['models'])} |"]
+    out.append("|---" * (len(found["models"]) + 1) + "|")
+    return [*out, *(f"| {name} | {' | '.join(f'{v:g}' for v in values)} |" for name, values in found["rows"].items())]
+
+
 def section(result: Json) -> list[str]:
     request, control = result["request"], result.get("control")
     hashes = ", ".join(f"{name} {model['hash']}" for name, model in result["models"].items())
     drawn = f"{len(result['prompts'])} prompts × {result['seeds']} seeds, the same noise in every arm; weights {hashes}."
     checked = f" Identity control (the teacher as its own student): {said}." if (said := identity(control)) else ""
-    tables = [*table(result), *shapley(result), *handover(result), *timelines(result), *forks(result)]
+    tables = [*table(result), *shapley(result), *handover(result), *timelines(result), *forks(result), *transfer(result)]
     found = result.get("verdicts", [])
     common = cautions(found)
     verdicts = [f"- {v['id']}: {v['sentence']}{_cautions(v['cautions'], common)}" for v in found]

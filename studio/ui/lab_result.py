@@ -222,6 +222,7 @@ def tables(result: Mapping[str, Any]) -> list[Json]:
     made = [
         _arms(result),
         lab_transfer.table(result),
+        lab_transfer.theirs(result),
         _shapley(result),
         _costs(result),
         _commits(result),

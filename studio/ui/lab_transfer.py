@@ -64,6 +64,17 @@ def table(result: Mapping[str, Any]) -> Json | None:
     return {"title": "What each slider does", "heads": heads, "rows": rows} if rows else None
 
 
+def theirs(result: Mapping[str, Any]) -> Json | None:
+    """What the paper reports, apart from what was measured here."""
+    found = result.get("published")
+    if not found:
+        return None
+    rows = [{"name": name, "tone": "other", "cells": [(f"{value:g}", "") for value in values]}
+            for name, values in found["rows"].items()]  # fmt: skip
+    return {"title": f"Not measured here: {found['what']} ({found['source']})", "heads": ["adapter", *found["models"]],
+            "rows": rows}  # fmt: skip
+
+
 def short(model: str) -> str:
     """ "dmd2" of "pocket/dmd2"."""
     return model.rpartition("/")[2]

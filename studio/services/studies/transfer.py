@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from studio.services.adapters import AdapterEntry
 
 MAX_STRENGTH = 3.0
+PUBLISHED = {
+    "what": "change of the CLIP score in per cent, edited against original, of adapters trained on SDXL base",
+    "source": "Gandikota & Bau, arXiv 2503.10637 v4, table 1",
+    "models": ["base", "DMD", "LCM", "Turbo", "Lightning"],
+    "rows": {
+        "slider: age": [20.4, 17.8, 27.1, 19.0, 24.8], "slider: smile": [19.7, 21.4, 19.5, 33.5, 14.0],
+        "slider: muscular": [34.6, 26.7, 33.8, 39.0, 33.2], "customised: lego": [32.2, 26.8, 26.0, 30.3, 29.7],
+        "customised: watercolor": [34.3, 31.4, 29.6, 27.5, 39.2], "customised: crayon": [32.7, 27.8, 24.7, 29.5, 32.5],
+        "SliderSpace: 1st": [29.3, 28.1, 24.1, 27.7, 22.4], "SliderSpace: 16th": [32.9, 32.0, 33.4, 28.1, 29.9],
+        "SliderSpace: 32nd": [30.7, 28.9, 29.3, 30.5, 31.4],
+    },
+}  # fmt: skip
 IDENTITY = ("subject", "color", "place", "time")
 
 
@@ -103,7 +115,7 @@ class Transfer(Study[TransferConfig]):
                 "attribute": attribute, "cells": cells, "prompts": fits,
             })  # fmt: skip
         found: Json = board(sliders, names, data.stated, data.factors, IDENTITY)
-        return found
+        return found | {"published": PUBLISHED}
 
     def _readings(self, data: Data, adapter: str, model: str, prompts: Sequence[str]) -> Mapping[float, Mapping[str, Any]]:
         """strength -> prompt -> rows."""
