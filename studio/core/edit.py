@@ -55,6 +55,20 @@ class LowRank:
         """The same layer, `factor` times as strong; B takes it, so that alpha stays what it was trained with."""
         return LowRank(self.down, self.up * factor, self.alpha)
 
+    def resized(self, rank: int) -> LowRank:
+        """The nearest change of at most this rank (Eckart & Young 1936), as strong at scale 1; itself where it is smaller."""
+        if rank < 1:
+            raise ValueError(f"a rank of {rank} does not fit; 1 or more would")
+        if rank >= self.rank:
+            return self
+        qu, ru = torch.linalg.qr(self.up.flatten(1).double())
+        qd, rd = torch.linalg.qr(self.down.flatten(1).double().T)
+        u, s, v = torch.linalg.svd(ru @ rd.T)
+        half = s[:rank].sqrt()
+        up, down = qu @ u[:, :rank] * half, (half[:, None] * v[:rank]) @ qd.T
+        return LowRank(down.reshape(rank, *self.down.shape[1:]).to(self.down.dtype),
+                       up.reshape(-1, rank, *self.up.shape[2:]).to(self.up.dtype), rank * self.multiplier)  # fmt: skip
+
 
 class EditCard(BaseModel):
     """Where an edit comes from. Everything a reader of the file may want to know; private fields can be stripped.
@@ -134,6 +148,14 @@ class Edit:
         """The same in half precision, as files hold it: a change of 1e-3 of itself at most."""
         pairs = {path: LowRank(pair.down.half(), pair.up.half(), pair.alpha) for path, pair in self.pairs.items()}
         return Edit(pairs, self.card, {word: rows.half() for word, rows in self.tokens.items()})
+
+    def resized(self, rank: int) -> Edit:
+        """The same with layers of at most this rank; the card says so. Figures in it are of the edit as it was."""
+        pairs = {path: pair.resized(rank) for path, pair in self.pairs.items()}
+        note = f"Brought to rank {rank} from {' and '.join(map(str, self.ranks))} by singular values."
+        if all(pairs[path] is pair for path, pair in self.pairs.items()):
+            return self
+        return Edit(pairs, self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}), self.tokens)
 
     def scaled(self, factor: float) -> Edit:
         """The same edit, `factor` times as strong at scale 1; its tokens stay."""

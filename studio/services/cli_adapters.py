@@ -85,6 +85,7 @@ def export(
     adapter_id: str,
     path: Annotated[Path, typer.Argument(help="The file to write, or for PEFT a folder.")],
     layout: Annotated[str, typer.Option(help="diffusers, peft or kohya.")] = "diffusers",
+    rank: Annotated[int | None, typer.Option(min=1, help="Bring layers of a higher rank to this one; smaller files.")] = None,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompts, settings, notes and the date out of the file.")] = False,
     data_dir: DataDir = None,
     device: Device = None,
@@ -95,7 +96,7 @@ def export(
 
     jobs = Jobs(data_dir)
     models = ModelCache(pick_device(device))
-    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models):
+    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models, rank):
         print(written)
 
 

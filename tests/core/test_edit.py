@@ -97,3 +97,25 @@ def test_half_an_edit_is_taken_out_again() -> None:
     assert all(torch.equal(p, before[name]) for name, p in parts["unet"].named_parameters())
     with pytest.raises(ValueError, match="a part the model has not; unet fit"):
         Merged(parts, [(Edit({"text_encoder.0": edit(1).pairs["unet.2"]}, EditCard(title="text")), 1.0)])
+
+
+@pytest.mark.parametrize("kernel", [(), (3, 3)])
+def test_a_smaller_rank_is_the_nearest_there_is(kernel: tuple[int, ...]) -> None:
+    g = torch.Generator().manual_seed(0)
+    pair = LowRank(torch.randn(4, 6, *kernel, generator=g), torch.randn(5, 4, *(1 for _ in kernel), generator=g), 3.0)
+    smaller = pair.resized(2)
+    assert smaller.rank == 2 and smaller.multiplier == pytest.approx(pair.multiplier)
+    assert smaller.delta().shape == pair.delta().shape
+    values = torch.linalg.svdvals(pair.delta().flatten(1).double())
+    error = float((smaller.delta() - pair.delta()).double().norm() ** 2)
+    assert error == pytest.approx(float((values[2:] ** 2).sum()), rel=1e-4)  # Eckart & Young
+    assert pair.resized(4) is pair
+    with pytest.raises(ValueError, match="a rank of 0 does not fit; 1 or more would"):
+        pair.resized(0)
+
+
+def test_an_edit_of_a_smaller_rank_says_what_it_was() -> None:
+    whole = Edit({"unet.a": LowRank(torch.randn(3, 4), torch.randn(2, 3), 1.0)}, EditCard(title="t", note="mine."))
+    assert whole.resized(2).card.note == "mine. Brought to rank 2 from 3 by singular values."
+    assert whole.resized(2).ranks == (2,)
+    assert whole.resized(3) is whole

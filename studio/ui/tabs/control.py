@@ -148,7 +148,7 @@ class ControlTab:
         tab, run = (str(asked or "").split(" ") + ["", ""])[:2]
         mine = bool(run) and self._is_mine(run)
         front = {self.tabs: gr.Tabs(selected="control")} if tab == "control" or mine else {}
-        return front | (self.open(run) if mine else {})
+        return {self.problem: ""} | front | (self.open(run) if mine else {})  # Gradio wants at least one
 
     def _is_mine(self, run_id: str) -> bool:
         try:
