@@ -11,10 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions
 from studio.sampling.adapted import adapters_of
 from studio.sampling.branch import Recorded, branched
+from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Record, sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
@@ -99,14 +102,19 @@ def _drawn_before(branch: Branch, parent: Header) -> bool:
     return any(segment.noisy for segment in parent.plan.split(branch.step)[0])
 
 
-def drawn(plan: Plan, branch: Branch, parent: Trace, models: Mapping[str, Any], folder: Path) -> Iterator[tuple[Record, Moment]]:
-    """Draw a branch from its parent's state, recording it; (record, step as it is kept) of every step that is computed."""
+def drawn(
+    plan: Plan, branch: Branch, parent: Trace, models: Mapping[str, Any], folder: Path, pictures: Mapping[str, Tensor]
+) -> Iterator[tuple[Record, Moment]]:
+    """Draw a branch from its parent's state, recording it; (record, step as it is kept) of every step that is computed.
+
+    pictures: that its ControlNets follow, by their id.
+    """
     header, index = parent.header, branch.step
     before = sigma(compiled(header.plan, models)[1][index])
     own = denoiser_of(models[header.moments[index].model]).process
     state = Recorded(index, parent.state(index, models), float(own.noise_level(header.moments[index].t)), before,
                      parent.beliefs(index - 1) if index else None)  # fmt: skip
-    cond = encode_plans([plan], models, [header.prompt])
+    cond = with_pictures(encode_plans([plan], models, [header.prompt]), pictures)
     recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.prompt)
     recorder.branch(plan.name, header, index)
     batch = max(1, BATCH_LATENTS // (parent.shape[-1] * parent.shape[-2]))

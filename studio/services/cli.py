@@ -15,6 +15,7 @@ from rich.table import Table
 
 from studio.services import cli_adapters, cli_controlnets, cli_jobs, history, images
 from studio.services.explain import explain
+from studio.services.hint_uses import WRITE_HELP, with_files
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
 from studio.services.kinds.compare import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
@@ -62,6 +63,7 @@ def compare(
     rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
     adapter: Annotated[list[str] | None, typer.Option("--adapter", help=_help("adapters"))] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", help=f"A ControlNet and what it follows: {WRITE_HELP}.")] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
@@ -74,7 +76,7 @@ def compare(
     request = {
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
-        "adapters": adapter or [], "off_recipe": off_recipe, "previews": previews,
+        "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

@@ -8,17 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions, scene
 from studio.metrics import report
+from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.services.adapters import load_adapters
+from studio.services.controlnets import load_controlnets
 from studio.services.explain import explain
 from studio.services.frames import SIDE, Frames, pixels
+from studio.services.hint_uses import HintUse, hinted, uploads
 from studio.services.images import png_bytes
 from studio.services.kinds.compare import CompareRequest, label, plans_for
 from studio.services.moments import Moment
@@ -60,6 +64,7 @@ class Comparison:
         self.oracle: Any = None
         self.frames = Frames(run)
         self.wardrobe = Wardrobe(load_adapters(Paths(run.folder.parents[1])), run)
+        self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.parsed = captions.parse(request.prompt, self.words)
 
@@ -71,6 +76,7 @@ class Comparison:
         self._say_notices()
         self._open()
         self._dress()
+        self._hint()
         self.job.state("running")
         recorder = Recorder(self.job.folder, {plan.name: plan for plan in self.plans}, self.seeds, self.text)
         plans = {plan.name: plan for plan in self.plans}
@@ -90,7 +96,9 @@ class Comparison:
 
     def _drawn(self) -> Iterator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
-        cond = encode_plans(self.plans, self.models, [self.text])
+        cond: Any = encode_plans(self.plans, self.models, [self.text])
+        if self.pictures:
+            cond = with_pictures(cond, self.pictures)
         some = next(iter(self.models.values()))
         batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
         self.begun = time.monotonic()
@@ -149,6 +157,19 @@ class Comparison:
         """Load what plans name; one that brings words into every model, so that each knows them."""
         bring = [use.id for use in uses if self.wardrobe.adapters.get(use.id).words]
         self.wardrobe.open(self.plans, self.models, more=bring)
+
+    def _hint(self) -> None:
+        """Let the ControlNets' pictures be seen where they are on; each is kept beside the run's own pictures."""
+        uses, known = self.request.hints, load_controlnets(self.wardrobe.paths)
+        self.plans = hinted(self.plans, uses, self.job.registry)
+        self.wardrobe.open_controls(self.plans, self.models, known, lambda id_: self.job.models.model(self.job.registry.get(id_)))
+        size = next(iter(self.models.values())).image_size
+        for use in uses:
+            picture = hint_picture(use, known.get(use.id).hint, self.parsed.stated, size, self.wardrobe.paths)
+            self.pictures[use.id] = picture
+            about = {"kind": "hint", "run": self.job.spec.id, "hint": use.model_dump(mode="json")}
+            name = f"artifacts/hints/{use.id.replace('/', '-')}.png"
+            self.job.event("hint", id=use.id, path=self.job.artifact(name, png_bytes(pixels(picture)[0], about)))
 
     def _say_teacher(self) -> None:
         """Say when the student was distilled from other weights than the teacher has now."""
@@ -267,7 +288,7 @@ class Comparison:
 
     def _result(self) -> dict[str, Any]:
         return {"request": self.request.model_dump(mode="json"), "models": self._used(), "adapters": self.wardrobe.used(),
-                "arms": self.rows,
+                "hints": [use.model_dump(mode="json") for use in self.request.hints], "arms": self.rows,
                 "recovery": self.recovery, "notices": self.notices, "versions": self.versions}  # fmt: skip
 
 
@@ -280,6 +301,20 @@ def reference_features(oracle: Any, stated: Mapping[str, str], size: int, n: int
     scenes = [scene.sample_scene(rng, **stated) for _ in range(n)]
     features: Tensor = oracle.read(to_images(render_batch(scenes, size))).features
     return features
+
+
+def hint_picture(use: HintUse, kind: str, stated: Mapping[str, str], size: int, paths: Paths) -> Tensor:
+    """What a ControlNet follows, [1, 3, size, size] in [0, 1]. ValueError where a picture cannot be read."""
+    from studio.domains.pocket import hints
+
+    if use.scene is not None:
+        drawn = scene.sample_scene(np.random.default_rng(use.scene), **stated)
+        return hints.of_scenes(kind, [drawn], size).float() / 255
+    try:
+        with Image.open(uploads(paths) / use.picture) as image:
+            return hints.of_picture(kind or "layout", image, size)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{use.picture} is not a picture that can be read; a PNG or JPEG would fit.") from error
 
 
 def _reference(arm: str) -> bool:

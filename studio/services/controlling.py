@@ -40,6 +40,7 @@ class Controlling(Comparison):
         self._say_notices()
         self._open()
         self._dress()
+        self._hint()
         self.job.state("running")
         plans = {plan.name: plan for plan in self.plans}
         for arm, record in self._drawn():

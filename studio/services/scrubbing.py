@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.domains.pocket import captions
+from studio.sampling.hinted import hints_of
 from studio.services import decisions, history
 from studio.services.adapters import load_adapters
 from studio.services.comparison import Comparison
+from studio.services.controlnets import load_controlnets
 from studio.services.explain import explain
 from studio.services.frames import Frames, readings_file
+from studio.services.hint_uses import HintUse
 from studio.services.kinds.scrub import Branch, ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.paths import Paths
@@ -29,6 +32,7 @@ from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from studio.families.stable import Model
+    from studio.sampling.plan import Plan
 
 
 class Scrubbing:
@@ -145,10 +149,11 @@ class Scrubbing:
         self.branches[name] = {**branch.model_dump(mode="json"), "changed": branch.changed}
         plan = plan_of(branch, parent, self.models, self.job.registry, adapters, name)
         self.wardrobe.open([plan], self.models)
+        pictures = self._pictures_of(plan)
         for sentence in history.changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
             self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
-        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder):
+        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures):
             self.computed += (moment.nfe - before) * len(parent.seeds)
             before = moment.nfe
             where = {"phase": "branch", "arm": name, "step": record.index + 1, "steps": record.steps}
@@ -156,6 +161,18 @@ class Scrubbing:
             self.job.check()
         self.headers[name] = read_header(self.folder, name)
         self._say(self.headers[name])
+
+    def _pictures_of(self, plan: Plan) -> dict[str, Any]:
+        """Open the ControlNets of a plan, and what each follows: as when its parent was drawn."""
+        from studio.services.comparison import hint_picture
+
+        known, registry = load_controlnets(self.wardrobe.paths), self.job.registry
+        self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.models.model(registry.get(id_)))
+        asked = {use["id"]: HintUse.model_validate(use) for use in self.before.get("hints") or []}
+        size, stated = next(iter(self.models.values())).image_size, captions.parse(self._prompt()).stated
+        return {
+            name: hint_picture(asked[name], known.get(name).hint, stated, size, self.wardrobe.paths) for name in hints_of(plan)
+        }
 
     def _announce(self) -> None:
         """Say what rows there are, and which of their pictures."""
@@ -215,6 +232,7 @@ class Scrubbing:
                 "request": self.request.model_dump(mode="json"), "root": self.root, "prompt": self._prompt(),
                 "seeds": list(next(iter(self.headers.values())).seeds), "rows": rows, "branches": self.branches,
                 "evaluations": {"branches": self.computed}, "models": used,
+                "hints": self.before.get("hints") or [],
                 "adapters": {**(self.before.get("adapters") or {}), **self.wardrobe.used()}, "notices": self.notices,
                 "versions": versions()}  # fmt: skip
 

@@ -1,15 +1,19 @@
-"""Adapters a run uses, in the models it uses them on, and out of them again: models stay warm for others. Worker side."""
+"""Adapters and ControlNets a run uses, in the models it uses them on, and out of them again: models stay warm for others.
+Worker side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import files_hash
 from studio.sampling.adapted import adapters_of
+from studio.sampling.hinted import hints_of
 from studio.sampling.plan import Plan
 from studio.sampling.steps import denoiser_of
 from studio.services.adapters import Adapters
+from studio.services.controlnets import ControlNets
+from studio.services.paths import Paths
 from studio.services.run import Run
 
 if TYPE_CHECKING:
@@ -20,8 +24,9 @@ class Wardrobe:
     """What is loaded for one run. A context: at its end every model is as it was."""
 
     def __init__(self, adapters: Adapters, job: Run):
-        self.adapters, self.job = adapters, job
+        self.adapters, self.job, self.paths = adapters, job, Paths(job.folder.parents[1])
         self.loaded: list[tuple[Model, str]] = []
+        self.controls: list[tuple[Model, str]] = []
         self.hashes: dict[str, str] = {}  # by what the files hold
 
     def open(self, plans: Sequence[Plan], models: Mapping[str, Model], *, more: Sequence[str] = ()) -> None:
@@ -44,6 +49,21 @@ class Wardrobe:
                 model.load_adapter(name, entry.file)
                 self.loaded.append((model, name))
 
+    def open_controls(
+        self, plans: Sequence[Plan], models: Mapping[str, Model], known: ControlNets, base: Callable[[str], Model]
+    ) -> None:
+        """Load the ControlNets that plans name into the models they are on. base: opens a model by its id."""
+        for name, model_ids in hints_of(*plans).items():
+            entry = known.get(name)
+            self.job.state("loading", f"Opening {entry.title}.")
+            for model in (models[model_id] for model_id in model_ids):
+                if (model, name) in self.controls:
+                    continue
+                if name in model.control_names:
+                    model.unload_control(name)  # of a run that was cut off; the file may have changed since
+                model.load_control(name, entry.path, base(entry.base) if entry.base else None)
+                self.controls.append((model, name))
+
     def used(self) -> dict[str, dict[str, str]]:
         """For results: {id: {"hash", "title"}}."""
         return {name: {"hash": digest, "title": self.adapters.get(name).title} for name, digest in self.hashes.items()}
@@ -54,7 +74,10 @@ class Wardrobe:
     def __exit__(self, *_: Any) -> None:
         for model, name in self.loaded:
             model.unload_adapter(name)
+        for model, name in self.controls:
+            model.unload_control(name)
         self.loaded.clear()
+        self.controls.clear()
 
 
 def level_of(models: Mapping[str, Any], model: str, t: float) -> float:

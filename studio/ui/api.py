@@ -27,10 +27,10 @@ def add_api(watch: Watch) -> None:
 
     def compare(request: dict) -> dict:
         """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
-        "base_guidance", "rho", "student_steps", "adapters", "off_recipe", "previews"}; only "prompt" is needed. "arms" are
-        teacher, teacher-unguided, student, hybrid-1, skip-first, student-first, mask-BSSB and the remedies of the arena: cads,
-        particles, prompt-noise, blend, more-re-noise, guided-hybrid, guidance-interval. "adapters" are {"id", "strength",
-        "on"} or text like pocket/size=1.5@first. Returns {"run": id}."""
+        "base_guidance", "rho", "student_steps", "adapters", "hints", "off_recipe", "previews"}; only "prompt" is needed. "arms"
+        are teacher, teacher-unguided, student, hybrid-1, skip-first, student-first, mask-BSSB and the remedies of the arena:
+        cads, particles, prompt-noise, blend, more-re-noise, guided-hybrid, guidance-interval. "adapters" are {"id", "strength",
+        "on"} or text like pocket/size=1.5@first; "hints" are {"id", "weight", "on", "scene"} or text. Returns {"run": id}."""
         return {"run": _said(lambda: jobs.submit("compare", request))}
 
     def run_state(run: str) -> dict:

@@ -6,6 +6,7 @@ from typing import Any
 
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.services.adapters import Adapters, load_adapters
+from studio.services.controlnets import load_controlnets
 from studio.services.jobs import Jobs
 from studio.services.models import Pair
 from studio.ui import say
@@ -57,6 +58,11 @@ class Controls:
             ends = f"{what.low} – {what.high}" if what else str(entry.card.get("kind") or "adapter")
             found.append({"id": entry.id, "title": entry.title, "about": ends, "base": entry.base})
         return found
+
+    def controlnets(self, pair: Pair | None) -> list[tuple[str, str]]:
+        """For the form: none, and those that fit the pair's teacher."""
+        found = load_controlnets(self.jobs.paths).for_model(pair.teacher) if pair else []
+        return [("none", ""), *((f"{entry.title} ({entry.id})", entry.id) for entry in found)]
 
     def recent(self) -> list[Json]:
         """The newest control runs for the drawer."""

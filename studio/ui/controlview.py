@@ -30,6 +30,7 @@ class ControlView:
         self.progress: Json | None = None
         self.notices: list[str] = []
         self.finished = False
+        self.hint = ""  # picture that a ControlNet follows
 
     def apply(self, event: Mapping[str, Any]) -> None:
         """Fold one event in. Kinds this page does not know are passed over."""
@@ -40,6 +41,8 @@ class ControlView:
             self.progress = {k: event.get(k) for k in ("done", "total", "arm", "step", "steps", "eta_s")}
         elif kind == "notice" and str(event["text"]) not in self.notices:
             self.notices.append(str(event["text"]))
+        elif kind == "hint":
+            self.hint = str(event["path"])
         elif kind == "cell":
             self._cell(event)
 
@@ -70,7 +73,7 @@ class ControlView:
         return {"run": self.run_id, "prompt": self.prompt, "seeds": self.seeds, "strengths": self.strengths, "rows": rows,
                 "title": self.title, "attribute": self.attribute, "state": self.state, "live": self.live,
                 "status": {"word": self.state, "text": self._text(ahead)}, "progress": self.progress,
-                "notices": self.notices}  # fmt: skip
+                "notices": self.notices, "hint": self.hint}  # fmt: skip
 
     def _shown(self, arm: str, strength: float) -> Json | None:
         cell = self.cells.get((arm, strength))

@@ -19,8 +19,8 @@ from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.services import adapters as known
 from studio.services.adapters import AdapterEntry
 from studio.services.events import ACTIVE
+from studio.services.hint_uses import uploads
 from studio.services.jobs import Jobs
-from studio.services.kinds.adapter import uploads
 from studio.services.models import Pair
 from studio.ui import parts, say
 from studio.ui.panel import JobsPanel

@@ -119,7 +119,7 @@ def test_a_merged_model_is_listed_and_draws_what_the_adapter_draws(shelf: Jobs, 
 
 
 def test_files_go_out_and_come_back_through_jobs(shelf: Jobs, warm: ModelCache) -> None:
-    from studio.services.kinds.adapter import uploads
+    from studio.services.hint_uses import uploads
 
     for layout in ("diffusers", "kohya", "peft"):
         out = execute(shelf, warm, "adapter", action="export", adapter="mine/big", layout=layout, strip=True)
@@ -153,7 +153,7 @@ def test_a_wish_that_is_not_whole_is_refused(shelf: Jobs, request_: dict[str, An
 
 
 def test_a_wrong_file_is_one_sentence(shelf: Jobs, warm: ModelCache) -> None:
-    from studio.services.kinds.adapter import uploads
+    from studio.services.hint_uses import uploads
 
     uploads(shelf.paths).mkdir(exist_ok=True)
     (uploads(shelf.paths) / "bad.safetensors").write_bytes(b"not one")

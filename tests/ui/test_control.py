@@ -35,7 +35,7 @@ def tab(jobs: Jobs) -> ControlTab:
 
 def values(tab: ControlTab, **changes: Any) -> list[Any]:
     typed = {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["student", "teacher"], "seeds": "2", "teacher_steps": 10,
-             "teacher_guidance": 3.0, **changes}  # fmt: skip
+             "teacher_guidance": 3.0, "controlnet": "", "weight": 1.0, "scene": 7, "picture": "", **changes}  # fmt: skip
     return [typed[name] for name in vars(tab.fields)]
 
 
@@ -91,6 +91,19 @@ def test_the_form_becomes_a_request(tab: ControlTab, jobs: Jobs) -> None:
     assert config["draw"]["arms"] == ["teacher", "student"]
     assert config["draw"]["seeds"] == [0, 1]
     assert tab.open(updates[tab.run_id])[tab.worn]["worn"] == [{"id": "nano/size", "strength": 1.0, "on": "rest"}]
+
+
+def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: Path) -> None:
+    followed = tab.submit(worn(), *values(tab, controlnet="nano/layout", weight=0.5, scene=3))
+    hints = jobs.spec(followed[tab.run_id]).config["draw"]["hints"]
+    assert hints == [{"id": "nano/layout", "weight": 0.5, "on": "all", "scene": 3, "picture": ""}]
+    assert tab.open(followed[tab.run_id])[tab.fields.scene] == 3
+    given = tmp_path / "sketch.png"
+    given.write_bytes(b"x")
+    brought = tab.bring({tab.brought: str(given)})
+    submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.fields.picture]))
+    assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.fields.picture]
+    assert [name for _, name in tab.controls.controlnets(jobs.registry().pair("nano/dmd2"))] == ["", "nano/layout"]
 
 
 @pytest.mark.parametrize(

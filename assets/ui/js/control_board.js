@@ -64,6 +64,14 @@ function fill() {
     });
   });
   $(".ctl-seed").textContent = `seed ${seed}`;
+  const corner = $(".ctl-corner");
+  if (view.hint && corner.dataset.hint !== view.hint) {
+    corner.dataset.hint = view.hint;
+    $("img", corner)?.remove();
+    const followed = new Image();
+    Object.assign(followed, { src: file(view.hint), alt: "the picture that is followed", title: "the picture that is followed" });
+    corner.prepend(followed);
+  }
   if (shown) enlarge(shown.arm, shown.strength, true);
 }
 

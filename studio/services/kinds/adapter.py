@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from studio.services.hint_uses import uploads
 from studio.services.kinds import KINDS
 from studio.services.paths import Paths
 from studio.services.uses import AdapterUse
@@ -42,11 +43,6 @@ class AdapterRequest(BaseModel):
 
 def label(request: AdapterRequest) -> str:
     return f"{request.action} {request.adapter or request.name}"
-
-
-def uploads(paths: Paths) -> Path:
-    """Where files that were brought wait to be read."""
-    return paths.root / "uploads"
 
 
 @KINDS.add("adapter", title="Adapter", config=AdapterRequest, lane="interactive", label=label)

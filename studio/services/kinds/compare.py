@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
+from studio.services import hint_uses
 from studio.services.adapters import load_adapters
+from studio.services.controlnets import load_controlnets
 from studio.services.explain import brief, did_you_mean
+from studio.services.hint_uses import HintUse
 from studio.services.kinds import KINDS
 from studio.services.models import Pair, Registry
 from studio.services.remedies import REMEDIES, Ground
@@ -129,6 +132,9 @@ class CompareRequest(BaseModel):
     adapters: tuple[AdapterUse, ...] = Field(
         default=(), title="Adapters", description=f"Sliders and LoRAs that are on while the arms are drawn: {WRITE_HELP}.",
     )  # fmt: skip
+    hints: tuple[HintUse, ...] = Field(
+        default=(), title="Hints", description=f"ControlNets with the picture each follows: {hint_uses.WRITE_HELP}."
+    )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("prompt", mode="before")
@@ -173,6 +179,11 @@ class CompareRequest(BaseModel):
     def _adapters(cls, adapters: tuple[AdapterUse, ...]) -> tuple[AdapterUse, ...]:
         return tuple(distinct(adapters))
 
+    @field_validator("hints")
+    @classmethod
+    def _hints(cls, hints: tuple[HintUse, ...]) -> tuple[HintUse, ...]:
+        return hint_uses.distinct(hints)
+
     @field_validator("arms", mode="before")
     @classmethod
     def _arm_list(cls, arms: Any) -> Any:
@@ -204,6 +215,8 @@ class CompareRequest(BaseModel):
             models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
             if self.adapters:
                 check(self.adapters, models, registry, load_adapters(home))
+            if self.hints:
+                hint_uses.check(self.hints, models, registry, load_controlnets(home), home)
         return self
 
 

@@ -10,11 +10,13 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from studio.domains.pocket import captions
+from studio.services.hint_uses import bring
 from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
 from studio.services.kinds.control import STRENGTHS, ControlRequest
 from studio.services.models import Pair
@@ -49,6 +51,10 @@ class Fields:
     seeds: gr.Textbox
     teacher_steps: gr.Number
     teacher_guidance: gr.Number
+    controlnet: gr.Dropdown
+    weight: gr.Slider
+    scene: gr.Number
+    picture: gr.Textbox
 
     def inputs(self) -> list[Any]:
         return list(vars(self).values())
@@ -101,13 +107,22 @@ class ControlTab:
                                   elem_id="control-steps")  # fmt: skip
                 guidance = gr.Number(pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100,
                                      elem_id="control-guidance")  # fmt: skip
+        with gr.Accordion("A picture to follow", open=False, elem_id="control-hint", elem_classes="card"):
+            controlnet = gr.Dropdown(self.controls.controlnets(first), value="", label="ControlNet", elem_id="hint-id",
+                                     filterable=False)  # fmt: skip
+            weight = gr.Slider(-2, 2, 1, step=0.1, label="Weight", buttons=[])
+            scene = gr.Number(7, precision=0, label="Layout of the prompt's scene with this seed", elem_id="hint-scene")
+            self.brought = gr.UploadButton("Or bring a picture", size="sm", type="filepath", file_types=["image"],
+                                           elem_id="hint-bring")  # fmt: skip
+            self.brought_line = parts.text("hint-line")
+            picture = gr.Textbox("", visible="hidden", label="brought picture")
         with gr.Column(elem_classes="actions"):
             self.problem = parts.text("control-problem")
             self.cost = parts.text("control-cost")
             with gr.Row(elem_classes="buttons"):
                 self.run = gr.Button("Draw", variant="primary", size="md", min_width=120, scale=3, elem_id="control-run")
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="control-cancel")
-        self.fields = Fields(text, pair, chosen, seeds, steps, guidance)
+        self.fields = Fields(text, pair, chosen, seeds, steps, guidance, controlnet, weight, scene, picture)
         self.asked = gr.Textbox("{}", visible="hidden", label="adapters")  # filled by the browser when Draw is pressed
 
     def _worn(self, pair: Pair | None, **more: Any) -> Json:
@@ -125,7 +140,9 @@ class ControlTab:
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
         f.seeds.change(lambda text: pairs.seeds_line(text), f.seeds, self.seeds_line, **typed)
-        chosen = {self.pair_line, f.arms, f.teacher_guidance, self.worn}
+        chosen = {self.pair_line, f.arms, f.teacher_guidance, f.controlnet, self.worn}
+        self.brought.upload(self.bring, {self.brought}, {f.picture, self.brought_line}, **_QUIET)
+        f.scene.input(lambda: ("", ""), None, [f.picture, self.brought_line], **_QUIET)
         f.pair.change(self.choose_pair, {f.pair, f.arms}, chosen, **_QUIET)
         gr.on([field.change for field in f.inputs()[1:]], self.estimate, set(f.inputs()), {self.cost}, **typed)
         self.shelf.wire({f.pair}, self.worn, lambda values: self._worn(self._pair(values[f.pair])))
@@ -174,7 +191,24 @@ class ControlTab:
             "prompt": values[f.prompt] or "", "pair": values[f.pair] or "", "arms": pairs.in_order(list(values[f.arms] or [])),
             "seeds": parse_seeds(values[f.seeds]), "teacher_steps": values[f.teacher_steps], "previews": False,
             "teacher_guidance": None if guidance == pairs.guidance(self._pair(values[f.pair])) else guidance,
+            "hints": self._hints(values),
         }  # fmt: skip
+
+    def _hints(self, values: Mapping[Any, Any]) -> list[Json]:
+        f = self.fields
+        if not values[f.controlnet]:
+            return []
+        what = {"picture": values[f.picture]} if values[f.picture] else {"scene": values[f.scene]}
+        return [{"id": values[f.controlnet], "weight": values[f.weight], **what}]
+
+    def bring(self, values: Mapping[Any, Any]) -> Updates:
+        """Keep a picture that was brought, to be followed instead of a scene."""
+        try:
+            name = bring(self.jobs.paths, Path(values[self.brought] or ""))
+        except ValueError as error:
+            return {self.brought_line: parts.line(str(error), "problem")}
+        said = f"{Path(values[self.brought]).name} is followed; type a seed to follow a scene again."
+        return {self.fields.picture: name, self.brought_line: parts.line(said, "hint")}
 
     def fill(self, request: Mapping[str, Any]) -> Updates:
         """Updates that put what was drawn back into the form."""
@@ -182,7 +216,7 @@ class ControlTab:
         pair = self._pair(draw.get("pair"))
         guidance, (kind, message, _) = draw.get("teacher_guidance"), prompt.read(draw["prompt"])
         offered = pairs.arm_choices(pairs.student_steps(pair))
-        worn = [*draw.get("adapters", []), request["vary"]]
+        worn, hint = [*draw.get("adapters", []), request["vary"]], (draw.get("hints") or [{}])[0]
         return {
             f.prompt: draw["prompt"],
             f.pair: draw["pair"] if pair else gr.skip(),
@@ -191,6 +225,10 @@ class ControlTab:
             f.teacher_steps: draw["teacher_steps"],
             f.teacher_guidance: guidance if guidance is not None else pairs.guidance(pair),
             self.worn: self._worn(pair, worn=worn, vary=request["vary"]["id"]),
+            f.controlnet: gr.Dropdown(self.controls.controlnets(pair), value=hint.get("id", "")),
+            f.weight: hint.get("weight", 1),
+            f.scene: hint["scene"] if hint.get("scene") is not None else gr.skip(),
+            f.picture: hint.get("picture", ""),
             self.pair_line: pairs.line(pair),
             self.seeds_line: pairs.seeds_line(write_seeds(draw["seeds"])),
             self.hint: parts.line(message, kind),
@@ -211,7 +249,8 @@ class ControlTab:
         offered = pairs.arm_choices(pairs.student_steps(pair))
         kept = [arm for arm in values[f.arms] if arm in [name for _, name in offered]] or ["teacher", "student"]
         return {self.pair_line: pairs.line(pair), f.arms: gr.CheckboxGroup(offered, value=kept),
-                f.teacher_guidance: pairs.guidance(pair), self.worn: self._worn(pair)}  # fmt: skip
+                f.teacher_guidance: pairs.guidance(pair), self.worn: self._worn(pair),
+                f.controlnet: gr.Dropdown(self.controls.controlnets(pair), value="")}  # fmt: skip
 
     def estimate(self, values: Mapping[Any, Any]) -> Updates:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
