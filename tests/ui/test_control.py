@@ -93,6 +93,17 @@ def test_the_form_becomes_a_request(tab: ControlTab, jobs: Jobs) -> None:
     assert tab.open(updates[tab.run_id])[tab.worn]["worn"] == [{"id": "nano/size", "strength": 1.0, "on": "rest"}]
 
 
+def test_a_reload_comes_back_to_the_run(tab: ControlTab) -> None:
+    tab.tabs = gr.Tabs()
+    run_id = tab.submit(worn(), *values(tab))[tab.run_id]
+    assert tab.arrive(f"control {run_id} ")[tab.run_id] == run_id
+    beside = tab.arrive(f"scrub {run_id} ")
+    assert beside[tab.run_id] == run_id and tab.tabs not in beside
+    assert tab.tabs in tab.arrive(f"  {run_id}")
+    assert "There is no run" in tab.arrive("control 20200101-000000-000-gonexx ")[tab.problem]
+    assert tab.arrive("  ") == {tab.problem: ""}
+
+
 def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: Path) -> None:
     followed = tab.submit(worn(), *values(tab, controlnet="nano/layout", weight=0.5, scene=3))
     hints = jobs.spec(followed[tab.run_id]).config["draw"]["hints"]

@@ -113,7 +113,7 @@ function draw() {
   board.dataset.state = view?.run ? view.state : "empty";
   if (!view?.run) return;
   const key = JSON.stringify([view.run, view.seeds, view.strengths, view.rows.map((row) => row.arm)]);
-  if (another) shown = null;
+  if (another) { shown = null; remember(); }
   if (!view.seeds.includes(seed)) seed = view.seeds[0];
   if (key !== built) { built = key; build(); }
   $(".b-chip").textContent = view.status.word;
@@ -125,6 +125,13 @@ function draw() {
   $(".b-notices").replaceChildren(...view.notices.map((text) => make("li", "", text)));
   $(".ctl-seeds").hidden = view.seeds.length < 2;
   fill();
+}
+
+// The address names the run, so that a reload comes back to it.
+function remember() {
+  const here = new URL(location.href);
+  here.searchParams.set("control", view.run);
+  history.replaceState(null, "", here);
 }
 
 element.addEventListener("click", (event) => {

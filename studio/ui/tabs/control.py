@@ -35,7 +35,7 @@ Updates = dict[Any, Any]
 Json = dict[str, Any]
 ARRIVED = """() => {
   const here = new URLSearchParams(location.search);
-  return [here.get("tab") ?? "", here.get("run") ?? ""].map((word) => word.replace(/ /g, "")).join(" ");
+  return ["tab", "control", "run"].map((name) => (here.get(name) ?? "").replace(/ /g, "")).join(" ");
 }"""
 READ_WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -161,11 +161,12 @@ class ControlTab:
         return {self.tabs: gr.Tabs(selected="control")} | self.open(str(event.run))
 
     def arrive(self, asked: str) -> Updates:
-        """On page load: the run of the address when it is a control run, in front."""
-        tab, run = (str(asked or "").split(" ") + ["", ""])[:2]
-        mine = bool(run) and self._is_mine(run)
-        front = {self.tabs: gr.Tabs(selected="control")} if tab == "control" or mine else {}
-        return {self.problem: ""} | front | (self.open(run) if mine else {})  # Gradio wants at least one
+        """On page load: the run of the address (?control=…, or ?run=… when that is a control run), in front when it was."""
+        tab, control, run = (str(asked or "").split(" ") + ["", "", ""])[:3]
+        if run and not control and self._is_mine(run):
+            tab, control = "control", run
+        front = {self.tabs: gr.Tabs(selected="control")} if tab == "control" else {}
+        return {self.problem: ""} | front | (self.open(control) if control else {})  # Gradio wants at least one
 
     def _is_mine(self, run_id: str) -> bool:
         try:
