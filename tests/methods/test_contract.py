@@ -50,8 +50,10 @@ def test_an_update_changes_the_named_network_alone(cls):
     method = trainer.method
     frozen = flat(method.teacher.network).clone()
     before = {n: flat(t.module).clone() for n, t in method.trained.items()}
-    for name, loss in method.iteration(method.batch(), 0):
-        trainer._update(name, [loss])
+    generators = [method.iteration(method.batch(), 0)]
+    while (found := trainer._gradients(generators)) is not None:
+        name = found[0]
+        trainer._update(*found)
         after = {n: flat(t.module).clone() for n, t in method.trained.items()}
         assert not torch.equal(after[name], before[name])
         assert all(torch.equal(after[n], before[n]) for n in after if n != name)

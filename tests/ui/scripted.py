@@ -91,7 +91,7 @@ class ScriptedWorker(threading.Thread):
             run.state("loading", "Opening models.")
             run.state("running", "")
             if row.kind == "scrub":
-                scripted_scrub.serve(run, self.step_s)
+                scripted_scrub.serve(run, lambda: self.step_s)
             else:
                 self._draw(run)
         except Cancelled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def faded(final: np.ndarray, index: int, steps: int, noisy: bool = False) -> np.
     return mixed.astype(np.uint8)
 
 
-def serve(run: Run, step_s: float = 0.0) -> None:
+def serve(run: Run, step_s: Callable[[], float] = lambda: 0.0) -> None:
     """Do what a request of the kind `scrub` asks for."""
     request = ScrubRequest.model_validate(run.spec.config)
     headers, about, before = _rows(request, run)
@@ -98,9 +98,9 @@ def serve(run: Run, step_s: float = 0.0) -> None:
         moment, steps_of = known[arm].moments[index], len(known[arm].moments)
         if not (run.folder / moment.strip).is_file():
             run.artifact(moment.strip, jpeg_strip(faded(ends[moment.arm], index, steps_of)))
-            time.sleep(step_s)
+            time.sleep(step_s())
         run.event("frame", arm=arm, step=index, strip=moment.strip)
-        run.progress(done, len(order), phase="pictures", eta_s=(len(order) - done) * step_s)
+        run.progress(done, len(order), phase="pictures", eta_s=(len(order) - done) * step_s())
         if request.states:
             run.artifact(_noisy(moment), jpeg_strip(faded(ends[moment.arm], index, steps_of, noisy=True)))
             run.event("noisy", arm=arm, step=index, strip=_noisy(moment))
