@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from studio.services.adapters import NAME
 from studio.services.controlnets import check_name
-from studio.services.explain import brief
 from studio.services.kinds import KINDS
-from studio.services.kinds.distill import MAX_MEASURES, MAX_STEPS, MAX_STRIPS
+from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
 from studio.services.models import Registry
 from studio.services.paths import Paths
 
@@ -22,10 +20,10 @@ TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless ot
 METHOD = ("rank", "batch", "lr", "drop", "ema")  # fields that are settings of the method
 
 
-class ControlNetRequest(BaseModel):
+class ControlNetRequest(TrainingRequest):
     """What it should read, on which model it is trained, and how."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    LIKE, STRIPS, MEASURES = "my-layout", 4, 1
 
     name: str = Field(title="Name", description="Of the new ControlNet; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
@@ -42,7 +40,7 @@ class ControlNetRequest(BaseModel):
     )  # fmt: skip
     ema: float = Field(default=0.98, ge=0, lt=1, allow_inf_nan=False, title="EMA", description="Average of what is learned.")
     steps: int = Field(default=600, ge=1, le=MAX_STEPS, title="Steps", description="Updates.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")
+    seed: Seed = 0
     trainer: dict[str, Any] = Field(
         default_factory=dict, title="Trainer",
         description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
@@ -59,50 +57,12 @@ class ControlNetRequest(BaseModel):
     measure_seeds: int = Field(
         default=64, ge=2, le=2048, title="Scenes measured", description="One picture each, with the hint and without."
     )
-    sinks: tuple[Literal["tensorboard", "trackio"], ...] = Field(
-        default=(), title="Also log to", description="Where curves go besides the run's own log."
-    )
-
-    @property
-    def samples_at(self) -> int:
-        """Steps between strips, 0 for none."""
-        return self.sample_every if self.sample_every is not None else max(1, self.steps // 4)
-
-    @property
-    def measures_at(self) -> int:
-        """Steps between measurements, 0 for none."""
-        return self.measure_every if self.measure_every is not None else self.steps
+    sinks: Sinks = ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """Of the method."""
         return {name: getattr(self, name) for name in METHOD}
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, given: str) -> str:
-        if not NAME.fullmatch(given):
-            raise ValueError(
-                f"The name {brief(given, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
-                "the first a letter or digit, would, like my-layout."
-            )
-        return given
-
-    @field_validator("sinks")
-    @classmethod
-    def _sinks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(given))
-
-    @model_validator(mode="after")
-    def _often(self) -> ControlNetRequest:
-        for name, every, most in (
-            ("sample_every", self.samples_at, MAX_STRIPS),
-            ("measure_every", self.measures_at, MAX_MEASURES),
-        ):
-            if every and self.steps // every > most:
-                least = -(-self.steps // most)
-                raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
-        return self
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> ControlNetRequest:
