@@ -40,7 +40,7 @@ class MixtureCard:
         self.timer = gr.Timer(POLL_S, active=False)
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.shown = {self.html, self.waiting, self.timer}
-        self.html.ask(self.ask, {self.waiting}, self.shown, **quiet)
+        self.html.ask(self.ask, {self.waiting}, self.shown, trigger_mode="multiple", **quiet)  # "once" would drop the last move
         self.timer.tick(self.tick, {self.waiting}, self.shown, **quiet)
 
     def ask(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
@@ -73,8 +73,8 @@ class MixtureCard:
                 time.sleep(LOOK_S)
             found = self.jobs.result(run_id)
             self._drop(run_id)
-        except ValueError as error:  # somebody deleted it
-            return self._answer(None, str(error))
+        except ValueError:  # deleted: a later question took its place
+            return {self.timer: gr.Timer(active=False)}
         if found is None:
             return self._answer(None, info.note or "The worker gave no answer; the log of its lane says why.")
         page = shown(found)

@@ -154,7 +154,8 @@ def test_sliders_answer_and_say_why(visit: Any) -> None:
     page.wait_for_selector(".mix-table tr.on code:text-is('SSSB')")
     page.keyboard.press("Tab")
     page.focus("#mixture input[data-name=beta]")
-    for _ in range(8):
-        page.keyboard.press("ArrowLeft")  # a drag: only where it ends counts
+    for i in range(8):
+        page.keyboard.press("ArrowLeft")  # a drag, slower at its end: only where it ends counts
+        page.wait_for_timeout(30 * i)
     page.wait_for_selector("""[data-ready*='"beta":1,']""", state="attached")
     assert page.locator(".mix-slider:has-text('Mode seeking') output").inner_text() == "1.00"

@@ -1,5 +1,6 @@
 // Sliders of the exact Gaussian-mixture laboratory. value = MixtureCard's {"sliders", "page", "note", "pending"}.
 // Triggers "ask" with the settings, at most one question at a time: while one is out, only where the sliders end is kept.
+// A question that stays unanswered is asked again after PATIENCE_MS, one that was refused is not.
 
 const $ = (selector, from = element) => from.querySelector(selector);
 const make = (tag, className, text) => {
@@ -8,8 +9,8 @@ const make = (tag, className, text) => {
   if (text !== undefined) node.textContent = text;
   return node;
 };
-const box = $(".mix"), form = $(".mix-form"), PAUSE_MS = 60, PATIENCE_MS = 4000, TOP = 12;
-let settings = null, out = "", sentAt = 0, page = null, timer = 0;
+const box = $(".mix"), form = $(".mix-form"), PAUSE_MS = 60, PATIENCE_MS = 4000;
+let settings = null, out = "", refused = "", sentAt = 0, page = null, timer = 0;
 
 const shown = (name, value) => (name === "beta" ? Number(value).toFixed(2) : String(value));
 
@@ -43,8 +44,10 @@ function ask() {
   clearTimeout(timer);
   if (!settings || !box.open) return;
   const now = JSON.stringify(settings);
-  if (page && JSON.stringify(page) === now) return;
-  if (out && performance.now() - sentAt < PATIENCE_MS) return; // asked again when the answer is here
+  if (now === refused || (page && JSON.stringify(page) === now)) return;
+  const left = out ? PATIENCE_MS - (performance.now() - sentAt) : 0;
+  timer = setTimeout(ask, left > 0 ? left : PATIENCE_MS);
+  if (left > 0) return; // asked again when the answer is here
   out = now;
   sentAt = performance.now();
   trigger("ask", { ...settings });
@@ -108,7 +111,10 @@ function draw() {
     page = Object.fromEntries(Object.keys(settings).map((name) => [name, page[name]]));
     drawPage(value.page);
   }
-  if (!value.pending) { out = ""; if (value.page) ask(); }
+  if (value.pending) return;
+  refused = value.page ? "" : out;
+  out = "";
+  if (value.page) ask();
 }
 
 form.addEventListener("input", (event) => {
