@@ -32,7 +32,8 @@ SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types",
 class AdapterEntry:
     """An adapter that is listed. card: that of the edit (`studio.core.edit.EditCard`) as plain values.
 
-    domain, size, architecture: of the models it fits. run: id of the run that made it, where one did.
+    domain, size, architecture: of the models it fits. run: id of the run that made it, where one did. axis: of a discovered
+    direction, {"along": unit vector in the oracle's features, "std": the base's spread along it}.
     """
 
     id: str
@@ -46,6 +47,7 @@ class AdapterEntry:
     layers: int = 0
     words: tuple[str, ...] = ()
     run: str = ""
+    axis: dict[str, Any] = field(default_factory=dict)
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -150,10 +152,11 @@ def architecture(folder: Path) -> str:
 
 
 def described(model: ModelEntry, card: dict[str, Any], *, ranks: Iterable[int], layers: int, words: Iterable[str] = (),
-              run: str = "") -> dict[str, Any]:  # fmt: skip
+              run: str = "", axis: dict[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
     """What card.json holds, of an adapter that was made for a model."""
     return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder),
-            "ranks": list(ranks), "layers": layers, "words": list(words), "card": card}  # fmt: skip
+            "ranks": list(ranks), "layers": layers, "words": list(words), **({"axis": axis} if axis else {}),
+            "card": card}  # fmt: skip
 
 
 def _entry(folder: Path, family: str) -> AdapterEntry:
@@ -167,7 +170,7 @@ def _entry(folder: Path, family: str) -> AdapterEntry:
             adapter_id, str(card.get("title") or folder.name)[:80], folder, card, str(found.get("domain", "")),
             int(found.get("size", 0)), str(found.get("architecture", "")), tuple(int(r) for r in found.get("ranks", ())),
             int(found.get("layers", 0)), tuple(str(word) for word in found.get("words", ())), str(found.get("run") or ""),
-            not reason, reason,
+            dict(found.get("axis") or {}), not reason, reason,
         )  # fmt: skip
     except (TypeError, ValueError):
         return AdapterEntry(adapter_id, folder.name, folder, available=False, reason=f"The {CARD} of {adapter_id} is damaged.")

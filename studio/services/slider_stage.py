@@ -21,6 +21,7 @@ from studio.domains.pocket.scene import sample_scene
 from studio.methods.control.contrast import SceneContrast
 from studio.services.kinds.slider import SliderRequest, form
 from studio.services.models import ModelEntry
+from studio.services.moves import AXIS_UNIT
 from studio.services.run import Run
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Stage:
     amount: Callable[[Any], Tensor]
     span: Callable[[], float]
     oracle: Any = None
+    axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `services.moves` reads it
 
     def take(self, method: Method[Any]) -> None:
         """Of a method that finds a direction by itself: the amount is how far a picture lies along it."""
@@ -60,9 +62,13 @@ class Stage:
             _, _, along, std = method.found()
             return (seen.features.to(along) @ along / std).cpu()
 
-        self.amount, self.span = amount, lambda: DIRECTION_SPAN
+        def axis() -> dict[str, Any]:
+            _, _, along, std = method.found()
+            return {"along": [round(float(v), 6) for v in along], "std": std}
+
+        self.amount, self.span, self.axis = amount, lambda: DIRECTION_SPAN, axis
         self.attribute = f"direction {getattr(method.config, 'direction', '')}".strip()
-        self.unit = "standard deviations of the base's own spread"
+        self.unit = AXIS_UNIT
 
 
 def open_stage(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:

@@ -220,7 +220,7 @@ class Sliding(Training[SliderRequest]):
         target.mkdir(parents=True)
         adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
         about = adapters.described(self.entry, edit.card.model_dump(mode="json"), ranks=edit.ranks, layers=len(edit.pairs),
-                                   run=self.job.spec.id)  # fmt: skip
+                                   run=self.job.spec.id, axis=self.stage.axis())  # fmt: skip
         (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
     def _card(self) -> EditCard:

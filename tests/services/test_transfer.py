@@ -11,7 +11,7 @@ import torch
 from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.adapter_files import write
-from studio.services import adapters
+from studio.services import adapters, moves
 from studio.services.jobs import Jobs
 from studio.services.warm import ModelCache
 from studio.services.worker import run_job
@@ -28,7 +28,10 @@ def warm() -> ModelCache:
     return ModelCache("cpu")
 
 
-def add_adapter(studio: Jobs, warm: ModelCache, name: str, attribute: str, seed: int = 0, base: str | None = None) -> None:
+def add_adapter(
+    studio: Jobs, warm: ModelCache, name: str, attribute: str, seed: int = 0, base: str | None = None,
+    axis: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
     """A random change of the last attention's output, as if somebody had trained it."""
     pair = studio.registry().pair(PAIR)
     model = warm.model(pair.teacher)
@@ -36,11 +39,17 @@ def add_adapter(studio: Jobs, warm: ModelCache, name: str, attribute: str, seed:
     g = torch.Generator().manual_seed(seed)
     out, wide = layer.weight.shape
     change = LowRank(torch.randn(2, wide, generator=g), torch.randn(out, 2, generator=g), 2.0)
-    card = EditCard(title=name.title(), kind="slider", base=base or pair.teacher.id, attribute=attribute, calibration=0.5)
+    card = EditCard(
+        title=name.title(),
+        kind="direction" if axis else "slider",
+        base=base or pair.teacher.id,
+        attribute=attribute,
+        calibration=0.5,
+    )
     folder = adapters.home(studio.paths) / "mine" / name
     folder.mkdir(parents=True)
     write(Edit({f"unet.{place}": change}, card), folder / adapters.FILE, "diffusers", private=True)
-    about = adapters.described(pair.teacher, card.model_dump(mode="json"), ranks=[2], layers=1)
+    about = adapters.described(pair.teacher, card.model_dump(mode="json"), ranks=[2], layers=1, axis=axis)
     (folder / adapters.CARD).write_text(json.dumps(about))
 
 
@@ -75,6 +84,22 @@ def test_every_slider_on_every_model_and_nothing_twice(studio: Jobs, warm: Model
     with_strength = execute(studio, warm, settings={**settings, "strengths": [-1, 0.5, 1]})
     assert counter.rows == drawn + 2 * 2 * 5 * (2 * 3 + 4 + 4)  # 2 adapters, prompts × seeds, NFE of three models
     assert with_strength["board"]["rows"][0]["cells"][PAIR]["strengths"] == [-1.0, 0.0, 0.5, 1.0]
+
+
+def test_a_discovered_direction_is_read_along_itself(studio: Jobs, warm: ModelCache) -> None:
+    oracle = warm.oracle(studio.registry().pair(PAIR).teacher.oracle)
+    wide = oracle.read(torch.rand(1, 3, 32, 32)).features.shape[1]
+    along = [0.0] * wide
+    along[3] = 1.0
+    add_adapter(studio, warm, "found", "direction 1: size", 3, axis={"along": along, "std": 0.5})
+    found = execute(studio, warm, settings={"adapters": ["mine/found"], "strengths": [-1, 1]})
+    row = found["board"]["rows"][0]
+    assert (row["kind"], row["unit"], len(row["prompts"])) == ("direction", moves.AXIS_UNIT, 2)
+    assert {v["id"] for v in found["verdicts"]} == {"S10"}
+    seen = oracle.read(torch.rand(4, 3, 32, 32))
+    assert torch.allclose(
+        moves.moved(adapters.load_adapters(studio.paths).get("mine/found")).read(seen), seen.features[:, 3] / 0.5
+    )
 
 
 def test_an_adapter_that_changes_makes_new_cells(studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:

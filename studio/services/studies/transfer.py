@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.sampling.plan import Plan
 from studio.services.kinds.distill import FAMILY
+from studio.services.moves import moved
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Study, StudyCard, StudyConfig
 
@@ -64,11 +64,11 @@ class Transfer(Study[TransferConfig]):
             raise ValueError(f"A strength of {max(steps, key=abs):g} does not fit; −{MAX_STRENGTH:g} to {MAX_STRENGTH:g} would.")
         if sum(abs(s) <= 1 for s in steps) < 2:
             raise ValueError("A slope needs at least two strengths of 1 or less besides 0, such as −1 and 1.")
-        moved = [
+        dressed = [
             plan.model_copy(update={"name": arm(entry.id, s, plan.name), "segments": _with(plan, entry, s)})
             for entry in sliders for plan in bare for s in steps
         ]  # fmt: skip
-        return [*bare, *moved]
+        return [*bare, *dressed]
 
     def _bare(self) -> list[Plan]:
         """The models, each as it is sampled without any adapter; named by their ids, and the hybrid."""
@@ -86,7 +86,7 @@ class Transfer(Study[TransferConfig]):
         models = [s.teacher, s.student, *(s.siblings if self.config.others else ())]
         if not self.config.adapters:
             shipped = [e for e in known.entries.values() if not e.id.startswith(f"{FAMILY}/")]  # the same for everybody
-            found = [e for e in shipped if e.card.get("attribute") in ATTRIBUTES and all(map(e.fits, models))]
+            found = [e for e in shipped if moved(e) is not None and all(map(e.fits, models))]
             if not found:
                 raise ValueError(f"No slider is shipped for {s.teacher.id}; name your own among the adapters, or train one.")
             return found
@@ -95,7 +95,7 @@ class Transfer(Study[TransferConfig]):
             for model in models:
                 if problem := entry.misfit(model):
                     raise ValueError(problem)
-            if entry.card.get("attribute") not in ATTRIBUTES:
+            if moved(entry) is None:
                 raise ValueError(f"{entry.id} moves no attribute that can be read, so it has no slope to compare.")
         return found
 
@@ -107,7 +107,8 @@ class Transfer(Study[TransferConfig]):
         names = [plan.name for plan in self._bare()]
         sliders = []
         for entry in self.sliders():
-            attribute = ATTRIBUTES[str(entry.card["attribute"])]
+            attribute = moved(entry)
+            assert attribute is not None, "those that cannot be read were refused"
             fits = [prompt for prompt in data.readings if not set(attribute.factors) & set(data.stated[prompt])]
             cells = {name: self._readings(data, entry.id, name, fits) for name in names}
             sliders.append({

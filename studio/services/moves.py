@@ -1,0 +1,57 @@
+"""What an adapter moves, and how its amount is read: an attribute of the world, or a discovered direction. No torch at import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.services.adapters import AdapterEntry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AXIS_UNIT = "standard deviations of the base's own spread"
+
+
+class Moved(Protocol):
+    """`domains.pocket.attributes.Attribute` is one. factors: those that are moved on purpose."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def low(self) -> str: ...
+    @property
+    def high(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def factors(self) -> tuple[str, ...]: ...
+    def read(self, seen: Any) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A direction in the oracle's features. It names no factors: whatever else it moves counts as moved besides."""
+
+    title: str
+    along: tuple[float, ...]
+    std: float
+    low: str = "less of it"
+    high: str = "more of it"
+    unit: str = AXIS_UNIT
+    factors: tuple[str, ...] = ()
+
+    def read(self, seen: Any) -> Tensor:
+        """Readings of N pictures -> [N], how far each lies along the direction."""
+        import torch
+
+        return (seen.features.float().cpu() @ torch.tensor(self.along) / self.std).cpu()
+
+
+def moved(entry: AdapterEntry) -> Moved | None:
+    """None where the oracle cannot read what it moves."""
+    along, std = entry.axis.get("along"), entry.axis.get("std")
+    if isinstance(along, list) and along and isinstance(std, int | float) and std > 0:
+        return Axis(str(entry.card.get("attribute") or entry.title), tuple(float(v) for v in along), float(std))
+    return ATTRIBUTES.get(str(entry.card.get("attribute")))
