@@ -183,8 +183,11 @@ def forks(result: Json) -> list[str]:
 
 def transfer(result: Json) -> list[str]:
     """Every slider on every model; accuracy of what it is not to move, at the worse of −1 and 1 and without it."""
+    board = result.get("board") or {}
+    if board.get("readers"):
+        return [*judged(board), "", *theirs(result)]
     out: list[str] = []
-    for row in (result.get("board") or {}).get("rows", []):
+    for row in board.get("rows", []):
         for model, cell in row["cells"].items():
             ends = [found for s, found in cell["accuracy"].items() if found and abs(float(s)) == 1]
             worst, still = min(ends, key=lambda found: found["value"], default=None), cell["accuracy"].get("0")
@@ -198,6 +201,31 @@ def transfer(result: Json) -> list[str]:
         return []
     heads = ["slider", "model", "slope a unit", "retention", "Spearman", "other factors changed", "accuracy at ±1", "without"]
     return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *out, "", *theirs(result)]
+
+
+def judged(board: Json) -> list[str]:
+    """The same where no oracle reads: what was measured instead stands on every line, and there is no accuracy to give."""
+    heads = [
+        "slider",
+        "read by",
+        "model",
+        "slope a unit",
+        "retention",
+        "Spearman",
+        "feature distance",
+        "change of the CLIP score",
+    ]
+    out = [f"*Read by*: {'; '.join(board['readers'])}; no oracle reads these pictures.", "", f"| {' | '.join(heads)} |",
+           "|---" * len(heads) + "|"]  # fmt: skip
+    for row in board["rows"]:
+        for model, cell in row["cells"].items():
+            out.append(
+                f"| {row['title']} | {row['reader']}, {row['attribute']} | {model} | {interval(cell['slope'])} | "
+                f"{interval(cell['retention'], percent=True)} | "
+                f"{'–' if cell['spearman'] is None else format(cell['spearman'], '.2f')} | "
+                f"{interval(cell['drift']['features'])} | {interval(cell.get('change'), percent=True)} |"
+            )
+    return out
 
 
 def theirs(result: Json) -> list[str]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.lowrank import Adapter, applied
+from studio.core.trim import cut, ranks_for
 
 OWN = ("controlnet_cond_embedding", "controlnet_down_blocks", "controlnet_mid_block")  # what the encoder has not
 PLACES = ("down_blocks", "mid_block")  # whose layers get low-rank pairs
@@ -77,6 +78,18 @@ class Differences(nn.Module):
             out[f"{place}.down"], out[f"{place}.up"] = self.adapter.down[key], self.adapter.up[key]
         out.update({key: value for key, value in self.state_dict().items() if not key.startswith("adapter.")})
         return {key: value.detach().cpu() for key, value in out.items()}
+
+
+def trimmed(tensors: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
+    """`Differences.tensors` with a share of the squared change of all pairs kept (`core.trim`); the rest stays whole."""
+    pairs = {key.removesuffix(".down"): (down, tensors[f"{key.removesuffix('.down')}.up"], 1.0)
+             for key, down in tensors.items() if key.endswith(".down")}  # fmt: skip
+    out = {key: value for key, value in tensors.items() if key.split(".")[0] in OWN}
+    for place, rank in ranks_for(pairs, keep).items():
+        down, up, _ = pairs[place]
+        if rank:
+            out[f"{place}.down"], out[f"{place}.up"] = (down, up) if rank == len(down) else cut(down, up, rank)
+    return out
 
 
 def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]) -> Any:

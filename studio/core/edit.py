@@ -17,6 +17,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from studio.core.trim import cut, ranks_for
+
 PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
 Kind = Literal["slider", "subject", "forgetting", "direction", "adapter"]
 
@@ -61,13 +63,8 @@ class LowRank:
             raise ValueError(f"a rank of {rank} does not fit; 1 or more would")
         if rank >= self.rank:
             return self
-        qu, ru = torch.linalg.qr(self.up.flatten(1).double())
-        qd, rd = torch.linalg.qr(self.down.flatten(1).double().T)
-        u, s, v = torch.linalg.svd(ru @ rd.T)
-        half = s[:rank].sqrt()
-        up, down = qu @ u[:, :rank] * half, (half[:, None] * v[:rank]) @ qd.T
-        return LowRank(down.reshape(rank, *self.down.shape[1:]).to(self.down.dtype),
-                       up.reshape(-1, rank, *self.up.shape[2:]).to(self.up.dtype), rank * self.multiplier)  # fmt: skip
+        down, up = cut(self.down, self.up, rank)
+        return LowRank(down, up, rank * self.multiplier)
 
 
 class EditCard(BaseModel):
@@ -155,6 +152,20 @@ class Edit:
         note = f"Brought to rank {rank} from {' and '.join(map(str, self.ranks))} by singular values."
         if all(pairs[path] is pair for path, pair in self.pairs.items()):
             return self
+        return Edit(pairs, self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}), self.tokens)
+
+    def trimmed(self, keep: float) -> Edit:
+        """The same in fewer numbers, with a share of its squared change kept over all layers (`core.trim`); the card says so.
+        Layers end at different ranks, and one that hardly changes is left out. Figures in the card are of the edit as it was."""
+        ranks = ranks_for({path: (pair.down, pair.up, pair.multiplier) for path, pair in self.pairs.items()}, keep)
+        pairs = {path: pair.resized(ranks[path]) for path, pair in self.pairs.items() if ranks[path]}
+        if (
+            not any(ranks.values())
+            or len(pairs) == len(self.pairs)
+            and all(pairs[path] is pair for path, pair in self.pairs.items())
+        ):
+            return self
+        note = f"Cut to {100 * keep:g} % of its squared change by singular values."
         return Edit(pairs, self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}), self.tokens)
 
     def scaled(self, factor: float) -> Edit:

@@ -1,8 +1,8 @@
 """An image encoder that was trained to see: pictures in, features out, in which near means alike to a person.
 
-DINOv2 (arXiv 2304.07193) or the image half of CLIP (arXiv 2103.00020), as transformers saves them. Only what is on this
-machine is used: the folder named by `$STUDIO_PERCEPTUAL` ("none": no encoder at all), otherwise `CACHED` where they are in
-the Hugging Face cache. Nothing is downloaded.
+DINOv2 (arXiv 2304.07193) or the image half of CLIP (arXiv 2103.00020), as transformers saves them. A whole CLIP also reads
+words, into the same space as pictures. Only what is on this machine is used: the folder named by `$STUDIO_PERCEPTUAL`
+("none": no encoder at all), otherwise `CACHED` where they are in the Hugging Face cache. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ CACHED = ("facebook/dinov2-small", "openai/clip-vit-base-patch32")
 # what a config says it is -> the class that reads pictures with it
 READERS = {"Dinov2Model": "Dinov2Model", "CLIPVisionModel": "CLIPVisionModel", "CLIPModel": "CLIPVisionModelWithProjection",
            "CLIPVisionModelWithProjection": "CLIPVisionModelWithProjection"}  # fmt: skip
+WHOLE = "CLIPModel"  # what a config calls a CLIP of both halves, with the projections into their common space
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))  # either set of files is enough
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, where the processor's config names no others
 BATCH = 32  # pictures at once
 MAX_SIDE = 1024  # pixels; a larger side is a mistake in a config, not an encoder of this kind
@@ -66,8 +69,31 @@ class Reader:
         return nn.functional.normalize(torch.cat(features), dim=-1)
 
 
-def installed() -> tuple[Path, str] | None:
-    """(folder, name) of the encoder to use, or None. A named folder is given back unread, even when it is not there."""
+@dataclass(eq=False)
+class Words:
+    """The text half of a CLIP: lines in, features out, in the space of the features that its image half gives."""
+
+    name: str
+    tokenizer: Any
+    network: nn.Module
+
+    @torch.no_grad()
+    def read(self, lines: Sequence[str]) -> Tensor:
+        """Lines -> features [N, D] of unit length, float32 on the CPU; what is longer than CLIP reads is cut."""
+        longest = int(self.network.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
+        device = next(self.network.parameters()).device
+        found = []
+        for line in lines:  # one by one: nothing is padded, so no line depends on the others
+            ids = self.tokenizer(line, truncation=True, max_length=longest, return_tensors="pt").input_ids
+            found.append(self.network(input_ids=ids.to(device)).text_embeds.float().cpu())
+        return nn.functional.normalize(torch.cat(found), dim=-1)
+
+
+def installed(words: bool = False) -> tuple[Path, str] | None:
+    """(folder, name) of the encoder to use, or None. A named folder is given back unread, even when it is not there.
+
+    words: of the cached ones, rather one that reads words too.
+    """
     given = os.environ.get(VARIABLE, "").strip()
     if given.lower() == NONE:
         return None
@@ -75,11 +101,22 @@ def installed() -> tuple[Path, str] | None:
         return Path(given).expanduser(), Path(given).name
     from huggingface_hub import try_to_load_from_cache
 
+    there = []
     for repository in CACHED:
         found = try_to_load_from_cache(repository, "config.json")
         if isinstance(found, str) and _weights(Path(found).parent):  # a cache may hold the config of a model alone
-            return Path(found).parent, repository
-    return None
+            there.append((Path(found).parent, repository))
+    return max(there, key=lambda one: words and reads_words(one[0]), default=None)  # the first of equals
+
+
+def reads_words(folder: Path) -> bool:
+    """Whether a folder says that it holds a CLIP of both halves, and has a tokenizer."""
+    try:
+        config = _json(folder, "config.json", folder.name)
+    except (FileNotFoundError, ValueError):
+        return False
+    has = any(all((folder / file).is_file() for file in files) for files in TOKENIZERS)
+    return has and WHOLE in (config.get("architectures") or [])
 
 
 def open_reader(folder: Path, name: str, device: str = "cpu") -> Reader:
@@ -90,23 +127,56 @@ def open_reader(folder: Path, name: str, device: str = "cpu") -> Reader:
     if not kinds:
         what = " ".join(" and ".join(given or [str(config.get("model_type") or "something else")]).split())[:60]
         raise ValueError(f"{name!r} holds {what}; {', '.join(READERS)} would fit.")
+    network = _network(folder, name, READERS[kinds[0]])
+    side, mean, std = _processing(folder, network.config)
+    reader = Reader(name, folder, network.to(device), side, mean, std)
+    if not reader.read(torch.full((1, 3, side, side), 0.5)).isfinite().all():
+        raise ValueError(f"{name!r} gives features that are not finite; another copy of its weights would fit.")
+    return reader
+
+
+def open_words(folder: Path, name: str, device: str = "cpu") -> Words:
+    """The text half of a CLIP folder. ValueError or FileNotFoundError in one sentence where it is not there, whole."""
+    config = _json(folder, "config.json", name)
+    if WHOLE not in (config.get("architectures") or []):
+        raise ValueError(f"{name!r} has no text half beside its image half; a {WHOLE} would fit.")
+    if not reads_words(folder):
+        raise FileNotFoundError(
+            f"{name!r} has no tokenizer; its {' and '.join(TOKENIZERS[1])}, or {TOKENIZERS[0][0]}, would fit."
+        )
+    network = _network(folder, name, "CLIPTextModelWithProjection")
+    from transformers import CLIPTokenizer
+
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers raises Exception itself where a file is damaged
+        raise ValueError(f"The tokenizer of {name!r} cannot be read ({_first(error)}); a whole copy would fit.") from error
+    words = Words(name, tokenizer, network.to(device))
+    try:
+        found = words.read(["a picture"])
+    except (IndexError, RuntimeError, TypeError) as error:  # ids beyond the table of a smaller vocabulary
+        raise ValueError(f"The tokenizer of {name!r} does not belong to its weights; a whole copy would fit.") from error
+    if not found.isfinite().all():
+        raise ValueError(f"{name!r} reads words into features that are not finite; another copy of its weights would fit.")
+    return words
+
+
+def _network(folder: Path, name: str, kind: str) -> nn.Module:
+    """A transformers class with the weights of a folder, in eval mode. kind: the class's name."""
     if not _weights(folder):
         raise FileNotFoundError(f"{name!r} has no .safetensors file beside its config.json; save_pretrained writes both.")
     import transformers
 
     try:
-        network, found = getattr(transformers, READERS[kinds[0]]).from_pretrained(
+        network, found = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise ValueError(f"The weights of {name!r} cannot be read ({_first(error)}); a whole copy would fit.") from error
     if missing := sorted(found["missing_keys"]):  # transformers would put random numbers there
         raise ValueError(f"{name!r} lacks {len(missing)} of its weights, {missing[0]} first; a whole copy would fit.")
-    side, mean, std = _processing(folder, network.config)
-    reader = Reader(name, folder, network.eval().requires_grad_(False).to(device), side, mean, std)
-    if not reader.read(torch.full((1, 3, side, side), 0.5)).isfinite().all():
-        raise ValueError(f"{name!r} gives features that are not finite; another copy of its weights would fit.")
-    return reader
+    made: nn.Module = network.eval().requires_grad_(False)
+    return made
 
 
 def _processing(folder: Path, config: Any) -> tuple[int, tuple[float, ...], tuple[float, ...]]:

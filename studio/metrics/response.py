@@ -19,6 +19,7 @@ from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
 NEAR = 1.0  # strengths that the slope is taken over
 BEND = 0.25  # of the line's own rise at that strength: further off is no longer even
 MONOTONE = 0.9  # Spearman's rho from which a response counts as monotone
+UNNAMED = "nothing says what these samples show"  # without an oracle, say
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def response(strengths: Sequence[float], amounts: Tensor, *, groups: Tensor | No
     line = s[near] - s[near].mean()
     weights = line / (line**2).sum()  # least squares slope = weights · means
     slope = Estimate.centred(float(means[near] @ weights), drawn[:, near] @ weights, n)
+    if bool((a[near] == a[near][:1]).all()):  # nothing moves; rounding would leave a slope beside 0, and a share of it
+        slope = Estimate(0.0, torch.zeros(n_boot, dtype=torch.float64), n)
     each = tuple(Estimate.centred(float(m), d, n).interval() for m, d in zip(means, drawn.T, strict=True))
     return Response(tuple(s.tolist()), each, slope, spearman(s[near], means[near]), _even(s, means, slope.value or 0.0))
 
@@ -111,7 +114,7 @@ def retention(target: Estimate, source: Estimate, level: float = LEVEL) -> Inter
 class Drift:
     """What changes besides, between strength 0 and another, on the same seeds: share of the other factors' readings that
     are different, mean distance of features over the mean distance of two unrelated samples, share of samples whose
-    identity factors all stay, share in distribution."""
+    identity factors all stay, share in distribution. Where samples have features and no labels, features alone are known."""
 
     others: Interval
     features: Interval
@@ -125,19 +128,44 @@ def drift(
 ) -> Drift:  # fmt: skip
     """before, after: class index [N] by factor. features: [N, D] each. inside: bool [N], of the later ones.
 
-    intended: factors that the slider is to move. identity: factors that make a sample what it is.
+    intended: factors that the slider is to move. identity: factors that make a sample what it is. Without any factor in
+    `before`, what is read of factors and the gate is missing.
     """
+    if not before:
+        unnamed = Interval(None, n=len(features[0]), note=UNNAMED)
+        return Drift(unnamed, _moved(features, groups), unnamed, unnamed)
     others = [name for name in before if name not in intended]
     who = [name for name in identity if name not in intended]
     if not others or not who:
         raise ValueError("nothing is left to disturb: the slider is said to move every factor")
     changed = torch.stack([(before[name] != after[name]).double() for name in others], 1).mean(1)
     same = torch.stack([before[name] == after[name] for name in who], 1).all(1).double()
+    shares = [_mean(values, groups, 1.0) for values in (changed, same, inside.double())]
+    return Drift(shares[0], _moved(features, groups), *shares[1:])
+
+
+def _moved(features: tuple[Tensor, Tensor], groups: Tensor | None) -> Interval:
+    """Mean distance of features [N, D] over the mean distance of two unrelated samples."""
     apart = float(torch.pdist(features[0].double()).mean()) or 1.0
-    moved = (features[0].double() - features[1].double()).norm(dim=1) / apart
-    counts = resample_counts(len(changed), N_BOOT, groups=groups) / max(1, len(changed))
+    return _mean((features[0].double() - features[1].double()).norm(dim=1) / apart, groups, float("inf"))
 
-    def mean(values: Tensor, most: float = 1.0) -> Interval:
-        return Estimate.centred(float(values.mean()), counts @ values, len(values), (0.0, most)).interval()
 
-    return Drift(mean(changed), mean(moved, float("inf")), mean(same), mean(inside.double()))
+def _mean(values: Tensor, groups: Tensor | None, most: float) -> Interval:
+    counts = resample_counts(len(values), N_BOOT, groups=groups) / max(1, len(values))
+    return Estimate.centred(float(values.mean()), counts @ values, len(values), (0.0, most)).interval()
+
+
+def change(before: Tensor, after: Tensor, *, groups: Tensor | None = None, n_boot: int = N_BOOT) -> Interval:
+    """Relative change of a mean score from before to after, [N] each of the same samples; 0.2 = a fifth more.
+
+    The measure of Gandikota & Bau (arXiv 2503.10637, table 1), who print it in per cent of the CLIP score. Missing where
+    the score before is not surely above 0: a share of nothing means nothing.
+    """
+    n = len(before)
+    counts = resample_counts(n, n_boot, groups=groups) / n
+    drawn = [counts @ values.double() for values in (before, after)]
+    still = Estimate.centred(float(before.double().mean()), drawn[0], n).interval()
+    if still.value is None or still.value <= 0 or (still.low is not None and still.low <= 0):
+        return Interval(None, n=n, note="the score without the adapter is not above 0")
+    value = float(after.double().mean()) / still.value - 1
+    return Estimate.centred(value, drawn[1] / drawn[0] - 1, n).interval()

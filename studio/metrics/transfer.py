@@ -14,11 +14,12 @@ from studio.metrics.margins import RETAINED
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.recovery import Verdict
-from studio.metrics.response import Drift, Response, drift, response, retention
+from studio.metrics.response import Drift, Response, change, drift, response, retention
 from studio.metrics.verdicts import verdict_row
 
 Json = dict[str, Any]
 Cell = Mapping[float, Mapping[str, Any]]  # strength -> prompt -> readings
+BLIND = "read by a distance, which says how much changes and not which way"
 
 
 def board(
@@ -29,10 +30,16 @@ def board(
 
     sliders: {"id", "title", "base" (the model it was trained on), "kind", "attribute", "prompts", "cells": {model: Cell}}.
     attribute has name, title, unit, factors and read(readings) -> [N].
+
+    For samples that no oracle reads, readings have features and no labels, and a slider brings what else is known:
+    "amounts": (cell, strength, prompt) -> [N], instead of attribute.read; "score": readings -> [N] of a score whose relative
+    change is given beside the slope, or None; "reader": who reads, for people; "blind": whether amounts say how much changes
+    and not which way. Then what an oracle would say is missing, not 0.
     """
-    rows, found = [], {}
+    rows: list[Json] = []
+    found: dict[str, dict[str, _Measured | None]] = {}
     for slider in sliders:
-        cells = {}
+        cells: dict[str, _Measured | None] = {}
         for model in models:
             cells[model] = _cell(slider, slider["cells"][model], stated, factors, identity) if slider["prompts"] else None
         found[slider["id"]] = cells
@@ -41,21 +48,25 @@ def board(
             "id": slider["id"], "title": slider["title"], "base": slider["base"], "kind": slider["kind"],
             "attribute": slider["attribute"].title, "unit": slider["attribute"].unit, "prompts": list(slider["prompts"]),
             "cells": {name: _plain(cell, source) for name, cell in cells.items() if cell is not None},
+            **{key: slider[key] for key in ("reader", "blind") if key in slider},
         })  # fmt: skip
-    return {"board": {"models": list(models), "rows": rows}, "verdicts": _verdicts(sliders, models, found)}
+    shown: Json = {"models": list(models), "rows": rows}
+    if readers := list(dict.fromkeys(row["reader"] for row in rows if "reader" in row)):
+        shown["readers"] = readers
+    return {"board": shown, "verdicts": _verdicts(sliders, models, found)}
 
 
 class _Measured:
     """One slider on one model."""
 
     def __init__(self, response: Response, ends: Mapping[float, Drift], right: Mapping[float, Interval | None],
-                 frechet: Mapping[float, float]):  # fmt: skip
-        self.response, self.ends, self.right, self.frechet = response, ends, right, frechet
+                 frechet: Mapping[float, float], change: Interval | None = None):  # fmt: skip
+        self.response, self.ends, self.right, self.frechet, self.change = response, ends, right, frechet, change
 
     @property
     def drift(self) -> Drift:
         """At the largest strength of at most 1, the side that disturbs more."""
-        return max(self.ends.values(), key=lambda d: d.others.value or 0.0)
+        return max(self.ends.values(), key=lambda d: (d.features if d.others.value is None else d.others).value or 0.0)
 
 
 def _cell(slider: Json, cell: Cell, stated: Mapping[str, Mapping[str, str]], factors: Mapping[str, Any],
@@ -63,14 +74,25 @@ def _cell(slider: Json, cell: Cell, stated: Mapping[str, Mapping[str, str]], fac
     attribute, prompts = slider["attribute"], slider["prompts"]
     strengths = sorted(cell)
     groups = torch.cat([torch.full((len(cell[0.0][p].in_distribution),), i) for i, p in enumerate(prompts)])
-    amounts = torch.stack([torch.cat([attribute.read(cell[s][p]) for p in prompts]) for s in strengths])
+    amount = slider.get("amounts") or (lambda cell, s, prompt: attribute.read(cell[s][prompt]))
+    amounts = torch.stack([torch.cat([amount(cell, s, p) for p in prompts]) for s in strengths])
     near = [s for s in strengths if abs(s) <= 1.0]
     ends = {s: _drift(cell[0.0], cell[s], prompts, attribute, identity, groups) for s in (min(near), max(near)) if s}
     right = {s: _accuracy(cell[s], prompts, stated, attribute, factors) for s in strengths}
     still = torch.cat([cell[0.0][p].features for p in prompts])
     moved = {s: torch.cat([cell[s][p].features for p in prompts]) for s in ends}
-    apart = {s: frechet_distance(moved[s], still) for s in moved}
-    return _Measured(response(strengths, amounts, groups=groups), ends, right, apart)
+    labelled = bool(cell[0.0][prompts[0]].labels)  # a Fréchet distance is named after an oracle; of other features none is given
+    apart = {s: frechet_distance(moved[s], still) for s in moved if labelled}
+    return _Measured(response(strengths, amounts, groups=groups), ends, right, apart, _change(slider, cell, groups))
+
+
+def _change(slider: Json, cell: Cell, groups: Tensor) -> Interval | None:
+    """Of the slider's score, at the largest strength of at most 1; None where it has none."""
+    score, top = slider.get("score"), max(s for s in cell if s <= 1.0)
+    if score is None or top <= 0:
+        return None
+    before, after = (torch.cat([score(cell[s][p]) for p in slider["prompts"]]) for s in (0.0, top))
+    return change(before, after, groups=groups)
 
 
 def _drift(before: Mapping[str, Any], after: Mapping[str, Any], prompts: Sequence[str], attribute: Any,
@@ -107,6 +129,7 @@ def _plain(cell: _Measured, source: _Measured | None) -> Json:
         "accuracy": {f"{s:g}": found.to_dict() if found else None for s, found in cell.right.items()},
         "drift": {name: getattr(cell.drift, name).to_dict() for name in ("others", "features", "kept", "in_distribution")},
         "fd": {f"{s:g}": round(value, 3) for s, value in cell.frechet.items()},
+        **({"change": cell.change.to_dict()} if cell.change else {}),
     }  # fmt: skip
 
 
@@ -130,7 +153,14 @@ def _verdicts(sliders: Sequence[Json], models: Sequence[str], found: Mapping[str
 
 def _moves(id_: str, sliders: Sequence[Json], source: str, target: str, found: Mapping[str, Mapping[str, _Measured | None]],
            expected: str) -> Json:  # fmt: skip
-    """How far sliders of one model move another: mean retention over the sliders that do something at home."""
+    """How far sliders of one model move another: mean retention over the sliders that do something at home.
+
+    Sliders that are read without a direction say nothing on the way it goes: they count for S8 with a caution, and not for
+    the others.
+    """
+    blind = [slider["title"] for slider in sliders if slider.get("blind")]
+    if id_ != "S8":
+        sliders = [slider for slider in sliders if not slider.get("blind")]
     shares: list[Estimate] = []
     turned, silent, apart = [], [], []
     for slider in sliders:
@@ -148,16 +178,26 @@ def _moves(id_: str, sliders: Sequence[Json], source: str, target: str, found: M
             apart.append(slider["title"])
     statement = f"Sliders of {source} move {target} {'as far' if id_ == 'S8' else 'the same way'}"
     if not shares:
-        none = Interval(None, n=0, note="no slider does anything measurable on its own model")
+        why = "no slider does anything measurable on its own model" if sliders or not blind else BLIND
+        none = Interval(None, n=0, note=why)
         return verdict_row(id_, statement, expected, "inconclusive", none, "of the slope", f"{statement}: {none.note}.", ())
     mean = combined([(1 / len(shares), share) for share in shares]).interval()
     verdict = _judged(id_, mean, turned)
-    parts = [f"{len(shares)} sliders keep {mean.text(percent=True)} of their slope on average"]
+    kept = mean.text(percent=True)
+    parts = [
+        f"one slider keeps {kept} of its slope"
+        if len(shares) == 1
+        else f"{len(shares)} sliders keep {kept} of their slope on average"
+    ]
     parts += [f"outside {RETAINED[0]:g} to {RETAINED[1]:g}: {', '.join(apart)}"] if apart and id_ == "S8" else []
     parts += [f"turned round: {', '.join(turned)}"] if turned else []
     parts += [f"without a slope at home: {', '.join(silent)}"] if silent else []
     sentence = f"{statement}: {verdict} ({'; '.join(parts)})."
-    return verdict_row(id_, statement, expected, verdict, mean, "of the slope", sentence, ())
+    row = verdict_row(id_, statement, expected, verdict, mean, "of the slope", sentence, ())
+    if blind:
+        left = "counts here" if id_ == "S8" else "is left out here"
+        row["cautions"] += [f"{', '.join(blind)}: {BLIND}; it {left}"]
+    return row
 
 
 def _judged(id_: str, mean: Interval, turned: Sequence[str]) -> Verdict:

@@ -54,16 +54,17 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
 
 def export_file(
     paths: Paths, registry: Registry, adapter_id: str, path: Path, layout: str, strip: bool, models: ModelCache,
-    rank: int | None = None,
+    rank: int | None = None, keep: float = 1.0,
 ) -> list[Path]:  # fmt: skip
-    """Write a listed adapter in a layout; the files that were written. strip: without what may be private. rank: at most."""
+    """Write a listed adapter in a layout; the files that were written. strip: without what may be private. rank: at most.
+    keep: share of its squared change, over all layers."""
     if layout not in adapter_files.LAYOUTS:
         raise ValueError(f"The layout {brief(layout)} is unknown; {', '.join(adapter_files.LAYOUTS)} are there.")
     adapter = load_adapters(paths).get(adapter_id)
     if not adapter.available:
         raise ValueError(adapter.reason)
     edit = open_edit(adapter, registry, models)
-    edit = edit if rank is None else edit.resized(rank)
+    edit = (edit if rank is None else edit.resized(rank)).trimmed(keep)
     return adapter_files.write(edit, path, cast(Any, layout), private=not strip)
 
 

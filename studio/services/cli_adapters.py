@@ -86,6 +86,7 @@ def export(
     path: Annotated[Path, typer.Argument(help="The file to write, or for PEFT a folder.")],
     layout: Annotated[str, typer.Option(help="diffusers, peft or kohya.")] = "diffusers",
     rank: Annotated[int | None, typer.Option(min=1, help="Bring layers of a higher rank to this one; smaller files.")] = None,
+    keep: Annotated[float, typer.Option(min=0, max=1, help="Share of the squared change to keep, over all layers.")] = 1.0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompts, settings, notes and the date out of the file.")] = False,
     data_dir: DataDir = None,
     device: Device = None,
@@ -96,7 +97,7 @@ def export(
 
     jobs = Jobs(data_dir)
     models = ModelCache(pick_device(device))
-    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models, rank):
+    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models, rank, keep):
         print(written)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.domains.pocket import scene
-from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
@@ -17,8 +17,10 @@ from studio.sampling.plan import Plan
 from studio.services.comparison import Comparison, plain
 from studio.services.frames import pixels
 from studio.services.images import png_bytes
+from studio.services.judge import Judge, Measure, Sight, meant, open_judge
 from studio.services.kinds.compare import label
 from studio.services.kinds.control import ControlRequest, name
+from studio.services.moves import moved
 from studio.services.run import Run
 from studio.services.studies.transfer import IDENTITY
 from studio.services.uses import unused
@@ -32,9 +34,12 @@ class Controlling(Comparison):
         self.whole = request
         self.entry = self.wardrobe.adapters.get(request.vary.id)
         self.words = (*self.words, *self.entry.words)
-        self.attribute = ATTRIBUTES.get(str(self.entry.card.get("attribute"))) if self.pocket else None
+        self.attribute = moved(self.entry) if self.pocket else None
         self.cells: dict[str, dict[str, Any]] = {}
         self.measured: dict[str, Any] = {}
+        self.judge: Judge | None = None  # reads where there is no oracle
+        self.measure: Measure | None = None
+        self.sights: dict[str, Sight] = {}
 
     def _run(self) -> dict[str, Any]:
         self._say_notices()
@@ -51,6 +56,17 @@ class Controlling(Comparison):
                 self._cell(plan, self.models[record.model].decode(record.after))
         self._conclude()
         return self._result()
+
+    def _open(self) -> None:
+        super()._open()
+        if self.oracle is not None or self.pocket:
+            return
+        self.judge = open_judge(self.job.models)
+        self.measure = self.judge.measure(meant(self.entry.card))
+        what = ", how much it changes and not what" if self.measure.blind else f", toward {self.measure.title}"
+        self._notice(f"What {self.entry.title} does is read by {self.measure.name} instead{what}.")
+        if self.judge.notice:
+            self._notice(self.judge.notice)
 
     def _dress(self) -> None:
         """Every arm at every strength, strengths of one arm together."""
@@ -79,6 +95,8 @@ class Controlling(Comparison):
         if self.oracle is not None:
             self.readings[plan.name] = self.oracle.read(images)
             cell |= self._read(plan.name)
+        elif self.judge is not None:
+            self.sights[plan.name] = self.judge.read(images)
         self.job.event("cell", name=plan.name, **cell)
         self.job.result(self._result())
 
@@ -99,29 +117,48 @@ class Controlling(Comparison):
         """What the adapter does to every arm; nothing where its attribute cannot be read or strengths are too few."""
         strengths = self.whole.strengths
         near = [s for s in strengths if abs(s) <= NEAR]
-        if self.oracle is None or self.attribute is None:
+        if self.measure is None and (self.oracle is None or self.attribute is None):
             if self.oracle is not None:
                 self._notice(f"{self.entry.title} names no attribute that the oracle reads, so it has no slope.")
             return
         if 0.0 not in strengths or len(near) < 3:
             self._notice("A slope needs strength 0 and two more of at most 1.")
             return
+        if self.measure is not None:
+            self._judge(self.measure)
+            return
+        assert self.attribute is not None, "looked at above"
         if stated := [factor for factor in self.attribute.factors if factor in self.parsed.stated]:
             said = f"The prompt itself states {' and '.join(stated)}, which {self.entry.title} moves"
             self._notice(f"{said}; on prompts that leave it open it has more room.")
+        self._board({"attribute": self.attribute}, self.readings, dict(self.parsed.stated), scene.FACTORS)
+
+    def _judge(self, measure: Measure) -> None:
+        """The same by what a judge saw: amounts of every cell, and a row of the board."""
+        strengths = self.whole.strengths
+        for cell, about in self.cells.items():
+            still = self.sights[name(about["arm"], strengths, 0.0)]
+            found = measure.amounts(self.sights[cell].features, still.features, about["strength"])
+            about["amounts"] = [round(v, 4) for v in found.tolist()]
+        self._board(measure.slider(), self.sights, {}, {})
+
+    def _board(self, read: dict[str, Any], seen: Mapping[str, Any], stated: dict[str, str], factors: Mapping[str, Any]) -> None:
+        """A row of the transfer board, of this adapter on every arm. read: what is measured; seen: by arm and strength."""
+        strengths = self.whole.strengths
         arms, at = list(self.request.arms), {self.pair.teacher.id: "teacher", self.pair.student.id: "student"}
-        cells = {arm: {s: {"": self.readings[name(arm, strengths, s)]} for s in strengths} for arm in arms}
+        cells = {arm: {s: {"": seen[name(arm, strengths, s)]} for s in strengths} for arm in arms}
         slider = {"id": self.entry.id, "title": self.entry.title, "base": at.get(self.entry.base, ""), "prompts": [""],
-                  "kind": self.entry.card.get("kind", "slider"), "attribute": self.attribute, "cells": cells}  # fmt: skip
-        row = board([slider], arms, {"": dict(self.parsed.stated)}, scene.FACTORS, IDENTITY)["board"]["rows"][0]
+                  "kind": self.entry.card.get("kind", "slider"), **read, "cells": cells}  # fmt: skip
+        row = board([slider], arms, {"": stated}, factors, IDENTITY)["board"]["rows"][0]
         self.measured = plain(row["cells"])
 
     def _result(self) -> dict[str, Any]:
         what = self.attribute
+        known = None if what is None else {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit}
         return {
             "request": self.whole.model_dump(mode="json"), "models": self._used(), "adapters": self.wardrobe.used(),
             "adapter": {"id": self.entry.id, "title": self.entry.title, "base": self.entry.base},
-            "attribute": None if what is None else {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit},
+            "attribute": known if self.measure is None else self.measure.plain(),
             "labels": {arm: label(arm) for arm in self.request.arms}, "cells": list(self.cells.values()),
             "measured": self.measured, "notices": self.notices, "versions": self.versions,
         }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.core.control import Differences, hint_channels, restored
+from studio.core.control import Differences, hint_channels, restored, trimmed
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import controlnets as files
@@ -74,9 +74,13 @@ class Hinting(Training[ControlNetRequest]):
     def channels(self) -> tuple[int, ...]:
         return hint_channels(self.data.halvings)
 
+    def _tensors(self) -> dict[str, Tensor]:
+        """What is shown, measured and saved."""
+        return trimmed(self.differences.tensors(), self.request.keep)
+
     def _put_on(self, models: dict[str, Any]) -> None:
         """The ControlNet as it is now, in half precision as its file will be, on opened models."""
-        tensors = {key: value.half().float() for key, value in self.differences.tensors().items()}
+        tensors = {key: value.half().float() for key, value in self._tensors().items()}
         for model in models.values():
             self._take_off({"": model})
             model.take_control(NAME, restored(self.model.parts.unet, tensors, self.channels))
@@ -191,7 +195,7 @@ class Hinting(Training[ControlNetRequest]):
     def _write(self, target: Path) -> None:
         card = self._card()
         brief = {name: value for name, value in card.items() if name != "measured"}  # figures are in card.json alone
-        files.write(target / controlnets.FILE, self.differences.tensors(), self.channels, brief)
+        files.write(target / controlnets.FILE, self._tensors(), self.channels, brief)
         about = {"run": self.job.spec.id, "domain": self.entry.domain, "size": self.entry.size,
                  "architecture": adapters.architecture(self.entry.folder), "card": card}  # fmt: skip
         (target / controlnets.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
@@ -201,7 +205,7 @@ class Hinting(Training[ControlNetRequest]):
         return {
             "title": request.title or request.name, "hint": request.hint, "base": self.entry.id, "base_hash": self.model.hash,
             "method": type(self.trainer.method).card.title, "steps": request.steps, "seed": request.seed,
-            "settings": self.trainer.method.config.model_dump(mode="json"),
+            "settings": self.trainer.method.config.model_dump(mode="json"), "keep": request.keep,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
             "measured": {row["arm"]: row for row in final},
         }  # fmt: skip

@@ -33,6 +33,7 @@ from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from studio.families.stable import Model
+    from studio.services.judge import Judge
 
 BLOCK = 32  # seeds that are drawn together
 REPORT_S = 0.5  # between progress events
@@ -60,7 +61,8 @@ class Laboratory:
         self.study = study_of(request, run.registry, Paths(run.folder.parents[1]))
         self.arms = Cast(self.study.plans(), self.study.steps)
         self.controls = Cast(self.study.control() if request.control else [])
-        self.prompts = [captions.canonical(prompt) for prompt in request.prompts]
+        self.pocket = self.study.setting.student.domain == "pocket"  # whose prompts are captions of a small language
+        self.prompts = [captions.canonical(prompt) if self.pocket else prompt for prompt in request.prompts]
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
         self.cells = Cells(run.folder.parents[1] / "cache" / "cells")
         self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
@@ -69,6 +71,8 @@ class Laboratory:
         self.control: dict[str, Any] | None = None
         self.complete = 0  # blocks that every prompt and arm has
         self.wardrobe = Wardrobe(self.study.setting.adapters, run)
+        self.oracle: Any = None
+        self.judge: Judge | None = None  # stands in for it
 
     @property
     def total(self) -> int:
@@ -104,10 +108,7 @@ class Laboratory:
             entry = self.job.registry.get(model_id)
             self.job.state("loading", f"Opening {entry.title}.")
             arms.models[model_id] = self.job.models.model(entry)
-        folder = self.study.setting.student.oracle
-        assert folder is not None, "checked when the request was made"
-        self.oracle = self.job.models.oracle(folder)
-        reader = hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+        reader = self._open_reader()
         arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
         self.wardrobe.open(arms.plans, arms.models)
         arms.weights |= {f"adapter {name}": digest for name, digest in self.wardrobe.hashes.items()}
@@ -117,6 +118,20 @@ class Laboratory:
             controls.weights = {**arms.weights, student: arms.weights[teacher]}
             # also plans without the student get cells of their own: all are drawn together, and on the same few seeds
             controls.always = {"student is": arms.weights[teacher]}
+
+    def _open_reader(self) -> str:
+        """Open who reads what is drawn: the oracle, or a judge where there is none. What tells readings of others apart."""
+        folder = self.study.setting.oracle
+        if folder is not None:
+            self.oracle = self.job.models.oracle(folder)
+            return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+        from studio.services.judge import open_judge
+
+        assert not self.study.needs_oracle, "checked when the request was made"
+        self.oracle = self.judge = open_judge(self.job.models)
+        if self.judge.notice:
+            self.job.notice(self.judge.notice)
+        return self.judge.key
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
@@ -206,11 +221,12 @@ class Laboratory:
                 parts = [self.cells.rows(self._name(cast, plan, prompt, block), block) for block in blocks]
                 assert all(part is not None for part in parts), "a complete block has every cell"
                 readings[prompt][plan.name] = joined([part for part in parts if part is not None])
-        stated = {prompt: captions.parse(prompt).stated for prompt in self.prompts}
+        stated = {prompt: captions.parse(prompt).stated if self.judge is None else {} for prompt in self.prompts}
         worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
         levels = {plan.name: [step.here.noise for step in compiled(plan, cast.models)[1]] for plan in cast.plans}
-        return Data(readings, stated, worlds, scene.FACTORS, {plan.name: float(plan.nfe) for plan in cast.plans}, levels,
-                    [seed for block in blocks for seed in block])  # fmt: skip
+        factors = scene.FACTORS if self.judge is None else {}
+        return Data(readings, stated, worlds, factors, {plan.name: float(plan.nfe) for plan in cast.plans}, levels,
+                    [seed for block in blocks for seed in block], self.judge)  # fmt: skip
 
     def _controlled(self) -> dict[str, Any] | None:
         """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""

@@ -84,7 +84,10 @@ class ControlView:
     def _figures(self, arm: str) -> str:
         """One line under an arm's name."""
         found = self.measured.get(arm)
-        return f"slope {say.interval(found['slope'], 3)[0]}" if found else ""
+        if not found:
+            return ""
+        reader = (self.attribute or {}).get("reader")
+        return f"slope {say.interval(found['slope'], 3)[0]}" + (f", read by {reader}" if reader else "")
 
     def _text(self, ahead: int) -> str:
         done, total = len(self.cells), len(self.rows) * len(self.strengths)
@@ -155,7 +158,8 @@ NOTE = (
     "Slope: change of the attribute a unit of strength, over strengths of at most 1. Retention: that slope over the slope on "
     "the model the adapter was trained on. Even from: strengths over which the response follows its line within a quarter. "
     "Other factors changed and identity kept: readings at strength ±1 against 0, the side that disturbs more. Accuracy: stated "
-    "factors that the adapter is not to move, worst of both sides. Brackets are 95 % intervals over seeds."
+    "factors that the adapter is not to move, worst of both sides. Brackets are 95 % intervals over seeds. "
+    "A dash: only an oracle could say it, or there is too little to say it from."
 )
 
 

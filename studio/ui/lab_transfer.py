@@ -9,7 +9,8 @@ from studio.ui import say
 from studio.ui.lab_plot import heading, layout
 
 Json = dict[str, Any]
-ROW_PX, TOP_PX, LEAST_PX = 46, 96, 300
+ROW_PX, TOP_PX, LEAST_PX, LINE_PX = 46, 96, 300, 16
+UNREAD = "A dash: only an oracle could say it, and there is none for these pictures"
 
 
 def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
@@ -18,9 +19,10 @@ def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
     rows, models = board.get("rows", []), board.get("models", [])
     if not rows:
         return None
+    said = [f"read by: {name}" for name in readers(result)]
     cells = [[row["cells"].get(model) for model in models] for row in rows]
     z = [[_value(cell) for cell in line] for line in cells]
-    out: Json = {"data": [], "layout": layout(max(LEAST_PX, TOP_PX + ROW_PX * len(rows)))}
+    out: Json = {"data": [], "layout": layout(max(LEAST_PX, TOP_PX + ROW_PX * len(rows)) + LINE_PX * len(said))}
     out["data"].append({
         "type": "heatmap", "x": list(range(len(models))), "y": list(range(len(rows))),
         "z": [[_shade(v) for v in line] for line in z],
@@ -34,18 +36,20 @@ def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
     ticks = {"showgrid": False, "zeroline": False}
     out["layout"] |= {
         "uirevision": "transfer",
-        "margin": {"l": 104 if narrow else 150, "r": 8, "t": 46, "b": 30},
+        "margin": {"l": 104 if narrow else 150, "r": 8, "t": 46 + LINE_PX * len(said), "b": 30},
         "xaxis": ticks | {"tickvals": list(range(len(models))), "ticktext": [short(name) for name in models], "side": "bottom"},
         "yaxis": ticks
         | {"tickvals": list(range(len(rows))), "ticktext": [row["title"] for row in rows], "autorange": "reversed"},
     }
-    out["layout"]["annotations"].append(heading("<b>Retention</b>: slope here over slope where it was trained", 1.01))
+    head = "<b>Retention</b>: slope here over slope where it was trained"
+    out["layout"]["annotations"].append(heading("<br>".join([head, *said]), 1.01))
     return out
 
 
 def table(result: Mapping[str, Any]) -> Json | None:
     """A line a cell, with everything that was measured."""
-    board, rows = result.get("board") or {}, []
+    board, rows, read = result.get("board") or {}, [], readers(result)
+    changes = any("change" in cell for row in board.get("rows", []) for cell in row["cells"].values())
     for row in board.get("rows", []):
         for model, cell in row["cells"].items():
             drift = cell["drift"]
@@ -56,12 +60,16 @@ def table(result: Mapping[str, Any]) -> Json | None:
                           (say.NO_VALUE if rho is None else f"{rho:.2f}", ""),
                           (f"{cell['even'][0]:g} to {cell['even'][1]:g}", ""), say.interval(drift["others"], percent=True),
                           say.interval(drift["kept"], percent=True), say.interval(drift["features"]),
-                          (f"{max(cell['fd'].values(), default=0):.1f}", ""),
-                          say.interval(drift["in_distribution"], percent=True)],
+                          (f"{max(cell['fd'].values()):.1f}" if cell["fd"] else say.NO_VALUE, ""),
+                          say.interval(drift["in_distribution"], percent=True),
+                          *([say.interval(cell.get("change"), percent=True)] if changes else []),
+                          *([(str(row.get("reader", "")), f"{row['attribute']}, {row['unit']}")] if read else [])],
             })  # fmt: skip
     heads = ["slider", "slope", "retention", "Spearman", "even from", "other factors changed", "identity kept",
-             "feature distance", "FD-oracle to strength 0", "in distribution"]  # fmt: skip
-    return {"title": "What each slider does", "heads": heads, "rows": rows} if rows else None
+             "feature distance", "FD-oracle to strength 0", "in distribution",
+             *(["change of the CLIP score"] if changes else []), *(["read by"] if read else [])]  # fmt: skip
+    title = f"What each slider does. {UNREAD}" if read else "What each slider does"
+    return {"title": title, "heads": heads, "rows": rows} if rows else None
 
 
 def theirs(result: Mapping[str, Any]) -> Json | None:
@@ -73,6 +81,11 @@ def theirs(result: Mapping[str, Any]) -> Json | None:
             for name, values in found["rows"].items()]  # fmt: skip
     return {"title": f"Not measured here: {found['what']} ({found['source']})", "heads": ["adapter", *found["models"]],
             "rows": rows}  # fmt: skip
+
+
+def readers(result: Mapping[str, Any]) -> list[str]:
+    """Who read in place of an oracle; nobody where there is one."""
+    return [str(name) for name in (result.get("board") or {}).get("readers", ())]
 
 
 def short(model: str) -> str:
@@ -97,8 +110,16 @@ def _shade(value: float | None) -> float | None:
 def _text(cell: Json | None, narrow: bool) -> str:
     if cell is None or not cell.get("retention"):
         return ""
+    if cell["retention"].get("value") is None and _flat(cell):
+        return "no slope"
     value, ends = say.interval(cell["retention"], percent=True)
     return value if narrow or not ends else f"{value}<br><span style='font-size:9px'>{ends}</span>"
+
+
+def _flat(cell: Json) -> bool:
+    """Whether the adapter does nothing at all here."""
+    slope = cell["slope"]
+    return bool(slope.get("value") == slope.get("low") == slope.get("high") == 0)
 
 
 def _hover(row: Json, model: str, cell: Json | None) -> str:
@@ -106,11 +127,14 @@ def _hover(row: Json, model: str, cell: Json | None) -> str:
         return "not drawn"
     slope = " ".join(filter(None, say.interval(cell["slope"], 3)))
     others = " ".join(filter(None, say.interval(cell["drift"]["others"], percent=True)))
-    return (f"<b>{row['title']}</b> on {model}<br>slope {slope} {row['unit']}<br>trained on {row['base']}"
-            f"<br>other factors changed {others}")  # fmt: skip
+    head = f"<b>{row['title']}</b> on {model}<br>slope {slope} {row['unit']}<br>trained on {row['base']}"
+    if "reader" not in row:
+        return f"{head}<br>other factors changed {others}"
+    return f"{head}<br>{row['attribute']}<br>read by: {row['reader']}"
 
 
 CAPTION = (
     "100 %: as far as on the model it was trained on; below 0 it turned round. In brackets, 95 % intervals. Other factors are "
-    "those that the slider is not to move, read on the same seeds at strength 0 and at the end that disturbs more."
+    "those that the slider is not to move, read on the same seeds at strength 0 and at the end that disturbs more. Where no "
+    "oracle reads, the board says what does: a CLIP text score, or a distance, which says how much changes and not what."
 )

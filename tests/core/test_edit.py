@@ -119,3 +119,23 @@ def test_an_edit_of_a_smaller_rank_says_what_it_was() -> None:
     assert whole.resized(2).card.note == "mine. Brought to rank 2 from 3 by singular values."
     assert whole.resized(2).ranks == (2,)
     assert whole.resized(3) is whole
+
+
+def test_an_edit_is_trimmed_where_it_hurts_least() -> None:
+    g = torch.Generator().manual_seed(0)
+    wide = LowRank(torch.randn(4, 40, 3, 3, generator=g), torch.randn(50, 4, 1, 1, generator=g), 4.0)
+    thin = LowRank(torch.randn(4, 6, generator=g) * 3, torch.randn(5, 4, generator=g) * 3, 2.0)
+    faint = LowRank(torch.randn(4, 6, generator=g) * 1e-4, torch.randn(5, 4, generator=g), 4.0)
+    whole = Edit({"unet.wide": wide, "unet.thin": thin, "unet.faint": faint}, EditCard(title="t"))
+    small = whole.trimmed(0.9)
+    lost = sum(float((pair.delta() - small.pairs[path].delta() if path in small.pairs else pair.delta()).double().norm() ** 2)
+               for path, pair in whole.pairs.items())  # fmt: skip
+    total = sum(float(pair.delta().double().norm() ** 2) for pair in whole.pairs.values())
+    assert 0 < lost <= 0.1 * total + 1e-6 and small.bytes < whole.bytes
+    assert "unet.faint" not in small.pairs
+    assert small.card.note == "Cut to 90 % of its squared change by singular values."
+    assert whole.trimmed(1.0) is whole
+    with pytest.raises(ValueError, match="a share of 0 to keep does not fit"):
+        whole.trimmed(0)
+    nothing = Edit({"unet.a": LowRank(torch.zeros(2, 4), torch.zeros(3, 2), 1.0)}, EditCard(title="none"))
+    assert nothing.trimmed(0.5) is nothing

@@ -27,3 +27,23 @@ def save_eye(folder: Path, kind: str, seed: int = 0, **processor: Any) -> Path:
     if processor:
         (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     return folder
+
+
+def save_clip(folder: Path, seed: int = 0) -> Path:
+    """A whole CLIP that sees 32 pixels and reads letters, with its tokenizer beside it."""
+    import transformers
+
+    from tests.families.tiny import LENGTH, tokenizer
+
+    words = tokenizer(folder / "words")
+    torch.manual_seed(seed)
+    common: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+                              "projection_dim": 8}  # fmt: skip
+    text = {**common, "vocab_size": len(words), "max_position_embeddings": LENGTH, "bos_token_id": len(words) - 2,
+            "eos_token_id": len(words) - 1, "pad_token_id": len(words) - 1}  # fmt: skip
+    vision = {**common, "image_size": 32, "patch_size": 16}
+    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=8)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    for file in ("vocab.json", "merges.txt"):
+        (folder / "words" / file).replace(folder / file)
+    return folder

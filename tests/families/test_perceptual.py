@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from studio.families import perceptual
-from studio.families.perceptual import VARIABLE, installed, open_reader
-from tests.families.eyes import save_eye
+from studio.families.perceptual import VARIABLE, installed, open_reader, open_words, reads_words
+from tests.families.eyes import save_clip, save_eye
 
 WIDTHS = {"Dinov2Model": 16, "CLIPVisionModel": 16, "CLIPVisionModelWithProjection": 8, "CLIPModel": 8}
 
@@ -137,3 +137,67 @@ def test_the_hub_lays_its_cache_out_as_expected(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda n, f: real(n, f, cache_dir=tmp_path / "hub"))
     assert installed() == (hub / "snapshots" / "abc", perceptual.CACHED[0])
+
+
+def test_words_are_read_into_the_space_of_pictures_as_clip_itself_reads_them(tmp_path: Path, pictures: torch.Tensor) -> None:
+    import transformers
+
+    folder = save_clip(tmp_path / "clip")
+    assert reads_words(folder)
+    reader, words = open_reader(folder, "clip"), open_words(folder, "clip")
+    lines = ["a red house", "night"]
+    found = words.read(lines)
+    assert found.shape == (2, reader.read(pictures).shape[1])
+    assert found.norm(dim=-1).sub(1).abs().max() < 1e-5
+    assert torch.equal(words.read(lines[1:]), found[1:])  # whatever is read beside it
+    whole = transformers.CLIPModel.from_pretrained(folder).eval()
+    ids = words.tokenizer(lines[0], truncation=True, max_length=12, return_tensors="pt").input_ids
+    seen = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    mean, std = (torch.tensor(of).view(1, 3, 1, 1) for of in (reader.mean, reader.std))
+    with torch.no_grad():
+        theirs = whole(input_ids=ids, pixel_values=(seen - mean) / std).logits_per_image / whole.logit_scale.exp()
+    assert torch.allclose(reader.read(seen) @ found[0], theirs[0], atol=1e-5)
+    assert words.read(["a very long line of words " * 20]).isfinite().all()  # cut to what CLIP reads
+
+
+def test_of_the_cached_ones_that_which_reads_words_is_taken_where_words_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: look(tmp_path, name, file))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    sees, reads = save_eye(tmp_path / "facebook--dinov2-small", "Dinov2Model"), tmp_path / "openai--clip-vit-base-patch32"
+    save_eye(reads, "CLIPModel")
+    assert installed(words=True) == (sees, "facebook/dinov2-small")  # a CLIP without a tokenizer reads none
+    save_clip(reads)
+    assert installed(words=True) == (reads, "openai/clip-vit-base-patch32")
+    assert installed() == (sees, "facebook/dinov2-small")
+
+
+def hurt(folder: Path, how: str) -> None:
+    if how == "half":
+        save_eye(folder, "CLIPVisionModel")
+    elif how == "no tokenizer":
+        (folder / "merges.txt").unlink()
+    elif how == "another tokenizer":
+        vocab = {token: i + 500 for token, i in json.loads((folder / "vocab.json").read_text()).items()}
+        (folder / "vocab.json").write_text(json.dumps(vocab))
+    elif how == "damaged tokenizer":
+        (folder / "vocab.json").write_text("{")
+    else:
+        damage(folder, how)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("half", "has no text half"), ("no tokenizer", "has no tokenizer"), ("another tokenizer", "does not belong"),
+     ("damaged tokenizer", "The tokenizer of 'clip' cannot be read"), ("cut", "cannot be read"),
+     ("no weights", "no .safetensors file")],
+)  # fmt: skip
+def test_words_that_cannot_be_read_are_one_sentence(tmp_path: Path, how: str, said: str) -> None:
+    hurt(save_clip(tmp_path / "clip"), how)
+    with pytest.raises((ValueError, FileNotFoundError), match=said) as error:
+        open_words(tmp_path / "clip", "clip")
+    assert "\n" not in str(error.value)
+    assert str(tmp_path) not in str(error.value)

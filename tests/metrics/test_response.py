@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.metrics.response import drift, response, retention, spearman
+from studio.metrics.response import change, drift, response, retention, spearman
 
 S = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
@@ -78,6 +78,35 @@ def test_drift_counts_what_was_not_meant_to_move() -> None:
     assert moved.in_distribution.value == 0.0
     with pytest.raises(ValueError, match="nothing is left to disturb"):
         drift(before, after, (features, features), torch.ones(n), intended=list(before), identity=["subject"])
+
+
+def test_without_factors_only_features_can_drift() -> None:
+    features = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    found = drift({}, {}, (features, features), torch.ones(12), intended=(), identity=("subject",))
+    assert found.features.value == 0
+    for missing in (found.others, found.kept, found.in_distribution):
+        assert missing.value is None and missing.note and missing.n == 12
+    assert (drift({}, {}, (features, features + 1), torch.ones(12), intended=(), identity=()).features.value or 0) > 0.5
+
+
+def test_what_never_moves_has_a_slope_of_exactly_nothing() -> None:
+    still = torch.rand(12, generator=torch.Generator().manual_seed(3)).expand(len(S), 12)
+    found = response(S, still)
+    interval = found.slope.interval()
+    assert (interval.value, interval.low, interval.high) == (0.0, 0.0, 0.0)
+    assert found.rho is None
+    assert retention(found.slope, found.slope).value is None
+
+
+def test_the_change_of_a_score_is_a_share_of_what_it_was() -> None:
+    g = torch.Generator().manual_seed(0)
+    before = 20 + torch.randn(64, generator=g)
+    after = 1.3 * before + 0.5 * torch.randn(64, generator=g)
+    found = change(before, after)
+    assert found.low is not None and found.high is not None and found.low < 0.3 < found.high
+    assert found.high - found.low < 0.05  # paired: the levels of the samples fall out
+    assert change(before, before).value == 0
+    assert change(before - 20, after).value is None
 
 
 def test_strengths_that_do_not_fit_are_refused() -> None:

@@ -149,13 +149,13 @@ def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler:
 
 
 def link_equal(folder: Path, teacher: Path) -> list[str]:
-    """Replace weight files of ``folder`` that equal the teacher's byte for byte by relative links to them; returns which.
+    """Replace weights and tokenizers of ``folder`` that equal the teacher's byte for byte by relative links; returns which.
 
     A student differs from its teacher in the UNet alone; the shipped sets stay small this way. Whoever reads a folder
     (diffusers, hashes, copies) sees ordinary files.
     """
     linked = []
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in sorted([*folder.rglob("*.safetensors"), *folder.rglob("tokenizer.json")]):
         other = teacher / path.relative_to(folder)
         if not path.is_symlink() and other.is_file() and filecmp.cmp(path, other, shallow=False):
             path.unlink()

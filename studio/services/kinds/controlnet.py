@@ -32,6 +32,10 @@ class ControlNetRequest(TrainingRequest):
         default="layout", title="Hint", description="layout: red subject, green ground, blue companion. edges: bright contours."
     )
     rank: int = Field(default=8, ge=1, le=256, title="Rank", description="Of the differences from the model's encoder.")
+    keep: float = Field(
+        default=1.0, gt=0, le=1, allow_inf_nan=False, title="Keep",
+        description="Share of the differences' squared size that is kept; 0.98 nearly halves a file of rank 8.",
+    )  # fmt: skip
     batch: int = Field(default=16, ge=1, le=1024, title="Batch", description="Samples an update.")
     lr: float = Field(default=2e-3, gt=0, le=1, allow_inf_nan=False, title="Learning rate")
     drop: float = Field(

@@ -109,7 +109,7 @@ def study_of(request: StudyRequest, registry: Registry, paths: Paths | None = No
 
     cls = STUDIES.get(request.study)
     pair = registry.usable(request.pair)
-    if pair.student.domain != "pocket" or pair.student.oracle is None:
+    if cls.needs_oracle and (pair.student.domain != "pocket" or pair.student.oracle is None):
         raise ValueError(f"{pair.id} has no oracle, and studies are read by one; a pocket or nano student would fit.")
     try:
         config = cls.Config.model_validate(request.settings)

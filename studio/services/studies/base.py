@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,7 @@ from studio.services.models import ModelEntry, Pair
 
 if TYPE_CHECKING:
     from studio.services.cells import Rows
+    from studio.services.judge import Judge
 
 Json = dict[str, Any]
 
@@ -60,6 +62,11 @@ class Setting:
     def recipe(self) -> Recipe:
         return Recipe.model_validate(self.student.recipe)
 
+    @property
+    def oracle(self) -> Path | None:
+        """Folder of the oracle that reads what is drawn; None where only a judge (`services.judge`) can say something."""
+        return self.student.oracle if self.student.domain == "pocket" else None
+
     def of(self, student: ModelEntry) -> Setting:
         """The same with another student."""
         return replace(self, pair=Pair(student.id, student.title, self.teacher, student))
@@ -100,7 +107,8 @@ class Data:
     """What was read so far. readings[prompt][arm]: rows, one a seed, the same seeds for all arms of all prompts.
 
     stated and worlds by prompt as `metrics.study` wants them; factors of the world by name; costs: NFE by arm; levels:
-    noise level (sigma / alpha) of every step by arm.
+    noise level (sigma / alpha) of every step by arm. judge: who read where there is no oracle; readings then are features
+    alone, nothing is stated, and there are no factors.
     """
 
     readings: Mapping[str, Mapping[str, Rows]]
@@ -110,6 +118,7 @@ class Data:
     costs: Mapping[str, float]
     levels: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seeds: Sequence[int] = field(default_factory=list)
+    judge: Judge | None = None
 
     def pooled(self, **options: Any) -> dict[str, Any]:
         """Every arm over all prompts, with paired bootstrap draws (`metrics.study.pooled_arms`, which has the options)."""
@@ -127,6 +136,7 @@ class Study(ABC, Generic[C]):
     card: ClassVar[StudyCard]
     Config: ClassVar[type[StudyConfig]]
     steps: ClassVar[bool] = False  # whether x̂0 is read at every step rather than at the end
+    needs_oracle: ClassVar[bool] = True  # whether features alone would tell it nothing
 
     def __init__(self, config: C, setting: Setting):
         self.config, self.setting = config, setting

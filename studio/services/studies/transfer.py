@@ -3,6 +3,7 @@
 Statements S8 to S10: a slider trained on the base moves the student as far (Gandikota & Bau 2025, arXiv 2503.10637, section 3
 and table 1), the other way round it works but weaker, and directions found in the base's samples act on the student.
 Every model is sampled as it is meant to be, the adapter on for all of its steps; strength 1 is the adapter's calibrated unit.
+Where an oracle reads, slopes are of the attribute that an adapter names; elsewhere of what a judge (`services.judge`) sees.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Transfer(Study[TransferConfig]):
         statements=("S8", "S9", "S10"),
     )
     Config = TransferConfig
+    needs_oracle = False
 
     def plans(self) -> list[Plan]:
         bare, sliders = self._bare(), self.sliders()
@@ -86,7 +88,7 @@ class Transfer(Study[TransferConfig]):
         models = [s.teacher, s.student, *(s.siblings if self.config.others else ())]
         if not self.config.adapters:
             shipped = [e for e in known.entries.values() if not e.id.startswith(f"{FAMILY}/")]  # the same for everybody
-            found = [e for e in shipped if moved(e) is not None and all(map(e.fits, models))]
+            found = [e for e in shipped if self._readable(e) and all(map(e.fits, models))]
             if not found:
                 raise ValueError(f"No slider is shipped for {s.teacher.id}; name your own among the adapters, or train one.")
             return found
@@ -95,9 +97,13 @@ class Transfer(Study[TransferConfig]):
             for model in models:
                 if problem := entry.misfit(model):
                     raise ValueError(problem)
-            if moved(entry) is None:
+            if not self._readable(entry):
                 raise ValueError(f"{entry.id} moves no attribute that can be read, so it has no slope to compare.")
         return found
+
+    def _readable(self, entry: AdapterEntry) -> bool:
+        """Whether what it does can be read: an oracle knows the world's attributes and its own directions, a judge takes anything."""
+        return self.setting.oracle is None or moved(entry) is not None
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -107,16 +113,24 @@ class Transfer(Study[TransferConfig]):
         names = [plan.name for plan in self._bare()]
         sliders = []
         for entry in self.sliders():
-            attribute = moved(entry)
-            assert attribute is not None, "those that cannot be read were refused"
-            fits = [prompt for prompt in data.readings if not set(attribute.factors) & set(data.stated[prompt])]
+            read = self._read_by(data, entry)
+            fits = [prompt for prompt in data.readings if not set(read["attribute"].factors) & set(data.stated[prompt])]
             cells = {name: self._readings(data, entry.id, name, fits) for name in names}
             sliders.append({
                 "id": entry.id, "title": entry.title, "base": entry.base, "kind": entry.card.get("kind", "slider"),
-                "attribute": attribute, "cells": cells, "prompts": fits,
+                **read, "cells": cells, "prompts": fits,
             })  # fmt: skip
         found: Json = board(sliders, names, data.stated, data.factors, IDENTITY)
         return found | {"published": PUBLISHED}
+
+    @staticmethod
+    def _read_by(data: Data, entry: AdapterEntry) -> Json:
+        """What is measured of a slider, as the board wants it."""
+        if data.judge is None:
+            return {"attribute": moved(entry)}
+        from studio.services.judge import meant
+
+        return data.judge.measure(meant(entry.card)).slider()
 
     def _readings(self, data: Data, adapter: str, model: str, prompts: Sequence[str]) -> Mapping[float, Mapping[str, Any]]:
         """strength -> prompt -> rows."""
