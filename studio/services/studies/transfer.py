@@ -102,7 +102,7 @@ class Transfer(Study[TransferConfig]):
         return found
 
     def _readable(self, entry: AdapterEntry) -> bool:
-        """Whether what it does can be read: an oracle knows the world's attributes and its own directions, a judge takes anything."""
+        """Whether what it does can be read: an oracle knows attributes and its own directions, a judge takes anything."""
         return self.setting.oracle is None or moved(entry) is not None
 
     # -- what follows ------------------------------------------------------------------------------------------------
