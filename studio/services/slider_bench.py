@@ -65,9 +65,13 @@ class Bench:
         prompts = [prompt for prompt in self.stage.prompts for _ in range(self.seeds)]
         seen = [self._read(model, entry, adapter, step, scale * s, prompts) for s in strengths]
         right = torch.stack([self._right(readings) for readings in seen])
-        amounts = torch.stack([self.stage.amount(readings) for readings in seen])
+        amounts = torch.stack([self._amount(readings, seen[list(strengths).index(0.0)], s)
+                               for readings, s in zip(seen, strengths, strict=True)])  # fmt: skip
         groups = torch.arange(len(self.stage.prompts)).repeat_interleave(self.seeds)
         found = summary(strengths, amounts, right, torch.stack([accepted(readings) for readings in seen]), groups)
+        if not self.stage.world:  # nobody reads whether prompts are followed, or which pictures are good ones
+            found["points"] = [{**point, "accuracy": None, "in_distribution": None} for point in found["points"]]
+            found["accuracy_change"] = None
         others = {name: value for name, value in shifts(seen[0], seen[-1]).items() if name not in self.stage.moved}
         return {**found, "sampling_steps": self.plan(entry, model).steps, "moved": others}
 
@@ -81,8 +85,17 @@ class Bench:
             self._seen[1][scale] = self.stage.oracle.read(model.decode(samples))
         return self._seen[1][scale]
 
+    def _amount(self, readings: Any, still: Any, strength: float) -> Tensor:
+        """[N] of readings at a strength; `still` are those at strength 0."""
+        if self.stage.measure is None:
+            return self.stage.amount(readings)
+        found: Tensor = self.stage.measure.amounts(readings.features, still.features, strength)
+        return found.float()
+
     def _right(self, readings: Any) -> Tensor:
         """bool [N]: whether every factor that its prompt states, and the slider leaves alone, is shown."""
+        if not self.stage.world:
+            return torch.ones(len(self.stage.prompts) * self.seeds, dtype=torch.bool)
         rows = []
         for i, prompt in enumerate(self.stage.prompts):
             mine = readings.rows(torch.arange(i * self.seeds, (i + 1) * self.seeds))

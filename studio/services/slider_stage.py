@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +15,22 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.method import Method
+from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.attributes import Attribute, attribute
 from studio.domains.pocket.captions import canonical, parse
 from studio.domains.pocket.dataset import to_images
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import sample_scene
 from studio.methods.control.contrast import SceneContrast
-from studio.services.kinds.slider import SliderRequest, form
+from studio.methods.control.worded import WordedContrast, encoded
+from studio.services.judge import Judge, Measure, meant, open_judge
+from studio.services.kinds.slider import WORLD, SliderRequest, form
 from studio.services.models import ModelEntry
 from studio.services.moves import AXIS_UNIT
+from studio.services.paths import Paths
 from studio.services.run import Run
+from studio.services.slider_pairs import Pairs, pairs_in
+from studio.services.slider_sight import seek_reader, sight
 
 if TYPE_CHECKING:
     from studio.families import Model
@@ -41,7 +49,8 @@ Say = Callable[[int, int], None]
 class Stage:
     """contrast: material (`core.material.Contrast`). amount: an oracle's readings of N pictures -> [N], in `unit`.
     moved: factors that the slider moves on purpose. span: amount of renders at the high end minus that at the low end.
-    oracle: None where pictures cannot be read; nothing is measured then."""
+    oracle: None where pictures cannot be read; nothing is measured then. world: whether it reads what prompts state, too.
+    measure: how a judge without an oracle tells the amount (`judge.Measure`), which takes readings at strength 0 beside it."""
 
     contrast: Any
     attribute: str
@@ -51,6 +60,8 @@ class Stage:
     amount: Callable[[Any], Tensor]
     span: Callable[[], float]
     oracle: Any = None
+    world: bool = True
+    measure: Any = None
     axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `services.moves` reads it
 
     def take(self, method: Method[Any]) -> None:
@@ -72,8 +83,15 @@ class Stage:
 
 
 def open_stage(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
-    """The stage of Pocket World. ValueError in one sentence where the request does not fit it."""
-    oracle = run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+    """What a request asks for, on its model. ValueError in one sentence where the request does not fit it."""
+    if entry.domain != WORLD or request.pairs:
+        return _plain(entry, model, request, run, say, between)
+    return _world(entry, model, request, run, say, between)
+
+
+def _world(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
+    """The stage of Pocket World: its scenes, its captions, its oracle."""
+    oracle = _oracle(entry, run)
     if request.attribute is not None:
         what = attribute(request.attribute)
     else:
@@ -83,10 +101,10 @@ def open_stage(entry: ModelEntry, model: Model, request: SliderRequest, run: Run
         moved |= set(parse(request.negative).stated) | set(parse(request.positive).stated)
         moved |= {other for factor in moved for other in GOES_WITH.get(factor, ())}
     lines = tuple(canonical(line) for line in request.prompts)
-    shown = lines or tuple(line for line in PROMPTS if not moved & set(parse(line).stated))
-    folder = run.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+    shown = lines or _unspoken(moved)
     contrast = SceneContrast(
-        model, what, folder, oracle=oracle, prompts=lines, preserve=tuple(canonical(word) for word in request.preserve),
+        model, what, _cache(entry, model, run), oracle=oracle, prompts=lines,
+        preserve=tuple(canonical(word) for word in request.preserve),
         words=(form(request.negative), form(request.positive)) if request.worded else None, n_scenes=request.n_scenes, say=say,
     )  # fmt: skip
     return Stage(
@@ -95,10 +113,85 @@ def open_stage(entry: ModelEntry, model: Model, request: SliderRequest, run: Run
     )  # fmt: skip
 
 
+def _plain(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
+    """The stage of a model of any kind: prompts and pictures that were given. Read by an oracle where there is one and the
+    request says which of its attributes the pictures show."""
+    what = attribute(request.attribute) if request.attribute is not None else None
+    lines = tuple(canonical(line) for line in request.prompts) if entry.domain == WORLD else request.prompts
+    samples, features = None, None
+    if request.pairs:
+        lines = lines or ("",)  # nobody said what the pictures show
+        samples = partial(_pictures, pairs_in(Paths(run.folder.parents[1]), request.pairs), model, _cache(entry, model, run), say)
+    oracle = _oracle(entry, run) if what is not None else None
+    measure = None
+    if request.method == "direction":
+        reader = seek_reader(model, run.models.device)
+        features, oracle = sight(model, reader), Judge(reader)
+    elif what is None and request.worded:
+        oracle, measure = _judged(request, run)
+    contrast = WordedContrast(
+        model, words=(form(request.negative), form(request.positive)) if request.worded else None, prompts=lines,
+        preserve=request.preserve, samples=samples, features=features,
+    )  # fmt: skip
+    about = what.name if what is not None else f"pictures of {Path(request.pairs).name}" if request.pairs else "words"
+    moved = set(what.factors if what is not None else ())
+    shown = _unspoken(moved) if what is not None and lines == ("",) else tuple(contrast.lines)
+
+    def known() -> Attribute:
+        assert what is not None, "what nobody can read is not measured"
+        return what
+
+    unit = what.unit if what is not None else measure.unit if measure is not None else ""
+    return Stage(
+        _Considerate(contrast, between), about, unit, tuple(sorted(moved)), shown[:N_PROMPTS],
+        lambda seen: known().read(seen), lambda: _span(known(), oracle, run), oracle, what is not None, measure,
+    )  # fmt: skip
+
+
+def _judged(request: SliderRequest, run: Run) -> tuple[Judge | None, Measure | None]:
+    """Who reads pictures by the words of both ends, and how; nobody where no encoder of words is on this machine."""
+    judge = open_judge(run.models)
+    if judge.notice:
+        run.notice(judge.notice)
+    measure = judge.measure(meant({"settings": {"positive": request.positive, "negative": request.negative}}))
+    return (None, None) if measure.blind else (judge, measure)
+
+
+def _oracle(entry: ModelEntry, run: Run) -> Any:
+    return run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+
+
+def _cache(entry: ModelEntry, model: Model, run: Run) -> Path:
+    return run.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+
+
+def _unspoken(moved: set[str]) -> tuple[str, ...]:
+    """Captions that say nothing of what is moved."""
+    return tuple(line for line in PROMPTS if not moved & set(parse(line).stated))
+
+
+def _pictures(pairs: Pairs, model: Model, cache: Path, say: Say) -> tuple[Tensor, Tensor]:
+    """(latents [N, L, *shape], levels [L]) of a folder of pairs, encoded once at the model's size."""
+    total, path = len(pairs.names) * len(pairs.levels), cache / f"pictures-{pairs.digest}.safetensors"
+    if not path.exists():
+
+        def counted() -> Iterator[Tensor]:
+            done = 0
+            for batch in pairs.batches(model.image_size):
+                yield batch
+                done += len(batch)
+                say(done, total)
+
+        flat = encoded(model, counted())
+        cache.mkdir(parents=True, exist_ok=True)
+        save_weights(path, {"latents": flat.view(len(pairs.names), len(pairs.levels), *flat.shape[1:])})
+    return load_weights(path)[0]["latents"], torch.tensor(pairs.levels)
+
+
 class _Considerate:
     """The material, with others let at the device before every larger piece of work that is done to find a direction."""
 
-    def __init__(self, inner: SceneContrast, between: Callable[[], None]):
+    def __init__(self, inner: SceneContrast | WordedContrast, between: Callable[[], None]):
         self.inner, self.between = inner, between
 
     def __getattr__(self, name: str) -> Any:

@@ -21,8 +21,9 @@ from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import adapter_files
 from studio.methods.control import SLIDERS
+from studio.methods.control.conditioned import slider_denoiser
+from studio.methods.control.slider import Slider
 from studio.methods.distill import METHODS
-from studio.methods.material import teacher_denoiser
 from studio.metrics.calibration import calibrated
 from studio.services import adapters
 from studio.services.beliefs import pixels
@@ -30,7 +31,7 @@ from studio.services.curves import finite
 from studio.services.explain import explain
 from studio.services.gallery import STRIP_SIDE
 from studio.services.images import jpeg_strip
-from studio.services.kinds.slider import TRAINER, SliderRequest
+from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.models import ModelEntry
 from studio.services.run import LeftOff, Run, read_json, versions
 from studio.services.slider_bench import STRENGTHS, Bench
@@ -66,9 +67,12 @@ class Sliding(Training[SliderRequest]):
         self.stage = open_stage(entry, self.model, request, self.job, self.preparing, self.between)
         method_class: Any = SLIDERS.get(request.method)
         config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
-        method = method_class(config, Streams(request.seed, self.device), teacher_denoiser(self.model), self.stage.contrast)
+        method = method_class(config, Streams(request.seed, self.device), slider_denoiser(self.model), self.stage.contrast)
         self.stage.take(method)
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
+        if settings.checkpointing and isinstance(method, Slider):  # of the frozen network, which no trainer knows of
+            method.recompute()
+            settings = settings.model_copy(update={"checkpointing": False})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         self.bench = Bench(self.stage, self.between, request.measure_seeds)
         kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
@@ -143,12 +147,15 @@ class Sliding(Training[SliderRequest]):
 
     def conclude(self) -> dict[str, Any]:
         if self.request.measures_at and self.stage.oracle is not None:
-            self.calibration = self._calibrate()
+            self.calibration = self._calibrate() if self.stage.measure is None else self._at_its_own_scale()
             for entry in self._models():
                 self._heard()
                 self._transfer(entry)
         else:
-            self.calibration = {"scale": 1.0, "reached": False, "sentence": "Nothing was measured, so strength 1 is scale 1."}
+            nothing = "Nothing was measured, so strength 1 is scale 1."
+            if self.request.measures_at:
+                nothing = f"Nobody reads what it moves on {self.entry.id}, so nothing was measured and strength 1 is scale 1."
+            self.calibration = {"scale": 1.0, "reached": False, "sentence": nothing}
             self.notice(self.calibration["sentence"])
         self._heard()
         return self._save()
@@ -180,6 +187,12 @@ class Sliding(Training[SliderRequest]):
         if not reached:
             self.notice(sentence)
         return {"scale": scale, "reached": reached, "wanted": wanted, "share": SHARE, "sentence": sentence}
+
+    def _at_its_own_scale(self) -> dict[str, Any]:
+        """Where no renders of both ends say what half of the way between them is."""
+        sentence = f"Read by {self.stage.measure.name}, which does not know how far its ends are apart; strength 1 is scale 1."
+        self.notice(sentence)
+        return {"scale": 1.0, "reached": False, "sentence": sentence}
 
     def _points(self) -> list[tuple[float, float]]:
         """(scale, mean amount) of all that was measured on the base at the end, before the calibration."""
@@ -243,7 +256,7 @@ class Sliding(Training[SliderRequest]):
 
     def _named(self) -> str:
         if self.request.attribute is None and self.request.worded:
-            return f"{self.request.negative} to {self.request.positive}"
+            return ends(self.request)
         return self.stage.attribute
 
     def result(self, adapter: str | None = None) -> dict[str, Any]:

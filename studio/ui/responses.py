@@ -39,6 +39,8 @@ def waiting(view: JobView, kind: str) -> str:
     every, steps = view.request.get("measure_every"), view.request.get("steps")
     if every == 0:
         return "This slider is not measured, so its strength 1 stays the adapter's own scale."
+    if view.calibration.get("sentence"):  # it came to its end, and nobody could read what it moves
+        return str(view.calibration["sentence"])
     if not view.live and view.state != "paused":
         return "This run ended before the slider was measured."
     on_the_way = f"every {say.count(int(every), 'step')} and " if every and every != steps else ""

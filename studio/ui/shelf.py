@@ -28,7 +28,7 @@ from studio.ui.panel import JobsPanel
 Updates = dict[Any, Any]
 Json = dict[str, Any]
 POLL_S = 0.7
-METHODS = [("pairs of scenes", "pairs"), ("two prompts", "text"), ("a direction of the model's own", "direction")]
+METHODS = [("pairs of pictures", "pairs"), ("two prompts", "text"), ("a direction of the model's own", "direction")]
 LAYOUTS = [("diffusers", "diffusers"), ("PEFT", "peft"), ("kohya", "kohya")]
 WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -62,6 +62,11 @@ class Shelf:
                     self.less = gr.Textbox("", label="Less, in words", placeholder="by day", max_lines=1)
                     self.more = gr.Textbox("", label="More, in words", placeholder="at night", max_lines=1)
                     self.preserve = gr.Textbox("", label="Leave apart", placeholder="red, blue", max_lines=1)
+                with gr.Row(elem_classes="pair-of"):
+                    self.pairs = gr.Textbox("", label="Folder of pairs, in uploads", placeholder="empty: scenes of Pocket World",
+                                            max_lines=1, elem_id="train-pairs")  # fmt: skip
+                    self.prompts = gr.Textbox("", label="Behind these prompts", placeholder="a line each", lines=1, max_lines=6,
+                                              elem_id="train-prompts")  # fmt: skip
                 self.train = gr.Button("Start training", size="md", elem_id="train-start")
             with gr.Accordion("Bring an adapter, or take one along", open=False, elem_id="shelf-files"):
                 with gr.Row(elem_classes="pair-of"):
@@ -91,8 +96,12 @@ class Shelf:
     def wire(self, fields: set[Any], worn: gr.HTML, of_form: Callable[[Mapping[Any, Any]], Json]) -> None:
         """worn, of_form: the form's adapters, which are listed anew when there is another one."""
         asked = {self.said, self.run, self.timer}
-        self.method.change(lambda method: gr.Row(visible=method == "text"), self.method, self.words, **_QUIET)
-        trained = {self.base, self.attribute, self.method, self.steps, self.name, self.less, self.more, self.preserve}
+        self.method.change(
+            lambda method: (gr.Row(visible=method == "text"), gr.Textbox(visible=method == "pairs")),
+            self.method, [self.words, self.pairs], **_QUIET,
+        )  # fmt: skip
+        trained = {self.base, self.attribute, self.method, self.steps, self.name, self.less, self.more, self.preserve,
+                   self.pairs, self.prompts}  # fmt: skip
         self.train.click(self.start, trained, {self.said, *self.panel.shown}, **_QUIET)
         self.bring.upload(self.brought, {self.bring, self.model, self.as_name}, asked, **_QUIET)
         self.take.click(self.taken, {self.which, self.layout, self.strip}, asked, **_QUIET)
@@ -129,7 +138,12 @@ class Shelf:
         method = values[self.method]
         request: Json = {"name": str(values[self.name] or ""), "base": values[self.base] or "", "method": method,
                          "steps": values[self.steps]}  # fmt: skip
-        if method == "pairs":
+        prompts = [line for line in str(values.get(self.prompts) or "").splitlines() if line.strip()]
+        if prompts:
+            request["prompts"] = prompts
+        if method == "pairs" and (pairs := str(values.get(self.pairs) or "").strip()):
+            request["pairs"] = pairs
+        elif method == "pairs":
             request["attribute"] = values[self.attribute]
         elif method == "text":
             request |= {"negative": str(values[self.less] or ""), "positive": str(values[self.more] or "")}

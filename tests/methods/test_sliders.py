@@ -22,8 +22,10 @@ from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.methods.control import SLIDERS
+from studio.methods.control.conditioned import slider_denoiser
 from studio.methods.control.contrast import SceneContrast
 from studio.methods.control.layers import layers
+from studio.methods.control.phrases import placed
 from studio.methods.material import teacher_denoiser
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"
@@ -138,11 +140,10 @@ def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: SceneContrast
 def test_words_of_a_slider_stand_where_captions_have_them(model: Any, folder: Path) -> None:
     named = contrast(model, folder, "size", prompts=("a red house", "an orange tree"), preserve=("pink",))
     assert named.lines == ["a pink red house", "a pink orange tree"]
-    from studio.methods.control.contrast import _with
-
-    assert _with("small {}", "an orange tree") == "a small orange tree"
-    assert _with("orange {}", "a tree") == "an orange tree"
-    assert _with("{} at night", "a tree") == "a tree at night"
+    assert placed("small {}", "an orange tree") == "a small orange tree"
+    assert placed("orange {}", "a tree") == "an orange tree"
+    assert placed("{} at night", "a tree") == "a tree at night"
+    assert placed("a photo of {} in winter", "a tree") == "a photo of a tree in winter"
     with pytest.raises(ValueError, match="No words say clutter"):
         contrast(model, folder, "clutter").words(2, generator(0, "data"))
 
@@ -181,6 +182,18 @@ def test_an_update_changes_the_adapter_alone_and_a_resumed_run_is_the_same(train
     again.resume()
     list(again.run())
     assert all(torch.equal(value, weights(straight)[key]) for key, value in weights(again).items())
+
+
+def test_a_network_that_reads_more_conditions_trains_these_models_bit_for_bit_alike(model: Any, taught: SceneContrast) -> None:
+    found = []
+    for denoiser in (teacher_denoiser(model), slider_denoiser(model)):
+        cls = SLIDERS.get("text")
+        trainer = Trainer(
+            cls(cls.Config.model_validate(SMALL["text"]), Streams(0), denoiser, taught), TrainerConfig(steps=2), None
+        )
+        list(trainer.run())
+        found.append(weights(trainer))
+    assert all(torch.equal(value, found[1][key]) for key, value in found[0].items())
 
 
 def test_a_card_says_what_each_is_for() -> None:

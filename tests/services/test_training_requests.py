@@ -20,7 +20,7 @@ KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     ("kind", "order"),
     [(DistillRequest, "name teacher objective settings steps seed form rank leave_out width start trainer n_scenes "
                       "sample_every measure_every measure_samples sinks"),
-     (SliderRequest, "name title base method attribute negative positive prompts preserve settings steps seed trainer "
+     (SliderRequest, "name title base method attribute negative positive prompts preserve pairs settings steps seed trainer "
                      "n_scenes sample_every measure_every measure_seeds sinks")],
 )  # fmt: skip
 def test_forms_keep_their_own_order(kind: type[TrainingRequest], order: str) -> None:

@@ -160,6 +160,12 @@ def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     updates = shelf.start({**trained, shelf.name: "mine"})
     assert jobs.list(kind="slider")[0].title
     assert shelf.said in updates
+    paired = {**trained, shelf.name: "paired", shelf.pairs: " days ", shelf.prompts: "a house\n\n a tree"}
+    assert "There is no folder &#x27;days&#x27;" in shelf.start(paired)[shelf.said]
+    worded = {**paired, shelf.name: "worded", shelf.method: "text", shelf.less: "by day", shelf.more: "at night"}
+    assert shelf.said in shelf.start(worded)
+    config = jobs.spec(jobs.list(kind="slider")[0].id).config
+    assert (config["prompts"], config["pairs"], config["negative"]) == (["a house", "a tree"], "", "by day")
 
 
 def test_titles_of_files_are_escaped(tab: ControlTab) -> None:

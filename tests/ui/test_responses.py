@@ -104,3 +104,10 @@ def test_the_panel_carries_the_table_of_a_slider_run(jobs: Jobs, monkeypatch: py
     after = background.detail(run_id)
     assert after["response"]["rows"][0]["slope"] == ("0.100", "[0.080, 0.120]")
     assert (after["teaches"], after["measuring"]) == (False, False)
+
+
+def test_what_nobody_could_read_says_so_at_the_end() -> None:
+    view = seen()
+    assert "is measured at the end" in responses.waiting(view, "slider")
+    view.finish({"responses": [], "calibration": {"sentence": "Nobody reads what it moves.", "scale": 1.0}})
+    assert responses.waiting(view, "slider") == "Nobody reads what it moves."

@@ -16,6 +16,7 @@ from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.attributes import Attribute
 from studio.domains.pocket.captions import caption, parse
 from studio.domains.pocket.scene import sample_scene
+from studio.methods.control.phrases import before, placed
 from studio.methods.grading import Grader
 from studio.methods.material import Say, encode_scenes
 from studio.methods.pretrain import assemble
@@ -44,7 +45,7 @@ class SceneContrast:
         self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
         self.grader = Grader(model, oracle) if oracle is not None else None
         lines = list(prompts) or self._captions()
-        self.lines = [_before(word, line) for line in lines for word in preserve] if preserve else lines
+        self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
         self._tokens = self._tokenised(self.lines)
         self.empty = self._states(self._tokenised([""]))["states"]
         self._made: tuple[Tensor, Tensor, Tensor] | None = None
@@ -62,7 +63,7 @@ class SceneContrast:
         if self.pair is None:
             raise ValueError(f"No words say {self.attribute.title.lower()} in captions; a slider of pairs would fit.")
         if self._worded is None:
-            low, high = ([_with(form, line) for line in self.lines] for form in self.pair)
+            low, high = ([placed(form, line) for line in self.lines] for form in self.pair)
             self._worded = self._tokenised(low), self._tokenised(high)
         index = randint(len(self._tokens), (n,), g)
         return self._states(self._tokens[index]), *(self._states(table[index]) for table in self._worded)  # type: ignore[return-value]
@@ -120,16 +121,3 @@ class SceneContrast:
     @torch.no_grad()
     def _states(self, tokens: Tensor) -> Cond:
         return {"states": self.text(tokens)[0].float()}
-
-
-def _with(form: str, line: str) -> str:
-    """A prompt with the words of one end: "{} at night" goes behind, "small {}" between article and noun."""
-    if form.startswith("{}"):
-        return form.replace("{}", line)
-    article, _, rest = line.partition(" ")
-    word = form.replace("{}", "").strip()
-    return f"{'an' if word[:1] in 'aeiou' else 'a'} {word} {rest}" if article in ("a", "an") else f"{word} {line}"
-
-
-def _before(word: str, line: str) -> str:
-    return _with(f"{word} {{}}", line)

@@ -14,6 +14,7 @@ from studio.core.material import UNetNetwork
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
+from studio.methods.control.conditioned import SliderNetwork
 from studio.methods.control.layers import LayerSet, layers
 
 
@@ -49,8 +50,20 @@ class Slider(Method[C]):
         """F [B, ...] with the adapter at a strength for each sample [B], or without it."""
         if strength is None:
             return self.denoiser.output(x, t, cond)[0]
+        network = self.denoiser.network
         with applied(self.unet, self.adapter, strength):
-            return self.denoiser.output(x, t, cond)[0]
+            if not isinstance(network, SliderNetwork):
+                return self.denoiser.output(x, t, cond)[0]
+            network.worn = self.adapter, strength
+            try:
+                return self.denoiser.output(x, t, cond)[0]
+            finally:
+                network.worn = None
+
+    def recompute(self) -> None:
+        """From now on the backward pass computes blocks of the network again instead of finding them kept."""
+        assert isinstance(self.denoiser.network, SliderNetwork)
+        self.denoiser.network.recompute(True)
 
     def noised(self, x0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(x_t, t [B] uniform between t_min and t_max, F that means x0 there)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -11,14 +12,18 @@ from studio.services.adapters import check_name
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
-from studio.services.models import Registry
+from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths
+from studio.services.run import read_json
+from studio.services.slider_pairs import pairs_in
 
 if TYPE_CHECKING:
     from studio.services.run import Run
 
-DOMAINS = ("pocket",)  # whose attributes are known and can be measured
+WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language
 MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
+PLAIN_LINES = 10  # prompts that are taught behind where none are given
+MAX_LINES = 512  # prompts with every word to preserve before them, where all of them are read at once
 TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given: a slider's run is short
 
 
@@ -34,7 +39,7 @@ class SliderRequest(TrainingRequest):
     name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
     base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher or student it is trained on.")
-    method: str = Field(default="pairs", title="Method", description="From pairs of scenes, two prompts, or the model itself.")
+    method: str = Field(default="pairs", title="Method", description="From pairs of pictures, two prompts, or the model itself.")
     attribute: str | None = Field(
         default=None, title="Attribute", description="What it moves, one of the world's attributes; none for a direction."
     )
@@ -46,11 +51,16 @@ class SliderRequest(TrainingRequest):
     )
     prompts: tuple[str, ...] = Field(
         default=(), max_length=MAX_PROMPTS, title="Prompts",
-        description="What it is taught behind, and measured on; empty is the world's captions.",
+        description="What it is taught behind, and shown on; empty is Pocket World's captions, or a few plain things elsewhere.",
     )  # fmt: skip
     preserve: tuple[str, ...] = Field(
         default=(), max_length=MAX_PROMPTS, title="Preserve",
         description="Words put before every prompt in turn, so that the slider leaves them apart, like “red” and “blue”.",
+    )  # fmt: skip
+    pairs: str = Field(
+        default="", max_length=400, title="Folder of pairs",
+        description="For pairs of pictures: a folder among the data folder's uploads that holds low and high (or levels from "
+        "−1 to 1) with pictures of the same names.",
     )  # fmt: skip
     settings: dict[str, Any] = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
@@ -104,37 +114,65 @@ class SliderRequest(TrainingRequest):
             raise ValueError(f"A direction finds by itself what it moves, and the {given} was given; leave it out.")
         if self.method == "pairs" and self.worded:
             raise ValueError(f"Pairs take an attribute and no words, and {brief(self.negative)} was given; text takes words.")
-        if self.method == "pairs" and (self.prompts or self.preserve):
+        if self.pairs and self.method in ("text", "direction"):
+            raise ValueError(f"The folder {brief(self.pairs)} was given, and {self.method} takes none; pairs take a folder.")
+        if self.method == "pairs" and (self.preserve or (self.prompts and not self.pairs)):
             given = brief((self.prompts or self.preserve)[0])
+            if self.pairs:
+                raise ValueError(f"Pictures show what they show, and {brief(self.preserve[0])} was to be preserved; text does.")
             raise ValueError(f"Pairs bring their own captions, and {given} was given; text and direction take prompts.")
-        if self.method != "direction" and not self.attribute and not self.worded:
+        if self.method != "direction" and not self.attribute and not self.worded and not self.pairs:
             raise ValueError(f"The method {brief(self.method)} needs something to move; an attribute, like size, would fit.")
         return self
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> SliderRequest:
         context = info.context if isinstance(info.context, dict) else {}
-        if isinstance(registry := context.get("registry"), Registry):
+        registry, paths = context.get("registry"), context.get("paths")
+        if isinstance(registry, Registry):
             self._check_base(registry)
-        if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
+        if isinstance(paths, Paths):  # it is being submitted
             check_name(paths, self.name)
-            self._check_settings(paths)
+            moved = self._check_settings(paths) or set()
+            if not isinstance(registry, Registry) or registry.get(self.base).domain == WORLD:
+                self._check_words(moved)
+            if self.pairs:
+                pairs_in(paths, self.pairs)
         return self
 
     def _check_base(self, registry: Registry) -> None:
         entry = registry.get(self.base)
         if not entry.available:
             raise ValueError(entry.reason)
-        if entry.domain not in DOMAINS:
-            raise ValueError(
-                f"{entry.id} is of the domain {entry.domain}; sliders can be trained on {', '.join(DOMAINS)} so far."
-            )
         if "embedded_guidance" in entry.card:
             raise ValueError(f"{entry.id} takes the guidance scale as an input; a slider of {entry.teacher} would fit it.")
-        if self.method == "direction" and (entry.oracle is None or not entry.oracle.is_dir()):
+        if entry.domain != WORLD:
+            self._check_elsewhere(entry)
+        elif self.method == "direction" and (entry.oracle is None or not entry.oracle.is_dir()):
             raise ValueError(f"{entry.id} has no oracle, so there are no features to find directions in; pairs would fit.")
 
-    def _check_settings(self, paths: Paths) -> None:
+    def _check_elsewhere(self, entry: ModelEntry) -> None:
+        """A model of no known world: what it moves comes from words, from pictures, or from features of its samples."""
+        if self.attribute is not None:
+            raise ValueError(
+                f"Attributes like {brief(self.attribute)} are Pocket World's, and {entry.id} is of the domain {entry.domain}; "
+                "words of both ends, or a folder of pairs, would fit."
+            )
+        unet = read_json(entry.folder / "unet" / "config.json") or {}
+        if unet.get("time_cond_proj_dim"):
+            raise ValueError(
+                f"{entry.id} takes the guidance scale as an input; a slider of the model it comes from would fit it."
+            )
+        if unet.get("in_channels") != unet.get("out_channels"):
+            raise ValueError(f"{entry.id} reads a picture beside the noise, as for inpainting; its plain version would fit.")
+        lines = len(self.prompts or range(PLAIN_LINES)) * max(1, len(self.preserve))
+        if lines > MAX_LINES:
+            raise ValueError(f"These prompts, each with every word to preserve, are {lines:,}; up to {MAX_LINES} fit.")
+        if self.worded and form(self.negative) == form(self.positive):
+            raise ValueError(f"Both ends say {brief(self.negative)}; two that differ would fit, like young and old.")
+
+    def _check_settings(self, paths: Paths) -> set[str]:
+        """Against the catalogue; the factors that its attribute moves."""
         from studio.services import objectives
 
         catalogue = objectives.objectives(paths)
@@ -151,7 +189,7 @@ class SliderRequest(TrainingRequest):
             moved = set(about["factors"])
             if self.method == "text" and not self.worded and about["words"] is None:
                 raise ValueError(f"No words say {about['title'].lower()} in captions; pairs, or words of your own, would fit.")
-        self._check_words(moved)
+        return moved
 
     def _check_words(self, moved: set[str]) -> None:
         """Words against the little language of the domain's captions; what it does not know would do nothing."""
@@ -161,13 +199,13 @@ class SliderRequest(TrainingRequest):
             if sentence := parse(line.replace("{}", "")).notice():
                 raise ValueError(sentence)
         if self.worded:
-            ends = [parse(words).stated for words in (self.negative, self.positive)]
-            if ends[0] == ends[1] or not all(ends):
+            stated = [parse(words).stated for words in (self.negative, self.positive)]
+            if stated[0] == stated[1] or not all(stated):
                 raise ValueError(
                     f"{brief(self.negative)} and {brief(self.positive)} say the same of a picture; two that differ would fit, "
                     "like by day and at night."
                 )
-            moved = moved | set(ends[0]) | set(ends[1])
+            moved = moved | set(stated[0]) | set(stated[1])
         for line in (*self.prompts, *self.preserve):
             if both := moved & set(parse(line).stated):
                 raise ValueError(f"{brief(line)} states the {sorted(both)[0]}, which the slider moves; leave that word out.")
@@ -182,9 +220,15 @@ def form(words: str) -> str:
     return f"{{}} {words}" if behind else f"{words} {{}}"
 
 
+def ends(request: SliderRequest) -> str:
+    """What words of a person's own name, for people: without the places that the rest of a prompt takes."""
+    return " to ".join(" ".join(words.replace("{}", " ").split()).strip(" ,") for words in (request.negative, request.positive))
+
+
 def label(request: SliderRequest) -> str:
     """A title for lists of runs."""
-    what = request.attribute or (f"{request.negative} to {request.positive}" if request.worded else "a direction")
+    found = f"pictures of {Path(request.pairs).name[:40]}" if request.pairs else "a direction"
+    what = request.attribute or (ends(request) if request.worded else found)
     return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
 
 

@@ -1,0 +1,119 @@
+"""What a slider is taught on where no world of scenes is known: prompts that a person wrote, and pairs that they made.
+
+After the recipes of Concept Sliders (Gandikota et al. 2023, arXiv 2311.12092): neutral, negative and positive prompts for
+text sliders (equation 7), the same sample with less and with more of it for visual ones (section 4.2). Prompts are read once,
+by the model's own encoders, so that every condition of its sampling is there: states, and SDXL's pooled states and time ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond
+from studio.core.rng import randint
+from studio.methods.control.phrases import before, placed
+
+LINES = ("a person", "a woman", "a man", "a child", "a house", "a street", "a forest", "a dog", "a car", "a cup")
+AT_ONCE = 32  # prompts that are read together
+Samples = tuple[Tensor, Tensor]  # (x0 [N, L, *shape], levels [L] in [−1, 1])
+
+
+class WordedContrast:
+    """An attribute between two ends in words, or in samples, for an opened model (`studio.core.material.Contrast`).
+
+    words: what is said at the low and the high end, "{}" standing for the rest of a prompt. prompts: what is taught behind;
+    none is `LINES`. preserve: words put before every prompt in turn. samples: gives N things at L levels each, called on first
+    need. features: [n, D] of clean samples with gradient.
+    """
+
+    def __init__(
+        self, model: Any, *, words: tuple[str, str] | None = None, prompts: Sequence[str] = (), preserve: Sequence[str] = (),
+        samples: Callable[[], Samples] | None = None, features: Callable[[Tensor], Tensor] | None = None,
+    ):  # fmt: skip
+        self.model, self.pair, self.shape = model, words, tuple(model.latent_shape)
+        lines = list(prompts) or list(LINES)
+        self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
+        self.neutral = self._read(self.lines)
+        with _bare(model):
+            self.empty = {name: part.float() for name, part in model.null(1).items()}
+        self._samples, self._features = samples, features
+        self._made: Samples | None = None
+        self._ends: tuple[Cond, Cond] | None = None
+
+    def samples(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
+        """A thing at two different levels, next to one another, under one prompt."""
+        if self._samples is None:
+            raise ValueError("No pairs were given; a folder of pairs would fit, or words of both ends for a text slider.")
+        x0, levels = self._made = self._made or self._on_device(self._samples())
+        half = (n // 2 + n % 2,)
+        which, line = randint(len(x0), half, g), randint(len(self.lines), half, g)
+        one = randint(len(levels), half, g)
+        other = (one + 1 + randint(len(levels) - 1, half, g)) % len(levels)
+        rows, columns = torch.stack([which, which], 1).flatten()[:n], torch.stack([one, other], 1).flatten()[:n]
+        return x0[rows, columns].float(), levels[columns], _rows(self.neutral, torch.stack([line, line], 1).flatten()[:n])
+
+    def words(self, n: int, g: torch.Generator) -> tuple[Cond, Cond, Cond]:
+        if self.pair is None:
+            raise ValueError("No words of its two ends were given; words like young and old would fit.")
+        if self._ends is None:
+            low, high = (self._read([placed(form, line) for line in self.lines]) for form in self.pair)
+            self._ends = low, high
+        index = randint(len(self.lines), (n,), g)
+        return _rows(self.neutral, index), _rows(self._ends[0], index), _rows(self._ends[1], index)
+
+    def conditions(self, n: int, g: torch.Generator) -> Cond:
+        return _rows(self.neutral, randint(len(self.lines), (n,), g))
+
+    def null(self, cond: Cond) -> Cond:
+        n = len(next(iter(cond.values())))
+        return {name: part.expand(n, *part.shape[1:]) for name, part in self.empty.items()}
+
+    def features(self, x0: Tensor) -> Tensor:
+        if self._features is None:
+            raise ValueError("Nothing here sees what these samples show, so there are no features to find directions in.")
+        return self._features(x0)
+
+    # -- making ----------------------------------------------------------------------------------------------------
+
+    def _read(self, lines: Sequence[str]) -> Cond:
+        """Conditions of all lines, float32."""
+        with _bare(self.model):
+            parts = [self.model.encode(lines[i : i + AT_ONCE]) for i in range(0, len(lines), AT_ONCE)]
+        return {name: torch.cat([part[name].float() for part in parts]) for name in parts[0]}
+
+    def _on_device(self, made: Samples) -> Samples:
+        x0, levels = made
+        if x0.shape[2:] != self.shape or len(x0) < 1 or len(levels) != x0.shape[1] or len(levels) < 2:
+            raise ValueError(f"Samples {tuple(x0.shape)} at {len(levels)} levels do not fit; [N, levels, {self.shape}] would.")
+        return x0.to(self.model.device), levels.to(self.model.device)
+
+
+@torch.no_grad()
+def encoded(model: Any, batches: Iterable[Tensor]) -> Tensor:
+    """Latents [N, *shape] in half precision, scaled as the denoiser sees them, of batches of what its autoencoder takes,
+    in [0, 1]. The mean of the encoder's distribution; the inverse of how the model decodes."""
+    vae, parts = model.parts.vae, []
+    like = next(vae.parameters())
+    mean, std = (vae.config.get(f"latents_{name}") for name in ("mean", "std"))
+    for batch in batches:
+        out = vae.encode(batch.to(like) * 2 - 1)
+        z = (out.latents if hasattr(out, "latents") else out.latent_dist.mean).float()
+        of = (1, -1, *([1] * (z.ndim - 2)))
+        z = z - (torch.tensor(mean).view(of).to(z) if mean else 0.0)
+        z = z * vae.config.scaling_factor / (torch.tensor(std).view(of).to(z) if std else 1.0)
+        parts.append(z.half().cpu())
+    return torch.cat(parts).contiguous()
+
+
+def _rows(table: Cond, index: Tensor) -> Cond:
+    return {name: part[index] for name, part in table.items()}
+
+
+def _bare(model: Any) -> Any:
+    """Without adapters that an earlier run left on."""
+    return model.using(()) if hasattr(model, "using") else nullcontext()

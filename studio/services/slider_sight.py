@@ -1,0 +1,59 @@
+"""What a perceptual encoder sees in samples of a model without an oracle, with gradient. Worker side: imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from studio.families.perceptual import VARIABLE, Reader, installed, open_reader
+
+if TYPE_CHECKING:
+    from studio.families import Model
+
+
+def seek_reader(model: Model, device: str) -> Reader:
+    """The perceptual encoder there is. ValueError in one sentence where none is on this machine."""
+    found = installed()
+    if found is None:
+        raise ValueError(
+            f"{model.id} has no oracle and no perceptual encoder is installed, so there are no features to find directions in; "
+            f"a DINOv2 or CLIP folder named in ${VARIABLE} would fit, or a text slider."
+        )
+    return open_reader(*found, device)
+
+
+def sight(model: Model, reader: Any) -> Callable[[Tensor], Tensor]:
+    """What an encoder sees in latents [B, *shape]: features [B, D] of unit length, as `Reader.read` gives them, with gradient."""
+
+    def see(latents: Tensor) -> Tensor:
+        mean, std = (torch.tensor(of, device=latents.device).view(1, 3, 1, 1) for of in (reader.mean, reader.std))
+        size = (reader.side, reader.side)
+        small = torch.nn.functional.interpolate(_images(model, latents), size=size, mode="bicubic", antialias=True).clamp(0, 1)
+        out = reader.network(pixel_values=(small - mean) / std)
+        features = getattr(out, "image_embeds", None)  # CLIP's shared space where there is its projection
+        return torch.nn.functional.normalize((out.pooler_output if features is None else features).float(), dim=-1)
+
+    return see
+
+
+def _images(model: Model, latents: Tensor) -> Tensor:
+    """[B, 3, H, W] in [0, 1] as `Model.decode` gives them, with gradient; the decoder's activations are computed twice and
+    not kept, because at the size of real models a batch of them would not fit."""
+    vae = model.parts.vae
+    like = next(vae.parameters())
+    mean, std = vae.config.get("latents_mean"), vae.config.get("latents_std")
+    z = latents * (torch.tensor(std).view(1, -1, 1, 1).to(latents) if std else 1.0) / vae.config.scaling_factor
+    z = z + (torch.tensor(mean).view(1, -1, 1, 1).to(latents) if mean else 0.0)
+
+    def decode(part: Tensor) -> Tensor:
+        return vae.decode(part.to(like), return_dict=False)[0]
+
+    if not torch.is_grad_enabled():
+        parts = [decode(part) for part in z.split(1)]
+    else:
+        parts = [checkpoint(decode, part, use_reentrant=False) for part in z.split(1)]
+    return (torch.cat(parts).to(latents.dtype) * 0.5 + 0.5).clamp(0, 1)
