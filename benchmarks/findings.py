@@ -54,8 +54,15 @@ def finished(jobs: Jobs) -> dict[str, list[Json]]:
     for info in jobs.list(kind="study", limit=500):
         result = jobs.result(info.id)
         if info.state == "done" and result is not None:
-            found.setdefault(f"{result['request']['pair'].replace('/', '-')}-{result['study']}", []).append(_lean(result))
+            found.setdefault(kept_as(result), []).append(_lean(result))
     return found
+
+
+def kept_as(result: Json) -> str:
+    """By pair and study, and by its name where a person gave it one."""
+    request = result["request"]
+    words = [request["pair"].replace("/", "-"), result["study"], *str(request.get("name") or "").lower().split()]
+    return "-".join(words)
 
 
 def keep(jobs: Jobs, commit: str, folder: Path = KEPT) -> list[Path]:
@@ -200,7 +207,13 @@ def transfer(result: Json) -> list[str]:
     if not out:
         return []
     heads = ["slider", "model", "slope a unit", "retention", "Spearman", "other factors changed", "accuracy at ±1", "without"]
-    return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *out, "", *theirs(result)]
+    return [
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+        *out,
+        "",
+        *([] if result["request"].get("name") else theirs(result)),
+    ]  # once, beside the study as it is
 
 
 def judged(board: Json) -> list[str]:
@@ -250,7 +263,7 @@ def section(result: Json) -> list[str]:
     verdicts += [f"- *Caution for all: {'; '.join(common)}.*"] if common else []
     tables = tables[1:] if tables and not tables[0] else tables
     parts = [
-        [f"## {request['pair']}: {result['card']['title']}"],
+        [f"## {request['pair']}: {result['card']['title']}{f' ({named.lower()})' if (named := request.get('name')) else ''}"],
         [result["card"]["question"]],
         [drawn + checked],
         tables,
@@ -349,7 +362,7 @@ def check(kept: list[Json], fresh: dict[str, list[Json]]) -> tuple[bool, list[st
     """(whether all that could be compared agree, and something could; a line a kept study)."""
     lines, agreed = [], []
     for result in kept:
-        name = f"{result['request']['pair'].replace('/', '-')}-{result['study']}"
+        name = kept_as(result)
         asked = _asked(result)
         same = next((r for r in fresh.get(name, []) if _asked(r) == asked), None)
         if same is None:

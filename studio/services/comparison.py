@@ -136,12 +136,15 @@ class Comparison:
         self._say_teacher()
         folder = self.pair.student.oracle
         if not self.pocket or folder is None:
-            self._notice("There is no oracle for this kind of picture, so nothing is measured.")
+            self._without_oracle()
             return
         try:
             self.oracle = self.frames.oracle = self.job.models.oracle(folder)
         except (FileNotFoundError, ValueError, KeyError) as error:
             self._notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
+
+    def _without_oracle(self) -> None:
+        self._notice("There is no oracle for this kind of picture, so nothing is measured.")
 
     def _dress(self) -> None:
         """Put the adapters on their steps; only now, as noise levels are known to open models alone."""

@@ -57,9 +57,10 @@ class Controlling(Comparison):
         self._conclude()
         return self._result()
 
-    def _open(self) -> None:
-        super()._open()
-        if self.oracle is not None or self.pocket:
+    def _without_oracle(self) -> None:
+        """Outside Pocket World a judge reads what the adapter does."""
+        if self.pocket:
+            super()._without_oracle()
             return
         self.judge = open_judge(self.job.models)
         self.measure = self.judge.measure(meant(self.entry.card))

@@ -156,8 +156,8 @@ class LabTab:
         return lab_form.request({**typed, "study": study}, given)
 
     def pairs(self) -> list[Pair]:
-        """Students that a study can be made of: those with an oracle that reads them."""
-        return [pair for pair in self.jobs.registry().pairs() if pair.student.oracle is not None]
+        """Students that a study can be made of, those with an oracle first: the transfer board alone does without."""
+        return sorted(self.jobs.registry().pairs(), key=lambda pair: pair.student.oracle is None)
 
     def open_tab(self, values: Mapping[Any, Any]) -> Updates:
         return self.opened(values[self.form] or "", values[self.run_id] or "")
@@ -171,7 +171,7 @@ class LabTab:
             return dropdown
         first = next((pair.id for pair in pairs if pair.available), None)
         if first is None:
-            said = "There is no student with an oracle here, and studies are read by one; presets/models lists where they are."
+            said = "There is no student here yet; presets/models lists where they are."
             return dropdown | {self.problem: parts.line(said, "problem")}
         filled = self.fill(lab_form.blank(FIRST, first))
         return dropdown | filled | {self.fields.pair: gr.Dropdown(choices=choices, value=first)}
