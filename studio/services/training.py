@@ -54,7 +54,7 @@ class Training(ABC, Generic[R]):
         self.request, self.job = request, run
         self.device = run.models.device
         self.notices: list[str] = []
-        self.begun, self.said_at, self.pace = time.monotonic(), 0.0, 0.0
+        self.begun, self.said_at, self.pace, self.timed = time.monotonic(), 0.0, 0.0, 0
         self.last: dict[str, Any] = {}
         self.said = -1  # step of the last progress event
         self.watched_at = 0.0
@@ -199,7 +199,8 @@ class Training(ABC, Generic[R]):
             self.job.result(self.result())
 
     def _report(self, progress: Progress) -> None:
-        self.pace = SPEED * self.pace + (1 - SPEED) * progress.seconds if self.pace else progress.seconds
+        self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
+        self.pace = progress.seconds if self.timed <= 2 else SPEED * self.pace + (1 - SPEED) * progress.seconds
         self.last = self.curves.add(progress.step, progress.losses, progress.log, progress.seconds)
         now = time.monotonic()
         # a run of days is said less often, so that its events stay a file one can read
