@@ -61,6 +61,12 @@ class AdapterEntry:
         return str(self.card.get("base", ""))
 
     @property
+    def rank(self) -> str:
+        """Of its layers: "4", or "1 to 4" where they differ."""
+        ends = sorted({min(self.ranks), max(self.ranks)}) if self.ranks else []
+        return " to ".join(map(str, ends))
+
+    @property
     def calibration(self) -> float:
         """Scale that strength 1 stands for."""
         given = self.card.get("calibration")
