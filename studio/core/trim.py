@@ -33,12 +33,13 @@ def ranks_for(pairs: Mapping[str, tuple[Tensor, Tensor, float]], keep: float) ->
     """The rank of every layer that keeps a share of the squared change of all layers together in the fewest numbers.
 
     pairs: {layer: (down, up, multiplier)}. keep: in (0, 1]. Singular values are taken in the order of what they add for each
-    number they need; a layer may end at rank 0. At 1 every rank stays as it is.
+    number they need; a layer may end at rank 0. At 1, and where nothing has changed yet, every rank stays as it is.
     """
     if not 0 < keep <= 1:
         raise ValueError(f"a share of {keep:g} to keep does not fit; above 0 and up to 1 would")
+    whole = {name: int(down.shape[0]) for name, (down, _, _) in pairs.items()}
     if keep == 1:
-        return {name: int(down.shape[0]) for name, (down, _, _) in pairs.items()}
+        return whole
     found: list[tuple[float, float, str]] = []  # (gain for each number, gain, layer)
     for name, (down, up, multiplier) in sorted(pairs.items()):
         cost = down[0].numel() + up[:, 0].numel()
@@ -46,6 +47,8 @@ def ranks_for(pairs: Mapping[str, tuple[Tensor, Tensor, float]], keep: float) ->
             found.append((gain / cost, gain, name))
     found.sort(key=lambda each: -each[0])
     wanted, kept, ranks = keep * sum(gain for _, gain, _ in found), 0.0, dict.fromkeys(pairs, 0)
+    if not wanted:
+        return whole
     for _, gain, name in found:
         if kept >= wanted:
             break

@@ -12,6 +12,7 @@ from diffusers import ControlNetModel
 from torch import Tensor
 from typer.testing import CliRunner
 
+from studio.core.weights import load_weights
 from studio.families import open_model
 from studio.services import hint_bench
 from studio.services.cli_controlnets import app
@@ -109,6 +110,17 @@ def test_a_run_trains_shows_measures_and_lists(studio: Jobs, tmp_path: Path) -> 
         studio.submit("controlnet", request())
     assert CliRunner().invoke(app, ["delete", "mine/layout", *where]).output == "Removed mine/layout.\n"
     assert load_controlnets(studio.paths).entries.get("mine/layout") is None
+
+
+def test_a_run_that_keeps_less_writes_less(studio: Jobs) -> None:
+    for name, keep in (("whole", 1.0), ("most", 0.6)):
+        run_id = studio.submit("controlnet", request(name=name, keep=keep, sample_every=4, measure_every=0))
+        assert here(studio, run_id) == ("done", "")
+    home = studio.paths.root / "controlnets" / "mine"
+    whole, most = (load_weights(home / name / "control.safetensors")[0] for name in ("whole", "most"))
+    pairs = [key for key in whole if key.endswith(".down")]
+    assert sum(len(most.get(key, ())) for key in pairs) < sum(len(whole[key]) for key in pairs)
+    assert {key for key in whole if not key.endswith((".down", ".up"))} <= set(most)
 
 
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
