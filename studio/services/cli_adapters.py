@@ -37,8 +37,8 @@ def list_(
         return
     table = Table("id", "moves", "trained on", "rank", "strength 1", "state")
     for entry in found:
-        state = "ready" if entry.available else entry.reason
-        table.add_row(entry.id, str(entry.card.get("attribute", "")), entry.base, entry.rank, f"scale {entry.calibration:.3g}", state)
+        state, scale = "ready" if entry.available else entry.reason, f"scale {entry.calibration:.3g}"
+        table.add_row(entry.id, str(entry.card.get("attribute", "")), entry.base, entry.rank, scale, state)
     out.print(table)
 
 
@@ -52,7 +52,8 @@ def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     for name in ("title", "kind", "attribute", "unit", "method", "base", "base_hash", "steps", "seed", "created", "note"):
         if entry.card.get(name):
             out.print(f"{name}: {entry.card[name]}", markup=False, highlight=False)
-    out.print(f"rank: {entry.rank} in {entry.layers} layers", markup=False, highlight=False)
+    if entry.ranks:
+        out.print(f"rank: {entry.rank} in {entry.layers} layers", markup=False, highlight=False)
     for words in entry.words:
         out.print(f"word: {words}", markup=False, highlight=False)
     if not entry.available:

@@ -47,12 +47,12 @@ class Pairs:
         files = [folder / name for name in self.names for folder in self.folders]
         at_once = max(1, BATCH_PIXELS // side**2)
         for i in range(0, len(files), at_once):
-            yield torch.stack([_picture(file, side) for file in files[i : i + at_once]])
+            yield torch.stack([read_picture(file, side) for file in files[i : i + at_once]])
 
 
 def pairs_in(paths: Paths, given: str) -> Pairs:
     """The pairs of a request's folder. ValueError in one sentence where the folder, its names or sizes do not fit."""
-    folder = _place(paths, given)
+    folder = place(paths, given, f"one that holds folders called {LEVELS},")
     levels = _levels(folder, given)
     held = {level: {file.name for file in at.iterdir() if file.suffix.lower() in ENDINGS and file.name[0] != "."}
             for level, at in levels.items()}  # fmt: skip
@@ -69,7 +69,7 @@ def pairs_in(paths: Paths, given: str) -> Pairs:
         raise ValueError(f"{brief(given)} holds {len(names) * len(levels):,} pictures; up to {MAX_PICTURES:,} fit.")
     digest = hashlib.sha256()
     for name in names:
-        sizes = [_size(at / name) for at in levels.values()]
+        sizes = [size_of(at / name) for at in levels.values()]
         if len(set(sizes)) > 1:
             shown = " and ".join(f"{w} × {h}" for w, h in dict.fromkeys(sizes))
             raise ValueError(f"The pictures {brief(name)} of {brief(given)} have {shown} pixels; those of a pair need one size.")
@@ -79,12 +79,12 @@ def pairs_in(paths: Paths, given: str) -> Pairs:
     return Pairs(tuple(levels), tuple(levels.values()), tuple(names), digest.hexdigest()[:12])
 
 
-def _place(paths: Paths, given: str) -> Path:
-    """Where the folder is; what lies elsewhere is refused alike, whether it is there or not."""
+def place(paths: Paths, given: str, fits: str) -> Path:
+    """Where the folder is; what lies elsewhere is refused alike, whether it is there or not. fits: what would, for errors."""
     roots = [uploads(paths), *(Path(root) for root in os.environ.get(VARIABLE, "").split(os.pathsep) if root)]
     try:
-        place = (roots[0] / Path(given).expanduser()).resolve()
-        allowed = any(root.expanduser().resolve() in place.parents for root in roots)
+        found = (roots[0] / Path(given).expanduser()).resolve()
+        allowed = any(root.expanduser().resolve() in found.parents for root in roots)
     except (OSError, RuntimeError, ValueError):
         allowed = False
     if not allowed:
@@ -92,9 +92,9 @@ def _place(paths: Paths, given: str) -> Path:
             f"{brief(given)} is no folder of pictures here; the name of one in the data folder's uploads would fit, "
             f"or a path below a folder named in ${VARIABLE}."
         )
-    if not os.path.isdir(place):  # no error for names that no disk can hold
-        raise ValueError(f"There is no folder {brief(given)}; one that holds folders called {LEVELS}, would fit.")
-    return place
+    if not os.path.isdir(found):  # no error for names that no disk can hold
+        raise ValueError(f"There is no folder {brief(given)}; {fits} would fit.")
+    return found
 
 
 def _levels(folder: Path, given: str) -> dict[float, Path]:
@@ -125,7 +125,7 @@ def _level(name: str) -> float | None:
     return level if math.isfinite(level) and -1 <= level <= 1 else None
 
 
-def _size(file: Path) -> tuple[int, int]:
+def size_of(file: Path) -> tuple[int, int]:
     """Width and height, from the head of the file."""
     from PIL import Image, UnidentifiedImageError
 
@@ -139,7 +139,8 @@ def _size(file: Path) -> tuple[int, int]:
     return size
 
 
-def _picture(file: Path, side: int) -> Tensor:
+def read_picture(file: Path, side: int) -> Tensor:
+    """[3, side, side] in [0, 1], the middle square. ValueError where the file is damaged."""
     import numpy as np
     import torch
     from PIL import Image, ImageOps

@@ -220,7 +220,7 @@ def list_html(entries: list[AdapterEntry]) -> str:
         if not entry.available:
             body += f'<tr>{name}<td colspan="{len(heads) - 1}">{html.escape(entry.reason)}</td></tr>'
             continue
-        cells = [moves(entry), entry.base or say.NO_VALUE, entry.rank, unit(entry), slope(entry),
+        cells = [moves(entry), entry.base or say.NO_VALUE, entry.rank or say.NO_VALUE, unit(entry), slope(entry),
                  ", ".join(entry.words) or say.NO_VALUE]  # fmt: skip
         drawn = "".join(f'<td data-label="{head}">{html.escape(cell)}</td>' for head, cell in zip(heads[1:], cells, strict=True))
         body += f"<tr>{name}{drawn}</tr>"

@@ -114,7 +114,7 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     brought = tab.bring({tab.brought: str(given)})
     submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.fields.picture]))
     assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.fields.picture]
-    assert [name for _, name in tab.controls.controlnets(jobs.registry().pair("nano/dmd2"))] == ["", "nano/layout"]
+    assert [name for _, name in tab.controls.controlnets(jobs.registry().pair("nano/dmd2"))] == ["", "nano/edges", "nano/layout"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Does a new word bring what it was taught: neutral prompts with it, without it, and told in known words. In a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.domains.pocket.captions import (
+    CLOUD_PHRASES,
+    COLOR_WORDS,
+    PLACE_PHRASES,
+    SIZE_WORDS,
+    SUBJECT_WORDS,
+    TIME_PHRASES,
+    parse,
+)
+from studio.domains.pocket.scene import FACTORS
+from studio.methods.control.word_material import article
+from studio.metrics.proportion import wilson
+from studio.metrics.readings import accepted, correct
+from studio.sampling.loop import Record, sample
+from studio.sampling.plan import Plan
+from studio.sampling.prompts import encode_plans
+from studio.services.hint_bench import Arm, arms
+from studio.services.models import ModelEntry
+
+FIRST_SEED = 7000  # of the measured pictures
+BATCH = 32
+SIDES = ("with", "without", "told")
+# what prompts say besides; those that speak of what is taught are passed over
+TAILS = ("", "at night", "by the sea", "in the snow", "at sunset", "in the desert by day")
+N_TAILS = 4
+NOUN = "house"  # where the word stands for a look and not for a thing
+PLAIN = ("a {}", "a {} on a table")  # shown where nothing is known of what prompts mean
+Tokens = Mapping[str, Tensor]
+_HEAD = {"size": SIZE_WORDS, "color": COLOR_WORDS, "subject": SUBJECT_WORDS}
+_TAIL = {"place": PLACE_PHRASES, "time": TIME_PHRASES, "clouds": CLOUD_PHRASES}
+
+
+def prompts_for(shows: Mapping[str, str], word: str, init: str) -> dict[str, list[str]]:
+    """Prompts by side. "without" has the starting word in the word's place, or nothing; "told" says what is taught in known
+    words, and is not there where captions have no words for it."""
+    thing = "subject" in shows
+    bare = (init or "picture") if thing else f"{init} {NOUN}".strip()
+    heads = {"with": word if thing else f"{word} {NOUN}", "without": bare}
+    tails = [tail for tail in TAILS if not set(parse(tail).stated) & set(shows)][:N_TAILS]
+    found = {side: [article(f"{head} {tail}".strip()) for tail in tails] for side, head in heads.items()}
+    if set(shows) <= {*_HEAD, *_TAIL}:
+        given = {**({} if thing else {"subject": NOUN}), **shows}
+        head = " ".join(words[given[name]][0] for name, words in _HEAD.items() if name in given)
+        last = " ".join(words[given[name]][0] for name, words in _TAIL.items() if name in given)
+        found["told"] = [article(" ".join(f"{head} {tail} {last}".split())) for tail in tails]
+    return found
+
+
+def word_arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:
+    """The teacher, every student on its recipe, and the hybrid of the first one."""
+    found: dict[str, Arm] = {}
+    for arm in arms(teacher, students):
+        found.setdefault(arm.plan.model_dump_json(), arm)  # two arms of hints differ in the hint alone
+    return list(found.values())
+
+
+def draw(
+    plan: Plan, models: Mapping[str, Any], prompts: Sequence[str], seeds: Sequence[int], tokens: Tokens | None,
+    between: Callable[[], None],
+) -> Tensor:  # fmt: skip
+    """Pictures [N, 3, H, W] of a plan whose models know the word, or do not; prompt i goes with seed i."""
+    opened = {name: models[name] for name in plan.models}
+    first = opened[plan.models[-1]]
+    with ExitStack() as known:
+        for model in opened.values():
+            known.enter_context(model.knowing([tokens] if tokens else []))
+        conds = encode_plans([plan], opened, prompts)
+    record: Record | None = None
+    for record in sample(plan, opened, conds, list(seeds), first.latent_shape, batch_size=BATCH):  # noqa: B007
+        between()
+    assert record is not None
+    images: Tensor = first.decode(record.after)
+    return images.cpu()
+
+
+class WordBench:
+    """shows: what the word was taught, factor -> value. seeds: pictures for each prompt. between: called after every step."""
+
+    def __init__(self, shows: Mapping[str, str], word: str, init: str, oracle: Any, seeds: int, between: Callable[[], None]):
+        self.shows, self.word, self.oracle, self.seeds, self.between = dict(shows), word, oracle, seeds, between
+        self.prompts = prompts_for(shows, word, init)
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}  # what does not change with the word
+
+    def measure(self, arm: Arm, models: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
+        """Figures of one arm by side."""
+        found: dict[str, Any] = {}
+        for side in (side for side in SIDES if side in self.prompts):
+            key = (arm.plan.model_dump_json(), side)
+            if side == "with" or key not in self._known:
+                lines = [line for line in self.prompts[side] for _ in range(self.seeds)]
+                seeds = [FIRST_SEED + i for _ in self.prompts[side] for i in range(self.seeds)]
+                images = draw(arm.plan, models, lines, seeds, tokens if side == "with" else None, self.between)
+                self._known[key] = self._figures(images)
+            found[side] = {"prompts": self.prompts[side], **self._known[key]}
+        return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe, **found}
+
+    def _figures(self, images: Tensor) -> dict[str, Any]:
+        """Shares with Wilson intervals: pictures that show all of what was taught, and each factor of it; that show all of
+        what the prompt says besides; that are in distribution."""
+        seen = self.oracle.read(images)
+        taught = correct(seen, self.shows, FACTORS)
+        rest = []
+        for i, line in enumerate(self.prompts["with"]):
+            rows = seen.rows(torch.arange(i * self.seeds, (i + 1) * self.seeds))
+            said = {name: value for name, value in parse(line, (self.word,)).stated.items() if name not in self.shows}
+            stated = list(correct(rows, said, FACTORS).values())
+            rest.append(torch.stack(stated).all(0) if stated else torch.ones(self.seeds, dtype=torch.bool))
+        return {
+            "shown": _share(torch.stack(list(taught.values())).all(0)),
+            "factors": {name: _share(hits) for name, hits in taught.items()},
+            "accuracy": _share(torch.cat(rest)),
+            "in_distribution": _share(accepted(seen)),
+        }
+
+
+def _share(hits: Tensor) -> dict[str, Any]:
+    return wilson(int(hits.sum()), len(hits)).to_dict()
