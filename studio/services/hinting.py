@@ -26,7 +26,7 @@ from studio.services.hint_bench import NAME, Arm, HintBench, arms
 from studio.services.images import jpeg_strip
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
 from studio.services.models import ModelEntry
-from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.run import Run, read_json, versions
 from studio.services.students import save_student
 from studio.services.training import Training
 
@@ -149,17 +149,11 @@ class Hinting(Training[ControlNetRequest]):
     def conclude(self) -> dict[str, Any]:
         if self.request.measures_at and self.bench is not None:
             for arm in arms(self.entry, self._students()):
-                self._heard()
+                self.heard()
                 if self._row(arm.name, self.request.steps) is None:
                     self._transfer(arm)
-        self._heard()
+        self.heard()
         return self._save()
-
-    def _heard(self) -> None:
-        """Whoever asks to stop or pause is heard between two arms; the weights are saved, and what was measured is kept."""
-        if (reason := self._asked()) is not None:
-            state = {"stop": "stopped", "pause": "paused"}.get(reason, "queued")
-            raise LeftOff(state, f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed.")
 
     def _students(self) -> list[ModelEntry]:
         """The base's students that can be opened and have its architecture."""

@@ -33,7 +33,7 @@ from studio.services.gallery import STRIP_SIDE
 from studio.services.images import jpeg_strip
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.models import ModelEntry
-from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.run import Run, read_json, versions
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
 from studio.services.students import save_student
@@ -149,7 +149,7 @@ class Sliding(Training[SliderRequest]):
         if self.request.measures_at and self.stage.oracle is not None:
             self.calibration = self._calibrate() if self.stage.measure is None else self._at_its_own_scale()
             for entry in self._models():
-                self._heard()
+                self.heard()
                 self._transfer(entry)
         else:
             nothing = "Nothing was measured, so strength 1 is scale 1."
@@ -157,14 +157,8 @@ class Sliding(Training[SliderRequest]):
                 nothing = f"Nobody reads what it moves on {self.entry.id}, so nothing was measured and strength 1 is scale 1."
             self.calibration = {"scale": 1.0, "reached": False, "sentence": nothing}
             self.notice(self.calibration["sentence"])
-        self._heard()
+        self.heard()
         return self._save()
-
-    def _heard(self) -> None:
-        """Whoever asks to stop or pause is heard between two models; the weights are saved, and what was measured is kept."""
-        if (reason := self._asked()) is not None:
-            state = {"stop": "stopped", "pause": "paused"}.get(reason, "queued")
-            raise LeftOff(state, f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed.")
 
     def _calibrate(self) -> dict[str, Any]:
         step, base = self.request.steps, self.entry.id
@@ -172,7 +166,7 @@ class Sliding(Training[SliderRequest]):
         scale, reached = calibrated(self._points(), wanted)
         for further in FURTHER:
             if not reached and scale == max(points[0] for points in self._points()):
-                self._heard()
+                self.heard()
                 self._measure(self.entry, step, 1.0, strengths=(-further, *STRENGTHS, further))
                 scale, reached = calibrated(self._points(), wanted)
         unit = self.stage.unit

@@ -158,6 +158,13 @@ class Training(ABC, Generic[R]):
         """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
         return self.job.asked() or ("" if self.job.leaving() else None)
 
+    def heard(self) -> None:
+        """After the last step, between two measurements: whoever asks to stop or pause is heard, and nothing is lost."""
+        if (reason := self._asked()) is not None:
+            raise LeftOff(
+                _LEFT[reason][0], f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed."
+            )
+
     def between(self) -> None:
         """Between two pieces of work: the device goes to whoever waits for it, and a cancel is heard."""
         self.job.gate.step(self.job.check)

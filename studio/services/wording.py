@@ -31,7 +31,7 @@ from studio.services.images import jpeg_strip
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
 from studio.services.paths import Paths
-from studio.services.run import LeftOff, Run, read_json, versions
+from studio.services.run import Run, read_json, versions
 from studio.services.students import save_student
 from studio.services.training import Training
 from studio.services.word_bench import PLAIN, WordBench, draw, prompts_for, word_arms
@@ -171,17 +171,11 @@ class Wording(Training[WordRequest]):
     def conclude(self) -> dict[str, Any]:
         if self.request.measures_at and self.bench is not None:
             for arm in word_arms(self.entry, self._students()):
-                self._heard()
+                self.heard()
                 if self._row(arm.name, self.request.steps) is None:
                     self._transfer(arm)
-        self._heard()
+        self.heard()
         return self._save()
-
-    def _heard(self) -> None:
-        """Whoever asks to stop or pause is heard between two arms; the rows are saved, and what was measured is kept."""
-        if (reason := self._asked()) is not None:
-            state = {"stop": "stopped", "pause": "paused"}.get(reason, "queued")
-            raise LeftOff(state, f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed.")
 
     def _students(self) -> list[ModelEntry]:
         """The base's students that can be opened."""
