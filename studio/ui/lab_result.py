@@ -349,5 +349,14 @@ def facts(result: Mapping[str, Any]) -> list[list[str]]:
         ],
         *([["identity control", control]] if (control := identity(result.get("control"))) else []),
         ["weights", ", ".join(hashes)],
-        *([["settings", ", ".join(f"{k} {v}" for k, v in request["settings"].items())]] if request.get("settings") else []),
+        *(
+            [["settings", "; ".join(f"{k} {_listed(v)}" for k, v in request["settings"].items())]]
+            if request.get("settings")
+            else []
+        ),
     ]
+
+
+def _listed(value: Any) -> str:
+    """A setting in words: lists by their items."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

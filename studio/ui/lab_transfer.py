@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,11 +40,20 @@ def figure(result: Mapping[str, Any], narrow: bool) -> Json | None:
         "margin": {"l": 104 if narrow else 150, "r": 8, "t": 46 + LINE_PX * len(said), "b": 30},
         "xaxis": ticks | {"tickvals": list(range(len(models))), "ticktext": [short(name) for name in models], "side": "bottom"},
         "yaxis": ticks
-        | {"tickvals": list(range(len(rows))), "ticktext": [row["title"] for row in rows], "autorange": "reversed"},
+        | {
+            "tickvals": list(range(len(rows))),
+            "ticktext": [_lines(row["title"], narrow) for row in rows],
+            "autorange": "reversed",
+        },
     }
     head = "<b>Retention</b>: slope here over slope where it was trained"
     out["layout"]["annotations"].append(heading("<br>".join([head, *said]), 1.01))
     return out
+
+
+def _lines(title: str, narrow: bool) -> str:
+    """A slider's title in lines that fit beside the map."""
+    return "<br>".join(textwrap.wrap(title, 13 if narrow else 20)[:3])
 
 
 def table(result: Mapping[str, Any]) -> Json | None:
