@@ -14,7 +14,7 @@ from studio.services.curves import Follower
 from studio.services.events import ACTIVE
 from studio.services.jobs import Jobs, RunInfo
 from studio.services.objectives import objectives
-from studio.ui import curves, files, numbers, pictures, responses, say
+from studio.ui import curves, files, numbers, pictures, responses, say, sides
 from studio.ui.files import size as size
 from studio.ui.jobview import JobView
 from studio.ui.view import Views
@@ -104,8 +104,9 @@ class Background:
             "warning": curves.caution(family, str(view.request.get("objective", ""))),
             **self._figures(view, family),
             "few": "; the thinner ones are the teacher in as few steps as the student" if view.teacher_few else "",
-            "response": responses.table(view),
-            "response_wait": responses.waiting(view, info.kind),
+            "response": responses.table(view) or sides.table(view, info.kind),
+            "response_title": sides.heading(info.kind),
+            "response_wait": responses.waiting(view, info.kind) or sides.waiting(view, info.kind),
             "measuring": teaches and bool(view.request.get("measure_every") != 0),
             "strips": pictures.strips(view),
             "beliefs": pictures.beliefs(view),

@@ -35,6 +35,7 @@ class JobView:
         self.teacher_measures: Json | None = None
         self.teacher_few: dict[int, Json] = {}  # sampling steps -> the teacher's figures in so few
         self.responses: list[Json] = []  # of a slider: what was measured of a model at several strengths
+        self.sides: list[Json] = []  # of a ControlNet or a word: what was measured of an arm with it and without
         self.calibration: Json = {}  # of a slider: what its strength 1 stands for
         self.symptoms: dict[str, Json] = {}  # name -> {"step", "seen", "remedy", "text"}
         self.notices: list[str] = []
@@ -59,6 +60,7 @@ class JobView:
             self.result = dict(result)
             self.student = result.get("student") or self.student
             self.responses = list(result.get("responses") or self.responses)
+            self.sides = list(result.get("agreement") or result.get("shown") or self.sides)
             self.calibration = dict(result.get("calibration") or {})
             for text in result.get("notices") or []:
                 self._notice(str(text))
@@ -127,6 +129,13 @@ class JobView:
             self.responses = [*(old for old in self.responses if old not in again), row]
         slope = " ".join(filter(None, say.interval(row.get("slope"), 3)))
         self._say(event, f"{row.get('title') or row.get('model')}: slope {slope} a unit of strength")
+
+    def _on_agreement(self, event: Mapping[str, Any]) -> None:
+        row = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}
+        self.sides = [*(old for old in self.sides if (old["arm"], old["step"]) != (row["arm"], row["step"])), row]
+        self._say(event, f"{row.get('title') or row['arm']}: measured with and without")
+
+    _on_shown = _on_agreement
 
     def _on_saved(self, event: Mapping[str, Any]) -> None:
         self._say(event, f"step {event.get('step', 0):,}: a checkpoint is saved")

@@ -121,27 +121,31 @@ function drawBeliefs(detail) {
   });
 }
 
-// A slider's table: a model a row, its mean reading at every strength, slope and rank correlation.
+// A slider's table: a model a row, its mean reading at every strength, slope and rank correlation. Other kinds of job name
+// their own columns and have nothing behind them.
 function drawResponse(detail) {
   const { response } = detail, box = $(".j-response"), table = $("table", box);
   box.hidden = !response && !detail.response_wait;
   $(".j-figures").hidden = Boolean(detail.response_wait);
+  put($("h4", box), detail.response_title);
   put($(".j-caution", box), response ? response.about : detail.response_wait);
   const key = JSON.stringify([detail.run, response]);
   if (table.dataset.key === key) return;
   table.dataset.key = key;
   if (!response) { table.replaceChildren(); return; }
   const figure = ([value, interval]) => { const cell = make("td", "", value); cell.append(make("small", "", interval)); return cell; };
-  const head = make("tr"), above = make("tr"), span = make("th", "", "mean reading at strength");
-  span.colSpan = response.strengths.length;
+  const head = make("tr"), above = make("tr"), columns = response.columns ?? response.strengths, after = response.strengths ? ["slope", "Spearman", "even from"] : [];
+  const span = make("th", "", response.over ?? "mean reading at strength");
+  span.colSpan = columns.length;
   above.append(make("th"), span);
-  head.append(make("th", "", "model"), ...[...response.strengths, "slope", "Spearman", "even from"].map((name) => { const th = make("th", "", name); th.scope = "col"; return th; }));
+  head.append(make("th", "", "model"), ...[...columns, ...after].map((name) => { const th = make("th", "", name); th.scope = "col"; return th; }));
   table.replaceChildren(above, head, ...response.rows.map((row) => {
     const line = make("tr"), name = make("th", "", row.model);
     name.scope = "row";
     name.style.setProperty("--tone", `var(${row.tone})`);
     name.append(make("small", "", row.when));
-    line.append(name, ...row.cells.map(figure), figure(row.slope), make("td", "", row.spearman), make("td", "", row.even));
+    line.append(name, ...row.cells.map(figure));
+    if (after.length) line.append(figure(row.slope), make("td", "", row.spearman), make("td", "", row.even));
     return line;
   }));
 }
