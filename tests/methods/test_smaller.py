@@ -223,7 +223,7 @@ def test_a_smaller_student_of_a_student_is_saved_opened_and_drawn_by_plain_diffu
     method = cls(cls.Config(timesteps=start.recipe.timesteps), Streams(0), guide, Words())
     student_folder(tmp_path / "small", model, network.unet, method, teacher_id="nano/teacher", card={"title": "small"})
     assert sorted(link_equal(tmp_path / "small", NANO / "teacher")) == [
-        "text_encoder/model.safetensors", "vae/diffusion_pytorch_model.safetensors"]  # fmt: skip
+        "text_encoder/model.safetensors", "tokenizer/tokenizer.json", "vae/diffusion_pytorch_model.safetensors"]  # fmt: skip
     opened = open_model(tmp_path / "small")
     assert opened.recipe is not None
     assert opened.recipe.teacher_hash == model.hash
