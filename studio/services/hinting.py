@@ -18,30 +18,27 @@ from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
 from studio.methods.material import teacher_denoiser
 from studio.services import adapters, controlnets
+from studio.services.armed import Armed
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
-from studio.services.explain import explain
 from studio.services.gallery import STRIP_SIDE
 from studio.services.hint_bench import NAME, Arm, HintBench, arms
 from studio.services.images import jpeg_strip
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
 from studio.services.models import ModelEntry
-from studio.services.run import Run, read_json, versions
-from studio.services.students import save_student
-from studio.services.training import Training
+from studio.services.run import Run, versions
 
 SHOWN = 4  # scenes in a strip
 
 
-class Hinting(Training[ControlNetRequest]):
+class Hinting(Armed[ControlNetRequest]):
     """One run of the kind `controlnet`."""
 
+    THING, EVENT = "ControlNet", "agreement"
     bench: HintBench | None = None
 
     def __init__(self, request: ControlNetRequest, run: Run):
         super().__init__(request, run)
-        self.entry = run.registry.get(request.base)
-        self.rows: list[dict[str, Any]] = []
         self._bare: Tensor | None = None  # what the strip shows without the hint
 
     def open(self) -> None:
@@ -60,8 +57,7 @@ class Hinting(Training[ControlNetRequest]):
             self.bench = HintBench(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
         else:
             self.notice(f"{entry.id} has no oracle, so nothing is shown on the way and nothing is measured.")
-        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
-        self.rows = [row for row in kept if row["step"] <= self.trainer.step]
+        self.recall()
 
     @property
     def differences(self) -> Differences:
@@ -121,70 +117,35 @@ class Hinting(Training[ControlNetRequest]):
                        size=int(images.shape[-1]), prompts=self.bench.prompts[:n], seeds=[0],
                        columns=["hint", "without", "with"])  # fmt: skip
 
-    def measured(self, step: int) -> bool:
-        return self.bench is None or self._row("teacher", step) is not None
+    def arms(self, students: list[ModelEntry]) -> list[Arm]:
+        return arms(self.entry, students)
 
-    def measure(self, step: int) -> None:
-        row = self._measure(arms(self.entry, [])[0], {self.entry.id: self.model}, step)
-        self.curves.forward(step, {"measure/where": row["with"]["agreement"]["where"]["value"] or 0.0})
-
-    def _row(self, arm: str, step: int) -> dict[str, Any] | None:
-        return next((row for row in self.rows if (row["arm"], row["step"]) == (arm, step)), None)
-
-    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> dict[str, Any]:
+    def compared(self, arm: Arm, models: dict[str, Any]) -> dict[str, Any]:
         assert self.bench is not None
-        self.job.state("running", f"Measuring {arm.title} with the hint and without.")
         self._put_on(models)
         try:
-            row = {"step": step, **self.bench.measure(arm, models)}
+            return self.bench.measure(arm, models)
         finally:
             self._take_off(models)
-        self.rows.append(row)
-        self.job.event("agreement", **row)
-        self.job.keep("measures.json", {"rows": self.rows})
-        return row
+
+    def headline(self, row: dict[str, Any]) -> dict[str, float]:
+        return {"measure/where": row["with"]["agreement"]["where"]["value"] or 0.0}
 
     # -- after -----------------------------------------------------------------------------------------------------
 
     def conclude(self) -> dict[str, Any]:
-        if self.request.measures_at and self.bench is not None:
-            for arm in arms(self.entry, self._students()):
-                self.heard()
-                if self._row(arm.name, self.request.steps) is None:
-                    self._transfer(arm)
-        self.heard()
-        return self._save()
+        self.measure_all()
+        return self.result(self.listed("controlnets", self.THING, "controlnet", self._write))
 
-    def _students(self) -> list[ModelEntry]:
-        """The base's students that can be opened and have its architecture."""
+    def students(self) -> list[ModelEntry]:
+        """Those that have its architecture."""
         found = []
-        for entry in self.job.registry.entries.values():
-            if entry.teacher != self.entry.id or not entry.available or entry.recipe is None:
-                continue
-            if adapters.architecture(entry.folder) != adapters.architecture(self.entry.folder):
+        for entry in super().students():
+            if adapters.architecture(entry.folder) == adapters.architecture(self.entry.folder):
+                found.append(entry)
+            else:
                 self.notice(f"{entry.id} has another architecture, so the ControlNet does not fit it.")
-                continue
-            found.append(entry)
         return found
-
-    def _transfer(self, arm: Arm) -> None:
-        """One arm; what goes wrong with it is said, and the others go on."""
-        try:
-            models = {name: self.job.models.model(self.job.registry.get(name)) for name in arm.plan.models}
-            self._measure(arm, models, self.request.steps)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            self.notice(f"The ControlNet could not be measured on {arm.title}: {explain(error)}")
-
-    def _save(self) -> dict[str, Any]:
-        self.job.state("running", "Saving the ControlNet.")
-        home = self.job.folder.parents[1] / "controlnets"
-        name = save_student(home, self.request.name, self.job.spec.id, self._write)
-        if name != self.request.name:
-            self.notice(f"The name {self.request.name} was taken meanwhile; the ControlNet is called {name}.")
-        control_id = f"{controlnets.FAMILY}/{name}"
-        self.job.event("controlnet", id=control_id)
-        self.job.state("running", f"The ControlNet is listed as {control_id}.")
-        return self.result(control_id)
 
     def _write(self, target: Path) -> None:
         card = self._card()
@@ -195,13 +156,13 @@ class Hinting(Training[ControlNetRequest]):
         (target / controlnets.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
     def _card(self) -> dict[str, Any]:
-        request, final = self.request, [row for row in self.rows if row["step"] == self.request.steps]
+        request = self.request
         return {
             "title": request.title or request.name, "hint": request.hint, "base": self.entry.id, "base_hash": self.model.hash,
             "method": type(self.trainer.method).card.title, "steps": request.steps, "seed": request.seed,
             "settings": self.trainer.method.config.model_dump(mode="json"), "keep": request.keep,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
-            "measured": {row["arm"]: row for row in final},
+            "measured": self.final(),
         }  # fmt: skip
 
     def result(self, controlnet: str | None = None) -> dict[str, Any]:

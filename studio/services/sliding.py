@@ -36,7 +36,6 @@ from studio.services.models import ModelEntry
 from studio.services.run import Run, read_json, versions
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
-from studio.services.students import save_student
 from studio.services.training import Training
 
 SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -158,7 +157,7 @@ class Sliding(Training[SliderRequest]):
             self.calibration = {"scale": 1.0, "reached": False, "sentence": nothing}
             self.notice(self.calibration["sentence"])
         self.heard()
-        return self._save()
+        return self.result(self.listed("adapters", "slider", "adapter", self._write))
 
     def _calibrate(self) -> dict[str, Any]:
         step, base = self.request.steps, self.entry.id
@@ -211,16 +210,6 @@ class Sliding(Training[SliderRequest]):
             self._measure(entry, self.request.steps, scale, True)
         except (OSError, ValueError, KeyError, AttributeError) as error:
             self.notice(f"The slider could not be measured on {entry.id}: {explain(error)}")
-
-    def _save(self) -> dict[str, Any]:
-        self.job.state("running", "Saving the adapter.")
-        home = self.job.folder.parents[1] / "adapters"
-        name = save_student(home, self.request.name, self.job.spec.id, self._write)
-        if name != self.request.name:
-            self.notice(f"The name {self.request.name} was taken meanwhile; the slider is called {name}.")
-        self.job.event("adapter", id=f"{adapters.FAMILY}/{name}")
-        self.job.state("running", f"The slider is listed as {adapters.FAMILY}/{name}.")
-        return self.result(f"{adapters.FAMILY}/{name}")
 
     def _write(self, target: Path) -> None:
         edit = self.adapter.edit(self._card()).half()

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import psutil
@@ -18,7 +19,9 @@ import torch
 
 from studio.core.trainer import Progress, Trainer
 from studio.services.curves import Curves, Sink, TensorBoard, Trackio
+from studio.services.kinds.distill import FAMILY
 from studio.services.run import LeftOff, Run
+from studio.services.students import save_student
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
@@ -164,6 +167,18 @@ class Training(ABC, Generic[R]):
             raise LeftOff(
                 _LEFT[reason][0], f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed."
             )
+
+    def listed(self, home: str, thing: str, event: str, write: Callable[[Path], None]) -> str:
+        """Save what was trained in a folder of the data folder under the name that was asked for, or one near it that is free;
+        the id under which lists have it. thing: as sentences call it. event: the kind of event that says the id."""
+        self.job.state("running", f"Saving the {thing}.")
+        name = save_student(self.job.folder.parents[1] / home, self.request.name, self.job.spec.id, write)
+        if name != self.request.name:
+            self.notice(f"The name {self.request.name} was taken meanwhile; the {thing} is called {name}.")
+        found = f"{FAMILY}/{name}"
+        self.job.event(event, id=found)
+        self.job.state("running", f"The {thing} is listed as {found}.")
+        return found
 
     def between(self) -> None:
         """Between two pieces of work: the device goes to whoever waits for it, and a cancel is heard."""

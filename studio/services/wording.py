@@ -22,33 +22,30 @@ from studio.methods.control.word import TokenRows, Word, WordConfig
 from studio.methods.control.word_material import LINES, Pictured, of_scenes
 from studio.methods.control.worded import encoded
 from studio.services import adapters
+from studio.services.armed import Armed
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
-from studio.services.explain import explain
 from studio.services.gallery import STRIP_SIDE
 from studio.services.hint_bench import Arm
 from studio.services.images import jpeg_strip
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
 from studio.services.paths import Paths
-from studio.services.run import Run, read_json, versions
-from studio.services.students import save_student
-from studio.services.training import Training
+from studio.services.run import Run, versions
 from studio.services.word_bench import PLAIN, WordBench, draw, prompts_for, word_arms
 from studio.services.word_pictures import pictures_in
 
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0, 1)  # in a strip
 
 
-class Wording(Training[WordRequest]):
+class Wording(Armed[WordRequest]):
     """One run of the kind `word`."""
 
+    THING, EVENT = "word", "shown"
     bench: WordBench | None = None
 
     def __init__(self, request: WordRequest, run: Run):
         super().__init__(request, run)
-        self.entry = run.registry.get(request.base)
-        self.found: list[dict[str, Any]] = []
         self._bare: Tensor | None = None  # what the strip shows without the word
 
     def open(self) -> None:
@@ -68,8 +65,7 @@ class Wording(Training[WordRequest]):
             self.bench = WordBench(request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between)
         else:
             self.notice("Nobody reads whether pictures show what the word was taught, so nothing is measured.")
-        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
-        self.found = [row for row in kept if row["step"] <= self.trainer.step]
+        self.recall()
 
     def _data(self) -> Pictured:
         """What the word is learned on, with prompts that hold it."""
@@ -147,59 +143,21 @@ class Wording(Training[WordRequest]):
         heads = {"with": request.spelled, "without": request.init or "picture"}
         return {side: [line.format(head) for line in PLAIN] for side, head in heads.items()}
 
-    def measured(self, step: int) -> bool:
-        return self.bench is None or self._row("teacher", step) is not None
+    def arms(self, students: list[ModelEntry]) -> list[Arm]:
+        return word_arms(self.entry, students)
 
-    def measure(self, step: int) -> None:
-        row = self._measure(word_arms(self.entry, [])[0], {self.entry.id: self.model}, step)
-        self.curves.forward(step, {"measure/shown": row["with"]["shown"]["value"] or 0.0})
-
-    def _row(self, arm: str, step: int) -> dict[str, Any] | None:
-        return next((row for row in self.found if (row["arm"], row["step"]) == (arm, step)), None)
-
-    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> dict[str, Any]:
+    def compared(self, arm: Arm, models: dict[str, Any]) -> dict[str, Any]:
         assert self.bench is not None
-        self.job.state("running", f"Measuring {arm.title} with the word and without.")
-        row = {"step": step, **self.bench.measure(arm, models, self.tokens())}
-        self.found.append(row)
-        self.job.event("shown", **row)
-        self.job.keep("measures.json", {"rows": self.found})
-        return row
+        return self.bench.measure(arm, models, self.tokens())
+
+    def headline(self, row: dict[str, Any]) -> dict[str, float]:
+        return {"measure/shown": row["with"]["shown"]["value"] or 0.0}
 
     # -- after -----------------------------------------------------------------------------------------------------
 
     def conclude(self) -> dict[str, Any]:
-        if self.request.measures_at and self.bench is not None:
-            for arm in word_arms(self.entry, self._students()):
-                self.heard()
-                if self._row(arm.name, self.request.steps) is None:
-                    self._transfer(arm)
-        self.heard()
-        return self._save()
-
-    def _students(self) -> list[ModelEntry]:
-        """The base's students that can be opened."""
-        entries = self.job.registry.entries.values()
-        return [e for e in entries if e.teacher == self.entry.id and e.available and e.recipe is not None]
-
-    def _transfer(self, arm: Arm) -> None:
-        """One arm; what goes wrong with it is said, and the others go on."""
-        try:
-            models = {name: self.job.models.model(self.job.registry.get(name)) for name in arm.plan.models}
-            self._measure(arm, models, self.request.steps)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            self.notice(f"The word could not be measured on {arm.title}: {explain(error)}")
-
-    def _save(self) -> dict[str, Any]:
-        self.job.state("running", "Saving the word.")
-        home = self.job.folder.parents[1] / "adapters"
-        name = save_student(home, self.request.name, self.job.spec.id, self._write)
-        if name != self.request.name:
-            self.notice(f"The name {self.request.name} was taken meanwhile; the adapter is called {name}.")
-        adapter_id = f"{adapters.FAMILY}/{name}"
-        self.job.event("adapter", id=adapter_id)
-        self.job.state("running", f"The word {self.request.spelled} is listed as {adapter_id}.")
-        return self.result(adapter_id)
+        self.measure_all()
+        return self.result(self.listed("adapters", self.THING, "adapter", self._write))
 
     def _write(self, target: Path) -> None:
         edit = Edit({}, self._card(), self.tokens()).half()
@@ -211,7 +169,6 @@ class Wording(Training[WordRequest]):
 
     def _card(self) -> EditCard:
         request = self.request
-        final = {row["arm"]: row for row in self.found if row["step"] == request.steps}
         # what a person would say of it, also to a judge that reads words
         said = ", ".join(f"{name} {value}" for name, value in request.shows.items()) or request.init
         return EditCard(
@@ -219,14 +176,14 @@ class Wording(Training[WordRequest]):
             base=self.entry.id, base_hash=self.model.hash, attribute=said, seed=request.seed, steps=request.steps,
             settings={"shows": request.shows, "init": request.init, "rows": request.rows, "pictures": request.pictures,
                       **self.trainer.method.config.model_dump(mode="json")},
-            measured={"shown": final}, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
+            measured={"shown": self.final()}, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
         )  # fmt: skip
 
     def result(self, adapter: str | None = None) -> dict[str, Any]:
         return {
             "request": self.request.model_dump(mode="json"), "adapter": adapter, "word": self.request.spelled,
             "base": self.entry.id, "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}},
-            "step": self.trainer.step, "losses": finite(self.last["smooth"]) if self.last else {}, "shown": self.found,
+            "step": self.trainer.step, "losses": finite(self.last["smooth"]) if self.last else {}, "shown": self.rows,
             "skipped": self.trainer.skipped, "sink_failures": self.curves.failures, "notices": self.notices,
             "versions": versions(),
         }  # fmt: skip
