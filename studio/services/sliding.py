@@ -3,6 +3,8 @@
 While it trains, the strength is the adapter's own scale, at whose ends ±1 it is taught. At the end it is calibrated on the
 base: strength 1 becomes the scale at which going from −1 to 1 moves the mean amount by half of the attribute's span (the
 difference that the oracle reads between renders of its two ends; for a direction, between −2 and 2 standard deviations).
+Where that makes the base or a model of its family show what prompts state less often, a unit of half as much is tried, and
+half of that: strengths up to 1 are meant to leave alone what was asked for.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0,)
 FURTHER = (2.0, 3.0)  # scales that are looked at when the trained ends move too little
 SHARE = 0.5  # of the span, moved from strength −1 to 1
+LOSS = 0.04  # of the pictures that show what their prompts state besides: a unit that costs a model more is halved …
+LOST = 3  # … if it is so many pictures …
+HALVINGS = 2  # … and not more often
 NAMED = 3  # factors that are named as moved most
 
 
@@ -146,10 +151,7 @@ class Sliding(Training[SliderRequest]):
 
     def conclude(self) -> dict[str, Any]:
         if self.request.measures_at and self.stage.oracle is not None:
-            self.calibration = self._calibrate() if self.stage.measure is None else self._at_its_own_scale()
-            for entry in self._models():
-                self.heard()
-                self._transfer(entry)
+            self._calibrate()
         else:
             nothing = "Nothing was measured, so strength 1 is scale 1."
             if self.request.measures_at:
@@ -159,9 +161,43 @@ class Sliding(Training[SliderRequest]):
         self.heard()
         return self.result(self.listed("adapters", "slider", "adapter", self._write))
 
-    def _calibrate(self) -> dict[str, Any]:
+    def _calibrate(self) -> None:
+        """Find strength 1 and measure the base and its family there; with a smaller unit where it costs too much."""
+        known = self.stage.measure is None  # how far the attribute's ends are apart
+        self.calibration = self._unit(SHARE) if known else self._at_its_own_scale()
+        cost = self._family()
+        for halving in range(1, HALVINGS + 1 if known else 1):
+            smaller = self._unit(SHARE / 2**halving) if cost else self.calibration
+            if smaller["scale"] == self.calibration["scale"]:
+                break
+            smaller["sentence"] += f" At {self.calibration['scale'] / smaller['scale']:.2g} times that {cost}."
+            self.calibration = smaller
+            cost = self._family()
+        else:
+            if cost:
+                self.calibration["sentence"] += f" At strength 1, too, {cost}."
+        if cost or not self.calibration["reached"] or self.calibration["share"] != SHARE:
+            self.notice(self.calibration["sentence"])
+
+    def _family(self) -> str:
+        """Measure the base and its family at strength 1. What it costs the one that suffers most, where that is too much."""
+        for entry in self._models():
+            self.heard()
+            self._transfer(entry)
+        costs = [(-row["accuracy_change"], row) for row in self._final() if row["accuracy_change"] is not None]
+        loss, row = max(costs, key=lambda cost: cost[0], default=(0.0, {}))
+        if loss <= LOSS or round(loss * row["n"]) < LOST:
+            return ""
+        return f"{row['model']} shows what prompts state besides in {100 * loss:.0f} points fewer of the pictures"
+
+    def _final(self) -> list[dict[str, Any]]:
+        """What was measured at strength 1 as it is now, a row a model."""
+        return [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration["scale"]]
+
+    def _unit(self, share: float) -> dict[str, Any]:
+        """The scale at which strengths −1 and 1 are so much of the span apart on the base."""
         step, base = self.request.steps, self.entry.id
-        wanted = SHARE * abs(self.stage.span())
+        wanted = share * abs(self.stage.span())
         scale, reached = calibrated(self._points(), wanted)
         for further in FURTHER:
             if not reached and scale == max(points[0] for points in self._points()):
@@ -177,15 +213,12 @@ class Sliding(Training[SliderRequest]):
                         f"and not by {wanted:.3g}, {unit}; strength 1 is that scale.")  # fmt: skip
         else:
             scale, sentence = 1.0, f"The attribute does not rise with the strength on {base}; strength 1 stays scale 1."
-        if not reached:
-            self.notice(sentence)
-        return {"scale": scale, "reached": reached, "wanted": wanted, "share": SHARE, "sentence": sentence}
+        return {"scale": scale, "reached": reached, "wanted": wanted, "share": share, "sentence": sentence}
 
     def _at_its_own_scale(self) -> dict[str, Any]:
         """Where no renders of both ends say what half of the way between them is."""
         sentence = f"Read by {self.stage.measure.name}, which does not know how far its ends are apart; strength 1 is scale 1."
-        self.notice(sentence)
-        return {"scale": 1.0, "reached": False, "sentence": sentence}
+        return {"scale": 1.0, "reached": False, "share": SHARE, "sentence": sentence}
 
     def _points(self) -> list[tuple[float, float]]:
         """(scale, mean amount) of all that was measured on the base at the end, before the calibration."""
@@ -221,7 +254,7 @@ class Sliding(Training[SliderRequest]):
 
     def _card(self) -> EditCard:
         request, card, recipe = self.request, type(self.trainer.method).card, self.entry.recipe
-        final = [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration["scale"]]
+        final = self._final()
         named = ", ".join(list(final[0]["moved"])[:NAMED]) if final and request.method == "direction" else ""
         sampled = f"{self.entry.steps} steps, {recipe['rule']}, guidance {recipe['guidance']:g}" if recipe else ""
         return EditCard(

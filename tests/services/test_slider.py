@@ -18,7 +18,7 @@ from studio.services.adapters import load_adapters
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest, form
 from studio.services.paths import PRESETS
-from studio.services.slider_bench import Bench
+from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.spec_file import read_spec_file
 from tests.services.conftest import PAIR, TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
@@ -170,6 +170,56 @@ def test_a_run_trains_shows_measures_and_lists_its_slider(hall: Jobs) -> None:
     with pytest.raises(ValueError, match="There is an adapter mine/mover already"):
         hall.submit("slider", request())
     json.dumps(entry.plain())
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
+    """Bench.measure without pictures: the mean amount is the scale, of a span of 2. cost: (model, scale) -> accuracy change."""
+
+    def measure(self: Bench, model: Any, entry: Any, adapter: Any, step: int, scale: float, strengths: Any = STRENGTHS) -> Any:
+        seen = {"accuracy": 0.9, "in_distribution": 1.0}
+        points = [{"strength": s, "amount": s * scale, "low": s * scale, "high": s * scale, **seen} for s in strengths]
+        slope = {"value": scale, "low": scale, "high": scale, "n": 96, "note": ""}
+        return {"n": 96, "points": points, "slope": slope, "spearman": 1.0, "even": [-1.0, 1.0], "sampling_steps": 2, "moved": {},
+                "accuracy_change": cost(entry.id, scale)}  # fmt: skip
+
+    monkeypatch.setattr(Bench, "measure", measure)
+    monkeypatch.setattr(slider_stage, "_span", lambda *_: 2.0)
+
+
+@pytest.mark.parametrize(
+    ("bearable", "scale", "said"),
+    [
+        (9.0, 0.5, ""),
+        (0.3, 0.25, f"At 2 times that {PAIR} shows what prompts state besides in 10 points fewer of the pictures."),
+        (0.2, 0.125, f"At 2 times that {PAIR} shows"),
+        (0.0, 0.125, f"At strength 1, too, {PAIR} shows"),
+    ],
+)
+def test_a_unit_that_costs_a_model_too_much_is_halved(
+    hall: Jobs, monkeypatch: pytest.MonkeyPatch, bearable: float, scale: float, said: str
+) -> None:
+    scripted(monkeypatch, lambda model, at: -0.1 if model == PAIR and at > bearable else 0.0)
+    run_id = hall.submit("slider", request(sample_every=0))
+    assert here(hall, run_id) == ("done", "")
+    entry = load_adapters(hall.paths).get("mine/mover")
+    found = entry.card["measured"]["calibration"]
+    assert (entry.calibration, found["share"], found["reached"]) == (scale, scale, True)
+    assert found["sentence"].startswith(
+        f"Strength 1 is scale {scale:.3g}: from −1 to 1 the mean on tiny/teacher moves by {2 * scale:.3g}"
+    )
+    assert said in found["sentence"] and ("times" in found["sentence"]) == (scale < 0.5)
+    assert {row["scale"] for row in entry.card["measured"]["models"].values()} == {scale}
+    result = hall.result(run_id)
+    assert result is not None and bool(result["notices"]) == (scale < 0.5)
+
+
+@pytest.mark.parametrize("change", [-0.04, -0.0104 * 2, 0.02])
+def test_what_is_within_the_noise_of_a_few_pictures_halves_nothing(
+    hall: Jobs, monkeypatch: pytest.MonkeyPatch, change: float
+) -> None:
+    scripted(monkeypatch, lambda model, at: change)
+    assert here(hall, hall.submit("slider", request(sample_every=0)))[0] == "done"
+    assert load_adapters(hall.paths).get("mine/mover").calibration == 0.5
 
 
 def test_the_file_holds_what_was_trained(hall: Jobs, pair: Path) -> None:
