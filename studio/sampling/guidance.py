@@ -27,6 +27,11 @@ def evaluations(w: float) -> int:
 def guide(F: Tensor, w: float) -> Tensor:
     """[2B, ...] (null rows first, as diffusers stacks them) -> guided [B, ...]. Exact in any linear prediction."""
     null, given = F.chunk(2)
+    return guided(null, given, w)
+
+
+def guided(null: Tensor, given: Tensor, w: float) -> Tensor:
+    """Of outputs [B, ...] for the null and for the prompt."""
     return null + w * (given - null)
 
 

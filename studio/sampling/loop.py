@@ -32,7 +32,7 @@ class Record:
     after: the state the step leaves, in the next model's scale; of the last record it is the sample.
     level, sigma: sigma / alpha at t, and sigma alone. nfe: network evaluations per image so far, counting shared ones,
     which is what the plan costs on its own. seconds: this step's wall time; what is shared was measured once.
-    shared: no network was evaluated for this record, as a plan before it had asked the same.
+    computed: network evaluations per image that were run for this record; 0 where plans before it had asked the same.
     """
 
     index: int
@@ -48,7 +48,11 @@ class Record:
     nfe: int
     seconds: float
     position: int
-    shared: bool = False
+    computed: int
+
+    @property
+    def shared(self) -> bool:
+        return not self.computed
 
     @property
     def last(self) -> bool:
@@ -73,7 +77,7 @@ def _records(many: Iterator[tuple[str, Record]]) -> Iterator[Record]:
 def sample_many(
     plans: Sequence[Plan], models: Mapping[str, Any], cond: Conds, seeds: Sequence[int], shape: Sequence[int], *,
     start: Tensor | None = None, resume: Recorded | None = None, batch_size: int | None = None,
-    project: Callable[[Tensor], Tensor] | None = None,
+    project: Callable[[Tensor], Tensor] | None = None, apart: bool = False,
 ) -> Iterator[tuple[str, Record]]:  # fmt: skip
     """Run plans one after another on the same seeds; what several ask of a network at the same state is asked once.
 
@@ -84,6 +88,9 @@ def sample_many(
     start: [N, *shape] to begin from instead of noise, in the first model's scale at the first timestep.
     resume: go on from a recorded state: only the steps from its index on are run, as steps of the whole plan.
     batch_size: images per network call (None = all); guidance doubles the rows. Changes results by rounding only.
+    apart: guided networks are asked for the prompt and for the null in calls of their own, so that plans share each of them
+        even where guidance or remedies make of them different beliefs. Changes results by rounding only; a result is the same
+        whatever plans are run beside it.
     project: the domain's projection of noise (identity where None).
 
     Bad arguments raise here, before anything runs.
@@ -101,41 +108,51 @@ def sample_many(
         raise ValueError("both a start and a recorded state were given; one of them would fit")
     if start is not None and tuple(start.shape) != (len(run.seeds), *run.shape):
         raise ValueError(f"start has shape {tuple(start.shape)}; {(len(run.seeds), *run.shape)} would fit")
-    return _stream(names, ready, run, start, resume)
+    return _stream(names, ready, run, start, resume, apart)
 
 
 def _stream(
     names: Sequence[str], ready: Sequence[tuple[float, tuple[Step, ...]]], run: Run, start: Tensor | None,
-    resume: Recorded | None,
+    resume: Recorded | None, apart: bool,
 ) -> Iterator[tuple[str, Record]]:  # fmt: skip
     first = resume.index if resume else 0
     paths = _prefix_tree(ready, first, given_start=start is not None)
-    waiting = Counter(node for path in paths for pair in path for node in pair)  # plans that will still come by each node
+    waiting = Counter(node for path in paths for _, *nodes in path for node in nodes)  # plans that will still come by each node
+    asking = Counter(at for at, _ in {(at, asked) for path in paths for at, asked, _ in path})  # beliefs to be formed at each
+    answers: dict[Any, dict[Any, Tensor]] = {}  # outputs of networks at a state, while somebody waits for a belief there
     beliefs: dict[int, tuple[Tensor, float]] = {}  # x̂0 and the seconds it took, while somebody waits for it
     states: dict[int, tuple[State, Record]] = {}
     for name, (scale, steps), path in zip(names, ready, paths, strict=True):
         state: State | None = None
         nfe = sum(step.nfe for step in steps[:first])
-        for index, (step, (asked, done)) in enumerate(zip(steps[first:], path, strict=True), first):
+        for index, (step, (at, asked, done)) in enumerate(zip(steps[first:], path, strict=True), first):
             nfe += step.nfe
             waiting[asked] -= 1
             waiting[done] -= 1
             if done in states:
                 state, record = states[done]
-                record = replace(record, steps=len(steps), segment=step.segment, position=step.position, shared=True)
+                record = replace(record, steps=len(steps), segment=step.segment, position=step.position, computed=0)
             else:
                 if state is None:
                     state = run.resumed(resume, step.here) if resume else run.initial(scale, start)
-                shared = asked in beliefs
+                shared, computed = asked in beliefs, 0
                 begun = time.perf_counter()
-                x0 = beliefs[asked][0] if shared else run.believe(state.x, step)
+                if shared:
+                    x0 = beliefs[asked][0]
+                else:
+                    known = answers.setdefault(at, {}) if apart else None
+                    computed = len(set(step.asks) - set(known)) if known is not None else step.nfe
+                    x0 = run.believe(state.x, step, known)
+                    asking[at] -= 1
+                    if not asking[at]:
+                        answers.pop(at, None)
                 believed = time.perf_counter()
                 following = run.move(state, step, x0)
                 beliefs[asked] = x0, beliefs[asked][1] if shared else believed - begun
                 record = Record(
                     index=index, steps=len(steps), segment=step.segment, model=step.model, t=step.here.t,
                     level=step.moment.level, sigma=step.here.sigma, x=state.x, x0=x0, after=following.x, nfe=nfe,
-                    seconds=beliefs[asked][1] + time.perf_counter() - believed, position=step.position, shared=shared,
+                    seconds=beliefs[asked][1] + time.perf_counter() - believed, position=step.position, computed=computed,
                 )  # fmt: skip
                 state = following
                 states[done] = state, record
@@ -148,9 +165,9 @@ def _stream(
 
 def _prefix_tree(
     ready: Iterable[tuple[float, tuple[Step, ...]]], first: int, *, given_start: bool
-) -> list[list[tuple[int, int]]]:
-    """Two numbers a step, from step ``first`` on: one for every distinct question to the networks at every distinct state,
-    one for every distinct state that follows. Plans that begin alike pass through the same numbers."""
+) -> list[list[tuple[Any, int, int]]]:
+    """(state, belief, next state) a step, from step ``first`` on: a number for every distinct question to the networks at
+    every distinct state, and one for every distinct state that follows. Plans that begin alike pass through the same numbers."""
     known: dict[tuple[Any, ...], int] = {}
     paths = []
     for scale, steps in ready:
@@ -158,8 +175,8 @@ def _prefix_tree(
         path = []
         for step in steps[first:]:
             asked = known.setdefault((at, step.asked), len(known))
-            at = known.setdefault((asked, step.done), len(known))
-            path.append((asked, at))
+            before, at = at, known.setdefault((asked, step.done), len(known))
+            path.append((before, asked, at))
         paths.append(path)
     return paths
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, to_x0
 from studio.core.rng import INITIAL, noise
-from studio.sampling.guidance import guide, is_plain, rows, stacked
+from studio.sampling.guidance import guide, guided, is_plain, rows, stacked
 from studio.sampling.hinted import check_hints
 from studio.sampling.plan import Plan
 from studio.sampling.rules import Level, Weights
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from studio.sampling.branch import Recorded
 
 Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
+Answers = MutableMapping[Any, Tensor]  # at one state: what a network was asked (`Step.questions`) -> its output [N, ...]
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,12 @@ class Run:
     # -- one step --------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def believe(self, x: Tensor, step: Step) -> Tensor:
-        """x̂0 [N, ...] of one step: networks, guidance, blend and remedies."""
-        x0 = self._asked(step.call, x, step)
+    def believe(self, x: Tensor, step: Step, answers: Answers | None = None) -> Tensor:
+        """x̂0 [N, ...] of one step: networks, guidance, blend and remedies. answers: to questions at this state; see `_apart`."""
+        x0 = self._asked(step.call, x, step, answers)
         if step.blend is not None:
             other, weight = step.blend
-            x0 = torch.lerp(x0, self._asked(other, x if other.scale == 1 else x * other.scale, step), weight)
+            x0 = torch.lerp(x0, self._asked(other, x if other.scale == 1 else x * other.scale, step, answers), weight)
         for remedy in step.remedies:
             x0 = remedy.belief(x0, self.groups(step.call.condition), step.moment)
         self._wait()
@@ -116,22 +117,45 @@ class Run:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def _asked(self, call: Call, x: Tensor, step: Step) -> Tensor:
+    def _asked(self, call: Call, x: Tensor, step: Step, answers: Answers | None) -> Tensor:
         """The guided x̂0 of one network, in batches."""
         model = self.models[call.model]
         if hasattr(model, "use_adapters"):  # always said, as two ids may be one network with and without its LoRA
             model.use_adapters(call.adapters)
         if hasattr(model, "use_controls"):
             model.use_controls(call.hints)
-        denoiser, plain = denoiser_of(model), is_plain(call.guidance)
+        F = self._together(call, x, step) if answers is None else self._apart(call, x, step, answers)
+        alpha, sigma = (torch.tensor(c, dtype=torch.float64) for c in (call.here.alpha, call.here.sigma))
+        return to_x0(denoiser_of(model).prediction, F, x, alpha, sigma)
+
+    def _together(self, call: Call, x: Tensor, step: Step) -> Tensor:
+        """Guided F [N, ...]; null and prompt go through the network side by side."""
+        denoiser, plain = denoiser_of(self.models[call.model]), is_plain(call.guidance)
         parts = []
         for low, high in self.batches:
             part = x[low:high] if plain else torch.cat([x[low:high], x[low:high]])
             F, _, _ = denoiser.output(part, call.here.t, self._condition(call, step, low, high))
             parts.append(F if plain else guide(F, call.guidance))
-        F = parts[0] if len(parts) == 1 else torch.cat(parts)
-        alpha, sigma = (torch.tensor(c, dtype=torch.float64) for c in (call.here.alpha, call.here.sigma))
-        return to_x0(denoiser.prediction, F, x, alpha, sigma)
+        return joined(parts)
+
+    def _apart(self, call: Call, x: Tensor, step: Step, answers: Answers) -> Tensor:
+        """Guided F [N, ...]; the network is asked only what `answers` lacks, and these are added to it."""
+        denoiser, bare = denoiser_of(self.models[call.model]), replace(call, guidance=1.0)
+        own, *null = step.questions(call)
+        if own not in answers:
+            answers[own] = joined([
+                denoiser.output(x[low:high], call.here.t, self._condition(bare, step, low, high))[0] for low, high in self.batches
+            ])  # fmt: skip
+        if not null:
+            return answers[own]
+        if null[0] not in answers:
+            nothing = self.cond[call.condition][1]
+            assert nothing is not None, "checked before anything ran"
+            answers[null[0]] = joined([
+                denoiser.output(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))[0]
+                for low, high in self.batches
+            ])  # fmt: skip
+        return guided(answers[null[0]], answers[own], call.guidance)
 
     def _condition(self, call: Call, step: Step, low: int, high: int) -> Cond:
         """Rows for one network call; where no remedy touches them the same object at every step, so built once."""
@@ -162,6 +186,10 @@ class Run:
                 found.setdefault(name, []).append(i)
             self._groups[key] = list(found.values())
         return self._groups[key]
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def updated(w: Weights, x: Tensor, x0: Tensor, previous: Tensor | None, z: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.core.denoiser import Denoiser
@@ -67,6 +67,19 @@ class Step:
         """All that decides x̂0, given the state: steps that ask alike share their network evaluations."""
         draws = any(remedy.draws for remedy in self.remedies)
         return (self.call, self.blend, self.remedies, self.position if draws else None)
+
+    def questions(self, call: Call) -> tuple[Any, ...]:
+        """All that decides each output of the network in a call, given the state: to the prompt, and to the null if guided."""
+        told = tuple(remedy for remedy in self.remedies if remedy.tells)
+        when = (self.moment.share, self.moment.level, self.position if any(r.draws for r in told) else None) if told else None
+        bare = replace(call, guidance=1.0)
+        own = (bare, told, when)
+        return (own,) if is_plain(call.guidance) else (own, (bare, "null"))
+
+    @property
+    def asks(self) -> tuple[Any, ...]:
+        """The questions of all its calls."""
+        return tuple(question for call in self.calls for question in self.questions(call))
 
     @property
     def done(self) -> Any:

@@ -163,12 +163,12 @@ class Laboratory:
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
-        stream = sample_many(arms, cast.models, cond, list(seeds), some.latent_shape, batch_size=batch)
+        stream = sample_many(arms, cast.models, cond, list(seeds), some.latent_shape, batch_size=batch, apart=True)
         try:
             for name, record in stream:
                 spent = record.nfe - (before if record.index else 0)
                 before = record.nfe
-                self._count(spent * len(seeds), record)
+                self._count(spent * len(seeds), record.computed * len(seeds))
                 if cast.steps:
                     trail.append(self._read(cast, record, final=False))
                 if record.last:
@@ -182,12 +182,12 @@ class Laboratory:
     def _read(self, cast: Cast, record: Record, final: bool) -> Rows:
         return taken(self.oracle.read(cast.models[record.model].decode(record.after if final else record.x0)))
 
-    def _count(self, evaluations: int, record: Record) -> None:
-        self.done += evaluations
-        if record.shared:
-            self.reused += evaluations
-        else:
-            self.computed += evaluations
+    def _count(self, evaluations: int, computed: int) -> None:
+        self.done, self.computed, self.reused = (
+            self.done + evaluations,
+            self.computed + computed,
+            self.reused + evaluations - computed,
+        )
         self._say()
 
     def _between(self) -> None:

@@ -1,6 +1,7 @@
 """How many network evaluations plans cost together, when steps they have in common are computed once. Needs no torch.
 
-The loop shares a step between plans whose states are the same until there and who then ask the same question. The same is
+The loop shares a step between plans whose states are the same until there and who then ask the same; asked apart, as studies
+ask, guided and unguided plans also share the network's answer to the prompt, and guided ones that to the null. The same is
 counted here from the plans alone. Where that cannot be seen without the models (a remedy that does nothing at some step), the
 step counts as not shared, so the figure is never too low.
 """
@@ -33,16 +34,16 @@ def bill(plans: Iterable[Plan]) -> Bill:
     for plan in plans:
         alone += plan.nfe
         at = states.setdefault(("start", plan.start, plan.segments[0].model), len(states))
-        for asked, done, cost in _steps(plan):
-            if (at, asked) not in questions:
-                questions.add((at, asked))
-                together += cost
-            at = states.setdefault((at, asked, done), len(states))
+        for belief, asked, done in _steps(plan):
+            new = {(at, question) for question in asked} - questions
+            questions |= new
+            together += len(new)
+            at = states.setdefault((at, belief, done), len(states))
     return Bill(alone, together)
 
 
-def _steps(plan: Plan) -> Iterable[tuple[Any, Any, int]]:
-    """(what decides x̂0, what then decides the next state, network evaluations) of every step."""
+def _steps(plan: Plan) -> Iterable[tuple[Any, tuple[Any, ...], Any]]:
+    """(what decides x̂0, what networks are asked for it, what then decides the next state) of every step."""
     flat = [(segment, t) for segment in plan.segments for t in segment.timesteps]
     before: float | None = None
     for i, ((segment, t), position) in enumerate(zip(flat, plan.positions(), strict=True)):
@@ -51,16 +52,29 @@ def _steps(plan: Plan) -> Iterable[tuple[Any, Any, int]]:
         rule = rule_named(segment.rule)
         noisy = segment.noisy or rises is not None
         yield (
-            _question(segment, t, position),
+            _belief(segment, t, position),
+            tuple(_questions(segment, t, position)),
             (following, rises, segment.rule, segment.eta, segment.rho, before if rule.multistep else None,
              position if noisy else None),
-            segment.nfe // len(segment.timesteps),
         )  # fmt: skip
         before = t if rises is None else None
 
 
-def _question(segment: Segment, t: float, position: int) -> Any:
+def _belief(segment: Segment, t: float, position: int) -> Any:
     w = 1.0 if is_plain(segment.guidance) else segment.guidance
     blend = segment.blend and (segment.blend.model, segment.blend.weight, evaluations(segment.blend.guidance))
     changed = tuple(remedy.model_dump_json() for remedy in segment.remedies)
     return segment.model, t, w, segment.prompt, segment.adapters, blend, changed, position if changed else None
+
+
+def _questions(segment: Segment, t: float, position: int) -> Iterable[Any]:
+    """One for each network evaluation of a step."""
+    told = tuple(remedy.model_dump_json() for remedy in segment.remedies if remedy.tells)
+    calls = [(segment.model, segment.guidance, segment.adapters)]
+    if segment.blend is not None:
+        calls.append((segment.blend.model, segment.blend.guidance, segment.blend.adapters))
+    for model, w, adapters in calls:
+        bare = (model, t, segment.prompt, adapters)
+        yield bare, told, position if told else None
+        if not is_plain(w):
+            yield bare, "null"

@@ -22,6 +22,7 @@ from studio.sampling.plan import (
     teacher_plan,
 )
 from studio.sampling.rules import RULES
+from studio.sampling.variants import with_cads, with_particles
 from tests.sampling.gaussians import NONE, PROCESSES, gaussian, push
 
 VP, FLOW = PROCESSES["vp"], PROCESSES["flow"]
@@ -175,6 +176,46 @@ def test_different_guidance_or_start_is_not_shared():
         hybrid_plan("t", "s", recipe(), 1, name="sigma").model_copy(update={"start": "noise"}),
     ]
     assert not any(record.shared for _, record in sample_many(plans, models(), conds(), SEEDS, SHAPE))
+
+
+def company() -> list[Plan]:
+    """Arms that ask the same networks the same and make different things of the answers."""
+    base = teacher_plan("t", (999, 759, 499), guidance=3.0)
+    return [
+        base, teacher_plan("t", (999, 759, 499), guidance=1.0, name="unguided"),
+        *(hybrid_plan("t", "s", recipe(), 1, w, name=f"w={w}") for w in (1.0, 2.0, 5.0)), student_plan("s", recipe()),
+        with_particles(base, 2.0, 0.0), with_cads(base, 0.0, 0.5, 1.0, 0.3),
+    ]  # fmt: skip
+
+
+def test_asked_apart_no_network_answers_the_same_question_twice():
+    plans, open_models = company(), models()
+    asked: list[tuple] = []
+    for name, model in open_models.items():
+
+        def network(x, t, cond, name=name, inner=model.network):
+            asked.extend((name, float(t[i]), x[i].numpy().tobytes(), float(cond["push"][i])) for i in range(len(x)))
+            return inner(x, t, cond)
+
+        model.network = network
+    computed = sum(record.computed for _, record in sample_many(plans, open_models, conds(), SEEDS, SHAPE, apart=True))
+    assert len(asked) == len(set(asked)) == computed * len(SEEDS)
+    asked.clear()
+    once = sum(record.computed for _, record in sample_many(plans, open_models, conds(), SEEDS, SHAPE))
+    assert len(set(asked)) < len(asked) == once * len(SEEDS), "side by side, some rows come again"
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_asked_apart_an_arm_is_the_same_alone_and_in_company(batch_size):
+    plans = company()
+    many = sample_many(plans, models(), conds(), SEEDS, SHAPE, apart=True, batch_size=batch_size)
+    last = {name: record for name, record in many if record.last}
+    for plan in plans:
+        many = sample_many([plan], models(), conds(), SEEDS, SHAPE, apart=True, batch_size=batch_size)
+        alone = [record for _, record in many]
+        assert torch.equal(last[plan.name].after, alone[-1].after)
+        assert last[plan.name].nfe == sum(record.computed for record in alone) == plan.nfe
+        assert torch.allclose(alone[-1].after, finished(sample(plan, models(), conds(), SEEDS, SHAPE)), atol=1e-5)
 
 
 def test_closing_cancels_within_a_step():

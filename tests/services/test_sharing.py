@@ -11,6 +11,7 @@ from studio.sampling import plan as plans
 from studio.sampling.branch import forks
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
+from studio.sampling.variants import with_cads, with_particles
 from studio.services.sharing import Bill, bill
 from tests.sampling.gaussians import PROCESSES, gaussian, push
 
@@ -30,6 +31,12 @@ SETS = {
         *(plans.hybrid_plan(T, S, RECIPE, k) for k in (1, 2)), plans.hybrid_plan(T, S, RECIPE, 1, 2.0, name="guided"),
         plans.skip_first_plan(S, RECIPE), plans.modulated(plans.student_plan(S, RECIPE), 1.5),
     ],
+    "guidances and remedies": [
+        plans.teacher_plan(T, (999, 600, 200), guidance=3.0), plans.teacher_plan(T, (999, 600, 200), name="unguided"),
+        *(plans.hybrid_plan(T, S, RECIPE, 1, w, name=f"w = {w}") for w in (1.0, 2.0, 5.0)),
+        with_particles(plans.hybrid_plan(T, S, RECIPE, 1), 2.0, 0.0),
+        with_cads(plans.hybrid_plan(T, S, RECIPE, 1, 3.0), 0.0, 0.0),
+    ],
     "forks": [p for i in (0, 2) for p in forks(plans.student_plan(S, RECIPE), i, 3)],
 }  # fmt: skip
 
@@ -45,12 +52,7 @@ def computed(arms: Sequence[Plan]) -> int:
     """Network evaluations a sample, as the records of a real run tell them apart."""
     models = {name: gaussian(PROCESSES["vp"]) for name in (T, S)}
     cond = {name: (push(0.2), push(0.0)) for name in models}
-    total = before = 0
-    for _, record in sample_many(arms, models, cond, [1, 2], (2,)):
-        spent = record.nfe - (before if record.index else 0)
-        before = record.nfe
-        total += 0 if record.shared else spent
-    return total
+    return sum(record.computed for _, record in sample_many(arms, models, cond, [1, 2], (2,), apart=True))
 
 
 def test_masks_that_begin_alike_cost_30_instead_of_64() -> None:

@@ -42,6 +42,11 @@ class Remedy(BaseModel):
         """True where the settings mean that nothing ever happens."""
         return False
 
+    @property
+    def tells(self) -> bool:
+        """Whether it changes what a network is given; one that does not leaves the network's answers as they are."""
+        return type(self).condition is not Remedy.condition
+
     def active(self, moment: Moment) -> bool:
         """Whether anything happens at this step; where it does not, the step is that of a plan without the remedy."""
         return not self.neutral
