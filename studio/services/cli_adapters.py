@@ -59,6 +59,7 @@ def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     if not entry.available:
         out.print(entry.reason, markup=False, highlight=False)
     _responses(entry.card)
+    _shown(entry.card)
 
 
 @app.command("import")
@@ -139,6 +140,26 @@ def _responses(card: dict[str, Any]) -> None:
             shown += f" [{slope['low']:.3g} to {slope['high']:.3g}]"
         others = ", ".join(f"{name} {share:.0%}" for name, share in list((row.get("moved") or {}).items())[:3])
         rank = row.get("spearman")
-        change = f"{100 * row.get('accuracy_change', 0):+.0f} points at worst"
-        table.add_row(str(model), shown, "–" if rank is None else f"{rank:.2f}", change, others)
+        change = row.get("accuracy_change")
+        cost = "–" if change is None else f"{100 * change:+.0f} points at worst"
+        table.add_row(str(model), shown, "–" if rank is None else f"{rank:.2f}", cost, others)
+    out.print(table)
+
+
+def _shown(card: dict[str, Any]) -> None:
+    """One line an arm: how often pictures show what a word was taught, with the word, told in known words, and without."""
+    measured = card.get("measured")
+    arms = measured.get("shown") if isinstance(measured, dict) else None
+    if not isinstance(arms, dict) or not arms:
+        return
+
+    def share(found: Any) -> str:
+        if not isinstance(found, dict) or found.get("value") is None:
+            return "–"
+        return f"{found['value']:.0%} [{found['low']:.0%} to {found['high']:.0%}]"
+
+    table = Table("model", "with the word", "told in known words", "without", "the rest right")
+    for arm, row in arms.items():
+        sides = [share((row.get(side) or {}).get("shown")) for side in ("with", "told", "without")]
+        table.add_row(str(row.get("title") or arm), *sides, share((row.get("with") or {}).get("accuracy")))
     out.print(table)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from studio.families import open_model
 from studio.services import slider_bench, slider_stage
 from studio.services.adapters import load_adapters
+from studio.services.cli_adapters import app
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import PLAIN_LINES
 from studio.services.paths import PRESETS
@@ -181,6 +183,8 @@ def test_a_direction_needs_something_that_sees(hall: Jobs, tmp_path: Path, monke
     assert (card["kind"], card["unit"]) == ("direction", "standard deviations of the base's own spread")
     row = card["measured"]["models"]["sd15/teacher"]
     assert card["calibration"] == row["scale"] > 0 and row["accuracy_change"] is None and row["moved"] == {}
+    told = CliRunner().invoke(app, ["show", "mine/seen", "--data-dir", str(hall.paths.root)])
+    assert told.exception is None and "sd15/teacher" in told.output and "points at worst" not in told.output
 
 
 def test_what_an_encoder_sees_has_a_gradient_and_is_what_it_reads(shapes: Path, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from torch import Tensor
+from typer.testing import CliRunner
 
 from studio.domains.pocket.captions import parse
 from studio.services import hint_bench, word_bench, wording
 from studio.services.adapters import load_adapters
+from studio.services.cli_adapters import app
 from studio.services.jobs import Jobs
 from studio.services.kinds.word import WordRequest
 from studio.services.paths import PRESETS
@@ -104,6 +106,9 @@ def test_a_run_trains_shows_measures_and_lists_a_word_that_prompts_can_use(studi
     assert (entry.words, entry.layers, entry.ranks, entry.run) == (("<mine>",), 0, (), run_id)
     assert entry.card["measured"]["shown"][PAIR]["with"] == result["shown"][1]["with"]
     assert entry.fits(studio.registry().get(PAIR))
+    told = CliRunner().invoke(app, ["show", "mine/mine", "--data-dir", str(studio.paths.root)])
+    share = result["shown"][1]["with"]["shown"]
+    assert told.exception is None and "told in known" in told.output and f"{share['value']:.0%} [" in told.output
     compared = studio.submit(
         "compare",
         {"prompt": "a <mine> at night", "pair": PAIR, "adapters": ["mine/mine"], "arms": ["teacher", "student"], "seeds": [0],
