@@ -27,15 +27,23 @@ def number(x: Any, digits: int = 2, percent: bool = False) -> str:
 
 
 def interval(measure: Mapping[str, Any] | None, digits: int = 2, percent: bool = False) -> tuple[str, str]:
-    """("0.81", "[0.74–0.88]"); ("96 %", "[89–99]"); ("–", "") when it could not be computed."""
+    """("0.81", "[0.74–0.88]"); ("96 %", "[89–99]"); ("–", "") when it could not be computed.
+
+    Ends of shares beyond ±999 %, which say nothing more, are "[7–over 999]".
+    """
     if not isinstance(measure, Mapping):
         return number(measure, digits, percent), ""
     shown = number(measure.get("value"), digits, percent)
     low, high = measure.get("low"), measure.get("high")
     if shown == NO_VALUE or not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
         return shown, ""
-    scale, digits = (100.0, 0) if percent else (1.0, digits)
-    return shown, f"[{low * scale:.{digits}f}–{high * scale:.{digits}f}]"
+    return shown, f"[{_end(low, digits, percent)}–{_end(high, digits, percent)}]"
+
+
+def _end(x: float, digits: int, percent: bool) -> str:
+    if percent:
+        return f"{100 * x:.0f}" if abs(x) < 10 else "under -999" if x < 0 else "over 999"
+    return f"{x:.{digits}f}"
 
 
 def count(n: int, thing: str) -> str:

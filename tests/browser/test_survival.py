@@ -5,66 +5,25 @@ The real studio with the built-in nano teacher; ``STUDIO_SURVIVAL=pocket`` takes
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from studio.services.events import FINAL
 from studio.services.jobs import Jobs
-from studio.services.locks import FileLock
-from studio.services.paths import ROOT
 from tests.browser.conftest import PATIENCE_MS
+from tests.browser.serving import Studio
 from tests.browser.test_distill import open_tab, write
-from tests.browser.test_studio import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.learning]
 
 SIZE = os.environ.get("STUDIO_SURVIVAL", "nano")
 STEPS = 24
 PATIENCE_S = 300 if SIZE == "nano" else 3600
-
-
-class Studio:
-    """`app.py` on one data folder; may be started again after it was killed."""
-
-    def __init__(self, data: Path):
-        self.data, self.jobs = data, Jobs(data)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [sys.executable, "app.py", "--port", str(self.port), "--device", "cpu", "--data-dir", str(self.data)]
-        self.log = open(self.data / "app.log", "ab")  # noqa: SIM115 - a pipe nobody reads would fill up
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
-        wait_for(self.address, self.process)  # type: ignore[arg-type]
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(30)
-        self.log.close()
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    made = Studio(tmp_path)
-    made.start()
-    yield made
-    made.kill()
-    for lane in ("interactive", "batch"):
-        if pid := worker(made.jobs, lane):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def until(found: Callable[[], Any], what: str) -> Any:
@@ -78,11 +37,6 @@ def until(found: Callable[[], Any], what: str) -> Any:
 
 def step_of(jobs: Jobs, run_id: str) -> int:
     return max((event.get("done", 0) for event in jobs.tail(run_id)[0] if event["kind"] == "progress"), default=0)
-
-
-def worker(jobs: Jobs, lane: str) -> int | None:
-    """The process that works on a lane of this data folder."""
-    return (FileLock(jobs.paths.lane(lane, "lock")).holder() or {}).get("pid")
 
 
 def test_a_student_comes_of_it_whatever_goes_away(chromium: Any, studio: Studio) -> None:
@@ -105,7 +59,7 @@ def test_a_student_comes_of_it_whatever_goes_away(chromium: Any, studio: Studio)
     jobs = studio.jobs
     run_id = jobs.list(kind="distill")[0].id
     until(lambda: step_of(jobs, run_id) >= STEPS // 4, "a quarter of the training")
-    os.kill(worker(jobs, "batch"), signal.SIGKILL)
+    os.kill(studio.worker("batch"), signal.SIGKILL)
     until(lambda: step_of(jobs, run_id) >= STEPS // 2, "the training after its worker was killed")
     studio.kill()
     assert jobs.get(run_id).state not in FINAL

@@ -78,6 +78,8 @@ def test_what_was_measured_is_shown_with_intervals_and_escaped() -> None:
     table = view.table()
     assert table is not None
     assert [value for value, _ in table["rows"][0]["cells"]] == ["0.100", "90 %", "1.00", "-1 to 1", "40 %", "40 %", "50 %"]
+    found["retention"] = {"value": 0.64, "low": 0.07, "high": 24.2}  # of a slope that is nearly nothing
+    assert (view.table() or {})["rows"][0]["cells"][1] == ("64 %", "[7–over 999]")
     view.rows["student"]["title"] = "<script>"
     assert "<script>" not in table_html(view.table() or {})
     trace = json.loads(view.figure() or "{}")["data"][0]

@@ -1,0 +1,63 @@
+"""The real studio, `app.py` in a process of its own on a free port: with its workers and the built-in models."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from studio.services.jobs import Jobs
+from studio.services.locks import FileLock
+from studio.services.paths import ROOT
+
+START_S = 120
+
+
+class Studio:
+    """`app.py` on one data folder: `.address`, `.jobs`, `.process`. May be started again after it was killed."""
+
+    def __init__(self, data: Path):
+        self.data, self.jobs = data, Jobs(data)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "app.py", "--port", str(self.port), "--device", "cpu", "--data-dir", str(self.data)]
+        self.log = open(self.data / "app.log", "ab")  # noqa: SIM115 - a pipe nobody reads would fill up
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"app.py ended: {(self.data / 'app.log').read_text()}")
+            try:
+                opener.open(self.address, timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"nothing answered at {self.address}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+        self.log.close()
+
+    def worker(self, lane: str) -> int | None:
+        """The process that works on a lane of this data folder."""
+        return (FileLock(self.jobs.paths.lane(lane, "lock")).holder() or {}).get("pid")
+
+    def end(self) -> None:
+        """The server and all that works for it."""
+        self.kill()
+        for lane in ("interactive", "batch"):
+            if pid := self.worker(lane):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
