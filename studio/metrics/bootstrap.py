@@ -48,6 +48,19 @@ def resample_counts(n: int, n_boot: int = N_BOOT, seed: int = 0, groups: Any = N
     return counts.scatter_add_(1, indices, torch.ones_like(indices, dtype=torch.float64))
 
 
+def resample_weights(n: int, n_boot: int = N_BOOT, seed: int = 0, together: Tensor | None = None) -> tuple[Tensor, int]:
+    """(share of each row in each resample, [n_boot, n] float64, whose rows sum to 1; of how many things it is resampled).
+
+    together [n]: rows with the same label are resampled as one (a cluster bootstrap; Davison & Hinkley 1997, 3.8). Samples of
+    several prompts that began from the same noise belong together: they say the same thing more than once.
+    """
+    if together is None:
+        return resample_counts(n, n_boot, seed) / max(1, n), n
+    labels, cluster = torch.unique(together, return_inverse=True)
+    counts = resample_counts(len(labels), n_boot, seed)[:, cluster]
+    return counts / counts.sum(1, keepdim=True), len(labels)
+
+
 def estimate(
     statistic: Callable[..., Any],
     *arrays: Any,

@@ -16,17 +16,17 @@ N_BOOT = 400
 Json = dict[str, Any]
 
 
-def summary(strengths: Sequence[float], amounts: Tensor, right: Tensor, inside: Tensor, groups: Tensor) -> Json:
+def summary(strengths: Sequence[float], amounts: Tensor, right: Tensor, inside: Tensor, seeds: Tensor) -> Json:
     """`response` of amounts [S, N] with what the pictures are like besides.
 
     right, inside: bool [S, N], whether a sample shows what its prompt states besides, and whether it passes the gate.
-    groups: int [N]; resamples stay inside a group (prompt).
+    seeds: int [N], the noise that each sample began from; those of one noise are resampled together.
 
     {"n", "points": [{"strength", "amount", "low", "high", "accuracy", "in_distribution"}], "slope": interval, "spearman",
     "even": [lowest, highest], "accuracy_change": of the worst strength of at most 1 against strength 0}
     """
     order = sorted(range(len(strengths)), key=lambda i: strengths[i])
-    found = response(strengths, amounts, groups=groups, n_boot=N_BOOT)
+    found = response(strengths, amounts, seeds=seeds, n_boot=N_BOOT)
     accuracy = [wilson(int(right[i].sum()), right.shape[1]).value or 0.0 for i in order]
     in_distribution = [wilson(int(inside[i].sum()), inside.shape[1]).value for i in order]
     points = [

@@ -1,8 +1,9 @@
 """What a slider does to a model: its slope, over which range it is even, and what it disturbs besides.
 
 Amounts of the intended attribute are read from the same seeds at every strength, so everything here is paired: resamples
-take whole seeds with all their strengths. The slope is that of a straight line through the amounts at strengths of
-`NEAR` and below (least squares, as any textbook has it); beyond that a slider may bend, and `even` says from where.
+take whole seeds with all their strengths and prompts. The slope is that of a straight line through the amounts at
+strengths of `NEAR` and below (least squares, as any textbook has it); beyond that a slider may bend, and `even` says from
+where.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.metrics.bootstrap import N_BOOT, resample_counts
+from studio.metrics.bootstrap import N_BOOT, resample_weights
 from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
 
 NEAR = 1.0  # strengths that the slope is taken over
@@ -25,7 +26,8 @@ UNNAMED = "nothing says what these samples show"  # without an oracle, say
 @dataclass(frozen=True)
 class Response:
     """strengths [S], ascending. means, one a strength, with intervals. slope: per unit of strength. rho: Spearman's, of the
-    means over |s| <= `NEAR`. even: (lowest, highest) strength over which the means follow the line."""
+    means over |s| <= `NEAR`. even: (lowest, highest) strength over which the means follow the line. The n of intervals counts
+    seeds where seeds were given."""
 
     strengths: tuple[float, ...]
     means: tuple[Interval, ...]
@@ -38,8 +40,9 @@ class Response:
         return self.rho is not None and self.rho >= MONOTONE
 
 
-def response(strengths: Sequence[float], amounts: Tensor, *, groups: Tensor | None = None, n_boot: int = N_BOOT) -> Response:
-    """Of amounts [S, N]: row i holds the same N samples at strengths[i]. groups [N]: resampled inside (prompts).
+def response(strengths: Sequence[float], amounts: Tensor, *, seeds: Tensor | None = None, n_boot: int = N_BOOT) -> Response:
+    """Of amounts [S, N]: row i holds the same N samples at strengths[i]. seeds [N]: the noise that each began from; those
+    of one noise are resampled together.
 
     ValueError when there is no strength 0, or fewer than three of at most `NEAR`.
     """
@@ -51,9 +54,8 @@ def response(strengths: Sequence[float], amounts: Tensor, *, groups: Tensor | No
     near = s.abs() <= NEAR + 1e-9
     if 0.0 not in s.tolist() or int(near.sum()) < 3:
         raise ValueError(f"strengths {list(strengths)} do not fit; 0 and at least two more of at most {NEAR:g} would")
-    n = a.shape[1]
-    counts = resample_counts(n, n_boot, groups=groups) / n  # [n_boot, N], each row sums to 1
-    means, drawn = a.mean(1), counts @ a.T  # [S], [n_boot, S]
+    shares, n = resample_weights(a.shape[1], n_boot, together=seeds)
+    means, drawn = a.mean(1), shares @ a.T  # [S], [n_boot, S]
     line = s[near] - s[near].mean()
     weights = line / (line**2).sum()  # least squares slope = weights · means
     slope = Estimate.centred(float(means[near] @ weights), drawn[:, near] @ weights, n)
@@ -124,7 +126,7 @@ class Drift:
 
 def drift(
     before: Mapping[str, Tensor], after: Mapping[str, Tensor], features: tuple[Tensor, Tensor], inside: Tensor, *,
-    intended: Sequence[str], identity: Sequence[str], groups: Tensor | None = None,
+    intended: Sequence[str], identity: Sequence[str], seeds: Tensor | None = None,
 ) -> Drift:  # fmt: skip
     """before, after: class index [N] by factor. features: [N, D] each. inside: bool [N], of the later ones.
 
@@ -133,37 +135,36 @@ def drift(
     """
     if not before:
         unnamed = Interval(None, n=len(features[0]), note=UNNAMED)
-        return Drift(unnamed, _moved(features, groups), unnamed, unnamed)
+        return Drift(unnamed, _moved(features, seeds), unnamed, unnamed)
     others = [name for name in before if name not in intended]
     who = [name for name in identity if name not in intended]
     if not others or not who:
         raise ValueError("nothing is left to disturb: the slider is said to move every factor")
     changed = torch.stack([(before[name] != after[name]).double() for name in others], 1).mean(1)
     same = torch.stack([before[name] == after[name] for name in who], 1).all(1).double()
-    shares = [_mean(values, groups, 1.0) for values in (changed, same, inside.double())]
-    return Drift(shares[0], _moved(features, groups), *shares[1:])
+    shares = [_mean(values, seeds, 1.0) for values in (changed, same, inside.double())]
+    return Drift(shares[0], _moved(features, seeds), *shares[1:])
 
 
-def _moved(features: tuple[Tensor, Tensor], groups: Tensor | None) -> Interval:
+def _moved(features: tuple[Tensor, Tensor], seeds: Tensor | None) -> Interval:
     """Mean distance of features [N, D] over the mean distance of two unrelated samples."""
     apart = float(torch.pdist(features[0].double()).mean()) or 1.0
-    return _mean((features[0].double() - features[1].double()).norm(dim=1) / apart, groups, float("inf"))
+    return _mean((features[0].double() - features[1].double()).norm(dim=1) / apart, seeds, float("inf"))
 
 
-def _mean(values: Tensor, groups: Tensor | None, most: float) -> Interval:
-    counts = resample_counts(len(values), N_BOOT, groups=groups) / max(1, len(values))
-    return Estimate.centred(float(values.mean()), counts @ values, len(values), (0.0, most)).interval()
+def _mean(values: Tensor, seeds: Tensor | None, most: float) -> Interval:
+    shares, n = resample_weights(len(values), together=seeds)
+    return Estimate.centred(float(values.mean()), shares @ values, n, (0.0, most)).interval()
 
 
-def change(before: Tensor, after: Tensor, *, groups: Tensor | None = None, n_boot: int = N_BOOT) -> Interval:
+def change(before: Tensor, after: Tensor, *, seeds: Tensor | None = None, n_boot: int = N_BOOT) -> Interval:
     """Relative change of a mean score from before to after, [N] each of the same samples; 0.2 = a fifth more.
 
     The measure of Gandikota & Bau (arXiv 2503.10637, table 1), who print it in per cent of the CLIP score. Missing where
     the score before is not surely above 0: a share of nothing means nothing.
     """
-    n = len(before)
-    counts = resample_counts(n, n_boot, groups=groups) / n
-    drawn = [counts @ values.double() for values in (before, after)]
+    shares, n = resample_weights(len(before), n_boot, together=seeds)
+    drawn = [shares @ values.double() for values in (before, after)]
     still = Estimate.centred(float(before.double().mean()), drawn[0], n).interval()
     if still.value is None or still.value <= 0 or (still.low is not None and still.low <= 0):
         return Interval(None, n=n, note="the score without the adapter is not above 0")

@@ -73,37 +73,37 @@ def _cell(slider: Json, cell: Cell, stated: Mapping[str, Mapping[str, str]], fac
           identity: Sequence[str]) -> _Measured:  # fmt: skip
     attribute, prompts = slider["attribute"], slider["prompts"]
     strengths = sorted(cell)
-    groups = torch.cat([torch.full((len(cell[0.0][p].in_distribution),), i) for i, p in enumerate(prompts)])
+    seeds = torch.cat([torch.arange(len(cell[0.0][p].in_distribution)) for p in prompts])  # the same noise for every prompt
     amount = slider.get("amounts") or (lambda cell, s, prompt: attribute.read(cell[s][prompt]))
     amounts = torch.stack([torch.cat([amount(cell, s, p) for p in prompts]) for s in strengths])
     near = [s for s in strengths if abs(s) <= 1.0]
-    ends = {s: _drift(cell[0.0], cell[s], prompts, attribute, identity, groups) for s in (min(near), max(near)) if s}
+    ends = {s: _drift(cell[0.0], cell[s], prompts, attribute, identity, seeds) for s in (min(near), max(near)) if s}
     right = {s: _accuracy(cell[s], prompts, stated, attribute, factors) for s in strengths}
     still = torch.cat([cell[0.0][p].features for p in prompts])
     moved = {s: torch.cat([cell[s][p].features for p in prompts]) for s in ends}
     labelled = bool(cell[0.0][prompts[0]].labels)  # a Fréchet distance is named after an oracle; of other features none is given
     apart = {s: frechet_distance(moved[s], still) for s in moved if labelled}
-    return _Measured(response(strengths, amounts, groups=groups), ends, right, apart, _change(slider, cell, groups))
+    return _Measured(response(strengths, amounts, seeds=seeds), ends, right, apart, _change(slider, cell, seeds))
 
 
-def _change(slider: Json, cell: Cell, groups: Tensor) -> Interval | None:
+def _change(slider: Json, cell: Cell, seeds: Tensor) -> Interval | None:
     """Of the slider's score, at the largest strength of at most 1; None where it has none."""
     score, top = slider.get("score"), max(s for s in cell if s <= 1.0)
     if score is None or top <= 0:
         return None
     before, after = (torch.cat([score(cell[s][p]) for p in slider["prompts"]]) for s in (0.0, top))
-    return change(before, after, groups=groups)
+    return change(before, after, seeds=seeds)
 
 
 def _drift(before: Mapping[str, Any], after: Mapping[str, Any], prompts: Sequence[str], attribute: Any,
-           identity: Sequence[str], groups: Tensor) -> Drift:  # fmt: skip
+           identity: Sequence[str], seeds: Tensor) -> Drift:  # fmt: skip
     def labels(rows: Mapping[str, Any]) -> dict[str, Tensor]:
         return {name: torch.cat([rows[p].labels[name] for p in prompts]) for name in rows[prompts[0]].labels}
 
     features = tuple(torch.cat([rows[p].features for p in prompts]) for rows in (before, after))
     inside = torch.cat([after[p].in_distribution for p in prompts])
     return drift(labels(before), labels(after), (features[0], features[1]), inside, intended=attribute.factors,
-                 identity=identity, groups=groups)  # fmt: skip
+                 identity=identity, seeds=seeds)  # fmt: skip
 
 
 def _accuracy(rows: Mapping[str, Any], prompts: Sequence[str], stated: Mapping[str, Mapping[str, str]], attribute: Any,

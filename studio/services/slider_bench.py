@@ -67,8 +67,8 @@ class Bench:
         right = torch.stack([self._right(readings) for readings in seen])
         amounts = torch.stack([self._amount(readings, seen[list(strengths).index(0.0)], s)
                                for readings, s in zip(seen, strengths, strict=True)])  # fmt: skip
-        groups = torch.arange(len(self.stage.prompts)).repeat_interleave(self.seeds)
-        found = summary(strengths, amounts, right, torch.stack([accepted(readings) for readings in seen]), groups)
+        seeds = torch.arange(self.seeds).repeat(len(self.stage.prompts))  # the same noise for every prompt
+        found = summary(strengths, amounts, right, torch.stack([accepted(readings) for readings in seen]), seeds)
         if not self.stage.world:  # nobody reads whether prompts are followed, or which pictures are good ones
             found["points"] = [{**point, "accuracy": None, "in_distribution": None} for point in found["points"]]
             found["accuracy_change"] = None

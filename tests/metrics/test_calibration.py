@@ -13,7 +13,7 @@ def test_a_straight_line_is_summed_up_with_what_it_costs():
     amounts = 0.3 * torch.tensor(S)[:, None] + 0.1 * torch.randn(1, 40, generator=g) + 0.02 * torch.randn(5, 40, generator=g)
     right = torch.ones(5, 40, dtype=torch.bool)
     right[4, :4] = False
-    found = summary(S, amounts, right, ~right, torch.arange(40) // 20)
+    found = summary(S, amounts, right, ~right, torch.arange(40) % 20)
     assert found["slope"]["value"] == pytest.approx(0.3, abs=0.01)
     assert found["slope"]["low"] < 0.3 < found["slope"]["high"]
     assert (found["n"], found["spearman"], found["even"]) == (40, pytest.approx(1.0), [-1.0, 1.0])

@@ -54,6 +54,19 @@ def test_coverage_of_the_slope() -> None:
     assert hits >= 52  # 95 % of 60 is 57; four standard deviations below
 
 
+def test_prompts_that_say_the_same_of_a_seed_do_not_make_the_interval_narrower() -> None:
+    once = made(0.3, n=24, noise=0.5, seed=7)
+    seeds = torch.arange(24).repeat(3)
+    alone, thrice = response(S, once).slope.interval(), response(S, once.repeat(1, 3), seeds=seeds).slope.interval()
+    assert (thrice.low, thrice.high, thrice.n) == (pytest.approx(alone.low), pytest.approx(alone.high), 24)
+    hits = 0
+    for seed in range(60):
+        amounts = made(0.3, n=24, noise=0.5, seed=100 + seed).repeat(1, 3)
+        interval = response(S, amounts, seeds=seeds, n_boot=400).slope.interval()
+        hits += interval.low <= 0.3 <= interval.high
+    assert hits >= 52  # 44 when every prompt's samples count as new
+
+
 def test_spearman_shares_ranks() -> None:
     assert spearman(torch.tensor([1.0, 2, 3]), torch.tensor([1.0, 1, 2])) == pytest.approx(0.866, abs=1e-3)
     assert spearman(torch.tensor([1.0, 2, 3]), torch.tensor([3.0, 2, 1])) == pytest.approx(-1.0)
