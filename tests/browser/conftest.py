@@ -18,7 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first i
 
 from studio.services.jobs import Jobs
 from studio.ui.app import build, launch_options
-from tests.browser.serving import Studio
+from tests.browser.serving import Studio, serving
 from tests.ui.scripted import ScriptedWorker
 from tests.ui.scripted_batch import ScriptedTraining
 from tests.ui.shelf import stock
@@ -71,12 +71,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     """The real studio, started, on an empty data folder."""
-    made = Studio(tmp_path)
-    try:
-        made.start()
+    with serving(tmp_path) as made:
         yield made
-    finally:
-        made.end()
 
 
 @pytest.fixture

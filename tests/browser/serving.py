@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from studio.services.jobs import Jobs
@@ -61,3 +62,14 @@ class Studio:
             if pid := self.worker(lane):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def serving(data: Path) -> Iterator[Studio]:
+    """The studio on a data folder, started, and ended with all that works for it."""
+    made = Studio(data)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()

@@ -11,7 +11,7 @@ import pytest
 
 from studio.services.jobs import Jobs
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.serving import Studio
+from tests.browser.serving import Studio, serving
 from tests.services.conftest import list_models, weights  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
@@ -21,12 +21,8 @@ pytestmark = pytest.mark.browser
 def studio(tmp_path: Path, weights: Path) -> Iterator[Studio]:  # noqa: F811
     """The studio on a data folder whose shelf also holds the tiny pair."""
     list_models(Jobs(tmp_path), weights)
-    made = Studio(tmp_path)
-    try:
-        made.start()
+    with serving(tmp_path) as made:
         yield made
-    finally:
-        made.end()
 
 
 def test_the_whole_studio_from_one_command(chromium: Any, studio: Studio) -> None:
