@@ -11,6 +11,8 @@ import json
 import math
 import re
 import shutil
+import time
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from studio.services.run import read_json
 
 FILE, CARD = "adapter.safetensors", "card.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+COPY_KEPT_S = 7 * 86_400  # of a file whose import never began
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
 
@@ -118,6 +121,23 @@ class Adapters:
 def home(paths: Paths) -> Path:
     """The folder of people's adapters; `mine/<name>/` in it are theirs."""
     return paths.root / "adapters"
+
+
+def copies(paths: Paths) -> Path:
+    """Where the page leaves its own copy of a file to import. A copy goes with its import; no other file ever does."""
+    return paths.root / "imports"
+
+
+def copy_in(paths: Paths, file: Path) -> str:
+    """Copy a file that is to be imported; the name of the copy, which nobody can guess. Forgotten copies go on the way."""
+    folder = copies(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > COPY_KEPT_S:
+            old.unlink(missing_ok=True)
+    name = f"{uuid.uuid4().hex}{file.suffix.lower()[:14]}"
+    shutil.copyfile(file, folder / name)
+    return name
 
 
 def load_adapters(paths: Paths | None = None) -> Adapters:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import html
 import json
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.services import adapters as known
 from studio.services.adapters import AdapterEntry
 from studio.services.events import ACTIVE
-from studio.services.hint_uses import uploads
 from studio.services.jobs import Jobs
 from studio.services.models import Pair
 from studio.ui import parts, say
@@ -159,12 +156,12 @@ class Shelf:
         given = values[self.bring]
         if not given:
             return {self.said: ""}
-        folder = uploads(self.jobs.paths)
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{uuid.uuid4().hex[:12]}{Path(given).suffix.lower()[:14]}"
-        shutil.copyfile(given, folder / name)
-        return self._ask({"action": "import", "file": name, "name": str(values[self.as_name] or ""),
-                          "model": values[self.model] or ""})  # fmt: skip
+        name = known.copy_in(self.jobs.paths, Path(given))
+        updates = self._ask({"action": "import", "file": name, "name": str(values[self.as_name] or ""),
+                             "model": values[self.model] or ""})  # fmt: skip
+        if self.run not in updates:  # refused: nobody will read the copy
+            (known.copies(self.jobs.paths) / name).unlink()
+        return updates
 
     def taken(self, values: Mapping[Any, Any]) -> Updates:
         return self._ask({"action": "export", "adapter": values[self.which] or "", "layout": values[self.layout],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,7 +134,7 @@ def test_files_go_out_and_come_back_through_jobs(shelf: Jobs, warm: ModelCache) 
             shelf, warm, "adapter", action="import", file=f"{layout}.safetensors", name=f"from-{layout}", model="tiny/teacher"
         )
         assert back["id"] == f"mine/from-{layout}"
-        assert not (uploads(shelf.paths) / f"{layout}.safetensors").exists()
+        assert (uploads(shelf.paths) / f"{layout}.safetensors").exists()
     uses = [f"mine/{name}=1" for name in ("from-diffusers", "from-kohya")]
     first, second = (execute(shelf, warm, "compare", **{**DRAW, "arms": ["student"], "adapters": [use]}) for use in uses)
     images = [shelf.artifact(r["run"], r["arms"][0]["images"][0]["path"]) for r in (first, second)]
@@ -161,3 +163,18 @@ def test_a_wrong_file_is_one_sentence(shelf: Jobs, warm: ModelCache) -> None:
     state, note = run_job(shelf.paths.run(run_id), models=warm, registry=shelf.registry())
     assert state == "failed"
     assert note.count(".") <= 3 and "bad.safetensors" in note
+    assert (uploads(shelf.paths) / "bad.safetensors").read_bytes() == b"not one"
+
+
+def test_an_import_takes_away_the_copy_made_for_it_and_no_other_file(shelf: Jobs, warm: ModelCache, tmp_path: Path) -> None:
+    from studio.services.adapters import copies, copy_in
+
+    out = execute(shelf, warm, "adapter", action="export", adapter="mine/big", layout="diffusers")
+    own = shelf.artifact(out["run"], next(f for f in out["files"] if f.endswith(".safetensors")))
+    names = [copy_in(shelf.paths, own) for _ in range(2)]
+    execute(shelf, warm, "adapter", action="import", file=names[0], name="copied", model="tiny/teacher")
+    assert [path.name for path in copies(shelf.paths).iterdir()] == [names[1]]
+    os.utime(copies(shelf.paths) / names[1], (0, 0))  # a copy whose import never began
+    newest = copy_in(shelf.paths, own)
+    assert [path.name for path in copies(shelf.paths).iterdir()] == [newest]
+    assert own.is_file()

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.services.adapters import copies
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest
 from studio.ui import parts
@@ -154,7 +155,9 @@ def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     given = tmp_path / "lora.safetensors"
     given.write_bytes(b"x")
     brought = shelf.brought({shelf.bring: str(given), shelf.model: "nano/teacher", shelf.as_name: "mine"})
-    assert (jobs.paths.root / "uploads" / jobs.spec(brought[shelf.run]).config["file"]).is_file()
+    assert (copies(jobs.paths) / jobs.spec(brought[shelf.run]).config["file"]).is_file()
+    again = shelf.brought({shelf.bring: str(given), shelf.model: "nano/teacher", shelf.as_name: "BAD" * 40})
+    assert shelf.run not in again and len(list(copies(jobs.paths).iterdir())) == 1
     assert "is shipped with the studio" in shelf.deleted({shelf.which: "nano/size"})[shelf.said]
     trained = {shelf.base: "nano/teacher", shelf.attribute: "size", shelf.method: "pairs", shelf.steps: 20,
                shelf.name: "BAD name", shelf.less: "", shelf.more: "", shelf.preserve: ""}  # fmt: skip

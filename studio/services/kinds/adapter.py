@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from studio.services.adapters import copies
 from studio.services.hint_uses import uploads
 from studio.services.kinds import KINDS
 from studio.services.paths import Paths
@@ -53,11 +54,12 @@ def run(request: AdapterRequest, run: Run) -> dict[str, Any]:
     paths = Paths(run.folder.parents[1])
     run.state("running")
     if request.action == "import":
-        file = uploads(paths) / request.file
+        copy = copies(paths) / request.file
+        file = copy if copy.is_file() else uploads(paths) / request.file
         try:
             made, said = adapter_moves.import_file(paths, run.registry, file, request.name, request.model, run.models)
         finally:
-            file.unlink(missing_ok=True)
+            copy.unlink(missing_ok=True)
         return {"id": made, "said": [f"It is listed as {made}.", *said], "files": []}
     if request.action == "merge":
         made = adapter_moves.merge_into(paths, run.registry, request.model, request.adapters, request.name, run.models)
