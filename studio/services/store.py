@@ -6,20 +6,25 @@ Everything here is a statement or two. What a transition means, and the event th
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from studio.services.events import ACTIVE, FINAL, last_event
+from studio.services.locks import FileLock
 from studio.services.paths import RUN_ID, Paths, atomic_write
 from studio.services.run import read_json, read_spec
 
 SCHEMA = 3  # PRAGMA user_version; another number means: rebuild
+REPAIRED_FILE = "index.repaired.json"  # in the data folder when the index was made anew because it was damaged
+SAID_S = 86_400.0
+T = TypeVar("T")
 RANK_FILE = "queue.json"  # in a run's directory when somebody moved it: {"rank": seconds}
 _TABLE = """
 CREATE TABLE runs (
@@ -67,19 +72,45 @@ class Store:
     def __init__(self, paths: Paths):
         self.paths = paths
 
-    @contextmanager
-    def connect(self) -> Iterator[sqlite3.Connection]:
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` gives. An index that is damaged is only an index: it is made anew, and `work` is done on that."""
         try:
-            connection = self._open()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            with closing(self._open()) as connection:
+                return work(connection)
+        except sqlite3.DatabaseError:
+            if not self._damaged():
                 raise
-            self._set_aside()  # the index is not a database: it is only an index, make a new one
-            connection = self._open()
+        self._repair()
+        with closing(self._open()) as connection:
+            return work(connection)
+
+    def _damaged(self) -> bool:
+        """Whether the file is no whole database with our table in it. Reads all of it: milliseconds for a thousand runs."""
         try:
-            yield connection
-        finally:
-            connection.close()
+            with closing(self._open()) as connection:
+                whole = connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
+                return not whole or not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone()
+        except sqlite3.OperationalError as error:  # busy, no room, no permission; or its list of tables is damaged
+            return "malformed" in str(error)
+        except sqlite3.DatabaseError:
+            return True
+
+    def _repair(self) -> None:
+        """Set the damaged index aside and make it anew; whoever waited for somebody else's repair finds it done."""
+        with FileLock(self.paths.root / "index.lock"):
+            if not self._damaged():
+                return
+            self._set_aside()
+            with closing(self._open()) as connection:
+                n = connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0]
+        said = f"The index of runs was damaged; it was made anew from the run directories, {n} runs. The old file is kept."
+        atomic_write(self.paths.root / REPAIRED_FILE, json.dumps({"time": time.time(), "said": said}))
+        logging.getLogger(__name__).warning(said)
+
+    def repaired(self) -> str:
+        """What to say of an index that was made anew less than a day ago; "" otherwise."""
+        found = read_json(self.paths.root / REPAIRED_FILE) or {}
+        return str(found["said"]) if time.time() - float(found.get("time", 0)) < SAID_S else ""
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.paths.db, timeout=15.0, isolation_level=None)
@@ -133,8 +164,7 @@ class Store:
 
     def adopt_missing(self) -> int:
         """List run directories that the index does not know (a crash or a deleted database in between); how many."""
-        with self.connect() as connection:
-            known = {found[0] for found in connection.execute("SELECT id FROM runs")}
+        known = self._do(lambda connection: {found[0] for found in connection.execute("SELECT id FROM runs")})
         found = [path for path in self.paths.runs.iterdir() if path.name not in known and RUN_ID.fullmatch(path.name)]
         rows = [row for row in map(self._read, found) if row is not None]
         for row in rows:
@@ -148,14 +178,15 @@ class Store:
             if old.exists():
                 os.replace(old, f"{broken}{suffix}")
 
+    def _rows(self, query: str, *values: Any) -> list[Row]:
+        return self._do(lambda connection: [Row(**found) for found in connection.execute(query, values)])
+
     def insert(self, row: Row) -> None:
-        with self.connect() as connection:
-            _insert(connection, row)
+        self._do(lambda connection: _insert(connection, row))
 
     def get(self, run_id: str) -> Row | None:
-        with self.connect() as connection:
-            found = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return Row(**found) if found else None
+        found = self._rows("SELECT * FROM runs WHERE id = ?", run_id)
+        return found[0] if found else None
 
     def select(
         self,
@@ -176,27 +207,24 @@ class Store:
             where.append(f"state IN ({', '.join('?' * len(states))})")
             values.extend(states)
         query = f"SELECT * FROM runs WHERE {' AND '.join(where)} ORDER BY created DESC, id DESC LIMIT ?"
-        with self.connect() as connection:
-            return [Row(**found) for found in connection.execute(query, (*values, limit))]
+        return self._rows(query, *values, limit)
 
     def queue(self, station: str) -> list[Row]:
         """Waiting runs of a station in the order in which they will be taken."""
         query = "SELECT * FROM runs WHERE station = ? AND state = 'queued' ORDER BY rank, id"
-        with self.connect() as connection:
-            return [Row(**found) for found in connection.execute(query, (station,))]
+        return self._rows(query, station)
 
     def put(self, run_id: str, rank: float) -> None:
         """Give a run another place in the queue, in the index and in its directory."""
         atomic_write(self.paths.run(run_id) / RANK_FILE, json.dumps({"rank": rank}))
-        with self.connect() as connection:
-            connection.execute("UPDATE runs SET rank = ? WHERE id = ?", (rank, run_id))
+        self._do(lambda connection: connection.execute("UPDATE runs SET rank = ? WHERE id = ?", (rank, run_id)))
 
     def ahead(self, row: Row) -> int:
         """How many runs of its station are before this one, the running one included."""
         query = """SELECT COUNT(*) FROM runs WHERE station = ? AND id != ? AND (state IN ('loading', 'running')
                    OR (state = 'queued' AND (rank, id) < (?, ?)))"""
-        with self.connect() as connection:
-            return int(connection.execute(query, (row.station, row.id, row.rank, row.id)).fetchone()[0])
+        values = (row.station, row.id, row.rank, row.id)
+        return self._do(lambda connection: int(connection.execute(query, values).fetchone()[0]))
 
     def claim(self, station: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
         """Take the first queued run of a station (or this one): one statement, so no two workers take the same."""
@@ -205,9 +233,8 @@ class Store:
                    WHERE state = 'queued' AND id = (SELECT id FROM runs WHERE station = ? AND state = 'queued'
                    AND (? IS NULL OR id = ?) ORDER BY rank, id LIMIT 1) RETURNING *"""
         values = (time.time(), owner["pid"], owner["started"], owner["host"], station, run_id, run_id)
-        with self.connect() as connection:
-            found = connection.execute(query, values).fetchone()
-        return Row(**found) if found else None
+        found = self._rows(query, *values)
+        return found[0] if found else None
 
     def move(self, run_id: str, state: str, note: str, *, only: Sequence[str], owner: dict[str, Any] | None = None) -> bool:
         """Change the state if it is one of `only` (and still `owner`'s); True for the one caller that changed it."""
@@ -217,20 +244,17 @@ class Store:
                     AND (? IS NULL OR (pid = ? AND pid_started = ?)) RETURNING id"""
         who = owner or {"pid": None, "started": None}
         values = (state, note, time.time() if final else None, run_id, *only, who["pid"], who["pid"], who["started"])
-        with self.connect() as connection:
-            return connection.execute(query, values).fetchone() is not None
+        return self._do(lambda connection: connection.execute(query, values).fetchone() is not None)
 
     def adopt(self, row: Row, owner: dict[str, Any]) -> bool:
         """Take a running run over from the process that had it when `row` was read; True for one caller only."""
         query = f"""UPDATE runs SET pid = ?, pid_started = ?, host = ? WHERE id = ? AND pid IS ? AND pid_started IS ?
                     AND state IN ({", ".join("?" * len(ACTIVE))}) RETURNING id"""
         values = (owner["pid"], owner["started"], owner["host"], row.id, row.pid, row.pid_started, *ACTIVE)
-        with self.connect() as connection:
-            return connection.execute(query, values).fetchone() is not None
+        return self._do(lambda connection: connection.execute(query, values).fetchone() is not None)
 
     def delete(self, run_id: str) -> None:
-        with self.connect() as connection:
-            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        self._do(lambda connection: connection.execute("DELETE FROM runs WHERE id = ?", (run_id,)))
 
 
 def _rank(folder: Path, created: float) -> float:

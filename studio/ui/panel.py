@@ -46,8 +46,9 @@ class JobsPanel:
     def show(self, chosen: str, **more: Any) -> Updates:
         """The panel as it is now; `chosen` as in `Background.panel`."""
         value = self.background.panel(chosen)
+        repaired = self.jobs.store.repaired()
         return {
-            self.panel: value | more,
+            self.panel: value | ({"problem": repaired} if repaired else {}) | more,
             self.chosen: value["chosen"],
             self.timer: gr.Timer(active=value["counts"]["active"] > 0),
         }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,45 @@ def test_a_damaged_database_is_set_aside_and_rebuilt(mixed: Jobs) -> None:
     mixed.paths.db.write_bytes(b"this is no database" * 100)
     assert summary(mixed) == before
     assert list(mixed.paths.root.glob("index.broken-*"))
+
+
+@pytest.mark.parametrize("damage", ["tables", "rows", "index", "cut", "gone"])
+def test_damaged_pages_of_the_index_are_made_anew(mixed: Jobs, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Pages in the middle of the file: it opens, and only what is asked of it fails."""
+    for _ in range(40):
+        mixed.submit("sleepy", {}, lane="batch")
+    before = summary(mixed)
+    with mixed.store._open() as connection:
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'by_state'").fetchone()[0]
+    raw = bytearray(mixed.paths.db.read_bytes())
+    if damage == "tables":
+        raw[100:page] = b"\xff" * (page - 100)  # after the header: the list of tables
+    elif damage == "rows":
+        raw[page : 2 * page] = b"\xff" * page
+    elif damage == "index":
+        raw[(root - 1) * page : root * page] = b"\0" * page
+    elif damage == "cut":
+        del raw[2 * page :]
+    mixed.paths.db.write_bytes(raw)
+    if damage == "gone":
+        connection.execute("DROP TABLE runs")
+    connection.close()
+    assert not mixed.store.repaired()
+    assert [info.id for info in mixed.queue("batch")] == [row[0] for row in reversed(before) if row[4] == "queued"]
+    assert summary(Jobs(mixed.paths.root)) == before
+    assert "made anew" in caplog.text and f"{len(before)} runs" in mixed.store.repaired()
+    assert len(list(mixed.paths.root.glob("index.broken-*"))) == 1, "the old file is kept, and it was done once"
+
+
+def test_an_index_that_is_only_busy_is_left_alone(mixed: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **how: connect(path, **how | {"timeout": 0.05}))
+    with closing(mixed.store._open()) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            mixed.list()
+    assert mixed.list() and not list(mixed.paths.root.glob("index.broken-*"))
 
 
 def test_a_rebuild_passes_over_what_is_no_run(mixed: Jobs) -> None:
