@@ -14,39 +14,15 @@ draws from the model's own belief about x0 given x_t and keeps the marginals of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.sampling.plan import Plan
 from studio.sampling.segment import Segment
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from studio.sampling.loop import Record
+    pass
 
 REDRAWN = 100_000  # added to a grid position for every redraw of its noise
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """The state a recorded run had when step ``index`` began, for the loop's ``resume``.
-
-    x: [N, ...] in the scale of the model that took the step, at noise level ``level`` = sigma / alpha with this ``sigma``.
-    previous: x̂0 of the step before; rules that look back need it.
-    """
-
-    index: int
-    x: Tensor
-    level: float
-    sigma: float
-    previous: Tensor | None = None
-
-    @classmethod
-    def at(cls, records: Sequence[Record], index: int) -> Recorded:
-        """From all records of a run."""
-        record = records[index]
-        return cls(index, record.x, record.level, record.sigma, records[index - 1].x0 if index else None)
 
 
 def branched(

@@ -9,54 +9,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from studio.sampling.plan import Plan
+from studio.sampling.record import Record
 from studio.sampling.run import Conds, Run, State, check_resume, updated
 from studio.sampling.steps import Step, compiled
 
 if TYPE_CHECKING:
-    from studio.sampling.branch import Recorded
+    from studio.sampling.record import Recorded
 
 __all__ = ["Conds", "Record", "finished", "sample", "sample_many", "updated"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One step, for all seeds. Tensors stay on the device and are [N, ...].
-
-    x, x0: the state at time t in this model's scale, and the (guided) belief about the clean sample there.
-    after: the state the step leaves, in the next model's scale; of the last record it is the sample.
-    level, sigma: sigma / alpha at t, and sigma alone. nfe: network evaluations per image so far, counting shared ones,
-    which is what the plan costs on its own. seconds: this step's wall time; what is shared was measured once.
-    computed: network evaluations per image that were run for this record; 0 where plans before it had asked the same.
-    """
-
-    index: int
-    steps: int
-    segment: int
-    model: str
-    t: float
-    level: float
-    sigma: float
-    x: Tensor
-    x0: Tensor
-    after: Tensor
-    nfe: int
-    seconds: float
-    position: int
-    computed: int
-
-    @property
-    def shared(self) -> bool:
-        return not self.computed
-
-    @property
-    def last(self) -> bool:
-        return self.index == self.steps - 1
 
 
 def sample(

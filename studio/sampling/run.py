@@ -20,7 +20,7 @@ from studio.sampling.segment import condition_key
 from studio.sampling.steps import Call, Step, denoiser_of
 
 if TYPE_CHECKING:
-    from studio.sampling.branch import Recorded
+    from studio.sampling.record import Recorded
 
 Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
 Answers = MutableMapping[Any, Tensor]  # at one state: what a network was asked (`Step.questions`) -> its output [N, ...]

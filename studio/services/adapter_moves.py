@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from studio.core.edit import Edit
+from studio.core.files import read_json
 from studio.families import adapter_files
 from studio.families.merged import save_merged
 from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, described, home, load_adapters
 from studio.services.explain import brief
 from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths, new_run_id
-from studio.services.run import read_json
 from studio.services.students import list_changed, save_student
 from studio.services.uses import AdapterUse, check, distinct
 from studio.services.warm import ModelCache

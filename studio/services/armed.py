@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Protocol, TypeVar
 
+from studio.core.files import read_json
 from studio.services.explain import explain
 from studio.services.hint_bench import Arm
 from studio.services.models import ModelEntry
-from studio.services.run import Run, read_json
+from studio.services.run import Run
 from studio.services.training import Training, TrainingRequest
 
 

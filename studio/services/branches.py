@@ -16,11 +16,12 @@ from torch import Tensor
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions
 from studio.sampling.adapted import adapters_of
-from studio.sampling.branch import Recorded, branched
+from studio.sampling.branch import branched
 from studio.sampling.hinted import with_pictures
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
 from studio.services.adapters import Adapters
 from studio.services.comparison import BATCH_LATENTS

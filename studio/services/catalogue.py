@@ -12,11 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import atomic_write, read_json
 from studio.services import VERSION
 from studio.services.kinds import KINDS
 from studio.services.models import Registry, load_registry
-from studio.services.paths import PRESETS, ROOT, Paths, atomic_write
-from studio.services.run import read_json
+from studio.services.paths import PRESETS, ROOT, Paths
 
 
 def catalogue(paths: Paths) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from studio.services import together
 from studio.services.events import ACTIVE
 from studio.services.executors import LOCAL
 from studio.services.explain import brief
+from studio.services.info import RunInfo
 from studio.services.inline import Executor
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
 from studio.services.paths import RUN_ID
 from studio.services.spec_file import place, read_spec_file, read_submission

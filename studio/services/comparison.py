@@ -11,13 +11,15 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from studio.core.files import plain
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions, scene
 from studio.metrics import report
 from studio.sampling.hinted import with_pictures
-from studio.sampling.loop import Record, sample_many
+from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record
 from studio.services.adapters import load_adapters
 from studio.services.controlnets import load_controlnets
 from studio.services.explain import explain
@@ -327,14 +329,3 @@ def _reference(arm: str) -> bool:
 
 def _previewed(record: Record) -> bool:
     return record.steps <= ALL_PREVIEWS or record.last or record.index % 3 == 0
-
-
-def plain(value: Any) -> Any:
-    """JSON-ready: numbers that are not finite become None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value

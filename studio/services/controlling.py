@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import plain
 from studio.domains.pocket import scene
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
 from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
-from studio.services.comparison import Comparison, plain
+from studio.services.comparison import Comparison
 from studio.services.frames import pixels
 from studio.services.images import png_bytes
 from studio.services.judge import Judge, Measure, Sight, meant, open_judge

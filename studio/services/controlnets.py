@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import read_json
 from studio.services.adapters import CARD, NAME, architecture
 from studio.services.explain import brief, did_you_mean
-from studio.services.kinds.distill import FAMILY
-from studio.services.models import ModelEntry
+from studio.services.models import FAMILY, ModelEntry
 from studio.services.paths import ASSETS, Paths
-from studio.services.run import read_json
 
 FILE, CONFIG = "control.safetensors", "config.json"
 SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",

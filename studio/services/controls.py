@@ -16,7 +16,7 @@ from studio.services.kinds import KINDS
 from studio.services.paths import Paths
 
 if TYPE_CHECKING:
-    from studio.services.jobs import RunInfo
+    from studio.services.info import RunInfo
     from studio.services.store import Store
 
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")  # states from which a run can be continued

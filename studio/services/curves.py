@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from studio.services.paths import atomic_write
+from studio.core.files import atomic_write
 
 FILE = "metrics.jsonl"
 MAX_LINES = 20_000

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
+from studio.core.files import atomic_write, read_json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
+from studio.sampling.record import Record
 from studio.services.lessons import TEACHER_STEPS, Lesson
 from studio.services.models import ModelEntry
-from studio.services.paths import atomic_write
-from studio.services.run import read_json
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings

@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import atomic_write
 from studio.services.explain import brief
 from studio.services.moments import Header, read_header, traced
-from studio.services.paths import atomic_write
 
 if TYPE_CHECKING:
     from PIL import Image

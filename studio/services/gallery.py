@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import read_json
 from studio.sampling.plan import Plan
 from studio.services import beliefs
 from studio.services.curves import finite
 from studio.services.drawing import SEEDS_EACH, Studio, contrast, figures, kept_figures, reference
 from studio.services.images import jpeg_strip
-from studio.services.run import Run, read_json
+from studio.services.run import Run
 
 STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log

@@ -24,9 +24,10 @@ from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
 from studio.sampling.hinted import with_hint, with_pictures
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record
 from studio.services.models import ModelEntry
 
 HELD_OUT = 515_151  # seed of the scenes that are measured; no training draws them

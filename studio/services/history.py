@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import read_json
 from studio.core.recipe import weights_hash
 from studio.services.events import last_event
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.info import RunInfo
+from studio.services.jobs import Jobs
 from studio.services.models import Registry
-from studio.services.run import read_json
 
 HASH_BYTES = 200 << 20  # weights of more bytes than this are not read while a person waits
 

@@ -14,21 +14,22 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from studio.core.files import atomic_write, read_json
 from studio.services import events
-from studio.services.events import ACTIVE, FINAL, EventLog
-from studio.services.executors import AWAY, LOCAL, check_executor
+from studio.services.events import ACTIVE, EventLog
+from studio.services.executors import AWAY, check_executor
 from studio.services.explain import brief, explain
+from studio.services.info import LaneStatus, RunInfo
 from studio.services.kinds import KINDS
 from studio.services.locks import alive
 from studio.services.models import Registry, load_registry
-from studio.services.paths import Paths, atomic_write, check_run_id, new_run_id, open_paths
-from studio.services.run import Spec, artifact_path, read_json, read_spec
+from studio.services.paths import Paths, check_run_id, new_run_id, open_paths
+from studio.services.run import Spec, artifact_path, read_spec
 from studio.services.settling import MAX_DEATHS as MAX_DEATHS
 from studio.services.settling import SILENT_S, Settling
 from studio.services.store import Row, Store
@@ -36,46 +37,6 @@ from studio.services.sweep import expand
 
 MAX_QUEUED = 100  # per lane; a page that is stuck in a loop must not fill the disk
 MAX_LOG_BYTES = 1 << 20  # of a log, read at a time
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What a list shows of a run. Times are unix seconds; `ahead` counts the runs before a queued one."""
-
-    id: str
-    kind: str
-    lane: str
-    title: str
-    state: str
-    note: str
-    created: float
-    started: float | None
-    finished: float | None
-    ahead: int = 0
-    station: str = ""  # whose process takes it: the lane's, or the executor's of that name
-
-    @property
-    def final(self) -> bool:
-        return self.state in FINAL
-
-    @property
-    def executor(self) -> str:
-        """Where it is executed: local, or an engine's name."""
-        return LOCAL if self.station == self.lane else self.station
-
-
-@dataclass(frozen=True)
-class LaneStatus:
-    """What a lane's worker is doing. `state`: absent, starting, warming, ready, busy or silent."""
-
-    lane: str
-    state: str
-    note: str
-    run: str | None = None
-    device: str | None = None
-    models: tuple[str, ...] = ()  # opened and warm
-    warm_bytes: int = 0
-    pid: int | None = None
 
 
 Events = list[dict[str, Any]]

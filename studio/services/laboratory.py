@@ -16,14 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import plain
 from studio.domains.pocket import captions, scene
 from studio.sampling.adapted import adapters_of
-from studio.sampling.loop import Record, sample_many
+from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record
 from studio.sampling.steps import compiled
 from studio.services.cells import Cells, Rows, joined, over_steps, taken
-from studio.services.comparison import BATCH_LATENTS, plain
+from studio.services.comparison import BATCH_LATENTS
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.paths import Paths
 from studio.services.run import LeftOff, Run, versions

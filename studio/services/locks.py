@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+LOCK_FILE = "lock"  # in a run directory: held by a task that executes it far from any lane's lock
 START_TOLERANCE_S = 2.0  # a start time is read from the boot time plus ticks and may be rounded
 
 
@@ -122,3 +123,25 @@ else:
 
     def _unlock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def held(run: Path) -> bool:
+    """Whether a process holds the run directory, on this machine or another."""
+    path = run / LOCK_FILE
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    if lock.acquire():
+        lock.release()
+        return False
+    return True
+
+
+def wait_free(run: Path, seconds: float) -> bool:
+    """Wait until nobody holds the run directory; False when it is still held then."""
+    until = time.monotonic() + seconds
+    while held(run):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from studio.core.files import atomic_write, read_json
 from studio.core.recipe import Recipe, weights_hash
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.services.models import ModelEntry, Registry
-from studio.services.paths import Paths, atomic_write
-from studio.services.run import read_json
+from studio.services.paths import Paths
 
 SAMPLES = 256  # pictures of each, unless somebody asks for more
 MAX_SAMPLES = 4096

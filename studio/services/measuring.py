@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import Tensor
 
 from studio.core.recipe import Recipe
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
+from studio.sampling.record import Record
 from studio.services import measures
 from studio.services.drawing import BATCH, Studio, figures, reference
 from studio.services.explain import explain

@@ -15,11 +15,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from studio.core.files import read_json
 from studio.core.recipe import Recipe
 from studio.sampling.grids import spaced
 from studio.services.explain import brief, did_you_mean, explain
+from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
+from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
+from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
 from studio.services.paths import PRESETS, ROOT, Paths
-from studio.services.run import read_json
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
 MAX_FILE_BYTES = 1 << 16  # of a model's YAML file
@@ -219,3 +222,6 @@ def _recipe(model: ModelFile, folder: Path) -> tuple[dict[str, Any] | None, str]
         return Recipe.model_validate(raw).model_dump(mode="json"), ""
     except ValidationError as error:
         return None, f"The recipe of {model.id} does not fit: {explain(error)}"
+
+
+FAMILY = "mine"  # ids of what people make here: mine/<name>

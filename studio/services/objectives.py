@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import atomic_write, read_json
 from studio.services.explain import brief, did_you_mean
 from studio.services.locks import FileLock
-from studio.services.paths import ROOT, Paths, atomic_write, open_paths
-from studio.services.run import read_json
+from studio.services.paths import ROOT, Paths, open_paths
 from studio.services.schema import check
 
 VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)

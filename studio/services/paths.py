@@ -109,25 +109,3 @@ def check_run_id(run_id: str) -> str:
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
         raise ValueError(f"{str(run_id)[:60]!r} is not a run id; ids look like 20260131-093000-123-abcdef.")
     return run_id
-
-
-def atomic_write(path: Path, data: bytes | str, *, durable: bool = True) -> None:
-    """Write a whole file or nothing: temporary name, fsync (when `durable`), rename."""
-    raw = data.encode() if isinstance(data, str) else data
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(raw)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable and hasattr(os, "O_DIRECTORY"):  # the rename itself is in the folder
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

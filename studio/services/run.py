@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from studio.core.files import atomic_write, read_json
 from studio.services import VERSION
 from studio.services.events import EventLog
 from studio.services.gate import Gate
-from studio.services.paths import atomic_write, check_run_id
+from studio.services.paths import check_run_id
 
 if TYPE_CHECKING:
     from studio.services.models import Registry
@@ -58,15 +59,6 @@ class Spec(BaseModel):
     title: str = ""
     parent: str | None = None  # the run this one repeats
     executor: dict[str, Any] = {}  # where it is executed: {"name": ..., its options}; empty is this machine
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file, or None when it is missing, unreadable or something else."""
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def read_spec(folder: Path) -> Spec:

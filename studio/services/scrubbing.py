@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import read_json
 from studio.domains.pocket import captions
 from studio.sampling.hinted import hints_of
 from studio.services import decisions, history
@@ -26,7 +27,7 @@ from studio.services.hint_uses import HintUse
 from studio.services.kinds.scrub import Branch, ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.paths import Paths
-from studio.services.run import Run, read_json, versions
+from studio.services.run import Run, versions
 from studio.services.traces import Trace
 from studio.services.wardrobe import Wardrobe
 

@@ -11,18 +11,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import atomic_write, read_json
 from studio.services import events
 from studio.services.controls import DEATHS_FILE, Controls, is_resumable
 from studio.services.events import ACTIVE, FINAL
 from studio.services.executors import HANDLE_FILE
-from studio.services.executors.task import held
-from studio.services.locks import alive, identity
-from studio.services.paths import atomic_write
-from studio.services.run import read_json
+from studio.services.locks import alive, held, identity
 from studio.services.store import Row
 
 if TYPE_CHECKING:
-    from studio.services.jobs import RunInfo
+    from studio.services.info import RunInfo
 
 MAX_DEATHS = 4  # of workers over one run that keeps checkpoints, without a new checkpoint in between
 MAX_ATTEMPTS = 2  # a run whose worker dies before anything was drawn is tried once more

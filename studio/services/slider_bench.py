@@ -15,9 +15,10 @@ from studio.domains.pocket.scene import FACTORS
 from studio.metrics.calibration import shifts, summary
 from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
+from studio.sampling.record import Record
 from studio.services.drawing import BATCH
 from studio.services.models import ModelEntry
 from studio.services.slider_stage import Stage

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from studio.core.edit import EditCard
+from studio.core.files import read_json
 from studio.core.lowrank import Adapter
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
@@ -35,7 +36,7 @@ from studio.services.gallery import STRIP_SIDE
 from studio.services.images import jpeg_strip
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.models import ModelEntry
-from studio.services.run import Run, read_json, versions
+from studio.services.run import Run, versions
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
 from studio.services.training import Training

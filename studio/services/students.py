@@ -10,10 +10,8 @@ from typing import Any
 
 import yaml
 
-from studio.services.kinds.distill import FAMILY
-from studio.services.models import ModelEntry
-from studio.services.paths import atomic_write
-from studio.services.run import read_json
+from studio.core.files import atomic_write, read_json
+from studio.services.models import FAMILY, ModelEntry
 
 ORDER = 200  # in lists: after the shipped models
 

@@ -17,12 +17,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.core.files import read_json
 from studio.services.events import ACTIVE
 from studio.services.executors import AWAY
 from studio.services.jobs import Jobs
 from studio.services.locks import alive
 from studio.services.paths import ROOT
-from studio.services.run import read_json
 
 TICK_S = 0.2
 STATIONS = ("interactive", "batch", *AWAY)

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from studio.core.rng import INITIAL, noise
 from studio.core.weights import load_weights, save_weights
-from studio.sampling.loop import Record, updated
+from studio.sampling.loop import updated
 from studio.sampling.plan import Plan
+from studio.sampling.record import Record
 from studio.sampling.steps import Step, compiled
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.packing import packed, unpacked

@@ -19,7 +19,7 @@ import torch
 
 from studio.core.trainer import Progress, Trainer
 from studio.services.curves import Curves, Sink, TensorBoard, Trackio
-from studio.services.kinds.distill import FAMILY
+from studio.services.models import FAMILY
 from studio.services.run import LeftOff, Run
 from studio.services.students import save_student
 

@@ -22,9 +22,10 @@ from studio.domains.pocket.scene import FACTORS
 from studio.methods.control.word_material import article
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
-from studio.sampling.loop import Record, sample
+from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record
 from studio.services.hint_bench import Arm, arms
 from studio.services.models import ModelEntry
 

@@ -27,13 +27,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import atomic_write
 from studio.services.explain import explain
 from studio.services.gate import Gate
 from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
 from studio.services.locks import FileLock, identity
 from studio.services.models import Registry, load_registry
-from studio.services.paths import Paths, atomic_write
+from studio.services.paths import Paths
 from studio.services.run import Cancelled, LeftOff, Run
 from studio.services.warm import ModelCache, pick_device
 

@@ -12,7 +12,8 @@ from typing import Any
 from studio.services.controls import is_resumable
 from studio.services.curves import Follower
 from studio.services.events import ACTIVE
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.info import RunInfo
+from studio.services.jobs import Jobs
 from studio.services.objectives import objectives
 from studio.ui import curves, files, numbers, pictures, responses, say, sides
 from studio.ui.files import size as size

@@ -14,7 +14,8 @@ from typing import Any
 
 from studio.services.executors import LOCAL
 from studio.services.jobs import Jobs
-from studio.services.kinds.distill import FAMILY, DistillRequest
+from studio.services.kinds.distill import DistillRequest
+from studio.services.models import FAMILY
 from studio.services.objectives import objectives
 from studio.ui import budget, recipes, settings
 

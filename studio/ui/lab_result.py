@@ -13,7 +13,8 @@ import yaml
 
 from studio.services.controls import is_resumable
 from studio.services.events import ACTIVE
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.info import RunInfo
+from studio.services.jobs import Jobs
 from studio.services.kinds.study import StudyRequest
 from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_panels, lab_plot, lab_transfer, say

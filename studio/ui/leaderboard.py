@@ -13,7 +13,8 @@ import gradio as gr
 
 from studio.services import leaderboard
 from studio.services.events import ACTIVE
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.info import RunInfo
+from studio.services.jobs import Jobs
 from studio.services.leaderboard import QUALITIES, Board, Row
 from studio.ui import estimate, pareto, say
 from studio.ui.background import span

@@ -7,7 +7,8 @@ from typing import Any
 
 from studio.services import exports
 from studio.services.adapters import load_adapters
-from studio.services.jobs import Jobs, RunInfo
+from studio.services.info import RunInfo
+from studio.services.jobs import Jobs
 from studio.services.models import Registry
 from studio.ui import say
 from studio.ui.scrubview import ScrubView

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from studio.services.events import ACTIVE
-from studio.services.jobs import Jobs, LaneStatus, RunInfo
+from studio.services.info import LaneStatus, RunInfo
+from studio.services.jobs import Jobs
 from studio.ui import say
 from studio.ui.view import RunView, Views
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from benchmarks import findings
+from studio.core.files import atomic_write
 from studio.services.jobs import Jobs
 from studio.services.models import Registry
-from studio.services.paths import atomic_write
 from tests.ui import lab_data
 from tests.ui.shelf import stock
 

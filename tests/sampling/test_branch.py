@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from studio.core.rng import INITIAL, noise
-from studio.sampling.branch import REDRAWN, Recorded, branched, forks
+from studio.sampling.branch import REDRAWN, branched, forks
 from studio.sampling.loop import finished, sample, sample_many
 from studio.sampling.plan import Plan, Segment, hybrid_plan, mask_plan, student_plan, teacher_plan
 from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Recorded
 from studio.sampling.remedies import CADS
 from studio.sampling.rules import RULES
 from studio.sampling.segment import condition_key

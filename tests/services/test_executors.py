@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
+from studio.core.files import read_json
 from studio.services.events import EventLog
 from studio.services.executors.dispatch import Dispatcher
 from studio.services.executors.engine import Look, Refused, Unreachable
-from studio.services.executors.task import execute, held, wait_free
+from studio.services.executors.task import execute
 from studio.services.jobs import MAX_DEATHS, Jobs
-from studio.services.locks import FileLock, identity
-from studio.services.run import read_json
+from studio.services.locks import FileLock, held, identity, wait_free
 from studio.services.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.test_distill import assert_equal, checkpoint, step_of

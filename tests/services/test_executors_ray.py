@@ -15,12 +15,12 @@ import psutil
 import pytest
 import torch
 
+from studio.core.files import read_json
 from studio.core.weights import load_checkpoint
 from studio.services.events import ACTIVE
 from studio.services.executors.dispatch import Dispatcher
 from studio.services.jobs import Jobs
 from studio.services.locks import identity
-from studio.services.run import read_json
 from studio.services.supervisor import Supervisor
 from studio.services.worker import run_job
 from tests.services.conftest import states, until

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from studio.core.files import atomic_write
 from studio.services import history
 from studio.services.catalogue import catalogue
 from studio.services.jobs import Jobs
 from studio.services.models import load_registry
-from studio.services.paths import ASSETS, Paths, atomic_write, default_data_dir, open_paths
+from studio.services.paths import ASSETS, Paths, default_data_dir, open_paths
 from studio.services.warm import ModelCache, pick_device
 from studio.services.worker import run_job
 

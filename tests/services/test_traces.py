@@ -10,8 +10,9 @@ import torch
 
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
-from studio.sampling.loop import Record, sample_many
+from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan, Segment
+from studio.sampling.record import Record
 from studio.sampling.rules import RULES
 from studio.services import moments, packing, traces
 from studio.services.traces import Recorder, open_trace

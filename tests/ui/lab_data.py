@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from studio.core.files import plain
 from studio.core.rng import generator
 from studio.domains.pocket import captions, scene
 from studio.services.cells import Rows
-from studio.services.comparison import plain
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.models import Registry, load_registry
 from studio.services.paths import open_paths

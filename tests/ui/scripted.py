@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.core.files import atomic_write
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
@@ -20,7 +21,6 @@ from studio.services.images import jpeg_strip, png_bytes
 from studio.services.jobs import Jobs
 from studio.services.kinds.compare import label
 from studio.services.locks import identity
-from studio.services.paths import atomic_write
 from studio.services.run import Cancelled, Run
 from studio.services.store import Row
 from studio.services.warm import ModelCache

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.core.files import read_json
 from studio.domains.pocket import captions, scene
 from studio.domains.pocket.render import render
 from studio.sampling.plan import Plan
@@ -24,7 +25,7 @@ from studio.services.kinds.compare import CompareRequest, plans_for
 from studio.services.kinds.scrub import ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.paths import new_run_id
-from studio.services.run import Run, Spec, read_json
+from studio.services.run import Run, Spec
 from studio.services.scrubbing import _link, coarse_to_fine
 from studio.services.warm import ModelCache
 

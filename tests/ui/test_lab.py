@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.core.files import atomic_write
 from studio.services.jobs import Jobs
 from studio.services.kinds.study import StudyRequest
-from studio.services.paths import atomic_write
 from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_form, lab_mixture, lab_plot, lab_result, parts
 from studio.ui.background import Background

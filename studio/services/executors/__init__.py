@@ -19,7 +19,6 @@ from studio.services.explain import brief, did_you_mean, explain
 
 LOCAL = "local"
 HANDLE_FILE = "executor.json"  # in a run directory, while an engine has it: {"handle": …, "events": bytes of the log then}
-LOCK_FILE = "lock"  # in a run directory: held by a task that executes it far from any lane's lock
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 

@@ -22,14 +22,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import atomic_write, read_json
 from studio.services.events import ACTIVE, FINAL, tail
 from studio.services.executors import AWAY, HANDLE_FILE
 from studio.services.executors.engine import Engine, Look, Refused, Unreachable
 from studio.services.explain import explain
 from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, identity
-from studio.services.paths import atomic_write
-from studio.services.run import read_json
 from studio.services.store import Row
 
 BEAT_S = 1.0

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.services.controls import DEATHS_FILE, REQUESTS
-from studio.services.executors import HANDLE_FILE, LOCK_FILE
+from studio.services.executors import HANDLE_FILE
 from studio.services.executors.engine import Refused, Unreachable
+from studio.services.locks import LOCK_FILE
 
 STAYS = {*REQUESTS, HANDLE_FILE, LOCK_FILE, DEATHS_FILE, "queue.json"}  # files of a run directory that never travel
 GROWS = (".jsonl", ".txt")  # written to while they are read: sent up to their last whole line

@@ -93,7 +93,7 @@ class News(threading.Thread):
 
 def made(models: Path) -> dict[str, Path | bytes]:
     """What runs added to a data folder's models, by path below it."""
-    from studio.services.kinds.distill import FAMILY
+    from studio.services.models import FAMILY
 
     listed = [*sorted((models / FAMILY).rglob("*")), *sorted(models.glob(f"{FAMILY}-*.yaml"))]
     return {path.relative_to(models).as_posix(): path for path in listed if path.is_file()}

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import atomic_write, read_json
 from studio.services.events import last_event
 from studio.services.executors import check_package, hf_parcel, read_options
 from studio.services.executors.engine import Look, Refused, Unreachable
 from studio.services.executors.hf_exchange import ASKED, MADE, NO_TOKEN, Post, merge_events, place, run_files, same, sentences
-from studio.services.kinds.distill import FAMILY
-from studio.services.models import load_registry
-from studio.services.paths import Paths, atomic_write
-from studio.services.run import read_json, read_spec
+from studio.services.models import FAMILY, load_registry
+from studio.services.paths import Paths
+from studio.services.run import read_spec
 from studio.services.students import list_student, save_student
 
 LABEL = "studio-run"

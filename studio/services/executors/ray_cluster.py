@@ -21,7 +21,7 @@ from typing import Any
 
 from studio.services.executors import check_package, read_options
 from studio.services.executors.engine import Look, Refused, Unreachable
-from studio.services.executors.task import wait_free
+from studio.services.locks import wait_free
 from studio.services.paths import ROOT
 
 CONNECT_S = 5.0  # for the head's port to answer; Ray itself would try for two minutes and then end this process

@@ -8,12 +8,10 @@ writes the log and the checkpoints. `flock` holds across machines on NFS from ve
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 from studio.services.events import FINAL, EventLog, last_event
-from studio.services.executors import LOCK_FILE
-from studio.services.locks import FileLock, identity
+from studio.services.locks import LOCK_FILE, FileLock, identity
 
 PATIENCE_S = 120.0  # for another process that still has the run
 
@@ -53,25 +51,3 @@ def _run(run: Path) -> tuple[str, str]:
             with EventLog(run / "events.jsonl") as log:
                 log.write("state", state="failed", note=note)
             return "failed", note
-
-
-def held(run: Path) -> bool:
-    """Whether a process holds the run directory, on this machine or another."""
-    path = run / LOCK_FILE
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    if lock.acquire():
-        lock.release()
-        return False
-    return True
-
-
-def wait_free(run: Path, seconds: float) -> bool:
-    """Wait until nobody holds the run directory; False when it is still held then."""
-    until = time.monotonic() + seconds
-    while held(run):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.1)
-    return True

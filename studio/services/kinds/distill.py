@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.files import read_json
 from studio.methods.smaller import LeaveOut, Smaller, smaller_config
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
@@ -13,14 +14,12 @@ from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
 from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
 from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
 from studio.services.kinds.training import Every, Seed, Sinks, TrainingRequest
-from studio.services.models import ModelEntry, Registry
+from studio.services.models import FAMILY, ModelEntry, Registry
 from studio.services.paths import Paths
-from studio.services.run import read_json
 
 if TYPE_CHECKING:
     from studio.services.run import Run
 
-FAMILY = "mine"  # ids of what people make here: mine/<name>
 RANK = 16  # of adapters, unless another is given
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from studio.sampling.plan import Plan
-from studio.services.kinds.distill import FAMILY
+from studio.services.models import FAMILY
 from studio.services.moves import moved
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Study, StudyCard, StudyConfig
