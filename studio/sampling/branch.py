@@ -14,13 +14,10 @@ draws from the model's own belief about x0 given x_t and keeps the marginals of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studio.sampling.plan import Plan
 from studio.sampling.segment import Segment
-
-if TYPE_CHECKING:
-    pass
 
 REDRAWN = 100_000  # added to a grid position for every redraw of its noise
 

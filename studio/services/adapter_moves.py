@@ -14,13 +14,51 @@ from studio.core.edit import Edit
 from studio.core.files import read_json
 from studio.families import adapter_files
 from studio.families.merged import save_merged
-from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, described, home, load_adapters
+from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, copies, described, home, load_adapters
 from studio.services.explain import brief
+from studio.services.hint_uses import uploads
+from studio.services.kinds.adapter import AdapterRequest
 from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths, new_run_id
+from studio.services.run import Run
 from studio.services.students import list_changed, save_student
 from studio.services.uses import AdapterUse, check, distinct
 from studio.services.warm import ModelCache
+
+
+class AdapterWork:
+    """One run of the kind `adapter`; {"id" of what was made, "said" sentences, "files" to download}."""
+
+    def __init__(self, request: AdapterRequest, run: Run):
+        self.request, self.job, self.paths = request, run, Paths(run.folder.parents[1])
+
+    def run(self) -> dict[str, Any]:
+        self.job.state("running")
+        return {"import": self._import, "merge": self._merge, "export": self._export}[self.request.action]()
+
+    def _import(self) -> dict[str, Any]:
+        request, run = self.request, self.job
+        copy = copies(self.paths) / request.file
+        file = copy if copy.is_file() else uploads(self.paths) / request.file
+        try:
+            made, said = import_file(self.paths, run.registry, file, request.name, request.model, run.models)
+        finally:
+            copy.unlink(missing_ok=True)
+        return {"id": made, "said": [f"It is listed as {made}.", *said], "files": []}
+
+    def _merge(self) -> dict[str, Any]:
+        request, run = self.request, self.job
+        made = merge_into(self.paths, run.registry, request.model, request.adapters, request.name, run.models)
+        return {"id": made, "said": [f"The model is listed as {made}."], "files": []}
+
+    def _export(self) -> dict[str, Any]:
+        request, run = self.request, self.job
+        name = request.adapter.replace("/", "-")
+        target = run.folder / "artifacts" / (f"{name}-peft" if request.layout == "peft" else f"{name}.safetensors")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found = export_file(self.paths, run.registry, request.adapter, target, request.layout, request.strip, run.models)
+        files = [str(file.relative_to(run.folder)) for file in found]
+        return {"id": request.adapter, "said": [f"{request.adapter} in the {request.layout} layout."], "files": files}
 
 
 def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: str, models: ModelCache) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 _BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most"),
            "greater_than": ("gt", "more than"), "less_than": ("lt", "less than")}  # fmt: skip
@@ -33,13 +33,17 @@ def brief(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def explain(error: BaseException) -> str:
-    """One sentence. For a pydantic error the first thing that is wrong, and how many more there are."""
+def explain(error: BaseException, request: type[BaseModel] | None = None) -> str:
+    """One sentence. For a pydantic error the first thing that is wrong, and how many more there are.
+
+    request: what was validated, whose field names are suggested where one is misspelt.
+    """
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False)
         rest = len(details) - 1
         more = f" ({rest} more {'field needs' if rest == 1 else 'fields need'} attention.)" if rest else ""
-        return _detail(details[0], error.title) + more
+        fields = request.model_fields if request is not None and request.__name__ == error.title else ()
+        return _detail(details[0], error.title, fields) + more
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "The device ran out of memory; fewer seeds or fewer arms would fit."
     text = " ".join(str(error).split())
@@ -52,7 +56,7 @@ def explain(error: BaseException) -> str:
     return (text if known else f"{type(error).__name__}: {text}")[:500]
 
 
-def _detail(detail: Any, title: str) -> str:
+def _detail(detail: Any, title: str, fields: Iterable[str]) -> str:
     kind, given, context = detail["type"], detail.get("input"), detail.get("ctx") or {}
     field = ".".join(str(part) for part in detail["loc"])
     if kind == "value_error":
@@ -60,7 +64,7 @@ def _detail(detail: Any, title: str) -> str:
     if kind == "missing":
         return f"{field} is missing; it is needed."
     if kind == "extra_forbidden":
-        return f"{title} has no field {brief(field)}.{did_you_mean(field, _field_names(title))}"
+        return f"{title} has no field {brief(field)}.{did_you_mean(field, fields)}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         bound = context.get(name)
@@ -70,10 +74,3 @@ def _detail(detail: Any, title: str) -> str:
     if kind in ("model_type", "dict_type", "json_invalid"):
         return f"{field or 'A request'} is an object with named fields, not {brief(given)}."
     return f"{field or title}: {detail['msg'][0].lower()}{detail['msg'][1:]}; {brief(given)} was given."
-
-
-def _field_names(title: str) -> list[str]:
-    """Field names of the request type with this class name, for the suggestion."""
-    from studio.services.kinds import KINDS
-
-    return [name for kind in KINDS.all() if kind.config.__name__ == title for name in kind.config.model_fields]

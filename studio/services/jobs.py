@@ -141,7 +141,7 @@ class Jobs(Settling):
             context = {"registry": self.registry(), "paths": self.paths, "home": self.paths}
             return known.config.model_validate(plain, context=context)
         except ValueError as error:
-            raise ValueError(explain(error)) from error
+            raise ValueError(explain(error, known.config)) from error
 
     def _make(self, spec: Spec) -> None:
         """The directory appears complete or not at all, so that a rebuild never sees half a spec."""

@@ -78,11 +78,11 @@ def run_job(
 
 
 def _execute(run: Run) -> tuple[str, str]:
-    resumable = False
+    resumable, request_of = False, None
     try:
         run.check()
         kind = KINDS.get(run.spec.kind)
-        resumable = kind.resumable
+        resumable, request_of = kind.resumable, kind.config
         run.state("loading", "Opening models.")
         run.write_env(run.models.device)
         known = {"registry": run.registry, "home": Paths(run.folder.parents[1])}
@@ -105,7 +105,7 @@ def _execute(run: Run) -> tuple[str, str]:
     except Exception as error:
         with suppress(OSError):  # a full disk is what may have failed
             run.log(traceback.format_exc())
-        return "failed", explain(error)
+        return "failed", explain(error, request_of)
 
 
 @contextmanager

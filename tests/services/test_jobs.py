@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from studio.services.jobs import MAX_QUEUED, Jobs
+from studio.services.kinds import KINDS, Kinds
 from studio.services.locks import FileLock, identity
 from studio.services.paths import new_run_id
 from studio.services.run import read_spec
@@ -444,3 +445,19 @@ def test_following_a_run_ends_with_it(jobs: Jobs) -> None:
     thread.join()
     assert events[-1]["state"] == "done"
     assert [e["n"] for e in events] == list(range(len(events)))
+
+
+def test_a_kind_that_cannot_be_imported_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_kind.py").write_text('import nothing_like_it\nKINDS.add("sliders-too", title="x")\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("STUDIO_KINDS", "broken_kind")
+    kinds = Kinds()
+    with pytest.raises(ValueError, match="'sliders-too' cannot run here: ModuleNotFoundError: No module named 'nothing_like_it'"):
+        kinds.get("sliders-too")
+
+
+def test_every_kind_of_ours_finds_its_work() -> None:
+    ours = [kind for kind in KINDS.all() if kind.config.__module__.startswith("studio.")]
+    assert sorted(kind.name for kind in ours) == ["adapter", "compare", "control", "controlnet", "distill", "measure", "mixture",
+                                                  "scrub", "slider", "study", "word"]  # fmt: skip
+    assert all(callable(kind.load()) for kind in ours)

@@ -47,7 +47,7 @@ def registry(tmp_path: Path) -> Registry:
 def refusal(registry: Registry | None, **fields: Any) -> str:
     with pytest.raises(ValidationError) as error:
         CompareRequest.model_validate({"prompt": "a house", "pair": "tiny/student", **fields}, context={"registry": registry})
-    sentence = explain(error.value)
+    sentence = explain(error.value, CompareRequest)
     assert "\n" not in sentence
     assert len(sentence) < 320
     assert "Value error" not in sentence

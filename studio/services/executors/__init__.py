@@ -95,7 +95,7 @@ def check_executor(given: str | Mapping[str, Any] | None) -> dict[str, Any]:
     try:
         return {"name": name, **_OPTIONS[name].model_validate(options).model_dump(mode="json")}
     except ValueError as error:
-        raise ValueError(explain(error)) from error
+        raise ValueError(explain(error, _OPTIONS[name])) from error
 
 
 def read_options(executor: Mapping[str, Any]) -> Any:

@@ -1,27 +1,33 @@
 """Kinds of job: one file each in this folder, found by scanning it.
 
-A kind is a pydantic request type and `run(request, run) -> result`:
+A kind is a pydantic request type and the name of a class that does the work, `Work(request, run).run() -> result`:
 
-    @KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive")
-    def run(request: CompareRequest, run: Run) -> dict: ...
+    KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive", work="studio.services.comparison:Comparison")
 
 The request type is what the page's form, the command line, the API and `spec.json` all hold, and it is validated when
-a job is submitted. `run` reports through `run.progress / event / artifact / notice`, calls `run.check()` between
-steps, and returns what goes to `result.json`. A kind's module imports torch inside `run` only. Modules named in
-`$STUDIO_KINDS` (comma separated) are loaded as well, so that kinds can live outside this repository.
+a job is submitted. The class is imported by the process that executes a run, and by nobody else: a request never imports its
+work. Work reports through `run.progress / event / artifact / notice`, calls `run.check()` between steps, and returns what goes
+to `result.json`. Modules named in `$STUDIO_KINDS` (comma separated) are loaded as well, so that kinds can live outside this
+repository; there `add` without `work` decorates a function `run(request, run) -> result`.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import pkgutil
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from studio.services.explain import brief, did_you_mean
+
+Execute = Callable[[Any, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,22 @@ class Kind:
     name: str
     title: str
     config: type[BaseModel]
-    run: Callable[[Any, Any], dict[str, Any]]
+    work: str | Execute  # "module:Class", or a function
     lane: str
     label: Callable[[Any], str]
     resumable: bool = False
+
+    def run(self, request: Any, run: Any) -> dict[str, Any]:
+        """Do the work; returns what goes to `result.json`."""
+        return self.load()(request, run)
+
+    def load(self) -> Execute:
+        """What executes a run; imports it where it is a name."""
+        if not isinstance(self.work, str):
+            return self.work
+        module, _, name = self.work.partition(":")
+        work = getattr(importlib.import_module(module), name)
+        return lambda request, run: work(request, run).run()
 
 
 class Kinds:
@@ -59,14 +77,17 @@ class Kinds:
         lane: str,
         label: Callable[[Any], str] | None = None,
         resumable: bool = False,
-    ) -> Callable[[Callable[[Any, Any], dict[str, Any]]], Callable[[Any, Any], dict[str, Any]]]:
-        def register(run: Callable[[Any, Any], dict[str, Any]]) -> Callable[[Any, Any], dict[str, Any]]:
+        work: str | None = None,
+    ) -> Callable[[Execute], Execute]:
+        """Register a kind by the name of its work. Without `work`: a decorator of the function that does it."""
+
+        def register(does: str | Execute) -> Any:
             if name in self._kinds:
                 raise ValueError(f"There are two kinds of job called {name!r}; rename one.")
-            self._kinds[name] = Kind(name, title, config, run, lane, label or (lambda request: title), resumable)
-            return run
+            self._kinds[name] = Kind(name, title, config, does, lane, label or (lambda request: title), resumable)
+            return does
 
-        return register
+        return register if work is None else register(work)
 
     def get(self, name: str) -> Kind:
         self._scan()
@@ -74,8 +95,6 @@ class Kinds:
             return self._kinds[name]
         if name in self.unavailable:
             raise ValueError(f"Jobs of kind {name!r} cannot run here: {self.unavailable[name]}")
-        from studio.services.explain import brief, did_you_mean
-
         raise ValueError(f"There is no kind of job called {brief(name)}.{did_you_mean(str(name), self._kinds)}")
 
     def all(self) -> list[Kind]:
@@ -95,7 +114,17 @@ class Kinds:
             try:
                 importlib.import_module(module)
             except Exception as error:  # one broken file must not take the others with it
-                self.unavailable[module.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
+                self.unavailable |= dict.fromkeys(_registers(module), f"{type(error).__name__}: {error}")
+
+
+def _registers(module: str) -> list[str]:
+    """Names of the kinds that a module which cannot be imported would have added, as far as its text says."""
+    try:
+        found = importlib.util.find_spec(module)
+        text = Path(str(found.origin)).read_text(encoding="utf-8") if found is not None else ""
+    except (ImportError, OSError, ValueError):
+        text = ""
+    return re.findall(r"""KINDS\.add\(\s*["']([^"']+)""", text) or [module.rsplit(".", 1)[-1]]
 
 
 KINDS = Kinds()

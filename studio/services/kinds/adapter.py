@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from studio.services.adapters import copies
-from studio.services.hint_uses import uploads
 from studio.services.kinds import KINDS
-from studio.services.paths import Paths
 from studio.services.uses import AdapterUse
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 
 class AdapterRequest(BaseModel):
@@ -46,27 +40,11 @@ def label(request: AdapterRequest) -> str:
     return f"{request.action} {request.adapter or request.name}"
 
 
-@KINDS.add("adapter", title="Adapter", config=AdapterRequest, lane="interactive", label=label)
-def run(request: AdapterRequest, run: Run) -> dict[str, Any]:
-    """{"id" of what was made, "said" sentences, "files" to download}."""
-    from studio.services import adapter_moves
-
-    paths = Paths(run.folder.parents[1])
-    run.state("running")
-    if request.action == "import":
-        copy = copies(paths) / request.file
-        file = copy if copy.is_file() else uploads(paths) / request.file
-        try:
-            made, said = adapter_moves.import_file(paths, run.registry, file, request.name, request.model, run.models)
-        finally:
-            copy.unlink(missing_ok=True)
-        return {"id": made, "said": [f"It is listed as {made}.", *said], "files": []}
-    if request.action == "merge":
-        made = adapter_moves.merge_into(paths, run.registry, request.model, request.adapters, request.name, run.models)
-        return {"id": made, "said": [f"The model is listed as {made}."], "files": []}
-    name = request.adapter.replace("/", "-")
-    target = run.folder / "artifacts" / (f"{name}-peft" if request.layout == "peft" else f"{name}.safetensors")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    found = adapter_moves.export_file(paths, run.registry, request.adapter, target, request.layout, request.strip, run.models)
-    files = [str(file.relative_to(run.folder)) for file in found]
-    return {"id": request.adapter, "said": [f"{request.adapter} in the {request.layout} layout."], "files": files}
+KINDS.add(
+    "adapter",
+    title="Adapter",
+    config=AdapterRequest,
+    lane="interactive",
+    label=label,
+    work="studio.services.adapter_moves:AdapterWork",
+)

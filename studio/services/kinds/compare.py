@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -21,9 +21,6 @@ from studio.services.models import Pair, Registry
 from studio.services.remedies import REMEDIES, Ground
 from studio.services.remedies import check as check_remedy
 from studio.services.uses import WRITE_HELP, AdapterUse, check, distinct
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 MAX_PROMPT = 300  # characters
 MAX_SEEDS = 64
@@ -297,9 +294,11 @@ def label(arm: str) -> str:
     return _LABELS.get(arm, f"mask {arm.removeprefix('mask-')}")
 
 
-@KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive", label=lambda request: request.prompt)
-def run(request: CompareRequest, run: Run) -> dict[str, Any]:
-    """Draw every arm, measure it, and say what the student lost and what was recovered."""
-    from studio.services.comparison import Comparison
-
-    return Comparison(request, run).run()
+KINDS.add(
+    "compare",
+    title="Compare",
+    config=CompareRequest,
+    lane="interactive",
+    label=lambda request: request.prompt,
+    work="studio.services.comparison:Comparison",
+)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.services.kinds import KINDS
 from studio.services.kinds.compare import CompareRequest
 from studio.services.uses import MAX_STRENGTH, AdapterUse
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 ARMS = ("teacher", "student", "hybrid-1")
@@ -64,9 +60,11 @@ def name(arm: str, strengths: Sequence[float], strength: float) -> str:
     return f"{arm}.{list(strengths).index(strength)}"
 
 
-@KINDS.add("control", title="Control", config=ControlRequest, lane="interactive", label=label)
-def run(request: ControlRequest, run: Run) -> dict[str, Any]:
-    """Draw every arm at every strength and measure what the adapter does to each."""
-    from studio.services.controlling import Controlling
-
-    return Controlling(request, run).run()
+KINDS.add(
+    "control",
+    title="Control",
+    config=ControlRequest,
+    lane="interactive",
+    label=label,
+    work="studio.services.controlling:Controlling",
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
@@ -11,9 +11,6 @@ from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
 from studio.services.models import Registry
 from studio.services.paths import Paths
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 DOMAINS = ("pocket",)  # whose scenes give hints
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -99,9 +96,12 @@ def label(request: ControlNetRequest) -> str:
     return f"{request.name}: {request.hint} on {request.base}, {request.steps:,} steps"
 
 
-@KINDS.add("controlnet", title="ControlNet", config=ControlNetRequest, lane="batch", label=label, resumable=True)
-def run(request: ControlNetRequest, run: Run) -> dict[str, Any]:
-    """Train, show and measure on the way, measure on the students and their hybrid, and list it when it is finished."""
-    from studio.services.hinting import Hinting
-
-    return Hinting(request, run).run()
+KINDS.add(
+    "controlnet",
+    title="ControlNet",
+    config=ControlNetRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.services.hinting:Hinting",
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -16,9 +16,6 @@ from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
 from studio.services.kinds.training import Every, Seed, Sinks, TrainingRequest
 from studio.services.models import FAMILY, ModelEntry, Registry
 from studio.services.paths import Paths
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 RANK = 16  # of adapters, unless another is given
 
@@ -186,9 +183,12 @@ def label(request: DistillRequest) -> str:
     return f"{request.name}: {request.objective} of {request.teacher}, {request.steps:,} steps"
 
 
-@KINDS.add("distill", title="Distil", config=DistillRequest, lane="batch", label=label, resumable=True)
-def run(request: DistillRequest, run: Run) -> dict[str, Any]:
-    """Train, show and measure on the way, and list the student when it is finished."""
-    from studio.services.distillation import Distillation
-
-    return Distillation(request, run).run()
+KINDS.add(
+    "distill",
+    title="Distil",
+    config=DistillRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.services.distillation:Distillation",
+)

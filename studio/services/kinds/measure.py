@@ -5,8 +5,6 @@ What was measured before is not measured again, so a run that is cancelled, or w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.services import measures
@@ -15,9 +13,6 @@ from studio.services.kinds import KINDS
 from studio.services.measures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
 from studio.services.models import Registry
 from studio.services.paths import Paths
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 
 class MeasureRequest(BaseModel):
@@ -78,9 +73,6 @@ def label(request: MeasureRequest) -> str:
     return f"Figures: {whose}, {request.samples} pictures each"
 
 
-@KINDS.add("measure", title="Measure", config=MeasureRequest, lane="batch", label=label)
-def run(request: MeasureRequest, run: Run) -> dict[str, Any]:
-    """Draw and measure whatever lacks figures, one arm after another."""
-    from studio.services.measuring import Measuring
-
-    return Measuring(request, run).run()
+KINDS.add(
+    "measure", title="Measure", config=MeasureRequest, lane="batch", label=label, work="studio.services.measuring:Measuring"
+)

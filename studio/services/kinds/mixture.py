@@ -6,14 +6,11 @@ its result behind, and whoever asked may delete it once it is read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.services.kinds import KINDS
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 N_STEPS = 4  # of the laboratory's grid, as published students take
 
@@ -33,11 +30,11 @@ class MixtureRequest(BaseModel):
     order: Literal["base first", "student first"] = Field(default="base first", title="Order")
 
 
-@KINDS.add("mixture", title="Mixture laboratory", config=MixtureRequest, lane="interactive",
-           label=lambda request: f"Mixture: D = {request.D}, β = {request.beta:g}")  # fmt: skip
-def run(request: MixtureRequest, run: Run) -> dict[str, Any]:
-    """What `metrics.gmm_page.lab_page` says of this position."""
-    from studio.metrics.gmm_page import lab_page
-
-    run.state("running")
-    return lab_page(**request.model_dump())
+KINDS.add(
+    "mixture",
+    title="Mixture laboratory",
+    config=MixtureRequest,
+    lane="interactive",
+    label=lambda request: f"Mixture: D = {request.D}, β = {request.beta:g}",
+    work="studio.services.mixture:Mixture",
+)

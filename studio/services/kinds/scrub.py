@@ -22,7 +22,6 @@ from studio.services.uses import MAX_USES, WRITE_HELP, AdapterUse, check, distin
 
 if TYPE_CHECKING:
     from studio.sampling.plan import Plan
-    from studio.services.run import Run
 
 MAX_BRANCHES = 8  # in one request
 MAX_ARMS = 24  # rows of one run, its past branches among them
@@ -195,9 +194,6 @@ def label(request: ScrubRequest) -> str:
     return f"Scrub: {request.source}"
 
 
-@KINDS.add("scrub", title="Scrub", config=ScrubRequest, lane="interactive", label=label)
-def run(request: ScrubRequest, run: Run) -> dict[str, Any]:
-    """Draw or branch what is asked for, then make a picture of every step."""
-    from studio.services.scrubbing import Scrubbing
-
-    return Scrubbing(request, run).run()
+KINDS.add(
+    "scrub", title="Scrub", config=ScrubRequest, lane="interactive", label=label, work="studio.services.scrubbing:Scrubbing"
+)

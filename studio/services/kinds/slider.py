@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -16,9 +16,6 @@ from studio.services.kinds.training import MAX_STEPS, Every, Seed, Sinks, Traini
 from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths
 from studio.services.slider_pairs import pairs_in
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language
 MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
@@ -232,9 +229,12 @@ def label(request: SliderRequest) -> str:
     return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
 
 
-@KINDS.add("slider", title="Slider", config=SliderRequest, lane="batch", label=label, resumable=True)
-def run(request: SliderRequest, run: Run) -> dict[str, Any]:
-    """Train, show and measure on the way, calibrate, and list the adapter when it is finished."""
-    from studio.services.sliding import Sliding
-
-    return Sliding(request, run).run()
+KINDS.add(
+    "slider",
+    title="Slider",
+    config=SliderRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.services.sliding:Sliding",
+)

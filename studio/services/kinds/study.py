@@ -14,7 +14,6 @@ from studio.services.models import Registry
 from studio.services.paths import Paths
 
 if TYPE_CHECKING:
-    from studio.services.run import Run
     from studio.services.studies.base import Study
 
 DEFAULT_PROMPTS = (
@@ -124,9 +123,12 @@ def study_of(request: StudyRequest, registry: Registry, paths: Paths | None = No
     return study
 
 
-@KINDS.add("study", title="Study", config=StudyRequest, lane="batch", label=lambda request: request.title, resumable=True)
-def run(request: StudyRequest, run: Run) -> dict[str, Any]:
-    """Draw what is not there yet, and conclude."""
-    from studio.services.laboratory import Laboratory
-
-    return Laboratory(request, run).run()
+KINDS.add(
+    "study",
+    title="Study",
+    config=StudyRequest,
+    lane="batch",
+    label=lambda request: request.title,
+    resumable=True,
+    work="studio.services.laboratory:Laboratory",
+)

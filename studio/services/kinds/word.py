@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field, ValidationInfo, model_validator
 
@@ -14,9 +14,6 @@ from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingReque
 from studio.services.models import Registry
 from studio.services.paths import Paths
 from studio.services.word_pictures import pictures_in
-
-if TYPE_CHECKING:
-    from studio.services.run import Run
 
 WORLD = "pocket"  # the domain whose scenes can be drawn with what is taught, and whose pictures can be read
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -144,9 +141,12 @@ def label(request: WordRequest) -> str:
     return f"{request.name}: the word {request.spelled} on {request.base}, {request.steps:,} steps"
 
 
-@KINDS.add("word", title="New word", config=WordRequest, lane="batch", label=label, resumable=True)
-def run(request: WordRequest, run: Run) -> dict[str, Any]:
-    """Train, show and measure on the way, measure on the students and a hybrid, and list it when it is finished."""
-    from studio.services.wording import Wording
-
-    return Wording(request, run).run()
+KINDS.add(
+    "word",
+    title="New word",
+    config=WordRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.services.wording:Wording",
+)

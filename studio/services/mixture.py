@@ -1,0 +1,20 @@
+"""Executing a mixture: arithmetic, no model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.metrics.gmm_page import lab_page
+from studio.services.kinds.mixture import MixtureRequest
+from studio.services.run import Run
+
+
+class Mixture:
+    """One run of the kind `mixture`: what `lab_page` says of this position."""
+
+    def __init__(self, request: MixtureRequest, run: Run):
+        self.request, self.job = request, run
+
+    def run(self) -> dict[str, Any]:
+        self.job.state("running")
+        return lab_page(**self.request.model_dump())
