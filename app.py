@@ -34,11 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
 
-    from studio.services.jobs import Jobs
+    from studio.services.library_stock import open_jobs
+    from studio.services.models import load_registry
     from studio.services.supervisor import Supervisor
 
     try:
-        jobs = Jobs(options.data_dir)
+        jobs = open_jobs(options.data_dir)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Distillation Studio is at {demo.local_url}\nRuns are kept in {jobs.paths.root}", flush=True)
     if demo.share_url:
         print(f"Public link: {demo.share_url}", flush=True)
-    pair = next((pair for pair in jobs.registry().pairs() if pair.available), None)
+    pair = next((pair for pair in load_registry(jobs.paths).pairs() if pair.available), None)
     warm = (pair.teacher.id, pair.student.id) if pair else ()
     supervisor = Supervisor(jobs, device=options.device, warm=warm)
     supervisor.start()

@@ -24,7 +24,8 @@ from typing import Any
 
 from studio.services.jobs import Jobs
 from studio.services.kinds.study import FIRST_SEED, StudyRequest, study_of
-from studio.services.models import Registry
+from studio.services.library_stock import open_jobs
+from studio.services.models import Registry, load_registry
 from studio.services.sharing import bill
 from studio.ui.lab_panels import title
 from studio.ui.lab_result import cautions, command, identity
@@ -396,7 +397,7 @@ def main() -> None:
     parser.add_argument("--studies", type=Path, default=KEPT, help="folder of the kept results")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "findings.md")
     o = parser.parse_args()
-    jobs = Jobs(o.data_dir)
+    jobs = open_jobs(o.data_dir)
     if o.check:
         agreed, lines = check(kept_studies(o.studies), finished(jobs))
         print("\n".join(lines))
@@ -406,7 +407,7 @@ def main() -> None:
         for path in keep(jobs, found.stdout.strip() or "unknown", o.studies):
             print(f"kept {path.name}")
     notes = NOTES.read_text() if NOTES.exists() else ""
-    o.out.write_text(page(kept_studies(o.studies), notes, jobs.registry()))
+    o.out.write_text(page(kept_studies(o.studies), notes, load_registry(jobs.paths)))
 
 
 if __name__ == "__main__":

@@ -31,10 +31,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.services.jobs import Jobs
 from studio.services.kinds.study import DEFAULT_PROMPTS
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 
 TARGET = 1.15
 
@@ -154,9 +155,9 @@ def _settled(device: str) -> None:
 
 def studied(request: dict[str, Any], warm: ModelCache, folder: Path, into: list[Seconds]) -> dict[str, Any]:
     """One run of the study in a data folder of its own, timed; its result."""
-    jobs = Jobs(folder)
+    jobs = open_jobs(folder)
     run_id = jobs.submit("study", request)
-    registry = jobs.registry()
+    registry = load_registry(jobs.paths)
     with timed(warm.device, into):
         state, note = run_job(jobs.paths.run(run_id), models=warm, registry=registry)
     result = jobs.result(run_id)
@@ -167,7 +168,7 @@ def studied(request: dict[str, Any], warm: ModelCache, folder: Path, into: list[
 
 def opened(warm: ModelCache, pair_id: str, folder: Path) -> dict[str, list[nn.Module]]:
     """The networks and decoders of a pair, opened so that no timing holds that."""
-    pair = Jobs(folder).registry().usable(pair_id)
+    pair = load_registry(open_jobs(folder).paths).usable(pair_id)
     models = [warm.model(entry) for entry in (pair.teacher, pair.student)]
     assert pair.student.oracle is not None
     warm.oracle(pair.student.oracle)

@@ -26,10 +26,10 @@ from studio.sampling.prompts import encode_plans
 from studio.services import catalogue, measures
 from studio.services.cells import Cells
 from studio.services.events import EventLog
-from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
 from studio.services.kinds.compare import CompareRequest, plans_for
 from studio.services.kinds.study import StudyRequest, study_of
+from studio.services.library_stock import open_jobs
 from studio.services.models import Registry, load_registry
 from studio.services.objectives import _read_classes
 from studio.services.paths import Paths, open_paths
@@ -136,7 +136,7 @@ def test_the_page_has_the_same_addresses_names_and_look(tmp_path: Path) -> None:
     from studio.ui import arms, theme
     from studio.ui.app import build
 
-    page = build(Jobs(tmp_path / "data")).config
+    page = build(open_jobs(tmp_path / "data")).config
     ids = [part["props"].get("elem_id") for part in page["components"]]
     html = {part["props"]["elem_id"]: [digest(part["props"].get(field) or "") for field in ("html_template", "js_on_load")]
             for part in page["components"] if part["type"] == "html" and part["props"].get("elem_id")}  # fmt: skip
@@ -194,7 +194,7 @@ def test_checkpoints_are_built_alike() -> None:
 
 
 def test_run_directories_are_laid_out_alike(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path / "data")
+    jobs = open_jobs(tmp_path / "data")
     folder = jobs.paths.run(jobs.submit("compare", DRAWN))
     with EventLog(folder / "events.jsonl") as log:
         log.write("state", state="loading", note="x")

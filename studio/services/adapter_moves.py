@@ -22,6 +22,7 @@ from studio.services.models import ModelEntry, Registry
 from studio.services.paths import Paths, new_run_id
 from studio.services.run import Run
 from studio.services.students import list_changed, save_student
+from studio.services.tools import Tools
 from studio.services.uses import AdapterUse, check, distinct
 from studio.services.warm import ModelCache
 
@@ -29,8 +30,8 @@ from studio.services.warm import ModelCache
 class AdapterWork:
     """One run of the kind `adapter`; {"id" of what was made, "said" sentences, "files" to download}."""
 
-    def __init__(self, request: AdapterRequest, run: Run):
-        self.request, self.job, self.paths = request, run, Paths(run.folder.parents[1])
+    def __init__(self, request: AdapterRequest, run: Run[Tools]):
+        self.request, self.job, self.paths = request, run, run.home
 
     def run(self) -> dict[str, Any]:
         self.job.state("running")
@@ -41,14 +42,14 @@ class AdapterWork:
         copy = copies(self.paths) / request.file
         file = copy if copy.is_file() else uploads(self.paths) / request.file
         try:
-            made, said = import_file(self.paths, run.registry, file, request.name, request.model, run.models)
+            made, said = import_file(self.paths, run.tools.registry, file, request.name, request.model, run.tools.models)
         finally:
             copy.unlink(missing_ok=True)
         return {"id": made, "said": [f"It is listed as {made}.", *said], "files": []}
 
     def _merge(self) -> dict[str, Any]:
         request, run = self.request, self.job
-        made = merge_into(self.paths, run.registry, request.model, request.adapters, request.name, run.models)
+        made = merge_into(self.paths, run.tools.registry, request.model, request.adapters, request.name, run.tools.models)
         return {"id": made, "said": [f"The model is listed as {made}."], "files": []}
 
     def _export(self) -> dict[str, Any]:
@@ -56,7 +57,9 @@ class AdapterWork:
         name = request.adapter.replace("/", "-")
         target = run.folder / "artifacts" / (f"{name}-peft" if request.layout == "peft" else f"{name}.safetensors")
         target.parent.mkdir(parents=True, exist_ok=True)
-        found = export_file(self.paths, run.registry, request.adapter, target, request.layout, request.strip, run.models)
+        found = export_file(
+            self.paths, run.tools.registry, request.adapter, target, request.layout, request.strip, run.tools.models
+        )
         files = [str(file.relative_to(run.folder)) for file in found]
         return {"id": request.adapter, "said": [f"{request.adapter} in the {request.layout} layout."], "files": files}
 

@@ -10,6 +10,7 @@ from studio.services.explain import explain
 from studio.services.hint_bench import Arm
 from studio.services.models import ModelEntry
 from studio.services.run import Run
+from studio.services.tools import Tools
 from studio.services.training import Training, TrainingRequest
 
 
@@ -34,9 +35,9 @@ class Armed(Training[R]):
     model: Any  # of the base, once it is opened
     bench: Any = None  # None where nobody can read the pictures
 
-    def __init__(self, request: R, run: Run):
+    def __init__(self, request: R, run: Run[Tools]):
         super().__init__(request, run)
-        self.entry: ModelEntry = run.registry.get(request.base)
+        self.entry: ModelEntry = run.tools.registry.get(request.base)
         self.rows: list[dict[str, Any]] = []
 
     @abstractmethod
@@ -53,7 +54,7 @@ class Armed(Training[R]):
 
     def students(self) -> list[ModelEntry]:
         """The base's students that can be opened."""
-        entries = self.job.registry.entries.values()
+        entries = self.job.tools.registry.entries.values()
         return [e for e in entries if e.teacher == self.entry.id and e.available and e.recipe is not None]
 
     def recall(self) -> None:
@@ -76,9 +77,9 @@ class Armed(Training[R]):
                 if self._row(arm.name, self.request.steps) is not None:
                     continue
                 try:
-                    models = {name: self.job.models.model(self.job.registry.get(name)) for name in arm.plan.models}
+                    models = {name: self.job.tools.models.model(self.job.tools.registry.get(name)) for name in arm.plan.models}
                     self._measure(arm, models, self.request.steps)
-                except (OSError, ValueError, KeyError, AttributeError) as error:
+                except (OSError, ValueError, KeyError) as error:
                     self.notice(f"The {self.THING} could not be measured on {arm.title}: {explain(error)}")
         self.heard()
 

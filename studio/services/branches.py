@@ -24,7 +24,7 @@ from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
 from studio.services.adapters import Adapters
-from studio.services.comparison import BATCH_LATENTS
+from studio.services.draw import batch_size
 from studio.services.kinds.scrub import Branch
 from studio.services.models import ModelEntry, Registry
 from studio.services.moments import Header, Moment
@@ -118,7 +118,7 @@ def drawn(
     cond = with_pictures(encode_plans([plan], models, [header.prompt]), pictures)
     recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.prompt)
     recorder.branch(plan.name, header, index)
-    batch = max(1, BATCH_LATENTS // (parent.shape[-1] * parent.shape[-2]))
+    batch = batch_size(parent.shape)
     stream = sample(plan, models, cond, header.seeds, parent.shape, resume=state, batch_size=batch)
     try:
         for record in stream:

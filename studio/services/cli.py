@@ -19,6 +19,8 @@ from studio.services.hint_uses import WRITE_HELP, with_files
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
 from studio.services.kinds.compare import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
 from studio.services.paths import ROOT
 
 app = typer.Typer(
@@ -72,7 +74,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Draw the same seeds with teacher, student, hybrids and remedies, and measure them."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     request = {
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
@@ -84,7 +86,7 @@ def compare(
 @app.command()
 def models(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List teachers and students, and why some cannot be used."""
-    registry = Jobs(data_dir).registry()
+    registry = load_registry(open_jobs(data_dir).paths)
     if as_json:
         print(json.dumps([entry.plain() for entry in registry.entries.values()], indent=1))
         return
@@ -100,7 +102,7 @@ def models(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command()
 def status(data_dir: DataDir = None, lane: str = "interactive") -> None:
     """Say what the worker of a lane is doing."""
-    found = Jobs(data_dir).status(lane)
+    found = open_jobs(data_dir).status(lane)
     print(f"{found.state}: {found.note}")
 
 
@@ -137,7 +139,7 @@ def serve(context: typer.Context) -> None:
 @runs.command("list")
 def list_(data_dir: DataDir = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: AsJson = False) -> None:
     """Newest first."""
-    found = history.list_runs(Jobs(data_dir), limit=limit)
+    found = history.list_runs(open_jobs(data_dir), limit=limit)
     if as_json:
         print(json.dumps([vars(info) for info in found], indent=1))
         return
@@ -150,7 +152,7 @@ def list_(data_dir: DataDir = None, limit: Annotated[int, typer.Option(min=1, ma
 @runs.command()
 def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show a run's request, figures and sentences."""
-    opened = history.open_run(Jobs(data_dir), run_id)
+    opened = history.open_run(open_jobs(data_dir), run_id)
     if as_json:
         print(json.dumps({"request": opened.request, "state": opened.info.state, "result": opened.result}, indent=1))
         return
@@ -169,7 +171,7 @@ def rerun(
     as_json: AsJson = False,
 ) -> None:
     """Do a run again, with the same request; says so when the weights have changed since."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     before = (jobs.result(run_id) or {}).get("models", {})
     again = history.rerun(jobs, run_id)
     _execute(jobs, again, device, out_folder, as_json)
@@ -180,14 +182,14 @@ def rerun(
 @runs.command()
 def cancel(run_id: str, data_dir: DataDir = None) -> None:
     """Ask a run to stop; what is finished is kept."""
-    info = Jobs(data_dir).cancel(run_id)
+    info = open_jobs(data_dir).cancel(run_id)
     print(f"{info.state}: {info.note or 'asked to stop'}")
 
 
 @runs.command()
 def delete(run_id: str, data_dir: DataDir = None) -> None:
     """Remove a run that has ended, with everything it made."""
-    Jobs(data_dir).delete(run_id)
+    open_jobs(data_dir).delete(run_id)
 
 
 def _execute(jobs: Jobs, run_id: str, device: str | None, out_folder: Path | None, as_json: bool) -> None:

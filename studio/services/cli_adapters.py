@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.services import adapters
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
 from studio.services.uses import WRITE_HELP, AdapterUse
 
 app = typer.Typer(no_args_is_help=True, help="Sliders and LoRAs: those that were trained here, and files from elsewhere.")
@@ -29,9 +30,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Shipped adapters and your own, and why some cannot be used."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     known = adapters.load_adapters(jobs.paths)
-    found = known.for_model(jobs.registry().get(model)) if model else list(known.entries.values())
+    found = known.for_model(load_registry(jobs.paths).get(model)) if model else list(known.entries.values())
     if as_json:
         print(json.dumps([entry.plain() for entry in found], indent=1))
         return
@@ -45,7 +46,7 @@ def list_(
 @app.command()
 def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show where an adapter comes from and what was measured."""
-    entry = adapters.load_adapters(Jobs(data_dir).paths).get(adapter_id)
+    entry = adapters.load_adapters(open_jobs(data_dir).paths).get(adapter_id)
     if as_json:
         print(json.dumps(entry.plain(), indent=1))
         return
@@ -74,8 +75,8 @@ def import_(
     from studio.services.adapter_moves import import_file
     from studio.services.warm import ModelCache, pick_device
 
-    jobs = Jobs(data_dir)
-    adapter_id, sentences = import_file(jobs.paths, jobs.registry(), file, name, base, ModelCache(pick_device(device)))
+    jobs = open_jobs(data_dir)
+    adapter_id, sentences = import_file(jobs.paths, load_registry(jobs.paths), file, name, base, ModelCache(pick_device(device)))
     for sentence in sentences:
         out.print(sentence, markup=False, highlight=False)
     print(f"Listed as {adapter_id}.")
@@ -96,9 +97,9 @@ def export(
     from studio.services.adapter_moves import export_file
     from studio.services.warm import ModelCache, pick_device
 
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     models = ModelCache(pick_device(device))
-    for written in export_file(jobs.paths, jobs.registry(), adapter_id, path, layout, strip, models, rank, keep):
+    for written in export_file(jobs.paths, load_registry(jobs.paths), adapter_id, path, layout, strip, models, rank, keep):
         print(written)
 
 
@@ -114,16 +115,16 @@ def merge(
     from studio.services.adapter_moves import merge_into
     from studio.services.warm import ModelCache, pick_device
 
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     uses = [AdapterUse.model_validate(written) for written in adapter]
-    made = merge_into(jobs.paths, jobs.registry(), model, uses, name, ModelCache(pick_device(device)))
+    made = merge_into(jobs.paths, load_registry(jobs.paths), model, uses, name, ModelCache(pick_device(device)))
     print(f"Listed as {made}.")
 
 
 @app.command()
 def delete(adapter_id: str, data_dir: DataDir = None) -> None:
     """Remove an adapter of your own."""
-    adapters.remove(Jobs(data_dir).paths, adapter_id)
+    adapters.remove(open_jobs(data_dir).paths, adapter_id)
 
 
 def _responses(card: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.services import controlnets
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
 
 app = typer.Typer(no_args_is_help=True, help="ControlNets: shipped ones, your own, and folders that diffusers wrote.")
 out = Console()
@@ -27,9 +28,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Shipped ControlNets and your own, and why some cannot be used."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     known = controlnets.load_controlnets(jobs.paths)
-    found = known.for_model(jobs.registry().get(model)) if model else list(known.entries.values())
+    found = known.for_model(load_registry(jobs.paths).get(model)) if model else list(known.entries.values())
     if as_json:
         print(json.dumps([entry.plain() for entry in found], indent=1))
         return
@@ -42,7 +43,7 @@ def list_(
 @app.command()
 def show(control_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show where a ControlNet comes from and what was measured with its hint and without."""
-    entry = controlnets.load_controlnets(Jobs(data_dir).paths).get(control_id)
+    entry = controlnets.load_controlnets(open_jobs(data_dir).paths).get(control_id)
     if as_json:
         print(json.dumps(entry.plain(), indent=1))
         return
@@ -71,7 +72,7 @@ def export(
     from studio.families.controlnets import export as write
     from studio.families.controlnets import open_control
 
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     entry = controlnets.load_controlnets(jobs.paths).get(control_id)
     if not entry.available:
         raise ValueError(entry.reason)
@@ -79,7 +80,7 @@ def export(
         raise ValueError(f"{entry.id} is a folder of diffusers already; copying it would do.")
     if folder.exists():
         raise ValueError(f"{folder.name} is there already; a new folder would fit.")
-    base = jobs.registry().get(entry.base)
+    base = load_registry(jobs.paths).get(entry.base)
     if misfit := entry.misfit(base):
         raise ValueError(misfit)
     write(open_control(entry.path, open_model(base.folder, base.id).parts.unet), folder, half=not single)
@@ -89,7 +90,7 @@ def export(
 @app.command()
 def delete(control_id: str, data_dir: DataDir = None) -> None:
     """Remove a ControlNet of your own."""
-    controlnets.remove(Jobs(data_dir).paths, control_id)
+    controlnets.remove(open_jobs(data_dir).paths, control_id)
     print(f"Removed {control_id}.")
 
 

@@ -19,6 +19,7 @@ from studio.services.info import RunInfo
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
+from studio.services.library_stock import open_jobs
 from studio.services.paths import RUN_ID
 from studio.services.spec_file import place, read_spec_file, read_submission
 
@@ -41,7 +42,7 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Put a run, or a sweep of runs, into the queue; a running studio takes it, as do `jobs run ID` and `jobs dispatch`."""
-    jobs, found = Jobs(data_dir), read_submission(spec)
+    jobs, found = open_jobs(data_dir), read_submission(spec)
     where = place(executor, option or [], found.executor)
     if found.sweep is None:
         ids = [jobs.submit(found.kind, found.config, executor=where)]
@@ -65,7 +66,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Newest first, with how far they are."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     found = [_plain(jobs, info) for info in jobs.list(lane=lane, limit=limit)]
     if as_json:
         print(json.dumps(found, indent=1))
@@ -80,7 +81,7 @@ def list_(
 @app.command()
 def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show a run's request, how far it is, and what came of it."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     info, result = jobs.get(run_id), jobs.result(run_id)
     request = jobs.spec(run_id).config
     if as_json:
@@ -98,7 +99,7 @@ def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None
 @app.command()
 def watch(run_id: str, data_dir: DataDir = None) -> None:
     """Follow a run until it has ended or is paused; leaving leaves it alone."""
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     _watch(jobs, run_id)
     _end(jobs, run_id)
 
@@ -106,50 +107,50 @@ def watch(run_id: str, data_dir: DataDir = None) -> None:
 @app.command()
 def stop(run_id: str, data_dir: DataDir = None) -> None:
     """End a run so that it can be resumed: it saves first."""
-    _say(Jobs(data_dir).stop(run_id), "asked to stop")
+    _say(open_jobs(data_dir).stop(run_id), "asked to stop")
 
 
 @app.command()
 def pause(run_id: str, data_dir: DataDir = None) -> None:
     """Save, and let other runs use the device until it is resumed."""
-    _say(Jobs(data_dir).pause(run_id), "asked to pause")
+    _say(open_jobs(data_dir).pause(run_id), "asked to pause")
 
 
 @app.command()
 def resume(run_id: str, data_dir: DataDir = None) -> None:
     """Queue a paused, stopped, interrupted or failed run again; it continues where it was."""
-    _say(Jobs(data_dir).resume(run_id), "resumed")
+    _say(open_jobs(data_dir).resume(run_id), "resumed")
 
 
 @app.command()
 def cancel(run_id: str, data_dir: DataDir = None) -> None:
     """End a run without saving; what it made is kept."""
-    _say(Jobs(data_dir).cancel(run_id), "asked to end")
+    _say(open_jobs(data_dir).cancel(run_id), "asked to end")
 
 
 @app.command()
 def save(run_id: str, data_dir: DataDir = None) -> None:
     """Ask a running run for a checkpoint now."""
-    Jobs(data_dir).save_now(run_id)
+    open_jobs(data_dir).save_now(run_id)
 
 
 @app.command()
 def sample(run_id: str, data_dir: DataDir = None) -> None:
     """Ask a running run for pictures now."""
-    Jobs(data_dir).sample_now(run_id)
+    open_jobs(data_dir).sample_now(run_id)
 
 
 @app.command()
 def move(run_id: str, where: Annotated[str, typer.Argument(help="up, down, first or last")], data_dir: DataDir = None) -> None:
     """Give a waiting run another place in the queue."""
-    for at, info in enumerate(Jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
+    for at, info in enumerate(open_jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
         print(f"{at}. {info.id}  {info.title}")
 
 
 @app.command()
 def delete(run_id: str, data_dir: DataDir = None) -> None:
     """Cancel a run if it is going, and remove it with everything it made."""
-    Jobs(data_dir).discard(run_id)
+    open_jobs(data_dir).discard(run_id)
 
 
 @app.command()
@@ -168,7 +169,7 @@ def run(
 
 
 def _run(spec: str, data_dir: Path | None, device: str | None, as_json: bool) -> None:
-    jobs = Jobs(data_dir)
+    jobs = open_jobs(data_dir)
     if RUN_ID.fullmatch(spec):
         run_id = spec
     else:
@@ -198,12 +199,11 @@ def dispatch(
 ) -> None:
     """Look after the waiting runs of an executor until all have ended; a running studio does so by itself."""
     from studio.services.executors import AWAY
-    from studio.services.executors.dispatch import main
+    from studio.services.executors.dispatch import serve
 
     if executor not in AWAY:
         raise ValueError(f"{brief(executor)} has nothing to look after; {' and '.join(AWAY)} have.")
-    where = ["--data-dir", str(data_dir)] if data_dir else []
-    raise SystemExit(main([executor, *where, "--linger", "0"]))
+    raise SystemExit(serve(open_jobs(data_dir), executor, linger_s=0))
 
 
 def _watch(jobs: Jobs, run_id: str, quiet: bool = False) -> None:

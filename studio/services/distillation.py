@@ -18,15 +18,16 @@ from studio.services.run import Run, versions
 from studio.services.students import list_student, save_student
 from studio.services.symptoms import Vigil
 from studio.services.together import make_trainer
+from studio.services.tools import Tools
 from studio.services.training import Training
 
 
 class Distillation(Training[DistillRequest]):
     """One run of the kind `distill`."""
 
-    def __init__(self, request: DistillRequest, run: Run):
+    def __init__(self, request: DistillRequest, run: Run[Tools]):
         super().__init__(request, run)
-        self.entry = run.registry.get(request.teacher)
+        self.entry = run.tools.registry.get(request.teacher)
 
     def open(self) -> None:
         """Teacher, material, method, trainer; then the checkpoint, if there is one."""
@@ -91,7 +92,7 @@ class Distillation(Training[DistillRequest]):
         }  # fmt: skip
         if self.studio.embedded is not None:
             card["embedded_guidance"] = self.studio.embedded
-        models = self.job.folder.parents[1] / "models"
+        models = self.job.home.models
         name = save_student(models, self.request.name, self.job.spec.id, lambda target: self._write(target, card))
         if name != self.request.name:
             self.notice(f"The name {self.request.name} was taken meanwhile; the student is called {name}.")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,9 +19,8 @@ from studio.core.files import atomic_write, read_json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
-from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
-from studio.sampling.record import Record
+from studio.services.draw import draw
 from studio.services.lessons import TEACHER_STEPS, Lesson
 from studio.services.models import ModelEntry
 
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
 
 SHOWN = (1, 2, 4, 8)  # step counts that are shown, those on the student's recipe
 SEEDS_EACH = 2  # pictures a prompt in a strip
-BATCH = 64  # samples per network call
 MEASURE_SEEDS = 8  # samples a prompt when measuring
 PROMPTS_SEED = 424_242  # scenes behind the prompts that are measured; no training draws them
-REFERENCE_SEED, REFERENCE = 777_001, 1024  # renders that FD-oracle compares with
+WORLD_SEED, WORLD_RENDERS = 777_001, 1024  # renders that FD-oracle compares with
 N_BOOT = 200
 Between = Callable[[], None]  # called between network evaluations: passes the device on, may raise
 
@@ -42,7 +40,8 @@ class Studio:
     """Draws with the teacher and with the student as it is now."""
 
     def __init__(self, lesson: Lesson, method: Method, entry: ModelEntry, between: Between, device: str):
-        self.lesson, self.method, self.entry, self.between, self.device = lesson, method, entry, between, device
+        self.lesson, self.method, self.entry, self._between, self.device = lesson, method, entry, between, device
+        self.oracle = lesson.oracle
         how = method.sampling()
         self.student: Denoiser = getattr(method, "student")  # noqa: B009 - by contract, not by type
         self.embedded = how.embedded_guidance
@@ -71,15 +70,16 @@ class Studio:
     def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; prompt i goes with seed i."""
         cond, for_student = self.conditions(prompts)
-        conds: dict[str, tuple[Cond, Cond | None]] = {"teacher": (cond, self.lesson.null(1)), "student": (for_student, None)}
-        record: Record | None = None
+        conds: Any = {"teacher": (cond, self.lesson.null(1)), "student": (for_student, None)}
         with self.evaluated() as student:
             models = {"teacher": self.lesson.teacher, "student": student}
-            shape = self.lesson.material.shape
-            for record in sample(plan, models, conds, seeds, shape, batch_size=BATCH):  # noqa: B007
-                self.between()
-        assert record is not None
-        return record.after.clone()  # an inference tensor must not wander into training
+            return draw(plan, models, conds, seeds, self.lesson.material.shape, lambda _: self.between())
+
+    def decode(self, samples: Tensor) -> Tensor:
+        return self.lesson.decode(samples)
+
+    def between(self) -> None:
+        self._between()
 
     @property
     def network(self) -> Any:
@@ -130,27 +130,42 @@ def measured_prompts(samples: int) -> list[str]:
 
 
 def reference(oracle: Any, cache: Callable[[str, Callable[[], Tensor], int], Tensor]) -> Tensor:
-    """Oracle features [REFERENCE, D] of renders of the whole world."""
+    """Oracle features [WORLD_RENDERS, D] of renders of the whole world."""
     from studio.domains.pocket.dataset import scenes, to_images
     from studio.domains.pocket.render import render_batch
 
     size = oracle.config["size"]
 
     def make() -> Tensor:
-        features: Tensor = oracle.read(to_images(render_batch(scenes(REFERENCE, REFERENCE_SEED), size))).features
+        features: Tensor = oracle.read(to_images(render_batch(scenes(WORLD_RENDERS, WORLD_SEED), size))).features
         return features
 
-    return cache(f"reference:world:{size}", make, 4 * REFERENCE * oracle.config["features"])
+    return cache(f"reference:world:{size}", make, 4 * WORLD_RENDERS * oracle.config["features"])
 
 
-def figures(studio: Studio, plan: Plan, samples: int, world: Tensor) -> dict[str, Any]:
+class Draws(Protocol):
+    """What figures are made with."""
+
+    oracle: Any
+
+    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; prompt i goes with seed i."""
+
+    def decode(self, samples: Tensor) -> Tensor:
+        """[N, *shape] -> what the oracle reads."""
+
+    def between(self) -> None:
+        """After every prompt: others may have the device."""
+
+
+def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> dict[str, Any]:
     """Accuracy, diversity and FD-oracle of `samples` pictures, JSON-ready; see `summary`."""
-    oracle, prompts, seeds = studio.lesson.oracle, measured_prompts(samples), list(range(500, 500 + MEASURE_SEEDS))
+    prompts, seeds = measured_prompts(samples), list(range(500, 500 + MEASURE_SEEDS))
     readings = []
     for prompt in prompts:
-        images = studio.lesson.decode(studio.draw(plan, [prompt] * len(seeds), seeds))
-        readings.append(oracle.read(images))
-        studio.between()
+        images = draws.decode(draws.draw(plan, [prompt] * len(seeds), seeds))
+        readings.append(draws.oracle.read(images))
+        draws.between()
     return {"nfe": plan.nfe, **summary(readings, prompts, world)}
 
 

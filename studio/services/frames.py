@@ -22,6 +22,7 @@ from studio.services.explain import explain
 from studio.services.images import jpeg_strip
 from studio.services.moments import Moment
 from studio.services.run import Run
+from studio.services.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.perceptual import Reader
@@ -50,7 +51,7 @@ class Seen:
 class Frames:
     """The pictures and readings of one run directory. `oracle` and `reader` are None where there is none."""
 
-    def __init__(self, job: Run, oracle: Any = None):
+    def __init__(self, job: Run[Tools], oracle: Any = None):
         self.job, self.oracle = job, oracle
         self.reader: Reader | None = None  # asked only where there is no oracle
         self._seen: dict[tuple[str, str], dict[int, Seen]] = {}  # (who read, arm) -> step -> what was read

@@ -21,6 +21,7 @@ from studio.services.curves import finite
 from studio.services.drawing import SEEDS_EACH, Studio, contrast, figures, kept_figures, reference
 from studio.services.images import jpeg_strip
 from studio.services.run import Run
+from studio.services.tools import Tools
 
 STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log
@@ -29,7 +30,7 @@ Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where cur
 class Gallery:
     """Draws and measures for one run. `measures` and `contrast` hold what was found up to step `at`."""
 
-    def __init__(self, job: Run, studio: Studio, samples: int, forward: Forward, at: int):
+    def __init__(self, job: Run[Tools], studio: Studio, samples: int, forward: Forward, at: int):
         self.job, self.studio, self.lesson, self.samples, self.forward = job, studio, studio.lesson, samples, forward
         kept = {"teacher": None, "teacher_at": {}, "rows": [], **(read_json(job.folder / "measures.json") or {})}
         self.measures: dict[str, Any] = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= at]}
@@ -113,7 +114,7 @@ class Gallery:
 
     def measure(self, step: int) -> None:
         """Accuracy, diversity and FD-oracle of the student as it is now; of the teacher once, and kept."""
-        lesson, models = self.lesson, self.job.models
+        lesson, models = self.lesson, self.job.tools.models
         world = reference(lesson.oracle, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size))
         if self.measures["teacher"] is None:
             self._measure_teacher(world)
@@ -132,7 +133,7 @@ class Gallery:
         few = [self.studio.teacher_plan(n) for n in self.studio.step_counts if n < own.steps]
         for plan in (own, *few):
             key = f"{self.lesson.hash}-{self.samples}-{plan.steps}-{plan.segments[0].guidance:g}.json"
-            file = self.job.folder.parents[1] / "cache" / "figures" / key
+            file = self.job.home.cache / "figures" / key
             found = kept_figures(file, partial(figures, self.studio, plan, self.samples, world))
             if plan is own:
                 self.measures["teacher"] = found

@@ -23,11 +23,9 @@ from studio.domains.pocket.scene import FACTORS, Scene
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
-from studio.sampling.hinted import with_hint, with_pictures
-from studio.sampling.loop import sample
+from studio.sampling.hinted import with_hint
 from studio.sampling.plan import Plan
-from studio.sampling.prompts import encode_plans
-from studio.sampling.record import Record
+from studio.services.draw import pictures
 from studio.services.models import ModelEntry
 
 HELD_OUT = 515_151  # seed of the scenes that are measured; no training draws them
@@ -87,16 +85,10 @@ class HintBench:
     def draw(self, plan: Plan, models: Mapping[str, Any], n: int | None = None) -> Tensor:
         """Pictures [N, 3, H, W] of the first n scenes, or of all."""
         n = n or len(self.scenes)
-        opened = {name: models[name] for name in plan.models}
-        first = opened[plan.models[-1]]
-        conds = with_pictures(encode_plans([plan], opened, self.prompts[:n]), {NAME: self.hints[:n].to(first.device)})
-        record: Record | None = None
         seeds = range(FIRST_SEED, FIRST_SEED + n)
-        for record in sample(plan, opened, conds, list(seeds), first.latent_shape, batch_size=BATCH):  # noqa: B007
-            self.between()
-        assert record is not None
-        images: Tensor = first.decode(record.after)
-        return images.cpu()
+        return pictures(
+            plan, models, self.prompts[:n], seeds, lambda _: self.between(), hints={NAME: self.hints[:n]}, batch=BATCH
+        )
 
     def measure(self, arm: Arm, models: Mapping[str, Any]) -> dict[str, Any]:
         """{"with": figures, "without": figures} of one arm. Figures: see `_figures`."""

@@ -27,6 +27,7 @@ from studio.services.images import jpeg_strip
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions
+from studio.services.tools import Tools
 
 SHOWN = 4  # scenes in a strip
 
@@ -37,15 +38,15 @@ class Hinting(Armed[ControlNetRequest]):
     THING, EVENT = "ControlNet", "agreement"
     bench: HintBench | None = None
 
-    def __init__(self, request: ControlNetRequest, run: Run):
+    def __init__(self, request: ControlNetRequest, run: Run[Tools]):
         super().__init__(request, run)
         self._bare: Tensor | None = None  # what the strip shows without the hint
 
     def open(self) -> None:
         request, entry = self.request, self.entry
         self.job.state("loading", f"Opening {entry.title}.")
-        self.model = self.job.models.model(entry)
-        folder = self.job.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{self.model.hash}"
+        self.model = self.job.tools.models.model(entry)
+        folder = self.job.home.cache / "material" / f"{entry.id.replace('/', '-')}-{self.model.hash}"
         self.data = HintedScenes(self.model, request.hint, folder, seed=request.seed, n_scenes=request.n_scenes,
                                  say=self.preparing)  # fmt: skip
         config = HintedConfig.model_validate(request.settings)
@@ -53,7 +54,7 @@ class Hinting(Armed[ControlNetRequest]):
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         if entry.oracle is not None and entry.oracle.is_dir():
-            oracle = self.job.models.oracle(entry.oracle)
+            oracle = self.job.tools.models.oracle(entry.oracle)
             self.bench = HintBench(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
         else:
             self.notice(f"{entry.id} has no oracle, so nothing is shown on the way and nothing is measured.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from studio.services.events import FINAL
 from studio.services.executors import LOCAL
-from studio.services.settling import MAX_DEATHS as MAX_DEATHS
 
 
 @dataclass(frozen=True)

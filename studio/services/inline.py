@@ -7,10 +7,13 @@ import traceback
 from typing import TYPE_CHECKING
 
 from studio.services.events import FINAL
+from studio.services.execution import execute
 from studio.services.executors import AWAY
 from studio.services.explain import explain
 from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, identity
+from studio.services.models import load_registry
+from studio.services.tools import Tools
 from studio.services.warm import ModelCache, pick_device
 
 if TYPE_CHECKING:
@@ -60,13 +63,10 @@ class Executor(threading.Thread):
             if self.jobs.claim(self.station, me, self.run_id) is None:
                 return
             self.here = True
-            from studio.services.worker import run_job
-
             folder = self.jobs.paths.run(self.run_id)
             try:
-                models = ModelCache(pick_device(self.device))
-                state, note = run_job(folder, models=models, registry=self.jobs.registry(), owner=me,
-                                      leaving=self._halt.is_set,
+                tools = Tools(self.jobs.paths, load_registry(self.jobs.paths), ModelCache(pick_device(self.device)))
+                state, note = execute(folder, tools, owner=me, leaving=self._halt.is_set,
                                       told=lambda state: self.jobs.told(self.run_id, state, me))  # fmt: skip
             except Exception as error:  # before the run could say so itself
                 traceback.print_exc()

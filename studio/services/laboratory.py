@@ -25,12 +25,12 @@ from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record
 from studio.sampling.steps import compiled
 from studio.services.cells import Cells, Rows, joined, over_steps, taken
-from studio.services.comparison import BATCH_LATENTS
+from studio.services.draw import batch_size
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.paths import Paths
 from studio.services.run import LeftOff, Run, versions
 from studio.services.sharing import bill
 from studio.services.studies.base import Data
+from studio.services.tools import Tools
 from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
@@ -58,15 +58,15 @@ class Cast:
 class Laboratory:
     """One run of the kind `study`."""
 
-    def __init__(self, request: StudyRequest, run: Run):
+    def __init__(self, request: StudyRequest, run: Run[Tools]):
         self.request, self.job = request, run
-        self.study = study_of(request, run.registry, Paths(run.folder.parents[1]))
+        self.study = study_of(request, run.tools.registry, run.home)
         self.arms = Cast(self.study.plans(), self.study.steps)
         self.controls = Cast(self.study.control() if request.control else [])
         self.pocket = self.study.setting.student.domain == "pocket"  # whose prompts are captions of a small language
         self.prompts = [captions.canonical(prompt) if self.pocket else prompt for prompt in request.prompts]
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
-        self.cells = Cells(run.folder.parents[1] / "cache" / "cells")
+        self.cells = Cells(run.home.cache / "cells")
         self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
         self.concluding_s, self.drawing_s, self.said_at = 0.0, 0.0, 0.0
         self._conclusion: dict[str, Any] = {}
@@ -107,9 +107,9 @@ class Laboratory:
     def _open(self) -> None:
         arms, controls = self.arms, self.controls
         for model_id in dict.fromkeys(model for plan in arms.plans for model in plan.models):
-            entry = self.job.registry.get(model_id)
+            entry = self.job.tools.registry.get(model_id)
             self.job.state("loading", f"Opening {entry.title}.")
-            arms.models[model_id] = self.job.models.model(entry)
+            arms.models[model_id] = self.job.tools.models.model(entry)
         reader = self._open_reader()
         arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
         self.wardrobe.open(arms.plans, arms.models)
@@ -125,12 +125,12 @@ class Laboratory:
         """Open who reads what is drawn: the oracle, or a judge where there is none. What tells readings of others apart."""
         folder = self.study.setting.oracle
         if folder is not None:
-            self.oracle = self.job.models.oracle(folder)
+            self.oracle = self.job.tools.models.oracle(folder)
             return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
         from studio.services.judge import open_judge
 
         assert not self.study.needs_oracle, "checked when the request was made"
-        self.oracle = self.judge = open_judge(self.job.models)
+        self.oracle = self.judge = open_judge(self.job.tools.models)
         if self.judge.notice:
             self.job.notice(self.judge.notice)
         return self.judge.key
@@ -161,7 +161,7 @@ class Laboratory:
     def _draw(self, cast: Cast, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         some = next(iter(cast.models.values()))
         cond = encode_plans(arms, cast.models, [prompt])
-        batch = max(1, BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2]))
+        batch = batch_size(some.latent_shape)
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
@@ -209,7 +209,7 @@ class Laboratory:
             left = round(pace * (self.total - self.done), 1) if pace else None
             self.job.progress(
                 self.done, self.total, unit="network evaluations", eta_s=left, computed=self.computed, reused=self.reused,
-                device=self.job.models.device,
+                device=self.job.tools.models.device,
             )  # fmt: skip
 
     # -- concluding ------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Laboratory:
             "card": self.study.card.model_dump(mode="json"), "seeds": sum(len(b) for b in self.blocks[: self.complete]),
             "prompts": self.prompts, "arms": [{"arm": plan.name, "nfe": plan.nfe} for plan in self.arms.plans],
             "control": self.control, "evaluations": {"computed": self.computed, "reused": self.reused},
-            "models": {name: {"hash": hash, "title": self.job.registry.get(name).title}
+            "models": {name: {"hash": hash, "title": self.job.tools.registry.get(name).title}
                        for name, hash in self.arms.weights.items() if name in self.arms.models},
             "versions": versions(), **plain(conclusion),
         }  # fmt: skip

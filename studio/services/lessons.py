@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.services.models import ModelEntry
+from studio.services.tools import Tools
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,21 +45,21 @@ class Lesson:
     oracle: Any = None
 
 
-def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Say) -> Lesson:
+def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
     """Open a teacher. ValueError in one sentence when nothing can be taught from models of its kind."""
     if entry.domain not in LESSONS:
         raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; {', '.join(LESSONS)} can.")
     return LESSONS[entry.domain](entry, request, run, say)
 
 
-def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Say) -> Lesson:
+def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
     """The built-in world: its own renders and captions are the material, its oracle measures."""
     from studio.domains.pocket import captions
     from studio.methods import material as teaching
 
-    model, start = run.models.model(entry), opened_start(request, run)
-    oracle = run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
-    folder = run.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+    model, start = run.tools.models.model(entry), opened_start(request, run)
+    oracle = run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+    folder = run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
     material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say, oracle=oracle)
 
     def save(target: Path, network: Any, method: Method, card: dict[str, Any]) -> None:
@@ -76,14 +77,14 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Say
     )  # fmt: skip
 
 
-def opened_start(request: DistillRequest, run: Run) -> Model | None:
+def opened_start(request: DistillRequest, run: Run[Tools]) -> Model | None:
     """The student that the run begins with, opened, where the request names one."""
     if request.start is None:
         return None
-    entry = run.registry.get(request.start)
+    entry = run.tools.registry.get(request.start)
     if not entry.available:  # it may have gone since the request was made
         raise ValueError(entry.reason)
-    return run.models.model(entry)
+    return run.tools.models.model(entry)
 
 
 LESSONS: dict[str, Callable[[ModelEntry, DistillRequest, Run, Say], Lesson]] = {"pocket": pocket_lesson}

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from studio.core.recipe import Recipe
-from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.services import measures
-from studio.services.drawing import BATCH, Studio, figures, reference
+from studio.services.draw import draw
+from studio.services.drawing import figures, reference
 from studio.services.explain import explain
 from studio.services.kinds.measure import MeasureRequest, arms_of, lacking
 from studio.services.measures import Arm
-from studio.services.paths import Paths
 from studio.services.run import LeftOff, Run, versions
+from studio.services.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families import Model
@@ -32,44 +31,43 @@ REPORT_S = 0.5  # between progress events
 SETTLED_S = 2.0  # of drawing, before time left is said
 
 
-@dataclass
-class Shown:
-    """The part of a lesson that figures are made with."""
-
-    oracle: Any
-    decode: Any
-
-
-class Easel:
-    """Draws one arm with opened models, where `figures` expects the studio of a training run.
+class DrawsArm:
+    """Draws one arm with opened models.
 
     step(evaluations, pictures) is called after every network evaluation, `between` after every prompt.
     """
 
     def __init__(self, models: dict[str, Model], oracle: Any, step: Callable[[int, int], None], between: Callable[[], None]):
-        self.models, self.step, self.between = models, step, between
+        self.models, self.oracle, self.step, self._between = models, oracle, step, between
         some = next(iter(models.values()))
-        self.shape, self.lesson = some.latent_shape, Shown(oracle, some.decode)
+        self.shape, self._decode = some.latent_shape, some.decode
 
     def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; prompt i goes with seed i."""
         conds: Any = encode_once(self.models, prompts)
-        record: Record | None = None
         made, n = 0, len(seeds)
-        for record in sample(plan, self.models, conds, seeds, self.shape, batch_size=BATCH):
+
+        def between(record: Record) -> None:
+            nonlocal made
             self.step(n * (record.nfe - made), n if record.last else 0)
             made = record.nfe
-        assert record is not None
-        return record.after
+
+        return draw(plan, self.models, conds, seeds, self.shape, between)
+
+    def decode(self, samples: Tensor) -> Tensor:
+        return self._decode(samples)
+
+    def between(self) -> None:
+        self._between()
 
 
 class Measuring:
     """One run of the kind `measure`."""
 
-    def __init__(self, request: MeasureRequest, run: Run):
+    def __init__(self, request: MeasureRequest, run: Run[Tools]):
         self.request, self.job = request, run
-        self.paths = Paths(run.folder.resolve().parents[1])
-        self.arms = arms_of(request, run.registry)
+        self.paths = run.home
+        self.arms = arms_of(request, run.tools.registry)
         self.notices: list[str] = []
         self.rows: list[dict[str, Any]] = []
         self.todo: list[Arm] = []
@@ -83,8 +81,8 @@ class Measuring:
         self.total = sum(arm.plan.nfe for arm in self.todo) * self.request.samples
         folder = self.arms[0].teacher.oracle
         assert folder is not None, "checked with the request"
-        oracle = self.job.models.oracle(folder)
-        keep = self.job.models.keep
+        oracle = self.job.tools.models.oracle(folder)
+        keep = self.job.tools.models.keep
         world = reference(oracle, lambda name, make, size: keep(name, (id(oracle),), make, size))
         asked = list(self.todo)
         for arm in asked:
@@ -98,11 +96,10 @@ class Measuring:
         self.arm, before = arm, (self.pictures, self.evaluations)
         self.job.state("running", f"Measuring {arm.title}.")
         try:
-            models = {name: self.job.models.model(entry) for name, entry in arm.entries.items()}
+            models = {name: self.job.tools.models.model(entry) for name, entry in arm.entries.items()}
             self._say_weights(arm, models)
-            easel = Easel(models, oracle, self._step, self._look)
-            # of a studio `figures` asks what an easel has: lesson.oracle, lesson.decode, draw and between
-            found = figures(cast(Studio, easel), arm.plan, self.request.samples, world)
+            draws = DrawsArm(models, oracle, self._step, self._look)
+            found = figures(draws, arm.plan, self.request.samples, world)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             self._notice(f"{arm.title} could not be measured: {explain(error)}")
             self.todo.remove(arm)
@@ -148,7 +145,7 @@ class Measuring:
         left = round(took / self.evaluations * (self.total - self.evaluations), 1) if took > SETTLED_S else None
         self.job.progress(
             self.pictures, len(self.todo) * self.request.samples, arm=self.arm.id, title=self.arm.title, unit="pictures",
-            eta_s=left, device=self.job.models.device,
+            eta_s=left, device=self.job.tools.models.device,
         )  # fmt: skip
 
     def _result(self) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 from studio.metrics.gmm_page import lab_page
 from studio.services.kinds.mixture import MixtureRequest
 from studio.services.run import Run
+from studio.services.tools import Tools
 
 
 class Mixture:
     """One run of the kind `mixture`: what `lab_page` says of this position."""
 
-    def __init__(self, request: MixtureRequest, run: Run):
+    def __init__(self, request: MixtureRequest, run: Run[Tools]):
         self.request, self.job = request, run
 
     def run(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout: app.py, assets/, presets/
+PROGRAM = "studio.worker"  # the module that puts this engine and its work together: every process of ours is started as it
 PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,11 +23,8 @@ from studio.core.files import atomic_write, read_json
 from studio.services import VERSION
 from studio.services.events import EventLog
 from studio.services.gate import Gate
-from studio.services.paths import check_run_id
-
-if TYPE_CHECKING:
-    from studio.services.models import Registry
-    from studio.services.warm import ModelCache
+from studio.services.paths import Paths, check_run_id
+from studio.services.stock import Tools
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "pillow", "numpy", "gradio")
@@ -98,24 +95,29 @@ def versions() -> dict[str, str]:
     return found
 
 
-class Run:
-    """A run directory opened by the process that executes it. Only this process writes its events."""
+T = TypeVar("T", bound=Tools)
+
+
+class Run(Generic[T]):
+    """A run directory opened by the process that executes it. Only this process writes its events.
+
+    tools: what the work is done with. home: the data folder.
+    """
 
     def __init__(
         self,
         folder: Path,
-        registry: Registry,
-        models: ModelCache,
+        tools: T,
         *,
         owner: Mapping[str, Any] | None = None,
         leaving: Callable[[], bool] = lambda: False,
         told: Callable[[str], None] = lambda state: None,
     ):
-        self.folder, self.registry, self.models = folder, registry, models
+        self.folder, self.tools, self.home = folder, tools, Paths(folder.parents[1])
         self.owner = dict(owner or {})
         self.told = told  # called when the state is another than before
         self.leaving = leaving  # whether the process around this run was asked to end
-        self.gate = Gate(folder.parents[1] / "lanes", models.device)
+        self.gate = Gate(self.home.lanes, tools.device)
         self.spec = read_spec(folder)
         self.events = EventLog(folder / "events.jsonl")
         self._cancel = folder / "cancel"

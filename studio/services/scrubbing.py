@@ -23,11 +23,12 @@ from studio.services.comparison import Comparison
 from studio.services.controlnets import load_controlnets
 from studio.services.explain import explain
 from studio.services.frames import Frames, readings_file
+from studio.services.hint_pictures import hint_picture
 from studio.services.hint_uses import HintUse
 from studio.services.kinds.scrub import Branch, ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
-from studio.services.paths import Paths
 from studio.services.run import Run, versions
+from studio.services.tools import Tools
 from studio.services.traces import Trace
 from studio.services.wardrobe import Wardrobe
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 class Scrubbing:
     """One run of the kind `scrub`."""
 
-    def __init__(self, request: ScrubRequest, run: Run):
+    def __init__(self, request: ScrubRequest, run: Run[Tools]):
         self.request, self.job, self.folder = request, run, run.folder
         self.headers: dict[str, Header] = {}
         self.models: dict[str, Model] = {}
@@ -48,7 +49,7 @@ class Scrubbing:
         self.before: dict[str, Any] = {}  # the result of what was drawn: its arms, figures and models
         self.branches: dict[str, dict[str, Any]] = {}  # arm -> its request and parent
         self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
-        self.wardrobe = Wardrobe(load_adapters(Paths(run.folder.parents[1])), run)
+        self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.computed = 0  # network evaluations for branches
 
     def run(self) -> dict[str, Any]:
@@ -77,11 +78,10 @@ class Scrubbing:
     def _draw(self) -> None:
         assert self.request.draw is not None
         comparison = Comparison(self.request.draw, self.job)
-        unread = not comparison.pocket or comparison.pair.student.oracle is None
-        instead = comparison.frames.seek_reader(self.job.models) if unread else ""
+        instead = "" if comparison.session.readable else comparison.frames.seek_reader(self.job.tools.models)
         self.before = comparison.run()
-        self.models, self.frames = comparison.models, comparison.frames
-        self.notices = list(comparison.notices)
+        self.models, self.frames = comparison.session.models, comparison.frames
+        self.notices = list(comparison.session.notices)
         if instead:
             self._notice(instead)
         self.headers = {arm: read_header(self.folder, arm) for arm in traced(self.folder)}
@@ -111,23 +111,23 @@ class Scrubbing:
         wanted = [model for header in self.headers.values() for model in header.plan.models]
         wanted += [branch.model for branch in self.request.branches if branch.model]
         for model_id in dict.fromkeys(model for model in wanted if model not in self.models):
-            entry = self.job.registry.get(model_id)
+            entry = self.job.tools.registry.get(model_id)
             if not entry.available:
                 raise ValueError(entry.reason)
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[model_id] = self.job.models.model(entry)
+            self.models[model_id] = self.job.tools.models.model(entry)
             self.job.check()
         if self.request.draw is not None:
             return  # the comparison has said all there is to say
         now = {name: {"hash": model.hash} for name, model in self.models.items()}
         for sentence in history.changed_models(self.before.get("models") or {}, now):
             self._notice(sentence)
-        folder = next((self.job.registry.get(name).oracle for name in self.models), None)
-        if folder is None or self.job.registry.get(next(iter(self.models))).domain != "pocket":
-            self._notice(f"There is no oracle for this kind of picture. {self.frames.seek_reader(self.job.models)}")
+        folder = next((self.job.tools.registry.get(name).oracle for name in self.models), None)
+        if folder is None or self.job.tools.registry.get(next(iter(self.models))).domain != "pocket":
+            self._notice(f"There is no oracle for this kind of picture. {self.frames.seek_reader(self.job.tools.models)}")
             return
         try:
-            self.frames.oracle = self.job.models.oracle(folder)
+            self.frames.oracle = self.job.tools.models.oracle(folder)
         except (FileNotFoundError, ValueError, KeyError) as error:
             self._notice(f"Nothing is read from the pictures, because the oracle cannot be opened: {explain(error)}")
 
@@ -148,7 +148,7 @@ class Scrubbing:
             self._notice(f"{parent.arm} was kept in half precision, so what goes on from it is near its own end, not equal.")
         name = f"branch-{self.job.spec.id[-6:]}-{number + 1}"  # a name no other run gives, so that pictures keep theirs
         self.branches[name] = {**branch.model_dump(mode="json"), "changed": branch.changed}
-        plan = plan_of(branch, parent, self.models, self.job.registry, adapters, name)
+        plan = plan_of(branch, parent, self.models, self.job.tools.registry, adapters, name)
         self.wardrobe.open([plan], self.models)
         pictures = self._pictures_of(plan)
         for sentence in history.changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
@@ -165,10 +165,8 @@ class Scrubbing:
 
     def _pictures_of(self, plan: Plan) -> dict[str, Any]:
         """Open the ControlNets of a plan, and what each follows: as when its parent was drawn."""
-        from studio.services.comparison import hint_picture
-
-        known, registry = load_controlnets(self.wardrobe.paths), self.job.registry
-        self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.models.model(registry.get(id_)))
+        known, registry = load_controlnets(self.wardrobe.paths), self.job.tools.registry
+        self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.tools.models.model(registry.get(id_)))
         asked = {use["id"]: HintUse.model_validate(use) for use in self.before.get("hints") or []}
         size, stated = next(iter(self.models.values())).image_size, captions.parse(self._prompt()).stated
         return {
@@ -219,7 +217,9 @@ class Scrubbing:
                 self.job.check()
 
     def _result(self) -> dict[str, Any]:
-        used = {name: {"hash": model.hash, "title": self.job.registry.get(name).title} for name, model in self.models.items()}
+        used = {
+            name: {"hash": model.hash, "title": self.job.tools.registry.get(name).title} for name, model in self.models.items()
+        }
         rows = [
             {
                 "arm": name,

@@ -9,26 +9,28 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studio.core.files import atomic_write, read_json
 from studio.services import events
-from studio.services.controls import DEATHS_FILE, Controls, is_resumable
 from studio.services.events import ACTIVE, FINAL
 from studio.services.executors import HANDLE_FILE
+from studio.services.info import RunInfo
+from studio.services.kinds import is_resumable
 from studio.services.locks import alive, held, identity
+from studio.services.register import SILENT_S, Register
 from studio.services.store import Row
-
-if TYPE_CHECKING:
-    from studio.services.info import RunInfo
 
 MAX_DEATHS = 4  # of workers over one run that keeps checkpoints, without a new checkpoint in between
 MAX_ATTEMPTS = 2  # a run whose worker dies before anything was drawn is tried once more
-SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone
+DEATHS_FILE = "deaths.json"  # how often workers died over this run since it last got ahead
 
 
-class Settling(Controls):
-    """The part of `Jobs` for runs that lost their process."""
+class Recovery:
+    """Looks after the runs of a register that lost their process."""
+
+    def __init__(self, register: Register):
+        self.register, self.store, self.paths = register, register.store, register.paths
 
     def reconcile(self, station: str | None = None, cause: str = "") -> list[RunInfo]:
         """Settle runs whose process is gone; returns those changed. Any number of servers may call this at once.
@@ -40,7 +42,7 @@ class Settling(Controls):
         for row in self.store.select(station=station, states=ACTIVE, limit=1000):
             why = cause or f"The {'worker' if row.station == row.lane else 'dispatcher'} process stopped"
             if self._gone(row) and self._settle(row, why):
-                changed.append(self.get(row.id))
+                changed.append(self.register.get(row.id))
         return changed
 
     def _gone(self, row: Row) -> bool:
@@ -67,24 +69,24 @@ class Settling(Controls):
         return True
 
     def lost(self, run_id: str, cause: str, owner: dict[str, Any]) -> None:
-        """For dispatchers: a claimed run ended without saying how. It is settled as if its worker had died."""
+        """A claimed run ended without saying how. It is settled as if its worker had died."""
         row = self.store.get(run_id)
         if row is not None:
             self._settled(run_id, *self._verdict(row, self.paths.run(run_id), cause), owner)
 
     def put_back(self, run_id: str, note: str, owner: dict[str, Any]) -> None:
-        """For dispatchers: a claimed run cannot be begun now and waits again; its log says so once."""
+        """A claimed run cannot be begun now and waits again; its log says so once."""
         last = events.last_event(self.paths.run(run_id) / "events.jsonl", "state") or {}
         if (last.get("state"), last.get("note")) != ("queued", note):
-            self._append(run_id, "queued", note)
+            self.register.append(run_id, "queued", note)
         self.store.move(run_id, "queued", note, only=ACTIVE, owner=owner)
 
     def _settled(self, run_id: str, state: str, note: str, owner: dict[str, Any]) -> None:
-        self._append(run_id, state, note)
+        self.register.append(run_id, state, note)
         self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
-        self._delete_if_asked(run_id)
+        self.register.delete_if_asked(run_id)
         if state == "queued":
-            self.wake(self.get(run_id).station)
+            self.register.wake(self.register.get(run_id).station)
 
     def _verdict(self, row: Row, folder: Path, cause: str) -> tuple[str, str]:
         """(state, note) of a run whose process ended without saying anything."""

@@ -15,11 +15,9 @@ from studio.domains.pocket.scene import FACTORS
 from studio.metrics.calibration import shifts, summary
 from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
-from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
-from studio.sampling.record import Record
-from studio.services.drawing import BATCH
+from studio.services.draw import draw
 from studio.services.models import ModelEntry
 from studio.services.slider_stage import Stage
 
@@ -50,13 +48,8 @@ class Bench:
     ) -> Tensor:
         """Samples [N, *shape] with the adapter at a scale; prompt i goes with seed i."""
         conds: Any = encode_once({entry.id: model}, prompts)
-        record: Record | None = None
         with applied(model.parts.unet, adapter, scale):
-            drawn = sample(self.plan(entry, model), {entry.id: model}, conds, seeds, model.latent_shape, batch_size=BATCH)
-            for record in drawn:  # noqa: B007
-                self.between()
-        assert record is not None
-        return record.after.clone()
+            return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.latent_shape, lambda _: self.between())
 
     def measure(
         self, model: Model, entry: ModelEntry, adapter: Adapter, step: int, scale: float, strengths: Sequence[float] = STRENGTHS

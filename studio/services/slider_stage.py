@@ -22,15 +22,16 @@ from studio.domains.pocket.dataset import to_images
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import sample_scene
 from studio.methods.control.contrast import SceneContrast
+from studio.methods.control.slider import Finder
 from studio.methods.control.worded import WordedContrast, encoded
 from studio.services.judge import Judge, Measure, meant, open_judge
 from studio.services.kinds.slider import WORLD, SliderRequest, form
 from studio.services.models import ModelEntry
 from studio.services.moves import AXIS_UNIT
-from studio.services.paths import Paths
 from studio.services.run import Run
 from studio.services.slider_pairs import Pairs, pairs_in
 from studio.services.slider_sight import seek_reader, sight
+from studio.services.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families import Model
@@ -66,7 +67,7 @@ class Stage:
 
     def take(self, method: Method[Any]) -> None:
         """Of a method that finds a direction by itself: the amount is how far a picture lies along it."""
-        if not hasattr(method, "found"):
+        if not isinstance(method, Finder):
             return
 
         def amount(seen: Any) -> Tensor:
@@ -82,14 +83,18 @@ class Stage:
         self.unit = AXIS_UNIT
 
 
-def open_stage(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
+def open_stage(
+    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+) -> Stage:
     """What a request asks for, on its model. ValueError in one sentence where the request does not fit it."""
     if entry.domain != WORLD or request.pairs:
         return _plain(entry, model, request, run, say, between)
     return _world(entry, model, request, run, say, between)
 
 
-def _world(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
+def _world(
+    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+) -> Stage:
     """The stage of Pocket World: its scenes, its captions, its oracle."""
     oracle = _oracle(entry, run)
     if request.attribute is not None:
@@ -113,7 +118,9 @@ def _world(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, sa
     )  # fmt: skip
 
 
-def _plain(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, say: Say, between: Callable[[], None]) -> Stage:
+def _plain(
+    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+) -> Stage:
     """The stage of a model of any kind: prompts and pictures that were given. Read by an oracle where there is one and the
     request says which of its attributes the pictures show."""
     what = attribute(request.attribute) if request.attribute is not None else None
@@ -121,11 +128,11 @@ def _plain(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, sa
     samples, features = None, None
     if request.pairs:
         lines = lines or ("",)  # nobody said what the pictures show
-        samples = partial(_pictures, pairs_in(Paths(run.folder.parents[1]), request.pairs), model, _cache(entry, model, run), say)
+        samples = partial(_pictures, pairs_in(run.home, request.pairs), model, _cache(entry, model, run), say)
     oracle = _oracle(entry, run) if what is not None else None
     measure = None
     if request.method == "direction":
-        reader = seek_reader(model, run.models.device)
+        reader = seek_reader(model, run.tools.models.device)
         features, oracle = sight(model, reader), Judge(reader)
     elif what is None and request.worded:
         oracle, measure = _judged(request, run)
@@ -148,21 +155,21 @@ def _plain(entry: ModelEntry, model: Model, request: SliderRequest, run: Run, sa
     )  # fmt: skip
 
 
-def _judged(request: SliderRequest, run: Run) -> tuple[Judge | None, Measure | None]:
+def _judged(request: SliderRequest, run: Run[Tools]) -> tuple[Judge | None, Measure | None]:
     """Who reads pictures by the words of both ends, and how; nobody where no encoder of words is on this machine."""
-    judge = open_judge(run.models)
+    judge = open_judge(run.tools.models)
     if judge.notice:
         run.notice(judge.notice)
     measure = judge.measure(meant({"settings": {"positive": request.positive, "negative": request.negative}}))
     return (None, None) if measure.blind else (judge, measure)
 
 
-def _oracle(entry: ModelEntry, run: Run) -> Any:
-    return run.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+def _oracle(entry: ModelEntry, run: Run[Tools]) -> Any:
+    return run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
 
 
-def _cache(entry: ModelEntry, model: Model, run: Run) -> Path:
-    return run.folder.parents[1] / "cache" / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+def _cache(entry: ModelEntry, model: Model, run: Run[Tools]) -> Path:
+    return run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
 
 
 def _unspoken(moved: set[str]) -> tuple[str, ...]:
@@ -225,7 +232,7 @@ def _shows(seen: Any, stated: dict[str, str]) -> Tensor:
     return torch.stack(list(correct(seen, stated, FACTORS).values())).all(0).float()
 
 
-def _span(what: Attribute, oracle: Any, run: Run) -> float:
+def _span(what: Attribute, oracle: Any, run: Run[Tools]) -> float:
     """Mean amount that the oracle reads in renders at level 1, minus that at level −1; kept while the worker lives."""
     size = int(oracle.config["size"])
 
@@ -233,5 +240,5 @@ def _span(what: Attribute, oracle: Any, run: Run) -> float:
         scenes = [what.make(np.random.default_rng([7, i]), level) for i in range(RENDERED)]
         return float(what.read(oracle.read(to_images(render_batch(scenes, size)))).mean())
 
-    found: float = run.models.keep(f"span:{what.name}:{size}", (id(oracle),), lambda: mean(1.0) - mean(-1.0), 64)
+    found: float = run.tools.models.keep(f"span:{what.name}:{size}", (id(oracle),), lambda: mean(1.0) - mean(-1.0), 64)
     return found

@@ -39,6 +39,7 @@ from studio.services.models import ModelEntry
 from studio.services.run import Run, versions
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
+from studio.services.tools import Tools
 from studio.services.training import Training
 
 SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -57,9 +58,9 @@ class Sliding(Training[SliderRequest]):
     stage: Stage
     bench: Bench
 
-    def __init__(self, request: SliderRequest, run: Run):
+    def __init__(self, request: SliderRequest, run: Run[Tools]):
         super().__init__(request, run)
-        self.entry = run.registry.get(request.base)
+        self.entry = run.tools.registry.get(request.base)
         self.rows: list[dict[str, Any]] = []
         self.calibration: dict[str, Any] = {}
         self._bare: Tensor | None = None  # what the strip shows at strength 0
@@ -68,7 +69,7 @@ class Sliding(Training[SliderRequest]):
         request, entry = self.request, self.entry
         METHODS.all()  # modules of objectives from elsewhere may bring methods of sliders
         self.job.state("loading", f"Opening {entry.title}.")
-        self.model = self.job.models.model(entry)
+        self.model = self.job.tools.models.model(entry)
         self.stage = open_stage(entry, self.model, request, self.job, self.preparing, self.between)
         method_class: Any = SLIDERS.get(request.method)
         config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
@@ -140,7 +141,7 @@ class Sliding(Training[SliderRequest]):
         self, entry: ModelEntry, step: int, scale: float, is_calibrated: bool = False, strengths: tuple[float, ...] = STRENGTHS
     ) -> dict[str, Any]:
         self.job.state("running", f"Measuring {entry.title} at strengths {strengths[0]:g} to {strengths[-1]:g}.")
-        found = self.bench.measure(self.job.models.model(entry), entry, self.adapter, step, scale, strengths)
+        found = self.bench.measure(self.job.tools.models.model(entry), entry, self.adapter, step, scale, strengths)
         row = {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
                "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
         self.rows.append(row)
@@ -229,7 +230,7 @@ class Sliding(Training[SliderRequest]):
     def _models(self) -> list[ModelEntry]:
         """The base, then its teacher and that teacher's students, those that can be opened."""
         family = self.entry.teacher or self.entry.id
-        others = [e for e in self.job.registry.entries.values() if family in (e.id, e.teacher) and e.id != self.entry.id]
+        others = [e for e in self.job.tools.registry.entries.values() if family in (e.id, e.teacher) and e.id != self.entry.id]
         return [self.entry, *(entry for entry in others if entry.available)]
 
     def _transfer(self, entry: ModelEntry) -> None:
@@ -242,7 +243,7 @@ class Sliding(Training[SliderRequest]):
             return
         try:
             self._measure(entry, self.request.steps, scale, True)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError) as error:
             self.notice(f"The slider could not be measured on {entry.id}: {explain(error)}")
 
     def _write(self, target: Path) -> None:

@@ -14,15 +14,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from studio.core.files import read_json
+from studio.services.code import code_digest
 from studio.services.events import ACTIVE
 from studio.services.executors import AWAY
 from studio.services.jobs import Jobs
 from studio.services.locks import alive
-from studio.services.paths import ROOT
+from studio.services.paths import PROGRAM, ROOT
 
 TICK_S = 0.2
 STATIONS = ("interactive", "batch", *AWAY)
@@ -50,8 +52,7 @@ class Supervisor(threading.Thread):
     """`Supervisor(jobs).start()`; `stop()` ends the supervision, not the runs: an idle worker leaves by itself.
 
     A lane of `ON_DEMAND` has a worker only while there is something to do; that of batch never comes before the interactive
-    worker of this server is up. warm: ids of models a new interactive worker opens before the first request; None is the
-    first pair there is.
+    worker of this server is up. warm: ids of models a new interactive worker opens before the first request.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Supervisor(threading.Thread):
         lanes: Sequence[str] = STATIONS,
         *,
         device: str | None = None,
-        warm: Sequence[str] | None = None,
+        warm: Sequence[str] = (),
         linger_s: float | None = None,
     ):
         super().__init__(name="supervisor", daemon=True)
@@ -68,6 +69,7 @@ class Supervisor(threading.Thread):
         self._lanes = [_Lane(name) for name in lanes]
         self._halt = threading.Event()
         self._began = time.monotonic()
+        self._code = code_digest()
 
     def run(self) -> None:
         try:
@@ -113,6 +115,8 @@ class Supervisor(threading.Thread):
         if holder is not None and alive(holder) is not False:
             if alive(holder) is None:
                 self._other_host(lane)
+            else:
+                self._outdated(lane, holder)
             return
         self.jobs.reconcile(lane.name)
         if time.monotonic() >= lane.not_before:
@@ -149,26 +153,25 @@ class Supervisor(threading.Thread):
         """The lane is held from another machine on the same folder; only its runs can be settled from here."""
         self.jobs.reconcile(lane.name)
 
-    def _to_warm(self, lane: _Lane) -> Sequence[str]:
-        if lane.name != "interactive":
-            return ()
-        if self.warm is not None:
-            return self.warm
-        first = next((pair for pair in self.jobs.registry().pairs() if pair.available), None)
-        return (first.teacher.id, first.student.id) if first else ()
+    def _outdated(self, lane: _Lane, holder: Mapping[str, Any]) -> None:
+        """Ask an idle worker of another version of the program to leave: files that it has yet to import have changed."""
+        beat = read_json(self.jobs.paths.lane(lane.name, "json")) or {}
+        same = (beat.get("worker") or {}).get("pid") == holder.get("pid") and holder.get("role") == "worker"
+        if same and beat.get("state") == "ready" and beat.get("code") != self._code:
+            os.kill(int(holder["pid"]), signal.SIGTERM)
 
-    def _module(self, lane: _Lane) -> list[str]:
-        """What looks after the lane: a module and its own arguments."""
+    def _arguments(self, lane: _Lane) -> list[str]:
+        """What the process that looks after the lane is told."""
         if lane.name in AWAY:
-            return ["studio.services.executors.dispatch", lane.name]
+            return ["--dispatch", lane.name]
         device = ["--device", self.device] if self.device else []
-        warm = [part for name in self._to_warm(lane) for part in ("--warm", name)]
-        return ["studio.services.worker", "--lane", lane.name, *device, *warm]
+        warm = [part for name in self.warm for part in ("--warm", name)] if lane.name == "interactive" else []
+        return ["--lane", lane.name, *device, *warm]
 
     def _spawn(self, lane: _Lane) -> None:
         log = self.jobs.paths.lane(lane.name, "log")
         mode = "wb" if _size(log) > LOG_BYTES else "ab"
-        command = [sys.executable, "-m", *self._module(lane), "--data-dir", str(self.jobs.paths.root)]
+        command = [sys.executable, "-m", PROGRAM, *self._arguments(lane), "--data-dir", str(self.jobs.paths.root)]
         command += ["--linger", str(self.linger_s)] if self.linger_s is not None else []
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
         lane.begun = time.monotonic()

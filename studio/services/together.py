@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.services.kinds.distill import DistillRequest
-from studio.services.models import Registry
 from studio.services.paths import Paths
 from studio.services.run import read_spec
+from studio.services.tools import Tools
 
 WITHOUT_MPI = (
     "accelerate was asked for several processes and started one, which does all the work: on CPUs it leaves that to MPI. "
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from studio.core.parallel import Parallel
     from studio.core.trainer import Trainer
     from studio.services.lessons import Lesson
-    from studio.services.warm import ModelCache
 
 
 def make_trainer(request: DistillRequest, lesson: Lesson, folder: Path, device: str, parallel: Parallel) -> Trainer:
@@ -98,18 +97,19 @@ def follow(device: str | None) -> None:
     models = ModelCache(together.device)
     while (task := together.wait()) is not None:
         folder = Path(task["run"])
-        _train_along(folder, load_registry(Paths(folder.parents[1])), models, together)
+        home = Paths(folder.parents[1])
+        _train_along(folder, Tools(home, load_registry(home), models), together)
     together.dismiss()
 
 
-def _train_along(folder: Path, registry: Registry, models: ModelCache, together: Parallel) -> None:
+def _train_along(folder: Path, tools: Tools, together: Parallel) -> None:
     from studio.methods.distill import METHODS
     from studio.services.lessons import open_lesson
 
     METHODS.all()  # a module of objectives may bring the lesson they are taught in
-    request = DistillRequest.model_validate(read_spec(folder).config, context={"registry": registry})
-    silent: Any = _Quiet(folder, registry, models)
-    lesson = open_lesson(registry.get(request.teacher), request, silent, lambda done, total: None)
+    request = DistillRequest.model_validate(read_spec(folder).config, context={"registry": tools.registry})
+    silent: Any = _Quiet(folder, tools)
+    lesson = open_lesson(tools.registry.get(request.teacher), request, silent, lambda done, total: None)
     trainer = make_trainer(request, lesson, folder, together.device, together)
     trainer.resume()
     for _ in trainer.run():
@@ -119,5 +119,5 @@ def _train_along(folder: Path, registry: Registry, models: ModelCache, together:
 class _Quiet:
     """What a lesson asks of a run, without a log to write to."""
 
-    def __init__(self, folder: Path, registry: Registry, models: ModelCache):
-        self.folder, self.registry, self.models = folder, registry, models
+    def __init__(self, folder: Path, tools: Tools):
+        self.folder, self.tools, self.home = folder, tools, tools.home

@@ -22,6 +22,7 @@ from studio.services.curves import Curves, Sink, TensorBoard, Trackio
 from studio.services.models import FAMILY
 from studio.services.run import LeftOff, Run
 from studio.services.students import save_student
+from studio.services.tools import Tools
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
@@ -53,9 +54,9 @@ class Training(ABC, Generic[R]):
     trainer: Trainer
     curves: Curves
 
-    def __init__(self, request: R, run: Run):
+    def __init__(self, request: R, run: Run[Tools]):
         self.request, self.job = request, run
-        self.device = run.models.device
+        self.device = run.tools.models.device
         self.notices: list[str] = []
         self.begun, self.said_at, self.pace, self.timed = time.monotonic(), 0.0, 0.0, 0
         self.last: dict[str, Any] = {}
@@ -172,7 +173,7 @@ class Training(ABC, Generic[R]):
         """Save what was trained in a folder of the data folder under the name that was asked for, or one near it that is free;
         the id under which lists have it. thing: as sentences call it. event: the kind of event that says the id."""
         self.job.state("running", f"Saving the {thing}.")
-        name = save_student(self.job.folder.parents[1] / home, self.request.name, self.job.spec.id, write)
+        name = save_student(self.job.home.root / home, self.request.name, self.job.spec.id, write)
         if name != self.request.name:
             self.notice(f"The name {self.request.name} was taken meanwhile; the {thing} is called {name}.")
         found = f"{FAMILY}/{name}"

@@ -13,8 +13,8 @@ from studio.sampling.plan import Plan
 from studio.sampling.steps import denoiser_of
 from studio.services.adapters import Adapters
 from studio.services.controlnets import ControlNets
-from studio.services.paths import Paths
 from studio.services.run import Run
+from studio.services.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.stable import Model
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Wardrobe:
     """What is loaded for one run. A context: at its end every model is as it was."""
 
-    def __init__(self, adapters: Adapters, job: Run):
-        self.adapters, self.job, self.paths = adapters, job, Paths(job.folder.parents[1])
+    def __init__(self, adapters: Adapters, job: Run[Tools]):
+        self.adapters, self.job, self.paths = adapters, job, job.home
         self.loaded: list[tuple[Model, str]] = []
         self.controls: list[tuple[Model, str]] = []
         self.hashes: dict[str, str] = {}  # by what the files hold

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -22,10 +21,7 @@ from studio.domains.pocket.scene import FACTORS
 from studio.methods.control.word_material import article
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
-from studio.sampling.loop import sample
-from studio.sampling.plan import Plan
-from studio.sampling.prompts import encode_plans
-from studio.sampling.record import Record
+from studio.services.draw import pictures
 from studio.services.hint_bench import Arm, arms
 from studio.services.models import ModelEntry
 
@@ -66,25 +62,6 @@ def word_arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:
     return list(found.values())
 
 
-def draw(
-    plan: Plan, models: Mapping[str, Any], prompts: Sequence[str], seeds: Sequence[int], tokens: Tokens | None,
-    between: Callable[[], None],
-) -> Tensor:  # fmt: skip
-    """Pictures [N, 3, H, W] of a plan whose models know the word, or do not; prompt i goes with seed i."""
-    opened = {name: models[name] for name in plan.models}
-    first = opened[plan.models[-1]]
-    with ExitStack() as known:
-        for model in opened.values():
-            known.enter_context(model.knowing([tokens] if tokens else []))
-        conds = encode_plans([plan], opened, prompts)
-    record: Record | None = None
-    for record in sample(plan, opened, conds, list(seeds), first.latent_shape, batch_size=BATCH):  # noqa: B007
-        between()
-    assert record is not None
-    images: Tensor = first.decode(record.after)
-    return images.cpu()
-
-
 class WordBench:
     """shows: what the word was taught, factor -> value. seeds: pictures for each prompt. between: called after every step."""
 
@@ -101,7 +78,8 @@ class WordBench:
             if side == "with" or key not in self._known:
                 lines = [line for line in self.prompts[side] for _ in range(self.seeds)]
                 seeds = [FIRST_SEED + i for _ in self.prompts[side] for i in range(self.seeds)]
-                images = draw(arm.plan, models, lines, seeds, tokens if side == "with" else None, self.between)
+                known = [tokens] if side == "with" else []
+                images = pictures(arm.plan, models, lines, seeds, lambda _: self.between(), words=known, batch=BATCH)
                 self._known[key] = self._figures(images)
             found[side] = {"prompts": self.prompts[side], **self._known[key]}
         return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe, **found}

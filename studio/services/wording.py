@@ -25,14 +25,15 @@ from studio.services import adapters
 from studio.services.armed import Armed
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
+from studio.services.draw import pictures
 from studio.services.gallery import STRIP_SIDE
 from studio.services.hint_bench import Arm
 from studio.services.images import jpeg_strip
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
-from studio.services.paths import Paths
 from studio.services.run import Run, versions
-from studio.services.word_bench import PLAIN, WordBench, draw, prompts_for, word_arms
+from studio.services.tools import Tools
+from studio.services.word_bench import PLAIN, WordBench, prompts_for, word_arms
 from studio.services.word_pictures import pictures_in
 
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0, 1)  # in a strip
@@ -44,14 +45,14 @@ class Wording(Armed[WordRequest]):
     THING, EVENT = "word", "shown"
     bench: WordBench | None = None
 
-    def __init__(self, request: WordRequest, run: Run):
+    def __init__(self, request: WordRequest, run: Run[Tools]):
         super().__init__(request, run)
         self._bare: Tensor | None = None  # what the strip shows without the word
 
     def open(self) -> None:
         request, entry = self.request, self.entry
         self.job.state("loading", f"Opening {entry.title}.")
-        self.model = self.job.models.model(entry)
+        self.model = self.job.tools.models.model(entry)
         self.reader = NewWord(self.model, request.spelled, request.rows)
         method = Word(WordConfig.model_validate(request.settings), Streams(request.seed, self.device),
                       slider_denoiser(self.model), self._data(), self.reader, self.reader.start(request.init))  # fmt: skip
@@ -61,7 +62,7 @@ class Wording(Armed[WordRequest]):
             settings = settings.model_copy(update={"checkpointing": False})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         if entry.oracle is not None and entry.oracle.is_dir() and request.shows:
-            oracle = self.job.models.oracle(entry.oracle)
+            oracle = self.job.tools.models.oracle(entry.oracle)
             self.bench = WordBench(request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between)
         else:
             self.notice("Nobody reads whether pictures show what the word was taught, so nothing is measured.")
@@ -70,7 +71,7 @@ class Wording(Armed[WordRequest]):
     def _data(self) -> Pictured:
         """What the word is learned on, with prompts that hold it."""
         request, word = self.request, self.request.spelled
-        folder = self.job.folder.parents[1] / "cache" / "material" / f"{self.entry.id.replace('/', '-')}-{self.model.hash}"
+        folder = self.job.home.cache / "material" / f"{self.entry.id.replace('/', '-')}-{self.model.hash}"
         if not request.pictures:
             data = of_scenes(self.model, folder, request.shows, word, seed=request.seed, n_scenes=request.n_scenes,
                              say=self.preparing)  # fmt: skip
@@ -82,7 +83,7 @@ class Wording(Armed[WordRequest]):
 
     def _encoded(self, folder: Path) -> Tensor:
         """Latents [N, *shape] of the folder's pictures, encoded once."""
-        pictures = pictures_in(Paths(self.job.folder.parents[1]), self.request.pictures)
+        pictures = pictures_in(self.job.home, self.request.pictures)
         path = folder / f"word-pictures-{pictures.digest}.safetensors"
         if not path.exists():
 
@@ -122,7 +123,8 @@ class Wording(Armed[WordRequest]):
         seeds = list(SHOWN_SEEDS) * len(lines["with"])
 
         def drawn(side: str, tokens: dict[str, Tensor] | None) -> Tensor:
-            return draw(arm.plan, models, [p for p in lines[side] for _ in SHOWN_SEEDS], seeds, tokens, self.between)
+            known, prompts = [tokens] if tokens else [], [p for p in lines[side] for _ in SHOWN_SEEDS]
+            return pictures(arm.plan, models, prompts, seeds, lambda _: self.between(), words=known)
 
         if self._bare is None:
             self._bare = drawn("without", None)

@@ -17,6 +17,7 @@ from typing import Any
 import gradio as gr
 
 from studio.services import images
+from studio.services.models import load_registry
 from studio.ui.background import Background
 from studio.ui.watch import Watch
 
@@ -52,7 +53,7 @@ def add_api(watch: Watch) -> None:
 
     def models() -> list:
         """The models there are: id, role, teacher, size, steps, recipe, card, and why one is not available."""
-        return [entry.plain() for entry in jobs.registry().entries.values()]
+        return [entry.plain() for entry in load_registry(jobs.paths).entries.values()]
 
     def picture(png: str) -> dict:
         """What a saved PNG carries: {"request", "run", "arm", "seed", "plan", "models", "versions"}. `png` is the file as

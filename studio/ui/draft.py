@@ -15,7 +15,7 @@ from typing import Any
 from studio.services.executors import LOCAL
 from studio.services.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
-from studio.services.models import FAMILY
+from studio.services.models import FAMILY, load_registry
 from studio.services.objectives import objectives
 from studio.ui import budget, recipes, settings
 
@@ -133,7 +133,9 @@ class Drafts:
         student = _begun(student, ready.start) if ready else student
         if not self.schema(objective).get("needs_start") or student.get("start"):
             return student
-        mine = [entry.id for entry in self.jobs.registry().entries.values() if entry.teacher == teacher and entry.available]
+        mine = [
+            entry.id for entry in load_registry(self.jobs.paths).entries.values() if entry.teacher == teacher and entry.available
+        ]
         return _begun(student, mine[0] if mine else None)
 
     def preset_like(self, teacher: str, objective: str) -> recipes.Preset | None:
@@ -152,7 +154,9 @@ class Drafts:
         """`wished`, or with a number behind it that no student and no waiting or running job has."""
         base = re.sub(r"[^a-z0-9._-]", "-", wished.lower()).strip("-._")[: NAME_LETTERS - 4] or "student"
         base = _base(base)
-        taken = {name.removeprefix(f"{FAMILY}/") for name in self.jobs.registry().entries if name.startswith(f"{FAMILY}/")}
+        taken = {
+            name.removeprefix(f"{FAMILY}/") for name in load_registry(self.jobs.paths).entries if name.startswith(f"{FAMILY}/")
+        }
         for info in self.jobs.list(kind="distill", states=("queued", "loading", "running", "paused"), limit=200):
             taken.add(info.title.split(":")[0])
         return next(name for name in (base, *(f"{base}-{i}" for i in range(2, 10_000))) if name not in taken)

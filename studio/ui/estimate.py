@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.services.estimate import COSTS, Cost, cost, measured, memory, parameters
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.ui import say
 from studio.ui.background import size, span
 
@@ -45,7 +46,7 @@ def sentences(
 
 
 def _memory(jobs: Jobs, teacher: str, known: Cost, settings: Settings, request: Settings) -> list[str]:
-    entry = jobs.registry().entries.get(teacher)
+    entry = load_registry(jobs.paths).entries.get(teacher)
     device = jobs.status("batch").device or jobs.status("interactive").device or "cpu"
     found = memory(entry.folder, known, settings, request, fused=device != "cpu") if entry is not None else None
     if found is None:

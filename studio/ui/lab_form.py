@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.services.jobs import Jobs
 from studio.services.kinds.study import DEFAULT_PROMPTS, StudyRequest, study_of
+from studio.services.models import load_registry
 from studio.services.sharing import bill
 from studio.services.studies import STUDIES
 from studio.ui import say, settings
@@ -78,7 +79,7 @@ def _whole(text: Any, label: str, default: int) -> int:
 
 def cost(jobs: Jobs, asked: Mapping[str, Any]) -> str:
     """What Start would cost, in a sentence. ValueError when the request does not fit."""
-    registry = jobs.registry()
+    registry = load_registry(jobs.paths)
     found = StudyRequest.model_validate(dict(asked))
     study = study_of(found, registry, jobs.paths)
     plans = study.plans()

@@ -16,6 +16,7 @@ from studio.services.events import ACTIVE
 from studio.services.info import RunInfo
 from studio.services.jobs import Jobs
 from studio.services.leaderboard import QUALITIES, Board, Row
+from studio.services.models import load_registry
 from studio.ui import estimate, pareto, say
 from studio.ui.background import span
 from studio.ui.theme import script, template
@@ -60,7 +61,7 @@ class Leaderboard:
         teacher = values[self.teacher] or ""
         try:
             if self.going(teacher) is None:
-                samples = leaderboard.board(self.jobs.paths, self.jobs.registry(), teacher).samples
+                samples = leaderboard.board(self.jobs.paths, load_registry(self.jobs.paths), teacher).samples
                 self.jobs.submit("measure", {"teacher": teacher, "samples": samples})
         except ValueError as error:
             return self.show(teacher, str(error))
@@ -92,7 +93,7 @@ class Leaderboard:
     def value(self, teacher: str) -> Json:
         """Everything the component draws."""
         try:
-            board = leaderboard.board(self.jobs.paths, self.jobs.registry(), teacher)
+            board = leaderboard.board(self.jobs.paths, load_registry(self.jobs.paths), teacher)
         except ValueError as error:
             return {"rows": [], "title": "", "summary": "", "said": [str(error)], "figures": {}, "busy": False, "action": None}
         going = self.going(teacher)

@@ -9,7 +9,7 @@ from studio.services import exports
 from studio.services.adapters import load_adapters
 from studio.services.info import RunInfo
 from studio.services.jobs import Jobs
-from studio.services.models import Registry
+from studio.services.models import Registry, load_registry
 from studio.ui import say
 from studio.ui.scrubview import ScrubView
 from studio.ui.view import Views
@@ -62,7 +62,7 @@ class Scrubs:
         """What the scrubber draws of a run, with every model that may be named in it."""
         view, ahead = self.look(run_id)
         used = {step["model"] for row in view.rows.values() for step in row["steps"] or []}
-        registry = self.jobs.registry()
+        registry = load_registry(self.jobs.paths)
         models = _models(registry, used, view.models)
         goes = [registry.entries[name] for name, about in models.items() if about["goes"]]
         known = load_adapters(self.jobs.paths)

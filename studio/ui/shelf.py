@@ -18,7 +18,7 @@ from studio.services import adapters as known
 from studio.services.adapters import AdapterEntry
 from studio.services.events import ACTIVE
 from studio.services.jobs import Jobs
-from studio.services.models import Pair
+from studio.services.models import Pair, load_registry
 from studio.ui import parts, say
 from studio.ui.panel import JobsPanel
 
@@ -120,7 +120,7 @@ class Shelf:
         return list(known.load_adapters(self.jobs.paths).entries.values())
 
     def _models(self) -> list[tuple[str, str]]:
-        return [(entry.title, entry.id) for entry in self.jobs.registry().entries.values() if entry.available]
+        return [(entry.title, entry.id) for entry in load_registry(self.jobs.paths).entries.values() if entry.available]
 
     def show(self) -> Updates:
         """Lists as they are now; nothing else of the form is touched."""

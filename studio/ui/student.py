@@ -9,6 +9,7 @@ import gradio as gr
 
 from studio.services.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
+from studio.services.models import load_registry
 from studio.ui import parts, settings
 from studio.ui.draft import Draft
 
@@ -92,7 +93,7 @@ class StudentCard:
 
     def starts(self, teacher: str) -> list[tuple[str, str]]:
         """Where a student of this teacher may begin: as the teacher, or as one of its students."""
-        known = self.jobs.registry().entries.values()
+        known = load_registry(self.jobs.paths).entries.values()
         mine = [(entry.title, entry.id) for entry in known if entry.teacher == teacher and entry.available]
         return [("The teacher", TEACHER), *mine]
 

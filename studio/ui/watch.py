@@ -10,6 +10,7 @@ from typing import Any
 from studio.services.events import ACTIVE
 from studio.services.info import LaneStatus, RunInfo
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.ui import say
 from studio.ui.view import RunView, Views
 
@@ -39,7 +40,7 @@ class Watch:
     def _new(self, run_id: str) -> RunView:
         request = self.jobs.spec(run_id).config
         try:
-            student = self.jobs.registry().pair(request["pair"]).student
+            student = load_registry(self.jobs.paths).pair(request["pair"]).student
             steps = student.steps if student.recipe else 4
         except ValueError:  # its models have gone; what it made can still be looked at
             steps = 4

@@ -13,6 +13,7 @@ import pytest
 from benchmarks import findings
 from studio.core.files import atomic_write
 from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.models import Registry
 from tests.ui import lab_data
 from tests.ui.shelf import stock
@@ -22,7 +23,7 @@ STUDIES = ("k-sweep", "position-sweep", "masks", "handover", "base-guidance", "c
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Jobs:
-    return Jobs(stock(tmp_path / "data"))
+    return open_jobs(stock(tmp_path / "data"))
 
 
 @pytest.fixture(scope="module")

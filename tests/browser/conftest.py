@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from studio.services.library_stock import open_jobs
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 
-from studio.services.jobs import Jobs
 from studio.ui.app import build, launch_options
 from tests.browser.serving import Studio, serving
 from tests.ui.scripted import ScriptedWorker
@@ -55,7 +56,7 @@ def chromium() -> Iterator[Any]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page served on a free port: `.url`, `.jobs`, and `.worker` and `.trainer`, whose `step_s` a test may change."""
     os.environ["NO_PROXY"] = "127.0.0.1,localhost"
-    jobs = Jobs(stock(tmp_path_factory.mktemp("studio")))
+    jobs = open_jobs(stock(tmp_path_factory.mktemp("studio")))
     worker = ScriptedWorker(jobs, step_s=0.0)
     worker.start()
     trainer = ScriptedTraining(jobs)

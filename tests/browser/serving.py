@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.locks import FileLock
 from studio.services.paths import ROOT
 
@@ -24,7 +24,7 @@ class Studio:
     """`app.py` on one data folder: `.address`, `.jobs`, `.process`. May be started again after it was killed."""
 
     def __init__(self, data: Path):
-        self.data, self.jobs = data, Jobs(data)
+        self.data, self.jobs = data, open_jobs(data)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.ui.app import build, launch_options
 from tests.ui import lab_data
 from tests.ui.scripted_lab import ScriptedLab
@@ -20,7 +20,7 @@ FIGURE = "#lab-result .js-plotly-plot .main-svg"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page with the laboratory's own workers."""
-    jobs = Jobs(stock(tmp_path_factory.mktemp("lab")))
+    jobs = open_jobs(stock(tmp_path_factory.mktemp("lab")))
     lab = ScriptedLab(jobs)
     lab.start()
     demo = build(jobs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.serving import Studio, serving
 from tests.services.conftest import list_models, weights  # noqa: F401 - a fixture
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def studio(tmp_path: Path, weights: Path) -> Iterator[Studio]:  # noqa: F811
     """The studio on a data folder whose shelf also holds the tiny pair."""
-    list_models(Jobs(tmp_path), weights)
+    list_models(open_jobs(tmp_path), weights)
     with serving(tmp_path) as made:
         yield made
 

@@ -69,15 +69,16 @@ class Halfway(Method[HalfwayConfig]):
 
 LOOK = """
 import json, sys
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
 from studio.services.objectives import objectives
 from studio.ui.settings import fields
-jobs = Jobs(sys.argv[1])
+jobs = open_jobs(sys.argv[1])
 catalogue = objectives(jobs.paths)
 entry = catalogue["objectives"]["halfway"]
 form = [(f.name, f.kind, f.default) for f in fields(entry["schema"])]
 print(json.dumps({"card": entry["card"], "form": form, "others": len(catalogue["objectives"]),
-                  "models": sorted(jobs.registry().entries), "unavailable": catalogue["unavailable"]}))
+                  "models": sorted(load_registry(jobs.paths).entries), "unavailable": catalogue["unavailable"]}))
 """
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.supervisor import Supervisor
 from tests.services import sleepy  # noqa: F401 - registers the kind in this process
 
@@ -24,7 +25,7 @@ TOY = "tests.services.toy"
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     monkeypatch.setenv("STUDIO_KINDS", "tests.services.sleepy")  # for worker processes
-    return Jobs(tmp_path / "data")
+    return open_jobs(tmp_path / "data")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from studio.services import cli_adapters
 from studio.services.adapters import CARD, FILE, home, load_adapters
 from studio.services.cli import app
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 
 LAYERS = {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q": (32, 32),
           "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_v": (16, 16)}  # fmt: skip
@@ -112,7 +113,7 @@ def test_what_is_damaged_is_listed_with_its_reason(studio: Jobs, lora: Path) -> 
     assert known.get("mine/torn").reason == "mine/torn has no readable card.json."
     assert known.get("mine/odd").reason == "The card.json of mine/odd is damaged."
     assert [known.get(f"mine/{n}").available for n in ("good", "bare", "torn", "odd")] == [True, False, False, False]
-    teacher = studio.registry().get("tiny/teacher")
+    teacher = load_registry(studio.paths).get("tiny/teacher")
     assert [entry.id for entry in known.for_model(teacher)] == ["mine/good"]
     with pytest.raises(ValueError, match=r"its adapter\.safetensors is missing"):
         adapters(studio, "export", "mine/bare", "x.safetensors")

@@ -17,6 +17,7 @@ from studio.services import beliefs
 from studio.services.drawing import Studio, contrast
 from studio.services.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
+from studio.services.models import load_registry
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.toy import SHAPE, request, toy_lesson
 
@@ -25,7 +26,7 @@ DMD2: dict[str, Any] = {"objective": "dmd2", "settings": {"batch": 2, "timesteps
 
 def studio_of(school: Jobs, objective: str, **settings: Any) -> Studio:
     """The toy's own world, with a method as a run has it."""
-    entry = school.registry().get("toy/teacher")
+    entry = load_registry(school.paths).get("toy/teacher")
     lesson = toy_lesson(entry, DistillRequest(name="x"), None, lambda done, total: None)  # type: ignore[arg-type]
     cls: Any = METHODS.get(objective)
     method: Method[Any] = cls(cls.Config(**settings), Streams(0), lesson.teacher, lesson.material)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from studio.services.images import read_run
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR, states
 
 REQUEST = {"prompt": "a red house at night", "pair": PAIR, "seeds": "0-3", "teacher_steps": 10}
@@ -28,7 +29,7 @@ def warm() -> ModelCache:
 
 def execute(studio: Jobs, warm: ModelCache, **changes: object) -> str:
     run_id = studio.submit("compare", {**REQUEST, **changes})
-    run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     return run_id
 
 
@@ -121,16 +122,16 @@ def test_a_picture_carries_its_run_and_restores_the_request(studio: Jobs, warm: 
         assert run["versions"]["torch"]
     request = studio.validate("compare", run["request"])
     again = studio.submit("compare", request)
-    run_job(studio.paths.run(again), models=warm, registry=studio.registry())
+    run_job(studio.paths.run(again), models=warm, registry=load_registry(studio.paths))
     assert np.array_equal(pixels(studio, run_id, "hybrid-2"), pixels(studio, again, "hybrid-2"))
 
 
 def test_a_warm_cache_opens_each_model_once(studio: Jobs) -> None:
     cache = ModelCache("cpu")
     execute(studio, cache)
-    opened = cache.model(studio.registry().get(PAIR))
+    opened = cache.model(load_registry(studio.paths).get(PAIR))
     execute(studio, cache)
-    assert cache.model(studio.registry().get(PAIR)) is opened
+    assert cache.model(load_registry(studio.paths).get(PAIR)) is opened
     assert {"tiny/teacher", PAIR} <= set(cache.ids)
 
 
@@ -162,7 +163,7 @@ def test_cancel_stops_within_one_step_and_keeps_what_is_finished(
     monkeypatch.setattr(Run, "progress", watched)
     row = studio.claim("interactive", {"pid": 1, "started": 0.0, "host": "elsewhere"}, run_id)
     assert row is not None
-    state, note = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    state, note = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert state == "cancelled"
     assert "kept" in note
     assert calls[-1] == ("teacher", 2), "no step was begun after the cancel"
@@ -212,7 +213,7 @@ def test_broken_weights_fail_with_one_sentence(studio: Jobs, weights: Path, tmp_
     entry = json.loads((studio.paths.models / "student.yaml").read_text())
     (studio.paths.models / "broken.yaml").write_text(json.dumps({**entry, "id": "tiny/broken", "folder": str(folder)}))
     run_id = studio.submit("compare", {**REQUEST, "pair": "tiny/broken"})
-    state, note = run_job(studio.paths.run(run_id), registry=studio.registry())
+    state, note = run_job(studio.paths.run(run_id), registry=load_registry(studio.paths))
     assert state == "failed"
     assert "NoSuchPipeline" in note
     assert "\n" not in note

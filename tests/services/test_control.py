@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 from tests.services.test_transfer import add_adapter
 
@@ -34,7 +35,7 @@ def shelf(studio: Jobs, warm: ModelCache) -> Jobs:
 
 def execute(studio: Jobs, warm: ModelCache, kind: str = "control", **request: Any) -> dict[str, Any]:
     run_id = studio.submit(kind, request)
-    state, note = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    state, note = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert state == "done", note
     result = studio.result(run_id)
     assert result is not None
@@ -61,7 +62,7 @@ def test_every_arm_at_every_strength_is_drawn_and_read(shelf: Jobs, warm: ModelC
         assert found["strengths"] == [-1.0, 0.0, 1.0, 2.0]
         amounts = next(c["amounts"] for c in result["cells"] if (c["arm"], c["strength"]) == (arm, 0.0))
         assert found["means"][1]["value"] == pytest.approx(sum(amounts) / 4, abs=1e-3)
-    assert warm.model(shelf.registry().get("tiny/teacher")).adapter_names == ()
+    assert warm.model(load_registry(shelf.paths).get("tiny/teacher")).adapter_names == ()
 
 
 def test_strength_zero_is_the_comparison_without_it_and_held_adapters_stay(shelf: Jobs, warm: ModelCache) -> None:
@@ -107,7 +108,7 @@ def test_what_does_not_fit_is_one_sentence(shelf: Jobs, request_: dict[str, Any]
 def test_a_merged_model_is_listed_and_draws_what_the_adapter_draws(shelf: Jobs, warm: ModelCache) -> None:
     done = execute(shelf, warm, "adapter", action="merge", model=PAIR, name="larger", adapters=["mine/big=3"])
     assert done["id"] == "mine/larger"
-    entry = shelf.registry().get("mine/larger")
+    entry = load_registry(shelf.paths).get("mine/larger")
     assert (entry.role, entry.teacher, entry.available) == ("student", "tiny/teacher", True)
     worn = execute(shelf, warm, "compare", **{**DRAW, "arms": ["student"], "adapters": ["mine/big=3"]})
     merged = execute(shelf, warm, "compare", **{**DRAW, "arms": ["student"], "pair": "mine/larger"})
@@ -117,7 +118,7 @@ def test_a_merged_model_is_listed_and_draws_what_the_adapter_draws(shelf: Jobs, 
     assert abs(pixels[0] - pixels[1]).max() <= 1
     teacher = execute(shelf, warm, "adapter", action="merge", model="tiny/teacher", name="larger", adapters=["mine/big=1"])
     assert teacher["id"] == "mine/larger-2"
-    assert shelf.registry().get("mine/larger-2").role == "teacher"
+    assert load_registry(shelf.paths).get("mine/larger-2").role == "teacher"
 
 
 def test_files_go_out_and_come_back_through_jobs(shelf: Jobs, warm: ModelCache) -> None:
@@ -160,7 +161,7 @@ def test_a_wrong_file_is_one_sentence(shelf: Jobs, warm: ModelCache) -> None:
     uploads(shelf.paths).mkdir(exist_ok=True)
     (uploads(shelf.paths) / "bad.safetensors").write_bytes(b"not one")
     run_id = shelf.submit("adapter", {"action": "import", "file": "bad.safetensors", "name": "x", "model": PAIR})
-    state, note = run_job(shelf.paths.run(run_id), models=warm, registry=shelf.registry())
+    state, note = run_job(shelf.paths.run(run_id), models=warm, registry=load_registry(shelf.paths))
     assert state == "failed"
     assert note.count(".") <= 3 and "bad.safetensors" in note
     assert (uploads(shelf.paths) / "bad.safetensors").read_bytes() == b"not one"

@@ -20,6 +20,7 @@ from studio.services.controlnets import load_controlnets, remove
 from studio.services.hint_bench import HintBench
 from studio.services.jobs import Jobs
 from studio.services.kinds.controlnet import ControlNetRequest
+from studio.services.models import load_registry
 from studio.services.paths import PRESETS
 from studio.services.spec_file import read_spec_file
 from tests.services.conftest import PAIR
@@ -92,7 +93,7 @@ def test_a_run_trains_shows_measures_and_lists(studio: Jobs, tmp_path: Path) -> 
     entry = load_controlnets(studio.paths).get("mine/layout")
     assert (entry.hint, entry.base, entry.run, entry.size, entry.available) == ("layout", "tiny/teacher", run_id, 16, True)
     assert entry.card["measured"]["teacher"]["with"] == result["agreement"][0]["with"]
-    registry = studio.registry()
+    registry = load_registry(studio.paths)
     base, student = (open_model(registry.get(name).folder, name) for name in ("tiny/teacher", PAIR))
     assert entry.fits(registry.get(PAIR))
     student.load_control("c", entry.path, base=base)
@@ -155,7 +156,7 @@ def test_folders_are_listed_with_what_is_wrong(studio: Jobs) -> None:
     (home / "mine" / "damaged").mkdir(parents=True)
     listed = load_controlnets(studio.paths)
     assert listed.get("theirs/canny").available
-    assert "its block_out_channels is" in listed.get("theirs/canny").misfit(studio.registry().get("tiny/teacher"))
+    assert "its block_out_channels is" in listed.get("theirs/canny").misfit(load_registry(studio.paths).get("tiny/teacher"))
     assert listed.get("theirs/union").reason == "theirs/union holds a Other; a ControlNetModel would fit."
     assert listed.get("mine/damaged").reason == "mine/damaged has no readable card.json."
     with pytest.raises(ValueError, match="Did you mean 'theirs/canny'"):

@@ -21,10 +21,14 @@ import torch
 
 from studio.core.weights import load_checkpoint
 from studio.services import curves
-from studio.services.jobs import MAX_DEATHS, Jobs
+from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.locks import identity
+from studio.services.models import load_registry
+from studio.services.settling import MAX_DEATHS
 from studio.services.supervisor import Supervisor
-from studio.services.worker import Worker, run_job
+from studio.services.worker import Worker
+from studio.worker import Workbench, run_job
 from tests.services.conftest import states, until
 from tests.services.test_jobs import dead_process
 from tests.services.toy import request
@@ -36,7 +40,7 @@ def here(jobs: Jobs, run_id: str) -> tuple[str, str]:
     """Claim and execute a run in this process, as a worker does."""
     me = identity()
     assert jobs.claim("batch", me, run_id) is not None
-    state, note = run_job(jobs.paths.run(run_id), registry=jobs.registry(), owner=me)
+    state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths), owner=me)
     jobs.finish(run_id, state, note, me)
     return state, note
 
@@ -74,7 +78,7 @@ def test_a_run_trains_shows_and_lists_its_student(school: Jobs) -> None:
     run_id = school.submit("distill", request(steps=30, sample_every=10, settings={"timesteps": [999, 749, 499, 249]}))
     assert (school.get(run_id).lane, school.get(run_id).title) == ("batch", "pupil: toy of toy/teacher, 30 steps")
     assert here(school, run_id) == ("done", "")
-    entry = school.registry().get("mine/pupil")
+    entry = load_registry(school.paths).get("mine/pupil")
     assert entry.available
     assert (entry.teacher, entry.steps, entry.card["run"]) == ("toy/teacher", 4, run_id)
     result = school.result(run_id)
@@ -224,7 +228,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
 
 def test_an_end_that_cannot_be_written_is_written_when_there_is_room(school: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = school.submit("sleepy", {"steps": 1}, lane="batch")
-    worker, tries = Worker(school, "batch", "cpu"), list[int]()
+    worker, tries = Worker(school, "batch", Workbench(school, "batch", "cpu")), list[int]()
     finish = school.finish
 
     def full_twice(*words: Any) -> bool:
@@ -329,7 +333,10 @@ def test_a_taken_name_gets_a_number_and_a_killed_save_is_done_again(school: Jobs
     assert school.store.move(first, "queued", "", only=("done",))
     (school.paths.run(first) / "result.json").unlink()
     assert here(school, first)[0] == "done"
-    assert sorted(e.id for e in school.registry().entries.values() if e.id.startswith("mine/")) == ["mine/pupil", "mine/pupil-2"]
+    assert sorted(e.id for e in load_registry(school.paths).entries.values() if e.id.startswith("mine/")) == [
+        "mine/pupil",
+        "mine/pupil-2",
+    ]
     assert not [p for p in (school.paths.models / "mine").iterdir() if p.name.startswith(".")]
 
 
@@ -397,7 +404,7 @@ def test_a_run_killed_at_random_moments_gives_the_same_weights(school: Jobs, sup
     until(lambda: school.get(run_id).state == "done", 600)
     assert states(school, run_id).count("queued") >= 3, "it was killed at least twice"
     assert_equal(checkpoint(school, run_id), checkpoint(school, straight))
-    assert school.registry().get("mine/killed").available
+    assert load_registry(school.paths).get("mine/killed").available
     rows = [curves.read(school.paths.run(i) / curves.FILE) for i in (run_id, straight)]
     assert [(r["step"], r["losses"]) for r in rows[0]] == [(r["step"], r["losses"]) for r in rows[1]]
     numbers = [event["n"] for event in school.tail(run_id)[0]]
@@ -419,7 +426,7 @@ def test_training_lets_requests_go_first_outlives_the_server_and_leaves_when_tol
     # the server goes and another comes: the same worker trains on
     pid = (school.store.get(run_id) or object()).pid  # type: ignore[union-attr]
     first.stop()
-    supervise(jobs=Jobs(school.paths.root))
+    supervise(jobs=open_jobs(school.paths.root))
     after = step_of(school, run_id)
     until(lambda: step_of(school, run_id) > after)
     assert (school.store.get(run_id) or object()).pid == pid  # type: ignore[union-attr]
@@ -453,14 +460,14 @@ def test_a_student_of_nano_is_measured_listed_and_compared(school: Jobs) -> None
         assert found["n"] == found["accuracy"]["n"] == 32
         assert found["fd_oracle"] > 0
         assert 0 < found["world_diversity"] <= 1
-    entry = school.registry().get("mine/small")
+    entry = load_registry(school.paths).get("mine/small")
     assert entry.available
     assert entry.card["measured"]["nfe"] == 2
     assert entry.recipe is not None
     assert entry.recipe["teacher_hash"] == result["models"]["nano/teacher"]["hash"]
     assert list((school.paths.cache / "material").rglob("*.safetensors"))
     compared = school.submit("compare", {"prompt": "a red house", "pair": "mine/small", "seeds": "2", "arms": "student,hybrid-1"})
-    assert run_job(school.paths.run(compared), registry=school.registry()) == ("done", "")
+    assert run_job(school.paths.run(compared), registry=load_registry(school.paths)) == ("done", "")
 
 
 def test_a_smaller_student_of_nano_is_listed_drawn_and_gone_on_from(school: Jobs) -> None:
@@ -470,7 +477,7 @@ def test_a_smaller_student_of_nano_is_listed_drawn_and_gone_on_from(school: Jobs
     settings = {"batch": 2, "pairs": 8, "pair_steps": 2}
     first = school.submit("distill", request(name="cut", steps=2, settings=settings, **cut, **fields))
     assert here(school, first) == ("done", "")
-    entry = school.registry().get("mine/cut")
+    entry = load_registry(school.paths).get("mine/cut")
     assert entry.available
     assert {k: entry.card[k] for k in ("form", "leave_out", "width", "start")} == {k: cut[k] for k in cut if k != "objective"}
     config = json.loads((entry.folder / "unet" / "config.json").read_text())
@@ -478,13 +485,13 @@ def test_a_smaller_student_of_nano_is_listed_drawn_and_gone_on_from(school: Jobs
     reward = {"objective": "reward", "start": "mine/cut", "settings": {"batch": 2}}
     second = school.submit("distill", request(name="praised", steps=2, **reward, **fields))
     assert here(school, second) == ("done", "")
-    praised = school.registry().get("mine/praised")
+    praised = load_registry(school.paths).get("mine/praised")
     assert praised.card["form"] == "full"
     assert (praised.recipe or {})["timesteps"] == (entry.recipe or {})["timesteps"]
     assert json.loads((praised.folder / "unet" / "config.json").read_text()) == config
     assert {"reward", "satisfied", "drift"} <= of_kind(school, second, "progress")[-1]["log"].keys()
     compared = school.submit("compare", {"prompt": "a red house", "pair": "mine/praised", "seeds": "2", "arms": "student"})
-    assert run_job(school.paths.run(compared), registry=school.registry()) == ("done", "")
+    assert run_job(school.paths.run(compared), registry=load_registry(school.paths)) == ("done", "")
     shutil.rmtree(entry.folder)
     third = school.submit("distill", request(name="late", steps=2, objective="lcm", **fields))
     spec = school.paths.run(third) / "spec.json"  # its start went after it was submitted

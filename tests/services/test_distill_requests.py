@@ -107,10 +107,10 @@ def test_validating_imports_no_torch(school: Jobs) -> None:
     objectives.objectives(school.paths)
     small = request(teacher="nano/teacher", start="nano/lcm", form="smaller", leave_out="middle", width=0.8)
     code = (
-        "import sys; from studio.services.jobs import Jobs\n"
-        f"r = Jobs({str(school.paths.root)!r}).validate('distill', {request(settings={'lr': 1, 'flavour': None})!r})\n"
+        "import sys; from studio.services.library_stock import open_jobs\n"
+        f"r = open_jobs({str(school.paths.root)!r}).validate('distill', {request(settings={'lr': 1, 'flavour': None})!r})\n"
         "assert r.settings == {'lr': 1, 'flavour': None}, r\n"
-        f"assert Jobs({str(school.paths.root)!r}).validate('distill', {small!r}).start == 'nano/lcm'\n"
+        f"assert open_jobs({str(school.paths.root)!r}).validate('distill', {small!r}).start == 'nano/lcm'\n"
         "assert 'torch' not in sys.modules and 'diffusers' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))

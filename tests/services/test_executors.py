@@ -21,9 +21,10 @@ from studio.services.events import EventLog
 from studio.services.executors.dispatch import Dispatcher
 from studio.services.executors.engine import Look, Refused, Unreachable
 from studio.services.executors.task import execute
-from studio.services.jobs import MAX_DEATHS, Jobs
+from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, held, identity, wait_free
-from studio.services.worker import run_job
+from studio.services.settling import MAX_DEATHS
+from studio.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.test_distill import assert_equal, checkpoint, step_of
 from tests.services.toy import request
@@ -226,7 +227,7 @@ def test_pause_stop_and_resume_work_through_files(school: Jobs, engine: Processe
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_next_dispatcher_finds_what_the_engine_has(jobs: Jobs, engine: Processes, serve: Serve, shared: bool) -> None:
     if not shared:  # as where only copies of the run directory travel: nothing here is locked
-        engine.code = "from pathlib import Path; from studio.services.worker import run_job; run_job(Path({}))"
+        engine.code = "from pathlib import Path; from studio.worker import run_job; run_job(Path({}))"
     run_id = jobs.submit("sleepy", {"steps": 100, "seconds": 0.05}, executor="ray")
     first = serve()
     until(lambda: jobs.get(run_id).state == "running")

@@ -17,10 +17,12 @@ from studio.services.events import EventLog
 from studio.services.executors import check_executor, hf_parcel
 from studio.services.executors.hf_exchange import merge_events, run_files
 from studio.services.jobs import Jobs
+from studio.services.library_stock import ModelStock, needed
 from studio.services.locks import identity
+from studio.services.models import load_registry
 from studio.services.run import read_spec
 from studio.services.supervisor import Supervisor
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.hub import TOKEN, Hub
 from tests.services.test_executors_ray import NANO, same_students, step_of, undisturbed
@@ -75,7 +77,7 @@ def test_a_job_brings_back_what_a_local_run_would_have_made(jobs: Jobs, hub: Hub
     assert all(jobs.artifact(run_id, s["strip"]).is_file() for s in strips)
     assert (jobs.paths.run(run_id) / "metrics.jsonl").read_text().count("\n") == NANO["steps"]
     assert not (jobs.paths.run(run_id) / "executor.json").exists()
-    entry = jobs.registry().get("mine/pupil")
+    entry = load_registry(jobs.paths).get("mine/pupil")
     assert entry.available
     assert entry.oracle is not None
     assert entry.oracle.is_relative_to(ROOT), "the oracle is this machine's"
@@ -200,8 +202,8 @@ def test_options_are_checked_when_a_run_is_submitted(jobs: Jobs, monkeypatch: py
 def test_parcels_hold_what_a_run_needs_and_are_named_by_it(jobs: Jobs, tmp_path: Path) -> None:
     run_id = jobs.submit("distill", NANO)
     spec = read_spec(jobs.paths.run(run_id))
-    name, raw = hf_parcel.models(spec, jobs.registry())
-    assert (name, raw) == hf_parcel.models(spec, jobs.registry())
+    name, raw = hf_parcel.models(spec, ModelStock(), jobs.paths)
+    assert (name, raw) == hf_parcel.models(spec, ModelStock(), jobs.paths)
     for parcel in (raw, hf_parcel.program()[1]):
         (tmp_path / "parcel.tar.gz").write_bytes(parcel)
         with tarfile.open(tmp_path / "parcel.tar.gz") as tar:
@@ -215,9 +217,9 @@ def test_parcels_hold_what_a_run_needs_and_are_named_by_it(jobs: Jobs, tmp_path:
         "print(e.available, e.oracle.is_dir(), e.folder.parent.name, e.guidance)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "far" / "program", capture_output=True, text=True)
-    here = jobs.registry().get("nano/teacher")
+    here = load_registry(jobs.paths).get("nano/teacher")
     assert done.stdout == f"True True models {here.guidance}\n", done.stderr
-    assert [e.id for e in hf_parcel.needed({"pair": "nano/dmd2", "arms": ["teacher"]}, jobs.registry())] == [
+    assert [e.id for e in needed({"pair": "nano/dmd2", "arms": ["teacher"]}, load_registry(jobs.paths))] == [
         "nano/dmd2",
         "nano/teacher",
     ]

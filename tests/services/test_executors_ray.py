@@ -20,9 +20,10 @@ from studio.core.weights import load_checkpoint
 from studio.services.events import ACTIVE
 from studio.services.executors.dispatch import Dispatcher
 from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.locks import identity
 from studio.services.supervisor import Supervisor
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import states, until
 
 needs_ray = pytest.mark.skipif(
@@ -66,7 +67,7 @@ def on_node(jobs: Jobs, run_id: str, node: Any) -> bool:
 
 def undisturbed(jobs: Jobs, tmp_path: Path) -> Jobs:
     """Another data folder, for the same runs on this machine and without a fault."""
-    here = Jobs(tmp_path / "undisturbed")
+    here = open_jobs(tmp_path / "undisturbed")
     shutil.copy(jobs.paths.cache / "objectives.json", here.paths.cache)
     return here
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from studio.services.hint_uses import HintUse, uploads, with_files
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from tests.services.test_control import execute
 from tests.services.test_scrub import execute as scrub
@@ -41,7 +42,7 @@ def test_a_hint_is_followed_where_it_is_on_and_leaves_nothing_behind(jobs: Jobs,
         assert (pixels(jobs, off, arm) == pixels(jobs, bare, arm)).all()
     assert (pixels(jobs, student, "teacher") == pixels(jobs, bare, "teacher")).all()
     assert (pixels(jobs, student, "student") == pixels(jobs, both, "student")).all()
-    assert warm.model(jobs.registry().get("nano/teacher")).control_names == ()
+    assert warm.model(load_registry(jobs.paths).get("nano/teacher")).control_names == ()
     hint = np.asarray(Image.open(jobs.artifact(both["run"], "artifacts/hints/nano-layout.png")))
     assert hint.shape == (32, 32, 3) and hint[..., 0].max() > 200, "a red subject"
     assert both["hints"] == [{"id": "nano/layout", "weight": 1.0, "on": "all", "scene": 7, "picture": ""}]
@@ -94,12 +95,12 @@ def test_another_size_is_refused(jobs: Jobs) -> None:
 
 
 def test_a_file_that_is_no_picture_is_one_sentence(jobs: Jobs, warm: ModelCache, tmp_path: Path) -> None:
-    from studio.services.worker import run_job
+    from studio.worker import run_job
 
     uploads(jobs.paths).mkdir()
     (uploads(jobs.paths) / "bad.png").write_bytes(b"no picture")
     run_id = jobs.submit("compare", {**DRAW, "hints": [{"id": "nano/layout", "picture": "bad.png"}]})
-    state, note = run_job(jobs.paths.run(run_id), models=warm, registry=jobs.registry())
+    state, note = run_job(jobs.paths.run(run_id), models=warm, registry=load_registry(jobs.paths))
     assert (state, note) == ("failed", "bad.png is not a picture that can be read; a PNG or JPEG would fit.")
 
 

@@ -16,10 +16,11 @@ import pytest
 
 from studio.services.jobs import MAX_QUEUED, Jobs
 from studio.services.kinds import KINDS, Kinds
+from studio.services.library_stock import open_jobs
 from studio.services.locks import FileLock, identity
 from studio.services.paths import new_run_id
 from studio.services.run import read_spec
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import states
 
 HOSTILE = [
@@ -114,10 +115,10 @@ def test_every_run_is_claimed_once_by_competing_claimants(jobs: Jobs) -> None:
     submitting = threading.Event()
 
     def submitter() -> None:
-        submitted.extend(Jobs(jobs.paths.root).submit("sleepy", {}) for _ in range(12))
+        submitted.extend(open_jobs(jobs.paths.root).submit("sleepy", {}) for _ in range(12))
 
     def claimant() -> None:
-        mine, me = Jobs(jobs.paths.root), identity()
+        mine, me = open_jobs(jobs.paths.root), identity()
         while True:
             done = submitting.is_set()  # before looking: what was submitted until then is found
             row = mine.claim("interactive", me)
@@ -200,7 +201,7 @@ def test_a_deleted_database_is_rebuilt_from_the_run_directories(mixed: Jobs) -> 
     assert summary(mixed) == before, "while the server runs"
     for path in mixed.paths.root.glob("index.db*"):
         path.unlink()
-    fresh = Jobs(mixed.paths.root)
+    fresh = open_jobs(mixed.paths.root)
     assert summary(fresh) == before, "at a new start"
     row = fresh.claim("batch", identity())
     assert row is not None, "what was queued still is"
@@ -237,7 +238,7 @@ def test_damaged_pages_of_the_index_are_made_anew(mixed: Jobs, damage: str, capl
     connection.close()
     assert not mixed.store.repaired()
     assert [info.id for info in mixed.queue("batch")] == [row[0] for row in reversed(before) if row[4] == "queued"]
-    assert summary(Jobs(mixed.paths.root)) == before
+    assert summary(open_jobs(mixed.paths.root)) == before
     assert "made anew" in caplog.text and f"{len(before)} runs" in mixed.store.repaired()
     assert len(list(mixed.paths.root.glob("index.broken-*"))) == 1, "the old file is kept, and it was done once"
 
@@ -308,7 +309,7 @@ def test_several_servers_settle_a_stale_run_once(jobs: Jobs) -> None:
     run_id = jobs.submit("sleepy", {})
     jobs.claim("interactive", dead_process())
     (jobs.paths.run(run_id) / "artifacts" / "0.txt").write_text("drawn")
-    servers = [Jobs(jobs.paths.root) for _ in range(4)]
+    servers = [open_jobs(jobs.paths.root) for _ in range(4)]
     threads = [threading.Thread(target=server.reconcile) for server in servers]
     for thread in threads:
         thread.start()

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from studio.services import leaderboard, measures
 from studio.services.jobs import Jobs
 from studio.services.leaderboard import Row, board, front
-from studio.services.worker import run_job
+from studio.services.library_stock import open_jobs
+from studio.services.models import load_registry
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=12)
@@ -56,7 +58,7 @@ def figures(accuracy: float, diversity: float, n: int = 256, nfe: int = 4, fd: f
 
 
 def rows(jobs: Jobs) -> dict[str, Row]:
-    return {row.arm.id: row for row in board(jobs.paths, jobs.registry(), "tiny/teacher").rows}
+    return {row.arm.id: row for row in board(jobs.paths, load_registry(jobs.paths), "tiny/teacher").rows}
 
 
 def keep(jobs: Jobs, arm: str, found: dict[str, Any], samples: int = 256) -> None:
@@ -68,10 +70,10 @@ def test_a_teacher_stands_with_its_students_and_their_hybrids(studio: Jobs) -> N
     assert list(found) == ["tiny/teacher", PAIR, f"{PAIR}+hybrid-1"]
     assert [row.arm.plan.nfe for row in found.values()] == [50, 4, 4]
     assert not any(row.comparable for row in found.values())
-    everything = board(studio.paths, studio.registry(), "tiny/teacher")
+    everything = board(studio.paths, load_registry(studio.paths), "tiny/teacher")
     assert everything.evaluations == (50 + 4 + 4) * 256
     with pytest.raises(ValueError, match="is a student"):
-        board(studio.paths, studio.registry(), PAIR)
+        board(studio.paths, load_registry(studio.paths), PAIR)
 
 
 def test_kept_figures_are_found_and_make_a_front(studio: Jobs) -> None:
@@ -84,13 +86,13 @@ def test_kept_figures_are_found_and_make_a_front(studio: Jobs) -> None:
     keep(studio, f"{PAIR}+hybrid-1", figures(0.85, 0.45, fd=30.0))
     found = rows(studio)
     assert [row.front["accuracy"] for row in found.values()] == [True, True, False]
-    assert not board(studio.paths, studio.registry(), "tiny/teacher").missing
+    assert not board(studio.paths, load_registry(studio.paths), "tiny/teacher").missing
 
 
 def test_figures_belong_to_weights_plan_and_number_of_pictures(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     arm = rows(studio)[PAIR].arm
     file = measures.figures_file(studio.paths, arm, 256)
-    assert file == measures.figures_file(Jobs(studio.paths.root).paths, arm, 256)  # another server finds the same
+    assert file == measures.figures_file(open_jobs(studio.paths.root).paths, arm, 256)  # another server finds the same
     assert file != measures.figures_file(studio.paths, arm, 512)
     longer = arm.plan.segments[0].model_copy(update={"timesteps": (999.0, 499.0)})
     assert file != measures.figures_file(
@@ -102,7 +104,7 @@ def test_figures_belong_to_weights_plan_and_number_of_pictures(studio: Jobs, mon
 
 
 def test_weights_are_read_once_and_large_ones_not_while_a_person_waits(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = studio.registry().get(PAIR).folder
+    folder = load_registry(studio.paths).get(PAIR).folder
     first = measures.folder_hash(studio.paths, folder)
     monkeypatch.setattr(measures, "weights_hash", lambda folder: pytest.fail("read again"))
     assert measures.folder_hash(studio.paths, folder) == first
@@ -112,9 +114,9 @@ def test_weights_are_read_once_and_large_ones_not_while_a_person_waits(studio: J
 
 def test_a_card_counts_when_prompts_and_pictures_were_the_same(studio: Jobs) -> None:
     def with_card(measured: dict[str, Any] | None) -> Row:
-        entry = studio.registry().get(PAIR)
+        entry = load_registry(studio.paths).get(PAIR)
         changed = replace(entry, card={"measured": measured} if measured else {})
-        registry = studio.registry()
+        registry = load_registry(studio.paths)
         registry.entries[PAIR] = changed
         return next(r for r in board(studio.paths, registry, "tiny/teacher").rows if r.arm.id == PAIR)
 
@@ -133,13 +135,13 @@ def test_a_card_counts_when_prompts_and_pictures_were_the_same(studio: Jobs) -> 
 def test_the_board_is_of_the_number_of_pictures_that_most_have(studio: Jobs) -> None:
     keep(studio, "tiny/teacher", figures(0.8, 0.7, n=256, nfe=50))
     keep(studio, "tiny/teacher", figures(0.8, 0.7, n=512, nfe=50), 512)
-    assert board(studio.paths, studio.registry(), "tiny/teacher").samples == 512  # as many, and more pictures
+    assert board(studio.paths, load_registry(studio.paths), "tiny/teacher").samples == 512  # as many, and more pictures
     keep(studio, PAIR, figures(0.9, 0.5))
-    assert board(studio.paths, studio.registry(), "tiny/teacher").samples == 256
+    assert board(studio.paths, load_registry(studio.paths), "tiny/teacher").samples == 256
 
 
 def test_without_an_oracle_nothing_is_asked_for(studio: Jobs) -> None:
-    registry = studio.registry()
+    registry = load_registry(studio.paths)
     registry.entries["tiny/teacher"] = replace(registry.get("tiny/teacher"), oracle=None)
     found = board(studio.paths, registry, "tiny/teacher")
     assert "no oracle" in found.problem and found.missing == []
@@ -154,7 +156,7 @@ def test_the_held_out_prompts_are_those_of_a_training_run() -> None:
 
     own = measures.HELD_OUT
     assert (own["prompts_seed"], own["seeds_each"]) == (drawing.PROMPTS_SEED, drawing.MEASURE_SEEDS)
-    assert (own["renders"], own["renders_seed"]) == (drawing.REFERENCE, drawing.REFERENCE_SEED)
+    assert (own["renders"], own["renders_seed"]) == (drawing.WORLD_RENDERS, drawing.WORLD_SEED)
 
 
 def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
@@ -221,7 +223,7 @@ def test_everything_that_lacks_figures_is_measured_once(studio: Jobs, quick: lis
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
     info = studio.get(run)
     assert (info.lane, info.title) == ("batch", "Figures: students of tiny/teacher, 256 pictures each")
-    assert run_job(studio.paths.run(run), registry=studio.registry()) == ("done", "")
+    assert run_job(studio.paths.run(run), registry=load_registry(studio.paths)) == ("done", "")
     assert quick == ["teacher", "student", "hybrid-1"]
     result = studio.result(run)
     assert result is not None and [row["arm"] for row in result["rows"]] == ["tiny/teacher", PAIR, f"{PAIR}+hybrid-1"]
@@ -235,7 +237,7 @@ def test_everything_that_lacks_figures_is_measured_once(studio: Jobs, quick: lis
     with pytest.raises(ValueError, match="have figures of 256 pictures already"):
         studio.submit("measure", again)
     run = studio.submit("measure", {**again, "samples": 264, "students": [PAIR]})
-    assert run_job(studio.paths.run(run), registry=studio.registry())[0] == "done"
+    assert run_job(studio.paths.run(run), registry=load_registry(studio.paths))[0] == "done"
     assert len(quick) == 6
 
 
@@ -253,20 +255,20 @@ def test_a_run_that_was_cancelled_keeps_what_was_measured(studio: Jobs, quick: l
     patch = pytest.MonkeyPatch()
     patch.setattr(measuring.measures, "keep", keep_then_cancel)
     try:
-        state, note = run_job(folder, registry=studio.registry())
+        state, note = run_job(folder, registry=load_registry(studio.paths))
     finally:
         patch.undo()
     assert (state, "kept" in note) == ("cancelled", True)
     assert [row.comparable for row in rows(studio).values()] == [True, False, False]
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
-    assert run_job(studio.paths.run(run), registry=studio.registry())[0] == "done"
+    assert run_job(studio.paths.run(run), registry=load_registry(studio.paths))[0] == "done"
     assert quick.count("teacher") == 1 and quick.count("hybrid-1") == 1  # the teacher was not drawn again
 
 
 def test_a_student_that_cannot_be_opened_does_not_stop_the_others(studio: Jobs, quick: list[str], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    source = studio.registry().get(PAIR)
+    source = load_registry(studio.paths).get(PAIR)
     (broken / "model_index.json").write_text((source.folder / "model_index.json").read_text())
     (broken / "recipe.json").write_text((source.folder / "recipe.json").read_text())
     (broken / "weights.safetensors").write_bytes(b"not weights")
@@ -274,7 +276,7 @@ def test_a_student_that_cannot_be_opened_does_not_stop_the_others(studio: Jobs, 
              "folder": str(broken), "size": 16, "oracle": str(source.oracle), "order": 1}  # fmt: skip
     (studio.paths.models / "broken.yaml").write_text(json.dumps(entry))
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
-    assert run_job(studio.paths.run(run), registry=studio.registry())[0] == "done"
+    assert run_job(studio.paths.run(run), registry=load_registry(studio.paths))[0] == "done"
     result = studio.result(run)
     assert result is not None and any("Broken could not be measured" in text for text in result["notices"])
     found = rows(studio)
@@ -290,11 +292,11 @@ def test_a_run_that_could_measure_nothing_has_failed(studio: Jobs, monkeypatch: 
 
     monkeypatch.setattr(measuring, "figures", broken)
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
-    state, note = run_job(studio.paths.run(run), registry=studio.registry())
+    state, note = run_job(studio.paths.run(run), registry=load_registry(studio.paths))
     assert (state, "could not be measured: The oracle sees nothing." in note) == ("failed", True)
 
 
 def test_a_worker_that_must_leave_puts_the_run_back_into_the_queue(studio: Jobs, quick: list[str]) -> None:
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
-    state, note = run_job(studio.paths.run(run), registry=studio.registry(), leaving=lambda: True)
+    state, note = run_job(studio.paths.run(run), registry=load_registry(studio.paths), leaving=lambda: True)
     assert (state, "kept" in note) == ("queued", True)

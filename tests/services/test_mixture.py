@@ -11,14 +11,15 @@ from studio.metrics.gmm_page import lab_page
 from studio.services.jobs import Jobs
 from studio.services.kinds import KINDS
 from studio.services.kinds.mixture import MixtureRequest
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 
 
 def test_a_run_answers_what_the_laboratory_says(jobs: Jobs) -> None:
     run_id = jobs.submit("mixture", {"D": 16, "K": 5, "k": 2, "order": "student first"})
     assert jobs.get(run_id).lane == "interactive"
-    state, _ = run_job(jobs.paths.run(run_id), models=ModelCache("cpu"), registry=jobs.registry())
+    state, _ = run_job(jobs.paths.run(run_id), models=ModelCache("cpu"), registry=load_registry(jobs.paths))
     assert state == "done"
     assert jobs.result(run_id) == lab_page(16, 3.0, 5, 2, "student first")
 

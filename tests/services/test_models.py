@@ -17,7 +17,7 @@ from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.paths import ASSETS, Paths, default_data_dir, open_paths
 from studio.services.warm import ModelCache, pick_device
-from studio.services.worker import run_job
+from studio.worker import run_job
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm"]
@@ -39,8 +39,8 @@ def test_the_page_process_never_imports_torch() -> None:
     ]
     code = "import sys, tempfile, pathlib\n" + "".join(f"import studio.services.{name}\n" for name in modules)
     code += (
-        "from studio.services.jobs import Jobs; from studio.services.catalogue import catalogue\n"
-        "jobs = Jobs(pathlib.Path(tempfile.mkdtemp())); catalogue(jobs.paths); jobs.status(); jobs.list()\n"
+        "from studio.services.library_stock import open_jobs; from studio.services.catalogue import catalogue\n"
+        "jobs = open_jobs(pathlib.Path(tempfile.mkdtemp())); catalogue(jobs.paths); jobs.status(); jobs.list()\n"
         "bad = {'torch', 'diffusers', 'transformers', 'gradio', 'plotly'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -85,7 +85,7 @@ def test_a_bad_model_file_is_listed_and_stops_nothing(tmp_path: Path, text: str,
 
 
 def test_models_of_the_data_folder_stand_beside_the_shipped_ones(studio: Jobs) -> None:
-    registry = studio.registry()
+    registry = load_registry(studio.paths)
     assert [e.id for e in registry.entries.values() if e.available and e.domain == "pocket"][-2:] == [
         "tiny/student", "tiny/teacher",
     ]  # fmt: skip
@@ -193,7 +193,7 @@ def test_changed_and_missing_models_are_said(studio: Jobs) -> None:
     changed = history.changed_models(then, now)
     assert len(changed) == 1
     assert "tiny/student" in changed[0]
-    assert history.missing_models(then, studio.registry()) == ["gone/model is not on this machine."]
+    assert history.missing_models(then, load_registry(studio.paths)) == ["gone/model is not on this machine."]
 
 
 def test_a_kind_that_cannot_be_imported_is_listed_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ import torch
 from studio.families.perceptual import VARIABLE, open_reader
 from studio.services.frames import readings_file
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.families.eyes import save_eye
 from tests.services.conftest import PAIR, states
 
@@ -37,7 +38,7 @@ def photos(studio: Jobs) -> Jobs:
 def scrub(jobs: Jobs, warm: ModelCache, **request: Any) -> tuple[str, dict[str, Any], list[str]]:
     """(run id, its table, its notices)"""
     run_id = jobs.submit("scrub", request)
-    run_job(jobs.paths.run(run_id), models=warm, registry=jobs.registry())
+    run_job(jobs.paths.run(run_id), models=warm, registry=load_registry(jobs.paths))
     assert states(jobs, run_id)[-1] == "done", (jobs.paths.run(run_id) / "log.txt").read_text()
     table = json.loads(jobs.artifact(run_id, "artifacts/timeline.json").read_bytes())
     return run_id, table, [event["text"] for event in jobs.tail(run_id)[0] if event["kind"] == "notice"]
@@ -53,7 +54,7 @@ def test_distances_are_between_what_the_encoder_sees(
     assert (table["kind"], table["reader"], table["factors"]) == ("features", "small-eye", [])
     assert any("what small-eye sees in two pictures" in text for text in notices)
     reader, trace = open_reader(folder, "small-eye"), open_trace(photos.paths.run(run_id), "teacher")
-    model = warm.model(photos.registry().get("tiny/teacher"))
+    model = warm.model(load_registry(photos.paths).get("tiny/teacher"))
     seen = torch.stack([reader.read(model.decode(trace.beliefs(i))) for i in range(5)]).double()
     pairs = [(seen[-1][a] - seen[-1][b]).norm() for a, b in ((0, 1), (0, 2), (1, 2))]
     by_hand = (seen - seen[-1:]).norm(dim=-1).median(1).values / (sum(pairs) / 3)

@@ -16,7 +16,7 @@ from studio.domains.pocket import captions
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
-from studio.services.comparison import BATCH_LATENTS
+from studio.services.draw import BATCH_LATENTS
 from studio.services.explain import explain
 from studio.services.frames import pixels
 from studio.services.jobs import Jobs
@@ -27,7 +27,7 @@ from studio.services.spec_file import read_spec_file
 from studio.services.studies.arena import Arena, ArenaConfig
 from studio.services.studies.base import Setting
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR, states
 
 NANO = {"prompt": "a red house at night", "pair": "nano/dmd2", "seeds": [0, 1], "teacher_steps": 8}
@@ -75,7 +75,7 @@ def test_a_remedy_is_the_plan_of_the_arenas_arm(shipped: Registry, pair: str) ->
 def test_a_remedy_draws_the_pictures_of_the_arenas_arm(studio: Jobs, shipped: Registry) -> None:
     warm = ModelCache("cpu")
     run_id = studio.submit("compare", {**NANO, "arms": ["teacher", "student", *REMEDIES]})
-    run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert states(studio, run_id)[-1] == "done", (studio.paths.run(run_id) / "log.txt").read_text()
     shown = pictures(studio, run_id)
 
@@ -146,7 +146,7 @@ def test_models_of_different_sizes_are_not_blended(studio: Jobs) -> None:
     file = studio.paths.models / "student.yaml"
     file.write_text(json.dumps({**json.loads(file.read_text()), "size": 32}))
     with pytest.raises(ValidationError, match="draw pictures of different shapes"):
-        drawn(studio.registry(), pair=PAIR, arms=["blend"])
+        drawn(load_registry(studio.paths), pair=PAIR, arms=["blend"])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_spec_file_and_json_hold_remedies(studio: Jobs, tmp_path: Path) -> Non
 def test_every_step_of_a_remedy_can_be_scrubbed(studio: Jobs) -> None:
     draw = {**NANO, "pair": PAIR, "arms": ["student", "cads", "particles", "blend"]}
     run_id = studio.submit("scrub", {"draw": draw, "states": True})
-    run_job(studio.paths.run(run_id), models=ModelCache("cpu"), registry=studio.registry())
+    run_job(studio.paths.run(run_id), models=ModelCache("cpu"), registry=load_registry(studio.paths))
     assert states(studio, run_id)[-1] == "done", (studio.paths.run(run_id) / "log.txt").read_text()
     result = studio.result(run_id)
     assert result is not None

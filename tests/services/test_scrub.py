@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.moments import read_header, traced
 from studio.services.scrubbing import coarse_to_fine
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR, states
 
 DRAW = {"prompt": "a red house at night", "pair": PAIR, "seeds": "0-2", "teacher_steps": 7,
@@ -32,7 +33,7 @@ def warm() -> ModelCache:
 
 def execute(studio: Jobs, warm: ModelCache, kind: str = "scrub", **request: Any) -> str:
     run_id = studio.submit(kind, request)
-    run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert states(studio, run_id)[-1] == "done", (studio.paths.run(run_id) / "log.txt").read_text()
     return run_id
 
@@ -158,7 +159,7 @@ def test_a_cancelled_scrub_keeps_what_was_finished_and_another_one_goes_on_from_
     run_id = studio.submit("scrub", {"source": compared})
     with monkeypatch.context() as patched:
         patched.setattr(scrubbing.Frames, "add", five)
-        run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+        run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert states(studio, run_id)[-1] == "cancelled"
     again = execute(studio, warm, source=run_id)
     have = sum(len(event["have"]) for event in events(studio, again, "steps"))

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.moments import read_header, traced
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 from tests.services.test_scrub import calls, events, execute
 
@@ -153,7 +154,7 @@ def test_a_request_may_draw_and_branch_at_once(studio: Jobs, warm: ModelCache) -
 def test_steps_that_do_not_fit_are_said(studio: Jobs, warm: ModelCache, drawn: str) -> None:
     wish = {"arm": "mask-BBBB", "step": 3, "model": TEACHER, "steps": 100}
     run_id = studio.submit("scrub", {"source": drawn, "branches": [wish | {"arm": "teacher", "step": 5}]})
-    state, note = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    state, note = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert state == "failed"
     assert "100 steps do not fit" in note
 

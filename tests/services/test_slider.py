@@ -17,6 +17,7 @@ from studio.services import objectives, slider_bench, slider_stage
 from studio.services.adapters import load_adapters
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest, form
+from studio.services.models import load_registry
 from studio.services.paths import PRESETS
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.spec_file import read_spec_file
@@ -164,7 +165,7 @@ def test_a_run_trains_shows_measures_and_lists_its_slider(hall: Jobs) -> None:
     assert result is not None
     assert (result["adapter"], entry.run) == ("mine/mover", run_id)
 
-    registry = hall.registry()
+    registry = load_registry(hall.paths)
     assert [entry.fits(registry.get(name)) for name in ("tiny/teacher", PAIR, "nano/teacher")] == [True, True, False]
     assert "is for models of 16 pixels, and nano/teacher draws" in entry.misfit(registry.get("nano/teacher"))
     with pytest.raises(ValueError, match="There is an adapter mine/mover already"):

@@ -20,6 +20,7 @@ from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import PLAIN_LINES
+from studio.services.models import load_registry
 from studio.services.paths import PRESETS
 from studio.services.spec_file import read_spec_file
 from tests.families import tiny
@@ -99,7 +100,7 @@ def test_words_train_on_either_shape_and_the_file_moves_both_ways(hall: Jobs, sh
     assert entry.card["note"] == f"Nobody reads what it moves on {base}, so nothing was measured and strength 1 is scale 1."
     result = hall.result(run_id)
     assert result is not None and entry.card["note"] in result["notices"]
-    registry = hall.registry()
+    registry = load_registry(hall.paths)
     assert {name: entry.fits(registry.get(name)) for name in (*SHAPES, "tiny/teacher")} == {
         **{name: name == base for name in SHAPES}, "tiny/teacher": False}  # fmt: skip
 

@@ -13,8 +13,9 @@ from studio.core.denoiser import Denoiser
 from studio.services.cells import Cells, Rows, joined, over_steps
 from studio.services.jobs import Jobs
 from studio.services.kinds.study import StudyRequest, study_of
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 
 REQUEST = {"study": "k-sweep", "pair": PAIR, "prompts": ["a red house", "a cat at night"], "seeds": 6, "teacher_steps": 5,
@@ -28,7 +29,7 @@ def warm() -> ModelCache:
 
 def execute(studio: Jobs, warm: ModelCache, leaving: Any = lambda: False, **changes: object) -> tuple[str, str]:
     run_id = studio.submit("study", {**REQUEST, **changes})
-    state, _ = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry(), leaving=leaving)
+    state, _ = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths), leaving=leaving)
     return run_id, state
 
 
@@ -95,7 +96,7 @@ def test_a_study_that_is_stopped_goes_on_and_gives_the_same_table(studio: Jobs, 
     assert state == "queued"
     kept = len(list((studio.paths.cache / "cells").rglob("*.safetensors")))
     assert 0 < kept < 18, "something is kept, not everything"
-    state, _ = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    state, _ = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     resumed = studio.result(run_id)
     assert state == "done" and whole is not None and resumed is not None
     assert resumed["sweep"] == whole["sweep"]
@@ -142,7 +143,7 @@ def test_noise_that_is_not_paired_fires_the_control(studio: Jobs, warm: ModelCac
 
 def test_other_weights_make_other_cells(tmp_path: Path, studio: Jobs) -> None:
     cells = Cells(tmp_path)
-    plan = study_of(StudyRequest.model_validate(REQUEST), studio.registry()).plans()[0]
+    plan = study_of(StudyRequest.model_validate(REQUEST), load_registry(studio.paths)).plans()[0]
     name = cells.name(plan, "a cat", {"m": "aaaa", "oracle": "x"})
     assert name == cells.name(plan.model_copy(update={"name": "other"}), "a cat", {"oracle": "x", "m": "aaaa"})
     others = {

@@ -13,6 +13,7 @@ import torch
 
 from studio.services import together
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.paths import ROOT
 from tests.core.test_parallel import TOLERANCE, free_port
 from tests.services.conftest import states, until
@@ -63,7 +64,7 @@ def test_two_processes_train_stop_and_are_continued_by_one(school: Jobs, tmp_pat
     assert all(
         torch.equal(v, checkpoint(school, straight)["streams"][k]) for k, v in checkpoint(school, run_id)["streams"].items()
     )
-    assert school.registry().get("mine/pair").available
+    assert load_registry(school.paths).get("mine/pair").available
 
 
 @pytest.mark.learning

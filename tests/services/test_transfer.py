@@ -13,9 +13,10 @@ from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.adapter_files import write
 from studio.services import adapters, moves
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
 from studio.ui import lab_transfer
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 from tests.services.test_study import Counter
 
@@ -33,7 +34,7 @@ def add_adapter(
     axis: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """A random change of the last attention's output, as if somebody had trained it."""
-    pair = studio.registry().pair(PAIR)
+    pair = load_registry(studio.paths).pair(PAIR)
     model = warm.model(pair.teacher)
     place, layer = next((p, m) for p, m in model.parts.unet.named_modules() if p.endswith("to_out.0"))
     g = torch.Generator().manual_seed(seed)
@@ -55,7 +56,7 @@ def add_adapter(
 
 def execute(studio: Jobs, warm: ModelCache, **changes: Any) -> dict[str, Any]:
     run_id = studio.submit("study", {**REQUEST, **changes})
-    state, note = run_job(studio.paths.run(run_id), models=warm, registry=studio.registry())
+    state, note = run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert state == "done", note
     result = studio.result(run_id)
     assert result is not None
@@ -68,7 +69,7 @@ def test_every_slider_on_every_model_and_nothing_twice(studio: Jobs, warm: Model
     counter = Counter(monkeypatch)
     settings = {"adapters": ["mine/big", "mine/late"], "strengths": [-1, 1]}
     found = execute(studio, warm, settings=settings)
-    pair = studio.registry().pair(PAIR)
+    pair = load_registry(studio.paths).pair(PAIR)
     assert found["board"]["models"] == [pair.teacher.id, PAIR, "hybrid"]
     big, late = found["board"]["rows"]
     assert set(big["cells"]) == {pair.teacher.id, PAIR, "hybrid"}
@@ -87,7 +88,7 @@ def test_every_slider_on_every_model_and_nothing_twice(studio: Jobs, warm: Model
 
 
 def test_a_discovered_direction_is_read_along_itself(studio: Jobs, warm: ModelCache) -> None:
-    oracle = warm.oracle(studio.registry().pair(PAIR).teacher.oracle)
+    oracle = warm.oracle(load_registry(studio.paths).pair(PAIR).teacher.oracle)
     wide = oracle.read(torch.rand(1, 3, 32, 32)).features.shape[1]
     along = [0.0] * wide
     along[3] = 1.0

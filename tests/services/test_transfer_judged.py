@@ -16,10 +16,11 @@ from studio.families.adapter_files import write
 from studio.families.perceptual import VARIABLE
 from studio.services import adapters
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
 from studio.ui import lab_result, lab_transfer
 from studio.ui.controlview import ControlView
+from studio.worker import run_job
 from tests.families.eyes import save_clip, save_eye
 from tests.services.conftest import PAIR
 from tests.services.test_study import Counter
@@ -49,7 +50,7 @@ def photos(studio: Jobs, warm: ModelCache) -> Jobs:
 def add(studio: Jobs, warm: ModelCache, name: str, *, title: str = "", attribute: str = "", kind: Any = "slider", seed: int = 0,
         base: str = TEACHER, size: float = 1.0) -> None:  # fmt: skip
     """A random change of an attention's output, as if somebody had trained it. size 0: a change of nothing."""
-    entry = studio.registry().pair(PAIR).teacher
+    entry = load_registry(studio.paths).pair(PAIR).teacher
     place, layer = next((p, m) for p, m in warm.model(entry).parts.unet.named_modules() if p.endswith("to_out.0"))
     g = torch.Generator().manual_seed(seed)
     out, wide = layer.weight.shape
@@ -65,7 +66,7 @@ def add(studio: Jobs, warm: ModelCache, name: str, *, title: str = "", attribute
 def execute(jobs: Jobs, warm: ModelCache, kind: str = "study", **changes: Any) -> tuple[dict[str, Any], list[str]]:
     """(result, notices)"""
     run_id = jobs.submit(kind, {**REQUEST, **changes} if kind == "study" else changes)
-    state, note = run_job(jobs.paths.run(run_id), models=warm, registry=jobs.registry())
+    state, note = run_job(jobs.paths.run(run_id), models=warm, registry=load_registry(jobs.paths))
     assert state == "done", note
     result = jobs.result(run_id)
     assert result is not None
@@ -115,7 +116,7 @@ def test_slopes_are_of_what_clip_says_of_the_pictures(
     board, _ = execute(photos, warm, settings={"strengths": [-1, 1], "adapters": ["mine/smile"]}, prompts=["an owl"])
     draw = {"prompt": "an owl", "pair": PAIR, "arms": ["student"], "seeds": list(range(1000, 1006))}
     run_id = photos.submit("control", {"draw": draw, "vary": "mine/smile", "strengths": [-1, 0, 1]})
-    assert run_job(photos.paths.run(run_id), models=warm, registry=photos.registry())[0] == "done"
+    assert run_job(photos.paths.run(run_id), models=warm, registry=load_registry(photos.paths))[0] == "done"
     control = photos.result(run_id)
     assert control is not None
     reader, words = open_reader(folder, "clip"), open_words(folder, "clip")

@@ -14,6 +14,7 @@ from studio.services import adapters as shelf
 from studio.services.cli import app
 from studio.services.jobs import Jobs
 from studio.services.kinds.scrub import Branch
+from studio.services.models import load_registry
 from studio.services.uses import AdapterUse
 from studio.services.warm import ModelCache
 from tests.services.conftest import PAIR
@@ -94,7 +95,7 @@ def test_a_comparison_draws_with_adapters_and_leaves_the_models_as_they_were(stu
     assert (pixels(studio, plain, "teacher") == pixels(studio, student_only, "teacher")).all()
     assert (pixels(studio, everywhere, "student") == pixels(studio, student_only, "student")).all()
     assert (pixels(studio, everywhere, "hybrid-1") != pixels(studio, student_only, "hybrid-1")).any()
-    assert warm.model(studio.registry().get(TEACHER)).adapter_names == ()
+    assert warm.model(load_registry(studio.paths).get(TEACHER)).adapter_names == ()
     result = studio.result(student_only)
     assert result is not None
     assert result["adapters"]["mine/big"]["hash"]

@@ -18,10 +18,11 @@ from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
 from studio.services.jobs import Jobs
 from studio.services.kinds.word import WordRequest
+from studio.services.models import load_registry
 from studio.services.paths import PRESETS
 from studio.services.spec_file import read_spec_file
 from studio.services.word_bench import prompts_for
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.services.conftest import PAIR
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.test_slider import hall, pair  # noqa: F401 - fixtures
@@ -105,7 +106,7 @@ def test_a_run_trains_shows_measures_and_lists_a_word_that_prompts_can_use(studi
     entry = load_adapters(studio.paths).get("mine/mine")
     assert (entry.words, entry.layers, entry.ranks, entry.run) == (("<mine>",), 0, (), run_id)
     assert entry.card["measured"]["shown"][PAIR]["with"] == result["shown"][1]["with"]
-    assert entry.fits(studio.registry().get(PAIR))
+    assert entry.fits(load_registry(studio.paths).get(PAIR))
     told = CliRunner().invoke(app, ["show", "mine/mine", "--data-dir", str(studio.paths.root)])
     share = result["shown"][1]["with"]["shown"]
     assert told.exception is None and "told in known" in told.output and f"{share['value']:.0%} [" in told.output
@@ -114,7 +115,7 @@ def test_a_run_trains_shows_measures_and_lists_a_word_that_prompts_can_use(studi
         {"prompt": "a <mine> at night", "pair": PAIR, "adapters": ["mine/mine"], "arms": ["teacher", "student"], "seeds": [0],
          "teacher_steps": 2},
     )  # fmt: skip
-    assert run_job(studio.paths.run(compared), registry=studio.registry()) == ("done", "")
+    assert run_job(studio.paths.run(compared), registry=load_registry(studio.paths)) == ("done", "")
     outcome = studio.result(compared)
     assert outcome is not None
     assert not [text for text in outcome["notices"] if "mine" in text]

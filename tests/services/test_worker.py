@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.locks import FileLock, alive
 from studio.services.supervisor import Supervisor
 from tests.services.conftest import states, until
@@ -35,7 +36,7 @@ def progressed(jobs: Jobs, run_id: str) -> bool:
 
 
 def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(jobs: Jobs, supervise: Supervise) -> None:
-    other = Jobs(jobs.paths.root)
+    other = open_jobs(jobs.paths.root)
     first, second = supervise(linger_s=1.0), supervise(jobs=other, linger_s=1.0)
     submitted = [server.submit("sleepy", {"steps": 2}) for server in (jobs, other) for _ in range(3)]
     for run_id in submitted:
@@ -46,7 +47,7 @@ def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(
     assert until(lambda: jobs.status().state == "ready")
     assert jobs.status().device == "cpu"
     second_worker = subprocess.run(
-        [sys.executable, "-m", "studio.services.worker", "--data-dir", str(jobs.paths.root), "--device", "cpu"],
+        [sys.executable, "-m", "studio.worker", "--data-dir", str(jobs.paths.root), "--device", "cpu"],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert second_worker.returncode == 3
@@ -59,10 +60,10 @@ def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(
 
 SERVER = """
 import sys
-from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.supervisor import Supervisor
 
-jobs = Jobs(sys.argv[1])
+jobs = open_jobs(sys.argv[1])
 Supervisor(jobs, lanes=("batch",), device="cpu", linger_s=60).start()
 for line in sys.stdin:  # seconds a step
     print(jobs.submit("sleepy", {"steps": 60, "seconds": float(line), "files": False}, lane="batch"), flush=True)
@@ -168,7 +169,7 @@ def test_a_job_outlives_the_server_and_is_found_by_the_next(jobs: Jobs, supervis
     until(lambda: progressed(jobs, run_id))
     pid = worker_pid(jobs)
     first.stop()
-    supervise(jobs=Jobs(jobs.paths.root))
+    supervise(jobs=open_jobs(jobs.paths.root))
     until(lambda: done(jobs, run_id))
     assert worker_pid(jobs) == pid
     assert "interrupted" not in states(jobs, run_id)

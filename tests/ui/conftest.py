@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from studio.services.library_stock import open_jobs
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 
 from studio.services.jobs import Jobs
@@ -17,7 +19,7 @@ from tests.ui.shelf import stock
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Jobs:
-    return Jobs(stock(tmp_path))
+    return open_jobs(stock(tmp_path))
 
 
 @pytest.fixture

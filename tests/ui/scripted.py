@@ -21,8 +21,10 @@ from studio.services.images import jpeg_strip, png_bytes
 from studio.services.jobs import Jobs
 from studio.services.kinds.compare import label
 from studio.services.locks import identity
+from studio.services.models import load_registry
 from studio.services.run import Cancelled, Run
 from studio.services.store import Row
+from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from tests.ui import scripted_scrub
 
@@ -84,7 +86,9 @@ class ScriptedWorker(threading.Thread):
         atomic_write(self.jobs.paths.lane("interactive", "json"), json.dumps(beat), durable=False)
 
     def _serve(self, row: Row) -> None:
-        run = Run(self.jobs.paths.run(row.id), self.jobs.registry(), ModelCache("cpu"), owner=self.me)
+        run = Run(
+            self.jobs.paths.run(row.id), Tools(self.jobs.paths, load_registry(self.jobs.paths), ModelCache("cpu")), owner=self.me
+        )
         self._beat("busy", "Drawing.")
         state, note = "done", ""
         try:

@@ -24,6 +24,7 @@ from studio.services.models import load_registry
 from studio.services.run import Cancelled, LeftOff, Run
 from studio.services.store import Row
 from studio.services.students import list_student
+from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from tests.ui.scripted import interval
 from tests.ui.shelf import RECIPE
@@ -59,7 +60,9 @@ class ScriptedTraining(threading.Thread):
         self.join(10)
 
     def _serve(self, row: Row) -> None:
-        run = Run(self.jobs.paths.run(row.id), self.jobs.registry(), ModelCache("cpu"), owner=self.me)
+        run = Run(
+            self.jobs.paths.run(row.id), Tools(self.jobs.paths, load_registry(self.jobs.paths), ModelCache("cpu")), owner=self.me
+        )
         state, note = "done", ""
         try:
             run.state("loading", "Opening the teacher.")

@@ -13,8 +13,9 @@ from studio.services.jobs import Jobs
 from studio.services.locks import identity
 from studio.services.run import Cancelled, LeftOff, Run
 from studio.services.store import Row
+from studio.services.tools import Tools
 from studio.services.warm import ModelCache
-from studio.services.worker import run_job
+from studio.worker import run_job
 from tests.ui import lab_data
 
 TOTAL = 4800
@@ -45,7 +46,7 @@ class ScriptedLab(threading.Thread):
         self.join(10)
 
     def _serve(self, row: Row) -> None:
-        run = Run(self.jobs.paths.run(row.id), self.known, ModelCache("cpu"), owner=self.me)
+        run = Run(self.jobs.paths.run(row.id), Tools(self.jobs.paths, self.known, ModelCache("cpu")), owner=self.me)
         state, note = "done", ""
         try:
             run.state("running")

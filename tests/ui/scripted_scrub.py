@@ -23,10 +23,12 @@ from studio.services.images import jpeg_strip, png_bytes
 from studio.services.jobs import Jobs
 from studio.services.kinds.compare import CompareRequest, plans_for
 from studio.services.kinds.scrub import ScrubRequest
+from studio.services.models import load_registry
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.paths import new_run_id
 from studio.services.run import Run, Spec
 from studio.services.scrubbing import _link, coarse_to_fine
+from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 
 SIDE = 128
@@ -116,7 +118,7 @@ def _rows(request: ScrubRequest, run: Run) -> tuple[list[Header], Json, Json]:
         draw = request.draw
         return [
             write_header(run.folder, plan, moments_of(plan, plan.name), draw.seeds, draw.prompt, None)
-            for plan in plans_for(draw, run.registry)
+            for plan in plans_for(draw, run.tools.registry)
         ], {}, {}  # fmt: skip
     source = run.folder.parent / str(request.source)
     for arm in traced(source):
@@ -184,7 +186,7 @@ def finished(jobs: Jobs, **draw: Any) -> str:
     folder.mkdir()
     spec = Spec(id=run_id, kind="scrub", lane="interactive", config=request.model_dump(mode="json"), created=time.time())
     (folder / "spec.json").write_text(json.dumps(spec.model_dump()))
-    run = Run(folder, jobs.registry(), ModelCache("cpu"))
+    run = Run(folder, Tools(jobs.paths, load_registry(jobs.paths), ModelCache("cpu")))
     run.state("running")
     serve(run)
     run.state("done")

@@ -100,8 +100,8 @@ def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Clien
 
 def test_the_page_is_built_without_torch() -> None:
     code = (
-        "import sys\nfrom studio.services.jobs import Jobs\nfrom studio.services.supervisor import Supervisor\n"
-        "from studio.ui.app import build\nimport tempfile\nbuild(Jobs(tempfile.mkdtemp()))\n"
+        "import sys\nfrom studio.services.library_stock import open_jobs\nfrom studio.services.supervisor import Supervisor\n"
+        "from studio.ui.app import build\nimport tempfile\nbuild(open_jobs(tempfile.mkdtemp()))\n"
         "print(sorted({'torch', 'diffusers', 'transformers', 'plotly'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import pytest
 
 from studio.services.events import EventLog
 from studio.services.jobs import Jobs
+from studio.services.library_stock import open_jobs
 from studio.services.locks import identity
 from studio.ui import parts
 from studio.ui.background import Background
@@ -153,7 +154,7 @@ def test_a_run_that_is_opened_again_shows_all_of_its_history(
 ) -> None:
     run = jobs.submit("distill", request(steps=300))
     until(lambda: jobs.get(run).final)
-    fresh = Background(Jobs(jobs.paths.root)).look(run)[0]
+    fresh = Background(open_jobs(jobs.paths.root)).look(run)[0]
     assert [row["step"] for row in fresh.rows] == list(range(1, 301))
     assert {"normaliser", "student/grad_norm"} <= fresh.rows[0]["log"].keys()
     (jobs.paths.run(run) / "metrics.jsonl").unlink()

@@ -12,6 +12,7 @@ import pytest
 from studio.services.adapters import copies
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest
+from studio.services.models import load_registry
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.controls import Controls
@@ -117,7 +118,11 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     brought = tab.bring({tab.brought: str(given)})
     submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.fields.picture]))
     assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.fields.picture]
-    assert [name for _, name in tab.controls.controlnets(jobs.registry().pair("nano/dmd2"))] == ["", "nano/edges", "nano/layout"]
+    assert [name for _, name in tab.controls.controlnets(load_registry(jobs.paths).pair("nano/dmd2"))] == [
+        "",
+        "nano/edges",
+        "nano/layout",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_bad_input_is_one_sentence(tab: ControlTab, adapters: str, changes: dict
 
 
 def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None:
-    registry = jobs.registry()
+    registry = load_registry(jobs.paths)
     assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size"]
     assert all(one["id"].startswith("pocket/") for one in tab.controls.known(registry.pair("pocket/dmd2")))
 

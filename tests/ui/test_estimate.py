@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from studio.services.jobs import Jobs
+from studio.services.models import load_registry
 from studio.services.objectives import objectives
 from studio.services.paths import ROOT
 from studio.ui import estimate
@@ -101,7 +102,7 @@ def test_memory_and_time_follow_the_form(jobs: Jobs) -> None:
         return " ".join(estimate.sentences(jobs, "nano/teacher", "dmd2", settings, 1000, request))
 
     def memory(**request: Any) -> float:
-        entry, known = jobs.registry().get("nano/teacher"), estimate.cost("dmd2", settings)
+        entry, known = load_registry(jobs.paths).get("nano/teacher"), estimate.cost("dmd2", settings)
         assert known is not None
         found = estimate.memory(entry.folder, known, settings, request)
         assert found is not None

@@ -15,6 +15,7 @@ from studio.services import leaderboard, measures
 from studio.services.jobs import Jobs
 from studio.services.leaderboard import Board
 from studio.services.locks import identity
+from studio.services.models import load_registry
 from studio.ui import leaderboard as page
 from studio.ui import pareto, parts
 from studio.ui.background import Background
@@ -50,7 +51,7 @@ def board_of(jobs: Jobs, found: dict[str, dict[str, Any]], monkeypatch: pytest.M
     monkeypatch.setattr(measures, "unmeasurable", lambda teacher: "")
     monkeypatch.setattr(measures, "counts", lambda paths, arm: {256} if arm.id in found else set())
     monkeypatch.setattr(measures, "kept", lambda paths, arm, samples: found.get(arm.id))
-    return leaderboard.board(jobs.paths, jobs.registry(), TEACHER)
+    return leaderboard.board(jobs.paths, load_registry(jobs.paths), TEACHER)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ SUBJECTS = ("house", "tree", "balloon", "boat", "star", "heart", "mushroom", "ro
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 PLACES = ("meadow", "sea", "desert", "snow")
 TIMES = ("day", "sunset", "night")
+IDENTITY = ("subject", "color", "place", "time")  # factors that say what a picture is of
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -31,6 +31,14 @@ class SliderConfig(MethodConfig):
 
 
 C = TypeVar("C", bound=SliderConfig)
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A method that finds by itself what it moves: a direction in the features of samples."""
+
+    def found(self) -> tuple[Tensor, Cond, Tensor, float]:
+        """(samples [N, ...], their conditions, the unit direction [D], the spread along it)."""
 
 
 class Slider(Method[C]):

@@ -1,6 +1,6 @@
 """The process that looks after the runs of one executor: hands each to its engine, follows it, records how it ended.
 
-    python -m studio.services.executors.dispatch ray --data-dir <folder>
+    python -m studio.worker --dispatch ray --data-dir <folder>
 
 It is to an executor what a worker is to a lane: one a data folder, held by a lock, started by any server when something
 waits, gone by itself when nothing does. It computes nothing and imports no torch. When it dies, the runs it had are
@@ -9,7 +9,6 @@ claimed by the next one, which asks the engine for them by the handle that lies 
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import sqlite3
@@ -17,18 +16,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from studio.core.files import atomic_write, read_json
 from studio.services.events import ACTIVE, FINAL, tail
-from studio.services.executors import AWAY, HANDLE_FILE
+from studio.services.executors import HANDLE_FILE
 from studio.services.executors.engine import Engine, Look, Refused, Unreachable
 from studio.services.explain import explain
 from studio.services.jobs import Jobs
 from studio.services.locks import FileLock, identity
+from studio.services.stock import Stock
 from studio.services.store import Row
 
 BEAT_S = 1.0
@@ -37,15 +36,15 @@ LINGER_S = 10.0  # with nothing to look after
 ENDS = {"cancel": ("cancelled", "Cancelled"), "stop": ("stopped", "Stopped"), "pause": ("paused", "Paused")}
 
 
-def open_engine(name: str) -> Engine:
-    """The engine of an executor; its package is imported when it is opened."""
+def open_engine(name: str, stock: Stock) -> Engine:
+    """The engine of an executor; its package is imported when it is opened. stock: what travels with a run."""
     if name == "ray":
         from studio.services.executors.ray_cluster import RayEngine
 
         return RayEngine()
     from studio.services.executors.hf_jobs import HfJobsEngine
 
-    return HfJobsEngine()
+    return HfJobsEngine(stock)
 
 
 class Dispatcher:
@@ -53,7 +52,7 @@ class Dispatcher:
 
     def __init__(self, jobs: Jobs, name: str, engine: Engine | None = None, *, retry_s: float = RETRY_S):
         self.jobs, self.name, self.retry_s = jobs, name, retry_s
-        self.engine = engine or open_engine(name)
+        self.engine = engine or open_engine(name, jobs.stock)
         self.me = identity()
         self.problem = ""  # why the engine cannot be reached now
         self._stop = threading.Event()
@@ -232,25 +231,15 @@ def _asked(folder: Path) -> str | None:
     return next((name for name in ENDS if (folder / name).exists()), None)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def serve(jobs: Jobs, executor: str, linger_s: float = LINGER_S) -> int:
     """Exit status: 0 served and left, 3 another dispatcher (or a command) has this executor."""
-    parser = argparse.ArgumentParser(prog="python -m studio.services.executors.dispatch", description=__doc__.split("\n")[0])
-    parser.add_argument("executor", choices=AWAY)
-    parser.add_argument("--data-dir", default=None)
-    parser.add_argument("--linger", type=float, default=LINGER_S, help="seconds to stay with nothing to look after")
-    options = parser.parse_args(argv)
-    jobs = Jobs(options.data_dir)
-    lock = FileLock(jobs.paths.lane(options.executor, "lock"))
+    lock = FileLock(jobs.paths.lane(executor, "lock"))
     if not lock.acquire(wait_s=1.0, role="dispatcher"):
-        print(f"{options.executor} is looked after already, by process {(lock.holder() or {}).get('pid')}.")
+        print(f"{executor} is looked after already, by process {(lock.holder() or {}).get('pid')}.")
         return 3
-    dispatcher = Dispatcher(jobs, options.executor)
+    dispatcher = Dispatcher(jobs, executor)
     signal.signal(signal.SIGTERM, dispatcher.stop)
     signal.signal(signal.SIGINT, dispatcher.stop)
-    dispatcher.serve(options.linger)
+    dispatcher.serve(linger_s)
     lock.release()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """What a Hugging Face job executes: fetch the run directory, run it, send news while it goes on, and in the end all of it.
 
-    python -m studio.services.executors.hf_inside
+    python -m studio.worker --inside
 
 Reads STUDIO_RUN, STUDIO_REPOSITORY, STUDIO_SYNC_S and HF_TOKEN from the environment; the working directory is the
 unpacked program, beside it data/ with the models that the run needs (see `hf_parcel`). SIGTERM saves and leaves.
@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from studio.services.executors.engine import Refused, Unreachable
 from studio.services.executors.hf_exchange import ASKED, MADE, Post, run_files
-from studio.services.locks import identity
 from studio.services.paths import open_paths
+from studio.services.stock import Stock
 
 CHECKPOINTS_EVERY = 10  # exchanges between two that carry checkpoints, which are large
 LAST_TRIES, LAST_PAUSE_S = 30, 10.0  # to send the end of a run
@@ -29,9 +30,9 @@ LAST_TRIES, LAST_PAUSE_S = 30, 10.0  # to send the end of a run
 class News(threading.Thread):
     """Sends what changed in a run directory and fetches requests, every `sync_s`."""
 
-    def __init__(self, post: Post, run_id: str, folder: Path, models: Path, sync_s: float):
+    def __init__(self, post: Post, run_id: str, folder: Path, made: Callable[[], dict[str, Path]], sync_s: float):
         super().__init__(name="news", daemon=True)
-        self.post, self.under, self.folder, self.models, self.sync_s = post, f"runs/{run_id}", folder, models, sync_s
+        self.post, self.under, self.folder, self.made, self.sync_s = post, f"runs/{run_id}", folder, made, sync_s
         self.halt = threading.Event()
         self._sent: dict[str, tuple[int, int]] = {}
         run_files(folder, self._sent)  # what came from there need not be sent back
@@ -68,7 +69,7 @@ class News(threading.Thread):
                 del files[name]
                 noted.pop(name, None)
         if done:
-            files |= {f"{MADE}/{name}": data for name, data in made(self.models).items()}
+            files |= {f"{MADE}/{name}": data for name, data in self.made().items()}
         with tempfile.TemporaryDirectory(dir=self.folder.parent) as pins:
             pinned = {f"{self.under}/{name}": _pin(data, Path(pins), str(i)) for i, (name, data) in enumerate(files.items())}
             self.post.send(pinned, f"{self.folder.name}: {len(pinned)} files")
@@ -91,14 +92,6 @@ class News(threading.Thread):
                 time.sleep(LAST_PAUSE_S)
 
 
-def made(models: Path) -> dict[str, Path | bytes]:
-    """What runs added to a data folder's models, by path below it."""
-    from studio.services.models import FAMILY
-
-    listed = [*sorted((models / FAMILY).rglob("*")), *sorted(models.glob(f"{FAMILY}-*.yaml"))]
-    return {path.relative_to(models).as_posix(): path for path in listed if path.is_file()}
-
-
 def _pin(data: Path | bytes, pins: Path, name: str) -> Path | bytes:
     if isinstance(data, bytes):
         return data
@@ -109,11 +102,11 @@ def _pin(data: Path | bytes, pins: Path, name: str) -> Path | bytes:
     return pins / name
 
 
-def main() -> int:
-    """Exit status 0 when the run's end, whatever it is, has been sent; the run says itself how it ended."""
-    from studio.services.warm import ModelCache, pick_device
-    from studio.services.worker import run_job
+def serve(stock: Stock, execute: Callable[[Path, Callable[[], bool]], tuple[str, str]]) -> int:
+    """Exit status 0 when the run's end, whatever it is, has been sent; the run says itself how it ended.
 
+    execute: (run directory, whether to leave) -> (state, note).
+    """
     run_id, sync_s = os.environ["STUDIO_RUN"], float(os.environ.get("STUDIO_SYNC_S", "60"))
     paths = open_paths(Path("..") / "data")
     post, folder, leaving = Post(os.environ["STUDIO_REPOSITORY"]), paths.run(run_id), threading.Event()
@@ -123,12 +116,8 @@ def main() -> int:
             if remote.path.split("/")[2] not in (ASKED, MADE):
                 post.fetch(remote.path, Path(fetched))
         shutil.copytree(Path(fetched) / "runs" / run_id, folder)
-    news = News(post, run_id, folder, paths.models, sync_s)
+    news = News(post, run_id, folder, partial(stock.made, paths), sync_s)
     news.start()
-    print(*run_job(folder, models=ModelCache(pick_device()), owner=identity(), leaving=leaving.is_set), flush=True)
+    print(*execute(folder, leaving.is_set), flush=True)
     news.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

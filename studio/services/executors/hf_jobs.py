@@ -5,25 +5,21 @@ Proved against a stand-in for the service on this machine (`tests/services/hub.p
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.core.files import atomic_write, read_json
 from studio.services.events import last_event
 from studio.services.executors import check_package, hf_parcel, read_options
 from studio.services.executors.engine import Look, Refused, Unreachable
 from studio.services.executors.hf_exchange import ASKED, MADE, NO_TOKEN, Post, merge_events, place, run_files, same, sentences
-from studio.services.models import FAMILY, load_registry
 from studio.services.paths import Paths
 from studio.services.run import read_spec
-from studio.services.students import list_student, save_student
+from studio.services.stock import Stock
 
 LABEL = "studio-run"
 ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
@@ -41,7 +37,7 @@ for name in os.environ["STUDIO_PARCELS"].split():
         tar.extractall(home, filter="data")
 os.chdir(os.path.join(home, "program"))
 if lacks("torch", "diffusers", "transformers", "peft", "pydantic", "yaml", "psutil", "PIL"): install("-r", "requirements.txt")
-os.execv(sys.executable, [sys.executable, "-m", "studio.services.executors.hf_inside"])
+os.execv(sys.executable, [sys.executable, "-m", "studio.worker", "--inside"])
 """
 
 
@@ -61,7 +57,8 @@ class HfJobsEngine:
     title = "Hugging Face"
     poll_s = 0.5
 
-    def __init__(self) -> None:
+    def __init__(self, stock: Stock) -> None:
+        self.stock = stock
         self._runs: dict[str, _Seen] = {}
 
     def open(self) -> None:
@@ -107,7 +104,7 @@ class HfJobsEngine:
     def _send(self, post: Post, folder: Path) -> list[str]:
         """The parcels that are not there yet, then the run directory in place of what an earlier job left."""
         spec = read_spec(folder)
-        parcels = [hf_parcel.program(), hf_parcel.models(spec, load_registry(Paths(folder.resolve().parents[1])))]
+        parcels = [hf_parcel.program(), hf_parcel.models(spec, self.stock, Paths(folder.resolve().parents[1]))]
         post.send({name: raw for name, raw in parcels if not post.has(name)}, "Parcels")
         under = f"runs/{folder.name}"
         files = {f"{under}/{name}": data for name, data in run_files(folder).items()}
@@ -186,7 +183,8 @@ class HfJobsEngine:
                     if not inside.startswith(f"{MADE}/"):
                         place(got, folder / inside)
                 seen.oids[remote.path] = remote.oid
-            renamed = self._install(folder, staging / "runs" / folder.name / MADE) if made else {}
+            home, there = Paths(folder.resolve().parents[1]), staging / "runs" / folder.name / MADE
+            renamed = self.stock.install(home, folder, there) if made else {}
             if events is not None:
                 got = seen.post.fetch(events.path, staging, revision)
                 merge_events(folder / "events.jsonl", got.read_bytes(), int(handle["sent"]), renamed)
@@ -194,23 +192,6 @@ class HfJobsEngine:
             seen.revision = revision
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-
-    def _install(self, folder: Path, made: Path) -> dict[str, str]:
-        """List the models that the run made, as if it had been executed here; {its id there: its id here}."""
-        import yaml
-
-        paths, renamed = Paths(folder.resolve().parents[1]), {}
-        registry = load_registry(paths)
-        for source in sorted(path for path in (made / FAMILY).iterdir() if path.is_dir()):
-            listing = yaml.safe_load((made / f"{FAMILY}-{source.name}.yaml").read_text())
-            name = save_student(paths.models, source.name, folder.name, partial(shutil.copytree, source))
-            renamed[f"{FAMILY}/{source.name}"] = list_student(
-                paths.models, name, registry.get(listing["teacher"]), listing["summary"]
-            )
-        result = read_json(folder / "result.json") or {}
-        if (new := renamed.get(str(result.get("student")))) not in (None, result.get("student")):
-            atomic_write(folder / "result.json", json.dumps({**result, "student": new}, indent=1))
-        return renamed
 
     def _keep_log(self, folder: Path, handle: Mapping[str, Any], seen: _Seen) -> None:
         with sentences("the job's log"):

@@ -9,15 +9,11 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
-import yaml
-
-from studio.services.models import ModelEntry, Registry
-from studio.services.paths import ROOT
+from studio.services.paths import ROOT, Paths
 from studio.services.run import Spec
+from studio.services.stock import Stock
 
 
 def program() -> tuple[str, bytes]:
@@ -32,43 +28,9 @@ def program() -> tuple[str, bytes]:
     return _pack(files)
 
 
-def models(spec: Spec, registry: Registry) -> tuple[str, bytes]:
-    """(name, bytes) of a parcel that unpacks to data/models/: every model that the request names, listed as here."""
-    files: list[tuple[str, bytes]] = []
-    for entry in needed(spec.config, registry):
-        name = entry.id.replace("/", "--")
-        files.append((f"data/models/{name}.yaml", yaml.safe_dump(_listing(entry, name), sort_keys=True).encode()))
-        files += _folder(entry.folder, f"data/models/{name}")
-        if entry.oracle is not None and entry.oracle.is_dir():
-            files += _folder(entry.oracle, f"data/models/{name}-oracle")
-    return _pack(files)
-
-
-def needed(config: Mapping[str, Any], registry: Registry) -> list[ModelEntry]:
-    """Models whose id is a value of a request, and the teachers of the students among them."""
-    named = [value for given in config.values() for value in (given if isinstance(given, (list, tuple)) else (given,))]
-    found: dict[str, ModelEntry] = {}
-    for value in named:
-        entry = registry.entries.get(value) if isinstance(value, str) else None
-        while entry is not None and entry.id not in found:
-            found[entry.id] = entry
-            entry = registry.entries.get(entry.teacher or "")
-    return list(found.values())
-
-
-def _listing(entry: ModelEntry, name: str) -> dict[str, Any]:
-    listing = {
-        "id": entry.id, "title": entry.title, "role": entry.role, "domain": entry.domain, "folder": name, "size": entry.size,
-        "summary": entry.summary, "teacher": entry.teacher, "recipe": entry.recipe,
-        "sampling": entry.sampling.model_dump(mode="json"), "oracle": f"{name}-oracle" if entry.oracle else None,
-    }  # fmt: skip
-    return {key: value for key, value in listing.items() if value is not None}
-
-
-def _folder(folder: Path, under: str) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield f"{under}/{path.relative_to(folder).as_posix()}", path.read_bytes()
+def models(spec: Spec, stock: Stock, home: Paths) -> tuple[str, bytes]:
+    """(name, bytes) of a parcel that unpacks to data/: all that the request names."""
+    return _pack((f"data/{name}", raw) for name, raw in stock.parcel(spec.config, home))
 
 
 def _pack(files: Iterable[tuple[str, bytes]]) -> tuple[str, bytes]:

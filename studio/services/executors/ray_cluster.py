@@ -22,7 +22,7 @@ from typing import Any
 from studio.services.executors import check_package, read_options
 from studio.services.executors.engine import Look, Refused, Unreachable
 from studio.services.locks import wait_free
-from studio.services.paths import ROOT
+from studio.services.paths import PROGRAM, ROOT
 
 CONNECT_S = 5.0  # for the head's port to answer; Ray itself would try for two minutes and then end this process
 GONE_S = 150.0  # a lost task may hold its run for so long before it counts as stuck
@@ -78,7 +78,7 @@ class RayEngine:
             num_cpus=options.cpus, num_gpus=gpus, max_retries=options.retries, name=f"studio {folder.name}"
         )
         handle = uuid.uuid4().hex
-        self._tasks[handle] = task.remote(str(folder), str(ROOT))
+        self._tasks[handle] = task.remote(str(folder), str(ROOT), PROGRAM)
         return {"handle": handle}
 
     def knows(self, handle: Mapping[str, Any]) -> bool:
@@ -115,17 +115,16 @@ class RayEngine:
 _HOW = "start one with `ray start --head`, or name it in RAY_ADDRESS as host:6379"
 
 
-def _task() -> Callable[[str, str], tuple[str, str]]:
+def _task() -> Callable[[str, str, str], tuple[str, str]]:
     """The task. Made inside a function so that Ray sends it by value: a node need not find this module to begin."""
 
-    def task(folder: str, root: str) -> tuple[str, str]:
+    def task(folder: str, root: str, program: str) -> tuple[str, str]:
+        import importlib
         import sys
 
         if root not in sys.path:
             sys.path.insert(0, root)  # the checkout lies at the same path on every node
-        from studio.services.executors.task import execute
-
-        return execute(folder)
+        return importlib.import_module(program).task(folder)
 
     return task
 

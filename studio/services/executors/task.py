@@ -8,16 +8,22 @@ writes the log and the checkpoints. `flock` holds across machines on NFS from ve
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.services.events import FINAL, EventLog, last_event
-from studio.services.locks import LOCK_FILE, FileLock, identity
+from studio.services.explain import explain
+from studio.services.locks import LOCK_FILE, FileLock
 
+Do = Callable[[Path, Path], tuple[str, str]]
 PATIENCE_S = 120.0  # for another process that still has the run
 
 
-def execute(folder: str, patience_s: float = PATIENCE_S) -> tuple[str, str]:
-    """Run the directory from its beginning or its last checkpoint; returns (state, note), which its events also say."""
+def execute(folder: str, do: Do, patience_s: float = PATIENCE_S) -> tuple[str, str]:
+    """Run the directory from its beginning or its last checkpoint; returns (state, note), which its events also say.
+
+    do: executes a run directory, with a folder for device locks.
+    """
     run = Path(folder)
     if not (run / "spec.json").is_file():
         # Said to whoever started the task: there is no log to write to here.
@@ -32,20 +38,16 @@ def execute(folder: str, patience_s: float = PATIENCE_S) -> tuple[str, str]:
         said = last_event(run / "events.jsonl", "state") or {}
         if said.get("state") in (*FINAL, "paused"):  # the first task came to the end, and only its answer was lost
             return said["state"], said.get("note", "")
-        return _run(run)
+        return _run(run, do)
     finally:
         lock.release()
 
 
-def _run(run: Path) -> tuple[str, str]:
-    from studio.services.explain import explain
-    from studio.services.warm import ModelCache, pick_device
-    from studio.services.worker import run_job
-
+def _run(run: Path, do: Do) -> tuple[str, str]:
     # The engine has given this task its devices, so their locks are the task's own and not the data folder's.
     with tempfile.TemporaryDirectory(prefix="studio-locks-") as locks:
         try:
-            return run_job(run, models=ModelCache(pick_device()), owner=identity(), locks=Path(locks))
+            return do(run, Path(locks))
         except Exception as error:  # before the run could say so itself
             note = explain(error)
             with EventLog(run / "events.jsonl") as log:

@@ -128,3 +128,8 @@ def _registers(module: str) -> list[str]:
 
 
 KINDS = Kinds()
+
+
+def is_resumable(kind: str) -> bool:
+    """Whether runs of this kind keep checkpoints; no for a kind this program does not have (any more)."""
+    return any(known.name == kind and known.resumable for known in KINDS.all())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from studio.domains.pocket.scene import IDENTITY
 from studio.sampling.plan import Plan
 from studio.services.models import FAMILY
 from studio.services.moves import moved
@@ -35,7 +36,6 @@ PUBLISHED = {
         "SliderSpace: 32nd": [30.7, 28.9, 29.3, 30.5, 31.4],
     },
 }  # fmt: skip
-IDENTITY = ("subject", "color", "place", "time")
 
 
 class TransferConfig(StudyConfig):

@@ -15,7 +15,7 @@ import gradio as gr
 from studio.domains.pocket import captions
 from studio.services import history, images
 from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
-from studio.services.models import Pair
+from studio.services.models import Pair, load_registry
 from studio.services.remedies import REMEDIES
 from studio.services.uses import AdapterUse
 from studio.ui import arms, pairs, parts, plots, prompt
@@ -67,7 +67,7 @@ class CompareTab:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        listed = self.jobs.registry().pairs()
+        listed = load_registry(self.jobs.paths).pairs()
         first = next((pair for pair in listed if pair.available), listed[0] if listed else None)
         with gr.Row(elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
@@ -100,8 +100,8 @@ class CompareTab:
             self.pair_line = parts.text("pair-line", pairs.line(first))
             chosen = gr.CheckboxGroup(pairs.arm_choices(steps), value=list(DEFAULT_ARMS), label="Arms", elem_id="arms")
             with gr.Accordion(pairs.remedies_label([]), open=False, elem_id="remedies-group") as self.group:
-                remedies = gr.CheckboxGroup(pairs.remedy_choices(self.jobs.registry(), {"pair": first.id if first else ""}),
-                                            value=[], show_label=False, container=False, elem_id="remedies")  # fmt: skip
+                offered = pairs.remedy_choices(load_registry(self.jobs.paths), {"pair": first.id if first else ""})
+                remedies = gr.CheckboxGroup(offered, value=[], show_label=False, container=False, elem_id="remedies")  # fmt: skip
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="seeds", max_lines=1)
             self.seeds_line = parts.text("seeds-line", pairs.seeds_line(START["seeds"]))
             # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
@@ -233,7 +233,7 @@ class CompareTab:
 
     def _pair(self, pair_id: str | None) -> Pair | None:
         try:
-            return self.jobs.registry().pair(pair_id) if pair_id else None
+            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
         except ValueError:
             return None
 
@@ -264,7 +264,7 @@ class CompareTab:
             form = self.request(values)
         except ValueError:  # seeds that mean nothing yet
             form = self.request({**values, f.seeds: START["seeds"]})
-        return {f.remedies: gr.CheckboxGroup(pairs.remedy_choices(self.jobs.registry(), form))}
+        return {f.remedies: gr.CheckboxGroup(pairs.remedy_choices(load_registry(self.jobs.paths), form))}
 
     def count_remedies(self, values: Mapping[Any, Any]) -> Updates:
         return {self.group: gr.Accordion(pairs.remedies_label(list(values[self.fields.remedies] or [])))}
@@ -279,7 +279,7 @@ class CompareTab:
     def _cost(self, fields: Mapping[str, Any]) -> str:
         try:
             request = CompareRequest.model_validate(fields)
-            plans = plans_for(request, self.jobs.registry())
+            plans = plans_for(request, load_registry(self.jobs.paths))
         except ValueError:
             return ""
         n = len(request.seeds)
@@ -301,14 +301,14 @@ class CompareTab:
 
     def refresh(self) -> Updates:
         """The pairs there are now: students are taught while the page is open."""
-        return {self.fields.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()])}
+        return {self.fields.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in load_registry(self.jobs.paths).pairs()])}
 
     def ready(self, pair_id: str) -> Updates:
         """The form set to a pair and its default arms, ready to run. ValueError when there is no such pair."""
-        pair, f = self.jobs.registry().pair(pair_id), self.fields
+        pair, f = load_registry(self.jobs.paths).pair(pair_id), self.fields
         steps = pairs.student_steps(pair)
         return {
-            f.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()], value=pair_id),
+            f.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in load_registry(self.jobs.paths).pairs()], value=pair_id),
             f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=[arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]),
             f.remedies: [],
             self.group: gr.Accordion(pairs.remedies_label([]), open=False),
@@ -376,7 +376,7 @@ class CompareTab:
             return {self.problem: parts.line(str(error), "problem")}
         which = f"seed {str(carried.get('seed'))[:12]} of {arms.title(str(carried.get('arm'))[:40])}"
         made_with = {str(k)[:80]: v for k, v in (carried.get("models") or {}).items() if isinstance(v, dict)}
-        changed = history.changed_models(made_with, history.hashes(made_with, self.jobs.registry()))
+        changed = history.changed_models(made_with, history.hashes(made_with, load_registry(self.jobs.paths)))
         if changed:
             said = parts.line(f"The form is as it was for {which}. {' '.join(changed)}", "problem")
         else:

@@ -19,7 +19,7 @@ from studio.domains.pocket import captions
 from studio.services.hint_uses import bring
 from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
 from studio.services.kinds.control import STRENGTHS, ControlRequest
-from studio.services.models import Pair
+from studio.services.models import Pair, load_registry
 from studio.ui import controlview, pairs, parts, prompt
 from studio.ui.controls import Controls
 from studio.ui.form import write_seeds
@@ -71,7 +71,7 @@ class ControlTab:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        listed = self.jobs.registry().pairs()
+        listed = load_registry(self.jobs.paths).pairs()
         first = next((pair for pair in listed if pair.available), listed[0] if listed else None)
         with gr.Row(elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
@@ -237,7 +237,7 @@ class ControlTab:
 
     def _pair(self, pair_id: str | None) -> Pair | None:
         try:
-            return self.jobs.registry().pair(pair_id) if pair_id else None
+            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
         except ValueError:
             return None
 
@@ -257,7 +257,7 @@ class ControlTab:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
         try:
             request = CompareRequest.model_validate(self._draw(values) | {"prompt": "any"})
-            plans = plans_for(request, self.jobs.registry())
+            plans = plans_for(request, load_registry(self.jobs.paths))
         except ValueError:
             return {self.cost: ""}
         nfe = sum(plan.nfe for plan in plans) * len(request.seeds) * len(STRENGTHS)
@@ -266,7 +266,7 @@ class ControlTab:
 
     def refresh(self, values: Mapping[Any, Any]) -> Updates:
         """The pairs and adapters there are now: both are made while the page is open."""
-        registry, f = self.jobs.registry(), self.fields
+        registry, f = load_registry(self.jobs.paths), self.fields
         choices = [(pairs.title(p), p.id) for p in registry.pairs()]
         return {f.pair: gr.Dropdown(choices=choices), self.worn: self._worn(self._pair(values[f.pair])), **self.shelf.show()}
 

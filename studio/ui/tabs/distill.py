@@ -16,7 +16,7 @@ import gradio as gr
 
 from studio.services.cautions import cautions
 from studio.services.executors import AWAY, LOCAL, check_executor
-from studio.services.models import ModelEntry
+from studio.services.models import ModelEntry, load_registry
 from studio.services.objectives import objectives
 from studio.ui import budget, drawn, estimate, parts, recipes
 from studio.ui.background import Background
@@ -143,7 +143,7 @@ class DistillTab:
     def show(self, draft: Draft, before: Draft | None = None) -> Updates:
         """Updates that put a draft into the form; a name that stays as it was in `before` is left alone."""
         catalogue = self.drafts.catalogue()
-        entry = self.jobs.registry().entries.get(draft.teacher)
+        entry = load_registry(self.jobs.paths).entries.get(draft.teacher)
         ready = [(preset.title, preset.name) for preset in recipes.presets(draft.teacher)]
         return {
             self.form: draft.text(),
@@ -163,7 +163,7 @@ class DistillTab:
 
     def opened(self, form: str = "", wish: Json | None = None) -> Updates:
         """The tab is shown: teachers as they are now, and a form when there is none yet. `wish` is a request to show."""
-        teachers = [entry for entry in self.jobs.registry().entries.values() if entry.role == "teacher"]
+        teachers = [entry for entry in load_registry(self.jobs.paths).entries.values() if entry.role == "teacher"]
         choices = [(entry.title if entry.available else f"{entry.title}, missing", entry.id) for entry in teachers]
         if form and wish is None:
             return {self.fields.teacher: gr.Dropdown(choices=choices)} | self.leaderboard.show(of_text(form).teacher)

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from studio.services.explain import explain
-from studio.services.models import Pair
+from studio.services.models import Pair, load_registry
 from studio.ui import lab_form, parts, settings
 from studio.ui.background import Background
 from studio.ui.lab_mixture import MixtureCard
@@ -157,7 +157,7 @@ class LabTab:
 
     def pairs(self) -> list[Pair]:
         """Students that a study can be made of, those with an oracle first: the transfer board alone does without."""
-        return sorted(self.jobs.registry().pairs(), key=lambda pair: pair.student.oracle is None)
+        return sorted(load_registry(self.jobs.paths).pairs(), key=lambda pair: pair.student.oracle is None)
 
     def open_tab(self, values: Mapping[Any, Any]) -> Updates:
         return self.opened(values[self.form] or "", values[self.run_id] or "")

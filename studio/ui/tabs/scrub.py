@@ -13,7 +13,7 @@ import gradio as gr
 
 from studio.domains.pocket import captions
 from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
-from studio.services.models import Pair
+from studio.services.models import Pair, load_registry
 from studio.ui import pairs, parts, prompt
 from studio.ui.form import write_seeds
 from studio.ui.moves import REMEMBER
@@ -59,7 +59,7 @@ class ScrubTab:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        listed = self.jobs.registry().pairs()
+        listed = load_registry(self.jobs.paths).pairs()
         first = next((pair for pair in listed if pair.available), listed[0] if listed else None)
         with gr.Row(elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
@@ -174,7 +174,7 @@ class ScrubTab:
 
     def _pair(self, pair_id: str | None) -> Pair | None:
         try:
-            return self.jobs.registry().pair(pair_id) if pair_id else None
+            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
         except ValueError:
             return None
 
@@ -196,7 +196,7 @@ class ScrubTab:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
         try:
             request = CompareRequest.model_validate(self.request(values) | {"prompt": "any"})
-            plans = plans_for(request, self.jobs.registry())
+            plans = plans_for(request, load_registry(self.jobs.paths))
         except ValueError:
             return {self.cost: ""}
         nfe, steps = sum(plan.nfe for plan in plans) * len(request.seeds), sum(plan.steps for plan in plans)
@@ -204,7 +204,7 @@ class ScrubTab:
 
     def refresh(self) -> Updates:
         """The pairs there are now: students are taught while the page is open."""
-        return {self.fields.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in self.jobs.registry().pairs()])}
+        return {self.fields.pair: gr.Dropdown(choices=[(pairs.title(p), p.id) for p in load_registry(self.jobs.paths).pairs()])}
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,200 @@
+"""One prompt drawn by several arms on the same seeds: models opened, adapters and hints put on their steps, one stream of steps.
+
+What is made of the steps is its user's business: a comparison measures and keeps every arm, a control run every strength.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from studio.core.recipe import Recipe
+from studio.domains.pocket import captions
+from studio.sampling.hinted import with_pictures
+from studio.sampling.loop import Record, sample_many
+from studio.sampling.plan import Plan
+from studio.sampling.prompts import encode_plans
+from studio.services.adapters import load_adapters
+from studio.services.controlnets import load_controlnets
+from studio.services.draw import batch_size
+from studio.services.explain import explain
+from studio.services.frames import pixels
+from studio.services.hint_pictures import hint_picture
+from studio.services.hint_uses import hinted
+from studio.services.images import png_bytes
+from studio.services.kinds.compare import CompareRequest, plans_for
+from studio.services.run import Run, versions
+from studio.services.tools import Tools
+from studio.services.uses import AdapterUse, dressed, unused, words_of
+from studio.services.wardrobe import Wardrobe, level_of
+
+if TYPE_CHECKING:
+    from studio.families.stable import Model
+
+
+class Session:
+    """Used as `with session:`, which takes adapters off at the end. In it `open`, `wear`, `hint`, then `drawn`."""
+
+    def __init__(self, request: CompareRequest, run: Run[Tools]):
+        self.request, self.job = request, run
+        self.pair = run.tools.registry.usable(request.pair)
+        self.plans: list[Plan] = plans_for(request, run.tools.registry)
+        self.seeds = list(request.seeds)
+        self.notices: list[str] = []
+        self.pocket = self.pair.student.domain == "pocket"
+        self.versions = versions()
+        self.total = sum(plan.nfe for plan in self.plans) * len(self.seeds)  # network evaluations
+        self.done = self.computed = 0  # evaluations behind us; those of them that were not shared
+        self.begun = 0.0
+        self.models: dict[str, Model] = {}
+        self.wardrobe = Wardrobe(load_adapters(run.home), run)
+        self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
+        self.words = words_of(request.adapters, self.wardrobe.adapters)
+        self.parsed = captions.parse(request.prompt, self.words)
+
+    def __enter__(self) -> Session:
+        self.wardrobe.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.wardrobe.__exit__(*error)
+
+    @property
+    def text(self) -> str:
+        """The prompt as the text encoders should see it."""
+        return captions.canonical(self.request.prompt, self.words) if self.pocket else self.request.prompt
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+        self.job.notice(text)
+
+    # -- before ----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open every model of the plans, and say what a person should know of prompt and student."""
+        self._say_notices()
+        ids = dict.fromkeys(model for plan in self.plans for model in plan.models)
+        for model_id in ids:
+            entry = self.job.tools.registry.get(model_id)
+            self.job.state("loading", f"Opening {entry.title}.")
+            self.models[model_id] = self.job.tools.models.model(entry)
+            self.job.check()
+        shapes = {tuple(model.latent_shape) for model in self.models.values()}
+        if len(shapes) > 1:
+            raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
+        self._say_teacher()
+
+    def open_oracle(self) -> Any:
+        """What reads these pictures; None where it cannot be opened, which is said. Only where they are `readable`."""
+        folder = self.pair.student.oracle
+        assert folder is not None, "looked at before"
+        try:
+            return self.job.tools.models.oracle(folder)
+        except (FileNotFoundError, ValueError, KeyError) as error:
+            self.notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
+            return None
+
+    @property
+    def readable(self) -> bool:
+        """Whether there should be an oracle for these pictures."""
+        return self.pocket and self.pair.student.oracle is not None
+
+    def wear(self) -> None:
+        """Put the adapters on their steps; only now, as noise levels are known to open models alone."""
+        self.plans = self.worn(self.plans, self.request.adapters)
+        for sentence in unused(self.request.adapters, self.plans):
+            self.notice(sentence)
+        self.put_on(self.request.adapters)
+
+    def worn(self, plans: Sequence[Plan], uses: Sequence[AdapterUse]) -> list[Plan]:
+        """Plans whose steps have these adapters on."""
+        return dressed(plans, uses, self.job.tools.registry, self.wardrobe.adapters, partial(level_of, self.models))
+
+    def put_on(self, uses: Sequence[AdapterUse]) -> None:
+        """Load what plans name; one that brings words into every model, so that each knows them."""
+        bring = [use.id for use in uses if self.wardrobe.adapters.get(use.id).words]
+        self.wardrobe.open(self.plans, self.models, more=bring)
+
+    def hint(self) -> None:
+        """Let the ControlNets' pictures be seen where they are on; each is kept beside the run's own pictures."""
+        uses, known = self.request.hints, load_controlnets(self.wardrobe.paths)
+        self.plans = hinted(self.plans, uses, self.job.tools.registry)
+        self.wardrobe.open_controls(
+            self.plans, self.models, known, lambda id_: self.job.tools.models.model(self.job.tools.registry.get(id_))
+        )
+        size = next(iter(self.models.values())).image_size
+        for use in uses:
+            picture = hint_picture(use, known.get(use.id).hint, self.parsed.stated, size, self.wardrobe.paths)
+            self.pictures[use.id] = picture
+            about = {"kind": "hint", "run": self.job.spec.id, "hint": use.model_dump(mode="json")}
+            name = f"artifacts/hints/{use.id.replace('/', '-')}.png"
+            self.job.event("hint", id=use.id, path=self.job.artifact(name, png_bytes(pixels(picture)[0], about)))
+
+    def _say_notices(self) -> None:
+        if self.pocket and (unknown := self.parsed.notice()):
+            self.notice(unknown)
+        recipe = Recipe.model_validate(self.pair.student.recipe)
+        if sentence := recipe.off_recipe(self.request.student_steps or len(recipe.timesteps)):
+            self.notice(sentence)
+
+    def _say_teacher(self) -> None:
+        """Say when the student was distilled from other weights than the teacher has now."""
+        teacher, recipe = self.models.get(self.pair.teacher.id), Recipe.model_validate(self.pair.student.recipe)
+        if teacher is not None and recipe.teacher_hash and teacher.hash != recipe.teacher_hash:
+            then = f"{self.pair.id} was distilled from other weights ({recipe.teacher_hash}) than {teacher.id} has now"
+            self.notice(f"{then} ({teacher.hash}).")
+
+    # -- while drawing ---------------------------------------------------------------------------------------------
+
+    def drawn(self) -> Iterator[tuple[str, Record]]:
+        """Every step of every plan; a person's wish to end is looked for between two."""
+        cond: Any = encode_plans(self.plans, self.models, [self.text])
+        if self.pictures:
+            cond = with_pictures(cond, self.pictures)
+        some = next(iter(self.models.values()))
+        self.begun = time.monotonic()
+        stream = sample_many(
+            self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch_size(some.latent_shape)
+        )
+        try:
+            for arm, record in stream:
+                yield arm, record
+                self.job.check()
+        finally:
+            stream.close()  # type: ignore[attr-defined]
+
+    def count(self, plan: Plan, record: Record) -> None:
+        """A step was made."""
+        evaluations = (record.nfe - self._before(plan, record)) * len(self.seeds)
+        self.done += evaluations
+        self.computed += 0 if record.shared else evaluations
+
+    def _before(self, plan: Plan, record: Record) -> int:
+        """Evaluations per image this plan had spent before this step."""
+        left, spent = record.index, 0
+        for segment in plan.segments:
+            steps = len(segment.timesteps)
+            spent += segment.nfe // steps * min(left, steps)
+            left -= min(left, steps)
+        return spent
+
+    def eta(self) -> float | None:
+        """Seconds left, once something was computed."""
+        if not self.computed:
+            return None
+        return round((time.monotonic() - self.begun) / self.computed * (self.total - self.done), 1)
+
+    def about(self, plan: Plan, seed: int, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+        """What a picture says of itself: enough to make it again. request: of the run."""
+        return {"kind": kind, "run": self.job.spec.id, "request": request, "arm": plan.name,
+                "plan": plan.model_dump(mode="json"), "nfe": plan.nfe, "seed": seed, "models": self.used(),
+                "adapters": self.wardrobe.used(), "versions": self.versions}  # fmt: skip
+
+    def used(self) -> dict[str, dict[str, str]]:
+        """The models that were opened: {"hash", "title"} by id."""
+        titles = {name: self.job.tools.registry.get(name).title for name in self.models}
+        return {name: {"hash": model.hash, "title": titles[name]} for name, model in self.models.items()}

@@ -1,0 +1,26 @@
+"""What a run of the studio works with: the models there are, and those that are open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from studio.services.models import Registry
+from studio.services.paths import Paths
+from studio.services.warm import ModelCache
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Handed to the work of every run as `run.tools`."""
+
+    home: Paths
+    registry: Registry
+    models: ModelCache
+
+    @property
+    def device(self) -> str:
+        return self.models.device
+
+    def context(self) -> dict[str, Any]:
+        return {"registry": self.registry, "home": self.home}
