@@ -47,6 +47,20 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118 - not a dict
 
 
+def opens_in_float32(folder: Path) -> None:
+    """Let every part of a diffusers folder open in float32 unless asked otherwise, however its weights are stored.
+
+    diffusers does so by itself, except that transformers opens its parts in the precision their config names, and a text
+    encoder in another one does not fit its UNet. Weights, and hashes of them, stay as they are.
+    """
+    for path in sorted(folder.glob("*/config.json")):
+        config = json.loads(path.read_text())
+        if "_class_name" in config:  # a part of diffusers
+            continue
+        config.pop("torch_dtype", None)  # an older name of the same
+        replace_bytes(path, (json.dumps(config | {"dtype": "float32"}, indent=2) + "\n").encode())
+
+
 def save_checkpoint(path: Path, state: Any) -> None:
     """Training state (nested dicts of tensors and plain values), atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)

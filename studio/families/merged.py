@@ -13,7 +13,7 @@ from torch import nn
 
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
-from studio.core.weights import replace_bytes, save_weights
+from studio.core.weights import opens_in_float32, replace_bytes, save_weights
 from studio.families.stable import Model
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
@@ -42,6 +42,7 @@ def save_merged(model: Model, edits: Sequence[tuple[Edit, float]], folder: Path 
             if tokens:
                 for i, tokenizer in enumerate(model.parts.tokenizers):
                     tokenizer.save_pretrained(draft / f"tokenizer{'_2' if i else ''}")
+        opens_in_float32(draft)
         _note(draft, edits)
         os.replace(draft, folder)
     finally:

@@ -255,3 +255,15 @@ def test_a_merged_model_opens_without_this_project(model, tmp_path):
         save_merged(model, [(first, 1.0)], folder)
     with pytest.raises(ValueError, match="no edit was given"):
         save_merged(model, [], tmp_path / "other")
+
+
+@pytest.mark.parametrize("changed", ["unet", "text_encoder"])
+def test_a_merged_model_draws_in_plain_diffusers_whatever_precision_it_was_open_and_stored_in(tmp_path, changed):
+    from diffusers import DiffusionPipeline
+
+    tiny.sd_pipeline(tmp_path).to(torch.float16).save_pretrained(tmp_path / "model")
+    half = open_model(tmp_path / "model", dtype=torch.bfloat16)
+    edit = random_edit(targets(half.modules), seed=0, rank=2, alpha=2.0, keep=lambda path: path.startswith(f"{changed}."))
+    pipe = DiffusionPipeline.from_pretrained(save_merged(half, [(edit, 0.5)], tmp_path / "saved"))
+    pipe.set_progress_bar_config(disable=True)
+    assert pipe("a house", num_inference_steps=2, output_type="np").images.shape == (1, 16, 16, 3)

@@ -229,7 +229,7 @@ def test_a_smaller_student_of_a_student_is_saved_opened_and_drawn_by_plain_diffu
     assert opened.recipe.teacher_hash == model.hash
     assert weights_hash(tmp_path / "small") != model.hash
     assert json.loads((tmp_path / "small" / "unet" / "config.json").read_text())["mid_block_type"] is None
-    pipe: Any = DiffusionPipeline.from_pretrained(tmp_path / "small", safety_checker=None, dtype=torch.float32)
+    pipe: Any = DiffusionPipeline.from_pretrained(tmp_path / "small")
     pipe.set_progress_bar_config(disable=True)
     assert torch.allclose(outputs(pipe.unet), outputs(opened.parts.unet), atol=1e-5)
     assert (outputs(network.unet) - outputs(opened.parts.unet)).abs().max() < 0.02  # files are in half precision

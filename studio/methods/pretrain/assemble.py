@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from studio.core.process import VP
 from studio.core.trainer import computes_in_bf16
-from studio.core.weights import channels_last
+from studio.core.weights import channels_last, opens_in_float32
 from studio.domains.pocket.captions import vocabulary
 from studio.methods.pretrain.sizes import Size
 
@@ -165,8 +165,9 @@ def link_equal(folder: Path, teacher: Path) -> list[str]:
 
 
 def tidy(folder: Path) -> None:
-    """Take out of every config what is about this machine, and what AutoencoderTiny writes but does not accept."""
+    """Take out of every config what is about this machine or how weights are stored, and what AutoencoderTiny does not accept."""
     for path in folder.rglob("config.json"):
         config = json.loads(path.read_text())
         unwanted = {"_name_or_path"} | ({"block_out_channels"} if config.get("_class_name") == "AutoencoderTiny" else set())
         path.write_text(json.dumps({k: v for k, v in config.items() if k not in unwanted}, indent=2) + "\n")
+    opens_in_float32(folder)
