@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import runpy
+import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +50,7 @@ def main() -> None:
     """Run the command line; a person's mistake is one sentence and exit status 2."""
     try:
         app()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, sqlite3.Error) as error:
         err.print(explain(error), style="red", markup=False, highlight=False)
         raise SystemExit(2) from None
 
@@ -197,15 +199,16 @@ def _execute(jobs: Jobs, run_id: str, device: str | None, out_folder: Path | Non
     executor = Executor(jobs, run_id, device)
     executor.start()
     try:
-        _watch(jobs, run_id)
+        _watch(jobs, run_id, executor.is_alive)
     except KeyboardInterrupt:
         jobs.cancel(run_id)
         err.print("Stopping after this step …")
-        _watch(jobs, run_id)
+        _watch(jobs, run_id, executor.is_alive)
     executor.join(10.0)
     info, result = jobs.get(run_id), jobs.result(run_id)
+    problem = "" if info.final else executor.problem
     if as_json:
-        print(json.dumps({"id": run_id, "state": info.state, "note": info.note, "result": result}, indent=1))
+        print(json.dumps({"id": run_id, "state": info.state, "note": info.note or problem, "result": result}, indent=1))
     else:
         _report(result)
         out.print(f"{run_id}  {info.state}  {info.note}".rstrip(), markup=False, highlight=False)
@@ -213,11 +216,13 @@ def _execute(jobs: Jobs, run_id: str, device: str | None, out_folder: Path | Non
         written = history.export(jobs, run_id, out_folder)
         if not as_json:
             out.print(f"{len(written)} files in {out_folder}", markup=False, highlight=False)
+    if problem:
+        err.print(problem, style="red", markup=False, highlight=False)
     if info.state != "done":
         raise SystemExit(1)
 
 
-def _watch(jobs: Jobs, run_id: str) -> None:
+def _watch(jobs: Jobs, run_id: str, going: Callable[[], bool]) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -226,7 +231,7 @@ def _watch(jobs: Jobs, run_id: str) -> None:
     )
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("queued", total=None)
-        for event in jobs.follow(run_id):
+        for event in jobs.follow(run_id, going=going):
             if event["kind"] == "state":
                 bar.update(task, description=str(event["note"] or event["state"])[:60])
             elif event["kind"] == "progress":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,13 +181,15 @@ def _run(spec: str, data_dir: Path | None, device: str | None, as_json: bool) ->
     executor = Executor(jobs, run_id, device)
     executor.start()
     try:
-        _watch(jobs, run_id, quiet=as_json)
+        _watch(jobs, run_id, as_json, executor.is_alive)
     except KeyboardInterrupt:
         resumable = KINDS.get(jobs.get(run_id).kind).resumable
         (jobs.stop if resumable else jobs.cancel)(run_id)
         err.print("Stopping after this step …")
-        _watch(jobs, run_id, quiet=as_json)
+        _watch(jobs, run_id, as_json, executor.is_alive)
     executor.join(10.0)
+    if executor.problem and not jobs.get(run_id).final:
+        err.print(executor.problem, style="red", markup=False, highlight=False)
     if as_json:
         print(json.dumps({**_plain(jobs, jobs.get(run_id)), "result": jobs.result(run_id)}, indent=1))
     _end(jobs, run_id, quiet=as_json)
@@ -206,10 +209,10 @@ def dispatch(
     raise SystemExit(serve(open_jobs(data_dir), executor, linger_s=0))
 
 
-def _watch(jobs: Jobs, run_id: str, quiet: bool = False) -> None:
+def _watch(jobs: Jobs, run_id: str, quiet: bool = False, going: Callable[[], bool] = lambda: True) -> None:
     """One line for every change of state, note, measurement, and every few seconds of progress."""
     said = 0.0
-    for event in jobs.follow(run_id, until_paused=True):
+    for event in jobs.follow(run_id, until_paused=True, going=going):
         if quiet:
             continue
         if event["kind"] == "state":

@@ -46,6 +46,8 @@ def explain(error: BaseException, request: type[BaseModel] | None = None) -> str
         return _detail(details[0], error.title, fields) + more
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "The device ran out of memory; fewer seeds or fewer arms would fit."
+    if disk_full(error):
+        return "The disk is full; free some space and try again."
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else ""

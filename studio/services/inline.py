@@ -26,7 +26,8 @@ class Executor(threading.Thread):
     """Sees to it that one submitted run is executed, in this process if need be; follow the run to watch it.
 
     Takes the lane's lock while it works, so that two requests never use the device at once; while a worker or another
-    command has the lane, it waits.
+    command has the lane, it waits. Where it cannot go on, `problem` says why in one sentence, and the run is nobody's: the
+    next process that looks at the data folder settles it, with what it made.
     """
 
     def __init__(self, jobs: Jobs, run_id: str, device: str | None = None):
@@ -34,6 +35,7 @@ class Executor(threading.Thread):
         self.jobs, self.run_id, self.device = jobs, run_id, device
         self.station = jobs.get(run_id).station
         self.here = False  # whether this process executes it
+        self.problem = ""
         self._halt = threading.Event()
         self._dispatcher: Dispatcher | None = None
 
@@ -42,8 +44,8 @@ class Executor(threading.Thread):
             while not self._halt.is_set() and self.jobs.get(self.run_id).state not in (*FINAL, "paused"):
                 self._try()
                 self._halt.wait(RETRY_S)
-        except ValueError:
-            pass  # the run was deleted meanwhile: there is nothing left to execute
+        except BaseException as error:  # a full disk, an index locked for long, a run that was deleted meanwhile
+            self.problem = f"The run was left before its end, with what it had made: {explain(error)}"
 
     def stop(self) -> None:
         self._halt.set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,25 @@ class Register:
         return events.tail(self.paths.run(run_id) / "events.jsonl", offset)
 
     def follow(
-        self, run_id: str, offset: int = 0, *, poll_s: float = 0.05, until_paused: bool = False
+        self,
+        run_id: str,
+        offset: int = 0,
+        *,
+        poll_s: float = 0.05,
+        until_paused: bool = False,
+        going: Callable[[], bool] = lambda: True,
     ) -> Iterator[dict[str, Any]]:
-        """Events as they come, until the run has ended (or is paused). Leaving the loop leaves the run alone."""
+        """Events as they come, until the run has ended (or is paused). Leaving the loop leaves the run alone.
+
+        going: whether whoever sees to the run is still there; without it no end would ever come, so this ends too.
+        """
         while True:
-            info = self.get(run_id)  # before reading: what a final state follows has then been written
+            on = going()  # and only then the state, and only then the events: what came before either has been written
+            info = self.get(run_id)
             found, offset = self.tail(run_id, offset)
             yield from found
             if not found:
-                if info.final or (until_paused and info.state == "paused"):
+                if info.final or (until_paused and info.state == "paused") or not on:
                     return
                 time.sleep(poll_s)
 

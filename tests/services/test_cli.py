@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio.services import cli
 from studio.services.jobs import Jobs
+from studio.services.locks import FileLock
 from tests.services.conftest import PAIR
 
 
@@ -24,6 +31,19 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     shown = capsys.readouterr()
     assert isinstance(status, int)
     return status, shown.out, shown.err
+
+
+def in_time(what: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What it returns; it fails where that never comes."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(what()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, "the command did not end"
+    return found[0]
+
+
+FULL = "The run was left before its end, with what it had made: The disk is full; free some space and try again."
 
 
 @pytest.fixture
@@ -103,3 +123,69 @@ def test_models_and_status(run) -> None:  # type: ignore[no-untyped-def]
     assert "pocket/dmd2" in listed
     assert "tiny/teacher" in run("models")[1]
     assert run("status")[1].startswith("absent")
+
+
+def test_a_disk_that_fills_up_ends_the_command_and_keeps_what_was_drawn(  # type: ignore[no-untyped-def]
+    run, studio: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, full = os.write, list[int]()
+
+    def write(fd: int, data: bytes) -> int:
+        """No room for another line of events once the student's pictures are there."""
+        if full or b'"kind":"arm","arm":"student"' in data:
+            full.append(fd)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    words = ("compare", "a red house", "--pair", PAIR, "--seeds", "2", "--arms", "student,hybrid-1", "--device", "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        status, shown, error = in_time(lambda: run(*words))
+    assert (status, error.strip().splitlines()[-1]) == (1, FULL)
+    assert "Traceback" not in error
+    (info,) = studio.list()
+    folder = studio.paths.run(info.id)
+    assert sorted(p.name for p in (folder / "artifacts" / "student").glob("?.png")) == ["0.png", "1.png"]
+    monkeypatch.setattr("studio.services.settling.alive", lambda who: False)  # the command's process is gone by now
+    (settled,) = studio.reconcile()
+    assert settled.state == "interrupted"
+    assert "files it had made are kept" in settled.note
+
+
+@pytest.mark.parametrize(
+    ("step", "fault", "sentence"),
+    [
+        ("finish", OSError(errno.ENOSPC, "No space left on device"), FULL),
+        ("finish", sqlite3.OperationalError("database or disk is full"), FULL),
+        ("claim", sqlite3.OperationalError("database is locked"), "with what it had made: OperationalError: database is locked"),
+        ("reconcile", RuntimeError("something else"), "with what it had made: something else"),
+        ("reconcile", SystemExit(3), "The run was left before its end"),
+    ],
+)
+@pytest.mark.parametrize("json_too", [False, True])
+def test_no_fault_of_the_executor_leaves_a_command_waiting(  # type: ignore[no-untyped-def]
+    run, studio: Jobs, monkeypatch: pytest.MonkeyPatch, step: str, fault: BaseException, sentence: str, json_too: bool
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(Jobs, step, broken)
+    words = ("compare", "a red house", "--pair", PAIR, "--seeds", "2", "--arms", "student", "--device", "cpu")
+    status, shown, error = in_time(lambda: run(*words, *(["--json"] if json_too else [])))
+    assert status == 1
+    assert sentence in error
+    if json_too:
+        assert sentence in json.loads(shown)["note"]
+    (info,) = studio.list()
+    assert info.state == ("running" if step == "finish" else "queued")
+    assert (studio.result(info.id) is not None) == (step == "finish"), "what was drawn is there"
+    assert FileLock(studio.paths.lane("interactive", "lock")).acquire(), "and the lane is free"
+
+
+def test_a_disk_that_is_full_from_the_start_is_one_sentence(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    def broken(*_: Any, **__: Any) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Jobs, "submit", broken)
+    status, shown, error = run("compare", "a red house", "--pair", PAIR)
+    assert (status, shown, error) == (2, "", "The disk is full; free some space and try again.\n")

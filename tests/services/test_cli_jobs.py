@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio.services import cli, cli_jobs
 from studio.services.jobs import Jobs
 from studio.services.run import read_spec
-from tests.services.test_cli import command
+from tests.services.test_cli import FULL, command, in_time
 
 
 @pytest.fixture
@@ -142,3 +144,19 @@ def test_where_a_run_goes_is_in_the_file_or_in_the_command(  # type: ignore[no-u
         assert status == 2, err
         assert sentence in err
     assert len(school.list()) == 5
+
+
+def test_a_run_whose_end_cannot_be_written_ends_the_command_and_goes_on_later(  # type: ignore[no-untyped-def]
+    run, school: Jobs, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Jobs, "finish", full)
+        status, _, err = in_time(lambda: run("run", str(spec)))
+    assert (status, err.strip().splitlines()[-1]) == (1, FULL)
+    (info,) = school.list()
+    assert info.state == "running"
+    monkeypatch.setattr("studio.services.settling.alive", lambda who: False)  # the command's process is gone by now
+    assert [found.state for found in school.reconcile()] == ["done"], "its own log says how it ended"
