@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -14,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
+_SYSTEM = re.compile(r"([^:]+) \(os error (\d+)\)")  # how Rust's standard library ends the text of an error of the system
 
 
 def channels_last(module: M) -> M:
@@ -27,12 +30,39 @@ def channels_last(module: M) -> M:
 def replace_bytes(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename: a reader or a crash sees a whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as f:
+    with _replacing(path) as f:
         f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(temporary, path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` at the end; where that fails the old one stays, and nothing beside it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Around safetensors and tokenizers where they write files themselves: they put an error of the system, a full disk say,
+    into words of an exception of their own; it comes out as the OSError it is."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # tokenizers raises Exception itself
+        found = _SYSTEM.search(str(error))
+        if found is None:
+            raise
+        number = int(found[2])
+        raise OSError(number, found[1].strip(), None, number) from error
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
@@ -64,16 +94,32 @@ def opens_in_float32(folder: Path) -> None:
 def save_checkpoint(path: Path, state: Any) -> None:
     """Training state (nested dicts of tensors and plain values), atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as f:
-            torch.save(state, f)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # a full disk: the old state stays, and nothing half written beside it
-        temporary.unlink(missing_ok=True)
-        raise
+    with _replacing(path) as f:
+        witness: Any = _Witness(f)
+        try:
+            torch.save(state, witness)
+        except RuntimeError:  # torch closes its archive after a write that failed, and says only that it does not add up
+            if witness.error is None:
+                raise
+            raise witness.error from None
+
+
+class _Witness:
+    """A file to write to that remembers what first went wrong with it."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def load_checkpoint(path: Path) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from studio.core.control import restored
 from studio.core.denoiser import Cond
-from studio.core.weights import load_weights, save_weights
+from studio.core.weights import load_weights, save_weights, system_errors
 from studio.families.halves import are_equal, computed_once
 from studio.sampling.segment import HintPairs, hint_key
 
@@ -68,7 +68,8 @@ def export(control: Any, folder: Path, half: bool = True) -> None:
 
     written = copy.deepcopy(control)
     nn.Module.to(written, torch.float16 if half else torch.float32)
-    written.save_pretrained(folder)
+    with system_errors():
+        written.save_pretrained(folder)
 
 
 class Controls:

@@ -13,7 +13,7 @@ from torch import nn
 
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
-from studio.core.weights import opens_in_float32, replace_bytes, save_weights
+from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
 from studio.families.stable import Model
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
@@ -41,7 +41,8 @@ def save_merged(model: Model, edits: Sequence[tuple[Edit, float]], folder: Path 
                 _save_part(draft / part, model.modules[part])
             if tokens:
                 for i, tokenizer in enumerate(model.parts.tokenizers):
-                    tokenizer.save_pretrained(draft / f"tokenizer{'_2' if i else ''}")
+                    with system_errors():
+                        tokenizer.save_pretrained(draft / f"tokenizer{'_2' if i else ''}")
         opens_in_float32(draft)
         _note(draft, edits)
         os.replace(draft, folder)
@@ -81,7 +82,8 @@ def _save_part(folder: Path, module: nn.Module) -> None:
     try:
         config.vocab_size = encoder.get_input_embeddings().weight.shape[0]
         config.eos_token_id = getattr(encoder, "text_model", encoder).eos_token_id
-        encoder.save_pretrained(folder, safe_serialization=True)
+        with system_errors():
+            encoder.save_pretrained(folder, safe_serialization=True)
     finally:
         config.vocab_size, config.eos_token_id = before
 

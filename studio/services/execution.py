@@ -6,7 +6,6 @@ decides who calls.
 
 from __future__ import annotations
 
-import errno
 import logging
 import traceback
 import warnings
@@ -15,14 +14,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from studio.services.explain import explain
+from studio.services.explain import disk_full, explain
 from studio.services.gate import Gate
 from studio.services.kinds import KINDS
 from studio.services.locks import identity
 from studio.services.run import Cancelled, LeftOff, Run
 from studio.services.stock import Tools
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def execute(
@@ -71,15 +68,11 @@ def _execute(run: Run[Tools]) -> tuple[str, str]:
         return "cancelled", "Cancelled; what was finished is kept."
     except LeftOff as left:
         return left.state, left.note
-    except OSError as error:
-        with suppress(OSError):
-            run.log(traceback.format_exc())
-        if resumable and error.errno in DISK_FULL:
-            return "paused", "The disk is full, so this run was paused; free some space and resume it: nothing saved was lost."
-        return "failed", explain(error)
     except Exception as error:
         with suppress(OSError):  # a full disk is what may have failed
             run.log(traceback.format_exc())
+        if resumable and disk_full(error):
+            return "paused", "The disk is full, so this run was paused; free some space and resume it: nothing saved was lost."
         return "failed", explain(error, request_of)
 
 

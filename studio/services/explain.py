@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
+import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +17,16 @@ _KINDS = {"int_parsing": "a whole number", "int_type": "a whole number", "int_fr
           "float_parsing": "a number", "float_type": "a number", "finite_number": "a finite number",
           "bool_parsing": "yes or no", "bool_type": "yes or no", "string_type": "text", "list_type": "a list",
           "int_parsing_size": "a whole number of ordinary size"}  # fmt: skip
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether something could not be written because the disk, or a person's share of it, is full."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error) == "database or disk is full"  # SQLite's own words for SQLITE_FULL; Python 3.10 keeps no more
+    return isinstance(error, OSError) and error.errno in DISK_FULL
 
 
 def did_you_mean(given: str, options: Iterable[str]) -> str:

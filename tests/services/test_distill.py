@@ -13,14 +13,17 @@ import threading
 import time
 import types
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from studio.core.weights import load_checkpoint
-from studio.services import curves
+from studio.core.weights import load_checkpoint, system_errors
+from studio.services import curves, explain, lessons
 from studio.services.jobs import Jobs
 from studio.services.library_stock import open_jobs
 from studio.services.locks import identity
@@ -29,6 +32,7 @@ from studio.services.settling import MAX_DEATHS
 from studio.services.supervisor import Supervisor
 from studio.services.worker import Worker
 from studio.worker import Workbench, run_job
+from tests.no_room import no_room, small_disk
 from tests.services.conftest import states, until
 from tests.services.test_jobs import dead_process
 from tests.services.toy import request
@@ -186,24 +190,38 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_good_state(school:
     assert school.resumable(run_id)
 
 
-@pytest.mark.parametrize("where", ["checkpoint", "event"])
+@pytest.mark.parametrize("where", ["checkpoint", "disk", "student", "event"])
 def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    fields = {"steps": 40, "sample_every": 20, "trainer": {"checkpoint_every": 10}}
+    # with weights that are written in one piece, as a model's are: torch says of those alone that they were cut short
+    fields = {"steps": 40, "sample_every": 20, "trainer": {"checkpoint_every": 10}, "settings": {"ballast": 100_000}}
     straight = school.submit("distill", request(**fields))
     here(school, straight)
+    size = (school.paths.run(straight) / "checkpoints" / "checkpoint.pt").stat().st_size
     run_id = school.submit("distill", request(**fields, name="full"))
-    full = OSError(errno.ENOSPC, "No space left on device")
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, ExitStack() as stack:
+        patch.setattr(explain, "DISK_FULL", (*explain.DISK_FULL, errno.EFBIG))  # what a limit on files says
         if where == "checkpoint":
             from studio.core import trainer
 
             def save(path: Path, state: Any, real: Any = trainer.save_checkpoint) -> None:
-                if state["step"] >= 30:
-                    path.with_name(f".{path.name}.1.tmp").write_bytes(b"half")
-                    raise full
-                real(path, state)
+                with no_room(size // 2) if state["step"] >= 30 else nullcontext():
+                    real(path, state)
 
             patch.setattr(trainer, "save_checkpoint", save)
+        elif where == "disk":  # has room for one checkpoint, and not for a second beside it
+            grow = stack.enter_context(small_disk(school.paths.run(run_id) / "checkpoints", 3 * size // 2048))
+        elif where == "student":
+            lesson = lessons.LESSONS["toy"]
+
+            def opened(*words: Any) -> lessons.Lesson:
+                return replace(lesson(*words), save=lambda target, *_: no_room_for(target))
+
+            def no_room_for(target: Path) -> None:
+                target.mkdir()
+                with no_room(4096), system_errors():
+                    save_file({"weight": torch.zeros(10_000)}, target / "diffusion_pytorch_model.safetensors")
+
+            patch.setitem(lessons.LESSONS, "toy", opened)
         else:
             real_write = os.write
 
@@ -215,15 +233,19 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
 
             patch.setattr(os, "write", write)
         state, note = here(school, run_id)
-    assert (state, school.get(run_id).state) == ("paused", "paused")
-    assert "The disk is full" in note
-    assert "resume it" in note
-    folder = school.paths.run(run_id)
-    assert [p.name for p in (folder / "checkpoints").iterdir()] == ["checkpoint.pt"]
-    assert [json.loads(line)["n"] for line in (folder / "events.jsonl").read_text().splitlines()]
-    school.resume(run_id)
-    assert here(school, run_id) == ("done", "")
-    assert_equal(checkpoint(school, run_id), checkpoint(school, straight))
+        patch.undo()
+        assert (state, school.get(run_id).state) == ("paused", "paused")
+        assert note == "The disk is full, so this run was paused; free some space and resume it: nothing saved was lost."
+        folder = school.paths.run(run_id)
+        assert [p.name for p in (folder / "checkpoints").iterdir()] == ["checkpoint.pt"]
+        assert checkpoint(school, run_id)["step"] == {"checkpoint": 20, "disk": 10, "student": 40, "event": 10}[where]
+        assert [p.name for p in (school.paths.models / "mine").iterdir()] == ["pupil"]
+        assert [json.loads(line)["n"] for line in (folder / "events.jsonl").read_text().splitlines()]
+        if where == "disk":
+            grow(10 * 1024)
+        school.resume(run_id)
+        assert here(school, run_id) == ("done", "")
+        assert_equal(checkpoint(school, run_id), checkpoint(school, straight))
 
 
 def test_an_end_that_cannot_be_written_is_written_when_there_is_room(school: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ class ToyConfig(MethodConfig):
     nan_from: int = Field(0, ge=0, description="From this step on the loss is not finite; 0 is never")
     timesteps: tuple[float, ...] = Field((999, 499), description="Sampling grid")
     flavour: str | None = None
+    ballast: int = Field(0, ge=0, description="Numbers that checkpoints carry besides")
 
 
 @METHODS.add("toy")
@@ -76,6 +77,8 @@ class Toy(Method[ToyConfig]):
         network = copy.deepcopy(teacher.network).requires_grad_(True)
         self.student = Denoiser(network, teacher.process, teacher.prediction)
         self.trained = {"student": Trained(network, config.lr, ema=0.9)}
+        if config.ballast:
+            self.held = {"ballast": nn.Embedding(config.ballast, 1, _weight=torch.zeros(config.ballast, 1))}
 
     def batch(self) -> tuple[Tensor, Cond]:
         return self.material.data(self.config.batch, self.streams["data"])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from studio.core.process import VP
 from studio.core.trainer import computes_in_bf16
-from studio.core.weights import channels_last, opens_in_float32
+from studio.core.weights import channels_last, opens_in_float32, system_errors
 from studio.domains.pocket.captions import vocabulary
 from studio.methods.pretrain.sizes import Size
 
@@ -144,7 +144,8 @@ def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler:
         vae=half[2], text_encoder=half[0], tokenizer=tokenizer, unet=half[1], scheduler=scheduler,
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
-    pipeline.save_pretrained(folder, safe_serialization=True)
+    with system_errors():
+        pipeline.save_pretrained(folder, safe_serialization=True)
     tidy(folder)
 
 
