@@ -85,10 +85,10 @@ class Workbench:
             self.models.oracle(entry.oracle)
 
     def _forms(self, say: worker.Say) -> None:
-        from studio.services import objectives
+        from studio.services.describe import refresh
 
         say("warming", "Reading the objectives.")
-        objectives.refresh(self.jobs.paths)
+        refresh(self.jobs.paths)
 
 
 def inside() -> int:

@@ -25,13 +25,13 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.services import catalogue, measures
 from studio.services.cells import Cells
+from studio.services.describe import _read_classes
+from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.events import EventLog
 from studio.services.kinds import KINDS
-from studio.services.kinds.compare import CompareRequest, plans_for
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.library_stock import open_jobs
 from studio.services.models import Registry, load_registry
-from studio.services.objectives import _read_classes
 from studio.services.paths import Paths, open_paths
 from tests.methods.world import Blobs, teacher
 

@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import Any, Protocol, TypeVar
 
 from studio.core.files import read_json
+from studio.services.arms_measured import Arm
 from studio.services.explain import explain
-from studio.services.hint_bench import Arm
 from studio.services.models import ModelEntry
 from studio.services.run import Run
 from studio.services.tools import Tools

@@ -20,6 +20,7 @@ from studio.core.method import Believer
 from studio.core.rng import noise
 from studio.core.simulate import add_noise, guided_x0
 from studio.services.drawing import Studio, evaluating
+from studio.services.images import pixels
 
 PROMPTS = 2
 SEED = 0  # of the samples and of their noise
@@ -80,11 +81,6 @@ def _estimate(studio: Studio, role: str, who: Believer, xt: Tensor, t: Tensor, c
             return student.x0(xt, t, cond)
     with evaluating(who.denoiser.network):
         return guided_x0(who.denoiser, xt, t, cond, studio.lesson.null(len(xt)), who.guidance)
-
-
-def pixels(images: Tensor) -> np.ndarray:
-    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
-    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def grid(x: Tensor, rows: Sequence[Tensor]) -> np.ndarray:

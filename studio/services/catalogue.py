@@ -14,9 +14,11 @@ from typing import Any
 
 from studio.core.files import atomic_write, read_json
 from studio.services import VERSION
+from studio.services.draw_request import MAX_ARMS, MAX_PROMPT
 from studio.services.kinds import KINDS
 from studio.services.models import Registry, load_registry
 from studio.services.paths import PRESETS, ROOT, Paths
+from studio.services.seeds import MAX_SEEDS
 
 
 def catalogue(paths: Paths) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def build(registry: Registry, version: str) -> dict[str, Any]:
 
 
 def _pair(registry: Registry, pair_id: str) -> dict[str, Any]:
-    from studio.services.kinds.compare import arms_for
+    from studio.services.draw_request import arms_for
 
     pair = registry.pair(pair_id)
     return {"id": pair.id, "title": pair.title, "teacher": pair.teacher.id, "student": pair.student.id,
@@ -77,9 +79,7 @@ def _words(captions: Any) -> dict[str, dict[str, list[str]]]:
 
 
 def _limits() -> dict[str, int]:
-    from studio.services.kinds import compare
-
-    return {"prompt_characters": compare.MAX_PROMPT, "seeds": compare.MAX_SEEDS, "arms": compare.MAX_ARMS}
+    return {"prompt_characters": MAX_PROMPT, "seeds": MAX_SEEDS, "arms": MAX_ARMS}
 
 
 def _version(paths: Paths, registry: Registry) -> str:

@@ -16,14 +16,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from studio.services import cli_adapters, cli_controlnets, cli_jobs, history, images
+from studio.services.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
 from studio.services.explain import explain
 from studio.services.hint_uses import WRITE_HELP, with_files
 from studio.services.inline import Executor
 from studio.services.jobs import Jobs
-from studio.services.kinds.compare import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
 from studio.services.library_stock import open_jobs
 from studio.services.models import load_registry
 from studio.services.paths import ROOT
+from studio.services.provenance import changed_models
 
 app = typer.Typer(
     name="studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -177,7 +178,7 @@ def rerun(
     before = (jobs.result(run_id) or {}).get("models", {})
     again = history.rerun(jobs, run_id)
     _execute(jobs, again, device, out_folder, as_json)
-    for sentence in history.changed_models(before, (jobs.result(again) or {}).get("models", {})):
+    for sentence in changed_models(before, (jobs.result(again) or {}).get("models", {})):
         err.print(sentence, style="yellow", markup=False)
 
 

@@ -14,9 +14,9 @@ from studio.domains.pocket import scene
 from studio.metrics import report
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
-from studio.services.frames import SIDE, Frames, pixels
-from studio.services.images import png_bytes
-from studio.services.kinds.compare import CompareRequest, label
+from studio.services.draw_request import CompareRequest, label
+from studio.services.frames import Frames
+from studio.services.images import STRIP_SIDE, pixels, png_bytes
 from studio.services.moments import Moment
 from studio.services.remedies import REMEDIES
 from studio.services.run import Run
@@ -88,7 +88,7 @@ class Comparison:
         if not self.frames.has(moment):
             self.frames.add(moment, self.session.models[record.model].decode(record.x0) if images is None else images)
         self.job.event("preview", arm=arm, step=record.index + 1, steps=record.steps, t=moment.t, level=moment.level,
-                       model=moment.model, strip=moment.strip, size=min(self.session.models[record.model].image_size, SIDE),
+                       model=moment.model, strip=moment.strip, size=min(self.session.models[record.model].image_size, STRIP_SIDE),
                        count=len(self.session.seeds))  # fmt: skip
 
     def _finish(self, plan: Plan, images: Tensor, seconds: float) -> None:

@@ -16,10 +16,9 @@ from studio.metrics.response import NEAR
 from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
 from studio.services.comparison import NO_ORACLE
-from studio.services.frames import pixels
-from studio.services.images import png_bytes
+from studio.services.draw_request import label
+from studio.services.images import pixels, png_bytes
 from studio.services.judge import Judge, Measure, Sight, meant, open_judge
-from studio.services.kinds.compare import label
 from studio.services.kinds.control import ControlRequest, name
 from studio.services.moves import moved
 from studio.services.run import Run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = Mapping[str, Any]  # of metrics.jsonl: "step", "losses", "smooth", "log"
-Figures = Mapping[str, Any]  # of `drawing.summary`
+Figures = Mapping[str, Any]  # of `held_out.summary`
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from studio.core.weights import load_weights, save_weights
 from studio.services.explain import explain
-from studio.services.images import jpeg_strip
+from studio.services.images import jpeg_strip, pixels, small
 from studio.services.moments import Moment
 from studio.services.run import Run
 from studio.services.tools import Tools
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from studio.families.perceptual import Reader
     from studio.services.warm import ModelCache
 
-SIDE = 256  # pixels; pictures of larger models are shown smaller
 QUALITY = 85
 ORACLE = "oracle"  # who wrote a file of readings that names no reader
 NOISE_QUALITY = 60  # of pictures of x_t, which are mostly noise and would take most of the room
@@ -150,13 +148,3 @@ def _unpacked(file: Path, who: str) -> dict[int, Seen]:
         }  # fmt: skip
     except (OSError, KeyError, SafetensorError):
         return {}
-
-
-def small(images: Tensor) -> Tensor:
-    """At most `SIDE` pixels high, by area."""
-    return torch.nn.functional.interpolate(images, size=SIDE, mode="area") if images.shape[-1] > SIDE else images
-
-
-def pixels(images: Tensor) -> np.ndarray:
-    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
-    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

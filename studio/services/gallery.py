@@ -18,12 +18,12 @@ from studio.core.files import read_json
 from studio.sampling.plan import Plan
 from studio.services import beliefs
 from studio.services.curves import finite
-from studio.services.drawing import SEEDS_EACH, Studio, contrast, figures, kept_figures, reference
-from studio.services.images import jpeg_strip
+from studio.services.drawing import SEEDS_EACH, Studio, contrast
+from studio.services.held_out import figures, kept_figures, reference
+from studio.services.images import jpeg_strip, pixels, small
 from studio.services.run import Run
 from studio.services.tools import Tools
 
-STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log
 
 
@@ -78,8 +78,8 @@ class Gallery:
         self.keep()
 
     def _show(self, name: str, arm: str, step: int, plan: Plan, x: Tensor, **more: Any) -> None:
-        images = _small(self.lesson.decode(x))
-        self.job.artifact(name, jpeg_strip(beliefs.pixels(images)))
+        images = small(self.lesson.decode(x))
+        self.job.artifact(name, jpeg_strip(pixels(images)))
         prompts, seeds = list(self.lesson.prompts), list(range(SEEDS_EACH))
         self.job.event("strip", arm=arm, step=step, sampling_steps=plan.steps, strip=name, count=len(images),
                        size=int(images.shape[-1]), prompts=prompts, seeds=seeds, **more)  # fmt: skip
@@ -98,7 +98,7 @@ class Gallery:
         else:
             x = x[::SEEDS_EACH][: len(prompts)]
         found = beliefs.believe(self.studio, of, x, prompts)
-        decoded = _small(self.lesson.decode(torch.cat([found.x, *found.rows.values()])))
+        decoded = small(self.lesson.decode(torch.cat([found.x, *found.rows.values()])))
         shown, *rows = decoded.split([len(x), *[len(row) for row in found.rows.values()]])
         name = self.job.artifact(self._beliefs_name(step), jpeg_strip(beliefs.grid(shown, rows)))
         columns = [{"t": round(t, 1), "noise": float(f"{level:.3g}")} for t, level in zip(found.times, found.levels, strict=True)]
@@ -145,10 +145,3 @@ class Gallery:
     def keep(self) -> None:
         """Write down what the next process that continues this run must know."""
         self.job.keep("symptoms.json", {"teacher_contrast": self.teacher_contrast, "contrast": self.contrast, "said": self.said})
-
-
-def _small(images: Tensor) -> Tensor:
-    """Images [N, 3, H, W] no larger than a strip shows them."""
-    if images.shape[-1] <= STRIP_SIDE:
-        return images
-    return torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")

@@ -7,14 +7,12 @@ same prompts and seeds are drawn, so what is left to chance is seen beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from studio.core.recipe import Recipe
 from studio.domains.pocket.captions import full_caption, parse
 from studio.domains.pocket.dataset import scenes, to_images
 from studio.domains.pocket.hints import FIXED, of_scenes, same_place, subject_mask
@@ -22,50 +20,16 @@ from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import FACTORS, Scene
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
-from studio.sampling import plan as plans
-from studio.sampling.hinted import with_hint
 from studio.sampling.plan import Plan
+from studio.services.arms_measured import NAME, Arm
 from studio.services.draw import pictures
-from studio.services.models import ModelEntry
 
 HELD_OUT = 515_151  # seed of the scenes that are measured; no training draws them
 FIRST_SEED = 5000
-TEACHER_STEPS = 10  # enough to tell what a picture shows
 BATCH = 32
 READABLE = 0.8  # overlap that colours alone must find in a scene's own render, for its picture to be counted
 PLACED = ("position", "size", "horizon")  # together: "where"
-NAME = "hint"  # of the ControlNet while it is measured
 VALUES = {"x": "x", "size": "scale", "horizon": "horizon_y"}  # of readings, and of scenes
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A plan that is measured, and in which of its segments the hint is seen."""
-
-    name: str
-    title: str
-    plan: Plan  # without hints
-    hinted: Plan
-    model: str  # id of the model that it is about
-
-
-def arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:
-    """The teacher, every student on its recipe, and the hybrid of the first one: hint in all steps, and in the base's alone."""
-    steps = min(TEACHER_STEPS, teacher.sampling.steps)
-    grid = teacher.timesteps(steps)
-    bare = plans.teacher_plan(teacher.id, grid, teacher.sampling.rule, teacher.guidance)
-    found = [Arm("teacher", teacher.title, bare, with_hint(bare, NAME), teacher.id)]
-    for student in students:
-        recipe = Recipe.model_validate(student.recipe)
-        bare = plans.student_plan(student.id, recipe)
-        found.append(Arm(student.id, student.title, bare, with_hint(bare, NAME), student.id))
-    for student in students[:1]:
-        recipe = Recipe.model_validate(student.recipe)
-        bare = plans.hybrid_plan(teacher.id, student.id, recipe, 1)
-        first = with_hint(bare, NAME, chosen=lambda segment: segment.model == teacher.id)
-        found.append(Arm("hybrid-1", f"Hybrid-1 with {student.title}", bare, with_hint(bare, NAME), student.id))
-        found.append(Arm("hybrid-1, first step", "Hybrid-1, hint in the base's step alone", bare, first, student.id))
-    return found
 
 
 class HintBench:

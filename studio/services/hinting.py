@@ -19,11 +19,11 @@ from studio.methods.control.hinted import Hinted, HintedConfig
 from studio.methods.material import teacher_denoiser
 from studio.services import adapters, controlnets
 from studio.services.armed import Armed
+from studio.services.arms_measured import NAME, Arm, arms
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
-from studio.services.gallery import STRIP_SIDE
-from studio.services.hint_bench import NAME, Arm, HintBench, arms
-from studio.services.images import jpeg_strip
+from studio.services.hint_bench import HintBench
+from studio.services.images import jpeg_strip, small
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions
@@ -111,8 +111,7 @@ class Hinting(Armed[ControlNetRequest]):
         finally:
             self._take_off(models)
         images = torch.stack([self.bench.hints[:n], self._bare, drawn], 1).flatten(0, 1)
-        if images.shape[-1] > STRIP_SIDE:
-            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
+        images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
         self.job.event("strip", arm="controlnet", step=step, sampling_steps=arm.plan.steps, strip=name, count=len(images),
                        size=int(images.shape[-1]), prompts=self.bench.prompts[:n], seeds=[0],

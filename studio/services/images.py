@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
 KEY = "studio"  # keyword of the text chunk
 FORMAT = 1
 MAX_FILE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
 MAX_SIDE = 16384  # pixels
+STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OTHER_KINDS = {b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP or other RIFF file", b"%PDF": "a PDF",
                 b"BM": "a BMP", b"<svg": "an SVG"}  # fmt: skip
@@ -157,3 +159,19 @@ def _parse(text: bytes) -> dict[str, Any]:
     if not isinstance(run.get("format"), int) or run["format"] > FORMAT:
         raise ValueError("This PNG was made by a newer version of the studio; update to open it.")
     return run
+
+
+def small(images: Tensor) -> Tensor:
+    """Images [N, 3, H, W] no larger than a strip shows them, by area."""
+    if images.shape[-1] <= STRIP_SIDE:
+        return images
+    from torch.nn import functional as F
+
+    return F.interpolate(images, size=STRIP_SIDE, mode="area")
+
+
+def pixels(images: Tensor) -> np.ndarray:
+    """[N, 3, H, W] in [0, 1] -> uint8 [N, H, W, 3]."""
+    rounded = (images.detach().clamp(0, 1) * 255).round().byte()
+    found: np.ndarray = rounded.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return found

@@ -17,8 +17,8 @@ from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.services import measures
 from studio.services.draw import draw
-from studio.services.drawing import figures, reference
 from studio.services.explain import explain
+from studio.services.held_out import figures, reference
 from studio.services.kinds.measure import MeasureRequest, arms_of, lacking
 from studio.services.measures import Arm
 from studio.services.run import LeftOff, Run, versions

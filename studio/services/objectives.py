@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -16,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import read_json
 from studio.services.explain import brief, did_you_mean
 from studio.services.locks import FileLock
-from studio.services.paths import ROOT, Paths, open_paths
+from studio.services.paths import ROOT, Paths
 from studio.services.schema import check
 
 VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)
+DESCRIBE = "studio.services.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
 Catalogue = dict[str, Any]
@@ -36,23 +36,16 @@ def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
     when `build` is off.
     """
     file, wanted = paths.cache / "objectives.json", version()
-    kept = _kept(file, wanted)
-    if kept is not None or not build:
-        return kept
+    found = kept(file, wanted)
+    if found is not None or not build:
+        return found
     lock = FileLock(paths.cache / "objectives.lock")
     locked = lock.acquire(wait_s=BUILD_S)  # somebody else may be making it
     try:
-        return _kept(file, wanted) or _in_a_subprocess(paths, file)
+        return kept(file, wanted) or _in_a_subprocess(paths, file)
     finally:
         if locked:
             lock.release()
-
-
-def refresh(paths: Paths) -> None:
-    """Make the cache here when it is not right; for processes that have torch anyway."""
-    file, wanted = paths.cache / "objectives.json", version()
-    if _kept(file, wanted) is None:
-        atomic_write(file, json.dumps(_read_classes(wanted)), durable=False)
 
 
 def check_objective(catalogue: Catalogue, name: str) -> dict[str, Any]:
@@ -112,13 +105,14 @@ def _further_files() -> list[Path]:
     return files
 
 
-def _kept(file: Path, wanted: str) -> Catalogue | None:
-    kept = read_json(file)
-    return kept if kept is not None and kept.get("version") == wanted else None
+def kept(file: Path, wanted: str) -> Catalogue | None:
+    """What is there, if it is of this version."""
+    found = read_json(file)
+    return found if found is not None and found.get("version") == wanted else None
 
 
 def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
-    command = [sys.executable, "-m", "studio.services.objectives", str(paths.root)]
+    command = [sys.executable, "-m", DESCRIBE, str(paths.root)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=BUILD_S)
     made = read_json(file)
@@ -126,37 +120,3 @@ def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
         last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
         raise ValueError(f"The objectives cannot be listed here: {last[:300]}")
     return made
-
-
-def _read_classes(made_for: str) -> Catalogue:
-    """From the classes themselves; imports torch."""
-    from studio.core.trainer import TrainerConfig
-    from studio.domains.pocket.attributes import ATTRIBUTES
-    from studio.methods.control import SLIDERS
-    from studio.methods.distill import METHODS
-
-    found, unavailable = _described(METHODS)
-    sliders, missing = _described(SLIDERS)
-    plain = ("title", "low", "high", "unit", "factors", "words")
-    attributes = {name: {field: getattr(attribute, field) for field in plain} for name, attribute in ATTRIBUTES.items()}
-    trainer = TrainerConfig.model_json_schema()
-    trainer["properties"].pop("steps", None)
-    return {
-        "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
-        "sliders": {"methods": sliders, "unavailable": missing, "attributes": attributes},
-    }  # fmt: skip
-
-
-def _described(methods: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """(card and schema by name, why others cannot be used) of a registry of methods."""
-    found, unavailable = {}, {}
-    for name, method in methods.all().items():
-        try:
-            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
-        except Exception as error:  # one method with an unusual config must not hide the others
-            unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
-    return found, {**methods.unavailable, **unavailable}
-
-
-if __name__ == "__main__":
-    refresh(open_paths(sys.argv[1]))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.files import read_json
 from studio.domains.pocket import captions
 from studio.sampling.hinted import hints_of
-from studio.services import decisions, history
+from studio.services import decisions
 from studio.services.adapters import load_adapters
 from studio.services.comparison import Comparison
 from studio.services.controlnets import load_controlnets
@@ -27,6 +27,7 @@ from studio.services.hint_pictures import hint_picture
 from studio.services.hint_uses import HintUse
 from studio.services.kinds.scrub import Branch, ScrubRequest
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
+from studio.services.provenance import changed_models
 from studio.services.run import Run, versions
 from studio.services.tools import Tools
 from studio.services.traces import Trace
@@ -120,7 +121,7 @@ class Scrubbing:
         if self.request.draw is not None:
             return  # the comparison has said all there is to say
         now = {name: {"hash": model.hash} for name, model in self.models.items()}
-        for sentence in history.changed_models(self.before.get("models") or {}, now):
+        for sentence in changed_models(self.before.get("models") or {}, now):
             self._notice(sentence)
         folder = next((self.job.tools.registry.get(name).oracle for name in self.models), None)
         if folder is None or self.job.tools.registry.get(next(iter(self.models))).domain != "pocket":
@@ -151,7 +152,7 @@ class Scrubbing:
         plan = plan_of(branch, parent, self.models, self.job.tools.registry, adapters, name)
         self.wardrobe.open([plan], self.models)
         pictures = self._pictures_of(plan)
-        for sentence in history.changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
+        for sentence in changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
             self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
         for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures):

@@ -21,12 +21,11 @@ from studio.sampling.prompts import encode_plans
 from studio.services.adapters import load_adapters
 from studio.services.controlnets import load_controlnets
 from studio.services.draw import batch_size
+from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.explain import explain
-from studio.services.frames import pixels
 from studio.services.hint_pictures import hint_picture
 from studio.services.hint_uses import hinted
-from studio.services.images import png_bytes
-from studio.services.kinds.compare import CompareRequest, plans_for
+from studio.services.images import pixels, png_bytes
 from studio.services.run import Run, versions
 from studio.services.tools import Tools
 from studio.services.uses import AdapterUse, dressed, unused, words_of

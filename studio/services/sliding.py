@@ -32,8 +32,7 @@ from studio.services import adapters
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
 from studio.services.explain import explain
-from studio.services.gallery import STRIP_SIDE
-from studio.services.images import jpeg_strip
+from studio.services.images import jpeg_strip, small
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions
@@ -118,8 +117,7 @@ class Sliding(Training[SliderRequest]):
         drawn = [self._bare if s == 0 or step == 0 else self.bench.draw(self.model, self.entry, self.adapter, s, rows, seeds)
                  for s in SHOWN]  # fmt: skip
         images = torch.stack([self.model.decode(x) for x in drawn], 1).flatten(0, 1)
-        if images.shape[-1] > STRIP_SIDE:
-            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
+        images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
         self.job.event("strip", arm="slider", step=step, sampling_steps=self.bench.plan(self.entry, self.model).steps, strip=name,
                        count=len(images), size=int(images.shape[-1]), prompts=list(prompts), seeds=list(SHOWN_SEEDS),

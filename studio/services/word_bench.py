@@ -21,8 +21,8 @@ from studio.domains.pocket.scene import FACTORS
 from studio.methods.control.word_material import article
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
+from studio.services.arms_measured import Arm, arms
 from studio.services.draw import pictures
-from studio.services.hint_bench import Arm, arms
 from studio.services.models import ModelEntry
 
 FIRST_SEED = 7000  # of the measured pictures

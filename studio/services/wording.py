@@ -23,12 +23,11 @@ from studio.methods.control.word_material import LINES, Pictured, of_scenes
 from studio.methods.control.worded import encoded
 from studio.services import adapters
 from studio.services.armed import Armed
+from studio.services.arms_measured import Arm
 from studio.services.beliefs import pixels
 from studio.services.curves import finite
 from studio.services.draw import pictures
-from studio.services.gallery import STRIP_SIDE
-from studio.services.hint_bench import Arm
-from studio.services.images import jpeg_strip
+from studio.services.images import jpeg_strip, small
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions
@@ -129,8 +128,7 @@ class Wording(Armed[WordRequest]):
         if self._bare is None:
             self._bare = drawn("without", None)
         images = torch.stack([self._bare, drawn("with", self.tokens())], 1).flatten(0, 1)
-        if images.shape[-1] > STRIP_SIDE:
-            images = torch.nn.functional.interpolate(images, size=STRIP_SIDE, mode="area")
+        images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
         self.job.event("strip", arm="word", step=step, sampling_steps=arm.plan.steps, strip=name, count=2 * count,
                        size=int(images.shape[-1]), prompts=lines["with"], seeds=list(SHOWN_SEEDS),

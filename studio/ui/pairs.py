@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
+from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.models import Pair, Registry
 from studio.services.remedies import REMEDIES
+from studio.services.seeds import parse_seeds
 from studio.ui import arms, parts
 
 NO_GUIDANCE = 1.0

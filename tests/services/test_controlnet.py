@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from studio.core.weights import load_weights
 from studio.families import open_model
-from studio.services import hint_bench
+from studio.services import arms_measured
 from studio.services.cli_controlnets import app
 from studio.services.controlnets import load_controlnets, remove
 from studio.services.hint_bench import HintBench
@@ -43,7 +43,7 @@ def request(**fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def studio(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> Jobs:  # noqa: F811
-    monkeypatch.setattr(hint_bench, "TEACHER_STEPS", 2)
+    monkeypatch.setattr(arms_measured, "TEACHER_STEPS", 2)
     return hall
 
 

@@ -16,6 +16,7 @@ from studio.services.catalogue import catalogue
 from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.paths import ASSETS, Paths, default_data_dir, open_paths
+from studio.services.provenance import changed_models, missing_models
 from studio.services.warm import ModelCache, pick_device
 from studio.worker import run_job
 
@@ -190,10 +191,10 @@ def test_history_opens_repeats_and_exports(jobs: Jobs, tmp_path: Path) -> None:
 def test_changed_and_missing_models_are_said(studio: Jobs) -> None:
     then = {"tiny/teacher": {"hash": "a"}, "tiny/student": {"hash": "b"}, "gone/model": {"hash": "c"}}
     now = {"tiny/teacher": {"hash": "a"}, "tiny/student": {"hash": "x"}}
-    changed = history.changed_models(then, now)
+    changed = changed_models(then, now)
     assert len(changed) == 1
     assert "tiny/student" in changed[0]
-    assert history.missing_models(then, load_registry(studio.paths)) == ["gone/model is not on this machine."]
+    assert missing_models(then, load_registry(studio.paths)) == ["gone/model is not on this machine."]
 
 
 def test_a_kind_that_cannot_be_imported_is_listed_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

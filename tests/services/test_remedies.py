@@ -17,10 +17,10 @@ from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.services.draw import BATCH_LATENTS
+from studio.services.draw_request import MAX_ARMS, CompareRequest, label, plans_for
 from studio.services.explain import explain
-from studio.services.frames import pixels
+from studio.services.images import pixels
 from studio.services.jobs import Jobs
-from studio.services.kinds.compare import MAX_ARMS, CompareRequest, label, plans_for
 from studio.services.models import Registry, load_registry
 from studio.services.remedies import REMEDIES
 from studio.services.spec_file import read_spec_file

@@ -15,6 +15,7 @@ from torch import Tensor
 from studio.core.method import Card
 from studio.services import objectives, slider_bench, slider_stage
 from studio.services.adapters import load_adapters
+from studio.services.describe import refresh
 from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest, form
 from studio.services.models import load_registry
@@ -334,7 +335,7 @@ def test_a_method_from_elsewhere_is_checked_and_trained(hall: Jobs, monkeypatch:
             yield "adapter", ((self.output(x, t, cond, level) - wanted) ** 2).mean()
 
     (hall.paths.cache / "objectives.json").unlink()
-    objectives.refresh(hall.paths)
+    refresh(hall.paths)
     with pytest.raises(ValueError, match="The method lean has no setting 'pus'. Did you mean 'push'?"):
         hall.submit("slider", request(method="lean", settings={"pus": 1}))
     run_id = hall.submit("slider", request(method="lean", settings={"batch": 2, "push": 0.2}, sample_every=0, measure_every=0))

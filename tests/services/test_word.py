@@ -13,7 +13,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from studio.domains.pocket.captions import parse
-from studio.services import hint_bench, word_bench, wording
+from studio.services import arms_measured, word_bench, wording
 from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
 from studio.services.jobs import Jobs
@@ -35,7 +35,7 @@ def request(**fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def studio(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> Jobs:  # noqa: F811
-    monkeypatch.setattr(hint_bench, "TEACHER_STEPS", 2)
+    monkeypatch.setattr(arms_measured, "TEACHER_STEPS", 2)
     monkeypatch.setattr(word_bench, "N_TAILS", 1)
     return hall
 
@@ -128,16 +128,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     straight = studio.submit("word", request(name="straight", word="<it>", sample_every=2))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("word", request(name="broken-off", word="<it>", sample_every=2))
-    real = wording.draw
+    real = wording.pictures
 
     def stop_at_the_strip(*args: Any) -> Tensor:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
         return real(*args)
 
-    monkeypatch.setattr(wording, "draw", stop_at_the_strip)
+    monkeypatch.setattr(wording, "pictures", stop_at_the_strip)
     assert here(studio, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(wording, "draw", real)
+    monkeypatch.setattr(wording, "pictures", real)
     studio.resume(run_id)
     assert here(studio, run_id) == ("done", "")
     assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))

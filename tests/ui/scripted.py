@@ -17,9 +17,9 @@ from studio.core.files import atomic_write
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
+from studio.services.draw_request import label
 from studio.services.images import jpeg_strip, png_bytes
 from studio.services.jobs import Jobs
-from studio.services.kinds.compare import label
 from studio.services.locks import identity
 from studio.services.models import load_registry
 from studio.services.run import Cancelled, Run

@@ -19,9 +19,9 @@ from studio.core.files import read_json
 from studio.domains.pocket import captions, scene
 from studio.domains.pocket.render import render
 from studio.sampling.plan import Plan
+from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.images import jpeg_strip, png_bytes
 from studio.services.jobs import Jobs
-from studio.services.kinds.compare import CompareRequest, plans_for
 from studio.services.kinds.scrub import ScrubRequest
 from studio.services.models import load_registry
 from studio.services.moments import Header, Moment, read_header, trace_file, traced

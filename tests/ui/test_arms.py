@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.services.kinds.compare import arms_for
+from studio.services.draw_request import arms_for
 from studio.services.remedies import REMEDIES
 from studio.ui import arms
 from studio.ui.theme import ASSETS

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.core.recipe import Recipe
 from studio.services.adapters import Adapters, load_adapters
+from studio.services.draw_request import MAX_PROMPT, CompareRequest, plans_for
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
-from studio.services.kinds.compare import MAX_PROMPT, CompareRequest, plans_for
 from studio.services.models import Registry
 from studio.services.moments import read_header, traced
 from studio.services.paths import Paths, check_run_id

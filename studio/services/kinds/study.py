@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.services.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
 from studio.services.explain import brief, explain
 from studio.services.kinds import KINDS
-from studio.services.kinds.compare import MAX_PROMPT, MAX_STEPS, CompareRequest
 from studio.services.models import Registry
 from studio.services.paths import Paths
 

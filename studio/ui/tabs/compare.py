@@ -13,10 +13,12 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket import captions
-from studio.services import history, images
-from studio.services.kinds.compare import DEFAULT_ARMS, CompareRequest, arms_for, parse_seeds, plans_for
+from studio.services import images
+from studio.services.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, plans_for
 from studio.services.models import Pair, load_registry
+from studio.services.provenance import changed_models, hashes
 from studio.services.remedies import REMEDIES
+from studio.services.seeds import parse_seeds
 from studio.services.uses import AdapterUse
 from studio.ui import arms, pairs, parts, plots, prompt
 from studio.ui.form import write_seeds
@@ -376,7 +378,7 @@ class CompareTab:
             return {self.problem: parts.line(str(error), "problem")}
         which = f"seed {str(carried.get('seed'))[:12]} of {arms.title(str(carried.get('arm'))[:40])}"
         made_with = {str(k)[:80]: v for k, v in (carried.get("models") or {}).items() if isinstance(v, dict)}
-        changed = history.changed_models(made_with, history.hashes(made_with, load_registry(self.jobs.paths)))
+        changed = changed_models(made_with, hashes(made_with, load_registry(self.jobs.paths)))
         if changed:
             said = parts.line(f"The form is as it was for {which}. {' '.join(changed)}", "problem")
         else:

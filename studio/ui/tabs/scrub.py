@@ -12,8 +12,9 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket import captions
-from studio.services.kinds.compare import CompareRequest, parse_seeds, plans_for
+from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.models import Pair, load_registry
+from studio.services.seeds import parse_seeds
 from studio.ui import pairs, parts, prompt
 from studio.ui.form import write_seeds
 from studio.ui.moves import REMEMBER

@@ -1,0 +1,55 @@
+"""The catalogue of methods, read from their classes. Imports torch; `objectives` keeps what this says.
+
+python -m studio.services.describe <data folder>
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from studio.core.files import atomic_write
+from studio.services.objectives import Catalogue, kept, version
+from studio.services.paths import Paths, open_paths
+
+
+def refresh(paths: Paths) -> None:
+    """Make the cache here when it is not right; for processes that have torch anyway."""
+    file, wanted = paths.cache / "objectives.json", version()
+    if kept(file, wanted) is None:
+        atomic_write(file, json.dumps(_read_classes(wanted)), durable=False)
+
+
+def _read_classes(made_for: str) -> Catalogue:
+    """From the classes themselves; imports torch."""
+    from studio.core.trainer import TrainerConfig
+    from studio.domains.pocket.attributes import ATTRIBUTES
+    from studio.methods.control import SLIDERS
+    from studio.methods.distill import METHODS
+
+    found, unavailable = _described(METHODS)
+    sliders, missing = _described(SLIDERS)
+    plain = ("title", "low", "high", "unit", "factors", "words")
+    attributes = {name: {field: getattr(attribute, field) for field in plain} for name, attribute in ATTRIBUTES.items()}
+    trainer = TrainerConfig.model_json_schema()
+    trainer["properties"].pop("steps", None)
+    return {
+        "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
+        "sliders": {"methods": sliders, "unavailable": missing, "attributes": attributes},
+    }  # fmt: skip
+
+
+def _described(methods: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """(card and schema by name, why others cannot be used) of a registry of methods."""
+    found, unavailable = {}, {}
+    for name, method in methods.all().items():
+        try:
+            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
+        except Exception as error:  # one method with an unusual config must not hide the others
+            unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
+    return found, {**methods.unavailable, **unavailable}
+
+
+if __name__ == "__main__":
+    refresh(open_paths(sys.argv[1]))

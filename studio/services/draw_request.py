@@ -1,0 +1,243 @@
+"""What to draw: a prompt, a pair, arms and seeds, with what is put on them. Part of every request that draws."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from studio.core.recipe import Recipe
+from studio.sampling import plan as plans
+from studio.sampling.plan import Plan
+from studio.services import hint_uses
+from studio.services.adapters import load_adapters
+from studio.services.controlnets import load_controlnets
+from studio.services.explain import brief, did_you_mean
+from studio.services.hint_uses import HintUse
+from studio.services.models import Pair, Registry
+from studio.services.remedies import REMEDIES, Ground
+from studio.services.remedies import check as check_remedy
+from studio.services.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
+from studio.services.uses import WRITE_HELP, AdapterUse, check, distinct
+
+MAX_PROMPT = 300  # characters
+MAX_ARMS = 12
+MAX_STEPS = 100
+DEFAULT_PAIR = "pocket/dmd2"
+DEFAULT_ARMS = ("teacher", "student", "hybrid-1", "skip-first")
+_HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
+_MASK = re.compile(r"mask-([BS-]{1,50})")
+_FIXED = ("teacher", "teacher-unguided", "student", "skip-first", "student-first")
+_TEACHERS = ("teacher", "teacher-unguided")
+_LABELS = {"teacher": "teacher", "teacher-unguided": "teacher without guidance", "student": "student",
+           "skip-first": "student without its first step", "student-first": "student-first order"}  # fmt: skip
+
+
+class CompareRequest(BaseModel):
+    """What to compare. The same object comes from the page, the command line, the API, a picture and `spec.json`.
+
+    Fields are checked whenever one is made; that the models exist and every arm fits the student's steps is checked
+    when it is validated with a registry (`Jobs.submit` and `run_job` do).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str = Field(title="Prompt", description="A caption in the models' words.",
+                        json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT})  # fmt: skip
+    pair: str = Field(default=DEFAULT_PAIR, title="Student", description="Id of a student; its teacher comes with it.")
+    arms: tuple[str, ...] = Field(
+        default=DEFAULT_ARMS, title="Arms",
+        description="teacher, teacher-unguided, student, hybrid-K (K base steps first), skip-first, student-first, "
+        f"mask-BSSB (B base, S student, - left out), or a remedy: {', '.join(REMEDIES)}; in the order they are drawn.",
+    )  # fmt: skip
+    seeds: tuple[int, ...] = Field(
+        default=tuple(range(8)), title="Seeds", description=f"Every arm draws each of them; {SEEDS_HELP}."
+    )
+    teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Steps of the teacher arms.")
+    teacher_guidance: float | None = Field(
+        default=None, ge=1, le=15, allow_inf_nan=False, title="Teacher guidance",
+        description="Guidance scale w of the teacher arm; 1 is none, empty is the teacher's own.",
+    )  # fmt: skip
+    base_guidance: float = Field(
+        default=1.0, ge=1, le=15, allow_inf_nan=False, title="Base guidance",
+        description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
+    )  # fmt: skip
+    rho: float = Field(
+        default=1.0, ge=0, le=2, allow_inf_nan=False, title="Noise modulation",
+        description="Scale of the fresh noise between the steps of students and hybrids; 1 is as trained, 0 adds none.",
+    )  # fmt: skip
+    student_steps: int | None = Field(
+        default=None, ge=1, le=50, title="Student steps", description="Empty is the student's own recipe."
+    )
+    off_recipe: bool = Field(
+        default=False,
+        title="Allow off-recipe use",
+        description="Sample the student with step counts it was not trained for.",
+    )
+    adapters: tuple[AdapterUse, ...] = Field(
+        default=(), title="Adapters", description=f"Sliders and LoRAs that are on while the arms are drawn: {WRITE_HELP}.",
+    )  # fmt: skip
+    hints: tuple[HintUse, ...] = Field(
+        default=(), title="Hints", description=f"ControlNets with the picture each follows: {hint_uses.WRITE_HELP}."
+    )
+    previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _prompt(cls, prompt: Any) -> Any:
+        if not isinstance(prompt, str):
+            return prompt
+        if len(prompt) > MAX_PROMPT:
+            raise ValueError(f"The prompt has {len(prompt):,} characters; at most {MAX_PROMPT} fit.")
+        text = " ".join(prompt.split())
+        if not text:
+            raise ValueError('The prompt is empty; write what to draw, for example "a red house at night".')
+        if not text.isprintable():
+            raise ValueError("The prompt has characters that cannot be shown; write it in plain words.")
+        return text
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, seeds: Any) -> Any:
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            seeds = str(seeds) if seeds >= 0 else [seeds]
+        if isinstance(seeds, str):
+            return tuple(parse_seeds(seeds))
+        if isinstance(seeds, (list, tuple)):
+            _check_count(len(seeds))  # before looking at each of ten million
+            if any(isinstance(seed, bool) for seed in seeds):
+                raise ValueError(f"Seeds are whole numbers; {SEEDS_HELP}.")
+        return seeds
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(check_seeds(seeds))
+
+    @field_validator("adapters", mode="before")
+    @classmethod
+    def _adapter_list(cls, given: Any) -> Any:
+        return re.split(r"[,;\s]+", given[:2000].strip()) if isinstance(given, str) and given.strip() else given or ()
+
+    @field_validator("adapters")
+    @classmethod
+    def _adapters(cls, adapters: tuple[AdapterUse, ...]) -> tuple[AdapterUse, ...]:
+        return tuple(distinct(adapters))
+
+    @field_validator("hints")
+    @classmethod
+    def _hints(cls, hints: tuple[HintUse, ...]) -> tuple[HintUse, ...]:
+        return hint_uses.distinct(hints)
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _arm_list(cls, arms: Any) -> Any:
+        if isinstance(arms, str):
+            arms = [part for part in re.split(r"[,\s]+", arms[:2000]) if part]
+        if isinstance(arms, (list, tuple)) and not 1 <= len(arms) <= MAX_ARMS:
+            many = "No arms were" if not arms else f"{len(arms):,} arms were"
+            raise ValueError(f"{many} chosen; 1 to {MAX_ARMS} fit, for example {', '.join(DEFAULT_ARMS)}.")
+        return arms
+
+    @field_validator("arms")
+    @classmethod
+    def _arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        for i, arm in enumerate(arms):
+            if arm not in (*_FIXED, *REMEDIES) and not _HYBRID.fullmatch(arm) and not _MASK.fullmatch(arm):
+                known = [*_FIXED, "hybrid-1", "hybrid-2", "hybrid-3", "mask-BSSB", *REMEDIES]
+                others = f"{', '.join(_FIXED)}, hybrid-1, …, mask-BSSB, and the remedies {', '.join(REMEDIES)}"
+                hint = did_you_mean(arm.lower(), known) or f" Arms are {others}."
+                raise ValueError(f"There is no arm {brief(arm)}.{hint}")
+            if arm in arms[:i]:
+                raise ValueError(f"The arm {arm} is there twice; each arm is drawn once.")
+        return arms
+
+    @model_validator(mode="after")
+    def _fits_models(self, info: ValidationInfo) -> CompareRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        registry, home = context.get("registry"), context.get("home")
+        if registry is not None:
+            models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
+            if self.adapters:
+                check(self.adapters, models, registry, load_adapters(home))
+            if self.hints:
+                hint_uses.check(self.hints, models, registry, load_controlnets(home), home)
+        return self
+
+
+def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
+    """The plan of every arm, named as the arm. ValueError in one sentence when a model or an arm does not fit.
+
+    Needs no torch: the page can say what a request will cost (`Plan.nfe` per image) before it is made.
+    """
+    pair = registry.usable(request.pair)
+    recipe = Recipe.model_validate(pair.student.recipe)
+    n = request.student_steps or len(recipe.timesteps)
+    if n not in recipe.valid_steps and not request.off_recipe:
+        own = " or ".join(str(steps) for steps in sorted(recipe.valid_steps))
+        given = f"{pair.id} was trained for {own} steps and {n} were asked for"
+        raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
+    drawn = [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+    return [plan if _noise_is_its_own(plan.name, request) else plans.modulated(plan, request.rho, plan.name) for plan in drawn]
+
+
+def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
+    remedy = REMEDIES.get(arm)
+    return request.rho == 1 or arm in _TEACHERS or (remedy is not None and (remedy.own_noise or remedy.on == "teacher"))
+
+
+def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Ground:
+    """What remedies are put on: the request's student and teacher arms."""
+    alone, reference = (_plan(arm, request, pair, recipe, n) for arm in ("student", "teacher"))
+    alike = (pair.teacher.domain, pair.teacher.size) == (pair.student.domain, pair.student.size)
+    steps = None if n == len(recipe.timesteps) else n
+    return Ground(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
+
+
+def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
+    teacher, student, w = pair.teacher.id, pair.student.id, request.base_guidance
+    off: dict[str, Any] = {"steps": n, "off_recipe": True, "name": arm}
+    if arm in _TEACHERS:
+        given = request.teacher_guidance
+        guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
+        grid = pair.teacher.timesteps(request.teacher_steps)
+        return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
+    if remedy := REMEDIES.get(arm):
+        around = ground(request, pair, recipe, n)
+        check_remedy(remedy, around, len(request.seeds))
+        return remedy.plan(around)
+    if arm == "student":
+        return plans.student_plan(student, recipe, n, off_recipe=True, name=arm)
+    if arm in ("skip-first", "student-first") and n < 2:
+        raise ValueError(f"{arm} needs a student of at least 2 steps; {pair.id} takes {n} here.")
+    if arm == "skip-first":
+        return plans.skip_first_plan(student, recipe, **off)
+    if arm == "student-first":
+        return plans.student_first_plan(teacher, student, recipe, 1, w, **off)
+    if match := _HYBRID.fullmatch(arm):
+        if int(match[1]) > n:
+            fits = "hybrid-1" if n == 1 else f"hybrid-1 to hybrid-{n}"
+            raise ValueError(f"{arm} asks for {match[1]} base steps, but the student takes {n}; {fits} would fit.")
+        return plans.hybrid_plan(teacher, student, recipe, int(match[1]), w, **off)
+    mask = arm.removeprefix("mask-")
+    if len(mask) != n or not mask.strip("-"):
+        example = "mask-" + ("BSSS" * 13)[:n]
+        raise ValueError(f"{arm} does not fit; mask- and {n} letters, not all of them -, would, like {example}.")
+    return plans.mask_plan(mask, teacher, student, recipe, w, **off)
+
+
+def arms_for(student_steps: int) -> list[str]:
+    """Every arm with a name of its own that fits a student of so many steps (masks and remedies fit too)."""
+    hybrids = [f"hybrid-{k}" for k in range(1, student_steps + 1)]
+    rest = ["skip-first", "student-first"] if student_steps > 1 else []
+    return ["teacher", "teacher-unguided", "student", *hybrids, *rest]
+
+
+def label(arm: str) -> str:
+    """An arm's name inside a sentence."""
+    if match := _HYBRID.fullmatch(arm):
+        return f"hybrid (k = {match[1]})"
+    if arm in REMEDIES:
+        return REMEDIES[arm].label
+    return _LABELS.get(arm, f"mask {arm.removeprefix('mask-')}")
