@@ -33,8 +33,9 @@ from studio.domains.pocket.captions import parse
 from studio.domains.pocket.oracle import Oracle, load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
-from studio.methods.material import scene_material, teacher_denoiser
+from studio.methods.material import scene_material
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct

@@ -21,6 +21,8 @@ from typing import Any
 
 import torch
 
+from studio.families.stable.folders import save_pipeline
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -46,7 +48,7 @@ def random_pocket(folder: Path) -> Path:
     torch.manual_seed(0)
     words = assemble.build_tokenizer(folder / "words")
     vae = AutoencoderTiny(latent_channels=POCKET.latent_channels, **POCKET.autoencoder)
-    assemble.save_pipeline(
+    save_pipeline(
         folder / "model", words, assemble.build_text_encoder(POCKET, len(words)), assemble.build_unet(POCKET),
         assemble.build_scheduler(POCKET), vae,
     )  # fmt: skip

@@ -39,8 +39,9 @@ from torch.autograd.profiler import profile
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import open_model
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
-from studio.methods.material import scene_material, teacher_denoiser
+from studio.methods.material import scene_material
 from studio.services import estimate
 from studio.services.paths import ASSETS
 

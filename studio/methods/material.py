@@ -7,7 +7,6 @@ a recipe. Objectives see a `studio.core.material.Material` and nothing of this.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import ConditionalNetwork, Reward, UNetNetwork
-from studio.core.method import Method, Sampling
-from studio.core.recipe import Recipe
+from studio.core.denoiser import Cond
+from studio.core.material import Reward
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.families.stable.folders import tokenize
 from studio.methods.grading import Grader
-from studio.methods.lora import Shared
-from studio.methods.pretrain import assemble
-from studio.methods.pretrain.denoising import caption_table
-from studio.methods.smaller import Smaller, make_smaller
+from studio.methods.pretrain.denoising import TRAINING_FREE_RATE
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_A_SCENE = 4
@@ -90,7 +85,7 @@ def scene_material(
     tokenizer, drawn = model.parts.tokenizers[0], scenes(n_scenes, seed)
     device = model.device
     tokens = caption_table(drawn, tokenizer, CAPTIONS_A_SCENE, seed=seed + 1).to(device)
-    empty = assemble.tokenize(tokenizer, [""])[0].to(device)
+    empty = tokenize(tokenizer, [""])[0].to(device)
 
     def latents() -> Tensor:
         path = folder / f"latents-{model.hash}-{n_scenes}-seed{seed}.safetensors"
@@ -121,69 +116,13 @@ def encode_scenes(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
-def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, smaller: Smaller | None = None) -> Denoiser:
-    """A float32 copy of the model's network, laid out for training; the opened model itself is left alone.
+def caption_table(scenes: list, tokenizer, variants: int, seed: int) -> Tensor:
+    """int64 [N, variants, L]: ``variants`` random partial captions of every scene, tokenised."""
+    from studio.domains.pocket.captions import caption
+    from studio.families.stable.folders import tokenize
 
-    rank: students and fake scores become adapters of this rank on that one copy; None gives each its own weights.
-    start: an opened student of this model; students begin with its weights (adapters, as adapters on a copy of them).
-    smaller: students are cut from the model, or from ``start``, in this form. ValueError where these do not fit.
-    """
-    network = _trainable(model.parts.unet, model, rank)
-    if start is None and smaller is None:
-        return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
-    if rank is not None and smaller is not None:
-        raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
-    started = None
-    if start is not None:
-        _check_start(model, start)
-        r = start.recipe
-        started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
-    unet = (start or model).parts.unet
-    begun = _trainable(unet if smaller is None else make_smaller(unet, smaller), model, rank)
-    network.teaches(begun.trainable_copy, started)
-    return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
-
-
-def _trainable(unet: nn.Module, model: Any, rank: int | None) -> ConditionalNetwork:
-    laid_out = assemble.for_training(copy.deepcopy(unet).float(), str(model.device))
-    return UNetNetwork(laid_out) if rank is None else Shared(laid_out, rank)
-
-
-def _check_start(model: Any, start: Any) -> None:
-    """What a request cannot know without opening the models."""
-    if start.recipe is None:
-        raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
-    if start.recipe.teacher_hash != model.hash:
-        raise ValueError(f"{start.id} was taught by other weights of {model.id} than there are now; another student would fit")
-    if start.denoiser.prediction != model.denoiser.prediction:
-        ours, theirs = model.denoiser.prediction, start.denoiser.prediction
-        raise ValueError(f"{start.id} predicts {theirs} and {model.id} {ours}; a student that predicts {ours} would fit")
-    for name in ("in_channels", "cross_attention_dim"):
-        if start.parts.unet.config[name] != model.parts.unet.config[name]:
-            raise ValueError(f"{start.id} does not take what {model.id} takes: its {name} differs")
-
-
-def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *, teacher_id: str, card: dict[str, Any]) -> None:
-    """Write a finished student: a diffusers folder whose other parts are its teacher's, recipe.json and card.json.
-
-    unet: the student's trained UNet. A scheduler that draws as the recipe says goes with it, for plain diffusers.
-    """
-    from diffusers import DDIMScheduler, LCMScheduler
-
-    how = method.sampling()
-    scheduler = json.loads((model.folder / "scheduler" / "scheduler_config.json").read_text())
-    keys = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
-    kept = {k: scheduler[k] for k in keys if k in scheduler}
-    if how.rule == "lcm":
-        drawn: Any = LCMScheduler(**kept, original_inference_steps=50, set_alpha_to_one=True)
-    else:
-        drawn = DDIMScheduler(**kept, clip_sample=False, set_alpha_to_one=True, steps_offset=1, timestep_spacing="trailing")
-    p = model.parts
-    assemble.save_pipeline(target, p.tokenizers[0], p.encoders[0], unet, drawn, p.vae)
-    Recipe(
-        teacher=teacher_id, teacher_hash=model.hash, timesteps=how.timesteps, rule=how.rule, prediction=model.denoiser.prediction,
-        valid_steps=how.valid_steps, eta=how.eta, note=method.card.title,
-    ).save(target)  # fmt: skip
-    if how.embedded_guidance is not None:
-        card = {**card, "embedded_guidance": how.embedded_guidance}
-    (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    rng = np.random.default_rng(seed)
+    lines = [caption(s, rng, free_rate=TRAINING_FREE_RATE) for s in scenes for _ in range(variants)]
+    unique = sorted(set(lines))
+    table = dict(zip(unique, tokenize(tokenizer, unique), strict=True))
+    return torch.stack([table[line] for line in lines]).view(len(scenes), variants, -1)

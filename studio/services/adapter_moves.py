@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from studio.core.edit import Edit
 from studio.core.files import read_json
-from studio.families import adapter_files
-from studio.families.merged import save_merged
+from studio.families.stable import adapter_files
+from studio.families.stable.merged import save_merged
 from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, copies, described, home, load_adapters
 from studio.services.explain import brief
 from studio.services.hint_uses import uploads

@@ -69,8 +69,8 @@ def export(
 ) -> None:
     """Write a whole ControlNet that plain diffusers reads, with the encoder of its base in it."""
     from studio.families import open_model
-    from studio.families.controlnets import export as write
-    from studio.families.controlnets import open_control
+    from studio.families.stable.controlnets import export as write
+    from studio.families.stable.controlnets import open_control
 
     jobs = open_jobs(data_dir)
     entry = controlnets.load_controlnets(jobs.paths).get(control_id)

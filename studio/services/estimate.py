@@ -251,7 +251,7 @@ def adapter_parameters(shapes: Mapping[str, list[int]], rank: int) -> int:
 
 def _smaller(config: Json, request: Settings, text: int, fused: bool) -> Kept | None:
     """What a student cut from this teacher keeps; None when it cannot be cut so."""
-    from studio.methods.smaller import Smaller, smaller_config
+    from studio.families.stable.smaller import Smaller, smaller_config
 
     try:
         form = Smaller(request.get("leave_out", "middle"), float(request.get("width", 1.0)))

@@ -13,10 +13,10 @@ from torch import Tensor
 from studio.core.control import Differences, hint_channels, restored, trimmed
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
-from studio.families import controlnets as files
+from studio.families.stable import controlnets as files
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
-from studio.methods.material import teacher_denoiser
 from studio.services import adapters, controlnets
 from studio.services.armed import Armed
 from studio.services.arms_measured import NAME, Arm, arms

@@ -34,7 +34,7 @@ from studio.services.tools import Tools
 from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
-    from studio.families.stable import Model
+    from studio.families.stable.model import Model
     from studio.services.judge import Judge
 
 BLOCK = 32  # seeds that are drawn together

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.families.stable.student_folder import student_folder
+from studio.families.stable.trainable import teacher_denoiser
 from studio.services.models import ModelEntry
 from studio.services.tools import Tools
 
@@ -68,10 +70,10 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], s
             card |= request.model_dump(mode="json", include={"leave_out", "width"})
         if request.adapter_rank is not None:
             card["rank"] = request.adapter_rank
-        teaching.student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
+        student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
 
     return Lesson(
-        teacher=teaching.teacher_denoiser(model, request.adapter_rank, start, request.smaller), material=material,
+        teacher=teacher_denoiser(model, request.adapter_rank, start, request.smaller), material=material,
         hash=model.hash, encode=model.encode, null=model.null, decode=model.decode, save=save,
         prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]), oracle=oracle,
     )  # fmt: skip

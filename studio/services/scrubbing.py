@@ -34,7 +34,7 @@ from studio.services.traces import Trace
 from studio.services.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
-    from studio.families.stable import Model
+    from studio.families.stable.model import Model
     from studio.sampling.plan import Plan
 
 

@@ -32,7 +32,7 @@ from studio.services.uses import AdapterUse, dressed, unused, words_of
 from studio.services.wardrobe import Wardrobe, level_of
 
 if TYPE_CHECKING:
-    from studio.families.stable import Model
+    from studio.families.stable.model import Model
 
 
 class Session:

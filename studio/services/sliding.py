@@ -22,9 +22,9 @@ from studio.core.files import read_json
 from studio.core.lowrank import Adapter
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
-from studio.families import adapter_files
+from studio.families.stable import adapter_files
+from studio.families.stable.trainable import slider_denoiser
 from studio.methods.control import SLIDERS
-from studio.methods.control.conditioned import slider_denoiser
 from studio.methods.control.slider import Slider
 from studio.methods.distill import METHODS
 from studio.metrics.calibration import calibrated

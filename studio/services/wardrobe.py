@@ -17,7 +17,7 @@ from studio.services.run import Run
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.families.stable import Model
+    from studio.families.stable.model import Model
 
 
 class Wardrobe:

@@ -15,9 +15,9 @@ from studio.core.edit import Edit, EditCard
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import load_weights, save_weights
-from studio.families import adapter_files
-from studio.families.new_word import NewWord
-from studio.methods.control.conditioned import slider_denoiser
+from studio.families.stable import adapter_files
+from studio.families.stable.new_word import NewWord
+from studio.families.stable.trainable import slider_denoiser
 from studio.methods.control.word import TokenRows, Word, WordConfig
 from studio.methods.control.word_material import LINES, Pictured, of_scenes
 from studio.methods.control.worded import encoded

@@ -194,9 +194,9 @@ def test_what_cannot_be_computed_twice_is_refused_in_one_sentence():
 def unet_trainer(objective, shared, **run):
     """Two UNet-sized steps of an objective, on full weights or on adapters of one shared network."""
     from studio.core.denoiser import Denoiser
-    from studio.core.material import UNetNetwork
+    from studio.core.unet import UNetNetwork
+    from studio.families.stable.shared_lora import Shared
     from studio.methods.distill import METHODS
-    from studio.methods.lora import Shared
     from tests.methods.test_lora import PROCESS, Words, unet
 
     network = Shared(unet(), rank=2) if shared else UNetNetwork(unet())
@@ -224,7 +224,7 @@ def test_computing_twice_gives_the_same_weights_bit_for_bit(objective, shared):
 
 def test_adapters_are_computed_twice_with_the_adapter_that_was_on(monkeypatch):
     """By the backward pass of SiD the last network called is the fake score, so the wrong adapter would be on."""
-    from studio.methods.lora import Shared
+    from studio.families.stable.shared_lora import Shared
 
     usual = trained_weights(unet_trainer("sid", True))
     monkeypatch.setattr(Shared, "as_now", lambda self: nullcontext())

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from studio.core.weights import load_checkpoint, replace_bytes, save_checkpoint, save_weights, system_errors
-from studio.families.controlnets import export
-from studio.methods.pretrain.assemble import save_pipeline
+from studio.families.stable.controlnets import export
+from studio.families.stable.folders import save_pipeline
 from tests.families import tiny
 from tests.no_room import no_room
 

@@ -77,7 +77,7 @@ def main() -> None:
         if cls.__module__.startswith("studio."):
             compare(name, name, {}, teacher, Dealt(), steps=3)
     compare("dmd2 accumulated", "dmd2", {"gan": 0.01}, teacher, Dealt(), accumulate=2, steps=3)
-    from studio.methods.material import teacher_denoiser
+    from studio.families.stable.trainable import teacher_denoiser
 
     model, material = nano()
     for name in ("lcm", "dmd2"):

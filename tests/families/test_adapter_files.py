@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from studio.core.edit import Edit
 from studio.families import open_model
-from studio.families.adapter_files import LAYOUTS, read, targets, write
-from studio.families.adapter_files.targets import ldm_names
+from studio.families.stable.adapter_files import LAYOUTS, read, targets, write
+from studio.families.stable.adapter_files.targets import ldm_names
 from tests.families import tiny
 from tests.families.edits import CARD, farthest, outputs, random_edit
 

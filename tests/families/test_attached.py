@@ -10,10 +10,10 @@ import torch
 
 from studio.core.edit import Edit
 from studio.families import open_model
-from studio.families.adapter_files import targets
-from studio.families.halves import computed_once
-from studio.families.merged import save_merged
-from studio.families.vocabulary import Vocabulary
+from studio.families.stable.adapter_files import targets
+from studio.families.stable.halves import computed_once
+from studio.families.stable.merged import save_merged
+from studio.families.stable.vocabulary import Vocabulary
 from tests.families import tiny
 from tests.families.edits import CARD, equal, farthest, outputs, random_edit
 

@@ -13,7 +13,7 @@ from torch import nn
 from studio.core.control import Differences, copy_of, restored
 from studio.core.weights import load_weights
 from studio.families import open_model
-from studio.families.controlnets import export, open_control, read_card, write
+from studio.families.stable.controlnets import export, open_control, read_card, write
 from studio.sampling.hinted import with_hint, with_pictures
 from studio.sampling.loop import finished, sample, sample_many
 from studio.sampling.plan import teacher_plan

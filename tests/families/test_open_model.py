@@ -9,7 +9,7 @@ import torch
 from studio.core.recipe import Recipe, weights_hash
 from studio.core.rng import INITIAL, noise
 from studio.families import open_model
-from studio.families.halves import are_equal, computed_once, text_free
+from studio.families.stable.halves import are_equal, computed_once, text_free
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan, Segment, teacher_plan
 from studio.sampling.prompts import encode_once

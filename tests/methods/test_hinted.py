@@ -19,9 +19,9 @@ from studio.domains.pocket.hints import HINTS, edges, layout, of_picture, of_sce
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import Scene, sample_scene
 from studio.families import open_model
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
-from studio.methods.material import teacher_denoiser
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"
 

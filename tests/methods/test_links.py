@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from studio.core.recipe import weights_hash
-from studio.methods.pretrain.assemble import link_equal
+from studio.families.stable.folders import link_equal
 
 
 def test_equal_weight_files_become_links_that_read_like_files(tmp_path):

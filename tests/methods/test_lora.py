@@ -10,11 +10,11 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import UNetNetwork
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.core.unet import UNetNetwork
+from studio.families.stable.shared_lora import ATTENTION, Shared, View
 from studio.methods.distill import METHODS
-from studio.methods.lora import ATTENTION, Shared, View
 from tests.methods.world import PROCESS
 
 

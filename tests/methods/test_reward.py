@@ -20,11 +20,12 @@ from studio.domains.pocket.dataset import scenes
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
+from studio.families.stable.folders import tokenize
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
 from studio.methods.distill.reward import USUAL, RewardConfig, RewardTuning
 from studio.methods.grading import NOT_STATED, Grader, stated_log_probability
-from studio.methods.material import GradedCaptions, scene_material, teacher_denoiser
-from studio.methods.pretrain.assemble import tokenize
+from studio.methods.material import GradedCaptions, scene_material
 from tests.methods.test_contract import flat
 from tests.methods.world import Blobs, teacher
 

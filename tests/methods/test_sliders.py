@@ -21,12 +21,11 @@ from studio.domains.pocket.captions import parse
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
+from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
 from studio.methods.control import SLIDERS
-from studio.methods.control.conditioned import slider_denoiser
 from studio.methods.control.contrast import SceneContrast
 from studio.methods.control.layers import layers
 from studio.methods.control.phrases import placed
-from studio.methods.material import teacher_denoiser
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"
 SMALL = {"pairs": {"batch": 4}, "text": {"batch": 4, "grid": 4}, "direction": {"batch": 4, "samples": 32, "sample_steps": 2}}

@@ -13,15 +13,16 @@ from diffusers import DiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
 from studio.core.denoiser import Denoiser
-from studio.core.material import UNetNetwork
 from studio.core.method import Streams
 from studio.core.recipe import weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.core.unet import UNetNetwork
 from studio.families import open_model
+from studio.families.stable.folders import link_equal
+from studio.families.stable.smaller import Smaller, make_smaller, smaller_config, spread
+from studio.families.stable.student_folder import student_folder
+from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
-from studio.methods.material import student_folder, teacher_denoiser
-from studio.methods.pretrain.assemble import link_equal
-from studio.methods.smaller import Smaller, make_smaller, smaller_config, spread
 from tests.methods.test_lora import Words
 from tests.methods.world import PROCESS
 

@@ -16,8 +16,8 @@ from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.pocket.captions import parse
 from studio.domains.pocket.scene import sample_scene
 from studio.families import open_model
-from studio.families.new_word import NewWord
-from studio.methods.control.conditioned import slider_denoiser
+from studio.families.stable.new_word import NewWord
+from studio.families.stable.trainable import slider_denoiser
 from studio.methods.control.word import TokenRows, Word, WordConfig
 from studio.methods.control.word_material import Pictured, line_of, of_scenes
 from tests.families import tiny

@@ -10,8 +10,8 @@ import torch
 
 from studio.core.rng import generator
 from studio.families import open_model
-from studio.families.adapter_files import targets
-from studio.methods.control.conditioned import slider_denoiser
+from studio.families.stable.adapter_files import targets
+from studio.families.stable.trainable import slider_denoiser
 from studio.methods.control.worded import AT_ONCE, LINES, WordedContrast, encoded
 from studio.sampling.prompts import encode_once
 from tests.families import tiny

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.core.material import UNetNetwork
+from studio.core.unet import UNetNetwork
 from studio.services import estimate
 from studio.services.activations import unet_kept
 from studio.services.paths import ASSETS
@@ -87,10 +87,10 @@ def test_what_is_not_such_a_unet_is_not_counted() -> None:
 
 def test_adapters_weigh_what_peft_makes() -> None:
     from studio.families import open_model
-    from studio.methods import lora
-    from studio.methods.material import teacher_denoiser
+    from studio.families.stable import shared_lora
+    from studio.families.stable.trainable import teacher_denoiser
 
-    assert estimate.ADAPTED == lora.EVERYTHING
+    assert estimate.ADAPTED == shared_lora.EVERYTHING
     shared: Any = teacher_denoiser(open_model(NANO), 5).network
     real = sum(p.numel() for p in shared.trainable_copy().parameters())
     assert estimate.adapter_parameters(estimate.weight_shapes(NANO), 5) == real

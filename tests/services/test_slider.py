@@ -225,7 +225,8 @@ def test_what_is_within_the_noise_of_a_few_pictures_halves_nothing(
 
 
 def test_the_file_holds_what_was_trained(hall: Jobs, pair: Path) -> None:
-    from studio.families import adapter_files, open_model
+    from studio.families import open_model
+    from studio.families.stable import adapter_files
 
     run_id = hall.submit("slider", request(sample_every=0, measure_every=0))
     assert here(hall, run_id) == ("done", "")

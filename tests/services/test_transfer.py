@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
-from studio.families.adapter_files import write
+from studio.families.stable.adapter_files import write
 from studio.services import adapters, moves
 from studio.services.jobs import Jobs
 from studio.services.models import load_registry

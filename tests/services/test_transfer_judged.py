@@ -12,8 +12,8 @@ import torch
 
 from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
-from studio.families.adapter_files import write
 from studio.families.perceptual import VARIABLE
+from studio.families.stable.adapter_files import write
 from studio.services import adapters
 from studio.services.jobs import Jobs
 from studio.services.models import load_registry

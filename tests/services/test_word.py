@@ -130,10 +130,10 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     run_id = studio.submit("word", request(name="broken-off", word="<it>", sample_every=2))
     real = wording.pictures
 
-    def stop_at_the_strip(*args: Any) -> Tensor:
+    def stop_at_the_strip(*args: Any, **how: Any) -> Tensor:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
-        return real(*args)
+        return real(*args, **how)
 
     monkeypatch.setattr(wording, "pictures", stop_at_the_strip)
     assert here(studio, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")

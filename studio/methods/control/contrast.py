@@ -16,10 +16,10 @@ from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.attributes import Attribute
 from studio.domains.pocket.captions import caption, parse
 from studio.domains.pocket.scene import sample_scene
+from studio.families.stable.folders import tokenize
 from studio.methods.control.phrases import before, placed
 from studio.methods.grading import Grader
 from studio.methods.material import Say, encode_scenes
-from studio.methods.pretrain import assemble
 
 N_SCENES = 384  # each at every level of the attribute
 CAPTIONS = 1024
@@ -116,7 +116,7 @@ class SceneContrast:
         return latents, torch.tensor(self.attribute.levels, device=latents.device), self._tokenised(lines)
 
     def _tokenised(self, lines: list[str]) -> Tensor:
-        return assemble.tokenize(self.model.parts.tokenizers[0], lines).to(self.model.device)
+        return tokenize(self.model.parts.tokenizers[0], lines).to(self.model.device)
 
     @torch.no_grad()
     def _states(self, tokens: Tensor) -> Cond:

@@ -14,9 +14,8 @@ from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.dataset import scenes
 from studio.domains.pocket.hints import of_scenes
-from studio.methods.material import CAPTIONS_A_SCENE, Say, encode_scenes
-from studio.methods.pretrain import assemble
-from studio.methods.pretrain.denoising import caption_table
+from studio.families.stable.folders import tokenize
+from studio.methods.material import CAPTIONS_A_SCENE, Say, caption_table, encode_scenes
 
 AT_ONCE = 50  # scenes whose hints are drawn between two words of progress
 
@@ -33,7 +32,7 @@ class HintedScenes:
         self.halvings = (int(model.image_size) // self.shape[-1]).bit_length() - 1
         self.say = say or (lambda done, total: None)
         self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
-        self.empty = self._states(assemble.tokenize(model.parts.tokenizers[0], [""]).to(model.device))["states"]
+        self.empty = self._states(tokenize(model.parts.tokenizers[0], [""]).to(model.device))["states"]
         self._made: tuple[Tensor, Tensor, Tensor] | None = None
 
     def hinted(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond, Tensor]:

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from studio.core.control import Differences, copy_of, hint_channels
 from studio.core.denoiser import Cond, Denoiser, from_x0
-from studio.core.material import UNetNetwork
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
+from studio.core.unet import UNetNetwork
 
 
 class HintedData(Protocol):

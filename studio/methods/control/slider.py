@@ -10,11 +10,10 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.lowrank import Adapter, applied
-from studio.core.material import UNetNetwork
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
-from studio.methods.control.conditioned import SliderNetwork
+from studio.core.unet import SliderNetwork, UNetNetwork
 from studio.methods.control.layers import LayerSet, layers
 
 

@@ -18,11 +18,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
-from studio.core.material import UNetNetwork
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
-from studio.methods.control.conditioned import SliderNetwork
+from studio.core.unet import SliderNetwork, UNetNetwork
 
 
 class Pictures(Protocol):

@@ -16,6 +16,7 @@ from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import scene_set
+from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
 from studio.methods.pretrain.sizes import SIZES, Size
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -175,8 +176,10 @@ def vae_folder(s: Size, work: Path, out: Path = Path("assets")) -> Path:
 def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
     from studio.domains.pocket.dataset import scenes
-    from studio.methods.pretrain.assemble import build_tokenizer, tokenize
-    from studio.methods.pretrain.denoising import CaptionedLatents, caption_table
+    from studio.families.stable.folders import tokenize
+    from studio.methods.material import caption_table
+    from studio.methods.pretrain.assemble import build_tokenizer
+    from studio.methods.pretrain.denoising import CaptionedLatents
     from studio.methods.pretrain.measure import encode_all
 
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
@@ -224,7 +227,7 @@ def teacher(
     s = choose(size)
     tokenizer, data = captioned_latents(s, work, device)
     torch.manual_seed(0)
-    unet = assemble.for_training(assemble.build_unet(s), device)
+    unet = for_training(assemble.build_unet(s), device)
     network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)).to(device))
     settings = DenoisingConfig.model_validate(overrides(set_))
     method = DenoisingTraining(settings, Streams(0, device), network, assemble.process_of(s), data)
@@ -233,13 +236,13 @@ def teacher(
     shipped = out / s.name / "teacher"
     if not fresh and not (work / s.name / "teacher-training" / "checkpoint.pt").exists() and (shipped / "unet").exists():
         print(f"{s.name} teacher: no checkpoint, so training goes on from the weights in {shipped}")
-        assemble.load_into(network, shipped)
+        load_into(network, shipped)
         trainer.ema["teacher"].module.load_state_dict(network.state_dict())
     trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
     best: Any = trainer.ema["teacher"].module
     folder = out / s.name / "teacher"
     vae = load_vae(vae_folder(s, work, out))
-    assemble.save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
+    save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
     write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
 
 
@@ -269,10 +272,11 @@ def student(
     from diffusers import StableDiffusionPipeline
 
     from studio.core.denoiser import Denoiser
-    from studio.core.material import UNetNetwork
     from studio.core.recipe import weights_hash
+    from studio.core.unet import UNetNetwork
+    from studio.families.stable.student_folder import student_folder
     from studio.methods.distill import METHODS
-    from studio.methods.material import CaptionMaterial, student_folder
+    from studio.methods.material import CaptionMaterial
     from studio.methods.pretrain import assemble
 
     s = choose(size)
@@ -284,7 +288,7 @@ def student(
     _, data = captioned_latents(s, work, device)
     shape = tuple(data.latents.shape[1:])
     material = CaptionMaterial(data.tokens, data.empty, pipe.text_encoder.to(device), lambda: data.latents, shape)
-    guide = Denoiser(UNetNetwork(assemble.for_training(pipe.unet, device)), assemble.process_of(s), "v")
+    guide = Denoiser(UNetNetwork(for_training(pipe.unet, device)), assemble.process_of(s), "v")
     torch.manual_seed(0)
     method = cls(config, Streams(0, device), guide, material)
     settings = TrainerConfig(steps=steps or given["steps"], **given["trainer"])
@@ -302,14 +306,13 @@ def student(
     }
     target = out / s.name / preset
     student_folder(target, model, best.unet, method, teacher_id=f"{s.name}/teacher", card=card)
-    print(f"shared with the teacher: {', '.join(assemble.link_equal(target, folder)) or 'nothing'}")
+    print(f"shared with the teacher: {', '.join(link_equal(target, folder)) or 'nothing'}")
 
 
 @app.command()
 def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("assets")) -> None:
     """Put WORK/SIZE/vae into every pipeline of the size, and the teacher's new hash into every recipe."""
     from studio.core.recipe import Recipe, weights_hash
-    from studio.methods.pretrain import assemble
 
     s = choose(size)
     vae = load_vae(work / s.name / "vae").to(dtype=torch.float16, memory_format=torch.contiguous_format)
@@ -317,9 +320,9 @@ def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("asset
     for folder in folders:
         (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink(missing_ok=True)  # it may be a link
         vae.save_pretrained(folder / "vae")
-        assemble.tidy(folder)
+        tidy(folder)
         if folder.name != "teacher":
-            assemble.link_equal(folder, out / s.name / "teacher")
+            link_equal(folder, out / s.name / "teacher")
     for folder in folders:
         if (folder / "recipe.json").exists():
             recipe = Recipe.load(folder)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -105,15 +104,3 @@ class DenoisingTraining(Method[DenoisingConfig]):
 # Training captions state a free factor three times as often as the world's own, so that the rare words are seen often
 # enough to be learned. Whether a factor is stated does not depend on its value, so nothing is biased.
 TRAINING_FREE_RATE = 0.35
-
-
-def caption_table(scenes: list, tokenizer, variants: int, seed: int) -> Tensor:
-    """int64 [N, variants, L]: ``variants`` random partial captions of every scene, tokenised."""
-    from studio.domains.pocket.captions import caption
-    from studio.methods.pretrain.assemble import tokenize
-
-    rng = np.random.default_rng(seed)
-    lines = [caption(s, rng, free_rate=TRAINING_FREE_RATE) for s in scenes for _ in range(variants)]
-    unique = sorted(set(lines))
-    table = dict(zip(unique, tokenize(tokenizer, unique), strict=True))
-    return torch.stack([table[line] for line in lines]).view(len(scenes), variants, -1)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.files import read_json
-from studio.methods.smaller import LeaveOut, Smaller, smaller_config
+from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
 from studio.services.explain import brief, did_you_mean
 from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES

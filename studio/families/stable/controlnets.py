@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from studio.core.control import restored
 from studio.core.denoiser import Cond
 from studio.core.weights import load_weights, save_weights, system_errors
-from studio.families.halves import are_equal, computed_once
+from studio.families.stable.halves import are_equal, computed_once
 from studio.sampling.segment import HintPairs, hint_key
 
 FORMAT = "distillation-studio.controlnet.1"

@@ -14,7 +14,7 @@ from torch import nn
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
-from studio.families.stable import Model
+from studio.families.stable.model import Model
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
 

@@ -23,13 +23,13 @@ from studio.core.edit import Edit
 from studio.core.material import guidance_embedding
 from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe, files_hash, weights_hash
-from studio.families import adapter_files
-from studio.families.adapter_files import Report
-from studio.families.attached import Attached
-from studio.families.controlnets import Controls, open_control
-from studio.families.halves import are_equal, computed_once
-from studio.families.text import encode_sd, encode_xl, time_ids
-from studio.families.vocabulary import Vocabulary
+from studio.families.stable import adapter_files
+from studio.families.stable.adapter_files import Report
+from studio.families.stable.attached import Attached
+from studio.families.stable.controlnets import Controls, open_control
+from studio.families.stable.halves import are_equal, computed_once
+from studio.families.stable.text import encode_sd, encode_xl, time_ids
+from studio.families.stable.vocabulary import Vocabulary
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.core.denoiser import Cond
-from studio.families.text import encode_sd, encode_xl, time_ids
-from studio.families.vocabulary import SECOND, Vocabulary
+from studio.families.stable.text import encode_sd, encode_xl, time_ids
+from studio.families.stable.vocabulary import SECOND, Vocabulary
 
 # what they do without no_grad, which they have for everybody else
 _encode_sd, _encode_xl = inspect.unwrap(encode_sd), inspect.unwrap(encode_xl)

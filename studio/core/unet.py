@@ -1,0 +1,97 @@
+"""Diffusers' UNets as conditional networks: the one shape that sliders, words and ControlNets are trained on so far."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from studio.core.denoiser import Cond
+from studio.core.lowrank import applied
+from studio.core.material import GUIDANCE_DIM, ConditionalNetwork, guidance_embedding
+
+
+class _Reached(Exception):
+    """Not an error: the way out of a forward pass once its middle is known."""
+
+    def __init__(self, features: Tensor):
+        self.features = features
+
+
+def _stop(module: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
+    raise _Reached(output if isinstance(output, Tensor) else output[0])
+
+
+class UNetNetwork(ConditionalNetwork):
+    """A diffusers UNet2DConditionModel under the common signature; text states are ``cond['states']`` [B, L, D].
+
+    A UNet with ``time_cond_proj_dim`` also reads cond["w"] [B], the guidance scale.
+    """
+
+    unet: Any  # diffusers' types hide what its mixins add
+
+    def __init__(self, unet: nn.Module):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        extra = {}
+        if "w" in cond:
+            dim = int(self.unet.config["time_cond_proj_dim"])
+            extra["timestep_cond"] = guidance_embedding(cond["w"], dim).to(x)
+        return self.unet(x, t, cond["states"], return_dict=False, **extra)[0]
+
+    def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        """Output of the middle block [B, C, h, w], or of the last block on the way down where there is none."""
+        deepest = self.unet.down_blocks[-1] if self.unet.mid_block is None else self.unet.mid_block
+        hook = deepest.register_forward_hook(_stop)  # the way up is not computed
+        try:
+            self.forward(x, t, cond)
+        except _Reached as reached:
+            return reached.features
+        finally:
+            hook.remove()
+        raise AssertionError("the deepest block was not reached")
+
+    def recompute(self, flag: bool) -> None:
+        """Of every block only the input is kept (Chen et al. 2016, arXiv 1604.06174)."""
+        if not flag:
+            self.unet.disable_gradient_checkpointing()
+            return
+
+        def twice(block: Callable[..., Any], *inputs: Any) -> Any:
+            return checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), self.as_now()))
+
+        self.unet.enable_gradient_checkpointing(twice)
+
+    def as_now(self) -> AbstractContextManager[Any]:
+        """What must hold again when a block of now is computed a second time; nothing for a network of its own."""
+        return nullcontext()
+
+    def with_guidance_input(self) -> UNetNetwork:
+        if self.unet.config["time_cond_proj_dim"]:  # a student that has it already, which another begins with
+            return copy.deepcopy(self)
+        unet = type(self.unet).from_config({**self.unet.config, "time_cond_proj_dim": GUIDANCE_DIM})
+        missing, unexpected = unet.load_state_dict(self.unet.state_dict(), strict=False)
+        assert missing == ["time_embedding.cond_proj.weight"] and not unexpected, (missing, unexpected)
+        torch.nn.init.zeros_(unet.get_parameter(missing[0]))
+        unet.set_attn_processor(dict(self.unet.attn_processors))
+        return UNetNetwork(unet.to(next(self.unet.parameters()).device))
+
+
+class SliderNetwork(UNetNetwork):
+    """A UNet that also reads ``cond['pooled']`` [B, P] and ``cond['time_ids']`` [B, 6] where conditions hold them (SDXL)."""
+
+    worn: tuple[Any, Any] | None = None  # the adapter of now and its strength, for blocks that are computed a second time
+
+    def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        extra = {"added_cond_kwargs": {"text_embeds": cond["pooled"], "time_ids": cond["time_ids"]}} if "pooled" in cond else {}
+        return self.unet(x, t, cond["states"], return_dict=False, **extra)[0]
+
+    def as_now(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.worn is None else applied(self.unet, *self.worn)

@@ -1,0 +1,65 @@
+"""A model's network laid out for training: all of it, adapters on it, or a smaller one cut from it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from studio.core.denoiser import Denoiser
+from studio.core.material import ConditionalNetwork
+from studio.core.method import Sampling
+from studio.core.unet import SliderNetwork, UNetNetwork
+from studio.families.stable.folders import for_training
+from studio.families.stable.shared_lora import Shared
+from studio.families.stable.smaller import Smaller, make_smaller
+
+
+def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, smaller: Smaller | None = None) -> Denoiser:
+    """A float32 copy of the model's network, laid out for training; the opened model itself is left alone.
+
+    rank: students and fake scores become adapters of this rank on that one copy; None gives each its own weights.
+    start: an opened student of this model; students begin with its weights (adapters, as adapters on a copy of them).
+    smaller: students are cut from the model, or from ``start``, in this form. ValueError where these do not fit.
+    """
+    network = _trainable(model.parts.unet, model, rank)
+    if start is None and smaller is None:
+        return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
+    if rank is not None and smaller is not None:
+        raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
+    started = None
+    if start is not None:
+        _check_start(model, start)
+        r = start.recipe
+        started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
+    unet = (start or model).parts.unet
+    begun = _trainable(unet if smaller is None else make_smaller(unet, smaller), model, rank)
+    network.teaches(begun.trainable_copy, started)
+    return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
+
+
+def _trainable(unet: nn.Module, model: Any, rank: int | None) -> ConditionalNetwork:
+    laid_out = for_training(copy.deepcopy(unet).float(), str(model.device))
+    return UNetNetwork(laid_out) if rank is None else Shared(laid_out, rank)
+
+
+def _check_start(model: Any, start: Any) -> None:
+    """What a request cannot know without opening the models."""
+    if start.recipe is None:
+        raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+    if start.recipe.teacher_hash != model.hash:
+        raise ValueError(f"{start.id} was taught by other weights of {model.id} than there are now; another student would fit")
+    if start.denoiser.prediction != model.denoiser.prediction:
+        ours, theirs = model.denoiser.prediction, start.denoiser.prediction
+        raise ValueError(f"{start.id} predicts {theirs} and {model.id} {ours}; a student that predicts {ours} would fit")
+    for name in ("in_channels", "cross_attention_dim"):
+        if start.parts.unet.config[name] != model.parts.unet.config[name]:
+            raise ValueError(f"{start.id} does not take what {model.id} takes: its {name} differs")
+
+
+def slider_denoiser(model: Any) -> Denoiser:
+    """A float32 copy of an opened model's network, laid out for training; the opened model itself is left alone."""
+    plain = teacher_denoiser(model)
+    assert isinstance(plain.network, UNetNetwork)
+    return Denoiser(SliderNetwork(plain.network.unet), plain.process, plain.prediction)
