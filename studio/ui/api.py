@@ -3,7 +3,7 @@
     from gradio_client import Client
     studio = Client("http://127.0.0.1:7860")
     run = studio.predict({"prompt": "a red house at night", "seeds": [0, 1, 2]}, api_name="/compare")["run"]
-    studio.predict(run, api_name="/run_state")
+    studio.predict(run, api_name="/run_state")  # what it drew has an "url" below studio.src
 
 A request is the typed request of the job kind, the same object that `spec.json`, the command line and a saved PNG
 hold; there are no positional lists of form values.
@@ -12,6 +12,7 @@ hold; there are no positional lists of form values.
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import gradio as gr
@@ -19,12 +20,24 @@ import gradio as gr
 from studio.services import images
 from studio.services.models import load_registry
 from studio.ui.background import Background
+from studio.ui.controls import Controls
+from studio.ui.scrubs import Scrubs
+from studio.ui.scrubview import ScrubView
 from studio.ui.watch import Watch
 
+_FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
-def add_api(watch: Watch) -> None:
+
+def add_api(watch: Watch, scrubs: Scrubs, controls: Controls) -> None:
     """Register the endpoints in the open Blocks."""
     jobs = watch.jobs
+    looks = {"compare": watch.look, "scrub": scrubs.look, "control": controls.look}
+
+    def look(run: str) -> Any:
+        kind = jobs.get(run).kind
+        if kind not in looks:
+            raise ValueError(f"Run {run} is a {kind} job; /job says how it stands.")
+        return looks[kind](run)
 
     def compare(request: dict) -> dict:
         """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
@@ -35,12 +48,19 @@ def add_api(watch: Watch) -> None:
         return {"run": _said(lambda: jobs.submit("compare", request))}
 
     def run_state(run: str) -> dict:
-        """How a run stands: {"run", "state", "note", "ahead", "progress", "notices", "result"}. "result" holds what
-        is finished so far: per arm the pictures (addresses below this server's own), cost and measures, and the
-        recovery sentences at the end."""
-        view, ahead = _said(lambda: watch.look(run))
-        return {"run": run, "state": view.state, "note": view.note, "ahead": ahead, "progress": view.progress,
-                "notices": view.notices, "result": with_addresses(run, jobs.result(run))}  # fmt: skip
+        """How a comparison, a scrub run or a control run stands: {"run", "state", "note", "ahead", "progress", "notices",
+        "result"}. "result" holds what is finished so far: pictures (each with its "url", below this server's own address),
+        cost and measures, of a comparison per arm, of a control run per arm and strength in "cells". Of a scrub run there are
+        also "rows", per arm or branch its "steps" and the addresses of their pictures, all seeds side by side: "strips" of
+        what was believed, "noisy" of the states where asked for, "" where there is none (yet); and "timeline", the address of
+        what was read at every step."""
+        view, ahead = _said(lambda: look(run))
+        state = {"run": run, "state": view.state, "note": view.note, "ahead": ahead, "progress": view.progress,
+                 "notices": view.notices, "result": jobs.result(run)}  # fmt: skip
+        if isinstance(view, ScrubView):
+            shown = ("arm", "title", "branch", "steps", "strips", "noisy")
+            state |= {"rows": [{k: row[k] for k in shown} for row in view.rows.values()], "timeline": view.timeline}
+        return with_addresses(run, state)
 
     def cancel(run: str) -> dict:
         """Ask a run to stop: within one step when it is drawing, at once when it waits. Keeps what is finished."""
@@ -61,8 +81,8 @@ def add_api(watch: Watch) -> None:
         return _said(lambda: images.read_run(_decoded(png)))
 
     def start_job(job: dict) -> dict:
-        """Queue a background job. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
-        spec file. Returns {"run": id, "ahead": how many wait before it}."""
+        """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
+        spec file; scrub and control too. Returns {"run": id, "ahead": how many wait before it}."""
         fields = dict(job) if isinstance(job, dict) else {}
         kind = fields.pop("kind", "distill")
         run = _said(lambda: jobs.submit(kind, fields))
@@ -75,10 +95,12 @@ def add_api(watch: Watch) -> None:
                  "progress": jobs.progress(info.id)} for info in found]  # fmt: skip
 
     def job(run: str) -> dict:
-        """A background job: {"run", "kind", "state", "note", "ahead", "request", "progress", "result"}."""
+        """A job of any kind: {"run", "kind", "state", "note", "ahead", "request", "progress", "result"}; files that the
+        result names have addresses as in /run_state."""
         info = _said(lambda: jobs.get(run))
+        result = with_addresses(run, jobs.result(run))
         return {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
-                "request": jobs.spec(run).config, "progress": jobs.progress(run), "result": jobs.result(run)}  # fmt: skip
+                "request": jobs.spec(run).config, "progress": jobs.progress(run), "result": result}  # fmt: skip
 
     def ask_job(wish: dict) -> dict:
         """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up,
@@ -100,15 +122,17 @@ def _decoded(png: str) -> bytes:
         raise ValueError("The picture is not base64 text; send the PNG's bytes encoded that way.") from error
 
 
-def with_addresses(run: str, result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A result whose pictures have a "url" instead of a "path", which clients would take for a file to download."""
-    if result is None:
-        return None
-    arms = [
-        arm | {"images": [{"seed": i["seed"], "url": f"run-file/{run}/{i['path']}"} for i in arm.get("images", [])]}
-        for arm in result.get("arms", [])
-    ]
-    return result | {"arms": arms}
+def with_addresses(run: str, value: Any) -> Any:
+    """The same with addresses below this server's own in place of the names of the run's files.
+
+    A picture's "path" becomes its "url": of an object with a "path" gradio_client believes that Gradio serves the file, asks
+    for it at once, and is refused with 403.
+    """
+    if isinstance(value, dict):
+        return {"url" if name == "path" else name: with_addresses(run, found) for name, found in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [with_addresses(run, found) for found in value]
+    return f"run-file/{run}/{value}" if isinstance(value, str) and _FILE.fullmatch(value) else value
 
 
 def _said(action: Any) -> Any:

@@ -62,7 +62,7 @@ def build(jobs: Jobs) -> gr.Blocks:
         lab.place(demo, tabs, lab_tab)
         control.place(demo, tabs, control_tab)
         scrub.place(demo, tabs, scrub_tab, compare.board)
-        add_api(watch)
+        add_api(watch, scrubs, controls)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
     demo.queue(api_open=False, max_size=64)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 import app as entry
 from studio.services.jobs import Jobs
 from studio.services.paths import ROOT
 from studio.ui.app import build, launch_options
+from tests.browser.serving import serving
 from tests.ui.scripted import ScriptedWorker
 
 # Gradio asks pandas for an option that pandas is about to drop; not ours to mend.
@@ -72,6 +77,71 @@ def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client,
         client.predict({**request, "arms": ["particles"], "seeds": [1]}, api_name="/compare")
     with pytest.raises(AppError, match="There is no run"):
         client.predict("20260131-093000-123-abcdef", api_name="/run_state")
+
+
+def addresses(value: Any) -> Iterator[str]:
+    """Every address and every name of a file in an answer."""
+    if isinstance(value, dict):
+        for found in value.values():
+            yield from addresses(found)
+    elif isinstance(value, list):
+        for found in value:
+            yield from addresses(found)
+    elif isinstance(value, str) and ("run-file/" in value or "artifacts/" in value):
+        yield value
+
+
+def test_what_was_drawn_is_read_from_outside_whatever_kind_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`app.py` in a process of its own, with its workers and the nano models, and a client that knows its address alone."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    draw = {"prompt": "a red house", "pair": "nano/dmd2", "seeds": [3, 1], "arms": ["teacher", "student"], "teacher_steps": 4}
+    with serving(tmp_path) as site:
+        client = Client(site.address, verbose=False)
+
+        def drawn(job: dict[str, Any]) -> dict[str, Any]:
+            run = client.predict(job, api_name="/start_job")["run"]
+            deadline = time.monotonic() + 120
+            while (state := client.predict(run, api_name="/run_state"))["state"] != "done":
+                assert state["state"] in ("queued", "loading", "running"), state["note"]
+                assert time.monotonic() < deadline, state
+                time.sleep(0.1)
+            told = client.predict(run, api_name="/job")
+            assert (told["kind"], told["state"], told["result"]) == (job["kind"], "done", state["result"])
+            for address in addresses(state):
+                assert address.startswith(f"run-file/{run}/artifacts/")
+                answer = httpx.get(client.src + address)
+                assert answer.status_code == 200, address
+                if address.endswith((".png", ".jpg")):
+                    Image.open(io.BytesIO(answer.content)).verify()
+                else:
+                    answer.json()
+            return state
+
+        state = drawn({"kind": "compare", **draw})
+        assert len(set(addresses(state))) == 4
+        assert [image["seed"] for arm in state["result"]["arms"] for image in arm["images"]] == [3, 1, 3, 1]
+
+        scrub = drawn({"kind": "scrub", "draw": draw, "states": True})
+        assert len(set(addresses(scrub))) == 4 + 2 * (4 + 4) + 1
+        assert [(row["arm"], len(row["steps"])) for row in scrub["rows"]] == [("teacher", 4), ("student", 4)]
+        assert all(len(row["strips"]) == len(row["noisy"]) == 4 for row in scrub["rows"])
+        taken = drawn({"kind": "scrub", "source": scrub["run"], "branches": [{"arm": "student", "step": 2, "noise": 1}]})
+        assert taken["rows"][2]["branch"]["step"] == 2
+        assert all(taken["rows"][2]["strips"])
+
+        state = drawn({"kind": "control", "draw": draw, "vary": {"id": "nano/size"}, "strengths": [-1, 0, 1]})
+        assert len(set(addresses(state))) == 2 * 2 * 3
+        assert {(cell["arm"], cell["strength"]) for cell in state["result"]["cells"]} == {
+            (arm, strength) for arm in ("teacher", "student") for strength in (-1.0, 0.0, 1.0)
+        }
+
+        picture = client.src + next(addresses(state))
+        assert httpx.get(picture, headers={"Host": "evil.example"}).status_code == 400
+        assert "access-control-allow-origin" not in httpx.get(picture, headers={"Origin": "http://evil.example"}).headers
+
+        measured = client.predict({"kind": "mixture"}, api_name="/start_job")["run"]
+        with pytest.raises(AppError, match=f"Run {measured} is a mixture job; /job says how it stands"):
+            client.predict(measured, api_name="/run_state")
 
 
 def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Client) -> None:
