@@ -20,10 +20,9 @@ from studio.methods.control.hinted import Hinted, HintedConfig
 from studio.services import adapters, controlnets
 from studio.services.armed import Armed
 from studio.services.arms_measured import NAME, Arm, arms
-from studio.services.beliefs import pixels
 from studio.services.curves import finite
 from studio.services.hint_bench import HintBench
-from studio.services.images import jpeg_strip, small
+from studio.services.images import jpeg_strip, pixels, small
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions

@@ -109,13 +109,15 @@ class Jobs(Register):
         try:
             for spec in specs:
                 self._make(spec)
+            for spec in specs:
+                self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
+                                      None, None, 0, None, None, None, spec.created, station))  # fmt: skip
         except BaseException:  # a full disk at the third of four: none of them
             for spec in specs:
                 shutil.rmtree(self.paths.run(spec.id), ignore_errors=True)
+                with contextlib.suppress(sqlite3.Error):
+                    self.store.delete(spec.id)
             raise
-        for spec in specs:
-            self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
-                                  None, None, 0, None, None, None, spec.created, station))  # fmt: skip
         self.wake(station)
         return [spec.id for spec in specs]
 

@@ -86,10 +86,14 @@ class FileLock:
         except OSError:
             os.close(fd)
             return False
-        os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, json.dumps({**identity(), **about}).encode())
         self._fd = fd
+        try:
+            os.ftruncate(fd, 0)
+            os.lseek(fd, 0, os.SEEK_SET)
+            os.write(fd, json.dumps({**identity(), **about}).encode())
+        except OSError:  # a full disk: who could not say so does not have it
+            self.release()
+            raise
         return True
 
     def __enter__(self) -> FileLock:

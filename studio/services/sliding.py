@@ -29,10 +29,9 @@ from studio.methods.control.slider import Slider
 from studio.methods.distill import METHODS
 from studio.metrics.calibration import calibrated
 from studio.services import adapters
-from studio.services.beliefs import pixels
 from studio.services.curves import finite
 from studio.services.explain import explain
-from studio.services.images import jpeg_strip, small
+from studio.services.images import jpeg_strip, pixels, small
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions

@@ -24,10 +24,9 @@ from studio.methods.control.worded import encoded
 from studio.services import adapters
 from studio.services.armed import Armed
 from studio.services.arms_measured import Arm
-from studio.services.beliefs import pixels
 from studio.services.curves import finite
 from studio.services.draw import pictures
-from studio.services.images import jpeg_strip, small
+from studio.services.images import jpeg_strip, pixels, small
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
 from studio.services.run import Run, versions

@@ -462,3 +462,27 @@ def test_every_kind_of_ours_finds_its_work() -> None:
     assert sorted(kind.name for kind in ours) == ["adapter", "compare", "control", "controlnet", "distill", "measure", "mixture",
                                                   "scrub", "slider", "study", "word"]  # fmt: skip
     assert all(callable(kind.load()) for kind in ours)
+
+
+def test_a_request_that_cannot_be_listed_leaves_nothing_behind(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert, tries = jobs.store.insert, list[int]()
+
+    def full_at_the_second(row: Any) -> None:
+        tries.append(1)
+        if len(tries) == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+        insert(row)
+
+    monkeypatch.setattr(jobs.store, "insert", full_at_the_second)
+    with pytest.raises(sqlite3.OperationalError):
+        jobs.submit_sweep("sleepy", {}, {"steps": [1, 2, 3]})
+    assert jobs.list() == [] and not list(jobs.paths.runs.iterdir())
+
+
+def test_a_lock_that_cannot_be_signed_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = FileLock(tmp_path / "lock")
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            lock.acquire()
+    assert not lock.held and FileLock(tmp_path / "lock").acquire()
