@@ -34,9 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
 
+    from studio.jobs.supervisor import Supervisor
     from studio.services.library_stock import open_jobs
     from studio.services.models import load_registry
-    from studio.services.supervisor import Supervisor
 
     try:
         jobs = open_jobs(options.data_dir)

@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.services import worker
-from studio.services.execution import execute
-from studio.services.executors import AWAY, dispatch
-from studio.services.jobs import Jobs
+from studio.jobs import worker
+from studio.jobs.execution import execute
+from studio.jobs.executors import AWAY, dispatch
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.paths import Paths
 from studio.services.library_stock import ModelStock, open_jobs
-from studio.services.locks import identity
 from studio.services.models import Registry, load_registry
-from studio.services.paths import Paths
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache, pick_device
 
@@ -40,7 +40,7 @@ def run_job(folder: Path, *, models: ModelCache | None = None, registry: Registr
 
 def task(folder: str) -> tuple[str, str]:
     """What a cluster's task does with a run directory that it shares."""
-    from studio.services.executors import task as tasks
+    from studio.jobs.executors import task as tasks
 
     def do(run: Path, locks: Path) -> tuple[str, str]:
         return run_job(run, models=ModelCache(pick_device()), owner=identity(), locks=locks)
@@ -93,7 +93,7 @@ class Workbench:
 
 def inside() -> int:
     """On a rented machine: fetch the run, execute it, send what comes of it."""
-    from studio.services.executors import hf_inside
+    from studio.jobs.executors import hf_inside
 
     def do(folder: Path, leaving: Callable[[], bool]) -> tuple[str, str]:
         return run_job(folder, models=ModelCache(pick_device()), owner=identity(), leaving=leaving)

@@ -19,6 +19,9 @@ import torch
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import open_model
+from studio.jobs.events import EventLog
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths, open_paths
 from studio.methods.distill import METHODS
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan
@@ -27,12 +30,9 @@ from studio.services import catalogue, measures
 from studio.services.cells import Cells
 from studio.services.describe import _read_classes
 from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.events import EventLog
-from studio.services.kinds import KINDS
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.library_stock import open_jobs
 from studio.services.models import Registry, load_registry
-from studio.services.paths import Paths, open_paths
 from tests.methods.world import Blobs, teacher
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from studio.core.edit import Edit
+from studio.core.explain import brief
 from studio.core.files import read_json
 from studio.families.stable import adapter_files
 from studio.families.stable.merged import save_merged
+from studio.jobs.paths import Paths, new_run_id
+from studio.jobs.run import Run
 from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, copies, described, home, load_adapters
-from studio.services.explain import brief
 from studio.services.hint_uses import uploads
 from studio.services.kinds.adapter import AdapterRequest
 from studio.services.models import ModelEntry, Registry
-from studio.services.paths import Paths, new_run_id
-from studio.services.run import Run
 from studio.services.students import list_changed, save_student
 from studio.services.tools import Tools
 from studio.services.uses import AdapterUse, check, distinct

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
-from studio.services.explain import brief, did_you_mean
+from studio.jobs.paths import ASSETS, Paths
 from studio.services.models import FAMILY, ModelEntry
-from studio.services.paths import ASSETS, Paths
 
 FILE, CARD = "adapter.safetensors", "card.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")

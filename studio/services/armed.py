@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Protocol, TypeVar
 
+from studio.core.explain import explain
 from studio.core.files import read_json
+from studio.jobs.run import Run
 from studio.services.arms_measured import Arm
-from studio.services.explain import explain
 from studio.services.models import ModelEntry
-from studio.services.run import Run
 from studio.services.tools import Tools
 from studio.services.training import Training, TrainingRequest
 

@@ -19,8 +19,8 @@ from studio.core.denoiser import Cond
 from studio.core.method import Believer
 from studio.core.rng import noise
 from studio.core.simulate import add_noise, guided_x0
+from studio.domains.media.image import pixels
 from studio.services.drawing import Studio, evaluating
-from studio.services.images import pixels
 
 PROMPTS = 2
 SEED = 0  # of the samples and of their noise

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import atomic_write, read_json
-from studio.services import VERSION
+from studio.jobs import VERSION
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.services.draw_request import MAX_ARMS, MAX_PROMPT
-from studio.services.kinds import KINDS
 from studio.services.models import Registry, load_registry
-from studio.services.paths import PRESETS, ROOT, Paths
 from studio.services.seeds import MAX_SEEDS
 
 

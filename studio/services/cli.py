@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from studio.services import cli_adapters, cli_controlnets, cli_jobs, history, images
+from studio.core.explain import explain
+from studio.domains.media import image
+from studio.jobs import history
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import ROOT
+from studio.services import cli_adapters, cli_controlnets, cli_jobs
 from studio.services.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
-from studio.services.explain import explain
 from studio.services.hint_uses import WRITE_HELP, with_files
 from studio.services.inline import Executor
-from studio.services.jobs import Jobs
 from studio.services.library_stock import open_jobs
 from studio.services.models import load_registry
-from studio.services.paths import ROOT
 from studio.services.provenance import changed_models
 
 app = typer.Typer(
@@ -112,7 +114,7 @@ def status(data_dir: DataDir = None, lane: str = "interactive") -> None:
 @app.command()
 def inspect(file: Path, as_json: AsJson = False) -> None:
     """Show the run that a picture carries in itself."""
-    run = images.read_run(file)
+    run = image.read_run(file)
     if as_json:
         print(json.dumps(run, indent=1))
         return

@@ -12,17 +12,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from studio.core.explain import brief
+from studio.jobs.events import ACTIVE
+from studio.jobs.executors import LOCAL
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import RUN_ID
+from studio.jobs.spec_file import place, read_spec_file, read_submission
 from studio.services import together
-from studio.services.events import ACTIVE
-from studio.services.executors import LOCAL
-from studio.services.explain import brief
-from studio.services.info import RunInfo
 from studio.services.inline import Executor
-from studio.services.jobs import Jobs
-from studio.services.kinds import KINDS
 from studio.services.library_stock import open_jobs
-from studio.services.paths import RUN_ID
-from studio.services.spec_file import place, read_spec_file, read_submission
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
 out, err = Console(), Console(stderr=True)
@@ -201,8 +201,8 @@ def dispatch(
     data_dir: DataDir = None,
 ) -> None:
     """Look after the waiting runs of an executor until all have ended; a running studio does so by itself."""
-    from studio.services.executors import AWAY
-    from studio.services.executors.dispatch import serve
+    from studio.jobs.executors import AWAY
+    from studio.jobs.executors.dispatch import serve
 
     if executor not in AWAY:
         raise ValueError(f"{brief(executor)} has nothing to look after; {' and '.join(AWAY)} have.")

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from studio.core.files import plain
+from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import scene
+from studio.jobs.run import Run
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
@@ -17,11 +19,9 @@ from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
 from studio.services.comparison import NO_ORACLE
 from studio.services.draw_request import label
-from studio.services.images import pixels, png_bytes
 from studio.services.judge import Judge, Measure, Sight, meant, open_judge
 from studio.services.kinds.control import ControlRequest, name
 from studio.services.moves import moved
-from studio.services.run import Run
 from studio.services.session import Session
 from studio.services.tools import Tools
 from studio.services.uses import unused

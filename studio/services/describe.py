@@ -10,8 +10,8 @@ import sys
 from typing import Any
 
 from studio.core.files import atomic_write
+from studio.jobs.paths import Paths, open_paths
 from studio.services.objectives import Catalogue, kept, version
-from studio.services.paths import Paths, open_paths
 
 
 def refresh(paths: Paths) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.parallel import join
+from studio.jobs.run import Run, versions
 from studio.methods.distill import METHODS
 from studio.services.cautions import cautions
 from studio.services.curves import finite
@@ -14,7 +15,6 @@ from studio.services.evidence import Evidence
 from studio.services.gallery import Gallery
 from studio.services.kinds.distill import DistillRequest
 from studio.services.lessons import Lesson, open_lesson
-from studio.services.run import Run, versions
 from studio.services.students import list_student, save_student
 from studio.services.symptoms import Vigil
 from studio.services.together import make_trainer

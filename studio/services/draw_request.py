@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.services import hint_uses
 from studio.services.adapters import load_adapters
 from studio.services.controlnets import load_controlnets
-from studio.services.explain import brief, did_you_mean
 from studio.services.hint_uses import HintUse
 from studio.services.models import Pair, Registry
 from studio.services.remedies import REMEDIES, Ground

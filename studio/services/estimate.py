@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.jobs.jobs import Jobs
 from studio.services.activations import Kept, unet_kept
-from studio.services.jobs import Jobs
 from studio.services.kinds.distill import RANK
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only

@@ -16,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.explain import brief
 from studio.core.files import atomic_write
-from studio.services.explain import brief
 from studio.services.moments import Header, read_header, traced
 
 if TYPE_CHECKING:

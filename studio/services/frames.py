@@ -16,11 +16,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core.explain import explain
 from studio.core.weights import load_weights, save_weights
-from studio.services.explain import explain
-from studio.services.images import jpeg_strip, pixels, small
+from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.jobs.run import Run
 from studio.services.moments import Moment
-from studio.services.run import Run
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from studio.core.files import read_json
+from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.jobs.run import Run
 from studio.sampling.plan import Plan
 from studio.services import beliefs
 from studio.services.curves import finite
 from studio.services.drawing import SEEDS_EACH, Studio, contrast
 from studio.services.held_out import figures, kept_figures, reference
-from studio.services.images import jpeg_strip, pixels, small
-from studio.services.run import Run
 from studio.services.tools import Tools
 
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from studio.domains.pocket import scene
+from studio.jobs.paths import Paths
 from studio.services.hint_uses import HintUse, uploads
-from studio.services.paths import Paths
 
 
 def hint_picture(use: HintUse, kind: str, stated: Mapping[str, str], size: int, paths: Paths) -> Tensor:

@@ -6,18 +6,18 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from studio.services.events import FINAL
-from studio.services.execution import execute
-from studio.services.executors import AWAY
-from studio.services.explain import explain
-from studio.services.jobs import Jobs
-from studio.services.locks import FileLock, identity
+from studio.core.explain import explain
+from studio.jobs.events import FINAL
+from studio.jobs.execution import execute
+from studio.jobs.executors import AWAY
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import FileLock, identity
 from studio.services.models import load_registry
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache, pick_device
 
 if TYPE_CHECKING:
-    from studio.services.executors.dispatch import Dispatcher
+    from studio.jobs.executors.dispatch import Dispatcher
 
 RETRY_S = 0.25
 
@@ -80,7 +80,7 @@ class Executor(threading.Thread):
 
     def _dispatch(self) -> None:
         """Look after a run of another executor from here, until it has ended or its engine does not answer."""
-        from studio.services.executors.dispatch import Dispatcher
+        from studio.jobs.executors.dispatch import Dispatcher
 
         if self._dispatcher is None:
             self._dispatcher = Dispatcher(self.jobs, self.station)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from studio.core.explain import explain
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.families.perceptual import Reader, Words, installed, open_reader, open_words, reads_words
-from studio.services.explain import explain
 
 if TYPE_CHECKING:
     from studio.services.warm import ModelCache

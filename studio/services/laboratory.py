@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.files import plain
 from studio.domains.pocket import captions, scene
+from studio.jobs.run import LeftOff, Run, versions
 from studio.sampling.adapted import adapters_of
+from studio.sampling.cost import bill
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
@@ -27,8 +29,6 @@ from studio.sampling.steps import compiled
 from studio.services.cells import Cells, Rows, joined, over_steps, taken
 from studio.services.draw import batch_size
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.run import LeftOff, Run, versions
-from studio.services.sharing import bill
 from studio.services.studies.base import Data
 from studio.services.tools import Tools
 from studio.services.wardrobe import Wardrobe

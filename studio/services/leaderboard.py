@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from studio.jobs.paths import Paths
 from studio.services import measures
 from studio.services.measures import SAMPLES, Arm
 from studio.services.models import Registry
-from studio.services.paths import Paths
 
 QUALITIES = ("accuracy", "fd_oracle")  # what a front can be made of, beside diversity and NFE
 Json = dict[str, Any]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from studio.core.material import Material
     from studio.core.method import Method
     from studio.families import Model
+    from studio.jobs.run import Run
     from studio.services.kinds.distill import DistillRequest
-    from studio.services.run import Run
 
 Say = Callable[[int, int], None]  # (done, total)
 TEACHER_STEPS = 25

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from studio.core.files import atomic_write, read_json
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import Paths
 from studio.services.models import FAMILY, ModelEntry, Registry, load_registry
-from studio.services.paths import Paths
 from studio.services.students import list_student, save_student
 
 
@@ -25,7 +25,7 @@ def open_jobs(data_dir: str | os.PathLike[str] | Paths | None = None) -> Jobs:
 
 
 class ModelStock:
-    """See `studio.services.stock.Stock`."""
+    """See `studio.jobs.stock.Stock`."""
 
     def context(self, home: Paths) -> dict[str, Any]:
         return {"registry": load_registry(home)}

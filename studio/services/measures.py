@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from studio.core.files import atomic_write, read_json
 from studio.core.recipe import Recipe, weights_hash
+from studio.jobs.paths import Paths
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.services.models import ModelEntry, Registry
-from studio.services.paths import Paths
 
 SAMPLES = 256  # pictures of each, unless somebody asks for more
 MAX_SAMPLES = 4096

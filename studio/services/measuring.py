@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from studio.core.explain import explain
 from studio.core.recipe import Recipe
+from studio.jobs.run import LeftOff, Run, versions
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.services import measures
 from studio.services.draw import draw
-from studio.services.explain import explain
 from studio.services.held_out import figures, reference
 from studio.services.kinds.measure import MeasureRequest, arms_of, lacking
 from studio.services.measures import Arm
-from studio.services.run import LeftOff, Run, versions
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:

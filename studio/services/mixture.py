@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.jobs.run import Run
 from studio.metrics.gmm_page import lab_page
 from studio.services.kinds.mixture import MixtureRequest
-from studio.services.run import Run
 from studio.services.tools import Tools
 
 

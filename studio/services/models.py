@@ -15,14 +15,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import read_json
 from studio.core.recipe import Recipe
+from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.sampling.grids import spaced
-from studio.services.explain import brief, did_you_mean, explain
 from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
 from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
 from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
-from studio.services.paths import PRESETS, ROOT, Paths
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
 MAX_FILE_BYTES = 1 << 16  # of a model's YAML file

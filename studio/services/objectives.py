@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
-from studio.services.explain import brief, did_you_mean
-from studio.services.locks import FileLock
-from studio.services.paths import ROOT, Paths
-from studio.services.schema import check
+from studio.core.json_schema import check
+from studio.jobs.locks import FileLock
+from studio.jobs.paths import ROOT, Paths
 
 VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)
 DESCRIBE = "studio.services.describe"  # the module that reads the classes, in a process of its own

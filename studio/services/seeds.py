@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from studio.services.explain import brief
+from studio.core.explain import brief
 
 MAX_SEEDS = 64
 MAX_SEED = 2**32 - 1

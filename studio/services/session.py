@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from studio.core.explain import explain
 from studio.core.recipe import Recipe
+from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import captions
+from studio.jobs.run import Run, versions
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
@@ -22,11 +25,8 @@ from studio.services.adapters import load_adapters
 from studio.services.controlnets import load_controlnets
 from studio.services.draw import batch_size
 from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.explain import explain
 from studio.services.hint_pictures import hint_picture
 from studio.services.hint_uses import hinted
-from studio.services.images import pixels, png_bytes
-from studio.services.run import Run, versions
 from studio.services.tools import Tools
 from studio.services.uses import AdapterUse, dressed, unused, words_of
 from studio.services.wardrobe import Wardrobe, level_of

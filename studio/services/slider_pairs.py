@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.services.explain import brief
+from studio.core.explain import brief
+from studio.jobs.paths import Paths
 from studio.services.hint_uses import uploads
-from studio.services.paths import Paths
 
 if TYPE_CHECKING:
     from torch import Tensor

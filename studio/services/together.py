@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.jobs.paths import Paths
+from studio.jobs.run import read_spec
 from studio.services.kinds.distill import DistillRequest
-from studio.services.paths import Paths
-from studio.services.run import read_spec
 from studio.services.tools import Tools
 
 WITHOUT_MPI = (

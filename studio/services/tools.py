@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from studio.jobs.paths import Paths
 from studio.services.models import Registry
-from studio.services.paths import Paths
 from studio.services.warm import ModelCache
 
 

@@ -18,9 +18,9 @@ import psutil
 import torch
 
 from studio.core.trainer import Progress, Trainer
+from studio.jobs.run import LeftOff, Run
 from studio.services.curves import Curves, Sink, TensorBoard, Trackio
 from studio.services.models import FAMILY
-from studio.services.run import LeftOff, Run
 from studio.services.students import save_student
 from studio.services.tools import Tools
 

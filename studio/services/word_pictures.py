@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.services.explain import brief
-from studio.services.paths import Paths
+from studio.core.explain import brief
+from studio.jobs.paths import Paths
 from studio.services.slider_pairs import BATCH_PIXELS, ENDINGS, place, read_picture, size_of
 
 if TYPE_CHECKING:

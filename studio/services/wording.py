@@ -15,9 +15,11 @@ from studio.core.edit import Edit, EditCard
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import load_weights, save_weights
+from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.families.stable import adapter_files
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.trainable import slider_denoiser
+from studio.jobs.run import Run, versions
 from studio.methods.control.word import TokenRows, Word, WordConfig
 from studio.methods.control.word_material import LINES, Pictured, of_scenes
 from studio.methods.control.worded import encoded
@@ -26,10 +28,8 @@ from studio.services.armed import Armed
 from studio.services.arms_measured import Arm
 from studio.services.curves import finite
 from studio.services.draw import pictures
-from studio.services.images import jpeg_strip, pixels, small
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
 from studio.services.models import ModelEntry
-from studio.services.run import Run, versions
 from studio.services.tools import Tools
 from studio.services.word_bench import PLAIN, WordBench, prompts_for, word_arms
 from studio.services.word_pictures import pictures_in

@@ -17,7 +17,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.services import images
+from studio.domains.media import image
 from studio.services.models import load_registry
 from studio.ui.background import Background
 from studio.ui.controls import Controls
@@ -78,7 +78,7 @@ def add_api(watch: Watch, scrubs: Scrubs, controls: Controls) -> None:
     def picture(png: str) -> dict:
         """What a saved PNG carries: {"request", "run", "arm", "seed", "plan", "models", "versions"}. `png` is the file as
         base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
-        return _said(lambda: images.read_run(_decoded(png)))
+        return _said(lambda: image.read_run(_decoded(png)))
 
     def start_job(job: dict) -> dict:
         """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a

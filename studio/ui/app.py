@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.ui import arms, parts, theme
 from studio.ui.api import add_api
 from studio.ui.background import Background

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from studio.services.controls import is_resumable
+from studio.jobs.commands import is_resumable
+from studio.jobs.events import ACTIVE
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
 from studio.services.curves import Follower
-from studio.services.events import ACTIVE
-from studio.services.info import RunInfo
-from studio.services.jobs import Jobs
 from studio.services.objectives import objectives
 from studio.ui import curves, files, numbers, pictures, responses, say, sides
 from studio.ui.files import size as size

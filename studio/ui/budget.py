@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.ui import estimate, settings
 
 INFO = "Or a time, like 20 min."

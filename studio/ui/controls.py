@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.jobs.jobs import Jobs
 from studio.services.adapters import Adapters, load_adapters
 from studio.services.controlnets import load_controlnets
-from studio.services.jobs import Jobs
 from studio.services.models import Pair
 from studio.ui import say
 from studio.ui.controlview import ControlView

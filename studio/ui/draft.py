@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from studio.services.executors import LOCAL
-from studio.services.jobs import Jobs
+from studio.jobs.executors import LOCAL
+from studio.jobs.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
 from studio.services.models import FAMILY, load_registry
 from studio.services.objectives import objectives

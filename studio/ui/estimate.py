@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.jobs.jobs import Jobs
 from studio.services.estimate import COSTS, Cost, cost, measured, memory, parameters
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.ui import say
 from studio.ui.background import size, span

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from studio.services.paths import Paths
+from studio.jobs.paths import Paths
 from studio.ui import say
 from studio.ui.jobview import JobView
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.sampling.cost import bill
 from studio.services.kinds.study import DEFAULT_PROMPTS, StudyRequest, study_of
 from studio.services.models import load_registry
-from studio.services.sharing import bill
 from studio.services.studies import STUDIES
 from studio.ui import say, settings
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from studio.services.controls import is_resumable
-from studio.services.events import ACTIVE
-from studio.services.info import RunInfo
-from studio.services.jobs import Jobs
+from studio.jobs.commands import is_resumable
+from studio.jobs.events import ACTIVE
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
 from studio.services.kinds.study import StudyRequest
 from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_panels, lab_plot, lab_transfer, say

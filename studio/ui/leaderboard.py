@@ -11,10 +11,10 @@ from typing import Any
 
 import gradio as gr
 
+from studio.jobs.events import ACTIVE
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
 from studio.services import leaderboard
-from studio.services.events import ACTIVE
-from studio.services.info import RunInfo
-from studio.services.jobs import Jobs
 from studio.services.leaderboard import QUALITIES, Board, Row
 from studio.services.models import load_registry
 from studio.ui import estimate, pareto, say

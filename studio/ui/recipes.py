@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from studio.services.paths import PRESETS
+from studio.jobs.paths import PRESETS
 
 FOLDER = PRESETS / "distill"
 

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.ui.theme import ASSETS
 
 _TYPES = {

@@ -11,9 +11,9 @@ from typing import Any
 import gradio as gr
 
 from studio.core.files import atomic_write
+from studio.jobs.events import FINAL
+from studio.jobs.jobs import Jobs
 from studio.services import exports
-from studio.services.events import FINAL
-from studio.services.jobs import Jobs
 from studio.ui import arms
 from studio.ui.scrubs import Scrubs
 from studio.ui.theme import ASSETS, script, template

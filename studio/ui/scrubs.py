@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
 from studio.services import exports
 from studio.services.adapters import load_adapters
-from studio.services.info import RunInfo
-from studio.services.jobs import Jobs
 from studio.services.models import Registry, load_registry
 from studio.ui import say
 from studio.ui.scrubview import ScrubView

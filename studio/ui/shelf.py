@@ -14,10 +14,10 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.jobs.events import ACTIVE
+from studio.jobs.jobs import Jobs
 from studio.services import adapters as known
 from studio.services.adapters import AdapterEntry
-from studio.services.events import ACTIVE
-from studio.services.jobs import Jobs
 from studio.services.models import Pair, load_registry
 from studio.ui import parts, say
 from studio.ui.panel import JobsPanel

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
 from studio.services.models import load_registry
 from studio.ui import parts, settings

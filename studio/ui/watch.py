@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from studio.services.events import ACTIVE
-from studio.services.info import LaneStatus, RunInfo
-from studio.services.jobs import Jobs
+from studio.jobs.events import ACTIVE
+from studio.jobs.info import LaneStatus, RunInfo
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.ui import say
 from studio.ui.view import RunView, Views

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import findings
 from studio.core.files import atomic_write
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.library_stock import open_jobs
 from studio.services.models import Registry
 from tests.ui import lab_data

@@ -13,9 +13,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from studio.jobs.locks import FileLock
+from studio.jobs.paths import ROOT
 from studio.services.library_stock import open_jobs
-from studio.services.locks import FileLock
-from studio.services.paths import ROOT
 
 START_S = 120
 

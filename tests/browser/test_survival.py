@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from studio.services.events import FINAL
-from studio.services.jobs import Jobs
+from studio.jobs.events import FINAL
+from studio.jobs.jobs import Jobs
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.serving import Studio
 from tests.browser.test_distill import open_tab, write

@@ -16,7 +16,7 @@ from studio.core import parallel
 from studio.core.method import MethodConfig, Streams
 from studio.core.parallel import ALONE, BUCKET, Lost, Parallel, batch_mean, divided
 from studio.core.rng import Share, rand, randint, randn
-from studio.services.paths import ROOT
+from studio.jobs.paths import ROOT
 
 TOLERANCE = 1e-5
 

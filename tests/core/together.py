@@ -20,8 +20,8 @@ from studio.core.method import Streams
 from studio.core.parallel import ALONE, Parallel, divided, join
 from studio.core.rng import rand, randn
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.jobs.paths import ASSETS
 from studio.methods.distill import METHODS
-from studio.services.paths import ASSETS
 from tests.methods.world import Blobs, teacher
 
 SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from studio.services.paths import ROOT
+from studio.jobs.paths import ROOT
 
 # A made-up objective, whole: the student must call the teacher's x0 by the middle of two of its guesses.
 MADE_UP = '''

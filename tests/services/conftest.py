@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.jobs.supervisor import Supervisor
 from studio.services.library_stock import open_jobs
-from studio.services.supervisor import Supervisor
 from tests.services import sleepy  # noqa: F401 - registers the kind in this process
 
 GRID = [999.0, 749.0, 499.0, 249.0]
@@ -107,8 +107,8 @@ def studio(jobs: Jobs, weights: Path) -> Jobs:
 @pytest.fixture(scope="session")
 def objectives_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalogue of objectives with the toy among them, made once by a real subprocess."""
+    from studio.jobs.paths import open_paths
     from studio.services import objectives
-    from studio.services.paths import open_paths
 
     before = os.environ.get(objectives.VARIABLE)
     os.environ[objectives.VARIABLE] = TOY

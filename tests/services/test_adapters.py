@@ -14,10 +14,10 @@ import torch
 from safetensors import safe_open
 
 from studio.core.edit import Edit, EditCard, LowRank
+from studio.jobs.jobs import Jobs
 from studio.services import cli_adapters
 from studio.services.adapters import CARD, FILE, home, load_adapters
 from studio.services.cli import app
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 
 LAYERS = {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q": (32, 32),

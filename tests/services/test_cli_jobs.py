@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from studio.jobs.jobs import Jobs
+from studio.jobs.run import read_spec
 from studio.services import cli, cli_jobs
-from studio.services.jobs import Jobs
-from studio.services.run import read_spec
 from tests.services.test_cli import FULL, command, in_time
 
 
@@ -115,7 +115,7 @@ def test_a_sweep_is_submitted_from_a_file(run, school: Jobs, spec: Path) -> None
 def test_where_a_run_goes_is_in_the_file_or_in_the_command(  # type: ignore[no-untyped-def]
     run, school: Jobs, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    monkeypatch.setattr("studio.jobs.executors.check_package", lambda name: None)
     plain = spec.read_text()
     spec.write_text(plain + "executor: {name: ray, cpus: 2}\n")
     shown = json.loads(run("submit", str(spec), "--json")[1])
@@ -158,5 +158,5 @@ def test_a_run_whose_end_cannot_be_written_ends_the_command_and_goes_on_later(  
     assert (status, err.strip().splitlines()[-1]) == (1, FULL)
     (info,) = school.list()
     assert info.state == "running"
-    monkeypatch.setattr("studio.services.settling.alive", lambda who: False)  # the command's process is gone by now
+    monkeypatch.setattr("studio.jobs.recovery.alive", lambda who: False)  # the command's process is gone by now
     assert [found.state for found in school.reconcile()] == ["done"], "its own log says how it ended"

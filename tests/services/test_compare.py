@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.services.images import read_run
-from studio.services.jobs import Jobs
+from studio.domains.media.image import read_run
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
@@ -149,7 +149,7 @@ def test_unknown_words_and_off_recipe_use_are_said(studio: Jobs, warm: ModelCach
 def test_cancel_stops_within_one_step_and_keeps_what_is_finished(
     studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.services.run import Run
+    from studio.jobs.run import Run
 
     run_id = studio.submit("compare", {**REQUEST, "arms": ["student", "teacher"]})
     progress, calls = Run.progress, []

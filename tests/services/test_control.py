@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job

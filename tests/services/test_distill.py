@@ -22,15 +22,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from studio.core import explain
 from studio.core.weights import load_checkpoint, system_errors
-from studio.services import curves, explain, lessons
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.recovery import MAX_DEATHS
+from studio.jobs.supervisor import Supervisor
+from studio.jobs.worker import Worker
+from studio.services import curves, lessons
 from studio.services.library_stock import open_jobs
-from studio.services.locks import identity
 from studio.services.models import load_registry
-from studio.services.settling import MAX_DEATHS
-from studio.services.supervisor import Supervisor
-from studio.services.worker import Worker
 from studio.worker import Workbench, run_job
 from tests.no_room import no_room, small_disk
 from tests.services.conftest import states, until
@@ -260,7 +261,7 @@ def test_an_end_that_cannot_be_written_is_written_when_there_is_room(school: Job
         return finish(*words)
 
     monkeypatch.setattr(school, "finish", full_twice)
-    monkeypatch.setattr("studio.services.worker.BEAT_S", 0.01)
+    monkeypatch.setattr("studio.jobs.worker.BEAT_S", 0.01)
     assert worker._work()
     assert len(tries) == 3
     assert school.get(run_id).state == "done"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from studio.core.json_schema import check
+from studio.jobs.jobs import Jobs
 from studio.services import objectives
-from studio.services.jobs import Jobs
-from studio.services.schema import check
 from tests.services.toy import request
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from studio.core.unet import UNetNetwork
+from studio.jobs.paths import ASSETS
 from studio.services import estimate
 from studio.services.activations import unet_kept
-from studio.services.paths import ASSETS
 
 NANO = ASSETS / "nano" / "teacher"
 SDXL = {

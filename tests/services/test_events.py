@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.services import events
-from studio.services.events import EventLog, last_event, tail
+from studio.jobs import events
+from studio.jobs.events import EventLog, last_event, tail
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from studio.core.files import read_json
-from studio.services.events import EventLog
-from studio.services.executors.dispatch import Dispatcher
-from studio.services.executors.engine import Look, Refused, Unreachable
-from studio.services.executors.task import execute
-from studio.services.jobs import Jobs
-from studio.services.locks import FileLock, held, identity, wait_free
-from studio.services.settling import MAX_DEATHS
+from studio.jobs.events import EventLog
+from studio.jobs.executors.dispatch import Dispatcher
+from studio.jobs.executors.engine import Look, Refused, Unreachable
+from studio.jobs.executors.task import execute
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import FileLock, held, identity, wait_free
+from studio.jobs.recovery import MAX_DEATHS
 from studio.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.test_distill import assert_equal, checkpoint, step_of
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 class Processes:
     """An engine: a process a run. `answers` and `problem` say how it is to be reached."""
 
-    code = "from studio.services.executors.task import execute; execute({})"
+    code = "from studio.jobs.executors.task import execute; execute({})"
     title = "The test engine"
     poll_s = 0.05
 
@@ -87,7 +87,7 @@ Serve = Callable[..., Dispatcher]
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Processes:
-    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    monkeypatch.setattr("studio.jobs.executors.check_package", lambda name: None)
     monkeypatch.setenv("STUDIO_DEVICE", "cpu")
     return Processes()
 

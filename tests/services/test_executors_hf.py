@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from studio.services.events import EventLog
-from studio.services.executors import check_executor, hf_parcel
-from studio.services.executors.hf_exchange import merge_events, run_files
-from studio.services.jobs import Jobs
+from studio.jobs.events import EventLog
+from studio.jobs.executors import check_executor, hf_parcel
+from studio.jobs.executors.hf_exchange import merge_events, run_files
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.run import read_spec
+from studio.jobs.supervisor import Supervisor
 from studio.services.library_stock import ModelStock, needed
-from studio.services.locks import identity
 from studio.services.models import load_registry
-from studio.services.run import read_spec
-from studio.services.supervisor import Supervisor
 from studio.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.hub import TOKEN, Hub
@@ -211,7 +211,7 @@ def test_parcels_hold_what_a_run_needs_and_are_named_by_it(jobs: Jobs, tmp_path:
     assert sorted(p.name for p in (tmp_path / "far").iterdir()) == ["data", "program"]
     assert not (tmp_path / "far" / "program" / "presets" / "models").exists()
     code = (
-        "from pathlib import Path; from studio.services.paths import open_paths\n"
+        "from pathlib import Path; from studio.jobs.paths import open_paths\n"
         "from studio.services.models import load_registry\n"
         "e = load_registry(open_paths(Path('..') / 'data')).get('nano/teacher')\n"
         "print(e.available, e.oracle.is_dir(), e.folder.parent.name, e.guidance)"

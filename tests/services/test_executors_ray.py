@@ -17,12 +17,12 @@ import torch
 
 from studio.core.files import read_json
 from studio.core.weights import load_checkpoint
-from studio.services.events import ACTIVE
-from studio.services.executors.dispatch import Dispatcher
-from studio.services.jobs import Jobs
+from studio.jobs.events import ACTIVE
+from studio.jobs.executors.dispatch import Dispatcher
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.supervisor import Supervisor
 from studio.services.library_stock import open_jobs
-from studio.services.locks import identity
-from studio.services.supervisor import Supervisor
 from studio.worker import run_job
 from tests.services.conftest import states, until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.services.gate import Gate
+from studio.jobs.device_gate import Gate
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,7 +77,7 @@ def test_a_request_that_gives_up_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_killed_request_is_no_announcement(tmp_path: Path) -> None:
     code = (
-        "import time; from pathlib import Path; from studio.services.gate import Gate\n"
+        "import time; from pathlib import Path; from studio.jobs.device_gate import Gate\n"
         f"with Gate(Path({str(tmp_path)!r}), 'cpu').first():\n    print('in', flush=True); time.sleep(600)"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.jobs.jobs import Jobs
 from studio.services.hint_uses import HintUse, uploads, with_files
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from tests.services.test_control import execute

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from studio.services.images import MAX_TEXT_BYTES, jpeg_strip, png_bytes, read_run
+from studio.domains.media.image import MAX_TEXT_BYTES, jpeg_strip, png_bytes, read_run
 
 RUN = {"request": {"prompt": "a tree “at” night ☾"}, "arm": "student", "seed": 7}
 PIXELS = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_there_or_too_large(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ValueError, match="cannot be read"):
         read_run("a\0b")
     (tmp_path / "x.png").write_bytes(png_bytes(PIXELS, RUN))
-    monkeypatch.setattr("studio.services.images.MAX_FILE_BYTES", 50)
+    monkeypatch.setattr("studio.domains.media.image.MAX_FILE_BYTES", 50)
     for source in (tmp_path / "x.png", png_bytes(PIXELS, RUN)):
         with pytest.raises(ValueError, match="MB"):
             read_run(source)

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import MAX_QUEUED, Jobs
-from studio.services.kinds import KINDS, Kinds
+from studio.jobs.jobs import MAX_QUEUED, Jobs
+from studio.jobs.kinds import KINDS, Kinds
+from studio.jobs.locks import FileLock, identity
+from studio.jobs.paths import new_run_id
+from studio.jobs.run import read_spec
 from studio.services.library_stock import open_jobs
-from studio.services.locks import FileLock, identity
-from studio.services.paths import new_run_id
-from studio.services.run import read_spec
 from studio.worker import run_job
 from tests.services.conftest import states
 
@@ -32,7 +32,7 @@ HOSTILE = [
 
 def dead_process() -> dict[str, object]:
     """The identity of a process that has ended."""
-    child = subprocess.Popen([sys.executable, "-c", "from studio.services.locks import identity; print(identity())"],
+    child = subprocess.Popen([sys.executable, "-c", "from studio.jobs.locks import identity; print(identity())"],
                              stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])  # fmt: skip
     out, _ = child.communicate()
     return dict(eval(out))
@@ -168,7 +168,7 @@ def test_a_failure_is_one_sentence_with_the_traceback_in_the_log(jobs: Jobs) -> 
 
 
 def test_the_queue_has_an_end(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.jobs.MAX_QUEUED", 2)
+    monkeypatch.setattr("studio.jobs.jobs.MAX_QUEUED", 2)
     assert MAX_QUEUED == 100
     jobs.submit("sleepy", {})
     jobs.submit("sleepy", {})
@@ -392,7 +392,7 @@ def test_the_tail_of_a_log_begins_with_a_line(jobs: Jobs) -> None:
 def test_runs_of_other_executors_are_listed_with_the_rest_and_claimed_by_nobody_else(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    monkeypatch.setattr("studio.jobs.executors.check_package", lambda name: None)
     where = {"name": "hf-jobs", "repository": "ada/runs"}
     ids = [jobs.submit("sleepy", {}, lane="batch", executor=executor) for executor in (None, "ray", where, "local")]
     me = identity()
@@ -415,7 +415,7 @@ def test_runs_of_other_executors_are_listed_with_the_rest_and_claimed_by_nobody_
 
 
 def test_a_run_that_an_engine_has_is_not_ended_behind_its_back(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.executors.check_package", lambda name: None)
+    monkeypatch.setattr("studio.jobs.executors.check_package", lambda name: None)
     run_id = jobs.submit("sleepy", {}, executor="ray")
     folder = jobs.paths.run(run_id)
     jobs.claim("ray", dead_process())

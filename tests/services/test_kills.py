@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from studio.core.weights import load_weights
+from studio.jobs.jobs import Jobs
 from studio.services import curves
-from studio.services.jobs import Jobs
 from tests.services.conftest import states
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.toy import request

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio.jobs.jobs import Jobs
 from studio.services import leaderboard, measures
-from studio.services.jobs import Jobs
 from studio.services.leaderboard import Row, board, front
 from studio.services.library_stock import open_jobs
 from studio.services.models import load_registry

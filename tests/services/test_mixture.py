@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from studio.jobs.jobs import Jobs
+from studio.jobs.kinds import KINDS
 from studio.metrics.gmm_page import lab_page
-from studio.services.jobs import Jobs
-from studio.services.kinds import KINDS
 from studio.services.kinds.mixture import MixtureRequest
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
@@ -38,6 +38,6 @@ def test_the_ends_of_the_sliders_can_be_computed() -> None:
 
 
 def test_the_kind_needs_no_torch_to_be_asked() -> None:
-    program = "import sys; from studio.services.kinds import mixture; sys.exit('torch' in sys.modules)"
+    program = "import sys; from studio.jobs.kinds import mixture; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     assert not KINDS.get("mixture").resumable

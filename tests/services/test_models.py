@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from studio.core.files import atomic_write
-from studio.services import history
+from studio.jobs import history
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import ASSETS, Paths, default_data_dir, open_paths
 from studio.services.catalogue import catalogue
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
-from studio.services.paths import ASSETS, Paths, default_data_dir, open_paths
 from studio.services.provenance import changed_models, missing_models
 from studio.services.warm import ModelCache, pick_device
 from studio.worker import run_job
@@ -38,7 +38,7 @@ def test_the_page_process_never_imports_torch() -> None:
         "paths",
         "explain",
     ]
-    code = "import sys, tempfile, pathlib\n" + "".join(f"import studio.services.{name}\n" for name in modules)
+    code = "import sys, tempfile, pathlib\n" + "".join(f"import studio.jobs.{name}\n" for name in modules)
     code += (
         "from studio.services.library_stock import open_jobs; from studio.services.catalogue import catalogue\n"
         "jobs = open_jobs(pathlib.Path(tempfile.mkdtemp())); catalogue(jobs.paths); jobs.status(); jobs.list()\n"
@@ -165,7 +165,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("studio.services.paths.os.fsync", full)
+    monkeypatch.setattr("studio.jobs.paths.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         atomic_write(path, "new")
     assert path.read_text() == "old"
@@ -198,7 +198,7 @@ def test_changed_and_missing_models_are_said(studio: Jobs) -> None:
 
 
 def test_a_kind_that_cannot_be_imported_is_listed_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.services.kinds import Kinds
+    from studio.jobs.kinds import Kinds
 
     monkeypatch.setenv("STUDIO_KINDS", "no.such.module")
     kinds = Kinds()

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from studio.families.perceptual import VARIABLE, open_reader
+from studio.jobs.jobs import Jobs
 from studio.services.frames import readings_file
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache

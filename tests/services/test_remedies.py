@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from studio.core.explain import explain
+from studio.domains.media.image import pixels
 from studio.domains.pocket import captions
+from studio.jobs.jobs import Jobs
+from studio.jobs.spec_file import read_spec_file
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.services.draw import BATCH_LATENTS
 from studio.services.draw_request import MAX_ARMS, CompareRequest, label, plans_for
-from studio.services.explain import explain
-from studio.services.images import pixels
-from studio.services.jobs import Jobs
 from studio.services.models import Registry, load_registry
 from studio.services.remedies import REMEDIES
-from studio.services.spec_file import read_spec_file
 from studio.services.studies.arena import Arena, ArenaConfig
 from studio.services.studies.base import Setting
 from studio.services.warm import ModelCache

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from studio.core.explain import explain
+from studio.jobs.paths import Paths, open_paths
 from studio.services.draw_request import CompareRequest, arms_for, label, plans_for
-from studio.services.explain import explain
 from studio.services.models import Registry, load_registry
-from studio.services.paths import Paths, open_paths
 from studio.services.seeds import parse_seeds
 
 FOLDERS = {"teacher": "teacher", "student": "student", "oracle": "oracle"}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.moments import read_header, traced
 from studio.services.scrubbing import coarse_to_fine

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.moments import read_header, traced
 from studio.services.traces import open_trace

@@ -9,10 +9,10 @@ import pytest
 from studio.core.recipe import Recipe
 from studio.sampling import plan as plans
 from studio.sampling.branch import forks
+from studio.sampling.cost import Bill, bill
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.variants import with_cads, with_particles
-from studio.services.sharing import Bill, bill
 from tests.sampling.gaussians import PROCESSES, gaussian, push
 
 T, S = "teacher", "student"

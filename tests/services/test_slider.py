@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from studio.core.method import Card
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import PRESETS
+from studio.jobs.spec_file import read_spec_file
 from studio.services import objectives, slider_bench, slider_stage
 from studio.services.adapters import load_adapters
 from studio.services.describe import refresh
-from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest, form
 from studio.services.models import load_registry
-from studio.services.paths import PRESETS
 from studio.services.slider_bench import STRENGTHS, Bench
-from studio.services.spec_file import read_spec_file
 from tests.services.conftest import PAIR, TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 

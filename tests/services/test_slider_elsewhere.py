@@ -15,14 +15,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from studio.families import open_model
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import PRESETS
+from studio.jobs.spec_file import read_spec_file
 from studio.services import slider_bench, slider_stage
 from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
-from studio.services.jobs import Jobs
 from studio.services.kinds.slider import PLAIN_LINES
 from studio.services.models import load_registry
-from studio.services.paths import PRESETS
-from studio.services.spec_file import read_spec_file
 from tests.families import tiny
 from tests.services.conftest import TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from studio.core.denoiser import Denoiser
+from studio.jobs.jobs import Jobs
 from studio.services.cells import Cells, Rows, joined, over_steps
-from studio.services.jobs import Jobs
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
-from studio.services.sweep import MAX_RUNS, expand
+from studio.jobs.jobs import Jobs
+from studio.jobs.sweep import MAX_RUNS, expand
 from tests.services.toy import request
 
 
@@ -107,7 +107,7 @@ def test_one_run_that_does_not_fit_refuses_them_all(school: Jobs, sweep: dict[st
 
 
 def test_a_sweep_that_the_queue_cannot_hold_is_refused_whole(school: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.jobs.MAX_QUEUED", 3)
+    monkeypatch.setattr("studio.jobs.jobs.MAX_QUEUED", 3)
     school.submit("distill", request(name="first"))
     with pytest.raises(ValueError, match="1 runs are waiting, and 3 more would pass the 3 that fit"):
         school.submit_sweep("distill", request(), {"seed": [0, 1, 2]})

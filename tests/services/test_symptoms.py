@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from studio.jobs.paths import ROOT
 from studio.services.cautions import cautions
 from studio.services.evidence import Evidence
-from studio.services.paths import ROOT
 from studio.services.symptoms import SIGNS, Vigil
 
 STEPS = 400

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import ROOT
 from studio.services import together
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
-from studio.services.paths import ROOT
 from tests.core.test_parallel import TOLERANCE, free_port
 from tests.services.conftest import states, until
 from tests.services.test_distill import checkpoint, flat, here, of_kind, step_of

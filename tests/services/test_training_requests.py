@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.explain import explain
+from studio.core.explain import explain
 from studio.services.kinds.distill import DistillRequest
 from studio.services.kinds.slider import SliderRequest
 from studio.services.kinds.training import TrainingRequest

@@ -11,8 +11,8 @@ import torch
 from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.stable.adapter_files import write
+from studio.jobs.jobs import Jobs
 from studio.services import adapters, moves
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.ui import lab_transfer

@@ -14,8 +14,8 @@ from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.perceptual import VARIABLE
 from studio.families.stable.adapter_files import write
+from studio.jobs.jobs import Jobs
 from studio.services import adapters
-from studio.services.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.ui import lab_result, lab_transfer

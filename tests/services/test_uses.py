@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from studio.jobs.jobs import Jobs
 from studio.services import adapters as shelf
 from studio.services.cli import app
-from studio.services.jobs import Jobs
 from studio.services.kinds.scrub import Branch
 from studio.services.models import load_registry
 from studio.services.uses import AdapterUse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from tests.services.test_distill import here, of_kind
 from tests.services.toy import request
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import FileLock, alive
+from studio.jobs.supervisor import Supervisor
 from studio.services.library_stock import open_jobs
-from studio.services.locks import FileLock, alive
-from studio.services.supervisor import Supervisor
 from tests.services.conftest import states, until
 
 Supervise = Callable[..., Supervisor]
@@ -61,7 +61,7 @@ def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(
 SERVER = """
 import sys
 from studio.services.library_stock import open_jobs
-from studio.services.supervisor import Supervisor
+from studio.jobs.supervisor import Supervisor
 
 jobs = open_jobs(sys.argv[1])
 Supervisor(jobs, lanes=("batch",), device="cpu", linger_s=60).start()
@@ -220,7 +220,7 @@ def test_a_command_leaves_the_device_to_whoever_has_the_lane(jobs: Jobs) -> None
 def test_a_lock_is_let_go_by_a_killed_process(jobs: Jobs) -> None:
     path = jobs.paths.lane("interactive", "lock")
     code = (
-        "import time; from pathlib import Path; from studio.services.locks import FileLock; "
+        "import time; from pathlib import Path; from studio.jobs.locks import FileLock; "
         f"lock = FileLock(Path({str(path)!r})); assert lock.acquire(role='test'); "
         "print('held', flush=True); time.sleep(600)"
     )

@@ -12,7 +12,7 @@ from studio.services.library_stock import open_jobs
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from tests.ui.scripted import ScriptedWorker
 from tests.ui.shelf import stock
 

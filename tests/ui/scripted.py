@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from studio.core.files import atomic_write
+from studio.domains.media.image import jpeg_strip, png_bytes
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.run import Cancelled, Run
+from studio.jobs.store import Row
 from studio.services.draw_request import label
-from studio.services.images import jpeg_strip, png_bytes
-from studio.services.jobs import Jobs
-from studio.services.locks import identity
 from studio.services.models import load_registry
-from studio.services.run import Cancelled, Run
-from studio.services.store import Row
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from tests.ui import scripted_scrub

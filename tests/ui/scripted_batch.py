@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from studio.domains.media.image import jpeg_strip
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.run import Cancelled, LeftOff, Run
+from studio.jobs.store import Row
 from studio.services.curves import Curves
-from studio.services.images import jpeg_strip
-from studio.services.jobs import Jobs
-from studio.services.locks import identity
 from studio.services.models import load_registry
-from studio.services.run import Cancelled, LeftOff, Run
-from studio.services.store import Row
 from studio.services.students import list_student
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache

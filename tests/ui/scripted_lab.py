@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 import time
 
-from studio.services.jobs import Jobs
-from studio.services.locks import identity
-from studio.services.run import Cancelled, LeftOff, Run
-from studio.services.store import Row
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
+from studio.jobs.run import Cancelled, LeftOff, Run
+from studio.jobs.store import Row
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from studio.worker import run_job

@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from studio.core.files import read_json
+from studio.domains.media.image import jpeg_strip, png_bytes
 from studio.domains.pocket import captions, scene
 from studio.domains.pocket.render import render
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import new_run_id
+from studio.jobs.run import Run, Spec
 from studio.sampling.plan import Plan
 from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.images import jpeg_strip, png_bytes
-from studio.services.jobs import Jobs
 from studio.services.kinds.scrub import ScrubRequest
 from studio.services.models import load_registry
 from studio.services.moments import Header, Moment, read_header, trace_file, traced
-from studio.services.paths import new_run_id
-from studio.services.run import Run, Spec
 from studio.services.scrubbing import _link, coarse_to_fine
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache

@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from studio.services.events import EventLog
-from studio.services.jobs import Jobs
+from studio.jobs.events import EventLog
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
 from studio.services.library_stock import open_jobs
-from studio.services.locks import identity
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.moves import Moves

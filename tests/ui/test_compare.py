@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from studio.core.recipe import weights_hash
-from studio.services import images
-from studio.services.jobs import Jobs
+from studio.domains.media import image
+from studio.jobs.jobs import Jobs
 from studio.services.models import load_registry
 from studio.services.remedies import REMEDIES
 from studio.ui import parts
@@ -214,7 +214,7 @@ def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, wo
 def test_a_picture_made_with_other_weights_says_so(tab: CompareTab, worker: ScriptedWorker, jobs: Jobs, tmp_path: Path) -> None:
     run_id = tab.submit(values(tab))[tab.run_id]
     finished(tab, run_id)
-    carried = images.read_run(str(jobs.artifact(run_id, "artifacts/student/0.png")))
+    carried = image.read_run(str(jobs.artifact(run_id, "artifacts/student/0.png")))
     weights = load_registry(jobs.paths).get("test/dmd2").folder / "unet.safetensors"
     weights.write_bytes(b"any bytes have a hash")
     now = weights_hash(weights.parent)
@@ -222,7 +222,7 @@ def test_a_picture_made_with_other_weights_says_so(tab: CompareTab, worker: Scri
     for name, then in (("same", now), ("other", "0" * 12)):
         picture = tmp_path / f"{name}.png"
         made_with = {"test/dmd2": {"hash": then}, "gone/model": {"hash": "1"}, "odd": "no mapping"}
-        picture.write_bytes(images.png_bytes(np.zeros((8, 8, 3), np.uint8), {**carried, "models": made_with}))
+        picture.write_bytes(image.png_bytes(np.zeros((8, 8, 3), np.uint8), {**carried, "models": made_with}))
         said[name] = tab.restore_png({tab.restore: str(picture)})[tab.problem]
     assert "the same pixels" in said["same"]
     assert f"other weights now ({now})" in said["other"] and "same pixels" not in said["other"]

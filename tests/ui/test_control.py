@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.jobs.jobs import Jobs
 from studio.services.adapters import copies
-from studio.services.jobs import Jobs
 from studio.services.kinds.slider import SliderRequest
 from studio.services.models import load_registry
 from studio.ui import parts

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import ROOT
 from studio.services.models import load_registry
 from studio.services.objectives import objectives
-from studio.services.paths import ROOT
 from studio.ui import estimate
 from tests.ui.scripted_batch import ScriptedTraining
 

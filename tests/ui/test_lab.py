@@ -13,7 +13,7 @@ import gradio as gr
 import pytest
 
 from studio.core.files import atomic_write
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.kinds.study import StudyRequest
 from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_form, lab_mixture, lab_plot, lab_result, parts

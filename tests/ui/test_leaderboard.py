@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import identity
 from studio.services import leaderboard, measures
-from studio.services.jobs import Jobs
 from studio.services.leaderboard import Board
-from studio.services.locks import identity
 from studio.services.models import load_registry
 from studio.ui import leaderboard as page
 from studio.ui import pareto, parts

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from studio.services.events import EventLog
-from studio.services.jobs import Jobs
+from studio.jobs.events import EventLog
+from studio.jobs.jobs import Jobs
 from studio.ui import responses
 from studio.ui.background import Background
 from studio.ui.jobview import JobView

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.ui.routes import middleware, routes
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.ui import parts
 from studio.ui.scrubs import Scrubs, together
 from studio.ui.tabs.scrub import ScrubTab

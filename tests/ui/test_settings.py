@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.jobs import Jobs
+from studio.jobs.jobs import Jobs
 from studio.services.kinds.distill import DistillRequest
 from studio.ui import budget, settings
 from studio.ui.draft import Drafts

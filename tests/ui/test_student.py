@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from studio.services.executors import LOCAL
-from studio.services.jobs import Jobs
+from studio.jobs.executors import LOCAL
+from studio.jobs.jobs import Jobs
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.draft import NO_PRESET

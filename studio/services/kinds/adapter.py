@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from studio.services.kinds import KINDS
+from studio.jobs.kinds import KINDS
 from studio.services.uses import AdapterUse
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from studio.jobs.kinds import KINDS
 from studio.services.draw_request import CompareRequest
-from studio.services.kinds import KINDS
 
 KINDS.add(
     "compare",

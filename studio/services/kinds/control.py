@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.jobs.kinds import KINDS
 from studio.services.draw_request import CompareRequest
-from studio.services.kinds import KINDS
 from studio.services.uses import MAX_STRENGTH, AdapterUse
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services.controlnets import check_name
-from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
 from studio.services.models import Registry
-from studio.services.paths import Paths
 
 DOMAINS = ("pocket",)  # whose scenes give hints
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given

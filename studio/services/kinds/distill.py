@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
 from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
-from studio.services.explain import brief, did_you_mean
-from studio.services.kinds import KINDS
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
 from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
 from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
 from studio.services.kinds.training import Every, Seed, Sinks, TrainingRequest
 from studio.services.models import FAMILY, ModelEntry, Registry
-from studio.services.paths import Paths
 
 RANK = 16  # of adapters, unless another is given
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, did_you_mean
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services import measures
-from studio.services.explain import brief, did_you_mean
-from studio.services.kinds import KINDS
 from studio.services.measures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
 from studio.services.models import Registry
-from studio.services.paths import Paths
 
 
 class MeasureRequest(BaseModel):

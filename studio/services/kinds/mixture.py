@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.services.kinds import KINDS
+from studio.jobs.kinds import KINDS
 
 N_STEPS = 4  # of the laboratory's grid, as published students take
 

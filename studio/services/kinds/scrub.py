@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths, check_run_id
 from studio.services.adapters import Adapters, load_adapters
 from studio.services.draw_request import MAX_PROMPT, CompareRequest, plans_for
-from studio.services.explain import brief, did_you_mean
-from studio.services.kinds import KINDS
 from studio.services.models import Registry
 from studio.services.moments import read_header, traced
-from studio.services.paths import Paths, check_run_id
 from studio.services.uses import MAX_USES, WRITE_HELP, AdapterUse, check, distinct
 
 if TYPE_CHECKING:

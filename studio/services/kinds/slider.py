@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services.adapters import check_name
-from studio.services.explain import brief, did_you_mean
-from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 from studio.services.models import ModelEntry, Registry
-from studio.services.paths import Paths
 from studio.services.slider_pairs import pairs_in
 
 WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.explain import brief, explain
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
-from studio.services.explain import brief, explain
-from studio.services.kinds import KINDS
 from studio.services.models import Registry
-from studio.services.paths import Paths
 
 if TYPE_CHECKING:
     from studio.services.studies.base import Study

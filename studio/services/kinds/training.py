@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from studio.services.explain import brief
+from studio.core.explain import brief
 
 MAX_STEPS = 10_000_000
 MAX_STRIPS = 1000  # sample strips of one run

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from studio.core.explain import brief, did_you_mean
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
 from studio.services.adapters import check_name
-from studio.services.explain import brief, did_you_mean
-from studio.services.kinds import KINDS
 from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
 from studio.services.models import Registry
-from studio.services.paths import Paths
 from studio.services.word_pictures import pictures_in
 
 WORLD = "pocket"  # the domain whose scenes can be drawn with what is taught, and whose pictures can be read

@@ -12,8 +12,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.domains.media import image
 from studio.domains.pocket import captions
-from studio.services import images
 from studio.services.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, plans_for
 from studio.services.models import Pair, load_registry
 from studio.services.provenance import changed_models, hashes
@@ -372,7 +372,7 @@ class CompareTab:
     def restore_png(self, values: Mapping[Any, Any]) -> Updates:
         """Put the request a saved picture carries into the form, and show its run when this studio still has it."""
         try:
-            carried = images.read_run(values[self.restore])
+            carried = image.read_run(values[self.restore])
             request = self.jobs.validate("compare", carried["request"]).model_dump(mode="json")
         except ValueError as error:
             return {self.problem: parts.line(str(error), "problem")}

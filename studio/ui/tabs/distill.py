@@ -14,8 +14,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.jobs.executors import AWAY, LOCAL, check_executor
 from studio.services.cautions import cautions
-from studio.services.executors import AWAY, LOCAL, check_executor
 from studio.services.models import ModelEntry, load_registry
 from studio.services.objectives import objectives
 from studio.ui import budget, drawn, estimate, parts, recipes

@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.services.explain import explain
+from studio.core.explain import explain
 from studio.services.models import Pair, load_registry
 from studio.ui import lab_form, parts, settings
 from studio.ui.background import Background

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from studio.services.locks import FileLock
+from studio.jobs.locks import FileLock
 
 POLL_S = 0.003
 Check = Callable[[], None]

@@ -18,20 +18,20 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from studio.core.explain import brief, explain
 from studio.core.files import atomic_write
-from studio.services.controls import Commands, Where
-from studio.services.events import ACTIVE, EventLog
-from studio.services.executors import AWAY, check_executor
-from studio.services.explain import brief, explain
-from studio.services.info import RunInfo
-from studio.services.kinds import KINDS
-from studio.services.paths import Paths, check_run_id, new_run_id, open_paths
-from studio.services.register import Register
-from studio.services.run import Spec
-from studio.services.settling import Recovery
-from studio.services.stock import EMPTY, Stock
-from studio.services.store import Row
-from studio.services.sweep import expand
+from studio.jobs.commands import Commands, Where
+from studio.jobs.events import ACTIVE, EventLog
+from studio.jobs.executors import AWAY, check_executor
+from studio.jobs.info import RunInfo
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths, check_run_id, new_run_id, open_paths
+from studio.jobs.recovery import Recovery
+from studio.jobs.register import Register
+from studio.jobs.run import Spec
+from studio.jobs.stock import EMPTY, Stock
+from studio.jobs.store import Row
+from studio.jobs.sweep import expand
 
 MAX_QUEUED = 100  # per lane; a page that is stuck in a loop must not fill the disk
 Infos = list[RunInfo]

@@ -20,11 +20,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from studio.core.files import atomic_write, read_json
-from studio.services import VERSION
-from studio.services.events import EventLog
-from studio.services.gate import Gate
-from studio.services.paths import Paths, check_run_id
-from studio.services.stock import Tools
+from studio.jobs import VERSION
+from studio.jobs.device_gate import Gate
+from studio.jobs.events import EventLog
+from studio.jobs.paths import Paths, check_run_id
+from studio.jobs.stock import Tools
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "pillow", "numpy", "gradio")

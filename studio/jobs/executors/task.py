@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.services.events import FINAL, EventLog, last_event
-from studio.services.explain import explain
-from studio.services.locks import LOCK_FILE, FileLock
+from studio.core.explain import explain
+from studio.jobs.events import FINAL, EventLog, last_event
+from studio.jobs.locks import LOCK_FILE, FileLock
 
 Do = Callable[[Path, Path], tuple[str, str]]
 PATIENCE_S = 120.0  # for another process that still has the run

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from studio.services.paths import Paths
+from studio.jobs.paths import Paths
 
 
 class Stock(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from studio.services.paths import ROOT
+from studio.jobs.paths import ROOT
 
 
 def code_digest() -> str:

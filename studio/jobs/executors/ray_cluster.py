@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from studio.services.executors import check_package, read_options
-from studio.services.executors.engine import Look, Refused, Unreachable
-from studio.services.locks import wait_free
-from studio.services.paths import PROGRAM, ROOT
+from studio.jobs.executors import check_package, read_options
+from studio.jobs.executors.engine import Look, Refused, Unreachable
+from studio.jobs.locks import wait_free
+from studio.jobs.paths import PROGRAM, ROOT
 
 CONNECT_S = 5.0  # for the head's port to answer; Ray itself would try for two minutes and then end this process
 GONE_S = 150.0  # a lost task may hold its run for so long before it counts as stuck

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from studio.services.explain import brief
+from studio.core.explain import brief
 
 MAX_SPEC_BYTES = 1 << 20
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.services.events import last_event
-from studio.services.executors import check_package, hf_parcel, read_options
-from studio.services.executors.engine import Look, Refused, Unreachable
-from studio.services.executors.hf_exchange import ASKED, MADE, NO_TOKEN, Post, merge_events, place, run_files, same, sentences
-from studio.services.paths import Paths
-from studio.services.run import read_spec
-from studio.services.stock import Stock
+from studio.jobs.events import last_event
+from studio.jobs.executors import check_package, hf_parcel, read_options
+from studio.jobs.executors.engine import Look, Refused, Unreachable
+from studio.jobs.executors.hf_exchange import ASKED, MADE, NO_TOKEN, Post, merge_events, place, run_files, same, sentences
+from studio.jobs.paths import Paths
+from studio.jobs.run import read_spec
+from studio.jobs.stock import Stock
 
 LABEL = "studio-run"
 ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from studio.services.explain import brief, did_you_mean, explain
+from studio.core.explain import brief, did_you_mean, explain
 
 MAX_ITEMS = 1000  # of a list, where its schema sets no limit
 MAX_TEXT = 2000  # characters

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.services.explain import brief
+from studio.core.explain import brief
 
 MAX_RUNS = 64
 MAX_NAME = 40  # characters a name may have

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import read_json
-from studio.services.code import code_digest
-from studio.services.events import ACTIVE
-from studio.services.executors import AWAY
-from studio.services.jobs import Jobs
-from studio.services.locks import alive
-from studio.services.paths import PROGRAM, ROOT
+from studio.jobs.code import code_digest
+from studio.jobs.events import ACTIVE
+from studio.jobs.executors import AWAY
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import alive
+from studio.jobs.paths import PROGRAM, ROOT
 
 TICK_S = 0.2
 STATIONS = ("interactive", "batch", *AWAY)

@@ -14,12 +14,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from studio.services.explain import disk_full, explain
-from studio.services.gate import Gate
-from studio.services.kinds import KINDS
-from studio.services.locks import identity
-from studio.services.run import Cancelled, LeftOff, Run
-from studio.services.stock import Tools
+from studio.core.explain import disk_full, explain
+from studio.jobs.device_gate import Gate
+from studio.jobs.kinds import KINDS
+from studio.jobs.locks import identity
+from studio.jobs.run import Cancelled, LeftOff, Run
+from studio.jobs.stock import Tools
 
 
 def execute(

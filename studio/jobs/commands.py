@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from studio.services.events import ACTIVE
-from studio.services.executors import HANDLE_FILE
-from studio.services.info import RunInfo
-from studio.services.kinds import is_resumable
-from studio.services.register import Register
-from studio.services.settling import DEATHS_FILE, Recovery
+from studio.jobs.events import ACTIVE
+from studio.jobs.executors import HANDLE_FILE
+from studio.jobs.info import RunInfo
+from studio.jobs.kinds import is_resumable
+from studio.jobs.recovery import DEATHS_FILE, Recovery
+from studio.jobs.register import Register
 
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")  # states from which a run can be continued
 REQUESTS = ("cancel", "stop", "pause", "save", "sample", "delete")

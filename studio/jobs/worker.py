@@ -20,13 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from studio.core.explain import explain
 from studio.core.files import atomic_write
-from studio.services.code import code_digest
-from studio.services.execution import execute
-from studio.services.explain import explain
-from studio.services.jobs import Jobs
-from studio.services.locks import FileLock, identity
-from studio.services.stock import Tools
+from studio.jobs.code import code_digest
+from studio.jobs.execution import execute
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import FileLock, identity
+from studio.jobs.stock import Tools
 
 POLL_S = 0.02  # between looks at the lane's wake file: one `stat` each
 SWEEP_S = 1.0  # between looks at the queue when nothing woke us

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from studio.services.explain import brief, did_you_mean, explain
+from studio.core.explain import brief, did_you_mean, explain
 
 LOCAL = "local"
 HANDLE_FILE = "executor.json"  # in a run directory, while an engine has it: {"handle": …, "events": bytes of the log then}

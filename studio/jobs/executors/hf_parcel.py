@@ -11,9 +11,9 @@ import io
 import tarfile
 from collections.abc import Iterable
 
-from studio.services.paths import ROOT, Paths
-from studio.services.run import Spec
-from studio.services.stock import Stock
+from studio.jobs.paths import ROOT, Paths
+from studio.jobs.run import Spec
+from studio.jobs.stock import Stock
 
 
 def program() -> tuple[str, bytes]:

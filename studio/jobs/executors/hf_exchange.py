@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.services.controls import DEATHS_FILE, REQUESTS
-from studio.services.executors import HANDLE_FILE
-from studio.services.executors.engine import Refused, Unreachable
-from studio.services.locks import LOCK_FILE
+from studio.jobs.commands import DEATHS_FILE, REQUESTS
+from studio.jobs.executors import HANDLE_FILE
+from studio.jobs.executors.engine import Refused, Unreachable
+from studio.jobs.locks import LOCK_FILE
 
 STAYS = {*REQUESTS, HANDLE_FILE, LOCK_FILE, DEATHS_FILE, "queue.json"}  # files of a run directory that never travel
 GROWS = (".jsonl", ".txt")  # written to while they are read: sent up to their last whole line
@@ -163,7 +163,7 @@ def merge_events(log: Path, theirs: bytes, sent: int, renamed: Mapping[str, str]
     line), so what comes is numbered on, and "there" keeps its number at the far end. renamed: ids of models that have
     another name here.
     """
-    from studio.services.events import EventLog, last_event
+    from studio.jobs.events import EventLog, last_event
 
     mine = [json.loads(line) for line in whole_lines(log.read_bytes()).splitlines() if line.startswith(b"{")]
     after = max((event["there"] for event in mine if isinstance(event.get("there"), int)), default=-1)

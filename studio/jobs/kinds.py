@@ -25,7 +25,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from studio.services.explain import brief, did_you_mean
+from studio.core.explain import brief, did_you_mean
 
 Execute = Callable[[Any, Any], dict[str, Any]]
 

@@ -18,10 +18,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from studio.services.executors.engine import Refused, Unreachable
-from studio.services.executors.hf_exchange import ASKED, MADE, Post, run_files
-from studio.services.paths import open_paths
-from studio.services.stock import Stock
+from studio.jobs.executors.engine import Refused, Unreachable
+from studio.jobs.executors.hf_exchange import ASKED, MADE, Post, run_files
+from studio.jobs.paths import open_paths
+from studio.jobs.stock import Stock
 
 CHECKPOINTS_EVERY = 10  # exchanges between two that carry checkpoints, which are large
 LAST_TRIES, LAST_PAUSE_S = 30, 10.0  # to send the end of a run

@@ -20,15 +20,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from studio.core.explain import explain
 from studio.core.files import atomic_write, read_json
-from studio.services.events import ACTIVE, FINAL, tail
-from studio.services.executors import HANDLE_FILE
-from studio.services.executors.engine import Engine, Look, Refused, Unreachable
-from studio.services.explain import explain
-from studio.services.jobs import Jobs
-from studio.services.locks import FileLock, identity
-from studio.services.stock import Stock
-from studio.services.store import Row
+from studio.jobs.events import ACTIVE, FINAL, tail
+from studio.jobs.executors import HANDLE_FILE
+from studio.jobs.executors.engine import Engine, Look, Refused, Unreachable
+from studio.jobs.jobs import Jobs
+from studio.jobs.locks import FileLock, identity
+from studio.jobs.stock import Stock
+from studio.jobs.store import Row
 
 BEAT_S = 1.0
 RETRY_S = 20.0  # between two tries to reach an engine that did not answer
@@ -39,10 +39,10 @@ ENDS = {"cancel": ("cancelled", "Cancelled"), "stop": ("stopped", "Stopped"), "p
 def open_engine(name: str, stock: Stock) -> Engine:
     """The engine of an executor; its package is imported when it is opened. stock: what travels with a run."""
     if name == "ray":
-        from studio.services.executors.ray_cluster import RayEngine
+        from studio.jobs.executors.ray_cluster import RayEngine
 
         return RayEngine()
-    from studio.services.executors.hf_jobs import HfJobsEngine
+    from studio.jobs.executors.hf_jobs import HfJobsEngine
 
     return HfJobsEngine(stock)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.services.events import FINAL
-from studio.services.executors import LOCAL
+from studio.jobs.events import FINAL
+from studio.jobs.executors import LOCAL
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import atomic_write, read_json
-from studio.services import events
-from studio.services.events import ACTIVE, FINAL
-from studio.services.executors import HANDLE_FILE
-from studio.services.info import RunInfo
-from studio.services.kinds import is_resumable
-from studio.services.locks import alive, held, identity
-from studio.services.register import SILENT_S, Register
-from studio.services.store import Row
+from studio.jobs import events
+from studio.jobs.events import ACTIVE, FINAL
+from studio.jobs.executors import HANDLE_FILE
+from studio.jobs.info import RunInfo
+from studio.jobs.kinds import is_resumable
+from studio.jobs.locks import alive, held, identity
+from studio.jobs.register import SILENT_S, Register
+from studio.jobs.store import Row
 
 MAX_DEATHS = 4  # of workers over one run that keeps checkpoints, without a new checkpoint in between
 MAX_ATTEMPTS = 2  # a run whose worker dies before anything was drawn is tried once more

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import read_json
-from studio.services import events
-from studio.services.events import EventLog, last_event
-from studio.services.info import LaneStatus, RunInfo
-from studio.services.locks import alive
-from studio.services.paths import Paths, check_run_id
-from studio.services.run import Spec, artifact_path, read_spec
-from studio.services.store import Row, Store
+from studio.jobs import events
+from studio.jobs.events import EventLog, last_event
+from studio.jobs.info import LaneStatus, RunInfo
+from studio.jobs.locks import alive
+from studio.jobs.paths import Paths, check_run_id
+from studio.jobs.run import Spec, artifact_path, read_spec
+from studio.jobs.store import Row, Store
 
 MAX_LOG_BYTES = 1 << 20  # of a log, read at a time
 SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from studio.core.files import atomic_write, read_json
-from studio.services.events import ACTIVE, FINAL, last_event
-from studio.services.locks import FileLock
-from studio.services.paths import RUN_ID, Paths
-from studio.services.run import read_spec
+from studio.jobs.events import ACTIVE, FINAL, last_event
+from studio.jobs.locks import FileLock
+from studio.jobs.paths import RUN_ID, Paths
+from studio.jobs.run import read_spec
 
 SCHEMA = 3  # PRAGMA user_version; another number means: rebuild
 REPAIRED_FILE = "index.repaired.json"  # in the data folder when the index was made anew because it was damaged

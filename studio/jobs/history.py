@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import read_json
-from studio.services.events import last_event
-from studio.services.info import RunInfo
-from studio.services.jobs import Jobs
+from studio.jobs.events import last_event
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
 
 
 @dataclass(frozen=True)

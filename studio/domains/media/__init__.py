@@ -1,0 +1,1 @@
+"""How samples are shown and kept in files, by medium."""
