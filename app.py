@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
 
     from studio.jobs.supervisor import Supervisor
-    from studio.services.library_stock import open_jobs
-    from studio.services.models import load_registry
+    from studio.library.models import load_registry
+    from studio.library.stock import open_jobs
 
     try:
         jobs = open_jobs(options.data_dir)

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from studio.jobs.jobs import Jobs
+from studio.library.models import Registry, load_registry
+from studio.library.stock import open_jobs
 from studio.sampling.cost import bill
 from studio.services.kinds.study import FIRST_SEED, StudyRequest, study_of
-from studio.services.library_stock import open_jobs
-from studio.services.models import Registry, load_registry
 from studio.ui.lab_panels import title
 from studio.ui.lab_result import cautions, command, identity
 

@@ -31,9 +31,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
 from studio.services.kinds.study import DEFAULT_PROMPTS
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
 

@@ -22,8 +22,8 @@ from studio.jobs.executors import AWAY, dispatch
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.paths import Paths
-from studio.services.library_stock import ModelStock, open_jobs
-from studio.services.models import Registry, load_registry
+from studio.library.models import Registry, load_registry
+from studio.library.stock import ModelStock, open_jobs
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache, pick_device
 

@@ -22,17 +22,18 @@ from studio.families import open_model
 from studio.jobs.events import EventLog
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths, open_paths
+from studio.library import catalogue
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.models import Registry, load_registry
+from studio.library.stock import open_jobs
 from studio.methods.distill import METHODS
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
-from studio.services import catalogue, measures
+from studio.services import measures
 from studio.services.cells import Cells
 from studio.services.describe import _read_classes
-from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.library_stock import open_jobs
-from studio.services.models import Registry, load_registry
 from tests.methods.world import Blobs, teacher
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -17,13 +17,13 @@ from studio.families.stable import adapter_files
 from studio.families.stable.merged import save_merged
 from studio.jobs.paths import Paths, new_run_id
 from studio.jobs.run import Run
-from studio.services.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, copies, described, home, load_adapters
-from studio.services.hint_uses import uploads
+from studio.library.adapter_uses import AdapterUse, check, distinct
+from studio.library.adapters import CARD, FAMILY, FILE, NAME, AdapterEntry, check_name, copies, described, home, load_adapters
+from studio.library.hint_uses import uploads
+from studio.library.models import ModelEntry, Registry
+from studio.library.saving import list_changed, save_student
 from studio.services.kinds.adapter import AdapterRequest
-from studio.services.models import ModelEntry, Registry
-from studio.services.students import list_changed, save_student
 from studio.services.tools import Tools
-from studio.services.uses import AdapterUse, check, distinct
 from studio.services.warm import ModelCache
 
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeVar
 from studio.core.explain import explain
 from studio.core.files import read_json
 from studio.jobs.run import Run
+from studio.library.models import ModelEntry
 from studio.services.arms_measured import Arm
-from studio.services.models import ModelEntry
 from studio.services.tools import Tools
 from studio.services.training import Training, TrainingRequest
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.core.recipe import Recipe
+from studio.library.models import ModelEntry
 from studio.sampling import plan as plans
 from studio.sampling.hinted import with_hint
 from studio.sampling.plan import Plan
-from studio.services.models import ModelEntry
 
 TEACHER_STEPS = 10  # enough to tell what a picture shows
 NAME = "hint"  # of the ControlNet while it is measured

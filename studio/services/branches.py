@@ -15,6 +15,10 @@ from torch import Tensor
 
 from studio.core.recipe import Recipe
 from studio.domains.pocket import captions
+from studio.library.adapter_uses import AdapterUse, dressed, words_of
+from studio.library.adapters import Adapters
+from studio.library.models import ModelEntry, Registry
+from studio.library.trace_header import Header, Moment
 from studio.sampling.adapted import adapters_of
 from studio.sampling.branch import branched
 from studio.sampling.hinted import with_pictures
@@ -23,13 +27,9 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
-from studio.services.adapters import Adapters
 from studio.services.draw import batch_size
 from studio.services.kinds.scrub import Branch
-from studio.services.models import ModelEntry, Registry
-from studio.services.moments import Header, Moment
 from studio.services.traces import Recorder, Trace, sigma
-from studio.services.uses import AdapterUse, dressed, words_of
 from studio.services.wardrobe import level_of
 
 NEAR = 0.95  # a student's own point this near to the state's noise level, as a ratio, is the state's own

@@ -20,13 +20,13 @@ from studio.domains.media import image
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
+from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
+from studio.library.hint_uses import WRITE_HELP, with_files
+from studio.library.models import load_registry
+from studio.library.provenance import changed_models
+from studio.library.stock import open_jobs
 from studio.services import cli_adapters, cli_controlnets, cli_jobs
-from studio.services.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
-from studio.services.hint_uses import WRITE_HELP, with_files
 from studio.services.inline import Executor
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
-from studio.services.provenance import changed_models
 
 app = typer.Typer(
     name="studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from studio.services import adapters
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
-from studio.services.uses import WRITE_HELP, AdapterUse
+from studio.library import adapters
+from studio.library.adapter_uses import WRITE_HELP, AdapterUse
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Sliders and LoRAs: those that were trained here, and files from elsewhere.")
 out, err = Console(), Console(stderr=True)

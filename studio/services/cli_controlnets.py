@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from studio.services import controlnets
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
+from studio.library import controlnets
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="ControlNets: shipped ones, your own, and folders that diffusers wrote.")
 out = Console()

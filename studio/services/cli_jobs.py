@@ -20,9 +20,9 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
+from studio.library.stock import open_jobs
 from studio.services import together
 from studio.services.inline import Executor
-from studio.services.library_stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
 out, err = Console(), Console(stderr=True)

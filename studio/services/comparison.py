@@ -13,13 +13,13 @@ from studio.core.files import plain
 from studio.domains.media.image import STRIP_SIDE, pixels, png_bytes
 from studio.domains.pocket import scene
 from studio.jobs.run import Run
+from studio.library.draw_request import CompareRequest, label
+from studio.library.remedies import REMEDIES
+from studio.library.trace_header import Moment
 from studio.metrics import report
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
-from studio.services.draw_request import CompareRequest, label
 from studio.services.frames import Frames
-from studio.services.moments import Moment
-from studio.services.remedies import REMEDIES
 from studio.services.session import Session
 from studio.services.tools import Tools
 from studio.services.traces import Recorder, scheduled

@@ -12,19 +12,19 @@ from studio.core.files import plain
 from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import scene
 from studio.jobs.run import Run
+from studio.library.adapter_effects import moved
+from studio.library.adapter_uses import unused
+from studio.library.draw_request import label
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
 from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
 from studio.services.comparison import NO_ORACLE
-from studio.services.draw_request import label
 from studio.services.judge import Judge, Measure, Sight, meant, open_judge
 from studio.services.kinds.control import ControlRequest, name
-from studio.services.moves import moved
 from studio.services.session import Session
 from studio.services.tools import Tools
-from studio.services.uses import unused
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from studio.domains.pocket import captions, scene
+from studio.library.trace_header import Header
 from studio.metrics.timeline import distance_curve, timeline, typical_distance
 from studio.metrics.vanished import detours, vanished
 from studio.services.frames import Frames, Seen
-from studio.services.moments import Header
 from studio.services.traces import Trace
 
 Json = dict[str, Any]

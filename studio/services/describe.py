@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.core.files import atomic_write
 from studio.jobs.paths import Paths, open_paths
-from studio.services.objectives import Catalogue, kept, version
+from studio.library.method_cards import Catalogue, kept, version
 
 
 def refresh(paths: Paths) -> None:

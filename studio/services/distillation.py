@@ -7,15 +7,15 @@ from typing import Any
 
 from studio.core.parallel import join
 from studio.jobs.run import Run, versions
+from studio.library.curves import finite
+from studio.library.saving import list_student, save_student
 from studio.methods.distill import METHODS
 from studio.services.cautions import cautions
-from studio.services.curves import finite
 from studio.services.drawing import Studio
 from studio.services.evidence import Evidence
 from studio.services.gallery import Gallery
 from studio.services.kinds.distill import DistillRequest
 from studio.services.lessons import Lesson, open_lesson
-from studio.services.students import list_student, save_student
 from studio.services.symptoms import Vigil
 from studio.services.together import make_trainer
 from studio.services.tools import Tools

@@ -15,11 +15,11 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.method import Method
 from studio.core.recipe import Recipe
+from studio.library.models import ModelEntry
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.services.draw import draw
 from studio.services.lessons import TEACHER_STEPS, Lesson
-from studio.services.models import ModelEntry
 
 SHOWN = (1, 2, 4, 8)  # step counts that are shown, those on the student's recipe
 SEEDS_EACH = 2  # pictures a prompt in a strip

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.explain import brief
 from studio.core.files import atomic_write
-from studio.services.moments import Header, read_header, traced
+from studio.library.trace_header import Header, read_header, traced
 
 if TYPE_CHECKING:
     from PIL import Image

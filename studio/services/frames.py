@@ -20,7 +20,7 @@ from studio.core.explain import explain
 from studio.core.weights import load_weights, save_weights
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.jobs.run import Run
-from studio.services.moments import Moment
+from studio.library.trace_header import Moment
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from torch import Tensor
 from studio.core.files import read_json
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.jobs.run import Run
+from studio.library.curves import finite
 from studio.sampling.plan import Plan
 from studio.services import beliefs
-from studio.services.curves import finite
 from studio.services.drawing import SEEDS_EACH, Studio, contrast
 from studio.services.held_out import figures, kept_figures, reference
 from studio.services.tools import Tools

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from studio.domains.pocket import scene
 from studio.jobs.paths import Paths
-from studio.services.hint_uses import HintUse, uploads
+from studio.library.hint_uses import HintUse, uploads
 
 
 def hint_picture(use: HintUse, kind: str, stated: Mapping[str, str], size: int, paths: Paths) -> Tensor:

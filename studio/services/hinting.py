@@ -17,15 +17,15 @@ from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.families.stable import controlnets as files
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.run import Run, versions
+from studio.library import adapters, controlnets
+from studio.library.curves import finite
+from studio.library.models import ModelEntry
 from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
-from studio.services import adapters, controlnets
 from studio.services.armed import Armed
 from studio.services.arms_measured import NAME, Arm, arms
-from studio.services.curves import finite
 from studio.services.hint_bench import HintBench
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
-from studio.services.models import ModelEntry
 from studio.services.tools import Tools
 
 SHOWN = 4  # scenes in a strip

@@ -12,7 +12,7 @@ from studio.jobs.execution import execute
 from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, identity
-from studio.services.models import load_registry
+from studio.library.models import load_registry
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache, pick_device
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.jobs.paths import Paths
+from studio.library.models import Registry
 from studio.services import measures
 from studio.services.measures import SAMPLES, Arm
-from studio.services.models import Registry
 
 QUALITIES = ("accuracy", "fd_oracle")  # what a front can be made of, beside diversity and NFE
 Json = dict[str, Any]

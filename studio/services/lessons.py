@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.trainable import teacher_denoiser
-from studio.services.models import ModelEntry
+from studio.library.models import ModelEntry
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:

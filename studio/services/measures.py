@@ -17,9 +17,9 @@ from typing import Any, Literal
 from studio.core.files import atomic_write, read_json
 from studio.core.recipe import Recipe, weights_hash
 from studio.jobs.paths import Paths
+from studio.library.models import ModelEntry, Registry
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
-from studio.services.models import ModelEntry, Registry
 
 SAMPLES = 256  # pictures of each, unless somebody asks for more
 MAX_SAMPLES = 4096

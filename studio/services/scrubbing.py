@@ -18,17 +18,17 @@ from studio.core.explain import explain
 from studio.core.files import read_json
 from studio.domains.pocket import captions
 from studio.jobs.run import Run, versions
+from studio.library.adapters import load_adapters
+from studio.library.controlnets import load_controlnets
+from studio.library.hint_uses import HintUse
+from studio.library.provenance import changed_models
+from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.hinted import hints_of
 from studio.services import decisions
-from studio.services.adapters import load_adapters
 from studio.services.comparison import Comparison
-from studio.services.controlnets import load_controlnets
 from studio.services.frames import Frames, readings_file
 from studio.services.hint_pictures import hint_picture
-from studio.services.hint_uses import HintUse
 from studio.services.kinds.scrub import Branch, ScrubRequest
-from studio.services.moments import Header, Moment, read_header, trace_file, traced
-from studio.services.provenance import changed_models
 from studio.services.tools import Tools
 from studio.services.traces import Trace
 from studio.services.wardrobe import Wardrobe

@@ -17,18 +17,18 @@ from studio.core.recipe import Recipe
 from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import captions
 from studio.jobs.run import Run, versions
+from studio.library.adapter_uses import AdapterUse, dressed, unused, words_of
+from studio.library.adapters import load_adapters
+from studio.library.controlnets import load_controlnets
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.hint_uses import hinted
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
-from studio.services.adapters import load_adapters
-from studio.services.controlnets import load_controlnets
 from studio.services.draw import batch_size
-from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.hint_pictures import hint_picture
-from studio.services.hint_uses import hinted
 from studio.services.tools import Tools
-from studio.services.uses import AdapterUse, dressed, unused, words_of
 from studio.services.wardrobe import Wardrobe, level_of
 
 if TYPE_CHECKING:

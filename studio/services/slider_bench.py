@@ -12,13 +12,13 @@ from studio.core.lowrank import Adapter, applied
 from studio.core.recipe import Recipe
 from studio.domains.pocket.captions import parse
 from studio.domains.pocket.scene import FACTORS
+from studio.library.models import ModelEntry
 from studio.metrics.calibration import shifts, summary
 from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.services.draw import draw
-from studio.services.models import ModelEntry
 from studio.services.slider_stage import Stage
 
 if TYPE_CHECKING:

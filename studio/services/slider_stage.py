@@ -22,14 +22,14 @@ from studio.domains.pocket.dataset import to_images
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import sample_scene
 from studio.jobs.run import Run
+from studio.library.adapter_effects import AXIS_UNIT
+from studio.library.models import ModelEntry
+from studio.library.picture_pairs import Pairs, pairs_in
 from studio.methods.control.contrast import SceneContrast
 from studio.methods.control.slider import Finder
 from studio.methods.control.worded import WordedContrast, encoded
 from studio.services.judge import Judge, Measure, meant, open_judge
 from studio.services.kinds.slider import WORLD, SliderRequest, form
-from studio.services.models import ModelEntry
-from studio.services.moves import AXIS_UNIT
-from studio.services.slider_pairs import Pairs, pairs_in
 from studio.services.slider_sight import seek_reader, sight
 from studio.services.tools import Tools
 

@@ -27,14 +27,14 @@ from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.families.stable import adapter_files
 from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.run import Run, versions
+from studio.library import adapters
+from studio.library.curves import finite
+from studio.library.models import ModelEntry
 from studio.methods.control import SLIDERS
 from studio.methods.control.slider import Slider
 from studio.methods.distill import METHODS
 from studio.metrics.calibration import calibrated
-from studio.services import adapters
-from studio.services.curves import finite
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
-from studio.services.models import ModelEntry
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
 from studio.services.tools import Tools

@@ -88,7 +88,7 @@ def _dismiss(device: str | None, meet: bool) -> None:
 def follow(device: str | None) -> None:
     """Train along in whatever run the first process executes, until it says that all is done. Writes nothing."""
     from studio.core.parallel import join
-    from studio.services.models import load_registry
+    from studio.library.models import load_registry
     from studio.services.warm import ModelCache, pick_device
 
     if threading.current_thread() is threading.main_thread():

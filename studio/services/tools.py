@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.jobs.paths import Paths
-from studio.services.models import Registry
+from studio.library.models import Registry
 from studio.services.warm import ModelCache
 
 

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from studio.core.rng import INITIAL, noise
 from studio.core.weights import load_weights, save_weights
+from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.loop import updated
 from studio.sampling.plan import Plan
 from studio.sampling.record import Record
 from studio.sampling.steps import Step, compiled
-from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.packing import packed, unpacked
 
 EXACT_BYTES = 64 << 20  # of one arm; a larger one is kept in half precision: what continues from it is near, not equal

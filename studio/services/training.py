@@ -19,9 +19,9 @@ import torch
 
 from studio.core.trainer import Progress, Trainer
 from studio.jobs.run import LeftOff, Run
-from studio.services.curves import Curves, Sink, TensorBoard, Trackio
-from studio.services.models import FAMILY
-from studio.services.students import save_student
+from studio.library.curves import Curves, Sink, TensorBoard, Trackio
+from studio.library.models import FAMILY
+from studio.library.saving import save_student
 from studio.services.tools import Tools
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import files_hash
 from studio.jobs.run import Run
+from studio.library.adapters import Adapters
+from studio.library.controlnets import ControlNets
 from studio.sampling.adapted import adapters_of
 from studio.sampling.hinted import hints_of
 from studio.sampling.plan import Plan
 from studio.sampling.steps import denoiser_of
-from studio.services.adapters import Adapters
-from studio.services.controlnets import ControlNets
 from studio.services.tools import Tools
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.services.models import ModelEntry
+from studio.library.models import ModelEntry
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Oracle

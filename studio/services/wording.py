@@ -20,19 +20,19 @@ from studio.families.stable import adapter_files
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.run import Run, versions
+from studio.library import adapters
+from studio.library.curves import finite
+from studio.library.models import ModelEntry
+from studio.library.picture_folders import pictures_in
 from studio.methods.control.word import TokenRows, Word, WordConfig
 from studio.methods.control.word_material import LINES, Pictured, of_scenes
 from studio.methods.control.worded import encoded
-from studio.services import adapters
 from studio.services.armed import Armed
 from studio.services.arms_measured import Arm
-from studio.services.curves import finite
 from studio.services.draw import pictures
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
-from studio.services.models import ModelEntry
 from studio.services.tools import Tools
 from studio.services.word_bench import PLAIN, WordBench, prompts_for, word_arms
-from studio.services.word_pictures import pictures_in
 
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0, 1)  # in a strip
 

@@ -18,7 +18,7 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.media import image
-from studio.services.models import load_registry
+from studio.library.models import load_registry
 from studio.ui.background import Background
 from studio.ui.controls import Controls
 from studio.ui.scrubs import Scrubs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from studio.services.remedies import REMEDIES
+from studio.library.remedies import REMEDIES
 
 HYBRID = re.compile(r"hybrid-([1-9]\d?)")
 MASK = re.compile(r"mask-([BS-]{1,16})")

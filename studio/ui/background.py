@@ -13,8 +13,8 @@ from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
-from studio.services.curves import Follower
-from studio.services.objectives import objectives
+from studio.library.curves import Follower
+from studio.library.method_cards import objectives
 from studio.ui import curves, files, numbers, pictures, responses, say, sides
 from studio.ui.files import size as size
 from studio.ui.jobview import JobView

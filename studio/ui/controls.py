@@ -6,9 +6,9 @@ from typing import Any
 
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.jobs.jobs import Jobs
-from studio.services.adapters import Adapters, load_adapters
-from studio.services.controlnets import load_controlnets
-from studio.services.models import Pair
+from studio.library.adapters import Adapters, load_adapters
+from studio.library.controlnets import load_controlnets
+from studio.library.models import Pair
 from studio.ui import say
 from studio.ui.controlview import ControlView
 from studio.ui.view import Views

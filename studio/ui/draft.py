@@ -14,9 +14,9 @@ from typing import Any
 
 from studio.jobs.executors import LOCAL
 from studio.jobs.jobs import Jobs
+from studio.library.method_cards import objectives
+from studio.library.models import FAMILY, load_registry
 from studio.services.kinds.distill import DistillRequest
-from studio.services.models import FAMILY, load_registry
-from studio.services.objectives import objectives
 from studio.ui import budget, recipes, settings
 
 FIRST = "dmd2"  # chosen when there is no wish

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.services.estimate import COSTS, Cost, cost, measured, memory, parameters
-from studio.services.models import load_registry
 from studio.ui import say
 from studio.ui.background import size, span
 

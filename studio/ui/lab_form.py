@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.sampling.cost import bill
 from studio.services.kinds.study import DEFAULT_PROMPTS, StudyRequest, study_of
-from studio.services.models import load_registry
 from studio.services.studies import STUDIES
 from studio.ui import say, settings
 

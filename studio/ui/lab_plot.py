@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.services.remedies import REMEDIES
+from studio.library.remedies import REMEDIES
 from studio.ui import arms, say
 
 Json = dict[str, Any]

@@ -14,9 +14,9 @@ import gradio as gr
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.services import leaderboard
 from studio.services.leaderboard import QUALITIES, Board, Row
-from studio.services.models import load_registry
 from studio.ui import estimate, pareto, say
 from studio.ui.background import span
 from studio.ui.theme import script, template

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.models import Pair, Registry
-from studio.services.remedies import REMEDIES
-from studio.services.seeds import parse_seeds
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.models import Pair, Registry
+from studio.library.remedies import REMEDIES
+from studio.library.seeds import parse_seeds
 from studio.ui import arms, parts
 
 NO_GUIDANCE = 1.0

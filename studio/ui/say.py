@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from studio.services.uses import AdapterUse
+from studio.library.adapter_uses import AdapterUse
 from studio.ui import arms
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Any
 
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.library.adapters import load_adapters
+from studio.library.models import Registry, load_registry
 from studio.services import exports
-from studio.services.adapters import load_adapters
-from studio.services.models import Registry, load_registry
 from studio.ui import say
 from studio.ui.scrubview import ScrubView
 from studio.ui.view import Views

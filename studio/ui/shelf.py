@@ -16,9 +16,9 @@ import gradio as gr
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.jobs.events import ACTIVE
 from studio.jobs.jobs import Jobs
-from studio.services import adapters as known
-from studio.services.adapters import AdapterEntry
-from studio.services.models import Pair, load_registry
+from studio.library import adapters as known
+from studio.library.adapters import AdapterEntry
+from studio.library.models import Pair, load_registry
 from studio.ui import parts, say
 from studio.ui.panel import JobsPanel
 

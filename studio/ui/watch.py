@@ -10,7 +10,7 @@ from typing import Any
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import LaneStatus, RunInfo
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
+from studio.library.models import load_registry
 from studio.ui import say
 from studio.ui.view import RunView, Views
 

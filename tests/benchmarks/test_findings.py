@@ -13,8 +13,8 @@ import pytest
 from benchmarks import findings
 from studio.core.files import atomic_write
 from studio.jobs.jobs import Jobs
-from studio.services.library_stock import open_jobs
-from studio.services.models import Registry
+from studio.library.models import Registry
+from studio.library.stock import open_jobs
 from tests.ui import lab_data
 from tests.ui.shelf import stock
 

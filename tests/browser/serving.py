@@ -15,7 +15,7 @@ from pathlib import Path
 
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 
 START_S = 120
 

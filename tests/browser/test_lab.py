@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from studio.ui.app import build, launch_options
 from tests.ui import lab_data
 from tests.ui.scripted_lab import ScriptedLab

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.remedies import REMEDIES
+from studio.library.remedies import REMEDIES
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.moments import read_header
+from studio.library.trace_header import read_header
 from tests.ui.scripted_scrub import finished, level
 
 pytestmark = pytest.mark.browser

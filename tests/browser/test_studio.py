@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.serving import Studio, serving
 from tests.services.conftest import list_models, weights  # noqa: F401 - a fixture

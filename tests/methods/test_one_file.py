@@ -69,9 +69,9 @@ class Halfway(Method[HalfwayConfig]):
 
 LOOK = """
 import json, sys
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
-from studio.services.objectives import objectives
+from studio.library.stock import open_jobs
+from studio.library.models import load_registry
+from studio.library.method_cards import objectives
 from studio.ui.settings import fields
 jobs = open_jobs(sys.argv[1])
 catalogue = objectives(jobs.paths)

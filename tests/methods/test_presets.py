@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from studio.core.trainer import TrainerConfig
+from studio.library.models import load_registry
 from studio.methods.distill import METHODS
-from studio.services.models import load_registry
 
 FILES = sorted((Path(__file__).parents[2] / "presets" / "distill").glob("*.yaml"))
 

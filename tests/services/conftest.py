@@ -14,7 +14,7 @@ import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.supervisor import Supervisor
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from tests.services import sleepy  # noqa: F401 - registers the kind in this process
 
 GRID = [999.0, 749.0, 499.0, 249.0]
@@ -108,18 +108,18 @@ def studio(jobs: Jobs, weights: Path) -> Jobs:
 def objectives_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalogue of objectives with the toy among them, made once by a real subprocess."""
     from studio.jobs.paths import open_paths
-    from studio.services import objectives
+    from studio.library import method_cards
 
-    before = os.environ.get(objectives.VARIABLE)
-    os.environ[objectives.VARIABLE] = TOY
+    before = os.environ.get(method_cards.VARIABLE)
+    os.environ[method_cards.VARIABLE] = TOY
     try:
         paths = open_paths(tmp_path_factory.mktemp("objectives"))
-        objectives.objectives(paths)
+        method_cards.objectives(paths)
     finally:
         if before is None:
-            del os.environ[objectives.VARIABLE]
+            del os.environ[method_cards.VARIABLE]
         else:
-            os.environ[objectives.VARIABLE] = before
+            os.environ[method_cards.VARIABLE] = before
     return paths.cache / "objectives.json"
 
 

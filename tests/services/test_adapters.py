@@ -15,10 +15,10 @@ from safetensors import safe_open
 
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.jobs.jobs import Jobs
+from studio.library.adapters import CARD, FILE, home, load_adapters
+from studio.library.models import load_registry
 from studio.services import cli_adapters
-from studio.services.adapters import CARD, FILE, home, load_adapters
 from studio.services.cli import app
-from studio.services.models import load_registry
 
 LAYERS = {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q": (32, 32),
           "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_v": (16, 16)}  # fmt: skip

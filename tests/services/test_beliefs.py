@@ -13,11 +13,11 @@ from studio.core.method import Method, Streams
 from studio.core.rng import noise
 from studio.core.simulate import guided_x0
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.methods.distill import METHODS
 from studio.services import beliefs
 from studio.services.drawing import Studio, contrast
 from studio.services.kinds.distill import DistillRequest
-from studio.services.models import load_registry
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.toy import SHAPE, request, toy_lesson
 

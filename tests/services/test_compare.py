@@ -13,7 +13,7 @@ from PIL import Image
 
 from studio.domains.media.image import read_run
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
+from studio.library.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
 from tests.services.conftest import PAIR, states

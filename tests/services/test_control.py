@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
+from studio.library.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
 from tests.services.conftest import PAIR
@@ -122,7 +122,7 @@ def test_a_merged_model_is_listed_and_draws_what_the_adapter_draws(shelf: Jobs, 
 
 
 def test_files_go_out_and_come_back_through_jobs(shelf: Jobs, warm: ModelCache) -> None:
-    from studio.services.hint_uses import uploads
+    from studio.library.hint_uses import uploads
 
     for layout in ("diffusers", "kohya", "peft"):
         out = execute(shelf, warm, "adapter", action="export", adapter="mine/big", layout=layout, strip=True)
@@ -156,7 +156,7 @@ def test_a_wish_that_is_not_whole_is_refused(shelf: Jobs, request_: dict[str, An
 
 
 def test_a_wrong_file_is_one_sentence(shelf: Jobs, warm: ModelCache) -> None:
-    from studio.services.hint_uses import uploads
+    from studio.library.hint_uses import uploads
 
     uploads(shelf.paths).mkdir(exist_ok=True)
     (uploads(shelf.paths) / "bad.safetensors").write_bytes(b"not one")
@@ -168,7 +168,7 @@ def test_a_wrong_file_is_one_sentence(shelf: Jobs, warm: ModelCache) -> None:
 
 
 def test_an_import_takes_away_the_copy_made_for_it_and_no_other_file(shelf: Jobs, warm: ModelCache, tmp_path: Path) -> None:
-    from studio.services.adapters import copies, copy_in
+    from studio.library.adapters import copies, copy_in
 
     out = execute(shelf, warm, "adapter", action="export", adapter="mine/big", layout="diffusers")
     own = shelf.artifact(out["run"], next(f for f in out["files"] if f.endswith(".safetensors")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.services.curves import FILE, Curves, Follower, History, read
+from studio.library.curves import FILE, Curves, Follower, History, read
 
 
 def write(curves: Curves, *steps: int, loss: float = 1.0) -> None:

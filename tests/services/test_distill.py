@@ -29,9 +29,10 @@ from studio.jobs.locks import identity
 from studio.jobs.recovery import MAX_DEATHS
 from studio.jobs.supervisor import Supervisor
 from studio.jobs.worker import Worker
-from studio.services import curves, lessons
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
+from studio.library import curves
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
+from studio.services import lessons
 from studio.worker import Workbench, run_job
 from tests.no_room import no_room, small_disk
 from tests.services.conftest import states, until

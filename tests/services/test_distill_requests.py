@@ -15,7 +15,7 @@ import pytest
 
 from studio.core.json_schema import check
 from studio.jobs.jobs import Jobs
-from studio.services import objectives
+from studio.library import method_cards
 from tests.services.toy import request
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "words"), REFUSED)
 def test_a_bad_spec_is_one_sentence_at_once(school: Jobs, fields: dict[str, Any], words: str) -> None:
-    objectives.objectives(school.paths)  # a file of an objective may just have been edited
+    method_cards.objectives(school.paths)  # a file of an objective may just have been edited
     begun = time.perf_counter()
     with pytest.raises(ValueError) as error:
         school.submit("distill", request(**fields))
@@ -104,10 +104,10 @@ def test_a_taken_name_and_an_absent_teacher_are_refused(school: Jobs) -> None:
 
 
 def test_validating_imports_no_torch(school: Jobs) -> None:
-    objectives.objectives(school.paths)
+    method_cards.objectives(school.paths)
     small = request(teacher="nano/teacher", start="nano/lcm", form="smaller", leave_out="middle", width=0.8)
     code = (
-        "import sys; from studio.services.library_stock import open_jobs\n"
+        "import sys; from studio.library.stock import open_jobs\n"
         f"r = open_jobs({str(school.paths.root)!r}).validate('distill', {request(settings={'lr': 1, 'flavour': None})!r})\n"
         "assert r.settings == {'lr': 1, 'flavour': None}, r\n"
         f"assert open_jobs({str(school.paths.root)!r}).validate('distill', {small!r}).start == 'nano/lcm'\n"
@@ -154,13 +154,13 @@ def test_a_start_that_cannot_be_gone_on_from_is_refused(school: Jobs) -> None:
 
 
 def test_every_objective_has_a_card_and_a_schema_whose_defaults_fit_it(school: Jobs) -> None:
-    found = objectives.objectives(school.paths)
+    found = method_cards.objectives(school.paths)
     assert found is not None
     assert {"toy", "lcm"} <= set(found["objectives"])
     for name, entry in found["objectives"].items():
         assert entry["card"]["title"]
         defaults = {k: v["default"] for k, v in entry["schema"]["properties"].items() if "default" in v}
-        checked = objectives.check_settings(found, name, defaults)
+        checked = method_cards.check_settings(found, name, defaults)
         assert set(checked) == set(defaults)
     assert "steps" not in found["trainer"]["properties"]
 
@@ -173,8 +173,8 @@ def test_the_catalogue_is_made_again_when_an_objective_changes(
     monkeypatch.setenv("STUDIO_OBJECTIVES", "outside_objective")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert objectives.objectives(school.paths, build=False) is None, "what was kept is about other files"
-    before = objectives.version()
+    assert method_cards.objectives(school.paths, build=False) is None, "what was kept is about other files"
+    before = method_cards.version()
     module.write_text(
         "from pydantic import Field\nfrom studio.core.method import Card, Method, MethodConfig\n"
         "from studio.methods.distill import METHODS\n"
@@ -182,8 +182,8 @@ def test_the_catalogue_is_made_again_when_an_objective_changes(
         "@METHODS.add('outside')\nclass Outside(Method):\n"
         "    card = Card(title='Outside', paper='-', status='baseline', good_for='one file')\n    Config = Config\n"
     )
-    assert objectives.version() != before
-    found = objectives.objectives(school.paths)
+    assert method_cards.version() != before
+    found = method_cards.objectives(school.paths)
     assert found is not None
     assert found["objectives"]["outside"]["card"]["title"] == "Outside", "adding an objective is adding one file"
     assert school.validate("distill", request(objective="outside", settings={"lr": 2}))

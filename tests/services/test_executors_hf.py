@@ -20,8 +20,8 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.run import read_spec
 from studio.jobs.supervisor import Supervisor
-from studio.services.library_stock import ModelStock, needed
-from studio.services.models import load_registry
+from studio.library.models import load_registry
+from studio.library.stock import ModelStock, needed
 from studio.worker import run_job
 from tests.services.conftest import states, until
 from tests.services.hub import TOKEN, Hub
@@ -212,7 +212,7 @@ def test_parcels_hold_what_a_run_needs_and_are_named_by_it(jobs: Jobs, tmp_path:
     assert not (tmp_path / "far" / "program" / "presets" / "models").exists()
     code = (
         "from pathlib import Path; from studio.jobs.paths import open_paths\n"
-        "from studio.services.models import load_registry\n"
+        "from studio.library.models import load_registry\n"
         "e = load_registry(open_paths(Path('..') / 'data')).get('nano/teacher')\n"
         "print(e.available, e.oracle.is_dir(), e.folder.parent.name, e.guidance)"
     )

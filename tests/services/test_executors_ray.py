@@ -22,7 +22,7 @@ from studio.jobs.executors.dispatch import Dispatcher
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.supervisor import Supervisor
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from studio.worker import run_job
 from tests.services.conftest import states, until
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from studio.jobs.jobs import Jobs
-from studio.services.hint_uses import HintUse, uploads, with_files
-from studio.services.models import load_registry
+from studio.library.hint_uses import HintUse, uploads, with_files
+from studio.library.models import load_registry
 from studio.services.warm import ModelCache
 from tests.services.test_control import execute
 from tests.services.test_scrub import execute as scrub

@@ -19,7 +19,7 @@ from studio.jobs.kinds import KINDS, Kinds
 from studio.jobs.locks import FileLock, identity
 from studio.jobs.paths import new_run_id
 from studio.jobs.run import read_spec
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from studio.worker import run_job
 from tests.services.conftest import states
 

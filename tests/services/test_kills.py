@@ -15,7 +15,7 @@ import pytest
 
 from studio.core.weights import load_weights
 from studio.jobs.jobs import Jobs
-from studio.services import curves
+from studio.library import curves
 from tests.services.conftest import states
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.toy import request

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
 from studio.services import leaderboard, measures
 from studio.services.leaderboard import Row, board, front
-from studio.services.library_stock import open_jobs
-from studio.services.models import load_registry
 from studio.worker import run_job
 from tests.services.conftest import PAIR
 

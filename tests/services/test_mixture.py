@@ -9,9 +9,9 @@ import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
+from studio.library.models import load_registry
 from studio.metrics.gmm_page import lab_page
 from studio.services.kinds.mixture import MixtureRequest
-from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
 

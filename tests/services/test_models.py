@@ -14,9 +14,9 @@ from studio.core.files import atomic_write
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ASSETS, Paths, default_data_dir, open_paths
-from studio.services.catalogue import catalogue
-from studio.services.models import load_registry
-from studio.services.provenance import changed_models, missing_models
+from studio.library.catalogue import catalogue
+from studio.library.models import load_registry
+from studio.library.provenance import changed_models, missing_models
 from studio.services.warm import ModelCache, pick_device
 from studio.worker import run_job
 
@@ -40,7 +40,7 @@ def test_the_page_process_never_imports_torch() -> None:
     ]
     code = "import sys, tempfile, pathlib\n" + "".join(f"import studio.jobs.{name}\n" for name in modules)
     code += (
-        "from studio.services.library_stock import open_jobs; from studio.services.catalogue import catalogue\n"
+        "from studio.library.stock import open_jobs; from studio.library.catalogue import catalogue\n"
         "jobs = open_jobs(pathlib.Path(tempfile.mkdtemp())); catalogue(jobs.paths); jobs.status(); jobs.list()\n"
         "bad = {'torch', 'diffusers', 'transformers', 'gradio', 'plotly'} & set(sys.modules); assert not bad, bad"
     )

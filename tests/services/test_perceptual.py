@@ -11,8 +11,8 @@ import torch
 
 from studio.families.perceptual import VARIABLE, open_reader
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.services.frames import readings_file
-from studio.services.models import load_registry
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache
 from studio.worker import run_job

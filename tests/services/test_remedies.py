@@ -17,13 +17,13 @@ from studio.domains.media.image import pixels
 from studio.domains.pocket import captions
 from studio.jobs.jobs import Jobs
 from studio.jobs.spec_file import read_spec_file
+from studio.library.draw_request import MAX_ARMS, CompareRequest, label, plans_for
+from studio.library.models import Registry, load_registry
+from studio.library.remedies import REMEDIES
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.services.draw import BATCH_LATENTS
-from studio.services.draw_request import MAX_ARMS, CompareRequest, label, plans_for
-from studio.services.models import Registry, load_registry
-from studio.services.remedies import REMEDIES
 from studio.services.studies.arena import Arena, ArenaConfig
 from studio.services.studies.base import Setting
 from studio.services.warm import ModelCache

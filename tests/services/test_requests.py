@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from studio.core.explain import explain
 from studio.jobs.paths import Paths, open_paths
-from studio.services.draw_request import CompareRequest, arms_for, label, plans_for
-from studio.services.models import Registry, load_registry
-from studio.services.seeds import parse_seeds
+from studio.library.draw_request import CompareRequest, arms_for, label, plans_for
+from studio.library.models import Registry, load_registry
+from studio.library.seeds import parse_seeds
 
 FOLDERS = {"teacher": "teacher", "student": "student", "oracle": "oracle"}
 

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
-from studio.services.moments import read_header, traced
+from studio.library.models import load_registry
+from studio.library.trace_header import read_header, traced
 from studio.services.scrubbing import coarse_to_fine
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
-from studio.services.moments import read_header, traced
+from studio.library.models import load_registry
+from studio.library.trace_header import read_header, traced
 from studio.services.traces import open_trace
 from studio.services.warm import ModelCache
 from studio.worker import run_job

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from studio.jobs.jobs import Jobs
-from studio.services import curves
+from studio.library import curves
 from tests.services.conftest import until
 from tests.services.test_distill import here, step_of
 from tests.services.toy import request

@@ -16,11 +16,12 @@ from studio.core.method import Card
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
-from studio.services import objectives, slider_bench, slider_stage
-from studio.services.adapters import load_adapters
+from studio.library import method_cards
+from studio.library.adapters import load_adapters
+from studio.library.models import load_registry
+from studio.services import slider_bench, slider_stage
 from studio.services.describe import refresh
 from studio.services.kinds.slider import SliderRequest, form
-from studio.services.models import load_registry
 from studio.services.slider_bench import STRENGTHS, Bench
 from tests.services.conftest import PAIR, TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
@@ -116,7 +117,7 @@ def test_the_attribute_that_has_no_words_is_asked_for_once_words_are_given(hall:
 
 
 def test_the_catalogue_describes_methods_and_attributes(hall: Jobs) -> None:
-    found = objectives.objectives(hall.paths)
+    found = method_cards.objectives(hall.paths)
     assert found is not None
     sliders = found["sliders"]
     assert set(sliders["methods"]) == {"pairs", "text", "direction"}
@@ -136,7 +137,7 @@ def test_a_preset_can_be_submitted(hall: Jobs, path: Path) -> None:
 
 
 def test_every_attribute_has_a_preset_for_every_size(hall: Jobs) -> None:
-    found = objectives.objectives(hall.paths)
+    found = method_cards.objectives(hall.paths)
     assert found is not None
     used = {(c["base"].split("/")[0], c.get("attribute")) for _, c in map(read_spec_file, PRESET_FILES)}
     assert {(size, name) for size in ("nano", "pocket") for name in found["sliders"]["attributes"]} <= used

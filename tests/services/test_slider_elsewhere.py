@@ -18,11 +18,11 @@ from studio.families import open_model
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
+from studio.library.adapters import load_adapters
+from studio.library.models import load_registry
 from studio.services import slider_bench, slider_stage
-from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
 from studio.services.kinds.slider import PLAIN_LINES
-from studio.services.models import load_registry
 from tests.families import tiny
 from tests.services.conftest import TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind

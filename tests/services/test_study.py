@@ -11,9 +11,9 @@ import torch
 
 from studio.core.denoiser import Denoiser
 from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
 from studio.services.cells import Cells, Rows, joined, over_steps
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.models import load_registry
 from studio.services.warm import ModelCache
 from studio.worker import run_job
 from tests.services.conftest import PAIR

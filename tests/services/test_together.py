@@ -13,8 +13,8 @@ import torch
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
+from studio.library.models import load_registry
 from studio.services import together
-from studio.services.models import load_registry
 from tests.core.test_parallel import TOLERANCE, free_port
 from tests.services.conftest import states, until
 from tests.services.test_distill import checkpoint, flat, here, of_kind, step_of

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from studio.core.recipe import Recipe
+from studio.library import trace_header
 from studio.sampling import plan as plans
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan, Segment
 from studio.sampling.record import Record
 from studio.sampling.rules import RULES
-from studio.services import moments, packing, traces
+from studio.services import packing, traces
 from studio.services.traces import Recorder, open_trace
 from tests.sampling.gaussians import PROCESSES, gaussian, push
 
@@ -87,7 +88,7 @@ def test_shared_steps_are_kept_once_and_named_by_whoever_drew_them_first(tmp_pat
     assert second.moments[0].strip == "artifacts/hybrid-2/step-000.jpg"
     assert [m.nfe for m in second.moments] == [1, 2, 3, 4]
     assert same_states(tmp_path, "hybrid-1", records["hybrid-1"])
-    assert moments.traced(tmp_path) == ["hybrid-2", "hybrid-1", "student"]  # as they were drawn
+    assert trace_header.traced(tmp_path) == ["hybrid-2", "hybrid-1", "student"]  # as they were drawn
 
 
 def test_a_large_arm_is_kept_in_half_precision_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +122,7 @@ def test_packing_loses_nothing_and_pays_where_steps_resemble_one_another(dtype: 
 
 def test_damaged_beliefs_are_one_sentence(tmp_path: Path) -> None:
     recorded(tmp_path, [plans.student_plan("s", recipe("lcm"))])
-    file = moments.trace_file(tmp_path, "student")
+    file = trace_header.trace_file(tmp_path, "student")
     raw = bytearray(file.read_bytes())
     raw[-40:] = bytes(40)
     file.write_bytes(raw)
@@ -131,12 +132,12 @@ def test_damaged_beliefs_are_one_sentence(tmp_path: Path) -> None:
 
 def test_an_arm_that_was_not_kept_is_one_sentence(tmp_path: Path) -> None:
     recorded(tmp_path, [plans.student_plan("s", recipe("lcm"))])
-    file = moments.trace_file(tmp_path, "student")
+    file = trace_header.trace_file(tmp_path, "student")
     for name, content in (("gone", None), ("half", file.read_bytes()[:40]), ("huge", b"\xff" * 64), ("empty", b"")):
         if content is not None:
-            moments.trace_file(tmp_path, name).write_bytes(content)
+            trace_header.trace_file(tmp_path, name).write_bytes(content)
         with pytest.raises(ValueError, match=f"states of {name} were not kept.*run it again"):
             open_trace(tmp_path, name)
-    assert moments.traced(tmp_path) == ["student"]
+    assert trace_header.traced(tmp_path) == ["student"]
     with pytest.raises(ValueError, match="has no step 4; 0 to 3 would fit"):
         open_trace(tmp_path, "student").state(4, models())

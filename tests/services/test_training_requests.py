@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from studio.core.explain import explain
+from studio.library.training_request import TrainingRequest
 from studio.services.kinds.distill import DistillRequest
 from studio.services.kinds.slider import SliderRequest
-from studio.services.kinds.training import TrainingRequest
 
 KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     DistillRequest: {"name": "a", "objective": "lcm"}, SliderRequest: {"name": "a", "attribute": "size"},

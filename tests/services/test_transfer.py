@@ -12,8 +12,8 @@ from benchmarks import findings
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
-from studio.services import adapters, moves
-from studio.services.models import load_registry
+from studio.library import adapter_effects, adapters
+from studio.library.models import load_registry
 from studio.services.warm import ModelCache
 from studio.ui import lab_transfer
 from studio.worker import run_job
@@ -95,11 +95,11 @@ def test_a_discovered_direction_is_read_along_itself(studio: Jobs, warm: ModelCa
     add_adapter(studio, warm, "found", "direction 1: size", 3, axis={"along": along, "std": 0.5})
     found = execute(studio, warm, settings={"adapters": ["mine/found"], "strengths": [-1, 1]})
     row = found["board"]["rows"][0]
-    assert (row["kind"], row["unit"], len(row["prompts"])) == ("direction", moves.AXIS_UNIT, 2)
+    assert (row["kind"], row["unit"], len(row["prompts"])) == ("direction", adapter_effects.AXIS_UNIT, 2)
     assert {v["id"] for v in found["verdicts"]} == {"S10"}
     seen = oracle.read(torch.rand(4, 3, 32, 32))
     assert torch.allclose(
-        moves.moved(adapters.load_adapters(studio.paths).get("mine/found")).read(seen), seen.features[:, 3] / 0.5
+        adapter_effects.moved(adapters.load_adapters(studio.paths).get("mine/found")).read(seen), seen.features[:, 3] / 0.5
     )
 
 

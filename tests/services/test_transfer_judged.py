@@ -15,8 +15,8 @@ from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.perceptual import VARIABLE
 from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
-from studio.services import adapters
-from studio.services.models import load_registry
+from studio.library import adapters
+from studio.library.models import load_registry
 from studio.services.warm import ModelCache
 from studio.ui import lab_result, lab_transfer
 from studio.ui.controlview import ControlView

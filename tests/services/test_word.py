@@ -16,11 +16,11 @@ from studio.domains.pocket.captions import parse
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
+from studio.library.adapters import load_adapters
+from studio.library.models import load_registry
 from studio.services import arms_measured, word_bench, wording
-from studio.services.adapters import load_adapters
 from studio.services.cli_adapters import app
 from studio.services.kinds.word import WordRequest
-from studio.services.models import load_registry
 from studio.services.word_bench import prompts_for
 from studio.worker import run_job
 from tests.services.conftest import PAIR

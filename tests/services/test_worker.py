@@ -14,7 +14,7 @@ import psutil
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, alive
 from studio.jobs.supervisor import Supervisor
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from tests.services.conftest import states, until
 
 Supervise = Callable[..., Supervisor]
@@ -60,7 +60,7 @@ def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(
 
 SERVER = """
 import sys
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from studio.jobs.supervisor import Supervisor
 
 jobs = open_jobs(sys.argv[1])

@@ -23,10 +23,10 @@ from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
 from studio.core.weights import save_weights
 from studio.jobs.run import Run
+from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
 from studio.services.kinds.distill import DistillRequest
 from studio.services.lessons import LESSONS, Lesson
-from studio.services.models import ModelEntry
 
 SHAPE = (3, 8, 8)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 

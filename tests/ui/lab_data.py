@@ -15,9 +15,9 @@ from studio.core.files import plain
 from studio.core.rng import generator
 from studio.domains.pocket import captions, scene
 from studio.jobs.paths import open_paths
+from studio.library.models import Registry, load_registry
 from studio.services.cells import Rows
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.models import Registry, load_registry
 from studio.services.studies.base import Data
 
 PAIR = "nano/dmd2"

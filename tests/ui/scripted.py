@@ -22,8 +22,8 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.run import Cancelled, Run
 from studio.jobs.store import Row
-from studio.services.draw_request import label
-from studio.services.models import load_registry
+from studio.library.draw_request import label
+from studio.library.models import load_registry
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from tests.ui import scripted_scrub

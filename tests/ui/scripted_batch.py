@@ -21,9 +21,9 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.run import Cancelled, LeftOff, Run
 from studio.jobs.store import Row
-from studio.services.curves import Curves
-from studio.services.models import load_registry
-from studio.services.students import list_student
+from studio.library.curves import Curves
+from studio.library.models import load_registry
+from studio.library.saving import list_student
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache
 from tests.ui.scripted import interval

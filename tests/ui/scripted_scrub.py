@@ -22,11 +22,11 @@ from studio.domains.pocket.render import render
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import new_run_id
 from studio.jobs.run import Run, Spec
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.models import load_registry
+from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.plan import Plan
-from studio.services.draw_request import CompareRequest, plans_for
 from studio.services.kinds.scrub import ScrubRequest
-from studio.services.models import load_registry
-from studio.services.moments import Header, Moment, read_header, trace_file, traced
 from studio.services.scrubbing import _link, coarse_to_fine
 from studio.services.tools import Tools
 from studio.services.warm import ModelCache

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from studio.core.recipe import Recipe
-from studio.services import objectives
+from studio.library import method_cards
 
 RECIPE = Recipe(teacher="test/teacher", teacher_hash="0" * 12, timesteps=(999, 749, 499, 249), rule="lcm",
                 prediction="eps", valid_steps=(4,))  # fmt: skip
@@ -63,6 +63,6 @@ TRAINER = {"title": "TrainerConfig", "properties": {
 
 def list_objectives(data_dir: Path) -> None:
     """Put a catalogue of two objectives into the cache, as a process with torch would write it."""
-    kept = {"version": objectives.version(), "objectives": OBJECTIVES, "unavailable": {}, "trainer": TRAINER}
+    kept = {"version": method_cards.version(), "objectives": OBJECTIVES, "unavailable": {}, "trainer": TRAINER}
     (data_dir / "cache").mkdir(exist_ok=True)
     (data_dir / "cache" / "objectives.json").write_text(json.dumps(kept))

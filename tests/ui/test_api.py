@@ -170,7 +170,7 @@ def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Clien
 
 def test_the_page_is_built_without_torch() -> None:
     code = (
-        "import sys\nfrom studio.services.library_stock import open_jobs\nfrom studio.jobs.supervisor import Supervisor\n"
+        "import sys\nfrom studio.library.stock import open_jobs\nfrom studio.jobs.supervisor import Supervisor\n"
         "from studio.ui.app import build\nimport tempfile\nbuild(open_jobs(tempfile.mkdtemp()))\n"
         "print(sorted({'torch', 'diffusers', 'transformers', 'plotly'} & set(sys.modules)))"
     )

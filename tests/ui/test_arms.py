@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.services.draw_request import arms_for
-from studio.services.remedies import REMEDIES
+from studio.library.draw_request import arms_for
+from studio.library.remedies import REMEDIES
 from studio.ui import arms
 from studio.ui.theme import ASSETS
 

@@ -14,7 +14,7 @@ import pytest
 from studio.jobs.events import EventLog
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
-from studio.services.library_stock import open_jobs
+from studio.library.stock import open_jobs
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.moves import Moves

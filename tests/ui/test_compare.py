@@ -13,8 +13,8 @@ import pytest
 from studio.core.recipe import weights_hash
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
-from studio.services.models import load_registry
-from studio.services.remedies import REMEDIES
+from studio.library.models import load_registry
+from studio.library.remedies import REMEDIES
 from studio.ui import parts
 from studio.ui.tabs.compare import CompareTab
 from studio.ui.watch import Watch

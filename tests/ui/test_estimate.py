@@ -9,8 +9,8 @@ import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
-from studio.services.models import load_registry
-from studio.services.objectives import objectives
+from studio.library.method_cards import objectives
+from studio.library.models import load_registry
 from studio.ui import estimate
 from tests.ui.scripted_batch import ScriptedTraining
 

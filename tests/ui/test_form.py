@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.services.seeds import MAX_SEED, MAX_SEEDS, parse_seeds
+from studio.library.seeds import MAX_SEED, MAX_SEEDS, parse_seeds
 from studio.ui.form import write_seeds
 from tests.properties import given, st
 

@@ -13,9 +13,9 @@ import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
+from studio.library.models import load_registry
 from studio.services import leaderboard, measures
 from studio.services.leaderboard import Board
-from studio.services.models import load_registry
 from studio.ui import leaderboard as page
 from studio.ui import pareto, parts
 from studio.ui.background import Background

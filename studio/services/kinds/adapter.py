@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.jobs.kinds import KINDS
-from studio.services.uses import AdapterUse
+from studio.library.adapter_uses import AdapterUse
 
 
 class AdapterRequest(BaseModel):

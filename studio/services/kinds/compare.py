@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.jobs.kinds import KINDS
-from studio.services.draw_request import CompareRequest
+from studio.library.draw_request import CompareRequest
 
 KINDS.add(
     "compare",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.jobs.kinds import KINDS
-from studio.services.draw_request import CompareRequest
-from studio.services.uses import MAX_STRENGTH, AdapterUse
+from studio.library.adapter_uses import MAX_STRENGTH, AdapterUse
+from studio.library.draw_request import CompareRequest
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 ARMS = ("teacher", "student", "hybrid-1")

@@ -8,9 +8,9 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.services.controlnets import check_name
-from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
-from studio.services.models import Registry
+from studio.library.controlnets import check_name
+from studio.library.models import Registry
+from studio.library.training_request import MAX_STEPS, Seed, Sinks, TrainingRequest
 
 DOMAINS = ("pocket",)  # whose scenes give hints
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -71,12 +71,12 @@ class ControlNetRequest(TrainingRequest):
         if isinstance(registry := context.get("registry"), Registry):
             self._check_base(registry)
         if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
-            from studio.services import objectives
+            from studio.library import method_cards
 
             check_name(paths, self.name)
-            catalogue = objectives.objectives(paths)
+            catalogue = method_cards.objectives(paths)
             assert catalogue is not None
-            objectives.check_trainer(catalogue, self.trainer)
+            method_cards.check_trainer(catalogue, self.trainer)
         return self
 
     def _check_base(self, registry: Registry) -> None:

@@ -11,11 +11,11 @@ from studio.core.files import read_json
 from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
-from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
-from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
-from studio.services.kinds.training import Every, Seed, Sinks, TrainingRequest
-from studio.services.models import FAMILY, ModelEntry, Registry
+from studio.library.models import FAMILY, ModelEntry, Registry
+from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
+from studio.library.training_request import MAX_STEPS as MAX_STEPS
+from studio.library.training_request import MAX_STRIPS as MAX_STRIPS
+from studio.library.training_request import Every, Seed, Sinks, TrainingRequest
 
 RANK = 16  # of adapters, unless another is given
 
@@ -168,14 +168,14 @@ class DistillRequest(TrainingRequest):
             raise ValueError(f"There is a model {FAMILY}/{self.name} already; another name would fit.")
 
     def _check_settings(self, paths: Paths) -> None:
-        from studio.services import objectives
+        from studio.library import method_cards
 
-        catalogue = objectives.objectives(paths)
+        catalogue = method_cards.objectives(paths)
         assert catalogue is not None
-        objectives.check_settings(catalogue, self.objective, self.settings)
+        method_cards.check_settings(catalogue, self.objective, self.settings)
         if catalogue["objectives"][self.objective]["schema"].get("needs_start") and self.start is None:
             raise ValueError(f"The objective {self.objective} goes on from a student; choose one of {self.teacher} as the start.")
-        objectives.check_trainer(catalogue, self.trainer)
+        method_cards.check_trainer(catalogue, self.trainer)
 
 
 def label(request: DistillRequest) -> str:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studio.core.explain import brief, did_you_mean
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
+from studio.library.models import Registry
 from studio.services import measures
 from studio.services.measures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
-from studio.services.models import Registry
 
 
 class MeasureRequest(BaseModel):

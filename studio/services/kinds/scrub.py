@@ -14,11 +14,11 @@ from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths, check_run_id
-from studio.services.adapters import Adapters, load_adapters
-from studio.services.draw_request import MAX_PROMPT, CompareRequest, plans_for
-from studio.services.models import Registry
-from studio.services.moments import read_header, traced
-from studio.services.uses import MAX_USES, WRITE_HELP, AdapterUse, check, distinct
+from studio.library.adapter_uses import MAX_USES, WRITE_HELP, AdapterUse, check, distinct
+from studio.library.adapters import Adapters, load_adapters
+from studio.library.draw_request import MAX_PROMPT, CompareRequest, plans_for
+from studio.library.models import Registry
+from studio.library.trace_header import read_header, traced
 
 if TYPE_CHECKING:
     from studio.sampling.plan import Plan

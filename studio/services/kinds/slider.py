@@ -12,10 +12,10 @@ from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.services.adapters import check_name
-from studio.services.kinds.training import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
-from studio.services.models import ModelEntry, Registry
-from studio.services.slider_pairs import pairs_in
+from studio.library.adapters import check_name
+from studio.library.models import ModelEntry, Registry
+from studio.library.picture_pairs import pairs_in
+from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
 WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language
 MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
@@ -170,12 +170,12 @@ class SliderRequest(TrainingRequest):
 
     def _check_settings(self, paths: Paths) -> set[str]:
         """Against the catalogue; the factors that its attribute moves."""
-        from studio.services import objectives
+        from studio.library import method_cards
 
-        catalogue = objectives.objectives(paths)
+        catalogue = method_cards.objectives(paths)
         assert catalogue is not None
-        objectives.check_slider(catalogue, self.method, self.settings)
-        objectives.check_trainer(catalogue, self.trainer)
+        method_cards.check_slider(catalogue, self.method, self.settings)
+        method_cards.check_trainer(catalogue, self.trainer)
         attributes = catalogue["sliders"]["attributes"]
         moved: set[str] = set()
         if self.attribute is not None:

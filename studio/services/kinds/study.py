@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studio.core.explain import brief, explain
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.services.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
-from studio.services.models import Registry
+from studio.library.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
+from studio.library.models import Registry
 
 if TYPE_CHECKING:
     from studio.services.studies.base import Study
@@ -102,7 +102,7 @@ def study_of(request: StudyRequest, registry: Registry, paths: Paths | None = No
 
     paths: the data folder, whose adapters may then be named beside the shipped ones.
     """
-    from studio.services.adapters import load_adapters
+    from studio.library.adapters import load_adapters
     from studio.services.studies import STUDIES
     from studio.services.studies.base import Setting
 

@@ -10,10 +10,10 @@ from pydantic import Field, ValidationInfo, model_validator
 from studio.core.explain import brief, did_you_mean
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.services.adapters import check_name
-from studio.services.kinds.training import MAX_STEPS, Seed, Sinks, TrainingRequest
-from studio.services.models import Registry
-from studio.services.word_pictures import pictures_in
+from studio.library.adapters import check_name
+from studio.library.models import Registry
+from studio.library.picture_folders import pictures_in
+from studio.library.training_request import MAX_STEPS, Seed, Sinks, TrainingRequest
 
 WORLD = "pocket"  # the domain whose scenes can be drawn with what is taught, and whose pictures can be read
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -96,14 +96,14 @@ class WordRequest(TrainingRequest):
         if isinstance(registry := context.get("registry"), Registry):
             self._check_base(registry)
         if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
-            from studio.services import objectives
+            from studio.library import method_cards
 
             check_name(paths, self.name)
             if self.pictures:
                 pictures_in(paths, self.pictures)
-            catalogue = objectives.objectives(paths)
+            catalogue = method_cards.objectives(paths)
             assert catalogue is not None
-            objectives.check_trainer(catalogue, self.trainer)
+            method_cards.check_trainer(catalogue, self.trainer)
         return self
 
     def _check_base(self, registry: Registry) -> None:

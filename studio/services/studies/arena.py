@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from pydantic import Field
 
+from studio.library.remedies import REMEDIES as SHARED
+from studio.library.remedies import Ground, Remedy, Strengths
 from studio.sampling.plan import Plan
-from studio.services.remedies import REMEDIES as SHARED
-from studio.services.remedies import Ground, Remedy, Strengths
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Setting, Study, StudyCard, StudyConfig
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from studio.core.recipe import Recipe
+from studio.library.adapters import Adapters
+from studio.library.models import ModelEntry, Pair
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
-from studio.services.adapters import Adapters
-from studio.services.models import ModelEntry, Pair
 
 if TYPE_CHECKING:
     from studio.services.cells import Rows

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from studio.domains.pocket.scene import IDENTITY
+from studio.library.adapter_effects import moved
+from studio.library.models import FAMILY
 from studio.sampling.plan import Plan
-from studio.services.models import FAMILY
-from studio.services.moves import moved
 from studio.services.studies import STUDIES
 from studio.services.studies.base import Data, Json, Study, StudyCard, StudyConfig
 
 if TYPE_CHECKING:
-    from studio.services.adapters import AdapterEntry
+    from studio.library.adapters import AdapterEntry
 
 MAX_STRENGTH = 3.0
 PUBLISHED = {

@@ -14,12 +14,12 @@ import gradio as gr
 
 from studio.domains.media import image
 from studio.domains.pocket import captions
-from studio.services.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, plans_for
-from studio.services.models import Pair, load_registry
-from studio.services.provenance import changed_models, hashes
-from studio.services.remedies import REMEDIES
-from studio.services.seeds import parse_seeds
-from studio.services.uses import AdapterUse
+from studio.library.adapter_uses import AdapterUse
+from studio.library.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, plans_for
+from studio.library.models import Pair, load_registry
+from studio.library.provenance import changed_models, hashes
+from studio.library.remedies import REMEDIES
+from studio.library.seeds import parse_seeds
 from studio.ui import arms, pairs, parts, plots, prompt
 from studio.ui.form import write_seeds
 from studio.ui.watch import Watch

@@ -16,11 +16,11 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket import captions
-from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.hint_uses import bring
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.hint_uses import bring
+from studio.library.models import Pair, load_registry
+from studio.library.seeds import parse_seeds
 from studio.services.kinds.control import STRENGTHS, ControlRequest
-from studio.services.models import Pair, load_registry
-from studio.services.seeds import parse_seeds
 from studio.ui import controlview, pairs, parts, prompt
 from studio.ui.controls import Controls
 from studio.ui.form import write_seeds

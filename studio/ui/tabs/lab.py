@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from studio.core.explain import explain
-from studio.services.models import Pair, load_registry
+from studio.library.models import Pair, load_registry
 from studio.ui import lab_form, parts, settings
 from studio.ui.background import Background
 from studio.ui.lab_mixture import MixtureCard

@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.pocket import captions
-from studio.services.draw_request import CompareRequest, plans_for
-from studio.services.models import Pair, load_registry
-from studio.services.seeds import parse_seeds
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.models import Pair, load_registry
+from studio.library.seeds import parse_seeds
 from studio.ui import pairs, parts, prompt
 from studio.ui.form import write_seeds
 from studio.ui.moves import REMEMBER

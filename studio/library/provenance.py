@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from studio.core.recipe import weights_hash
-from studio.services.models import Registry
+from studio.library.models import Registry
 
 HASH_BYTES = 200 << 20  # weights of more bytes than this are not read while a person waits
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from studio.core.files import atomic_write, read_json
-from studio.services.models import FAMILY, ModelEntry
+from studio.library.models import FAMILY, ModelEntry
 
 ORDER = 200  # in lists: after the shipped models
 

@@ -15,8 +15,8 @@ from typing import Any
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
 from studio.jobs.paths import ASSETS, Paths
-from studio.services.adapters import CARD, NAME, architecture
-from studio.services.models import FAMILY, ModelEntry
+from studio.library.adapters import CARD, NAME, architecture
+from studio.library.models import FAMILY, ModelEntry
 
 FILE, CONFIG = "control.safetensors", "config.json"
 SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",

@@ -19,10 +19,10 @@ from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import read_json
 from studio.core.recipe import Recipe
 from studio.jobs.paths import PRESETS, ROOT, Paths
+from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
+from studio.library.training_request import MAX_STEPS as MAX_STEPS
+from studio.library.training_request import MAX_STRIPS as MAX_STRIPS
 from studio.sampling.grids import spaced
-from studio.services.kinds.training import MAX_MEASURES as MAX_MEASURES
-from studio.services.kinds.training import MAX_STEPS as MAX_STEPS
-from studio.services.kinds.training import MAX_STRIPS as MAX_STRIPS
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
 MAX_FILE_BYTES = 1 << 16  # of a model's YAML file

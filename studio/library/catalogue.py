@@ -16,9 +16,9 @@ from studio.core.files import atomic_write, read_json
 from studio.jobs import VERSION
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import PRESETS, ROOT, Paths
-from studio.services.draw_request import MAX_ARMS, MAX_PROMPT
-from studio.services.models import Registry, load_registry
-from studio.services.seeds import MAX_SEEDS
+from studio.library.draw_request import MAX_ARMS, MAX_PROMPT
+from studio.library.models import Registry, load_registry
+from studio.library.seeds import MAX_SEEDS
 
 
 def catalogue(paths: Paths) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def build(registry: Registry, version: str) -> dict[str, Any]:
 
 
 def _pair(registry: Registry, pair_id: str) -> dict[str, Any]:
-    from studio.services.draw_request import arms_for
+    from studio.library.draw_request import arms_for
 
     pair = registry.pair(pair_id)
     return {"id": pair.id, "title": pair.title, "teacher": pair.teacher.id, "student": pair.student.id,

@@ -15,8 +15,8 @@ import yaml
 from studio.core.files import atomic_write, read_json
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import Paths
-from studio.services.models import FAMILY, ModelEntry, Registry, load_registry
-from studio.services.students import list_student, save_student
+from studio.library.models import FAMILY, ModelEntry, Registry, load_registry
+from studio.library.saving import list_student, save_student
 
 
 def open_jobs(data_dir: str | os.PathLike[str] | Paths | None = None) -> Jobs:

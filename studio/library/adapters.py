@@ -21,7 +21,7 @@ from typing import Any
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
 from studio.jobs.paths import ASSETS, Paths
-from studio.services.models import FAMILY, ModelEntry
+from studio.library.models import FAMILY, ModelEntry
 
 FILE, CARD = "adapter.safetensors", "card.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")

@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
+from studio.library import hint_uses
+from studio.library.adapter_uses import WRITE_HELP, AdapterUse, check, distinct
+from studio.library.adapters import load_adapters
+from studio.library.controlnets import load_controlnets
+from studio.library.hint_uses import HintUse
+from studio.library.models import Pair, Registry
+from studio.library.remedies import REMEDIES, Ground
+from studio.library.remedies import check as check_remedy
+from studio.library.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
-from studio.services import hint_uses
-from studio.services.adapters import load_adapters
-from studio.services.controlnets import load_controlnets
-from studio.services.hint_uses import HintUse
-from studio.services.models import Pair, Registry
-from studio.services.remedies import REMEDIES, Ground
-from studio.services.remedies import check as check_remedy
-from studio.services.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
-from studio.services.uses import WRITE_HELP, AdapterUse, check, distinct
 
 MAX_PROMPT = 300  # characters
 MAX_ARMS = 12

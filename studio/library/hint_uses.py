@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.core.explain import brief
 from studio.jobs.paths import Paths
+from studio.library.controlnets import ControlNets
+from studio.library.models import Registry
 from studio.sampling.hinted import with_hint
 from studio.sampling.plan import Plan
-from studio.services.controlnets import ControlNets
-from studio.services.models import Registry
 
 MAX_HINTS = 4
 WRITTEN = re.compile(r"(?P<id>[^=@#\s]+)(?:=(?P<weight>[^@#\s]+))?(?:@(?P<on>[^#\s]+))?#(?P<what>.+)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.domains.pocket.attributes import ATTRIBUTES
-from studio.services.adapters import AdapterEntry
+from studio.library.adapters import AdapterEntry
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
 from studio.jobs.paths import Paths
-from studio.services.slider_pairs import BATCH_PIXELS, ENDINGS, place, read_picture, size_of
+from studio.library.picture_pairs import BATCH_PIXELS, ENDINGS, place, read_picture, size_of
 
 if TYPE_CHECKING:
     from torch import Tensor

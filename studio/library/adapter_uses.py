@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
+from studio.library.adapters import Adapters
+from studio.library.models import Registry
 from studio.sampling.adapted import Chosen, adapted, adapters_of
 from studio.sampling.plan import Plan
-from studio.services.adapters import Adapters
-from studio.services.models import Registry
 
 MAX_USES = 12
 MAX_STRENGTH = 10.0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
 from studio.jobs.paths import Paths
-from studio.services.hint_uses import uploads
+from studio.library.hint_uses import uploads
 
 if TYPE_CHECKING:
     from torch import Tensor

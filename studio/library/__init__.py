@@ -1,0 +1,1 @@
+"""What there is to choose from, without torch: models, adapters, ControlNets, methods, remedies, and requests that draw."""
