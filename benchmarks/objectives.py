@@ -35,7 +35,6 @@ from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
-from studio.methods.material import scene_material
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
@@ -43,6 +42,7 @@ from studio.sampling import plan as plans
 from studio.sampling.grids import trailing
 from studio.sampling.loop import finished, sample
 from studio.sampling.prompts import encode_once
+from studio.workshop.material.captions import scene_material
 
 STEPS = (1, 2, 4, 8)
 PRESETS = Path(__file__).resolve().parents[1] / "presets" / "distill"

@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 from studio.services.kinds.study import DEFAULT_PROMPTS
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 
 TARGET = 1.15
 

@@ -42,8 +42,8 @@ from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ASSETS
 from studio.methods.distill import METHODS
-from studio.methods.material import scene_material
 from studio.services import estimate
+from studio.workshop.material.captions import scene_material
 
 GOAL, WITHIN = 1.10, 1.25
 MiB = float(1 << 20)

@@ -24,8 +24,8 @@ from studio.jobs.locks import identity
 from studio.jobs.paths import Paths
 from studio.library.models import Registry, load_registry
 from studio.library.stock import ModelStock, open_jobs
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache, pick_device
+from studio.workshop.open_models import ModelCache, pick_device
+from studio.workshop.tools import Tools
 
 
 def run_job(folder: Path, *, models: ModelCache | None = None, registry: Registry | None = None, **how: Any) -> tuple[str, str]:
@@ -85,7 +85,7 @@ class Workbench:
             self.models.oracle(entry.oracle)
 
     def _forms(self, say: worker.Say) -> None:
-        from studio.services.describe import refresh
+        from studio.workshop.training.describe import refresh
 
         say("warming", "Reading the objectives.")
         refresh(self.jobs.paths)

@@ -31,9 +31,9 @@ from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.services import measures
-from studio.services.cells import Cells
-from studio.services.describe import _read_classes
 from studio.services.kinds.study import StudyRequest, study_of
+from studio.workshop.sample_cache import Cells
+from studio.workshop.training.describe import _read_classes
 from tests.methods.world import Blobs, teacher
 
 GOLDEN = Path(__file__).parent / "golden"

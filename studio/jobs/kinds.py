@@ -2,7 +2,7 @@
 
 A kind is a pydantic request type and the name of a class that does the work, `Work(request, run).run() -> result`:
 
-    KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive", work="studio.services.comparison:Comparison")
+    KINDS.add("compare", title="Compare", config=CompareRequest, lane="interactive", work="studio.workshop.comparison:Comparison")
 
 The request type is what the page's form, the command line, the API and `spec.json` all hold, and it is validated when
 a job is submitted. The class is imported by the process that executes a run, and by nobody else: a request never imports its

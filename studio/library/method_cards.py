@@ -22,7 +22,7 @@ from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT, Paths
 
 VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)
-DESCRIBE = "studio.services.describe"  # the module that reads the classes, in a process of its own
+DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
 Catalogue = dict[str, Any]

@@ -23,8 +23,8 @@ from studio.library.hint_uses import uploads
 from studio.library.models import ModelEntry, Registry
 from studio.library.saving import list_changed, save_student
 from studio.services.kinds.adapter import AdapterRequest
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
+from studio.workshop.tools import Tools
 
 
 class AdapterWork:

@@ -27,10 +27,10 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
-from studio.services.draw import batch_size
 from studio.services.kinds.scrub import Branch
-from studio.services.traces import Recorder, Trace, sigma
-from studio.services.wardrobe import level_of
+from studio.workshop.draw import batch_size
+from studio.workshop.loaded_adapters import level_of
+from studio.workshop.traces import Recorder, Trace, sigma
 
 NEAR = 0.95  # a student's own point this near to the state's noise level, as a ratio, is the state's own
 

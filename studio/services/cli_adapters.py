@@ -73,7 +73,7 @@ def import_(
 ) -> None:
     """Take a LoRA or slider from elsewhere; says what of it fits the model."""
     from studio.services.adapter_moves import import_file
-    from studio.services.warm import ModelCache, pick_device
+    from studio.workshop.open_models import ModelCache, pick_device
 
     jobs = open_jobs(data_dir)
     adapter_id, sentences = import_file(jobs.paths, load_registry(jobs.paths), file, name, base, ModelCache(pick_device(device)))
@@ -95,7 +95,7 @@ def export(
 ) -> None:
     """Write an adapter for other programs, with its true alpha."""
     from studio.services.adapter_moves import export_file
-    from studio.services.warm import ModelCache, pick_device
+    from studio.workshop.open_models import ModelCache, pick_device
 
     jobs = open_jobs(data_dir)
     models = ModelCache(pick_device(device))
@@ -113,7 +113,7 @@ def merge(
 ) -> None:
     """Save a model with adapters merged into its weights, as a model of its own."""
     from studio.services.adapter_moves import merge_into
-    from studio.services.warm import ModelCache, pick_device
+    from studio.workshop.open_models import ModelCache, pick_device
 
     jobs = open_jobs(data_dir)
     uses = [AdapterUse.model_validate(written) for written in adapter]

@@ -20,11 +20,11 @@ from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
 from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
-from studio.services.comparison import NO_ORACLE
-from studio.services.judge import Judge, Measure, Sight, meant, open_judge
 from studio.services.kinds.control import ControlRequest, name
-from studio.services.session import Session
-from studio.services.tools import Tools
+from studio.workshop.comparison import NO_ORACLE
+from studio.workshop.judge import Judge, Measure, Sight, meant, open_judge
+from studio.workshop.session import Session
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings

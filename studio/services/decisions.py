@@ -18,8 +18,8 @@ from studio.domains.pocket import captions, scene
 from studio.library.trace_header import Header
 from studio.metrics.timeline import distance_curve, timeline, typical_distance
 from studio.metrics.vanished import detours, vanished
-from studio.services.frames import Frames, Seen
-from studio.services.traces import Trace
+from studio.workshop.frames import Frames, Seen
+from studio.workshop.traces import Trace
 
 Json = dict[str, Any]
 THINGS = ("subject", "companion", "clouds", "stars")  # factors whose values are things that can be there and be gone

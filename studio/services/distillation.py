@@ -18,8 +18,8 @@ from studio.services.kinds.distill import DistillRequest
 from studio.services.lessons import Lesson, open_lesson
 from studio.services.symptoms import Vigil
 from studio.services.together import make_trainer
-from studio.services.tools import Tools
-from studio.services.training import Training
+from studio.workshop.tools import Tools
+from studio.workshop.training.job import Training
 
 
 class Distillation(Training[DistillRequest]):

@@ -18,8 +18,8 @@ from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
-from studio.services.draw import draw
 from studio.services.lessons import TEACHER_STEPS, Lesson
+from studio.workshop.draw import draw
 
 SHOWN = (1, 2, 4, 8)  # step counts that are shown, those on the student's recipe
 SEEDS_EACH = 2  # pictures a prompt in a strip

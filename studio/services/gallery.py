@@ -21,8 +21,8 @@ from studio.library.curves import finite
 from studio.sampling.plan import Plan
 from studio.services import beliefs
 from studio.services.drawing import SEEDS_EACH, Studio, contrast
-from studio.services.held_out import figures, kept_figures, reference
-from studio.services.tools import Tools
+from studio.workshop.held_out import figures, kept_figures, reference
+from studio.workshop.tools import Tools
 
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log
 

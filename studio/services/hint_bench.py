@@ -21,8 +21,8 @@ from studio.domains.pocket.scene import FACTORS, Scene
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
 from studio.sampling.plan import Plan
-from studio.services.arms_measured import NAME, Arm
-from studio.services.draw import pictures
+from studio.workshop.arms_measured import NAME, Arm
+from studio.workshop.draw import pictures
 
 HELD_OUT = 515_151  # seed of the scenes that are measured; no training draws them
 FIRST_SEED = 5000

@@ -20,13 +20,13 @@ from studio.jobs.run import Run, versions
 from studio.library import adapters, controlnets
 from studio.library.curves import finite
 from studio.library.models import ModelEntry
-from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
-from studio.services.armed import Armed
-from studio.services.arms_measured import NAME, Arm, arms
 from studio.services.hint_bench import HintBench
 from studio.services.kinds.controlnet import TRAINER, ControlNetRequest
-from studio.services.tools import Tools
+from studio.workshop.arms_measured import NAME, Arm, arms
+from studio.workshop.material.hints import HintedScenes
+from studio.workshop.tools import Tools
+from studio.workshop.training.with_and_without import Armed
 
 SHOWN = 4  # scenes in a strip
 

@@ -13,8 +13,8 @@ from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, identity
 from studio.library.models import load_registry
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache, pick_device
+from studio.workshop.open_models import ModelCache, pick_device
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.jobs.executors.dispatch import Dispatcher

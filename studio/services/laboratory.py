@@ -26,16 +26,16 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record
 from studio.sampling.steps import compiled
-from studio.services.cells import Cells, Rows, joined, over_steps, taken
-from studio.services.draw import batch_size
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.studies.base import Data
-from studio.services.tools import Tools
-from studio.services.wardrobe import Wardrobe
+from studio.workshop.draw import batch_size
+from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.sample_cache import Cells, Rows, joined, over_steps, taken
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.stable.model import Model
-    from studio.services.judge import Judge
+    from studio.workshop.judge import Judge
 
 BLOCK = 32  # seeds that are drawn together
 REPORT_S = 0.5  # between progress events
@@ -127,7 +127,7 @@ class Laboratory:
         if folder is not None:
             self.oracle = self.job.tools.models.oracle(folder)
             return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
-        from studio.services.judge import open_judge
+        from studio.workshop.judge import open_judge
 
         assert not self.study.needs_oracle, "checked when the request was made"
         self.oracle = self.judge = open_judge(self.job.tools.models)

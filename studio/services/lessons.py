@@ -1,6 +1,6 @@
 """A teacher opened for teaching: its denoiser, the material, and how pictures are drawn and students saved.
 
-What differs between kinds of data is here and in `studio.methods.material`; `distillation` does not know it. Imports
+What differs between kinds of data is here and in `studio.workshop.material.captions`; `distillation` does not know it. Imports
 torch inside functions only.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.trainable import teacher_denoiser
 from studio.library.models import ModelEntry
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +57,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
 def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
     """The built-in world: its own renders and captions are the material, its oracle measures."""
     from studio.domains.pocket import captions
-    from studio.methods import material as teaching
+    from studio.workshop.material import captions as teaching
 
     model, start = run.tools.models.model(entry), opened_start(request, run)
     oracle = run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None

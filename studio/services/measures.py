@@ -124,7 +124,7 @@ def figures_file(paths: Paths, arm: Arm, samples: int, limit_bytes: float = HASH
 
 
 def kept(paths: Paths, arm: Arm, samples: int) -> Json | None:
-    """Figures of an arm, or None when it was not measured so: see `studio.services.held_out.summary`, with "nfe"."""
+    """Figures of an arm, or None when it was not measured so: see `studio.workshop.held_out.summary`, with "nfe"."""
     file = figures_file(paths, arm, samples)
     return None if file is None else read_json(file)
 

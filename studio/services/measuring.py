@@ -18,11 +18,11 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.services import measures
-from studio.services.draw import draw
-from studio.services.held_out import figures, reference
 from studio.services.kinds.measure import MeasureRequest, arms_of, lacking
 from studio.services.measures import Arm
-from studio.services.tools import Tools
+from studio.workshop.draw import draw
+from studio.workshop.held_out import figures, reference
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families import Model

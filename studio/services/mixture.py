@@ -7,7 +7,7 @@ from typing import Any
 from studio.jobs.run import Run
 from studio.metrics.gmm_page import lab_page
 from studio.services.kinds.mixture import MixtureRequest
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 
 class Mixture:

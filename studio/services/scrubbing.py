@@ -25,13 +25,13 @@ from studio.library.provenance import changed_models
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.hinted import hints_of
 from studio.services import decisions
-from studio.services.comparison import Comparison
-from studio.services.frames import Frames, readings_file
-from studio.services.hint_pictures import hint_picture
 from studio.services.kinds.scrub import Branch, ScrubRequest
-from studio.services.tools import Tools
-from studio.services.traces import Trace
-from studio.services.wardrobe import Wardrobe
+from studio.workshop.comparison import Comparison
+from studio.workshop.frames import Frames, readings_file
+from studio.workshop.hint_pictures import hint_picture
+from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.tools import Tools
+from studio.workshop.traces import Trace
 
 if TYPE_CHECKING:
     from studio.families.stable.model import Model

@@ -18,8 +18,8 @@ from studio.metrics.readings import accepted, correct
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
-from studio.services.draw import draw
 from studio.services.slider_stage import Stage
+from studio.workshop.draw import draw
 
 if TYPE_CHECKING:
     from studio.families import Model

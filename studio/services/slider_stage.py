@@ -25,13 +25,13 @@ from studio.jobs.run import Run
 from studio.library.adapter_effects import AXIS_UNIT
 from studio.library.models import ModelEntry
 from studio.library.picture_pairs import Pairs, pairs_in
-from studio.methods.control.contrast import SceneContrast
 from studio.methods.control.slider import Finder
-from studio.methods.control.worded import WordedContrast, encoded
-from studio.services.judge import Judge, Measure, meant, open_judge
 from studio.services.kinds.slider import WORLD, SliderRequest, form
 from studio.services.slider_sight import seek_reader, sight
-from studio.services.tools import Tools
+from studio.workshop.judge import Judge, Measure, meant, open_judge
+from studio.workshop.material.attribute_pairs import SceneContrast
+from studio.workshop.material.prompt_pairs import WordedContrast, encoded
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families import Model

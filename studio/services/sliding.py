@@ -37,8 +37,8 @@ from studio.metrics.calibration import calibrated
 from studio.services.kinds.slider import TRAINER, SliderRequest, ends
 from studio.services.slider_bench import STRENGTHS, Bench
 from studio.services.slider_stage import Stage, open_stage
-from studio.services.tools import Tools
-from studio.services.training import Training
+from studio.workshop.tools import Tools
+from studio.workshop.training.job import Training
 
 SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0,)

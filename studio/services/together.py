@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from studio.jobs.paths import Paths
 from studio.jobs.run import read_spec
 from studio.services.kinds.distill import DistillRequest
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 WITHOUT_MPI = (
     "accelerate was asked for several processes and started one, which does all the work: on CPUs it leaves that to MPI. "
@@ -79,7 +79,7 @@ def _dismiss(device: str | None, meet: bool) -> None:
     if not launched():
         return
     from studio.core import parallel
-    from studio.services.warm import pick_device
+    from studio.workshop.open_models import pick_device
 
     if meet or parallel.joined():
         parallel.join(pick_device(device)).dismiss()
@@ -89,7 +89,7 @@ def follow(device: str | None) -> None:
     """Train along in whatever run the first process executes, until it says that all is done. Writes nothing."""
     from studio.core.parallel import join
     from studio.library.models import load_registry
-    from studio.services.warm import ModelCache, pick_device
+    from studio.workshop.open_models import ModelCache, pick_device
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; what follows from it the first one says

@@ -19,11 +19,11 @@ from studio.domains.pocket.captions import (
 )
 from studio.domains.pocket.scene import FACTORS
 from studio.library.models import ModelEntry
-from studio.methods.control.word_material import article
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
-from studio.services.arms_measured import Arm, arms
-from studio.services.draw import pictures
+from studio.workshop.arms_measured import Arm, arms
+from studio.workshop.draw import pictures
+from studio.workshop.material.words import article
 
 FIRST_SEED = 7000  # of the measured pictures
 BATCH = 32

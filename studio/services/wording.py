@@ -25,14 +25,14 @@ from studio.library.curves import finite
 from studio.library.models import ModelEntry
 from studio.library.picture_folders import pictures_in
 from studio.methods.control.word import TokenRows, Word, WordConfig
-from studio.methods.control.word_material import LINES, Pictured, of_scenes
-from studio.methods.control.worded import encoded
-from studio.services.armed import Armed
-from studio.services.arms_measured import Arm
-from studio.services.draw import pictures
 from studio.services.kinds.word import TRAINER, WORLD, WordRequest
-from studio.services.tools import Tools
 from studio.services.word_bench import PLAIN, WordBench, prompts_for, word_arms
+from studio.workshop.arms_measured import Arm
+from studio.workshop.draw import pictures
+from studio.workshop.material.prompt_pairs import encoded
+from studio.workshop.material.words import LINES, Pictured, of_scenes
+from studio.workshop.tools import Tools
+from studio.workshop.training.with_and_without import Armed
 
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0, 1)  # in a strip
 

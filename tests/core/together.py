@@ -57,7 +57,7 @@ def train(name: str, config: dict[str, Any], given: Denoiser, material: Any, par
 
 def nano() -> tuple[Any, Any]:
     from studio.families import open_model
-    from studio.methods.material import scene_material
+    from studio.workshop.material.captions import scene_material
 
     model = open_model(ASSETS / "nano" / "teacher", "nano")
     return model, scene_material(model, Path(sys.argv[1]), n_scenes=32)

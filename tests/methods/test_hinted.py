@@ -20,8 +20,8 @@ from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import Scene, sample_scene
 from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
-from studio.methods.control.hint_material import HintedScenes
 from studio.methods.control.hinted import Hinted, HintedConfig
+from studio.workshop.material.hints import HintedScenes
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"
 

@@ -24,8 +24,8 @@ from studio.families.stable.folders import tokenize
 from studio.families.stable.trainable import teacher_denoiser
 from studio.methods.distill import METHODS
 from studio.methods.distill.reward import USUAL, RewardConfig, RewardTuning
-from studio.methods.grading import NOT_STATED, Grader, stated_log_probability
-from studio.methods.material import GradedCaptions, scene_material
+from studio.workshop.material.captions import GradedCaptions, scene_material
+from studio.workshop.material.reward import NOT_STATED, Grader, stated_log_probability
 from tests.methods.test_contract import flat
 from tests.methods.world import Blobs, teacher
 

@@ -23,9 +23,9 @@ from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
 from studio.methods.control import SLIDERS
-from studio.methods.control.contrast import SceneContrast
 from studio.methods.control.layers import layers
-from studio.methods.control.phrases import placed
+from studio.workshop.material.attribute_pairs import SceneContrast
+from studio.workshop.material.phrases import placed
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"
 SMALL = {"pairs": {"batch": 4}, "text": {"batch": 4, "grid": 4}, "direction": {"batch": 4, "samples": 32, "sample_steps": 2}}

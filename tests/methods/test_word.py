@@ -19,7 +19,7 @@ from studio.families import open_model
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.trainable import slider_denoiser
 from studio.methods.control.word import TokenRows, Word, WordConfig
-from studio.methods.control.word_material import Pictured, line_of, of_scenes
+from studio.workshop.material.words import Pictured, line_of, of_scenes
 from tests.families import tiny
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"

@@ -12,8 +12,8 @@ from studio.core.rng import generator
 from studio.families import open_model
 from studio.families.stable.adapter_files import targets
 from studio.families.stable.trainable import slider_denoiser
-from studio.methods.control.worded import AT_ONCE, LINES, WordedContrast, encoded
 from studio.sampling.prompts import encode_once
+from studio.workshop.material.prompt_pairs import AT_ONCE, LINES, WordedContrast, encoded
 from tests.families import tiny
 from tests.families.edits import random_edit
 

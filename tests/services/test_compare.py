@@ -14,8 +14,8 @@ from PIL import Image
 from studio.domains.media.image import read_run
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR, states
 
 REQUEST = {"prompt": "a red house at night", "pair": PAIR, "seeds": "0-3", "teacher_steps": 10}

@@ -12,8 +12,8 @@ from PIL import Image
 
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
 from tests.services.test_transfer import add_adapter
 

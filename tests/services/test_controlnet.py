@@ -19,10 +19,10 @@ from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.controlnets import load_controlnets, remove
 from studio.library.models import load_registry
-from studio.services import arms_measured
 from studio.services.cli_controlnets import app
 from studio.services.hint_bench import HintBench
 from studio.services.kinds.controlnet import ControlNetRequest
+from studio.workshop import arms_measured
 from tests.services.conftest import PAIR
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.test_slider import hall, pair  # noqa: F401 - fixtures

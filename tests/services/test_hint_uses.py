@@ -13,7 +13,7 @@ from PIL import Image
 from studio.jobs.jobs import Jobs
 from studio.library.hint_uses import HintUse, uploads, with_files
 from studio.library.models import load_registry
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
 from tests.services.test_control import execute
 from tests.services.test_scrub import execute as scrub
 from tests.services.test_scrub_branches import beliefs, branch_of

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from studio.families.perceptual import VARIABLE
-from studio.services.judge import SIDE, Judge, Meant, meant, open_judge
-from studio.services.warm import ModelCache
+from studio.workshop.judge import SIDE, Judge, Meant, meant, open_judge
+from studio.workshop.open_models import ModelCache
 from tests.families.eyes import save_clip, save_eye
 
 

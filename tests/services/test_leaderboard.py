@@ -152,7 +152,7 @@ def test_without_an_oracle_nothing_is_asked_for(studio: Jobs) -> None:
 
 def test_the_held_out_prompts_are_those_of_a_training_run() -> None:
     """Figures a distillation takes on the way are comparable because these agree."""
-    from studio.services import held_out
+    from studio.workshop import held_out
 
     own = measures.HELD_OUT
     assert (own["prompts_seed"], own["seeds_each"]) == (held_out.PROMPTS_SEED, held_out.MEASURE_SEEDS)
@@ -165,7 +165,7 @@ def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
 
     from studio.domains.pocket import scene
     from studio.domains.pocket.oracle import Readings
-    from studio.services.held_out import summary
+    from studio.workshop.held_out import summary
 
     g = torch.Generator().manual_seed(0)
 

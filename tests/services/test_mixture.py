@@ -12,8 +12,8 @@ from studio.jobs.kinds import KINDS
 from studio.library.models import load_registry
 from studio.metrics.gmm_page import lab_page
 from studio.services.kinds.mixture import MixtureRequest
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 
 
 def test_a_run_answers_what_the_laboratory_says(jobs: Jobs) -> None:

@@ -17,8 +17,8 @@ from studio.jobs.paths import ASSETS, Paths, default_data_dir, open_paths
 from studio.library.catalogue import catalogue
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models, missing_models
-from studio.services.warm import ModelCache, pick_device
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache, pick_device
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm"]

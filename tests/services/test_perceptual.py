@@ -12,10 +12,10 @@ import torch
 from studio.families.perceptual import VARIABLE, open_reader
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.frames import readings_file
-from studio.services.traces import open_trace
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.frames import readings_file
+from studio.workshop.open_models import ModelCache
+from studio.workshop.traces import open_trace
 from tests.families.eyes import save_eye
 from tests.services.conftest import PAIR, states
 

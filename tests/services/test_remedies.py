@@ -23,11 +23,11 @@ from studio.library.remedies import REMEDIES
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
-from studio.services.draw import BATCH_LATENTS
 from studio.services.studies.arena import Arena, ArenaConfig
 from studio.services.studies.base import Setting
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.draw import BATCH_LATENTS
+from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR, states
 
 NANO = {"prompt": "a red house at night", "pair": "nano/dmd2", "seeds": [0, 1], "teacher_steps": 8}

@@ -16,9 +16,9 @@ from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.trace_header import read_header, traced
 from studio.services.scrubbing import coarse_to_fine
-from studio.services.traces import open_trace
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
+from studio.workshop.traces import open_trace
 from tests.services.conftest import PAIR, states
 
 DRAW = {"prompt": "a red house at night", "pair": PAIR, "seeds": "0-2", "teacher_steps": 7,

@@ -11,9 +11,9 @@ import torch
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.trace_header import read_header, traced
-from studio.services.traces import open_trace
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
+from studio.workshop.traces import open_trace
 from tests.services.conftest import PAIR
 from tests.services.test_scrub import calls, events, execute
 

@@ -20,9 +20,9 @@ from studio.library import method_cards
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
 from studio.services import slider_bench, slider_stage
-from studio.services.describe import refresh
 from studio.services.kinds.slider import SliderRequest, form
 from studio.services.slider_bench import STRENGTHS, Bench
+from studio.workshop.training.describe import refresh
 from tests.services.conftest import PAIR, TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 

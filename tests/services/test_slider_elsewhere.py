@@ -303,6 +303,6 @@ def test_a_preset_can_be_submitted_where_its_model_is_listed(hall: Jobs, name: s
 
 
 def test_the_number_of_plain_prompts_is_that_of_their_list() -> None:
-    from studio.methods.control.worded import LINES
+    from studio.workshop.material.prompt_pairs import LINES
 
     assert len(LINES) == PLAIN_LINES

@@ -12,10 +12,10 @@ import torch
 from studio.core.denoiser import Denoiser
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.cells import Cells, Rows, joined, over_steps
 from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
+from studio.workshop.sample_cache import Cells, Rows, joined, over_steps
 from tests.services.conftest import PAIR
 
 REQUEST = {"study": "k-sweep", "pair": PAIR, "prompts": ["a red house", "a cat at night"], "seeds": 6, "teacher_steps": 5,

@@ -15,8 +15,8 @@ from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan, Segment
 from studio.sampling.record import Record
 from studio.sampling.rules import RULES
-from studio.services import packing, traces
-from studio.services.traces import Recorder, open_trace
+from studio.workshop import lossless, traces
+from studio.workshop.traces import Recorder, open_trace
 from tests.sampling.gaussians import PROCESSES, gaussian, push
 
 SHAPE, SEEDS = (2, 4), [11, 5, 8]
@@ -110,14 +110,14 @@ def test_packing_loses_nothing_and_pays_where_steps_resemble_one_another(dtype: 
     end, noise = torch.randn(4, 8, 8, generator=g), torch.randn(30, 4, 8, 8, generator=g)
     steps = (end + noise * torch.logspace(0, -6, 30)[:, None, None, None]).to(dtype)
     steps[0, 0, 0, :4] = torch.tensor([float("inf"), -0.0, float("nan"), 6e-8]).to(dtype)
-    data = packing.packed(steps)
-    again = packing.unpacked(data, steps.shape, dtype)
+    data = lossless.packed(steps)
+    again = lossless.unpacked(data, steps.shape, dtype)
     assert again.numpy().tobytes() == steps.numpy().tobytes()
     assert len(data) < 0.75 * steps.numel() * steps.element_size()
     with pytest.raises(ValueError, match="would fit"):
-        packing.unpacked(data, (31, 4, 8, 8), dtype)
+        lossless.unpacked(data, (31, 4, 8, 8), dtype)
     with pytest.raises(ValueError, match="damaged"):
-        packing.unpacked(data[5:], steps.shape, dtype)
+        lossless.unpacked(data[5:], steps.shape, dtype)
 
 
 def test_damaged_beliefs_are_one_sentence(tmp_path: Path) -> None:

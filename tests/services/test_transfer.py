@@ -14,9 +14,9 @@ from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapter_effects, adapters
 from studio.library.models import load_registry
-from studio.services.warm import ModelCache
 from studio.ui import lab_transfer
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
 from tests.services.test_study import Counter
 

@@ -17,10 +17,10 @@ from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapters
 from studio.library.models import load_registry
-from studio.services.warm import ModelCache
 from studio.ui import lab_result, lab_transfer
 from studio.ui.controlview import ControlView
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
 from tests.families.eyes import save_clip, save_eye
 from tests.services.conftest import PAIR
 from tests.services.test_study import Counter

@@ -16,7 +16,7 @@ from studio.library.adapter_uses import AdapterUse
 from studio.library.models import load_registry
 from studio.services.cli import app
 from studio.services.kinds.scrub import Branch
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
 from tests.services.test_compare import execute as compare
 from tests.services.test_compare import pixels

@@ -18,11 +18,12 @@ from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
-from studio.services import arms_measured, word_bench, wording
+from studio.services import word_bench, wording
 from studio.services.cli_adapters import app
 from studio.services.kinds.word import WordRequest
 from studio.services.word_bench import prompts_for
 from studio.worker import run_job
+from studio.workshop import arms_measured
 from tests.services.conftest import PAIR
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.test_slider import hall, pair  # noqa: F401 - fixtures

@@ -16,9 +16,9 @@ from studio.core.rng import generator
 from studio.domains.pocket import captions, scene
 from studio.jobs.paths import open_paths
 from studio.library.models import Registry, load_registry
-from studio.services.cells import Rows
 from studio.services.kinds.study import StudyRequest, study_of
 from studio.services.studies.base import Data
+from studio.workshop.sample_cache import Rows
 
 PAIR = "nano/dmd2"
 PROMPTS = ("a red house by day", "a blue star in the desert")

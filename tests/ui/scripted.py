@@ -24,8 +24,8 @@ from studio.jobs.run import Cancelled, Run
 from studio.jobs.store import Row
 from studio.library.draw_request import label
 from studio.library.models import load_registry
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
+from studio.workshop.tools import Tools
 from tests.ui import scripted_scrub
 
 SIDE = 128

@@ -24,8 +24,8 @@ from studio.jobs.store import Row
 from studio.library.curves import Curves
 from studio.library.models import load_registry
 from studio.library.saving import list_student
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
+from studio.workshop.tools import Tools
 from tests.ui.scripted import interval
 from tests.ui.shelf import RECIPE
 

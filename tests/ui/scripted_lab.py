@@ -13,9 +13,9 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.run import Cancelled, LeftOff, Run
 from studio.jobs.store import Row
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache
 from studio.worker import run_job
+from studio.workshop.open_models import ModelCache
+from studio.workshop.tools import Tools
 from tests.ui import lab_data
 
 TOTAL = 4800

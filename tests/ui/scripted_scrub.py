@@ -28,8 +28,8 @@ from studio.library.trace_header import Header, Moment, read_header, trace_file,
 from studio.sampling.plan import Plan
 from studio.services.kinds.scrub import ScrubRequest
 from studio.services.scrubbing import _link, coarse_to_fine
-from studio.services.tools import Tools
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
+from studio.workshop.tools import Tools
 
 SIDE = 128
 DRAW = {"prompt": "a red house at night", "pair": "test/dmd2", "seeds": list(range(8)), "teacher_steps": 12,

@@ -177,10 +177,10 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
     from studio.domains.pocket.dataset import scenes
     from studio.families.stable.folders import tokenize
-    from studio.methods.material import caption_table
     from studio.methods.pretrain.assemble import build_tokenizer
     from studio.methods.pretrain.denoising import CaptionedLatents
     from studio.methods.pretrain.measure import encode_all
+    from studio.workshop.material.captions import caption_table
 
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
     path = work / s.name / "latents.safetensors"
@@ -276,8 +276,8 @@ def student(
     from studio.core.unet import UNetNetwork
     from studio.families.stable.student_folder import student_folder
     from studio.methods.distill import METHODS
-    from studio.methods.material import CaptionMaterial
     from studio.methods.pretrain import assemble
+    from studio.workshop.material.captions import CaptionMaterial
 
     s = choose(size)
     given = read_preset(s.name, preset)

@@ -11,5 +11,5 @@ KINDS.add(
     config=CompareRequest,
     lane="interactive",
     label=lambda request: request.prompt,
-    work="studio.services.comparison:Comparison",
+    work="studio.workshop.comparison:Comparison",
 )

@@ -18,8 +18,8 @@ from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 
 if TYPE_CHECKING:
-    from studio.services.cells import Rows
-    from studio.services.judge import Judge
+    from studio.workshop.judge import Judge
+    from studio.workshop.sample_cache import Rows
 
 Json = dict[str, Any]
 

@@ -128,7 +128,7 @@ class Transfer(Study[TransferConfig]):
         """What is measured of a slider, as the board wants it."""
         if data.judge is None:
             return {"attribute": moved(entry)}
-        from studio.services.judge import meant
+        from studio.workshop.judge import meant
 
         return data.judge.measure(meant(entry.card)).slider()
 

@@ -24,7 +24,7 @@ from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.families.perceptual import Reader, Words, installed, open_reader, open_words, reads_words
 
 if TYPE_CHECKING:
-    from studio.services.warm import ModelCache
+    from studio.workshop.open_models import ModelCache
 
 SIDE = 16  # pixels of a side that pictures are shrunk to where no encoder looks at them
 HUNDRED = 100.0  # a CLIP score is commonly written as 100 times the cosine

@@ -9,9 +9,9 @@ from studio.core.explain import explain
 from studio.core.files import read_json
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
-from studio.services.arms_measured import Arm
-from studio.services.tools import Tools
-from studio.services.training import Training, TrainingRequest
+from studio.workshop.arms_measured import Arm
+from studio.workshop.tools import Tools
+from studio.workshop.training.job import Training, TrainingRequest
 
 
 class BasedRequest(TrainingRequest, Protocol):

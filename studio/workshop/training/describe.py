@@ -1,6 +1,6 @@
 """The catalogue of methods, read from their classes. Imports torch; `objectives` keeps what this says.
 
-python -m studio.services.describe <data folder>
+python -m studio.workshop.training.describe <data folder>
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.dataset import scenes
 from studio.domains.pocket.hints import of_scenes
 from studio.families.stable.folders import tokenize
-from studio.methods.material import CAPTIONS_A_SCENE, Say, caption_table, encode_scenes
+from studio.workshop.material.captions import CAPTIONS_A_SCENE, Say, caption_table, encode_scenes
 
 AT_ONCE = 50  # scenes whose hints are drawn between two words of progress
 

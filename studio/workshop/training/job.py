@@ -22,7 +22,7 @@ from studio.jobs.run import LeftOff, Run
 from studio.library.curves import Curves, Sink, TensorBoard, Trackio
 from studio.library.models import FAMILY
 from studio.library.saving import save_student
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement

@@ -28,7 +28,7 @@ from studio.sampling.loop import updated
 from studio.sampling.plan import Plan
 from studio.sampling.record import Record
 from studio.sampling.steps import Step, compiled
-from studio.services.packing import packed, unpacked
+from studio.workshop.lossless import packed, unpacked
 
 EXACT_BYTES = 64 << 20  # of one arm; a larger one is kept in half precision: what continues from it is near, not equal
 

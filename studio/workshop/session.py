@@ -26,10 +26,10 @@ from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
-from studio.services.draw import batch_size
-from studio.services.hint_pictures import hint_picture
-from studio.services.tools import Tools
-from studio.services.wardrobe import Wardrobe, level_of
+from studio.workshop.draw import batch_size
+from studio.workshop.hint_pictures import hint_picture
+from studio.workshop.loaded_adapters import Wardrobe, level_of
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.stable.model import Model

@@ -17,9 +17,9 @@ from studio.domains.pocket.attributes import Attribute
 from studio.domains.pocket.captions import caption, parse
 from studio.domains.pocket.scene import sample_scene
 from studio.families.stable.folders import tokenize
-from studio.methods.control.phrases import before, placed
-from studio.methods.grading import Grader
-from studio.methods.material import Say, encode_scenes
+from studio.workshop.material.captions import Say, encode_scenes
+from studio.workshop.material.phrases import before, placed
+from studio.workshop.material.reward import Grader
 
 N_SCENES = 384  # each at every level of the attribute
 CAPTIONS = 1024

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.rng import randint
-from studio.methods.control.phrases import before, placed
+from studio.workshop.material.phrases import before, placed
 
 LINES = ("a person", "a woman", "a man", "a child", "a house", "a street", "a forest", "a dog", "a car", "a cup")
 AT_ONCE = 32  # prompts that are read together

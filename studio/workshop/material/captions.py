@@ -20,8 +20,8 @@ from studio.core.material import Reward
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.families.stable.folders import tokenize
-from studio.methods.grading import Grader
 from studio.methods.pretrain.denoising import TRAINING_FREE_RATE
+from studio.workshop.material.reward import Grader
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_A_SCENE = 4

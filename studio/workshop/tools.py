@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.jobs.paths import Paths
 from studio.library.models import Registry
-from studio.services.warm import ModelCache
+from studio.workshop.open_models import ModelCache
 
 
 @dataclass(frozen=True)

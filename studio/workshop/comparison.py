@@ -19,10 +19,10 @@ from studio.library.trace_header import Moment
 from studio.metrics import report
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
-from studio.services.frames import Frames
-from studio.services.session import Session
-from studio.services.tools import Tools
-from studio.services.traces import Recorder, scheduled
+from studio.workshop.frames import Frames
+from studio.workshop.session import Session
+from studio.workshop.tools import Tools
+from studio.workshop.traces import Recorder, scheduled
 
 if TYPE_CHECKING:
     from studio.domains.pocket.oracle import Readings

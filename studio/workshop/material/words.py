@@ -16,7 +16,7 @@ from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.captions import COLOR_WORDS, PLACE_PHRASES, SUBJECT_WORDS, TIME_PHRASES
 from studio.domains.pocket.scene import Scene, sample_scene
-from studio.methods.material import CAPTIONS_A_SCENE, Say, encode_scenes
+from studio.workshop.material.captions import CAPTIONS_A_SCENE, Say, encode_scenes
 
 # neutral prompts of textual inversion's kind, for pictures of which nobody said what else they show
 LINES = ("a {}", "a picture of a {}", "a photo of a {}", "a close photo of a {}", "a good photo of a {}", "one {}")

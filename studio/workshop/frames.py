@@ -21,11 +21,11 @@ from studio.core.weights import load_weights, save_weights
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.jobs.run import Run
 from studio.library.trace_header import Moment
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.perceptual import Reader
-    from studio.services.warm import ModelCache
+    from studio.workshop.open_models import ModelCache
 
 QUALITY = 85
 ORACLE = "oracle"  # who wrote a file of readings that names no reader

@@ -14,7 +14,7 @@ from studio.sampling.adapted import adapters_of
 from studio.sampling.hinted import hints_of
 from studio.sampling.plan import Plan
 from studio.sampling.steps import denoiser_of
-from studio.services.tools import Tools
+from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families.stable.model import Model

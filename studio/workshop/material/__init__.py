@@ -1,0 +1,1 @@
+"""What methods are taught on, made from a domain and a model."""
