@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from studio.capabilities.lab.request import FIRST_SEED, StudyRequest, study_of
 from studio.jobs.jobs import Jobs
 from studio.library.models import Registry, load_registry
 from studio.library.stock import open_jobs
 from studio.sampling.cost import bill
-from studio.services.kinds.study import FIRST_SEED, StudyRequest, study_of
 from studio.ui.lab_panels import title
 from studio.ui.lab_result import cautions, command, identity
 

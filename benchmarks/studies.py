@@ -31,9 +31,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.capabilities.lab.request import DEFAULT_PROMPTS
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
-from studio.services.kinds.study import DEFAULT_PROMPTS
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 

@@ -36,13 +36,13 @@ import torch
 from torch import Tensor
 from torch.autograd.profiler import profile
 
+from studio.capabilities.distill import estimate
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ASSETS
 from studio.methods.distill import METHODS
-from studio.services import estimate
 from studio.workshop.material.captions import scene_material
 
 GOAL, WITHIN = 1.10, 1.25

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import torch
 
+from studio.capabilities.lab.request import StudyRequest, study_of
+from studio.capabilities.leaderboard import kept_figures
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.families import open_model
@@ -30,8 +32,6 @@ from studio.methods.distill import METHODS
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
-from studio.services import measures
-from studio.services.kinds.study import StudyRequest, study_of
 from studio.workshop.sample_cache import Cells
 from studio.workshop.training.describe import _read_classes
 from tests.methods.world import Blobs, teacher
@@ -129,8 +129,8 @@ def test_studies_draw_the_same_arms(paths: Paths, registry: Registry) -> None:
 
 
 def test_figures_are_kept_in_the_same_places(paths: Paths, registry: Registry) -> None:
-    arms = [*measures.arms(registry, "nano/teacher"), *measures.arms(registry, "pocket/teacher")]
-    same("figures", {arm.id: str(measures.figures_file(paths, arm, 256).relative_to(paths.root)) for arm in arms})
+    arms = [*kept_figures.arms(registry, "nano/teacher"), *kept_figures.arms(registry, "pocket/teacher")]
+    same("figures", {arm.id: str(kept_figures.figures_file(paths, arm, 256).relative_to(paths.root)) for arm in arms})
 
 
 def test_the_page_has_the_same_addresses_names_and_look(tmp_path: Path) -> None:

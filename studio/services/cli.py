@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from studio.capabilities.adapters import commands
+from studio.capabilities.controlnets import commands
 from studio.core.explain import explain
 from studio.domains.media import image
 from studio.jobs import history
@@ -25,7 +27,7 @@ from studio.library.hint_uses import WRITE_HELP, with_files
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models
 from studio.library.stock import open_jobs
-from studio.services import cli_adapters, cli_controlnets, cli_jobs
+from studio.services import cli_jobs
 from studio.services.inline import Executor
 
 app = typer.Typer(
@@ -35,8 +37,8 @@ app = typer.Typer(
 runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(cli_jobs.app, name="jobs")
-app.add_typer(cli_adapters.app, name="adapters")
-app.add_typer(cli_controlnets.app, name="controlnets")
+app.add_typer(commands.app, name="adapters")
+app.add_typer(commands.app, name="controlnets")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from studio.capabilities.distill import processes
 from studio.core.explain import brief
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import LOCAL
@@ -21,7 +22,6 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
 from studio.library.stock import open_jobs
-from studio.services import together
 from studio.services.inline import Executor
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
@@ -162,10 +162,10 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Execute a run now and see it to its end, here or at its executor; Ctrl-C stops it so that it can be resumed."""
-    if together.following():
-        together.follow(device)
+    if processes.following():
+        processes.follow(device)
         return
-    with together.leading(device):
+    with processes.leading(device):
         _run(spec, data_dir, device, as_json)
 
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.executors import LOCAL
 from studio.jobs.jobs import Jobs
 from studio.library.method_cards import objectives
 from studio.library.models import FAMILY, load_registry
-from studio.services.kinds.distill import DistillRequest
 from studio.ui import budget, recipes, settings
 
 FIRST = "dmd2"  # chosen when there is no wish

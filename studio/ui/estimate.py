@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.capabilities.distill.estimate import COSTS, Cost, cost, measured, memory, parameters
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.estimate import COSTS, Cost, cost, measured, memory, parameters
 from studio.ui import say
 from studio.ui.background import size, span
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.capabilities.lab.request import DEFAULT_PROMPTS, StudyRequest, study_of
+from studio.capabilities.lab.studies import STUDIES
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.sampling.cost import bill
-from studio.services.kinds.study import DEFAULT_PROMPTS, StudyRequest, study_of
-from studio.services.studies import STUDIES
 from studio.ui import say, settings
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def fields(study: str) -> list[settings.Field]:
 
 def _names(study: str, field: str) -> tuple[str, ...]:
     if (study, field) == ("arena", "remedies"):
-        from studio.services.studies.arena import REMEDIES
+        from studio.capabilities.lab.studies.arena import REMEDIES
 
         return tuple(REMEDIES)
     return ()

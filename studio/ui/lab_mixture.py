@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.mixture.request import N_STEPS, MixtureRequest
 from studio.jobs.jobs import Jobs
-from studio.services.kinds.mixture import N_STEPS, MixtureRequest
 from studio.ui import say
 from studio.ui.theme import script, template
 

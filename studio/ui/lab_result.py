@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
+from studio.capabilities.lab.request import StudyRequest
+from studio.capabilities.lab.studies import STUDIES
 from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
-from studio.services.kinds.study import StudyRequest
-from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_panels, lab_plot, lab_transfer, say
 from studio.ui.background import ACTIONS, ASKED, span
 from studio.ui.watch import when

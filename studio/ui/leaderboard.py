@@ -1,6 +1,6 @@
 """The leaderboard of the Distill tab: a teacher's students and their hybrids on one plot, with a table beside it.
 
-What it says is computed from figures that may be compared (`studio.services.leaderboard`); measuring what lacks some is
+What it says is computed from figures that may be compared (`studio.capabilities.leaderboard.table`); measuring what lacks some is
 a background run of the kind "measure".
 """
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.leaderboard import table
+from studio.capabilities.leaderboard.table import QUALITIES, Board, Row
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services import leaderboard
-from studio.services.leaderboard import QUALITIES, Board, Row
 from studio.ui import estimate, pareto, say
 from studio.ui.background import span
 from studio.ui.theme import script, template
@@ -61,7 +61,7 @@ class Leaderboard:
         teacher = values[self.teacher] or ""
         try:
             if self.going(teacher) is None:
-                samples = leaderboard.board(self.jobs.paths, load_registry(self.jobs.paths), teacher).samples
+                samples = table.board(self.jobs.paths, load_registry(self.jobs.paths), teacher).samples
                 self.jobs.submit("measure", {"teacher": teacher, "samples": samples})
         except ValueError as error:
             return self.show(teacher, str(error))
@@ -93,7 +93,7 @@ class Leaderboard:
     def value(self, teacher: str) -> Json:
         """Everything the component draws."""
         try:
-            board = leaderboard.board(self.jobs.paths, load_registry(self.jobs.paths), teacher)
+            board = table.board(self.jobs.paths, load_registry(self.jobs.paths), teacher)
         except ValueError as error:
             return {"rows": [], "title": "", "summary": "", "said": [str(error)], "figures": {}, "busy": False, "action": None}
         going = self.going(teacher)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from studio.services.leaderboard import Board, Row
-from studio.services.measures import Arm
+from studio.capabilities.leaderboard.kept_figures import Arm
+from studio.capabilities.leaderboard.table import Board, Row
 from studio.ui import arms, say
 
 Json = dict[str, Any]

@@ -10,10 +10,10 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.scrub import exports
 from studio.core.files import atomic_write
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
-from studio.services import exports
 from studio.ui import arms
 from studio.ui.scrubs import Scrubs
 from studio.ui.theme import ASSETS, script, template

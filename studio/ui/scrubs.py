@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.capabilities.scrub import exports
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
-from studio.services import exports
 from studio.ui import say
 from studio.ui.scrubview import ScrubView
 from studio.ui.view import Views

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.kinds.distill import DistillRequest
 from studio.ui import parts, settings
 from studio.ui.draft import Draft
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.services import measures
+from studio.capabilities.leaderboard import kept_figures
 from tests.ui.test_leaderboard import FOUND
 
 pytestmark = pytest.mark.browser
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """Figures by arm, which a test may take away; shelf models have no weights to be measured by."""
     found = dict(FOUND)
-    monkeypatch.setattr(measures, "unmeasurable", lambda teacher: "")
-    monkeypatch.setattr(measures, "counts", lambda paths, arm: {256} if arm.id in found else set())
-    monkeypatch.setattr(measures, "kept", lambda paths, arm, samples: found.get(arm.id))
+    monkeypatch.setattr(kept_figures, "unmeasurable", lambda teacher: "")
+    monkeypatch.setattr(kept_figures, "counts", lambda paths, arm: {256} if arm.id in found else set())
+    monkeypatch.setattr(kept_figures, "kept", lambda paths, arm, samples: found.get(arm.id))
     return found
 
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from studio.capabilities.adapters import commands
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import CARD, FILE, home, load_adapters
 from studio.library.models import load_registry
-from studio.services import cli_adapters
 from studio.services.cli import app
 
 LAYERS = {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q": (32, 32),
@@ -42,7 +42,7 @@ def lora(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def console(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_adapters, "out", cli_adapters.Console(width=200))
+    monkeypatch.setattr(commands, "out", commands.Console(width=200))
     monkeypatch.setenv("STUDIO_DEVICE", "cpu")
 
 

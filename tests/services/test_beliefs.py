@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.capabilities.distill import beliefs
+from studio.capabilities.distill.request import DistillRequest
+from studio.capabilities.distill.student_preview import Studio, contrast
 from studio.core.method import Method, Streams
 from studio.core.rng import noise
 from studio.core.simulate import guided_x0
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.methods.distill import METHODS
-from studio.services import beliefs
-from studio.services.drawing import Studio, contrast
-from studio.services.kinds.distill import DistillRequest
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.services.toy import SHAPE, request, toy_lesson
 

@@ -12,6 +12,9 @@ from diffusers import ControlNetModel
 from torch import Tensor
 from typer.testing import CliRunner
 
+from studio.capabilities.controlnets.commands import app
+from studio.capabilities.controlnets.measure import HintBench
+from studio.capabilities.controlnets.request import ControlNetRequest
 from studio.core.weights import load_weights
 from studio.families import open_model
 from studio.jobs.jobs import Jobs
@@ -19,9 +22,6 @@ from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.controlnets import load_controlnets, remove
 from studio.library.models import load_registry
-from studio.services.cli_controlnets import app
-from studio.services.hint_bench import HintBench
-from studio.services.kinds.controlnet import ControlNetRequest
 from studio.workshop import arms_measured
 from tests.services.conftest import PAIR
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind

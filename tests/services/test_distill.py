@@ -22,6 +22,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from studio.capabilities.distill import lesson
 from studio.core import explain
 from studio.core.weights import load_checkpoint, system_errors
 from studio.jobs.jobs import Jobs
@@ -32,7 +33,6 @@ from studio.jobs.worker import Worker
 from studio.library import curves
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
-from studio.services import lessons
 from studio.worker import Workbench, run_job
 from tests.no_room import no_room, small_disk
 from tests.services.conftest import states, until
@@ -213,9 +213,9 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
         elif where == "disk":  # has room for one checkpoint, and not for a second beside it
             grow = stack.enter_context(small_disk(school.paths.run(run_id) / "checkpoints", 3 * size // 2048))
         elif where == "student":
-            lesson = lessons.LESSONS["toy"]
+            lesson = lesson.LESSONS["toy"]
 
-            def opened(*words: Any) -> lessons.Lesson:
+            def opened(*words: Any) -> lesson.Lesson:
                 return replace(lesson(*words), save=lambda target, *_: no_room_for(target))
 
             def no_room_for(target: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
                 with no_room(4096), system_errors():
                     save_file({"weight": torch.zeros(10_000)}, target / "diffusion_pytorch_model.safetensors")
 
-            patch.setitem(lessons.LESSONS, "toy", opened)
+            patch.setitem(lesson.LESSONS, "toy", opened)
         else:
             real_write = os.write
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.capabilities.distill import estimate
+from studio.capabilities.distill.activations import unet_kept
 from studio.core.unet import UNetNetwork
 from studio.jobs.paths import ASSETS
-from studio.services import estimate
-from studio.services.activations import unet_kept
 
 NANO = ASSETS / "nano" / "teacher"
 SDXL = {

@@ -41,7 +41,7 @@ def work(data: str, environment: dict[str, str], log: str) -> None:
 def start_worker(tmp_path: Path, school: Jobs) -> Callable[[], Any]:
     """Workers from a server that has imported torch already, so that a life begins within milliseconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["studio.worker", "studio.services.distillation", "studio.methods.distill.lcm"])
+    context.set_forkserver_preload(["studio.worker", "studio.capabilities.distill.work", "studio.methods.distill.lcm"])
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
 
     def start() -> Any:

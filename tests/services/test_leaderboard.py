@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio.capabilities.leaderboard import kept_figures, table
+from studio.capabilities.leaderboard.table import Row, board, front
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
-from studio.services import leaderboard, measures
-from studio.services.leaderboard import Row, board, front
 from studio.worker import run_job
 from tests.services.conftest import PAIR
 
@@ -62,7 +62,7 @@ def rows(jobs: Jobs) -> dict[str, Row]:
 
 
 def keep(jobs: Jobs, arm: str, found: dict[str, Any], samples: int = 256) -> None:
-    measures.keep(jobs.paths, rows(jobs)[arm].arm, samples, found)
+    kept_figures.keep(jobs.paths, rows(jobs)[arm].arm, samples, found)
 
 
 def test_a_teacher_stands_with_its_students_and_their_hybrids(studio: Jobs) -> None:
@@ -91,25 +91,25 @@ def test_kept_figures_are_found_and_make_a_front(studio: Jobs) -> None:
 
 def test_figures_belong_to_weights_plan_and_number_of_pictures(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     arm = rows(studio)[PAIR].arm
-    file = measures.figures_file(studio.paths, arm, 256)
-    assert file == measures.figures_file(open_jobs(studio.paths.root).paths, arm, 256)  # another server finds the same
-    assert file != measures.figures_file(studio.paths, arm, 512)
+    file = kept_figures.figures_file(studio.paths, arm, 256)
+    assert file == kept_figures.figures_file(open_jobs(studio.paths.root).paths, arm, 256)  # another server finds the same
+    assert file != kept_figures.figures_file(studio.paths, arm, 512)
     longer = arm.plan.segments[0].model_copy(update={"timesteps": (999.0, 499.0)})
-    assert file != measures.figures_file(
+    assert file != kept_figures.figures_file(
         studio.paths, replace(arm, plan=arm.plan.model_copy(update={"segments": (longer,)})), 256
     )
-    monkeypatch.setattr(measures, "weights_hash", lambda folder: "0" * 12)
+    monkeypatch.setattr(kept_figures, "weights_hash", lambda folder: "0" * 12)
     (studio.paths.cache / "hashes.json").unlink()
-    assert file != measures.figures_file(studio.paths, arm, 256)
+    assert file != kept_figures.figures_file(studio.paths, arm, 256)
 
 
 def test_weights_are_read_once_and_large_ones_not_while_a_person_waits(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = load_registry(studio.paths).get(PAIR).folder
-    first = measures.folder_hash(studio.paths, folder)
-    monkeypatch.setattr(measures, "weights_hash", lambda folder: pytest.fail("read again"))
-    assert measures.folder_hash(studio.paths, folder) == first
+    first = kept_figures.folder_hash(studio.paths, folder)
+    monkeypatch.setattr(kept_figures, "weights_hash", lambda folder: pytest.fail("read again"))
+    assert kept_figures.folder_hash(studio.paths, folder) == first
     (studio.paths.cache / "hashes.json").unlink()
-    assert measures.folder_hash(studio.paths, folder, limit_bytes=10) is None
+    assert kept_figures.folder_hash(studio.paths, folder, limit_bytes=10) is None
 
 
 def test_a_card_counts_when_prompts_and_pictures_were_the_same(studio: Jobs) -> None:
@@ -154,7 +154,7 @@ def test_the_held_out_prompts_are_those_of_a_training_run() -> None:
     """Figures a distillation takes on the way are comparable because these agree."""
     from studio.workshop import held_out
 
-    own = measures.HELD_OUT
+    own = kept_figures.HELD_OUT
     assert (own["prompts_seed"], own["seeds_each"]) == (held_out.PROMPTS_SEED, held_out.MEASURE_SEEDS)
     assert (own["renders"], own["renders_seed"]) == (held_out.WORLD_RENDERS, held_out.WORLD_SEED)
 
@@ -206,16 +206,16 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(studio: Jobs, config: d
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The same way with fewer pictures: figures of 16, whatever is asked for; collects the arms that were drawn."""
-    from studio.services import measuring
+    from studio.capabilities.leaderboard import work
 
     drawn: list[str] = []
-    real = measuring.figures
+    real = work.figures
 
     def fewer(studio: Any, plan: Any, samples: int, world: Any) -> dict[str, Any]:
         drawn.append(plan.name)
         return real(studio, plan, 16, world)
 
-    monkeypatch.setattr(measuring, "figures", fewer)
+    monkeypatch.setattr(work, "figures", fewer)
     return drawn
 
 
@@ -244,16 +244,16 @@ def test_everything_that_lacks_figures_is_measured_once(studio: Jobs, quick: lis
 def test_a_run_that_was_cancelled_keeps_what_was_measured(studio: Jobs, quick: list[str]) -> None:
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
     folder = studio.paths.run(run)
-    from studio.services import measuring
+    from studio.capabilities.leaderboard import work
 
-    real = measuring.measures.keep
+    real = work.measures.keep
 
     def keep_then_cancel(*args: Any) -> None:
         real(*args)
         (folder / "cancel").touch()
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(measuring.measures, "keep", keep_then_cancel)
+    patch.setattr(work.measures, "keep", keep_then_cancel)
     try:
         state, note = run_job(folder, registry=load_registry(studio.paths))
     finally:
@@ -281,16 +281,16 @@ def test_a_student_that_cannot_be_opened_does_not_stop_the_others(studio: Jobs, 
     assert result is not None and any("Broken could not be measured" in text for text in result["notices"])
     found = rows(studio)
     assert [row.comparable for row in found.values()].count(True) == 3
-    assert leaderboard.number(found[PAIR].figures["accuracy"]) is not None  # type: ignore[index]
+    assert table.number(found[PAIR].figures["accuracy"]) is not None  # type: ignore[index]
 
 
 def test_a_run_that_could_measure_nothing_has_failed(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.services import measuring
+    from studio.capabilities.leaderboard import work
 
     def broken(*_: Any) -> None:
         raise RuntimeError("The oracle sees nothing.")
 
-    monkeypatch.setattr(measuring, "figures", broken)
+    monkeypatch.setattr(work, "figures", broken)
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
     state, note = run_job(studio.paths.run(run), registry=load_registry(studio.paths))
     assert (state, "could not be measured: The oracle sees nothing." in note) == ("failed", True)

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from studio.capabilities.lab.studies.arena import Arena, ArenaConfig
+from studio.capabilities.lab.studies.base import Setting
 from studio.core.explain import explain
 from studio.domains.media.image import pixels
 from studio.domains.pocket import captions
@@ -23,8 +25,6 @@ from studio.library.remedies import REMEDIES
 from studio.sampling.loop import sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
-from studio.services.studies.arena import Arena, ArenaConfig
-from studio.services.studies.base import Setting
 from studio.worker import run_job
 from studio.workshop.draw import BATCH_LATENTS
 from studio.workshop.open_models import ModelCache

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.capabilities.scrub.work import coarse_to_fine
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.trace_header import read_header, traced
-from studio.services.scrubbing import coarse_to_fine
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from studio.workshop.traces import open_trace
@@ -142,10 +142,10 @@ def test_noisy_states_are_made_on_request_without_a_network(studio: Jobs, warm: 
 def test_a_cancelled_scrub_keeps_what_was_finished_and_another_one_goes_on_from_it(
     studio: Jobs, warm: ModelCache, compared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.services import scrubbing
+    from studio.capabilities.scrub import work
 
     made = 0
-    decode = scrubbing.Frames.add
+    decode = work.Frames.add
 
     def five(self: Any, moment: Any, images: Any) -> str:
         nonlocal made
@@ -158,7 +158,7 @@ def test_a_cancelled_scrub_keeps_what_was_finished_and_another_one_goes_on_from_
         file.unlink()
     run_id = studio.submit("scrub", {"source": compared})
     with monkeypatch.context() as patched:
-        patched.setattr(scrubbing.Frames, "add", five)
+        patched.setattr(work.Frames, "add", five)
         run_job(studio.paths.run(run_id), models=warm, registry=load_registry(studio.paths))
     assert states(studio, run_id)[-1] == "cancelled"
     again = execute(studio, warm, source=run_id)

@@ -12,6 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.capabilities.sliders import measure, task
+from studio.capabilities.sliders.measure import STRENGTHS, Bench
+from studio.capabilities.sliders.request import SliderRequest, form
 from studio.core.method import Card
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
@@ -19,9 +22,6 @@ from studio.jobs.spec_file import read_spec_file
 from studio.library import method_cards
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
-from studio.services import slider_bench, slider_stage
-from studio.services.kinds.slider import SliderRequest, form
-from studio.services.slider_bench import STRENGTHS, Bench
 from studio.workshop.training.describe import refresh
 from tests.services.conftest import PAIR, TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
@@ -61,8 +61,8 @@ def pair(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hall(jobs: Jobs, pair: Path, objectives_file: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """Jobs with that pair and a catalogue of methods; pictures of two steps, for one prompt."""
-    monkeypatch.setattr(slider_bench, "TEACHER_STEPS", 2)
-    monkeypatch.setattr(slider_stage, "N_PROMPTS", 1)
+    monkeypatch.setattr(measure, "TEACHER_STEPS", 2)
+    monkeypatch.setattr(task, "N_PROMPTS", 1)
     monkeypatch.setenv("STUDIO_OBJECTIVES", TOY)
     list_models(jobs, pair)
     shutil.copy(objectives_file, jobs.paths.cache / "objectives.json")
@@ -186,7 +186,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
                 "accuracy_change": cost(entry.id, scale)}  # fmt: skip
 
     monkeypatch.setattr(Bench, "measure", measure)
-    monkeypatch.setattr(slider_stage, "_span", lambda *_: 2.0)
+    monkeypatch.setattr(task, "_span", lambda *_: 2.0)
 
 
 @pytest.mark.parametrize(

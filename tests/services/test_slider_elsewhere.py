@@ -14,15 +14,15 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from studio.capabilities.adapters.commands import app
+from studio.capabilities.sliders import measure, task
+from studio.capabilities.sliders.request import PLAIN_LINES
 from studio.families import open_model
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
-from studio.services import slider_bench, slider_stage
-from studio.services.cli_adapters import app
-from studio.services.kinds.slider import PLAIN_LINES
 from tests.families import tiny
 from tests.services.conftest import TOY, list_models
 from tests.services.test_distill import assert_equal, checkpoint, here, of_kind
@@ -50,8 +50,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hall(jobs: Jobs, shapes: Path, weights: Path, objectives_file: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """Jobs with one model of either shape and the tiny pair of Pocket World; pictures of two steps, for one prompt."""
-    monkeypatch.setattr(slider_bench, "TEACHER_STEPS", 2)
-    monkeypatch.setattr(slider_stage, "N_PROMPTS", 1)
+    monkeypatch.setattr(measure, "TEACHER_STEPS", 2)
+    monkeypatch.setattr(task, "N_PROMPTS", 1)
     monkeypatch.setenv("STUDIO_OBJECTIVES", TOY)
     monkeypatch.setenv("STUDIO_PERCEPTUAL", "none")
     list_models(jobs, weights)
@@ -143,16 +143,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(hall: Jobs, 
     assert here(hall, twice) == ("done", "")
     assert_equal(checkpoint(hall, twice)["ema"], checkpoint(hall, straight)["ema"])
     run_id = hall.submit("slider", request(name="broken-off", **fields, sample_every=2))
-    draw = slider_bench.Bench.draw
+    draw = measure.Bench.draw
 
     def stop(self: Any, *args: Any) -> torch.Tensor:
         if of_kind(hall, run_id, "strip"):
             hall.stop(run_id)
         return draw(self, *args)
 
-    monkeypatch.setattr(slider_bench.Bench, "draw", stop)
+    monkeypatch.setattr(measure.Bench, "draw", stop)
     assert here(hall, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(slider_bench.Bench, "draw", draw)
+    monkeypatch.setattr(measure.Bench, "draw", draw)
     hall.resume(run_id)
     assert here(hall, run_id) == ("done", "")
     assert_equal(checkpoint(hall, run_id), checkpoint(hall, straight))
@@ -189,8 +189,8 @@ def test_a_direction_needs_something_that_sees(hall: Jobs, tmp_path: Path, monke
 
 
 def test_what_an_encoder_sees_has_a_gradient_and_is_what_it_reads(shapes: Path, tmp_path: Path) -> None:
+    from studio.capabilities.sliders.features_of_samples import sight
     from studio.families.perceptual import open_reader
-    from studio.services.slider_sight import sight
     from tests.families.eyes import save_eye
 
     model = open_model(shapes / "sdxl" / "teacher")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.core.denoiser import Denoiser
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
-from studio.services.kinds.study import StudyRequest, study_of
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from studio.workshop.sample_cache import Cells, Rows, joined, over_steps

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from studio.capabilities.distill.cautions import cautions
+from studio.capabilities.distill.evidence import Evidence
+from studio.capabilities.distill.symptoms import SIGNS, Vigil
 from studio.jobs.paths import ROOT
-from studio.services.cautions import cautions
-from studio.services.evidence import Evidence
-from studio.services.symptoms import SIGNS, Vigil
 
 STEPS = 400
 Rows = list[dict[str, Any]]

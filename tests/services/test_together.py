@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from studio.capabilities.distill import processes
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
 from studio.library.models import load_registry
-from studio.services import together
 from tests.core.test_parallel import TOLERANCE, free_port
 from tests.services.conftest import states, until
 from tests.services.test_distill import checkpoint, flat, here, of_kind, step_of
@@ -82,12 +82,12 @@ def test_a_batch_that_does_not_divide_is_said_and_everybody_goes_home(school: Jo
 def test_one_process_where_several_were_asked_for_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with together.leading("cpu"):
+    with processes.leading("cpu"):
         pass
     assert capsys.readouterr().err == ""
     for name, value in (("ACCELERATE_DYNAMO_BACKEND", "NO"), ("MASTER_PORT", "29500")):  # as `accelerate launch --cpu` leaves it
         monkeypatch.setenv(name, value)
-    with together.leading("cpu"):
+    with processes.leading("cpu"):
         pass
     assert "asked for several processes and started one" in capsys.readouterr().err
 
@@ -96,4 +96,4 @@ def test_who_leads_and_who_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     for rank, world, launched, following in (("", "", 0, 0), ("0", "1", 0, 0), ("0", "2", 1, 0), ("1", "2", 1, 1)):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("WORLD_SIZE", world)
-        assert (together.launched(), together.following()) == (bool(launched), bool(following))
+        assert (processes.launched(), processes.following()) == (bool(launched), bool(following))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from studio.capabilities.distill.request import DistillRequest
+from studio.capabilities.sliders.request import SliderRequest
 from studio.core.explain import explain
 from studio.library.training_request import TrainingRequest
-from studio.services.kinds.distill import DistillRequest
-from studio.services.kinds.slider import SliderRequest
 
 KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     DistillRequest: {"name": "a", "objective": "lcm"}, SliderRequest: {"name": "a", "attribute": "size"},

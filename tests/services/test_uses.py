@@ -10,12 +10,12 @@ import torch
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from studio.capabilities.scrub.request import Branch
 from studio.jobs.jobs import Jobs
 from studio.library import adapters as shelf
 from studio.library.adapter_uses import AdapterUse
 from studio.library.models import load_registry
 from studio.services.cli import app
-from studio.services.kinds.scrub import Branch
 from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
 from tests.services.test_compare import execute as compare

@@ -12,16 +12,16 @@ from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
+from studio.capabilities.adapters.commands import app
+from studio.capabilities.words import measure, work
+from studio.capabilities.words.measure import prompts_for
+from studio.capabilities.words.request import WordRequest
 from studio.domains.pocket.captions import parse
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
-from studio.services import word_bench, wording
-from studio.services.cli_adapters import app
-from studio.services.kinds.word import WordRequest
-from studio.services.word_bench import prompts_for
 from studio.worker import run_job
 from studio.workshop import arms_measured
 from tests.services.conftest import PAIR
@@ -37,7 +37,7 @@ def request(**fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def studio(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> Jobs:  # noqa: F811
     monkeypatch.setattr(arms_measured, "TEACHER_STEPS", 2)
-    monkeypatch.setattr(word_bench, "N_TAILS", 1)
+    monkeypatch.setattr(measure, "N_TAILS", 1)
     return hall
 
 
@@ -129,16 +129,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     straight = studio.submit("word", request(name="straight", word="<it>", sample_every=2))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("word", request(name="broken-off", word="<it>", sample_every=2))
-    real = wording.pictures
+    real = work.pictures
 
     def stop_at_the_strip(*args: Any, **how: Any) -> Tensor:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
         return real(*args, **how)
 
-    monkeypatch.setattr(wording, "pictures", stop_at_the_strip)
+    monkeypatch.setattr(work, "pictures", stop_at_the_strip)
     assert here(studio, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(wording, "pictures", real)
+    monkeypatch.setattr(work, "pictures", real)
     studio.resume(run_id)
     assert here(studio, run_id) == ("done", "")
     assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))

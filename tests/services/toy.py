@@ -14,6 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from studio.capabilities.distill.lesson import LESSONS, Lesson
+from studio.capabilities.distill.request import DistillRequest
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
@@ -25,8 +27,6 @@ from studio.core.weights import save_weights
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
-from studio.services.kinds.distill import DistillRequest
-from studio.services.lessons import LESSONS, Lesson
 
 SHAPE = (3, 8, 8)
 

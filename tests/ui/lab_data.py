@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from studio.capabilities.lab.request import StudyRequest, study_of
+from studio.capabilities.lab.studies.base import Data
 from studio.core.files import plain
 from studio.core.rng import generator
 from studio.domains.pocket import captions, scene
 from studio.jobs.paths import open_paths
 from studio.library.models import Registry, load_registry
-from studio.services.kinds.study import StudyRequest, study_of
-from studio.services.studies.base import Data
 from studio.workshop.sample_cache import Rows
 
 PAIR = "nano/dmd2"

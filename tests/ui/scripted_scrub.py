@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from studio.capabilities.scrub.request import ScrubRequest
+from studio.capabilities.scrub.work import _link, coarse_to_fine
 from studio.core.files import read_json
 from studio.domains.media.image import jpeg_strip, png_bytes
 from studio.domains.pocket import captions, scene
@@ -26,8 +28,6 @@ from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import load_registry
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.plan import Plan
-from studio.services.kinds.scrub import ScrubRequest
-from studio.services.scrubbing import _link, coarse_to_fine
 from studio.workshop.open_models import ModelCache
 from studio.workshop.tools import Tools
 

@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.capabilities.sliders.request import SliderRequest
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import copies
 from studio.library.models import load_registry
-from studio.services.kinds.slider import SliderRequest
 from studio.ui import parts
 from studio.ui.background import Background
 from studio.ui.controls import Controls

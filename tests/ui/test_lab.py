@@ -12,10 +12,10 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.capabilities.lab.request import StudyRequest
+from studio.capabilities.lab.studies import STUDIES
 from studio.core.files import atomic_write
 from studio.jobs.jobs import Jobs
-from studio.services.kinds.study import StudyRequest
-from studio.services.studies import STUDIES
 from studio.ui import lab_figures, lab_form, lab_mixture, lab_plot, lab_result, parts
 from studio.ui.background import Background
 from studio.ui.lab_result import Studies, body

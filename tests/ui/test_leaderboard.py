@@ -11,11 +11,11 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from studio.capabilities.leaderboard import kept_figures, table
+from studio.capabilities.leaderboard.table import Board
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.library.models import load_registry
-from studio.services import leaderboard, measures
-from studio.services.leaderboard import Board
 from studio.ui import leaderboard as page
 from studio.ui import pareto, parts
 from studio.ui.background import Background
@@ -48,10 +48,10 @@ FOUND = {
 
 def board_of(jobs: Jobs, found: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Board:
     """The board when these arms have these figures: shelf models have no weights to be measured by."""
-    monkeypatch.setattr(measures, "unmeasurable", lambda teacher: "")
-    monkeypatch.setattr(measures, "counts", lambda paths, arm: {256} if arm.id in found else set())
-    monkeypatch.setattr(measures, "kept", lambda paths, arm, samples: found.get(arm.id))
-    return leaderboard.board(jobs.paths, load_registry(jobs.paths), TEACHER)
+    monkeypatch.setattr(kept_figures, "unmeasurable", lambda teacher: "")
+    monkeypatch.setattr(kept_figures, "counts", lambda paths, arm: {256} if arm.id in found else set())
+    monkeypatch.setattr(kept_figures, "kept", lambda paths, arm, samples: found.get(arm.id))
+    return table.board(jobs.paths, load_registry(jobs.paths), TEACHER)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.capabilities.scrub import exports
 from studio.jobs.jobs import Jobs
-from studio.services import exports
 from studio.ui.scrubber import Take, offline_page
 from studio.ui.scrubs import Scrubs
 from tests.ui.scripted_scrub import SIDE, finished

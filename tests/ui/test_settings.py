@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.jobs import Jobs
-from studio.services.kinds.distill import DistillRequest
 from studio.ui import budget, settings
 from studio.ui.draft import Drafts
 from tests.ui.scripted_batch import ScriptedTraining

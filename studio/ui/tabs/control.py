@@ -15,12 +15,12 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.control.request import STRENGTHS, ControlRequest
 from studio.domains.pocket import captions
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.hint_uses import bring
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
-from studio.services.kinds.control import STRENGTHS, ControlRequest
 from studio.ui import controlview, pairs, parts, prompt
 from studio.ui.controls import Controls
 from studio.ui.form import write_seeds

@@ -14,10 +14,10 @@ from typing import Any
 
 import gradio as gr
 
+from studio.capabilities.distill.cautions import cautions
 from studio.jobs.executors import AWAY, LOCAL, check_executor
 from studio.library.method_cards import objectives
 from studio.library.models import ModelEntry, load_registry
-from studio.services.cautions import cautions
 from studio.ui import budget, drawn, estimate, parts, recipes
 from studio.ui.background import Background
 from studio.ui.draft import NO_PRESET, Draft, Drafts, groups, of_text

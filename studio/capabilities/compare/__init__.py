@@ -1,0 +1,1 @@
+"""The same seeds by teacher, student and hybrids, measured side by side."""

@@ -1,0 +1,1 @@
+"""One adapter at a row of strengths on several arms."""

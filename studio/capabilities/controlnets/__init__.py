@@ -1,0 +1,1 @@
+"""Training a ControlNet that follows a layout or edges."""

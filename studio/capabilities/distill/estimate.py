@@ -1,0 +1,302 @@
+"""What a distillation will cost, before it starts: counted where it can be counted, measured where it was measured. No torch.
+
+Network evaluations follow from an objective's algorithm, and so does how much is held in memory; both are counted below,
+the first per sample and iteration. Tests count the same on the objectives themselves, and `benchmarks/training.py` holds
+the memory against the measured peak. Seconds are never guessed: they come from an earlier run or are not given.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.capabilities.distill.activations import Kept, unet_kept
+from studio.capabilities.distill.request import RANK
+from studio.jobs.jobs import Jobs
+
+FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
+MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5}  # of the optimiser, in copies of the weights
+HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
+ADAPTED = (
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out.0",
+    "proj_in",
+    "proj_out",
+    "ff.net.0.proj",
+    "ff.net.2",
+    "conv1",
+    "conv2",
+    "conv_shortcut",
+    "time_emb_proj",
+)  # fmt: skip - layers that get an adapter, as in methods/lora.py
+GRID = 4  # steps of a student whose own grid is taken and not known here
+MAX_HEADER = 1 << 24
+EARLIER = 60  # runs looked through for a measured speed
+Settings = Mapping[str, Any]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Evaluations per sample and iteration by network; `once` at the start, in all; and what memory holds.
+
+    fakes: networks trained beside the student that know what the teacher knows. spare: copies of the student that are not
+    stepped (its average, a round's start). moments: at the backward passes, evaluations whose insides are kept, of the
+    (student, other networks); the dearest one counts. beside: evaluations without a gradient made while those are kept.
+    """
+
+    per_sample: dict[str, float]
+    once: float = 0.0
+    discriminator: bool = False  # its features come on top of the evaluations, and are not counted there
+    fakes: int = 0
+    spare: int = 1
+    moments: tuple[tuple[float, float], ...] = ((1.0, 0.0),)
+    beside: float = 0.0
+    more: str = ""  # what else keeps memory and is not counted
+
+    @property
+    def each(self) -> float:
+        return sum(self.per_sample.values())
+
+
+def _guided(s: Settings) -> int:
+    """Evaluations of one guided prediction."""
+    return 1 if s.get("guidance", 2) == 1 else 2
+
+
+def _duel(s: Settings) -> Cost:
+    """Student, fake score (`critic_updates` turns) and teacher; backward simulation walks half the grid on average.
+
+    The head reads the first half of the fake score: once in the student's turn, twice in the critic's.
+    """
+    length, turns = len(s["timesteps"]), s["critic_updates"]
+    walk = 1 + (length - 1) / 2 if s["inputs"] == "backward simulation" else 1.0
+    head = s.get("gan", 0) > 0
+    pooled = (s["inputs"] == "noised teacher samples" and length > 1) or (head and s.get("real") != "data")
+    once = s["pool"] * s["pool_steps"] * _guided(s) if pooled else 0
+    calls = {"student": (turns + 1) * walk, "fake score": turns + 1.0, "teacher": float(_guided(s))}
+    half = 0.5 * head
+    return Cost(calls, once, head, fakes=1, moments=((1, half), (0, 1 + 2 * half)), beside=float(_guided(s)))
+
+
+def _through(s: Settings) -> Cost:
+    """As `_duel`, with gradients that run through teacher and fake score as well."""
+    plain = _duel(s)
+    half = 0.5 * plain.discriminator
+    moments = ((1.0, 1 + _guided(s) + half), (0.0, 1 + 2 * half))
+    return Cost(plain.per_sample, plain.once, plain.discriminator, fakes=1, moments=moments)
+
+
+def _tdm(s: Settings) -> Cost:
+    """As `_duel`, always along the student's own path."""
+    return _duel({**s, "inputs": "backward simulation"})
+
+
+def _consistency(s: Settings) -> Cost:
+    """Teacher, target (the student's average) and student, once each."""
+    once = s["pool"] * s["grid"] * _guided(s) if s.get("inputs") == "teacher trajectory" else 0
+    return Cost({"teacher": float(_guided(s)), "target": 1.0, "student": 1.0}, once)
+
+
+def _progressive(s: Settings) -> Cost:
+    """Two steps of the round's teacher (guided in the first round alone, so two to four evaluations) and one of the student."""
+    first = s["start"] == s["steps"]
+    shares = _shares(int(s["start"]), int(s["steps"]))
+    guided = 1.0 if first else shares[0] / sum(shares)
+    return Cost({"teacher": 2 * (guided * _guided(s) + 1 - guided), "student": 1.0}, spare=2)
+
+
+def _shares(start: int, steps: int) -> list[int]:
+    """Lengths of the rounds relative to each other: those of one and two steps are twice as long."""
+    rounds = [start >> i for i in range(max(1, int(math.log2(max(start, 1) / max(steps, 1))) + 1))]
+    return [2 if n <= 2 else 1 for n in rounds]
+
+
+def _regression(s: Settings) -> Cost:
+    return Cost({"student": 1.0}, s["pairs"] * s["pair_steps"] * _guided(s))
+
+
+def _ladd(s: Settings) -> Cost:
+    once = s["pool"] * s["pool_steps"] * _guided(s)
+    return Cost({"student": s["head_updates"] + 1.0}, once, discriminator=True, moments=((1.0, 0.5),))
+
+
+def _guidance(s: Settings) -> Cost:
+    return Cost({"teacher": 2.0, "student": 1.0})
+
+
+def _reward(s: Settings) -> Cost:
+    """Student and the one it was, each along its own chain to a random (or the last) place of its grid."""
+    length = len(s.get("timesteps") or range(GRID))
+    walk = float(length) if s["through"] == "last step" else (1 + length) / 2
+    return Cost({"student": walk, "starting student": walk}, spare=2, beside=1.0, more="The reward's own network comes on top.")
+
+
+COSTS: dict[str, Callable[[Settings], Cost]] = {
+    "dmd2": _duel, "f-distill": _duel, "sid": _through, "sim": _through, "uni-instruct": _through, "tdm": _tdm,
+    "lcm": _consistency, "segments": _consistency, "progressive": _progressive, "guided": _guidance,
+    "regression": _regression, "ladd": _ladd, "reward": _reward,
+}  # fmt: skip
+
+
+def cost(objective: str, settings: Settings) -> Cost | None:
+    """None for an objective that is not known here, or settings it cannot count with."""
+    try:
+        return COSTS[objective](settings) if objective in COSTS else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+# -- memory --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at the dearest moment. activations: None where the network is of a kind that is not counted.
+
+    gradient: part of `weights` that a backward pass fills while it empties the activations, so that of the two the larger
+    counts.
+    """
+
+    weights: float  # of all networks, with gradients, optimiser and averages
+    activations: float | None
+    gradient: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.weights + max(0.0, (self.activations or 0.0) - self.gradient)
+
+
+def memory(folder: Path, known: Cost, settings: Settings, request: Settings | None = None, fused: bool = False) -> Memory | None:
+    """Of a training on the teacher in a diffusers folder; None when its weights cannot be read.
+
+    request: the job's other fields, of which form, rank, leave_out, width and trainer matter. fused: attention as
+    accelerators compute it. Not counted: the program itself, the opened teacher it was copied from, and what material
+    and measurements hold.
+    """
+    request = request or {}
+    trainer, form = request.get("trainer") or {}, request.get("form", "full")
+    shapes, config = weight_shapes(folder), _config(folder)
+    teacher = float(sum(math.prod(shape) for shape in shapes.values()))
+    kept = unet_kept(config, _text(folder), fused)
+    if not teacher:
+        return None
+    student, other, pupil = teacher, teacher, kept
+    if form == "adapters":
+        student = other = float(adapter_parameters(shapes, request.get("rank") or RANK))
+    elif form == "smaller":
+        pupil = _smaller(config, request, _text(folder), fused)
+        student = teacher * (pupil.parameters / kept.parameters) if pupil and kept else teacher
+    moments = 1 + MOMENTS.get(str(trainer.get("optimizer")), MOMENTS["adamw"])
+    gradient = max(student, other if known.fakes else 0.0)
+    sums = gradient * ((trainer.get("accumulate") or 1) > 1)  # of the micro-batches so far
+    held = teacher + student * (moments + known.spare) + known.fakes * other * moments + sums + gradient
+    if trainer.get("precision") == "bf16":
+        held += HALF * teacher  # a second set of the weights in use
+    activations = None
+    if kept and pupil:
+        rows = int(settings.get("batch") or 1)
+        keeps, recomputes = _keeps(trainer)
+        dearest = max(s * keeps(pupil) + o * keeps(kept) for s, o in known.moments)
+        passing = known.beside * (kept.skips + kept.widest)
+        least = 2 * (kept.skips + kept.widest)  # a guided teacher before anything is kept
+        activations = rows * FLOAT_BYTES * max(dearest + max(passing, recomputes * kept.widest), least)
+    return Memory(held * FLOAT_BYTES, activations, gradient * FLOAT_BYTES)
+
+
+def _keeps(trainer: Settings) -> tuple[Callable[[Kept], float], int]:
+    """How much of a network is kept under the trainer's settings, and whether one block at a time is made again."""
+    share = HALF if trainer.get("precision") == "bf16" else 1.0
+    if trainer.get("checkpointing"):
+        return lambda kept: share * kept.inputs, 1
+    return lambda kept: share * kept.kept, 0
+
+
+def weight_shapes(folder: Path) -> dict[str, list[int]]:
+    """Shape of every weight of the network in a diffusers folder, from the headers of its files (nothing else is read)."""
+    found: dict[str, list[int]] = {}
+    for name in ("unet", "transformer"):
+        for file in sorted((folder / name).glob("*.safetensors")):
+            try:
+                with open(file, "rb") as opened:
+                    (length,) = struct.unpack("<Q", opened.read(8))
+                    header = json.loads(opened.read(min(length, MAX_HEADER)))
+                shapes = {k: [int(n) for n in v["shape"]] for k, v in header.items() if k != "__metadata__"}
+            except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+                continue
+            found |= shapes
+    return found
+
+
+def parameters(folder: Path) -> int:
+    """Parameters of the network in a diffusers folder; 0 when there is none."""
+    return sum(math.prod(shape) for shape in weight_shapes(folder).values())
+
+
+def adapter_parameters(shapes: Mapping[str, list[int]], rank: int) -> int:
+    """Parameters of one adapter: two thin matrices a layer, the first as large as the kernel of a convolution."""
+    return sum(
+        rank * (math.prod(shape[1:]) + shape[0])
+        for name, shape in shapes.items()
+        if len(shape) > 1 and any(name.removesuffix(".weight").endswith(f".{layer}") for layer in ADAPTED)
+    )
+
+
+def _smaller(config: Json, request: Settings, text: int, fused: bool) -> Kept | None:
+    """What a student cut from this teacher keeps; None when it cannot be cut so."""
+    from studio.families.stable.smaller import Smaller, smaller_config
+
+    try:
+        form = Smaller(request.get("leave_out", "middle"), float(request.get("width", 1.0)))
+        return unet_kept(smaller_config(config, form), text, fused)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _config(folder: Path) -> Json:
+    return _json(folder / "unet" / "config.json")
+
+
+def _text(folder: Path) -> int:
+    """Number of text states."""
+    length = _json(folder / "tokenizer" / "tokenizer_config.json").get("model_max_length")
+    return length if isinstance(length, int) and 0 < length < 4096 else 77
+
+
+def _json(path: Path) -> Json:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# -- measured ------------------------------------------------------------------------------------------------------------
+
+
+def measured(jobs: Jobs, teacher: str, objective: str) -> Json | None:
+    """The newest run of this objective on this teacher whose speed is known.
+
+    {"pace" in s a step, "settings", "request" (the job's other fields), "device", "memory_bytes"}
+    """
+    for info in jobs.list(kind="distill", limit=EARLIER):
+        try:
+            request = jobs.spec(info.id).config
+        except ValueError:
+            continue
+        if (request.get("teacher"), request.get("objective")) != (teacher, objective):
+            continue
+        p = jobs.progress(info.id) or {}
+        if p.get("seconds_per_step"):
+            return {
+                "pace": p["seconds_per_step"], "settings": request.get("settings") or {}, "request": request,
+                "device": p.get("device"), "memory_bytes": p.get("memory_bytes"),
+            }  # fmt: skip
+    return None

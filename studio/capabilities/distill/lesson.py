@@ -1,0 +1,92 @@
+"""A teacher opened for teaching: its denoiser, the material, and how pictures are drawn and students saved.
+
+What differs between kinds of data is here and in `studio.workshop.material.captions`; `distillation` does not know it. Imports
+torch inside functions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.families.stable.student_folder import student_folder
+from studio.families.stable.trainable import teacher_denoiser
+from studio.library.models import ModelEntry
+from studio.workshop.tools import Tools
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from studio.capabilities.distill.request import DistillRequest
+    from studio.core.denoiser import Cond, Denoiser
+    from studio.core.material import Material
+    from studio.core.method import Method
+    from studio.families import Model
+    from studio.jobs.run import Run
+
+Say = Callable[[int, int], None]  # (done, total)
+TEACHER_STEPS = 25
+
+
+@dataclass
+class Lesson:
+    """encode(prompts) -> conditions with one row a prompt; null(n) -> the empty ones; decode(samples [N, ...]) -> images
+    [N, 3, H, W] in [0, 1]; save(folder, network, method, card) writes the student. `oracle` measures pictures, where
+    there is one; `hash` is that of the teacher's weights."""
+
+    teacher: Denoiser
+    material: Material
+    hash: str
+    encode: Callable[[Sequence[str]], Cond]
+    null: Callable[[int], Cond]
+    decode: Callable[[Tensor], Tensor]
+    save: Callable[[Path, Any, Method, dict[str, Any]], None]
+    prompts: tuple[str, ...]
+    oracle: Any = None
+
+
+def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
+    """Open a teacher. ValueError in one sentence when nothing can be taught from models of its kind."""
+    if entry.domain not in LESSONS:
+        raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; {', '.join(LESSONS)} can.")
+    return LESSONS[entry.domain](entry, request, run, say)
+
+
+def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
+    """The built-in world: its own renders and captions are the material, its oracle measures."""
+    from studio.domains.pocket import captions
+    from studio.workshop.material import captions as teaching
+
+    model, start = run.tools.models.model(entry), opened_start(request, run)
+    oracle = run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+    folder = run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+    material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say, oracle=oracle)
+
+    def save(target: Path, network: Any, method: Method, card: dict[str, Any]) -> None:
+        card = {**card, **request.model_dump(mode="json", include={"form", "start"}, exclude_none=True)}
+        if request.form == "smaller":
+            card |= request.model_dump(mode="json", include={"leave_out", "width"})
+        if request.adapter_rank is not None:
+            card["rank"] = request.adapter_rank
+        student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
+
+    return Lesson(
+        teacher=teacher_denoiser(model, request.adapter_rank, start, request.smaller), material=material,
+        hash=model.hash, encode=model.encode, null=model.null, decode=model.decode, save=save,
+        prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]), oracle=oracle,
+    )  # fmt: skip
+
+
+def opened_start(request: DistillRequest, run: Run[Tools]) -> Model | None:
+    """The student that the run begins with, opened, where the request names one."""
+    if request.start is None:
+        return None
+    entry = run.tools.registry.get(request.start)
+    if not entry.available:  # it may have gone since the request was made
+        raise ValueError(entry.reason)
+    return run.tools.models.model(entry)
+
+
+LESSONS: dict[str, Callable[[ModelEntry, DistillRequest, Run, Say], Lesson]] = {"pocket": pocket_lesson}

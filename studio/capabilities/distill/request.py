@@ -1,0 +1,194 @@
+"""Distil: teach a student to do a teacher's work in a few steps. A training run, in the batch lane."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from studio.core.explain import brief, did_you_mean
+from studio.core.files import read_json
+from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
+from studio.library.models import FAMILY, ModelEntry, Registry
+from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
+from studio.library.training_request import MAX_STEPS as MAX_STEPS
+from studio.library.training_request import MAX_STRIPS as MAX_STRIPS
+from studio.library.training_request import Every, Seed, Sinks, TrainingRequest
+
+RANK = 16  # of adapters, unless another is given
+
+
+class DistillRequest(TrainingRequest):
+    """What to teach whom, and how. The same object comes from the page, the command line, the API and `spec.json`.
+
+    Settings of the objective and of the trainer are checked against their schemas where a job is submitted (the
+    validation context then holds `paths`), and by their own classes when the run begins.
+    """
+
+    LIKE, STRIPS, MEASURES = "my-student", 20, 5
+
+    name: str = Field(title="Name", description="Of the new student; it is listed as mine/<name>.")
+    teacher: str = Field(default="nano/teacher", title="Teacher", description="Id of the model to learn from.")
+    objective: str = Field(default="lcm", title="Objective", description="What the student is taught by.")
+    settings: dict[str, Any] = Field(default_factory=dict, title="Settings", description="Of the objective; the rest is default.")
+    steps: int = Field(default=1000, ge=1, le=MAX_STEPS, title="Steps", description="Iterations of the objective.")
+    seed: Seed = 0
+    form: Literal["full", "adapters", "smaller"] = Field(
+        default="full", title="Form",
+        description="All weights, low-rank adapters on one shared network, or a smaller network cut from the one it begins as.",
+    )  # fmt: skip
+    rank: int | None = Field(
+        default=None, ge=1, le=256, title="Rank", description=f"Of the adapters, for that form; empty is {RANK}."
+    )
+    leave_out: LeaveOut = Field(
+        default="middle", title="Leave out",
+        description="Blocks a smaller student goes without: the middle one, the second layer of every stage, or none.",
+    )  # fmt: skip
+    width: float = Field(
+        default=1.0, ge=0.1, le=1, allow_inf_nan=False, title="Width",
+        description="Share of every stage's channels that a smaller student keeps, in whole groups and heads.",
+    )  # fmt: skip
+    start: str | None = Field(
+        default=None, title="Start from",
+        description="Id of a student of the same teacher whose weights the run begins with; empty is the teacher itself.",
+    )  # fmt: skip
+    trainer: dict[str, Any] = Field(
+        default_factory=dict, title="Trainer", description="warmup, decay_from, decay_to, precision, checkpoint_every, …"
+    )
+    n_scenes: int = Field(
+        default=4000, ge=16, le=100_000, title="Scenes", description="Renders to learn from, for objectives that use data."
+    )
+    sample_every: Every = Field(
+        default=None, title="Sample every",
+        description="Steps between sample strips; empty is twenty in a run, 0 is none.",
+    )  # fmt: skip
+    measure_every: Every = Field(
+        default=None, title="Measure every",
+        description="Steps between measurements; empty is five in a run, 0 is none.",
+    )  # fmt: skip
+    measure_samples: int = Field(default=128, ge=8, le=2048, title="Samples", description="Pictures drawn for each measurement.")
+    sinks: Sinks = ()
+
+    @property
+    def adapter_rank(self) -> int | None:
+        """Of the adapters; None where none are trained."""
+        return (self.rank or RANK) if self.form == "adapters" else None
+
+    @property
+    def smaller(self) -> Smaller | None:
+        """How the student is cut; None where it is not."""
+        return Smaller(self.leave_out, self.width) if self.form == "smaller" else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rank_alone(cls, given: Any) -> Any:
+        """A rank without a form means adapters."""
+        if isinstance(given, dict) and given.get("rank") is not None and "form" not in given:
+            return {**given, "form": "adapters"}
+        return given
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _start(cls, given: Any) -> Any:
+        return given or None  # a form sends what is not chosen as empty text
+
+    @model_validator(mode="after")
+    def _form(self) -> DistillRequest:
+        """What belongs to another form was meant for something and would do nothing."""
+        if self.form != "adapters" and self.rank is not None:
+            raise ValueError(
+                f"rank {self.rank} is for adapters, and the form is {self.form}; choose the form adapters, or no rank."
+            )
+        if self.form != "smaller" and (self.leave_out != "middle" or self.width != 1):
+            given = f"width {self.width:g}" if self.width != 1 else f"leave_out {self.leave_out}"
+            raise ValueError(
+                f"{given} is for smaller students, and the form is {self.form}; choose the form smaller, or leave it."
+            )
+        if self.form == "smaller":
+            Smaller(self.leave_out, self.width)  # refuses a form that makes nothing smaller
+        return self
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> DistillRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        if isinstance(registry := context.get("registry"), Registry):
+            self._check_teacher(registry)
+            self._check_start(registry)
+            self._check_smaller(registry)
+        if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
+            if registry is not None:
+                self._check_free(registry, paths)
+            self._check_settings(paths)
+        return self
+
+    def _check_teacher(self, registry: Registry) -> None:
+        teachers = [entry.id for entry in registry.entries.values() if entry.role == "teacher"]
+        if self.teacher not in registry.entries:
+            hint = did_you_mean(self.teacher, teachers) or f" Teachers are {', '.join(teachers) or 'none yet'}."
+            raise ValueError(f"There is no teacher {brief(self.teacher)}.{hint}")
+        entry = registry.entries[self.teacher]
+        if entry.role != "teacher":
+            raise ValueError(f"{entry.id} is a student; a teacher is needed, and its own is {entry.teacher}.")
+        if not entry.available:
+            raise ValueError(entry.reason)
+
+    def _check_start(self, registry: Registry) -> None:
+        if self.start is None:
+            return
+        mine = [entry.id for entry in registry.entries.values() if entry.role == "student" and entry.teacher == self.teacher]
+        fits = f"Students of {self.teacher} are {', '.join(mine)}." if mine else f"{self.teacher} has no students yet."
+        if self.start not in registry.entries:
+            raise ValueError(f"There is no student {brief(self.start)}.{did_you_mean(self.start, mine) or f' {fits}'}")
+        entry = registry.entries[self.start]
+        if entry.role != "student":
+            raise ValueError(
+                f"{entry.id} is a teacher, and a run starts from a student or, with no start, from its teacher. {fits}"
+            )
+        if entry.teacher != self.teacher:
+            raise ValueError(f"{entry.id} is a student of {entry.teacher}, not of {self.teacher}. {fits}")
+        if not entry.available:
+            raise ValueError(entry.reason)
+        if "embedded_guidance" in entry.card and self.objective != "guided":
+            raise ValueError(f"{entry.id} takes the guidance scale as an input, which only the objective guided goes on with.")
+
+    def _check_smaller(self, registry: Registry) -> None:
+        """The form against the config of the network that is cut, which is a few lines of JSON."""
+        if self.smaller is None:
+            return
+        entry: ModelEntry = registry.entries[self.start or self.teacher]
+        config = read_json(entry.folder / "unet" / "config.json") or {}
+        if config.get("_class_name") != "UNet2DConditionModel":
+            raise ValueError(f"{entry.id} is no UNet of diffusers, so it cannot be made smaller; the form full would fit.")
+        smaller_config(config, self.smaller, entry.id)
+
+    def _check_free(self, registry: Registry, paths: Paths) -> None:
+        if f"{FAMILY}/{self.name}" in registry.entries or (paths.models / FAMILY / self.name).exists():
+            raise ValueError(f"There is a model {FAMILY}/{self.name} already; another name would fit.")
+
+    def _check_settings(self, paths: Paths) -> None:
+        from studio.library import method_cards
+
+        catalogue = method_cards.objectives(paths)
+        assert catalogue is not None
+        method_cards.check_settings(catalogue, self.objective, self.settings)
+        if catalogue["objectives"][self.objective]["schema"].get("needs_start") and self.start is None:
+            raise ValueError(f"The objective {self.objective} goes on from a student; choose one of {self.teacher} as the start.")
+        method_cards.check_trainer(catalogue, self.trainer)
+
+
+def label(request: DistillRequest) -> str:
+    """A title for lists of runs."""
+    return f"{request.name}: {request.objective} of {request.teacher}, {request.steps:,} steps"
+
+
+KINDS.add(
+    "distill",
+    title="Distil",
+    config=DistillRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.capabilities.distill.work:Distillation",
+)

@@ -1,0 +1,107 @@
+"""Pictures and figures of a student that is still being taught, on fixed prompts and seeds. Runs in a worker.
+
+What is drawn depends on the weights alone: noise is a function of (seed, step), and no training generator is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.capabilities.distill.lesson import TEACHER_STEPS, Lesson
+from studio.core.denoiser import Cond, Denoiser
+from studio.core.method import Method
+from studio.core.recipe import Recipe
+from studio.library.models import ModelEntry
+from studio.sampling import plan as plans
+from studio.sampling.plan import Plan
+from studio.workshop.draw import draw
+
+SHOWN = (1, 2, 4, 8)  # step counts that are shown, those on the student's recipe
+SEEDS_EACH = 2  # pictures a prompt in a strip
+Between = Callable[[], None]  # called between network evaluations: passes the device on, may raise
+
+
+class Studio:
+    """Draws with the teacher and with the student as it is now."""
+
+    def __init__(self, lesson: Lesson, method: Method, entry: ModelEntry, between: Between, device: str):
+        self.lesson, self.method, self.entry, self._between, self.device = lesson, method, entry, between, device
+        self.oracle = lesson.oracle
+        how = method.sampling()
+        self.student: Denoiser = getattr(method, "student")  # noqa: B009 - by contract, not by type
+        self.embedded = how.embedded_guidance
+        self.recipe = Recipe(
+            teacher=entry.id, teacher_hash=lesson.hash, timesteps=how.timesteps, rule=how.rule, eta=how.eta,
+            prediction=self.student.prediction, valid_steps=how.valid_steps,
+        )  # fmt: skip
+        own = len(self.recipe.timesteps)
+        self.step_counts = tuple(n for n in SHOWN if n in self.recipe.valid_steps) or (own,)
+
+    def teacher_plan(self, steps: int | None = None) -> Plan:
+        """The teacher in its own number of steps (at most `TEACHER_STEPS`), or in so many."""
+        grid = self.entry.timesteps(steps or min(self.entry.sampling.steps, TEACHER_STEPS))
+        return plans.teacher_plan("teacher", grid, self.entry.sampling.rule, self.entry.guidance)
+
+    def student_plan(self, steps: int | None = None) -> Plan:
+        return plans.student_plan("student", self.recipe, steps)
+
+    def conditions(self, prompts: Sequence[str]) -> tuple[Cond, Cond]:
+        """(the teacher's, the student's): one row a prompt; the student's with the scale, where it takes one."""
+        cond = self.lesson.encode(prompts)
+        if self.embedded is None:
+            return cond, cond
+        return cond, {**cond, "w": torch.full((len(prompts),), self.embedded, device=self.device)}
+
+    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; prompt i goes with seed i."""
+        cond, for_student = self.conditions(prompts)
+        conds: Any = {"teacher": (cond, self.lesson.null(1)), "student": (for_student, None)}
+        with self.evaluated() as student:
+            models = {"teacher": self.lesson.teacher, "student": student}
+            return draw(plan, models, conds, seeds, self.lesson.material.shape, lambda _: self.between())
+
+    def decode(self, samples: Tensor) -> Tensor:
+        return self.lesson.decode(samples)
+
+    def between(self) -> None:
+        self._between()
+
+    @property
+    def network(self) -> Any:
+        """The student's network: averaged weights where the objective averages."""
+        return self.method.emas.get("student", self.student.network)
+
+    @contextmanager
+    def evaluated(self) -> Iterator[Denoiser]:
+        """The student's averaged weights, in evaluation mode for as long as this lasts."""
+        with evaluating(self.network):
+            yield Denoiser(self.network, self.student.process, self.student.prediction)
+
+    def strip(self, plan: Plan, prompts: Sequence[str]) -> Tensor:
+        """Samples [prompts × SEEDS_EACH, *shape] on fixed seeds, the seeds of a prompt side by side."""
+        rows = [prompt for prompt in prompts for _ in range(SEEDS_EACH)]
+        return self.draw(plan, rows, list(range(SEEDS_EACH)) * len(prompts))
+
+
+@contextmanager
+def evaluating(network: Any) -> Iterator[None]:
+    """A network in evaluation mode for as long as this lasts."""
+    was = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was)
+
+
+def contrast(samples: Tensor) -> float:
+    """Standard deviation over the elements of a sample, mean over samples [N, ...], in the model's own space."""
+    return float(samples.flatten(1).float().std(1).mean())
+
+
+# -- figures -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Studies of diversity, with intervals and verdicts."""

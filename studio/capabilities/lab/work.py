@@ -1,0 +1,266 @@
+"""Executing a study: open the models, draw what no study has drawn before, conclude while it fills up. Runs in a worker.
+
+Cells (`services.cells`) are kept after every prompt and block of seeds, so a run that was killed, paused or extended
+goes on from there, and steps that arms of one block have in common are computed once. `result.json` always holds what
+follows from the blocks of seeds that are complete for every prompt and arm.
+
+The identity control comes first, where a study has one: the same drawing with the teacher's weights under the student's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from studio.capabilities.lab.request import StudyRequest, study_of
+from studio.capabilities.lab.studies.base import Data
+from studio.core.files import plain
+from studio.domains.pocket import captions, scene
+from studio.jobs.run import LeftOff, Run, versions
+from studio.sampling.adapted import adapters_of
+from studio.sampling.cost import bill
+from studio.sampling.loop import sample_many
+from studio.sampling.plan import Plan
+from studio.sampling.prompts import encode_plans
+from studio.sampling.record import Record
+from studio.sampling.steps import compiled
+from studio.workshop.draw import batch_size
+from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.sample_cache import Cells, Rows, joined, over_steps, taken
+from studio.workshop.tools import Tools
+
+if TYPE_CHECKING:
+    from studio.families.stable.model import Model
+    from studio.workshop.judge import Judge
+
+BLOCK = 32  # seeds that are drawn together
+REPORT_S = 0.5  # between progress events
+CONTROL_BOOT = 200  # resamples behind differences that are 0 unless something is broken
+CONCLUDE_SHARE = 0.1  # of the time that concluding may take while drawing goes on
+_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
+@dataclass
+class Cast:
+    """Plans, and whose weights go under the names in them."""
+
+    plans: Sequence[Plan]
+    steps: bool = False  # whether every step is read
+    models: dict[str, Model] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)  # hash by name of what decides a reading
+    always: dict[str, str] = field(default_factory=dict)  # hashes that belong to every cell's name, whatever its plan uses
+
+
+class Laboratory:
+    """One run of the kind `study`."""
+
+    def __init__(self, request: StudyRequest, run: Run[Tools]):
+        self.request, self.job = request, run
+        self.study = study_of(request, run.tools.registry, run.home)
+        self.arms = Cast(self.study.plans(), self.study.steps)
+        self.controls = Cast(self.study.control() if request.control else [])
+        self.pocket = self.study.setting.student.domain == "pocket"  # whose prompts are captions of a small language
+        self.prompts = [captions.canonical(prompt) if self.pocket else prompt for prompt in request.prompts]
+        self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
+        self.cells = Cells(run.home.cache / "cells")
+        self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
+        self.concluding_s, self.drawing_s, self.said_at = 0.0, 0.0, 0.0
+        self._conclusion: dict[str, Any] = {}
+        self.control: dict[str, Any] | None = None
+        self.complete = 0  # blocks that every prompt and arm has
+        self.wardrobe = Wardrobe(self.study.setting.adapters, run)
+        self.oracle: Any = None
+        self.judge: Judge | None = None  # stands in for it
+
+    @property
+    def total(self) -> int:
+        """Network evaluations of all arms and of the control, each plan on its own."""
+        own = bill(self.arms.plans).alone * self.request.seeds + bill(self.controls.plans).alone * len(self.control_seeds)
+        return own * len(self.prompts)
+
+    @property
+    def control_seeds(self) -> list[int]:
+        return self.request.seed_list[: self.request.control]
+
+    def run(self) -> dict[str, Any]:
+        self.job.gate.enter(self.job.check)
+        with self.wardrobe:
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
+        self._open()
+        self.job.state("running")
+        self.control = self._controlled()
+        for number, block in enumerate(self.blocks):
+            for prompt in self.prompts:
+                self._fill(self.arms, prompt, block)
+            self.complete = number + 1
+            if number + 1 == len(self.blocks) or self.concluding_s <= CONCLUDE_SHARE * self.drawing_s:
+                self._conclude()
+        self._say(force=True)
+        return self._result(self._conclusion)
+
+    def _open(self) -> None:
+        arms, controls = self.arms, self.controls
+        for model_id in dict.fromkeys(model for plan in arms.plans for model in plan.models):
+            entry = self.job.tools.registry.get(model_id)
+            self.job.state("loading", f"Opening {entry.title}.")
+            arms.models[model_id] = self.job.tools.models.model(entry)
+        reader = self._open_reader()
+        arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
+        self.wardrobe.open(arms.plans, arms.models)
+        arms.weights |= {f"adapter {name}": digest for name, digest in self.wardrobe.hashes.items()}
+        if controls.plans:
+            teacher, student = self.study.setting.teacher.id, self.study.setting.student.id
+            controls.models = {**arms.models, student: arms.models[teacher]}
+            controls.weights = {**arms.weights, student: arms.weights[teacher]}
+            # also plans without the student get cells of their own: all are drawn together, and on the same few seeds
+            controls.always = {"student is": arms.weights[teacher]}
+
+    def _open_reader(self) -> str:
+        """Open who reads what is drawn: the oracle, or a judge where there is none. What tells readings of others apart."""
+        folder = self.study.setting.oracle
+        if folder is not None:
+            self.oracle = self.job.tools.models.oracle(folder)
+            return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+        from studio.workshop.judge import open_judge
+
+        assert not self.study.needs_oracle, "checked when the request was made"
+        self.oracle = self.judge = open_judge(self.job.tools.models)
+        if self.judge.notice:
+            self.job.notice(self.judge.notice)
+        return self.judge.key
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def _name(self, cast: Cast, plan: Plan, prompt: str, block: Sequence[int]) -> str:
+        adapters = (f"adapter {name}" for name in adapters_of(plan))
+        used = {name: cast.weights[name] for name in (*plan.models, "oracle", *adapters)} | cast.always
+        group = block if plan.coupled else ()
+        return self.cells.name(plan, prompt, used, steps=cast.steps, group=group)
+
+    def _fill(self, cast: Cast, prompt: str, block: Sequence[int]) -> None:
+        """Draw what the cells of one prompt lack of these seeds."""
+        lacking: dict[tuple[int, ...], list[Plan]] = defaultdict(list)
+        for plan in cast.plans:
+            known = set(self.cells.get(self._name(cast, plan, prompt, block))[0])
+            missing = tuple(seed for seed in block if seed not in known)
+            if missing:
+                lacking[missing].append(plan)
+            spared = plan.nfe * (len(block) - len(missing))
+            self.done, self.reused = self.done + spared, self.reused + spared
+        for missing, arms in lacking.items():
+            begun = time.monotonic()
+            self._draw(cast, prompt, block, missing, arms)
+            self.drawing_s += time.monotonic() - begun
+
+    def _draw(self, cast: Cast, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
+        some = next(iter(cast.models.values()))
+        cond = encode_plans(arms, cast.models, [prompt])
+        batch = batch_size(some.latent_shape)
+        plans = {plan.name: plan for plan in arms}
+        before = 0
+        trail: list[Rows] = []
+        stream = sample_many(arms, cast.models, cond, list(seeds), some.latent_shape, batch_size=batch, apart=True)
+        try:
+            for name, record in stream:
+                spent = record.nfe - (before if record.index else 0)
+                before = record.nfe
+                self._count(spent * len(seeds), record.computed * len(seeds))
+                if cast.steps:
+                    trail.append(self._read(cast, record, final=False))
+                if record.last:
+                    rows = over_steps(trail) if cast.steps else self._read(cast, record, final=True)
+                    self.cells.add(self._name(cast, plans[name], prompt, block), seeds, rows)
+                    trail = []
+                self._between()
+        finally:
+            stream.close()  # type: ignore[attr-defined]
+
+    def _read(self, cast: Cast, record: Record, final: bool) -> Rows:
+        return taken(self.oracle.read(cast.models[record.model].decode(record.after if final else record.x0)))
+
+    def _count(self, evaluations: int, computed: int) -> None:
+        self.done, self.computed, self.reused = (
+            self.done + evaluations,
+            self.computed + computed,
+            self.reused + evaluations - computed,
+        )
+        self._say()
+
+    def _between(self) -> None:
+        """Between two steps: the device goes to whoever waits for it; a request to leave is heard."""
+        self.job.gate.step(self.job.check)
+        self.job.check()
+        reason = self.job.asked() or ("" if self.job.leaving() else None)
+        if reason is not None:
+            state, word = _LEFT[reason]
+            raise LeftOff(state, f"{word} at {self.done:,} of {self.total:,} network evaluations; what was drawn is kept.")
+
+    def _say(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self.said_at >= REPORT_S:
+            self.said_at = now
+            pace = self.drawing_s / self.computed if self.computed and self.drawing_s else 0.0
+            left = round(pace * (self.total - self.done), 1) if pace else None
+            self.job.progress(
+                self.done, self.total, unit="network evaluations", eta_s=left, computed=self.computed, reused=self.reused,
+                device=self.job.tools.models.device,
+            )  # fmt: skip
+
+    # -- concluding ------------------------------------------------------------------------------------------------
+
+    def data(self, cast: Cast, blocks: Sequence[Sequence[int]]) -> Data:
+        """What was read of all plans of a cast, all prompts and these blocks of seeds, which are complete."""
+        readings: dict[str, dict[str, Rows]] = {}
+        for prompt in self.prompts:
+            readings[prompt] = {}
+            for plan in cast.plans:
+                parts = [self.cells.rows(self._name(cast, plan, prompt, block), block) for block in blocks]
+                assert all(part is not None for part in parts), "a complete block has every cell"
+                readings[prompt][plan.name] = joined([part for part in parts if part is not None])
+        stated = {prompt: captions.parse(prompt).stated if self.judge is None else {} for prompt in self.prompts}
+        worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
+        levels = {plan.name: [step.here.noise for step in compiled(plan, cast.models)[1]] for plan in cast.plans}
+        factors = scene.FACTORS if self.judge is None else {}
+        return Data(readings, stated, worlds, factors, {plan.name: float(plan.nfe) for plan in cast.plans}, levels,
+                    [seed for block in blocks for seed in block], self.judge)  # fmt: skip
+
+    def _controlled(self) -> dict[str, Any] | None:
+        """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""
+        from studio.metrics.control import identity_control
+
+        plans, seeds = self.controls.plans, self.control_seeds
+        if not plans:
+            return None
+        for prompt in self.prompts:
+            self._fill(self.controls, prompt, seeds)
+        data = self.data(self.controls, [seeds])
+        cost = bill(plans).together * len(seeds) * len(self.prompts)
+        pooled = data.pooled(n_boot=CONTROL_BOOT)
+        return {**identity_control(data.readings, pooled, plans[0].name), "evaluations": cost}
+
+    def _conclude(self) -> None:
+        from studio.metrics.control import controlled
+
+        begun = time.monotonic()
+        found = self.study.conclude(self.data(self.arms, self.blocks[: self.complete]))
+        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control)}
+        self.job.result(self._result(self._conclusion))
+        self.concluding_s += time.monotonic() - begun
+        self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)
+
+    def _result(self, conclusion: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "request": self.request.model_dump(mode="json"), "study": self.request.study, "title": self.request.title,
+            "card": self.study.card.model_dump(mode="json"), "seeds": sum(len(b) for b in self.blocks[: self.complete]),
+            "prompts": self.prompts, "arms": [{"arm": plan.name, "nfe": plan.nfe} for plan in self.arms.plans],
+            "control": self.control, "evaluations": {"computed": self.computed, "reused": self.reused},
+            "models": {name: {"hash": hash, "title": self.job.tools.registry.get(name).title}
+                       for name, hash in self.arms.weights.items() if name in self.arms.models},
+            "versions": versions(), **plain(conclusion),
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Measuring a teacher, its students and their hybrids alike."""

@@ -1,0 +1,163 @@
+"""Executing a measurement: every arm that lacks figures is drawn on the held-out prompts, read by the oracle, and kept.
+
+Runs in a worker. Lets interactive requests go first between two network evaluations, as training does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from studio.capabilities.leaderboard import kept_figures
+from studio.capabilities.leaderboard.kept_figures import Arm
+from studio.capabilities.leaderboard.request import MeasureRequest, arms_of, lacking
+from studio.core.explain import explain
+from studio.core.recipe import Recipe
+from studio.jobs.run import LeftOff, Run, versions
+from studio.sampling.plan import Plan
+from studio.sampling.prompts import encode_once
+from studio.sampling.record import Record
+from studio.workshop.draw import draw
+from studio.workshop.held_out import figures, reference
+from studio.workshop.tools import Tools
+
+if TYPE_CHECKING:
+    from studio.families import Model
+
+REPORT_S = 0.5  # between progress events
+SETTLED_S = 2.0  # of drawing, before time left is said
+
+
+class DrawsArm:
+    """Draws one arm with opened models.
+
+    step(evaluations, pictures) is called after every network evaluation, `between` after every prompt.
+    """
+
+    def __init__(self, models: dict[str, Model], oracle: Any, step: Callable[[int, int], None], between: Callable[[], None]):
+        self.models, self.oracle, self.step, self._between = models, oracle, step, between
+        some = next(iter(models.values()))
+        self.shape, self._decode = some.latent_shape, some.decode
+
+    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; prompt i goes with seed i."""
+        conds: Any = encode_once(self.models, prompts)
+        made, n = 0, len(seeds)
+
+        def between(record: Record) -> None:
+            nonlocal made
+            self.step(n * (record.nfe - made), n if record.last else 0)
+            made = record.nfe
+
+        return draw(plan, self.models, conds, seeds, self.shape, between)
+
+    def decode(self, samples: Tensor) -> Tensor:
+        return self._decode(samples)
+
+    def between(self) -> None:
+        self._between()
+
+
+class Measuring:
+    """One run of the kind `measure`."""
+
+    def __init__(self, request: MeasureRequest, run: Run[Tools]):
+        self.request, self.job = request, run
+        self.paths = run.home
+        self.arms = arms_of(request, run.tools.registry)
+        self.notices: list[str] = []
+        self.rows: list[dict[str, Any]] = []
+        self.todo: list[Arm] = []
+        self.pictures = self.evaluations = self.total = 0  # pictures finished; evaluations made, and to make
+        self.begun = self.said_at = 0.0  # of the first evaluation; of the last report
+        self.arm: Arm | None = None
+
+    def run(self) -> dict[str, Any]:
+        self.job.gate.enter(self.job.check)
+        self.todo = lacking(self.paths, self.arms, self.request.samples)
+        self.total = sum(arm.plan.nfe for arm in self.todo) * self.request.samples
+        folder = self.arms[0].teacher.oracle
+        assert folder is not None, "checked with the request"
+        oracle = self.job.tools.models.oracle(folder)
+        keep = self.job.tools.models.keep
+        world = reference(oracle, lambda name, make, size: keep(name, (id(oracle),), make, size))
+        asked = list(self.todo)
+        for arm in asked:
+            self._measure(arm, oracle, world)
+        if asked and not self.rows:
+            raise ValueError(self.notices[-1])
+        return self._result()
+
+    def _measure(self, arm: Arm, oracle: Any, world: Tensor) -> None:
+        """One arm; what goes wrong with it is said, and the others go on."""
+        self.arm, before = arm, (self.pictures, self.evaluations)
+        self.job.state("running", f"Measuring {arm.title}.")
+        try:
+            models = {name: self.job.tools.models.model(entry) for name, entry in arm.entries.items()}
+            self._say_weights(arm, models)
+            draws = DrawsArm(models, oracle, self._step, self._look)
+            found = figures(draws, arm.plan, self.request.samples, world)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            self._notice(f"{arm.title} could not be measured: {explain(error)}")
+            self.todo.remove(arm)
+            self.total -= arm.plan.nfe * self.request.samples
+            self.pictures, self.evaluations = before
+            return
+        kept_figures.keep(self.paths, arm, self.request.samples, found)
+        self.rows.append({"arm": arm.id, "title": arm.title, "role": arm.role, "plan": arm.plan.model_dump(mode="json"), **found})
+        self.job.state("running", f"{arm.title}: {_said(found)}.")
+        self.job.result(self._result())
+
+    def _say_weights(self, arm: Arm, models: dict[str, Model]) -> None:
+        """Say when a hybrid's student was distilled from other weights than its teacher has now."""
+        if arm.role == "hybrid" and arm.student is not None:
+            then, now = Recipe.model_validate(arm.student.recipe).teacher_hash, models["teacher"].hash
+            if then and then != now:
+                self._notice(f"{arm.student.id} was distilled from other weights ({then}) than {arm.teacher.id} has now ({now}).")
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+            self.job.notice(text)
+
+    def _step(self, evaluations: int, pictures: int) -> None:
+        """After every network evaluation: count, report, let others use the device, hear a cancel."""
+        self.begun = self.begun or time.monotonic()
+        self.evaluations += evaluations
+        self.pictures += pictures
+        if pictures or time.monotonic() - self.said_at > REPORT_S:
+            self._report()
+        self._look()
+
+    def _look(self) -> None:
+        self.job.gate.step(self.job.check)
+        self.job.check()
+        if self.job.leaving():
+            raise LeftOff("queued", "The worker was asked to leave; what was measured is kept.")
+
+    def _report(self) -> None:
+        self.said_at = now = time.monotonic()
+        assert self.arm is not None
+        took = now - self.begun
+        left = round(took / self.evaluations * (self.total - self.evaluations), 1) if took > SETTLED_S else None
+        self.job.progress(
+            self.pictures, len(self.todo) * self.request.samples, arm=self.arm.id, title=self.arm.title, unit="pictures",
+            eta_s=left, device=self.job.tools.models.device,
+        )  # fmt: skip
+
+    def _result(self) -> dict[str, Any]:
+        return {
+            "request": self.request.model_dump(mode="json"), "teacher": self.request.teacher, "rows": self.rows,
+            "notices": self.notices, "versions": versions(),
+        }  # fmt: skip
+
+
+def _said(found: dict[str, Any]) -> str:
+    """Figures in one clause."""
+    accuracy, diversity, fd = found["accuracy"]["value"], found["diversity"]["value"], found["fd_oracle"]
+    shown = "no diversity" if diversity is None else f"diversity {diversity:.2f}"
+    far = "" if fd is None else f", FD-oracle {fd:.1f}"
+    return f"accuracy {accuracy:.0%}, {shown}{far}, NFE {found['nfe']}"

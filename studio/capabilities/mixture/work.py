@@ -1,0 +1,21 @@
+"""Executing a mixture: arithmetic, no model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.capabilities.mixture.request import MixtureRequest
+from studio.jobs.run import Run
+from studio.metrics.gmm_page import lab_page
+from studio.workshop.tools import Tools
+
+
+class Mixture:
+    """One run of the kind `mixture`: what `lab_page` says of this position."""
+
+    def __init__(self, request: MixtureRequest, run: Run[Tools]):
+        self.request, self.job = request, run
+
+    def run(self) -> dict[str, Any]:
+        self.job.state("running")
+        return lab_page(**self.request.model_dump())

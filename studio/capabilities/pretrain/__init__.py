@@ -1,0 +1,1 @@
+"""Making the pocket models from nothing."""

@@ -1,0 +1,1 @@
+"""A picture of every step, and other endings from any step."""

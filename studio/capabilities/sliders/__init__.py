@@ -1,0 +1,1 @@
+"""Training an adapter that moves an attribute up and down."""

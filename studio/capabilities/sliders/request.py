@@ -1,0 +1,240 @@
+"""Slider: teach an adapter to move one attribute of a model up and down. A training run, in the batch lane."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from studio.core.explain import brief, did_you_mean
+from studio.core.files import read_json
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
+from studio.library.adapters import check_name
+from studio.library.models import ModelEntry, Registry
+from studio.library.picture_pairs import pairs_in
+from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
+
+WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language
+MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
+PLAIN_LINES = 10  # prompts that are taught behind where none are given
+MAX_LINES = 512  # prompts with every word to preserve before them, where all of them are read at once
+TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given: a slider's run is short
+
+
+class SliderRequest(TrainingRequest):
+    """What to move, on which model, and how. The same object comes from the page, the command line, the API and `spec.json`.
+
+    Settings of the method and of the trainer are checked against their schemas where a job is submitted (the validation
+    context then holds `paths`), and by their own classes when the run begins.
+    """
+
+    LIKE, STRIPS, MEASURES = "my-slider", 4, 1
+
+    name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
+    title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
+    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher or student it is trained on.")
+    method: str = Field(default="pairs", title="Method", description="From pairs of pictures, two prompts, or the model itself.")
+    attribute: str | None = Field(
+        default=None, title="Attribute", description="What it moves, one of the world's attributes; none for a direction."
+    )
+    negative: str = Field(
+        default="", max_length=MAX_WORDS, title="Less", description="For two prompts: words of the low end, like “by day”."
+    )
+    positive: str = Field(
+        default="", max_length=MAX_WORDS, title="More", description="For two prompts: words of the high end, like “at night”."
+    )
+    prompts: tuple[str, ...] = Field(
+        default=(), max_length=MAX_PROMPTS, title="Prompts",
+        description="What it is taught behind, and shown on; empty is Pocket World's captions, or a few plain things elsewhere.",
+    )  # fmt: skip
+    preserve: tuple[str, ...] = Field(
+        default=(), max_length=MAX_PROMPTS, title="Preserve",
+        description="Words put before every prompt in turn, so that the slider leaves them apart, like “red” and “blue”.",
+    )  # fmt: skip
+    pairs: str = Field(
+        default="", max_length=400, title="Folder of pairs",
+        description="For pairs of pictures: a folder among the data folder's uploads that holds low and high (or levels from "
+        "−1 to 1) with pictures of the same names.",
+    )  # fmt: skip
+    settings: dict[str, Any] = Field(
+        default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
+    )
+    steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")
+    seed: Seed = 0
+    trainer: dict[str, Any] = Field(
+        default_factory=dict, title="Trainer",
+        description="warmup (10 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
+    )  # fmt: skip
+    n_scenes: int = Field(
+        default=384, ge=4, le=20_000, title="Scenes", description="Rendered at every level of the attribute, for pairs."
+    )
+    sample_every: Every = Field(
+        default=None, title="Sample every",
+        description="Steps between strips of pictures at strengths −2 to 2; empty is four in a run, 0 is none.",
+    )  # fmt: skip
+    measure_every: Every = Field(
+        default=None, title="Measure every",
+        description="Steps between measurements; empty is once, at the end; 0 is never, and strength 1 then means nothing more.",
+    )  # fmt: skip
+    measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
+    sinks: Sinks = ()
+
+    @property
+    def worded(self) -> bool:
+        """Whether it goes between words of a person's own."""
+        return bool(self.negative or self.positive)
+
+    @field_validator("attribute", mode="before")
+    @classmethod
+    def _attribute(cls, given: Any) -> Any:
+        return given or None  # a form sends what is not chosen as empty text
+
+    @field_validator("prompts", "preserve")
+    @classmethod
+    def _lines(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        lines = tuple(dict.fromkeys(filter(None, (" ".join(line.split()) for line in given))))
+        long = next((line for line in lines if len(line) > MAX_PROMPT), None)
+        if long is not None:
+            raise ValueError(f"A line has {len(long):,} characters, {brief(long, 30)}; up to {MAX_PROMPT} fit.")
+        return lines
+
+    @model_validator(mode="after")
+    def _whole(self) -> SliderRequest:
+        """What belongs to another method was meant for something and would do nothing."""
+        if bool(self.negative) != bool(self.positive):
+            raise ValueError(f"Only {brief(self.negative or self.positive)} was given; words of both ends would fit.")
+        if self.method == "direction" and (self.attribute or self.worded):
+            given = f"attribute {brief(self.attribute)}" if self.attribute else f"words {brief(self.negative)}"
+            raise ValueError(f"A direction finds by itself what it moves, and the {given} was given; leave it out.")
+        if self.method == "pairs" and self.worded:
+            raise ValueError(f"Pairs take an attribute and no words, and {brief(self.negative)} was given; text takes words.")
+        if self.pairs and self.method in ("text", "direction"):
+            raise ValueError(f"The folder {brief(self.pairs)} was given, and {self.method} takes none; pairs take a folder.")
+        if self.method == "pairs" and (self.preserve or (self.prompts and not self.pairs)):
+            given = brief((self.prompts or self.preserve)[0])
+            if self.pairs:
+                raise ValueError(f"Pictures show what they show, and {brief(self.preserve[0])} was to be preserved; text does.")
+            raise ValueError(f"Pairs bring their own captions, and {given} was given; text and direction take prompts.")
+        if self.method != "direction" and not self.attribute and not self.worded and not self.pairs:
+            raise ValueError(f"The method {brief(self.method)} needs something to move; an attribute, like size, would fit.")
+        return self
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> SliderRequest:
+        context = info.context if isinstance(info.context, dict) else {}
+        registry, paths = context.get("registry"), context.get("paths")
+        if isinstance(registry, Registry):
+            self._check_base(registry)
+        if isinstance(paths, Paths):  # it is being submitted
+            check_name(paths, self.name)
+            moved = self._check_settings(paths) or set()
+            if not isinstance(registry, Registry) or registry.get(self.base).domain == WORLD:
+                self._check_words(moved)
+            if self.pairs:
+                pairs_in(paths, self.pairs)
+        return self
+
+    def _check_base(self, registry: Registry) -> None:
+        entry = registry.get(self.base)
+        if not entry.available:
+            raise ValueError(entry.reason)
+        if "embedded_guidance" in entry.card:
+            raise ValueError(f"{entry.id} takes the guidance scale as an input; a slider of {entry.teacher} would fit it.")
+        if entry.domain != WORLD:
+            self._check_elsewhere(entry)
+        elif self.method == "direction" and (entry.oracle is None or not entry.oracle.is_dir()):
+            raise ValueError(f"{entry.id} has no oracle, so there are no features to find directions in; pairs would fit.")
+
+    def _check_elsewhere(self, entry: ModelEntry) -> None:
+        """A model of no known world: what it moves comes from words, from pictures, or from features of its samples."""
+        if self.attribute is not None:
+            raise ValueError(
+                f"Attributes like {brief(self.attribute)} are Pocket World's, and {entry.id} is of the domain {entry.domain}; "
+                "words of both ends, or a folder of pairs, would fit."
+            )
+        unet = read_json(entry.folder / "unet" / "config.json") or {}
+        if unet.get("time_cond_proj_dim"):
+            raise ValueError(
+                f"{entry.id} takes the guidance scale as an input; a slider of the model it comes from would fit it."
+            )
+        if unet.get("in_channels") != unet.get("out_channels"):
+            raise ValueError(f"{entry.id} reads a picture beside the noise, as for inpainting; its plain version would fit.")
+        lines = len(self.prompts or range(PLAIN_LINES)) * max(1, len(self.preserve))
+        if lines > MAX_LINES:
+            raise ValueError(f"These prompts, each with every word to preserve, are {lines:,}; up to {MAX_LINES} fit.")
+        if self.worded and form(self.negative) == form(self.positive):
+            raise ValueError(f"Both ends say {brief(self.negative)}; two that differ would fit, like young and old.")
+
+    def _check_settings(self, paths: Paths) -> set[str]:
+        """Against the catalogue; the factors that its attribute moves."""
+        from studio.library import method_cards
+
+        catalogue = method_cards.objectives(paths)
+        assert catalogue is not None
+        method_cards.check_slider(catalogue, self.method, self.settings)
+        method_cards.check_trainer(catalogue, self.trainer)
+        attributes = catalogue["sliders"]["attributes"]
+        moved: set[str] = set()
+        if self.attribute is not None:
+            if self.attribute not in attributes:
+                hint = did_you_mean(self.attribute, attributes) or f" Attributes are {', '.join(attributes)}."
+                raise ValueError(f"There is no attribute {brief(self.attribute)}.{hint}")
+            about = attributes[self.attribute]
+            moved = set(about["factors"])
+            if self.method == "text" and not self.worded and about["words"] is None:
+                raise ValueError(f"No words say {about['title'].lower()} in captions; pairs, or words of your own, would fit.")
+        return moved
+
+    def _check_words(self, moved: set[str]) -> None:
+        """Words against the little language of the domain's captions; what it does not know would do nothing."""
+        from studio.domains.pocket.captions import parse
+
+        for line in (form(self.negative), form(self.positive), *self.prompts, *self.preserve):
+            if sentence := parse(line.replace("{}", "")).notice():
+                raise ValueError(sentence)
+        if self.worded:
+            stated = [parse(words).stated for words in (self.negative, self.positive)]
+            if stated[0] == stated[1] or not all(stated):
+                raise ValueError(
+                    f"{brief(self.negative)} and {brief(self.positive)} say the same of a picture; two that differ would fit, "
+                    "like by day and at night."
+                )
+            moved = moved | set(stated[0]) | set(stated[1])
+        for line in (*self.prompts, *self.preserve):
+            if both := moved & set(parse(line).stated):
+                raise ValueError(f"{brief(line)} states the {sorted(both)[0]}, which the slider moves; leave that word out.")
+
+
+def form(words: str) -> str:
+    """Words of an end as they go into a prompt, "{}" standing for the rest: "at night" goes behind, "small" before."""
+    words = " ".join(words.split())
+    if not words or "{}" in words:
+        return words
+    behind = re.match(r"(at|in|by|on|with|under)\b", words.lower())
+    return f"{{}} {words}" if behind else f"{words} {{}}"
+
+
+def ends(request: SliderRequest) -> str:
+    """What words of a person's own name, for people: without the places that the rest of a prompt takes."""
+    return " to ".join(" ".join(words.replace("{}", " ").split()).strip(" ,") for words in (request.negative, request.positive))
+
+
+def label(request: SliderRequest) -> str:
+    """A title for lists of runs."""
+    found = f"pictures of {Path(request.pairs).name[:40]}" if request.pairs else "a direction"
+    what = request.attribute or (ends(request) if request.worded else found)
+    return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
+
+
+KINDS.add(
+    "slider",
+    title="Slider",
+    config=SliderRequest,
+    lane="batch",
+    label=label,
+    resumable=True,
+    work="studio.capabilities.sliders.work:Sliding",
+)

@@ -1,0 +1,284 @@
+"""Executing a slider: open the base, train one adapter, show and measure it on the way, calibrate and list it. In a worker.
+
+While it trains, the strength is the adapter's own scale, at whose ends ±1 it is taught. At the end it is calibrated on the
+base: strength 1 becomes the scale at which going from −1 to 1 moves the mean amount by half of the attribute's span (the
+difference that the oracle reads between renders of its two ends; for a direction, between −2 and 2 standard deviations).
+Where that makes the base or a model of its family show what prompts state less often, a unit of half as much is tried, and
+half of that: strengths up to 1 are meant to leave alone what was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.capabilities.sliders.measure import STRENGTHS, Bench
+from studio.capabilities.sliders.request import TRAINER, SliderRequest, ends
+from studio.capabilities.sliders.task import Stage, open_stage
+from studio.core.edit import EditCard
+from studio.core.explain import explain
+from studio.core.files import read_json
+from studio.core.lowrank import Adapter
+from studio.core.method import Streams
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.families.stable import adapter_files
+from studio.families.stable.trainable import slider_denoiser
+from studio.jobs.run import Run, versions
+from studio.library import adapters
+from studio.library.curves import finite
+from studio.library.models import ModelEntry
+from studio.methods.control import SLIDERS
+from studio.methods.control.slider import Slider
+from studio.methods.distill import METHODS
+from studio.metrics.calibration import calibrated
+from studio.workshop.tools import Tools
+from studio.workshop.training.job import Training
+
+SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
+SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0,)
+FURTHER = (2.0, 3.0)  # scales that are looked at when the trained ends move too little
+SHARE = 0.5  # of the span, moved from strength −1 to 1
+LOSS = 0.04  # of the pictures that show what their prompts state besides: a unit that costs a model more is halved …
+LOST = 3  # … if it is so many pictures …
+HALVINGS = 2  # … and not more often
+NAMED = 3  # factors that are named as moved most
+
+
+class Sliding(Training[SliderRequest]):
+    """One run of the kind `slider`."""
+
+    stage: Stage
+    bench: Bench
+
+    def __init__(self, request: SliderRequest, run: Run[Tools]):
+        super().__init__(request, run)
+        self.entry = run.tools.registry.get(request.base)
+        self.rows: list[dict[str, Any]] = []
+        self.calibration: dict[str, Any] = {}
+        self._bare: Tensor | None = None  # what the strip shows at strength 0
+
+    def open(self) -> None:
+        request, entry = self.request, self.entry
+        METHODS.all()  # modules of objectives from elsewhere may bring methods of sliders
+        self.job.state("loading", f"Opening {entry.title}.")
+        self.model = self.job.tools.models.model(entry)
+        self.stage = open_stage(entry, self.model, request, self.job, self.preparing, self.between)
+        method_class: Any = SLIDERS.get(request.method)
+        config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
+        method = method_class(config, Streams(request.seed, self.device), slider_denoiser(self.model), self.stage.contrast)
+        self.stage.take(method)
+        settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
+        if settings.checkpointing and isinstance(method, Slider):  # of the frozen network, which no trainer knows of
+            method.recompute()
+            settings = settings.model_copy(update={"checkpointing": False})
+        self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
+        self.bench = Bench(self.stage, self.between, request.measure_seeds)
+        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
+        self.rows = [row for row in kept if row["step"] <= self.trainer.step]
+
+    def _usual(self, method_class: Any) -> dict[str, Any]:
+        """Settings that a student's recipe decides, where they are not given: how noisy states are sampled."""
+        if self.entry.role == "teacher":
+            return {}
+        recipe = self.entry.recipe or {}
+        own = {"guidance": max(1.0, float(recipe.get("guidance", 1.0))), "grid": max(2, self.entry.steps),
+               "sample_steps": max(2, self.entry.steps)}  # fmt: skip
+        return {name: value for name, value in own.items() if name in method_class.Config.model_fields}
+
+    @property
+    def adapter(self) -> Adapter:
+        """As it is now: averaged weights where the method averages."""
+        found = self.trainer.method.emas.get("adapter") or self.trainer.method.trained["adapter"].module
+        assert isinstance(found, Adapter)
+        return found
+
+    # -- on the way ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _strip(step: int) -> str:
+        return f"artifacts/strips/{step:08d}/slider.jpg"
+
+    def shown(self, step: int) -> bool:
+        return (self.job.folder / self._strip(step)).exists()
+
+    def show(self, step: int) -> None:
+        """Every prompt and seed at strengths −2 to 2, side by side."""
+        prompts = self.stage.prompts[:SHOWN_PROMPTS]
+        rows, seeds = [p for p in prompts for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(prompts)
+        if self._bare is None:
+            self._bare = self.bench.draw(self.model, self.entry, self.adapter, 0.0, rows, seeds)
+        drawn = [self._bare if s == 0 or step == 0 else self.bench.draw(self.model, self.entry, self.adapter, s, rows, seeds)
+                 for s in SHOWN]  # fmt: skip
+        images = torch.stack([self.model.decode(x) for x in drawn], 1).flatten(0, 1)
+        images = small(images)
+        name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
+        self.job.event("strip", arm="slider", step=step, sampling_steps=self.bench.plan(self.entry, self.model).steps, strip=name,
+                       count=len(images), size=int(images.shape[-1]), prompts=list(prompts), seeds=list(SHOWN_SEEDS),
+                       strengths=list(SHOWN))  # fmt: skip
+
+    def measured(self, step: int) -> bool:
+        return self.stage.oracle is None or self._row(self.entry.id, step) is not None
+
+    def measure(self, step: int) -> None:
+        row = self._measure(self.entry, step, 1.0)
+        self.curves.forward(step, {"measure/slope": row["slope"]["value"] or 0.0, "measure/spearman": row["spearman"] or 0.0})
+
+    def _row(self, model: str, step: int, scale: float | None = None) -> dict[str, Any] | None:
+        """What was measured: uncalibrated, or at strengths that stand for `scale`."""
+        same = (r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (model, step, scale is not None))
+        return next((r for r in same if scale is None or r["scale"] == scale), None)
+
+    def _measure(
+        self, entry: ModelEntry, step: int, scale: float, is_calibrated: bool = False, strengths: tuple[float, ...] = STRENGTHS
+    ) -> dict[str, Any]:
+        self.job.state("running", f"Measuring {entry.title} at strengths {strengths[0]:g} to {strengths[-1]:g}.")
+        found = self.bench.measure(self.job.tools.models.model(entry), entry, self.adapter, step, scale, strengths)
+        row = {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
+               "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
+        self.rows.append(row)
+        self.job.event("response", **{name: value for name, value in row.items() if name != "n"})  # events have an n too
+        self.job.keep("measures.json", {"rows": self.rows})
+        return row
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> dict[str, Any]:
+        if self.request.measures_at and self.stage.oracle is not None:
+            self._calibrate()
+        else:
+            nothing = "Nothing was measured, so strength 1 is scale 1."
+            if self.request.measures_at:
+                nothing = f"Nobody reads what it moves on {self.entry.id}, so nothing was measured and strength 1 is scale 1."
+            self.calibration = {"scale": 1.0, "reached": False, "sentence": nothing}
+            self.notice(self.calibration["sentence"])
+        self.heard()
+        return self.result(self.listed("adapters", "slider", "adapter", self._write))
+
+    def _calibrate(self) -> None:
+        """Find strength 1 and measure the base and its family there; with a smaller unit where it costs too much."""
+        known = self.stage.measure is None  # how far the attribute's ends are apart
+        self.calibration = self._unit(SHARE) if known else self._at_its_own_scale()
+        cost = self._family()
+        for halving in range(1, HALVINGS + 1 if known else 1):
+            smaller = self._unit(SHARE / 2**halving) if cost else self.calibration
+            if smaller["scale"] == self.calibration["scale"]:
+                break
+            smaller["sentence"] += f" At {self.calibration['scale'] / smaller['scale']:.2g} times that {cost}."
+            self.calibration = smaller
+            cost = self._family()
+        else:
+            if cost:
+                self.calibration["sentence"] += f" At strength 1, too, {cost}."
+        if cost or not self.calibration["reached"] or self.calibration["share"] != SHARE:
+            self.notice(self.calibration["sentence"])
+
+    def _family(self) -> str:
+        """Measure the base and its family at strength 1. What it costs the one that suffers most, where that is too much."""
+        for entry in self._models():
+            self.heard()
+            self._transfer(entry)
+        costs = [(-row["accuracy_change"], row) for row in self._final() if row["accuracy_change"] is not None]
+        loss, row = max(costs, key=lambda cost: cost[0], default=(0.0, {}))
+        if loss <= LOSS or round(loss * row["n"]) < LOST:
+            return ""
+        return f"{row['model']} shows what prompts state besides in {100 * loss:.0f} points fewer of the pictures"
+
+    def _final(self) -> list[dict[str, Any]]:
+        """What was measured at strength 1 as it is now, a row a model."""
+        return [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration["scale"]]
+
+    def _unit(self, share: float) -> dict[str, Any]:
+        """The scale at which strengths −1 and 1 are so much of the span apart on the base."""
+        step, base = self.request.steps, self.entry.id
+        wanted = share * abs(self.stage.span())
+        scale, reached = calibrated(self._points(), wanted)
+        for further in FURTHER:
+            if not reached and scale == max(points[0] for points in self._points()):
+                self.heard()
+                self._measure(self.entry, step, 1.0, strengths=(-further, *STRENGTHS, further))
+                scale, reached = calibrated(self._points(), wanted)
+        unit = self.stage.unit
+        if reached:
+            sentence = f"Strength 1 is scale {scale:.3g}: from −1 to 1 the mean on {base} moves by {wanted:.3g}, {unit}."
+        elif scale:
+            rise = dict(self._points())[scale] - dict(self._points())[-scale]
+            sentence = (f"Up to scale {scale:g}, where it rises steadily, the mean on {base} moves by {rise:.3g} from −1 to 1 "
+                        f"and not by {wanted:.3g}, {unit}; strength 1 is that scale.")  # fmt: skip
+        else:
+            scale, sentence = 1.0, f"The attribute does not rise with the strength on {base}; strength 1 stays scale 1."
+        return {"scale": scale, "reached": reached, "wanted": wanted, "share": share, "sentence": sentence}
+
+    def _at_its_own_scale(self) -> dict[str, Any]:
+        """Where no renders of both ends say what half of the way between them is."""
+        sentence = f"Read by {self.stage.measure.name}, which does not know how far its ends are apart; strength 1 is scale 1."
+        return {"scale": 1.0, "reached": False, "share": SHARE, "sentence": sentence}
+
+    def _points(self) -> list[tuple[float, float]]:
+        """(scale, mean amount) of all that was measured on the base at the end, before the calibration."""
+        rows = [r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (self.entry.id, self.request.steps, False)]
+        return sorted({point["strength"]: point["amount"] for row in rows for point in row["points"]}.items())
+
+    def _models(self) -> list[ModelEntry]:
+        """The base, then its teacher and that teacher's students, those that can be opened."""
+        family = self.entry.teacher or self.entry.id
+        others = [e for e in self.job.tools.registry.entries.values() if family in (e.id, e.teacher) and e.id != self.entry.id]
+        return [self.entry, *(entry for entry in others if entry.available)]
+
+    def _transfer(self, entry: ModelEntry) -> None:
+        """One model at calibrated strengths; what goes wrong with it is said, and the others go on."""
+        scale = float(self.calibration["scale"])
+        if self._row(entry.id, self.request.steps, scale) is not None:
+            return
+        if adapters.architecture(entry.folder) != adapters.architecture(self.entry.folder):
+            self.notice(f"{entry.id} has another architecture, so the slider does not fit it.")
+            return
+        try:
+            self._measure(entry, self.request.steps, scale, True)
+        except (OSError, ValueError, KeyError) as error:
+            self.notice(f"The slider could not be measured on {entry.id}: {explain(error)}")
+
+    def _write(self, target: Path) -> None:
+        edit = self.adapter.edit(self._card()).half()
+        target.mkdir(parents=True)
+        adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
+        about = adapters.described(self.entry, edit.card.model_dump(mode="json"), ranks=edit.ranks, layers=len(edit.pairs),
+                                   run=self.job.spec.id, axis=self.stage.axis())  # fmt: skip
+        (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
+
+    def _card(self) -> EditCard:
+        request, card, recipe = self.request, type(self.trainer.method).card, self.entry.recipe
+        final = self._final()
+        named = ", ".join(list(final[0]["moved"])[:NAMED]) if final and request.method == "direction" else ""
+        sampled = f"{self.entry.steps} steps, {recipe['rule']}, guidance {recipe['guidance']:g}" if recipe else ""
+        return EditCard(
+            title=request.title or request.name, method=card.title,
+            kind="direction" if request.method == "direction" else "slider",
+            domain=self.entry.domain, base=self.entry.id, base_hash=self.model.hash, base_recipe=sampled,
+            calibration=float(self.calibration["scale"]),
+            attribute=f"{self.stage.attribute}: {named}" if named else self._named(), unit=self.stage.unit,
+            prompts=request.prompts, seed=request.seed, steps=request.steps,
+            settings={"method": request.method, **self.trainer.method.config.model_dump(mode="json")},
+            measured={"models": {row["model"]: row for row in final}, "calibration": self.calibration},
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
+            note=str(self.calibration["sentence"]),
+        )  # fmt: skip
+
+    def _named(self) -> str:
+        if self.request.attribute is None and self.request.worded:
+            return ends(self.request)
+        return self.stage.attribute
+
+    def result(self, adapter: str | None = None) -> dict[str, Any]:
+        return {
+            "request": self.request.model_dump(mode="json"), "adapter": adapter, "base": self.entry.id,
+            "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}}, "step": self.trainer.step,
+            "losses": finite(self.last["smooth"]) if self.last else {}, "responses": self.rows, "calibration": self.calibration,
+            "skipped": self.trainer.skipped, "sink_failures": self.curves.failures, "notices": self.notices,
+            "versions": versions(),
+        }  # fmt: skip
