@@ -42,8 +42,8 @@ def random_pocket(folder: Path) -> Path:
     """A pocket-shaped pipeline folder with random weights."""
     from diffusers import AutoencoderTiny
 
-    from studio.methods.pretrain import assemble
-    from studio.methods.pretrain.sizes import POCKET
+    from studio.domains.pocket.pretrain import assemble
+    from studio.domains.pocket.pretrain.sizes import POCKET
 
     torch.manual_seed(0)
     words = assemble.build_tokenizer(folder / "words")

@@ -23,7 +23,7 @@ from studio.metrics.interval import TOO_SMALL, Estimate, Interval
 from studio.metrics.precision_recall import K_NEAREST, precision_recall
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import Factor, Readings, World, accepted, correct, frequencies, known, labels_of
-from studio.metrics.recovery import recovery, relative_cost
+from studio.metrics.recovered_share import recovery, relative_cost
 
 MIN_FREE_ENTROPY = 0.02  # nats; below it the world fixes the factor, and nobody could lose its diversity
 MIN_FOR_MANIFOLD = 16  # fewer samples make k-NN balls that cover everything

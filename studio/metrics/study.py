@@ -20,7 +20,7 @@ from studio.metrics.interval import TOO_SMALL, Estimate, Interval, pool
 from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import Factor, Readings, World, accepted, correct, known
-from studio.metrics.recovery import Verdict, recovery, relative_cost
+from studio.metrics.recovered_share import Verdict, recovery, relative_cost
 from studio.metrics.report import diversity_estimate
 
 

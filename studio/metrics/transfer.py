@@ -13,7 +13,7 @@ from studio.metrics.interval import Estimate, Interval, combined
 from studio.metrics.margins import RETAINED
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
-from studio.metrics.recovery import Verdict
+from studio.metrics.recovered_share import Verdict
 from studio.metrics.response import Drift, Response, change, drift, response, retention
 from studio.metrics.verdicts import verdict_row
 

@@ -23,7 +23,7 @@ from studio.metrics.margins import (
     NEGLIGIBLE,
 )
 from studio.metrics.readings import known
-from studio.metrics.recovery import Verdict, recovery
+from studio.metrics.recovered_share import Verdict, recovery
 from studio.metrics.study import PooledArm, claim
 
 Json = dict[str, Any]

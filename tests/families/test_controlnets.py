@@ -10,7 +10,7 @@ import torch
 from diffusers import ControlNetModel
 from torch import nn
 
-from studio.core.control import Differences, copy_of, restored
+from studio.core.control_differences import Differences, copy_of, restored
 from studio.core.weights import load_weights
 from studio.families import open_model
 from studio.families.stable.controlnets import export, open_control, read_card, write

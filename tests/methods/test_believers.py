@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from studio.core.duel import Duel
 from studio.core.method import Method, Streams
 from studio.core.simulate import guided_x0
+from studio.core.student_and_fake import Duel
 from tests.methods.test_contract import METHODS, make
 from tests.methods.world import Blobs
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.core.control import OWN, hint_channels
+from studio.core.control_differences import OWN, hint_channels
 from studio.core.method import Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
@@ -20,7 +20,7 @@ from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import Scene, sample_scene
 from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
-from studio.methods.control.hinted import Hinted, HintedConfig
+from studio.methods.controlnets.controlnet import Hinted, HintedConfig
 from studio.workshop.material.hints import HintedScenes
 
 NANO = Path(__file__).parents[2] / "assets" / "nano"

@@ -22,8 +22,8 @@ from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
-from studio.methods.control import SLIDERS
-from studio.methods.control.layers import layers
+from studio.methods.sliders import SLIDERS
+from studio.methods.sliders.layer_sets import layers
 from studio.workshop.material.attribute_pairs import SceneContrast
 from studio.workshop.material.phrases import placed
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from studio.domains.pocket.captions import vocabulary
+from studio.domains.pocket.pretrain.assemble import MAX_TOKENS, build_tokenizer, learn_merges
 from studio.families.stable.folders import tokenize
-from studio.methods.pretrain.assemble import MAX_TOKENS, build_tokenizer, learn_merges
 
 
 def test_merges_are_a_function_of_the_words():

@@ -18,7 +18,7 @@ from studio.domains.pocket.scene import sample_scene
 from studio.families import open_model
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.trainable import slider_denoiser
-from studio.methods.control.word import TokenRows, Word, WordConfig
+from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
 from studio.workshop.material.words import Pictured, line_of, of_scenes
 from tests.families import tiny
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.metrics import contests
+from studio.metrics import verdicts_search
 from studio.metrics.masks import all_masks
 from studio.metrics.study import PooledArm
 from tests.metrics.synthetic import arm, arms
@@ -36,14 +36,14 @@ def measured(**values: tuple[float, float]) -> dict[str, PooledArm]:
     ],
 )
 def test_a_hand_over_at_the_students_cost(cells: dict[str, tuple[float, float]], verdict: str) -> None:
-    row = contests.s2_best(measured(**STUDENT, **cells), list(cells))
+    row = verdicts_search.s2_best(measured(**STUDENT, **cells), list(cells))
     assert judged(row, "S2") == verdict
     assert row["unit"].startswith("D(t") and "best of 2" in row["sentence"]
 
 
 def test_the_best_of_many_needs_more_than_one_alone() -> None:
     close = {f"t{i}": arm(f"t{i}", 0.431, sd=0.01) for i in range(30)} | arms(student=0.40)
-    alone, many = contests.s2_best(close, ["t3"]), contests.s2_best(close, [f"t{i}" for i in range(30)])
+    alone, many = verdicts_search.s2_best(close, ["t3"]), verdicts_search.s2_best(close, [f"t{i}" for i in range(30)])
     assert many["interval"]["high"] - many["interval"]["low"] > 1.3 * (alone["interval"]["high"] - alone["interval"]["low"])
     assert judged(alone, "S2") == "holds" and judged(many, "S2") == "inconclusive"
 
@@ -58,16 +58,16 @@ def test_the_best_of_many_needs_more_than_one_alone() -> None:
 )
 def test_a_remedy_that_does_as_well(rivals: dict[str, tuple[float, float]], verdict: str) -> None:
     names = [name.replace("_", "-") for name in rivals]
-    row = contests.s5_any(measured(hybrid_1=(0.60, 0.96), **rivals), names, "hybrid-1")
+    row = verdicts_search.s5_any(measured(hybrid_1=(0.60, 0.96), **rivals), names, "hybrid-1")
     assert judged(row, "S5") == verdict
 
 
 def test_nothing_to_compare_is_inconclusive() -> None:
     there = measured(**STUDENT, hybrid_1=(0.6, 0.96))
-    for row in (contests.s2_best(there, []), contests.s5_any(there, [], "hybrid-1")):
+    for row in (verdicts_search.s2_best(there, []), verdicts_search.s5_any(there, [], "hybrid-1")):
         assert row["verdict"] == "inconclusive" and row["effect"] is None and row["sentence"].endswith(".")
     few = {n: arm(n, 0.5, n=3, prompts=1) for n in ("student", "t1")}
-    assert contests.s2_best(few, ["t1"])["verdict"] == "inconclusive"
+    assert verdicts_search.s2_best(few, ["t1"])["verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_shapley_values_of_positions(worth: tuple[float, ...], sd: float, verdic
     """Additive masks: the Shapley value of a position is what it adds."""
     there = {m: arm(m, 0.4 + sum(w for w, c in zip(worth, m, strict=True) if c == "B"), sd=sd) for m in all_masks(3)}
     there["teacher"] = arm("teacher", 0.7)
-    row = contests.s4_shapley(there, {m: m for m in all_masks(3)})
+    row = verdicts_search.s4_shapley(there, {m: m for m in all_masks(3)})
     assert judged(row, "S4") == verdict
     assert row["effect"] == pytest.approx(worth[0] - max(worth[1:]), abs=1e-9) and "1: " in row["sentence"]
 
 
 def test_errors() -> None:
     with pytest.raises(ValueError, match="no arm 't9'"):
-        contests.s2_best(measured(**STUDENT), ["t9"])
+        verdicts_search.s2_best(measured(**STUDENT), ["t9"])
     with pytest.raises(ValueError, match="masks do not fit"):
-        contests.s4_shapley({"BS": arm("BS", 0.5)}, {"BS": "BS"})
+        verdicts_search.s4_shapley({"BS": arm("BS", 0.5)}, {"BS": "BS"})

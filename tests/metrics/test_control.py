@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from studio.metrics.control import controlled, identity_control
+from studio.metrics.identity_control import controlled, identity_control
 from studio.metrics.study import pooled_arms
 from studio.metrics.verdicts import s1
 from tests.metrics.synthetic import arms

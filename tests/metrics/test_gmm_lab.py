@@ -8,7 +8,7 @@ random, so tolerances are what their draw moves: about ±0.6 modes and ±0.05 of
 import pytest
 import torch
 
-from studio.metrics.gmm_lab import Lab
+from studio.metrics.mixture_lab import Lab
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_in_two_dimensions_the_hybrid_is_a_null_and_the_reverse_order_restores(f
 def test_the_student_commits_at_once_and_the_base_does_not(wide):
     lab, table = wide
     student, base = table["student"], table["base"]
-    from studio.metrics.gmm_lab import spread
+    from studio.metrics.mixture_lab import spread
 
     first = {a.name: spread(a.first, lab.prototypes).value for a in (student, base)}
     assert first["SSSS"] == pytest.approx(student.distance.value, abs=0.05)  # table: .69, already its final value

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from studio.metrics.diversity import distances
-from studio.metrics.gmm_lab import Lab
-from studio.metrics.gmm_page import SpanLab, lab_page
+from studio.metrics.mixture_lab import Lab
+from studio.metrics.mixture_page import SpanLab, lab_page
 
 
 def by_name(page):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from studio.metrics.interval import Estimate, Interval
-from studio.metrics.recovery import recovery, relative_cost
+from studio.metrics.recovered_share import recovery, relative_cost
 from tests.properties import given, settings, st
 
 COMMON = torch.randn(1000, generator=torch.Generator().manual_seed(0)).double()

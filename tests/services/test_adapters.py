@@ -14,11 +14,11 @@ import torch
 from safetensors import safe_open
 
 from studio.capabilities.adapters import commands
+from studio.cli.app import app
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import CARD, FILE, home, load_adapters
 from studio.library.models import load_registry
-from studio.services.cli import app
 
 LAYERS = {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q": (32, 32),
           "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_v": (16, 16)}  # fmt: skip

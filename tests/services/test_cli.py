@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from studio.cli import app
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock
-from studio.services import cli
 from tests.services.conftest import PAIR
 
 
@@ -24,7 +24,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("sys.argv", ["studio", *words])
     capsys.readouterr()
     try:
-        cli.main()
+        app.main()
         status: object = 0
     except SystemExit as left:
         status = left.code or 0
@@ -50,8 +50,8 @@ FULL = "The run was left before its end, with what it had made: The disk is full
 def run(studio: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.setenv("STUDIO_DATA_DIR", str(studio.paths.root))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(cli, "out", cli.Console(width=200))
-    monkeypatch.setattr(cli, "err", cli.Console(stderr=True, width=200))
+    monkeypatch.setattr(app, "out", app.Console(width=200))
+    monkeypatch.setattr(app, "err", app.Console(stderr=True, width=200))
     return lambda *words: command(capsys, monkeypatch, *words)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from studio.cli import app, jobs
 from studio.jobs.jobs import Jobs
 from studio.jobs.run import read_spec
-from studio.services import cli, cli_jobs
 from tests.services.test_cli import FULL, command, in_time
 
 
@@ -19,9 +19,9 @@ from tests.services.test_cli import FULL, command, in_time
 def run(school: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.setenv("STUDIO_DATA_DIR", str(school.paths.root))
     monkeypatch.setenv("STUDIO_DEVICE", "cpu")
-    for module in (cli, cli_jobs):
-        monkeypatch.setattr(module, "out", cli.Console(width=200))
-        monkeypatch.setattr(module, "err", cli.Console(stderr=True, width=200))
+    for module in (app, jobs):
+        monkeypatch.setattr(module, "out", app.Console(width=200))
+        monkeypatch.setattr(module, "err", app.Console(stderr=True, width=200))
     return lambda *words: command(capsys, monkeypatch, "jobs", *words)
 
 
@@ -68,7 +68,7 @@ def test_a_spec_file_runs_alone_and_a_stopped_run_goes_on(run, school: Jobs, spe
     shown = json.loads(out)
     assert (status, shown["state"], shown["at"], shown["result"]["student"]) == (0, "done", "10/10", "mine/second")
     assert "10/10" in run("show", run_id)[1]
-    again = cli_jobs.read_spec_file(school.paths.run(run_id) / "spec.json")
+    again = jobs.read_spec_file(school.paths.run(run_id) / "spec.json")
     assert again == ("distill", read_spec(school.paths.run(run_id)).config), "a run's own spec.json is a spec file too"
 
 

@@ -97,7 +97,7 @@ def test_adapters_weigh_what_peft_makes() -> None:
 
 
 def settings(**changed: Any) -> dict[str, Any]:
-    from studio.core.duel import DuelConfig
+    from studio.core.student_and_fake import DuelConfig
 
     return DuelConfig(batch=8).model_copy(update=changed).model_dump()
 

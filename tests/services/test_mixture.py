@@ -11,7 +11,7 @@ from studio.capabilities.mixture.request import MixtureRequest
 from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.library.models import load_registry
-from studio.metrics.gmm_page import lab_page
+from studio.metrics.mixture_page import lab_page
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 

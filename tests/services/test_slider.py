@@ -43,8 +43,8 @@ def request(**fields: Any) -> dict[str, Any]:
 def pair(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny pair again, with text encoders that read prompts as long as those of Pocket World."""
     from studio.core.recipe import Recipe
+    from studio.domains.pocket.pretrain.assemble import MAX_TOKENS
     from studio.families import open_model
-    from studio.methods.pretrain.assemble import MAX_TOKENS
     from tests.families import tiny
 
     root = tmp_path_factory.mktemp("pair")
@@ -309,8 +309,8 @@ def test_a_direction_is_measured_along_itself_and_says_which_factors_moved(hall:
 
 def test_a_method_from_elsewhere_is_checked_and_trained(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class that registers itself is all there is to write."""
-    from studio.methods.control import SLIDERS
-    from studio.methods.control.slider import Slider, SliderConfig
+    from studio.methods.sliders import SLIDERS
+    from studio.methods.sliders.slider import Slider, SliderConfig
 
     SLIDERS.all()
     monkeypatch.setattr(SLIDERS, "_members", dict(SLIDERS._members))

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from studio.capabilities.scrub.request import Branch
+from studio.cli.app import app
 from studio.jobs.jobs import Jobs
 from studio.library import adapters as shelf
 from studio.library.adapter_uses import AdapterUse
 from studio.library.models import load_registry
-from studio.services.cli import app
 from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
 from tests.services.test_compare import execute as compare

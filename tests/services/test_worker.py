@@ -188,7 +188,7 @@ def test_a_warm_worker_draws_and_measures(studio: Jobs, supervise: Supervise) ->
 
 
 def test_a_command_executes_in_its_own_process_when_the_lane_is_free(jobs: Jobs) -> None:
-    from studio.services.inline import Executor
+    from studio.cli.inline import Executor
 
     run_id = jobs.submit("sleepy", {"steps": 2})
     executor = Executor(jobs, run_id, "cpu")
@@ -200,7 +200,7 @@ def test_a_command_executes_in_its_own_process_when_the_lane_is_free(jobs: Jobs)
 
 
 def test_a_command_leaves_the_device_to_whoever_has_the_lane(jobs: Jobs) -> None:
-    from studio.services.inline import Executor
+    from studio.cli.inline import Executor
 
     lock = FileLock(jobs.paths.lane("interactive", "lock"))
     assert lock.acquire(role="inline")

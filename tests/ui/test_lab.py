@@ -293,7 +293,7 @@ def test_the_sliders_have_the_ranges_of_the_request() -> None:
 
 
 def test_a_position_is_computed_once_and_leaves_no_run_behind(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.metrics.gmm_page import lab_page
+    from studio.metrics.mixture_page import lab_page
 
     with gr.Blocks():
         card = lab_mixture.MixtureCard(jobs)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from studio.capabilities.controlnets.measure import HintBench
 from studio.capabilities.controlnets.request import TRAINER, ControlNetRequest
-from studio.core.control import Differences, hint_channels, restored, trimmed
+from studio.core.control_differences import Differences, hint_channels, restored, trimmed
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.media.image import jpeg_strip, pixels, small
@@ -22,7 +22,7 @@ from studio.jobs.run import Run, versions
 from studio.library import adapters, controlnets
 from studio.library.curves import finite
 from studio.library.models import ModelEntry
-from studio.methods.control.hinted import Hinted, HintedConfig
+from studio.methods.controlnets.controlnet import Hinted, HintedConfig
 from studio.workshop.arms_measured import NAME, Arm, arms
 from studio.workshop.material.hints import HintedScenes
 from studio.workshop.tools import Tools

@@ -232,7 +232,7 @@ class Laboratory:
 
     def _controlled(self) -> dict[str, Any] | None:
         """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""
-        from studio.metrics.control import identity_control
+        from studio.metrics.identity_control import identity_control
 
         plans, seeds = self.controls.plans, self.control_seeds
         if not plans:
@@ -245,7 +245,7 @@ class Laboratory:
         return {**identity_control(data.readings, pooled, plans[0].name), "evaluations": cost}
 
     def _conclude(self) -> None:
-        from studio.metrics.control import controlled
+        from studio.metrics.identity_control import controlled
 
         begun = time.monotonic()
         found = self.study.conclude(self.data(self.arms, self.blocks[: self.complete]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from studio.capabilities.mixture.request import MixtureRequest
 from studio.jobs.run import Run
-from studio.metrics.gmm_page import lab_page
+from studio.metrics.mixture_page import lab_page
 from studio.workshop.tools import Tools
 
 

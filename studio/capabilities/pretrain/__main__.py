@@ -1,4 +1,4 @@
-"""`python -m studio.methods.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped."""
+"""`python -m studio.domains.pocket.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import scene_set
+from studio.domains.pocket.pretrain.sizes import SIZES, Size
 from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
-from studio.methods.pretrain.sizes import SIZES, Size
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -92,8 +92,8 @@ def oracle(
 ) -> None:
     """Train the oracle on renders and print its held-out accuracy for every factor."""
     from studio.domains.pocket.oracle import Oracle
-    from studio.methods.pretrain.measure import oracle_report
-    from studio.methods.pretrain.oracle import OracleConfig, OracleTraining
+    from studio.domains.pocket.pretrain.measure import oracle_report
+    from studio.domains.pocket.pretrain.oracle import OracleConfig, OracleTraining
 
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
@@ -136,8 +136,8 @@ def autoencoder(
     """
     from diffusers import AutoencoderTiny
 
-    from studio.methods.pretrain.autoencoder import AutoencoderConfig, AutoencoderTraining
-    from studio.methods.pretrain.measure import autoencoder_report
+    from studio.domains.pocket.pretrain.autoencoder import AutoencoderConfig, AutoencoderTraining
+    from studio.domains.pocket.pretrain.measure import autoencoder_report
 
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
@@ -176,10 +176,10 @@ def vae_folder(s: Size, work: Path, out: Path = Path("assets")) -> Path:
 def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
     from studio.domains.pocket.dataset import scenes
+    from studio.domains.pocket.pretrain.assemble import build_tokenizer
+    from studio.domains.pocket.pretrain.denoising import CaptionedLatents
+    from studio.domains.pocket.pretrain.measure import encode_all
     from studio.families.stable.folders import tokenize
-    from studio.methods.pretrain.assemble import build_tokenizer
-    from studio.methods.pretrain.denoising import CaptionedLatents
-    from studio.methods.pretrain.measure import encode_all
     from studio.workshop.material.captions import caption_table
 
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
@@ -195,8 +195,8 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
 def schedule(size: SizeName = "pocket", work: Work = WORK) -> None:
     """Print κ(t) on the four-step grid: how much a noisy state says about which picture it is."""
     from studio.domains.pocket.dataset import scenes
-    from studio.methods.pretrain.assemble import process_of
-    from studio.methods.pretrain.measure import kappa
+    from studio.domains.pocket.pretrain.assemble import process_of
+    from studio.domains.pocket.pretrain.measure import kappa
 
     s = choose(size)
     _, data = captioned_latents(s, work)
@@ -221,8 +221,8 @@ def teacher(
     set_: Override = None,
 ) -> None:
     """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher."""
-    from studio.methods.pretrain import assemble
-    from studio.methods.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
+    from studio.domains.pocket.pretrain import assemble
+    from studio.domains.pocket.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
 
     s = choose(size)
     tokenizer, data = captioned_latents(s, work, device)
@@ -274,9 +274,9 @@ def student(
     from studio.core.denoiser import Denoiser
     from studio.core.recipe import weights_hash
     from studio.core.unet import UNetNetwork
+    from studio.domains.pocket.pretrain import assemble
     from studio.families.stable.student_folder import student_folder
     from studio.methods.distill import METHODS
-    from studio.methods.pretrain import assemble
     from studio.workshop.material.captions import CaptionMaterial
 
     s = choose(size)

@@ -27,7 +27,7 @@ from studio.jobs.run import Run
 from studio.library.adapter_effects import AXIS_UNIT
 from studio.library.models import ModelEntry
 from studio.library.picture_pairs import Pairs, pairs_in
-from studio.methods.control.slider import Finder
+from studio.methods.sliders.slider import Finder
 from studio.workshop.judge import Judge, Measure, meant, open_judge
 from studio.workshop.material.attribute_pairs import SceneContrast
 from studio.workshop.material.prompt_pairs import WordedContrast, encoded

@@ -33,9 +33,9 @@ from studio.jobs.run import Run, versions
 from studio.library import adapters
 from studio.library.curves import finite
 from studio.library.models import ModelEntry
-from studio.methods.control import SLIDERS
-from studio.methods.control.slider import Slider
 from studio.methods.distill import METHODS
+from studio.methods.sliders import SLIDERS
+from studio.methods.sliders.slider import Slider
 from studio.metrics.calibration import calibrated
 from studio.workshop.tools import Tools
 from studio.workshop.training.job import Training

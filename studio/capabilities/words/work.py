@@ -26,7 +26,7 @@ from studio.library import adapters
 from studio.library.curves import finite
 from studio.library.models import ModelEntry
 from studio.library.picture_folders import pictures_in
-from studio.methods.control.word import TokenRows, Word, WordConfig
+from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
 from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import pictures
 from studio.workshop.material.prompt_pairs import encoded

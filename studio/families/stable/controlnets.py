@@ -1,6 +1,6 @@
 """ControlNets: files with differences from an encoder, folders that diffusers writes, and those that are on in a live model.
 
-A file (`control.safetensors`) holds what `studio.core.control.Differences` learned, in half precision, and in its header the
+A file (`control.safetensors`) holds what `studio.core.control_differences.Differences` learned, in half precision, and in its header the
 hint encoder's channels, the base it was trained on and a card. Opened, it is a `diffusers.ControlNetModel` like any other, and
 `export` writes that as a folder which `ControlNetModel.from_pretrained` reads without this project.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.core.control import restored
+from studio.core.control_differences import restored
 from studio.core.denoiser import Cond
 from studio.core.weights import load_weights, save_weights, system_errors
 from studio.families.stable.halves import are_equal, computed_once

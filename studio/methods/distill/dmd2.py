@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.duel import DuelConfig, ScoreMethod, log_scores
 from studio.core.method import Card
 from studio.core.scores import normaliser, per_sample, towards
+from studio.core.student_and_fake import DuelConfig, ScoreMethod, log_scores
 from studio.methods.distill import METHODS
 
 

@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.duel import DuelConfig, ScoreMethod, log_scores
 from studio.core.method import Card
 from studio.core.parallel import batch_mean
 from studio.core.scores import DIVERGENCES, density_ratio, normaliser, per_sample, towards
+from studio.core.student_and_fake import DuelConfig, ScoreMethod, log_scores
 from studio.methods.distill import METHODS
 
 Name = Literal["reverse-kl", "softened-reverse-kl", "jensen-shannon", "hellinger", "forward-kl", "jeffreys", "neyman"]

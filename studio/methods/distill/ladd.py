@@ -14,12 +14,12 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.duel import Critic, head_for
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randint, randn
 from studio.core.scores import discriminator_loss, generator_loss
 from studio.core.simulate import TeacherPool, add_noise
+from studio.core.student_and_fake import Critic, head_for
 from studio.methods.distill import METHODS
 
 Batch = tuple[Tensor, Tensor, Cond]

@@ -19,12 +19,12 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, expand
-from studio.core.duel import Duel, DuelConfig, log_scores
 from studio.core.material import Material
 from studio.core.method import Believer, Card, Method, Sampling, Streams
 from studio.core.rng import rand
 from studio.core.scores import mean, normaliser, per_sample, towards
 from studio.core.simulate import ddim, student_ode
+from studio.core.student_and_fake import Duel, DuelConfig, log_scores
 from studio.methods.distill import METHODS
 
 

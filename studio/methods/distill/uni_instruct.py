@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.duel import DuelConfig, ScoreMethod, log_scores
 from studio.core.method import Card
 from studio.core.scores import DIVERGENCES, density_ratio, normaliser, uni_instruct
+from studio.core.student_and_fake import DuelConfig, ScoreMethod, log_scores
 from studio.methods.distill import METHODS
 
 Name = Literal["reverse-kl", "forward-kl", "jensen-shannon", "jeffreys"]

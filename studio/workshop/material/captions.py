@@ -19,8 +19,8 @@ from studio.core.denoiser import Cond
 from studio.core.material import Reward
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.domains.pocket.pretrain.denoising import TRAINING_FREE_RATE
 from studio.families.stable.folders import tokenize
-from studio.methods.pretrain.denoising import TRAINING_FREE_RATE
 from studio.workshop.material.reward import Grader
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared

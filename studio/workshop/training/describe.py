@@ -25,8 +25,8 @@ def _read_classes(made_for: str) -> Catalogue:
     """From the classes themselves; imports torch."""
     from studio.core.trainer import TrainerConfig
     from studio.domains.pocket.attributes import ATTRIBUTES
-    from studio.methods.control import SLIDERS
     from studio.methods.distill import METHODS
+    from studio.methods.sliders import SLIDERS
 
     found, unavailable = _described(METHODS)
     sliders, missing = _described(SLIDERS)

@@ -69,7 +69,7 @@ class Arena(Study[ArenaConfig]):
         return [s.reference(), s.alone(), *entered]
 
     def conclude(self, data: Data) -> Json:
-        from studio.metrics import contests, verdicts
+        from studio.metrics import verdicts, verdicts_search
         from studio.metrics.pareto import front
         from studio.metrics.study import arm_rows
         from studio.metrics.sweep import pareto_points
@@ -79,7 +79,7 @@ class Arena(Study[ArenaConfig]):
         if hybrid in arms:
             others = [name for name in arms if name not in (TEACHER, STUDENT) and not name.startswith("hybrid")]
             rivals = [name for name in others if data.costs[name] <= data.costs[hybrid]]
-            found = [verdicts.s2(arms, hybrid), contests.s5_any(arms, rivals, hybrid)]
+            found = [verdicts.s2(arms, hybrid), verdicts_search.s5_any(arms, rivals, hybrid)]
             found += [verdicts.s5(arms, "skip-first", hybrid)] if "skip-first" in arms else []
         points = pareto_points(arms, data.costs)
         return {"rows": arm_rows(arms, costs=data.costs), "front": front(points), "verdicts": found}

@@ -57,7 +57,7 @@ class Handover(Study[HandoverConfig]):
         return [self.setting.reference(), self.setting.alone(), *cells.values()]
 
     def conclude(self, data: Data) -> Json:
-        from studio.metrics import contests
+        from studio.metrics import verdicts_search
         from studio.metrics.handover import handover_map
         from studio.metrics.study import arm_rows
 
@@ -65,5 +65,5 @@ class Handover(Study[HandoverConfig]):
         cheap = [name for name in names.values() if data.costs[name] <= data.costs["student"]]
         return {
             "map": handover_map(arms, names, data.costs, student="student"), "rows": arm_rows(arms, costs=data.costs),
-            "verdicts": [contests.s2_best(arms, cheap)],
+            "verdicts": [verdicts_search.s2_best(arms, cheap)],
         }  # fmt: skip

@@ -43,7 +43,7 @@ class Masks(Study[MasksConfig]):
         return [self.setting.at_student_guidance(word, word) for word in self.words]
 
     def conclude(self, data: Data) -> Json:
-        from studio.metrics import contests, verdicts
+        from studio.metrics import verdicts, verdicts_search
         from studio.metrics.masks import mask_study
         from studio.metrics.study import arm_rows
 
@@ -52,6 +52,6 @@ class Masks(Study[MasksConfig]):
         found = []
         if n > 1:
             reverse = verdicts.s4_reverse(arms, "S" + "B" * (n - 1), student="S" * n)
-            found = [contests.s4_shapley(arms, named), reverse]
+            found = [verdicts_search.s4_shapley(arms, named), reverse]
         rows = arm_rows(arms, student="S" * n, costs=data.costs)
         return {"masks": mask_study(arms, named), "rows": rows, "verdicts": found}

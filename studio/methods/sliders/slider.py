@@ -14,7 +14,7 @@ from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
 from studio.core.unet import SliderNetwork, UNetNetwork
-from studio.methods.control.layers import LayerSet, layers
+from studio.methods.sliders.layer_sets import LayerSet, layers
 
 
 class SliderConfig(MethodConfig):

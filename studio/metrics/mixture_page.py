@@ -15,8 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from studio.metrics.gmm_lab import Lab, Outcome
 from studio.metrics.interval import Interval
+from studio.metrics.mixture_lab import Lab, Outcome
 
 Json = dict[str, Any]
 Order = Literal["base first", "student first"]

@@ -14,8 +14,8 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import Contrast
 from studio.core.method import Card, Streams
-from studio.methods.control import SLIDERS
-from studio.methods.control.slider import Slider, SliderConfig
+from studio.methods.sliders import SLIDERS
+from studio.methods.sliders.slider import Slider, SliderConfig
 
 
 class PairConfig(SliderConfig):

@@ -16,7 +16,7 @@ from torch import nn
 
 from studio.core.process import VP
 from studio.domains.pocket.captions import vocabulary
-from studio.methods.pretrain.sizes import Size
+from studio.domains.pocket.pretrain.sizes import Size
 
 MAX_TOKENS = 16  # the longest caption has 13 words; begin and end marks make 15
 START, END = "<|startoftext|>", "<|endoftext|>"

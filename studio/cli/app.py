@@ -17,6 +17,8 @@ from rich.table import Table
 
 from studio.capabilities.adapters import commands
 from studio.capabilities.controlnets import commands
+from studio.cli import jobs
+from studio.cli.inline import Executor
 from studio.core.explain import explain
 from studio.domains.media import image
 from studio.jobs import history
@@ -27,8 +29,6 @@ from studio.library.hint_uses import WRITE_HELP, with_files
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models
 from studio.library.stock import open_jobs
-from studio.services import cli_jobs
-from studio.services.inline import Executor
 
 app = typer.Typer(
     name="studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -36,7 +36,7 @@ app = typer.Typer(
 )  # fmt: skip
 runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
-app.add_typer(cli_jobs.app, name="jobs")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(commands.app, name="adapters")
 app.add_typer(commands.app, name="controlnets")
 out, err = Console(), Console(stderr=True)

@@ -9,7 +9,7 @@ import torch
 
 from studio.domains.pocket.dataset import SceneSet, to_images
 from studio.domains.pocket.oracle import Oracle, load_oracle
-from studio.methods.pretrain.oracle import spoil
+from studio.domains.pocket.pretrain.oracle import spoil
 
 
 @torch.inference_mode()

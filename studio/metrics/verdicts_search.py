@@ -13,7 +13,7 @@ from studio.metrics.interval import LEVEL, Interval
 from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
 from studio.metrics.masks import shapley
 from studio.metrics.readings import known
-from studio.metrics.recovery import Verdict
+from studio.metrics.recovered_share import Verdict
 from studio.metrics.study import PooledArm
 from studio.metrics.verdicts import leads, nothing, points, relative, verdict_row
 

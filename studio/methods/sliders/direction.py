@@ -22,8 +22,8 @@ from studio.core.material import Contrast
 from studio.core.method import Card, Streams
 from studio.core.rng import generator, randint, randn
 from studio.core.simulate import rollout
-from studio.methods.control import SLIDERS
-from studio.methods.control.slider import Slider, SliderConfig
+from studio.methods.sliders import SLIDERS
+from studio.methods.sliders.slider import Slider, SliderConfig
 
 
 class DirectionConfig(SliderConfig):

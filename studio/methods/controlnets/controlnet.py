@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.control import Differences, copy_of, hint_channels
+from studio.core.control_differences import Differences, copy_of, hint_channels
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randn

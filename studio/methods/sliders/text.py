@@ -24,8 +24,8 @@ from studio.core.material import Contrast
 from studio.core.method import Card, Streams
 from studio.core.rng import randint
 from studio.core.simulate import ddim, guided_x0
-from studio.methods.control import SLIDERS
-from studio.methods.control.slider import Slider, SliderConfig
+from studio.methods.sliders import SLIDERS
+from studio.methods.sliders.slider import Slider, SliderConfig
 
 
 class TextConfig(SliderConfig):

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.capabilities.distill import processes
+from studio.cli.inline import Executor
 from studio.core.explain import brief
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import LOCAL
@@ -22,7 +23,6 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
 from studio.library.stock import open_jobs
-from studio.services.inline import Executor
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
 out, err = Console(), Console(stderr=True)
