@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from studio.capabilities.adapters import commands
-from studio.capabilities.controlnets import commands
-from studio.cli import jobs
+from studio.capabilities.adapters.commands import app as adapters
+from studio.capabilities.controlnets.commands import app as controlnets
 from studio.cli.inline import Executor
+from studio.cli.jobs import app as background
 from studio.core.explain import explain
 from studio.domains.media import image
 from studio.jobs import history
@@ -36,9 +36,9 @@ app = typer.Typer(
 )  # fmt: skip
 runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(commands.app, name="adapters")
-app.add_typer(commands.app, name="controlnets")
+app.add_typer(background, name="jobs")
+app.add_typer(adapters, name="adapters")
+app.add_typer(controlnets, name="controlnets")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

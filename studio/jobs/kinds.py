@@ -1,4 +1,4 @@
-"""Kinds of job: one file each in this folder, found by scanning it.
+"""Kinds of job: a folder each in `capabilities`, whose module `request` adds them here; found by scanning.
 
 A kind is a pydantic request type and the name of a class that does the work, `Work(request, run).run() -> result`:
 
@@ -15,18 +15,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pkgutil
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 
 from studio.core.explain import brief, did_you_mean
 
+HOME = "studio.capabilities"  # the package whose folders add kinds
 Execute = Callable[[Any, Any], dict[str, Any]]
 
 
@@ -108,8 +110,13 @@ class Kinds:
                 self._load()
 
     def _load(self) -> None:
-        modules = [f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__)]
-        modules += [name.strip() for name in os.environ.get("STUDIO_KINDS", "").split(",") if name.strip()]
+        folders = [Path(place) for place in importlib.import_module(HOME).__path__]
+        names = sorted({found.parent.name for folder in folders for found in folder.glob("*/request.py")})
+        modules = [f"{HOME}.{name}.request" for name in names]
+        elsewhere = [name.strip() for name in os.environ.get("STUDIO_KINDS", "").split(",") if name.strip()]
+        if elsewhere:
+            former_names()
+        modules += elsewhere
         for module in modules:
             try:
                 importlib.import_module(module)
@@ -128,6 +135,16 @@ def _registers(module: str) -> list[str]:
 
 
 KINDS = Kinds()
+
+
+def former_names() -> None:
+    """Let modules outside the repository import what kinds need by the names it had before: `studio.services.kinds`, `.run`."""
+    from studio.jobs import run
+
+    package = sys.modules.setdefault("studio.services", ModuleType("studio.services", "Former names; see studio.jobs."))
+    for name, module in {"kinds": sys.modules[__name__], "run": run}.items():
+        sys.modules.setdefault(f"studio.services.{name}", module)
+        setattr(package, name, module)
 
 
 def is_resumable(kind: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from studio.core.files import atomic_write, read_json
 from studio.jobs import VERSION
+from studio.jobs.code import code_digest
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.library.draw_request import MAX_ARMS, MAX_PROMPT
@@ -88,11 +89,10 @@ def _version(paths: Paths, registry: Registry) -> str:
     for entry in registry.entries.values():
         digest.update(json.dumps(entry.plain(), sort_keys=True, default=str).encode())
     digest.update(json.dumps(registry.problems, sort_keys=True).encode())
-    folders = [ROOT / "studio" / "services", ROOT / "studio" / "domains", PRESETS / "models", paths.models]
-    for folder in folders:
-        for file in sorted(folder.rglob("*")):
-            if file.suffix in (".py", ".yaml"):
-                digest.update(f"{_name(file)} {file.stat().st_mtime_ns} {file.stat().st_size}\n".encode())
+    digest.update(code_digest().encode())
+    for folder in (PRESETS / "models", paths.models):
+        for file in sorted(folder.rglob("*.yaml")):
+            digest.update(f"{_name(file)} {file.stat().st_mtime_ns} {file.stat().st_size}\n".encode())
     return digest.hexdigest()[:16]
 
 

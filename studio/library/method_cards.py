@@ -18,6 +18,7 @@ from typing import Any
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import read_json
 from studio.core.json_schema import check
+from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT, Paths
 
@@ -81,10 +82,8 @@ def check_trainer(catalogue: Catalogue, settings: Mapping[str, Any]) -> dict[str
 def version() -> str:
     """A digest over what the catalogue is made from: names, times and sizes of files."""
     digest = hashlib.sha256(os.environ.get(VARIABLE, "").encode())
-    folders = [ROOT / "studio" / "methods", ROOT / "studio" / "core"]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    attributes = ROOT / "studio" / "domains" / "pocket" / "attributes.py"
-    for file in [*files, attributes, Path(__file__), *_further_files()]:
+    digest.update(code_digest().encode())
+    for file in _further_files():
         try:
             stat = file.stat()
         except OSError:

@@ -22,7 +22,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studio.capabilities.distill import lesson
 from studio.core import explain
 from studio.core.weights import load_checkpoint, system_errors
 from studio.jobs.jobs import Jobs
@@ -213,9 +212,9 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
         elif where == "disk":  # has room for one checkpoint, and not for a second beside it
             grow = stack.enter_context(small_disk(school.paths.run(run_id) / "checkpoints", 3 * size // 2048))
         elif where == "student":
-            lesson = lesson.LESSONS["toy"]
+            lesson = lessons.LESSONS["toy"]
 
-            def opened(*words: Any) -> lesson.Lesson:
+            def opened(*words: Any) -> lessons.Lesson:
                 return replace(lesson(*words), save=lambda target, *_: no_room_for(target))
 
             def no_room_for(target: Path) -> None:
@@ -223,7 +222,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytes
                 with no_room(4096), system_errors():
                     save_file({"weight": torch.zeros(10_000)}, target / "diffusion_pytorch_model.safetensors")
 
-            patch.setitem(lesson.LESSONS, "toy", opened)
+            patch.setitem(lessons.LESSONS, "toy", opened)
         else:
             real_write = os.write
 

@@ -1,4 +1,4 @@
-"""`python -m studio.domains.pocket.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped."""
+"""`python -m studio.methods.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
     """The oracle saved in ``folder``; FileNotFoundError names the folder when it holds none."""
     path = Path(folder) / "oracle.safetensors"
     if not path.exists():
-        raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.domains.pocket.pretrain oracle`")
+        raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.methods.pretrain oracle`")
     tensors, header = load_weights(path)
     oracle = Oracle(**json.loads(header["config"]))
     oracle.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
