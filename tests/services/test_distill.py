@@ -22,6 +22,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from studio.capabilities.distill import lesson as lessons
 from studio.core import explain
 from studio.core.weights import load_checkpoint, system_errors
 from studio.jobs.jobs import Jobs

@@ -1,8 +1,8 @@
 """ControlNets: files with differences from an encoder, folders that diffusers writes, and those that are on in a live model.
 
 A file (`control.safetensors`) holds what `core.control_differences.Differences` learned, in half precision, and in its header
-the hint encoder's channels, the base it was trained on and a card. Opened, it is a `diffusers.ControlNetModel` like any other, and
-`export` writes that as a folder which `ControlNetModel.from_pretrained` reads without this project.
+the hint encoder's channels, the base it was trained on and a card. Opened, it is a `diffusers.ControlNetModel` like any other,
+and `export` writes that as a folder which `ControlNetModel.from_pretrained` reads without this project.
 """
 
 from __future__ import annotations
