@@ -49,6 +49,14 @@ def guidance(pair: Pair | None) -> float:
     return pair.teacher.guidance if pair else NO_GUIDANCE
 
 
+def guidance_kept(given: float | None, before: Pair | None, now: Pair | None) -> float:
+    """What the field of the guidance holds when another pair is chosen: its teacher's own, unless somebody typed one.
+
+    given: what stands there; before: the pair it was for.
+    """
+    return guidance(now) if given is None or given == guidance(before) else given
+
+
 def arm_choices(steps: int) -> list[tuple[str, str]]:
     return [(arms.chip(arm), arm) for arm in arms.choices(steps)]
 

@@ -122,11 +122,12 @@ class Shelf:
     def _models(self) -> list[tuple[str, str]]:
         return [(entry.title, entry.id) for entry in load_registry(self.jobs.paths).entries.values() if entry.available]
 
-    def show(self) -> Updates:
-        """Lists as they are now; nothing else of the form is touched."""
+    def show(self, newest: bool = True) -> Updates:
+        """Lists as they are now; nothing else of the form is touched. newest: choose the adapter that was made last."""
         entries, models = self._entries(), gr.Dropdown(choices=self._models())
         ids = [(f"{entry.title} ({entry.id})", entry.id) for entry in entries]
-        return {self.list: list_html(entries), self.which: gr.Dropdown(choices=ids, value=ids[-1][1] if ids else None),
+        chosen = {"value": ids[-1][1] if ids else None} if newest else {}
+        return {self.list: list_html(entries), self.which: gr.Dropdown(choices=ids, **chosen),
                 self.base: models, self.model: models, self.into: models}  # fmt: skip
 
     # -- handlers --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def tab(jobs: Jobs) -> CompareTab:
 
 def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
     """What the page would send: every field's initial value, with some changed."""
-    sent = {field: field.value for field in vars(tab.fields).values()}
+    sent = {field: field.value for field in (*vars(tab.fields).values(), tab.before)}
     return sent | {getattr(tab.fields, name): value for name, value in changes.items()}
 
 
@@ -251,6 +251,17 @@ def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
     assert updates[f.arms].value == ["teacher", "student"]
     assert updates[f.teacher_guidance] == 4.0
     assert updates[f.student_steps] == 4
+
+
+def test_another_pair_leaves_a_guidance_that_somebody_typed(tab: CompareTab) -> None:
+    f = tab.fields
+    assert tab.before.value == "test/dmd2" and f.teacher_guidance.value == 4.0
+    plain = tab.choose_pair(values(tab, pair="nano/lcm"))
+    assert (plain[f.teacher_guidance], plain[tab.before]) == (3.0, "nano/lcm")
+    typed = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=6.5))
+    assert typed[f.teacher_guidance] == 6.5
+    emptied = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=None))
+    assert emptied[f.teacher_guidance] == 3.0
 
 
 def test_recent_runs_are_listed_newest_first(tab: CompareTab, worker: ScriptedWorker) -> None:

@@ -147,6 +147,16 @@ def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None
     assert all(one["id"].startswith("pocket/") for one in tab.controls.known(registry.pair("pocket/dmd2")))
 
 
+def test_another_pair_and_another_tab_leave_what_still_fits(tab: ControlTab) -> None:
+    f = tab.fields
+    asked = dict(zip(f.inputs(), values(tab, pair="nano/lcm", teacher_guidance=6.5, controlnet="nano/layout"), strict=True))
+    same = tab.choose_pair({**asked, tab.before: "nano/dmd2"})
+    assert (same[f.teacher_guidance], same[f.controlnet].value, same[tab.before]) == (6.5, "nano/layout", "nano/lcm")
+    other = tab.choose_pair({**asked, f.pair: "pocket/lcm", f.teacher_guidance: 3.0, tab.before: "nano/lcm"})
+    assert (other[f.teacher_guidance], other[f.controlnet].value) == (3.0, "")
+    assert "value" not in tab.refresh({f.pair: "nano/lcm"})[tab.shelf.which].constructor_args
+
+
 def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     tab: ControlTab, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,6 +191,8 @@ def test_choosing_a_study_keeps_what_was_typed(tab: LabTab) -> None:
     assert json.loads(updates[tab.form])["study"] == "fork"
     assert [card["name"] for card in updates[tab.cards]["cards"] if card["chosen"]] == ["fork"]
     assert list(tab.pick(values, _event(name="no such study"))) == [tab.problem]
+    again = tab.pick({**values, tab.form: updates[tab.form]}, _event(name="fork"))
+    assert again == {tab.problem: gr.skip()}  # the study that is chosen, with what was typed into it
 
 
 def _event(**data: Any) -> Any:

@@ -84,6 +84,7 @@ class CompareTab:
                 with gr.Column(visible=False, elem_classes="card") as self.figures:
                     self.table = parts.text("table")
         self.run_id = gr.Textbox(visible="hidden", elem_id="run-id", label="run id")
+        self.before = gr.Textbox(first.id if first else "", visible="hidden", label="pair before")
         self.timer = gr.Timer(POLL_S, active=False)
         self.pulse = gr.Timer(WATCH_S, active=True)
 
@@ -150,8 +151,8 @@ class CompareTab:
         self.pulse.tick(self.beat, None, {self.header, self.pulse}, **quiet)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint, self.words}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
-        f.pair.change(self.choose_pair, {f.pair, f.arms, f.off_recipe, f.student_steps},
-                      {self.pair_line, f.arms, f.student_steps, f.teacher_guidance}, **quiet)  # fmt: skip
+        f.pair.change(self.choose_pair, {f.pair, f.arms, f.off_recipe, f.student_steps, f.teacher_guidance, self.before},
+                      {self.pair_line, f.arms, f.student_steps, f.teacher_guidance, self.before}, **quiet)  # fmt: skip
         f.off_recipe.change(self.unlock, {f.pair, f.off_recipe}, {f.student_steps}, **quiet)
         f.remedies.change(self.count_remedies, {f.remedies}, {self.group}, **typed)
         asked = [f.pair, f.seeds, f.teacher_steps, f.teacher_guidance, f.off_recipe, f.student_steps]
@@ -256,7 +257,8 @@ class CompareTab:
             self.pair_line: pairs.line(pair),
             f.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=kept),
             f.student_steps: values[f.student_steps] if values[f.off_recipe] else steps,
-            f.teacher_guidance: pairs.guidance(pair),
+            f.teacher_guidance: pairs.guidance_kept(values[f.teacher_guidance], self._pair(values[self.before]), pair),
+            self.before: values[f.pair] or "",
         }
 
     def offer_remedies(self, values: Mapping[Any, Any]) -> Updates:

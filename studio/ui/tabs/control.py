@@ -85,6 +85,7 @@ class ControlTab:
                     self.table = parts.text("control-table")
                 self.shelf.build(listed)
         self.run_id = gr.Textbox(visible="hidden", elem_id="control-id", label="control run id")
+        self.before = gr.Textbox(first.id if first else "", visible="hidden", label="pair before")
         self.timer = gr.Timer(POLL_S, active=False)
 
     def _build_form(self, listed: list[Pair], first: Pair | None) -> None:
@@ -141,10 +142,10 @@ class ControlTab:
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
         f.seeds.change(lambda text: pairs.seeds_line(text), f.seeds, self.seeds_line, **typed)
-        chosen = {self.pair_line, f.arms, f.teacher_guidance, f.controlnet, self.worn}
+        chosen = {self.pair_line, f.arms, f.teacher_guidance, f.controlnet, self.worn, self.before}
         self.brought.upload(self.bring, {self.brought}, {f.picture, self.brought_line}, **_QUIET)
         f.scene.input(lambda: ("", ""), None, [f.picture, self.brought_line], **_QUIET)
-        f.pair.change(self.choose_pair, {f.pair, f.arms}, chosen, **_QUIET)
+        f.pair.change(self.choose_pair, {f.pair, f.arms, f.teacher_guidance, f.controlnet, self.before}, chosen, **_QUIET)
         gr.on([field.change for field in f.inputs()[1:]], self.estimate, set(f.inputs()), {self.cost}, **typed)
         self.shelf.wire({f.pair}, self.worn, lambda values: self._worn(self._pair(values[f.pair])))
 
@@ -250,9 +251,11 @@ class ControlTab:
         f, pair = self.fields, self._pair(values[self.fields.pair])
         offered = pairs.arm_choices(pairs.student_steps(pair))
         kept = [arm for arm in values[f.arms] if arm in [name for _, name in offered]] or ["teacher", "student"]
+        nets, net = self.controls.controlnets(pair), values[f.controlnet]
         return {self.pair_line: pairs.line(pair), f.arms: gr.CheckboxGroup(offered, value=kept),
-                f.teacher_guidance: pairs.guidance(pair), self.worn: self._worn(pair),
-                f.controlnet: gr.Dropdown(self.controls.controlnets(pair), value="")}  # fmt: skip
+                f.teacher_guidance: pairs.guidance_kept(values[f.teacher_guidance], self._pair(values[self.before]), pair),
+                f.controlnet: gr.Dropdown(nets, value=net if net in [name for _, name in nets] else ""),
+                self.worn: self._worn(pair), self.before: values[f.pair] or ""}  # fmt: skip
 
     def estimate(self, values: Mapping[Any, Any]) -> Updates:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
@@ -269,7 +272,8 @@ class ControlTab:
         """The pairs and adapters there are now: both are made while the page is open."""
         registry, f = load_registry(self.jobs.paths), self.fields
         choices = [(pairs.title(p), p.id) for p in registry.pairs()]
-        return {f.pair: gr.Dropdown(choices=choices), self.worn: self._worn(self._pair(values[f.pair])), **self.shelf.show()}
+        return {f.pair: gr.Dropdown(choices=choices), self.worn: self._worn(self._pair(values[f.pair])),
+                **self.shelf.show(newest=False)}  # fmt: skip
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

@@ -190,8 +190,10 @@ class LabTab:
         }  # fmt: skip
 
     def pick(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
-        """Another study; pair, prompts and seeds stay as they are typed, the name goes."""
+        """Another study; pair, prompts and seeds stay as they are typed, the name goes. The one that is chosen stays as it is."""
         study = str(event.name)[:60]
+        if study == json.loads(values[self.form] or "{}").get("study"):
+            return {self.problem: gr.skip()}
         if all(card["name"] != study for card in lab_form.cards("")) or study == lab_form.MIXTURE:
             return {self.problem: ""}
         typed = {name: values[component] for name, component in vars(self.fields).items()}

@@ -68,6 +68,7 @@ class ScrubTab:
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.scrubber = scrubber(self.jobs)
         self.run_id = gr.Textbox(visible="hidden", elem_id="scrub-id", label="scrub run id")
+        self.before = gr.Textbox(first.id if first else "", visible="hidden", label="pair before")
         self.timer = gr.Timer(POLL_S, active=False)
 
     def _build_form(self, listed: list[Pair], first: Pair | None) -> None:
@@ -108,7 +109,8 @@ class ScrubTab:
         self.scrubber.states(self.states, None, self.shown, **_QUIET)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
-        f.pair.change(self.choose_pair, {f.pair, f.arms}, {self.pair_line, f.arms, f.teacher_guidance}, **_QUIET)
+        f.pair.change(self.choose_pair, {f.pair, f.arms, f.teacher_guidance, self.before},
+                      {self.pair_line, f.arms, f.teacher_guidance, self.before}, **_QUIET)  # fmt: skip
         counted = [f.pair, f.arms, f.seeds, f.teacher_steps, f.teacher_guidance]
         gr.on([field.change for field in counted], self.estimate, f.inputs(), {self.cost}, **typed)
 
@@ -191,7 +193,8 @@ class ScrubTab:
         offered = pairs.arm_choices(pairs.student_steps(pair))
         kept = [arm for arm in values[f.arms] if arm in [name for _, name in offered]] or ["teacher", "student"]
         return {self.pair_line: pairs.line(pair), f.arms: gr.CheckboxGroup(offered, value=kept),
-                f.teacher_guidance: pairs.guidance(pair)}  # fmt: skip
+                f.teacher_guidance: pairs.guidance_kept(values[f.teacher_guidance], self._pair(values[self.before]), pair),
+                self.before: values[f.pair] or ""}  # fmt: skip
 
     def estimate(self, values: Mapping[Any, Any]) -> Updates:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
