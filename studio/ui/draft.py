@@ -27,7 +27,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Draft:
-    """One state of the form. `suggested`: the name the form gave by itself; `kept`: settings and steps by objective."""
+    """One state of the form. `kept`: settings and steps by objective. `suggested`: the name the form gave by itself;
+    `given`: the settings, trainer and steps it gave, so that what somebody typed since can be told from them."""
 
     teacher: str
     objective: str
@@ -41,6 +42,7 @@ class Draft:
     executor: str = LOCAL
     suggested: str = ""
     kept: Json = field(default_factory=dict)
+    given: Json = field(default_factory=dict)
 
     def text(self) -> str:
         """What the page remembers besides its fields: JSON that `of_text` takes."""
@@ -48,7 +50,7 @@ class Draft:
 
     def away(self) -> Json:
         """`kept`, with the settings and the steps as they stand now."""
-        return {**self.kept, self.objective: {"settings": self.settings, "steps": self.steps}}
+        return {**self.kept, self.objective: {"settings": self.settings, "steps": self.steps, "given": self.given}}
 
 
 def of_text(text: str, **typed: Any) -> Draft:
@@ -91,33 +93,42 @@ class Drafts:
         name = self.free_name(str(request.get("name") or f"{teacher.split('/')[0]}-{ready.name if ready else objective}"))
         own = {scope: {key: request[key] for key in names if key in request} for scope, names in settings.OWN.items()}
         own["student"] = self._started(own["student"], ready, teacher, objective)
-        return Draft(
+        return _given(Draft(
             teacher, objective, ready.name if ready else NO_PRESET, name,
             settings.write(request.get("steps") or (ready.steps if ready else 1000)),
             dict(request.get("settings") or (ready.settings if ready else {})),
             dict(request.get("trainer") or (ready.trainer if ready else {})), **own, suggested=name,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def picked(self, draft: Draft, objective: str) -> Draft:
-        """Another objective: what was typed for it before, else its preset for this teacher, else its defaults."""
+        """Another objective: what was typed for it before, else its preset for this teacher, else its defaults. Steps and
+        settings of the trainer that somebody typed stay."""
         before, ready = draft.kept.get(objective), self.preset_like(draft.teacher, objective)
+        trainer = draft.given.get("trainer", {})
         new = replace(draft, objective=objective, kept=draft.away(), preset=ready.name if ready else NO_PRESET,
                       settings=before["settings"] if before else ready.settings if ready else {},
                       steps=before["steps"] if before else draft.steps,
                       student=self._started(draft.student, ready, draft.teacher, objective))  # fmt: skip
-        if ready and before is None:
-            new = replace(new, steps=settings.write(ready.steps), trainer={**draft.trainer, **ready.trainer})
+        if before:
+            new = replace(new, given={**before.get("given", {}), "trainer": trainer})
+        elif ready:
+            filled = replace(new, steps=settings.write(ready.steps), trainer={**trainer, **ready.trainer})
+            new = self._typed_over(_given(filled), draft)
+        else:
+            new = replace(new, given={**draft.given, "settings": {}})
         return self.renamed(new, ready.name if ready else objective)
 
     def with_preset(self, draft: Draft, name: str) -> Draft:
         """A preset's settings, or with `NO_PRESET` the objective's own defaults."""
         ready = recipes.preset(draft.teacher, name)
         if ready is None:
-            return replace(draft, settings={}, trainer={}, preset=NO_PRESET, student=_begun(draft.student, None))
+            plain = replace(draft, settings={}, trainer={}, preset=NO_PRESET, student=_begun(draft.student, None))
+            return replace(plain, given={**draft.given, "settings": {}, "trainer": {}})
         return self.renamed(replace(_filled(draft, ready), kept=draft.away()), ready.name)
 
     def with_teacher(self, draft: Draft, teacher: str) -> Draft:
-        """Presets are made for a size: the same one for this teacher, else this objective's, where there is one.
+        """Presets are made for a size: the same one for this teacher, else this objective's, where there is one. What
+        somebody typed over the one before stays.
 
         A student to begin with belongs to its teacher, so that wish goes.
         """
@@ -126,7 +137,15 @@ class Drafts:
         ready = same or like
         if ready is None or draft.preset == NO_PRESET:
             return replace(new, preset=NO_PRESET)
-        return self.renamed(replace(_filled(new, ready), kept={}), ready.name)
+        return self.renamed(replace(self._typed_over(_filled(new, ready), draft), kept={}), ready.name)
+
+    def _typed_over(self, new: Draft, before: Draft) -> Draft:
+        """`new` with what somebody typed into the form before, as far as it asks for the same."""
+        of = groups(self.catalogue(), before.objective)
+        scopes = ("settings", "trainer") if new.objective == before.objective else ("trainer",)
+        typed = {scope: _typed(of[scope], getattr(before, scope), before.given.get(scope, {})) for scope in scopes}
+        steps = new.steps if before.steps.strip() == before.given.get("steps", "") else before.steps
+        return replace(new, steps=steps, **{scope: {**getattr(new, scope), **found} for scope, found in typed.items()})
 
     def _started(self, student: Json, ready: recipes.Preset | None, teacher: str, objective: str) -> Json:
         """The student's form with what it begins as: a preset's wish, and some student where the objective needs one."""
@@ -204,8 +223,19 @@ def _base(name: str) -> str:
 
 
 def _filled(draft: Draft, ready: recipes.Preset) -> Draft:
-    return replace(draft, objective=ready.objective, settings=ready.settings, trainer=ready.trainer, preset=ready.name,
-                   steps=settings.write(ready.steps), student=_begun(draft.student, ready.start))  # fmt: skip
+    return _given(replace(draft, objective=ready.objective, settings=ready.settings, trainer=ready.trainer, preset=ready.name,
+                          steps=settings.write(ready.steps), student=_begun(draft.student, ready.start)))  # fmt: skip
+
+
+def _given(draft: Draft) -> Draft:
+    """A draft in which nobody has typed yet."""
+    return replace(draft, given={"settings": draft.settings, "trainer": draft.trainer, "steps": draft.steps})
+
+
+def _typed(known: list[settings.Field], values: Json, given: Json) -> Json:
+    """Those values that are others than the form gave by itself; what it does not give stands at its default."""
+    own = [field for field in known if field.name in values]
+    return {f.name: values[f.name] for f in own if not settings.same(f, values[f.name], given.get(f.name, f.default))}
 
 
 def _begun(student: Json, start: str | None) -> Json:

@@ -105,6 +105,13 @@ def write(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and 1e-6 < abs(value) < 1e6 else str(value)
 
 
+def same(field: Field, given: Any, other: Any) -> bool:
+    """Whether two values look the same in the field."""
+    if field.kind == "yes":
+        return bool(given) == bool(other)
+    return write(given).strip() == write(other).strip()
+
+
 def read(field: Field, given: Any) -> Any:
     """The value of what stands in a field; None when it is empty. ValueError in one sentence when it cannot be read."""
     if field.kind in ("choice", "yes"):

@@ -288,6 +288,13 @@ def test_a_preset_fills_the_form(page: SimpleNamespace) -> None:
     assert filled[tab.picker]["chosen"] == "lcm"
 
 
+def test_dropdowns_that_are_only_left_change_nothing(page: SimpleNamespace) -> None:
+    tab = page.distill
+    values, drawn = form(tab, settings__guidance="7.5")
+    for left in (tab.choose_preset(values, drawn), tab.choose_teacher(values, drawn)):
+        assert left == {tab.problem: gr.skip()}
+
+
 def test_the_objectives_are_grouped_with_their_papers(page: SimpleNamespace) -> None:
     picker = page.distill.opened()[page.distill.picker]
     assert [family["title"] for family in picker["families"]] == ["Trajectory", "Distribution"]

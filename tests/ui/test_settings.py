@@ -103,6 +103,32 @@ def test_a_student_to_begin_with_stays_with_its_teacher(jobs: Jobs) -> None:
     assert "start" not in drafts.with_teacher(draft, "nano/teacher").student
 
 
+def test_another_teacher_leaves_what_was_typed_over_the_preset(jobs: Jobs) -> None:
+    drafts = Drafts(jobs)
+    draft = drafts.with_preset(drafts.of_request({"teacher": "nano/teacher", "objective": "dmd2"}), "dmd2")
+    typed = replace(draft, steps="77", settings={**draft.settings, "batch": "7", "inputs": "noised data"},
+                    trainer={**draft.trainer, "warmup": "3"})  # fmt: skip
+    for teacher, grid in (("pocket/teacher", [999, 749, 499, 249]), ("nano/teacher", [999, 599, 399, 199])):
+        typed = drafts.with_teacher(typed, teacher)
+        assert typed.settings["timesteps"] == grid
+        assert (typed.steps, typed.settings["batch"], typed.settings["inputs"]) == ("77", "7", "noised data")
+        assert (typed.trainer["warmup"], typed.trainer["checkpoint_every"]) == ("3", 50)
+    chosen = drafts.with_preset(typed, "dmd2-mild")
+    assert (chosen.steps, chosen.settings["batch"], chosen.trainer["warmup"]) == ("250", 32, 10)
+
+
+def test_another_objective_leaves_the_steps_and_the_trainer_that_were_typed(jobs: Jobs) -> None:
+    drafts = Drafts(jobs)
+    draft = drafts.with_preset(drafts.of_request({"teacher": "nano/teacher", "objective": "dmd2"}), "dmd2")
+    assert drafts.picked(draft, "lcm").steps == "500"  # its preset's, as nobody typed
+    typed = replace(draft, steps="77", trainer={**draft.trainer, "warmup": "3"})
+    away = drafts.picked(typed, "lcm")
+    assert (away.steps, away.trainer["warmup"], away.preset) == ("77", "3", "lcm")
+    back = drafts.picked(away, "dmd2")
+    assert (back.steps, back.trainer["warmup"]) == ("77", "3")
+    assert drafts.with_teacher(back, "pocket/teacher").steps == "77"
+
+
 def test_minutes_become_steps_by_the_pace_of_an_earlier_run(jobs: Jobs) -> None:
     drafts = Drafts(jobs)
     draft = replace(drafts.of_request({"teacher": "test/teacher", "objective": "lcm", "settings": {}}), steps="1 min")

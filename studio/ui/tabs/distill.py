@@ -188,11 +188,19 @@ class DistillTab:
 
     def choose_preset(self, values: Mapping[Any, Any], form: Json) -> Updates:
         draft = self.draft(values, form)
+        if draft.preset == form["preset"]:
+            return self.left()
         return self.show(self.drafts.with_preset(draft, draft.preset), draft)
 
     def choose_teacher(self, values: Mapping[Any, Any], form: Json) -> Updates:
         draft = self.draft(values, form)
+        if draft.teacher == form["teacher"]:
+            return self.left()
         return self.show(self.drafts.with_teacher(draft, draft.teacher), draft) | self.leaderboard.show(draft.teacher)
+
+    def left(self) -> Updates:
+        """A dropdown was only opened or passed over: Gradio calls that input as well, whenever one loses the focus."""
+        return {self.problem: gr.skip()}
 
     def submit(self, values: Mapping[Any, Any], form: Json) -> Updates:
         draft = self.draft(values, form)

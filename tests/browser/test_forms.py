@@ -1,0 +1,128 @@
+"""What is typed into the forms stays there while dropdowns are opened, passed over with the Tab key, and chosen from."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+QUIET_MS = 300  # without a request to the server: what was asked is answered and drawn
+READY = {"Compare": "#run", "Scrub": "#scrub-run", "Control": "#control-run", "Distill": "#settings-batch", "Lab": "#lab-cost p"}
+FIELDS = """() => [...document.querySelectorAll('[role=tabpanel] :is(input, textarea)')].filter((node) => node.offsetParent
+  && !node.readOnly && !node.disabled && ['text', 'number', 'textarea'].includes(node.type) && node.closest('[id]')?.id)"""
+TYPE = f"""() => {{ for (const node of ({FIELDS})()) {{
+  const proto = node.tagName === 'TEXTAREA' ? HTMLTextAreaElement : HTMLInputElement;
+  Object.getOwnPropertyDescriptor(proto.prototype, 'value').set.call(node, node.closest('[id*=prompt]') ? 'a boat' : '6');
+  node.dispatchEvent(new Event('input', {{ bubbles: true }}));
+}} }}"""
+SHOWN = f"() => Object.fromEntries(({FIELDS})().map((node) => [node.closest('[id]').id, node.value]))"
+TIMESTEPS = "document.querySelector('#settings-timesteps :is(input, textarea)')?.value"
+DROPS = "[role=tabpanel] input[role=combobox]:visible"
+
+
+def dropdown(page: Any, label: str) -> Any:
+    return page.locator(f'{DROPS}[aria-label="{label}"]')
+
+
+def unfold(page: Any) -> None:
+    while (folds := page.locator("[role=tabpanel] button.label-wrap:visible:not(.open)")).count():
+        folds.first.click()
+        page.wait_for_timeout(QUIET_MS)
+
+
+def opened(visit: Any, tab: str) -> tuple[Any, Any]:
+    """(the page with every fold of a tab open, a function that waits until the server has nothing left to answer)."""
+    page, pending = visit(), set()
+    page.on("request", lambda request: pending.add(request) if "/run/predict" in request.url else None)
+    page.on("requestfinished", lambda request: pending.discard(request))
+    page.on("requestfailed", lambda request: pending.discard(request))
+
+    def settle() -> None:
+        page.wait_for_timeout(QUIET_MS)
+        while pending:
+            page.wait_for_timeout(QUIET_MS)
+
+    page.click(f"button[role=tab]:has-text('{tab}')")
+    page.wait_for_selector(READY[tab])
+    settle()
+    unfold(page)
+    settle()
+    return page, settle
+
+
+@pytest.mark.parametrize("tab", list(READY))
+def test_what_is_typed_stays(visit: Any, tab: str) -> None:
+    page, settle = opened(visit, tab)
+    page.evaluate(TYPE)
+    settle()
+    typed = page.evaluate(SHOWN)
+    assert {"6"} <= set(typed.values()) <= {"6", "a boat"}
+
+    labels = [drop.get_attribute("aria-label") for drop in page.locator(DROPS).all()]
+    for label in labels:
+        dropdown(page, label).click()
+        page.keyboard.press("Escape")
+        dropdown(page, label).blur()
+        settle()
+        assert page.evaluate(SHOWN) == typed, label
+
+    page.evaluate(f"({FIELDS})()[0].focus()")
+    for _ in range(80):
+        page.keyboard.press("Tab")
+    settle()
+    assert page.evaluate(SHOWN) == typed
+
+    for label in labels:
+        if label == "Preset":  # is there to fill the form
+            continue
+        unfold(page)
+        dropdown(page, label).focus()
+        for key in ("ArrowDown", "ArrowDown", "Enter"):
+            page.keyboard.press(key)
+        settle()
+        shown = page.evaluate(SHOWN)  # some fields go with what was chosen, none changes
+        assert {name: typed.get(name, text) for name, text in shown.items()} == shown, label
+
+
+def test_what_is_typed_is_what_is_trained(visit: Any, site: SimpleNamespace) -> None:
+    page, settle = opened(visit, "Distill")
+    typed = {"#name": "typed", "#steps": "321", "#settings-guidance": "6.5", "#settings-batch": "7", "#trainer-warmup": "3",
+             "#run-seed": "9"}  # fmt: skip
+    for field, text in typed.items():
+        page.fill(f"{field} :is(input, textarea)", text)
+    for field in ("#teacher", "#preset", "#student-start"):
+        page.click(f"{field} input")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Tab")
+        settle()
+    page.click("#settings-inputs input")
+    page.click("[role=option]:has-text('noised data')")
+    settle()
+    assert {field: page.input_value(f"{field} :is(input, textarea)") for field in typed} == typed
+    page.click("#start")
+    page.wait_for_selector("#distill-problem:has-text('in the queue')")
+    asked = next(site.jobs.spec(info.id).config for info in site.jobs.list(kind="distill") if info.title.startswith("typed"))
+    assert (asked["steps"], asked["trainer"]["warmup"], asked["seed"]) == (321, 3, 9)
+    assert {name: asked["settings"][name] for name in ("guidance", "batch", "inputs")} == {
+        "guidance": 6.5, "batch": 7, "inputs": "noised data"}  # fmt: skip
+
+
+def test_another_teacher_brings_its_preset_and_leaves_what_was_typed(visit: Any) -> None:
+    page, settle = opened(visit, "Distill")
+    for field, option in (("#teacher", "Nano teacher"), ("#preset", "DMD2, four steps, strongly guided")):
+        page.click(f"{field} input")
+        page.click(f"[role=option]:has-text('{option}')")
+        settle()
+    page.wait_for_function(f"{TIMESTEPS} === '999, 599, 399, 199'")
+    unfold(page)  # they were drawn anew
+    for field in ("#steps", "#settings-batch", "#trainer-warmup"):
+        page.fill(f"{field} :is(input, textarea)", "77")
+    page.click("#teacher input")
+    page.click("[role=option]:has-text('Pocket teacher')")
+    page.wait_for_function(f"{TIMESTEPS} === '999, 749, 499, 249'")
+    settle()
+    for field in ("#steps", "#settings-batch", "#trainer-warmup"):
+        assert page.input_value(f"{field} :is(input, textarea)") == "77", field
