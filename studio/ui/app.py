@@ -50,9 +50,9 @@ def build(jobs: Jobs) -> gr.Blocks:
             with gr.Tab("Compare", id="compare") as compare_tab, gr.Column(elem_id="compare"):
                 compare = CompareTab(watch, header)
             with gr.Tab("Scrub", id="scrub") as scrub_tab, gr.Column(elem_id="scrub"):
-                scrub = ScrubTab(scrubs, watch, header)
+                scrub = ScrubTab(scrubs, header)
             with gr.Tab("Control", id="control") as control_tab, gr.Column(elem_id="control"):
-                control = ControlTab(controls, watch, header, Shelf(jobs, panel))
+                control = ControlTab(controls, header, Shelf(jobs, panel))
             with gr.Tab("Distill", id="distill") as distill_tab, gr.Column(elem_id="distill"):
                 distill = DistillTab(background, panel.focus, panel.shown)
             with gr.Tab("Lab", id="lab") as lab_tab, gr.Column(elem_id="lab"):

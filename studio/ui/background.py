@@ -16,11 +16,12 @@ from studio.jobs.jobs import Jobs
 from studio.library.curves import Follower
 from studio.library.method_cards import objectives
 from studio.ui import curves, files, numbers, pictures, responses, say, sides
-from studio.ui.files import size as size
 from studio.ui.jobview import JobView
-from studio.ui.view import Views
-from studio.ui.watch import BACKGROUND as LANE
-from studio.ui.watch import counted, when
+from studio.ui.runs import BACKGROUND as LANE
+from studio.ui.runs import counted, when
+from studio.ui.say import size as size
+from studio.ui.say import span
+from studio.ui.views import Views
 
 LISTED = 60  # runs in the panel
 LOG_LINES = 40
@@ -228,14 +229,6 @@ def _state(info: RunInfo, p: Mapping[str, Any], view: JobView | None = None) -> 
 
 def _percent(p: Mapping[str, Any], state: str) -> float:
     return 100.0 if state == "done" else round(100 * p["done"] / p["total"], 1) if p.get("total") else 0.0
-
-
-def span(s: float) -> str:
-    """A longer duration: "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
-    if s < 6000:
-        return say.seconds(max(s, 1.0))
-    hours = int(s) // 3600
-    return f"{hours} h {int(s) % 3600 // 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def facts(info: RunInfo, p: Mapping[str, Any]) -> list[list[str]]:

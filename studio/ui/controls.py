@@ -11,8 +11,8 @@ from studio.library.controlnets import load_controlnets
 from studio.library.models import Pair
 from studio.ui import say
 from studio.ui.controlview import ControlView
-from studio.ui.view import Views
-from studio.ui.watch import RECENT, when
+from studio.ui.runs import RECENT, when
+from studio.ui.views import Views
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.ui import arms, say
-from studio.ui.view import LIVE
+from studio.ui.views import LIVE
 
 Json = dict[str, Any]
 

@@ -9,7 +9,8 @@ from studio.capabilities.distill.estimate import COSTS, Cost, cost, measured, me
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui import say
-from studio.ui.background import size, span
+from studio.ui.background import size
+from studio.ui.say import span
 
 __all__ = ["COSTS", "amount", "cost", "measured", "memory", "parameters", "sentences"]
 Settings = Mapping[str, Any]

@@ -8,6 +8,7 @@ from typing import Any
 from studio.jobs.paths import Paths
 from studio.ui import say
 from studio.ui.jobview import JobView
+from studio.ui.say import size
 
 Json = dict[str, Any]
 KEPT = (  # files of the run directory that are there sooner or later, and what they are
@@ -19,13 +20,6 @@ KEPT = (  # files of the run directory that are there sooner or later, and what 
     ("env.json", "versions and device"),
     ("log.txt", "warnings and errors in full"),
 )
-
-
-def size(n_bytes: float) -> str:
-    """ "61 MB", "3.4 GB", "12 kB"."""
-    if n_bytes >= 1e9:
-        return f"{n_bytes / 1e9:.1f} GB"
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{max(1, round(n_bytes / 1e3))} kB"
 
 
 def listed(paths: Paths, view: JobView) -> list[Json]:

@@ -18,8 +18,9 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.ui import lab_figures, lab_panels, lab_plot, lab_transfer, say
-from studio.ui.background import ACTIONS, ASKED, span
-from studio.ui.watch import when
+from studio.ui.background import ACTIONS, ASKED
+from studio.ui.runs import when
+from studio.ui.say import span
 
 KIND = "study"
 LISTED = 40

@@ -18,7 +18,7 @@ from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui import estimate, pareto, say
-from studio.ui.background import span
+from studio.ui.say import span
 from studio.ui.theme import script, template
 
 POLL_S = 2.0  # while something is being measured

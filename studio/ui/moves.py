@@ -7,18 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.address import REMEMBER
 from studio.ui.panel import JobsPanel
 from studio.ui.tabs.compare import CompareTab
 from studio.ui.tabs.distill import DistillTab
 
 Updates = dict[Any, Any]
-REMEMBER = """(...given) => {{ // the address names the tab, so that a reload comes back to it
-  if (!window.studioArrived) return given; // the first tab says so before the address was read
-  const here = new URL(location.href);
-  "{name}" === "compare" ? here.searchParams.delete("tab") : here.searchParams.set("tab", "{name}");
-  history.replaceState(null, "", here);
-  return given;
-}}"""
 ASKED = """() => { // the tab of the address, and the run of an open jobs panel
   window.studioArrived = true;
   let run = "";

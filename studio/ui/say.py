@@ -5,15 +5,8 @@ A diversity is never worded without the accuracy beside it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from studio.library.adapter_uses import AdapterUse
-from studio.ui import arms
-
-if TYPE_CHECKING:
-    from studio.ui.view import RunView
+from typing import Any
 
 Json = dict[str, Any]
 NO_VALUE = "–"
@@ -65,82 +58,16 @@ def evaluations(nfe: float | None) -> str:
     return NO_VALUE if nfe is None else f"{nfe:g}"
 
 
-def row_figures(row: Mapping[str, Any]) -> Json | None:
-    """The four figures beside a row of the wall; None until the arm is measured."""
-    if row["nfe"] is None:
-        return None
-    measures = row["measures"]
-    diversity, diversity_ci = interval(measures.get("diversity"))
-    accuracy, accuracy_ci = interval(measures.get("accuracy"), percent=True)
-    return {
-        "diversity": diversity,
-        "diversity_ci": diversity_ci,
-        "accuracy": accuracy,
-        "accuracy_ci": accuracy_ci,
-        "nfe": evaluations(row["nfe"]),
-        "seconds": seconds(row["seconds"]),
-    }
+def span(s: float) -> str:
+    """A longer duration: "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    if s < 6000:
+        return say.seconds(max(s, 1.0))
+    hours = int(s) // 3600
+    return f"{hours} h {int(s) % 3600 // 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-def status(view: RunView, ahead: int, done: int, total: int) -> Json:
-    """The status line: a word for the chip, and what is going on beside it. `done` of `total` pictures are finished."""
-    state, note, p = view.state, view.note.rstrip("."), view.progress or {}
-    if state == "queued":
-        text = f"{count(ahead, 'run')} ahead" if ahead else (note or "next in line")
-    elif state == "loading":
-        text = note or "opening models"
-    elif state == "running":
-        at = f"{arms.title(p['arm'])}, step {p['step']} of {p['steps']}" if p.get("arm") and p.get("steps") else note
-        left = f"about {seconds(max(p['eta_s'], 1))} left" if isinstance(p.get("eta_s"), (int, float)) else ""
-        text = " · ".join(part for part in (at, left) if part)
-    elif state == "done":
-        text = f"{done} pictures" + (f" in {seconds(view.took_s)}" if view.took_s is not None else "")
-    elif state == "cancelled":
-        text = f"{done} of {total} pictures were finished and are kept"
-    elif state == "interrupted":
-        text = note or f"the worker stopped; {done} of {total} pictures are kept"
-    else:
-        text = note or "the log of the run says why"
-    return {"word": state, "text": text}
-
-
-def headline(view: RunView) -> Json:
-    """The sentence above the wall: the computed recovery first, plain figures otherwise, then what is going on."""
-    found = _headline(view)
-    uses = [AdapterUse.model_validate(use) for use in view.request.get("adapters") or []]
-    worn = f"With {', '.join(use.said() for use in uses)}." if uses else ""
-    return found | {"rest": [*([worn] if worn else []), *found["rest"]]}
-
-
-def _headline(view: RunView) -> Json:
-    entries = [e for e in view.recovery if e.get("sentence")]
-    if entries:
-        lead = next((e for e in entries if str(e.get("arm", "")).startswith("hybrid")), entries[0])
-        lead_said, *rest = _sentences([lead, *(e for e in entries if e is not lead)])
-        return {"lead": lead_said, "rest": rest, "tone": lead.get("holds", "")}
-    measured = [row for row in view.rows.values() if row["measures"].get("diversity")]
-    if measured and not view.live:
-        return {"lead": ". ".join(_plain(row) for row in measured[:3]) + ".", "rest": [], "tone": ""}
-    things = f"{count(len(view.seeds), 'seed')} × {count(len(view.rows), 'arm')}"
-    if view.live:
-        verb = "Drawing" if view.state == "running" else "About to draw"
-        return {"lead": f"{verb} “{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
-    return {"lead": f"“{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
-
-
-def _sentences(entries: list[Json]) -> list[str]:
-    """The first entry's first sentence, then what is left of every entry, without saying anything twice."""
-    said: list[str] = []
-    lines: list[str] = []
-    for entry in entries:
-        new = [s for s in re.split(r"(?<=\.) (?=[A-Z])", entry["sentence"]) if s not in said]
-        said += new
-        lines += ([new[0], " ".join(new[1:])] if not lines else [" ".join(new)]) if new else []
-    return [line for line in lines if line]
-
-
-def _plain(row: Mapping[str, Any]) -> str:
-    figures = row_figures(row) or {}
-    diversity = " ".join(p for p in (figures.get("diversity"), figures.get("diversity_ci")) if p)
-    accuracy = " ".join(p for p in (figures.get("accuracy"), figures.get("accuracy_ci")) if p)
-    return f"{row['title']}: diversity {diversity} at accuracy {accuracy}"
+def size(n_bytes: float) -> str:
+    """ "61 MB", "3.4 GB", "12 kB"."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{max(1, round(n_bytes / 1e3))} kB"

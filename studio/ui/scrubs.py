@@ -11,9 +11,9 @@ from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
 from studio.ui import say
+from studio.ui.runs import RECENT, when
 from studio.ui.scrubview import ScrubView
-from studio.ui.view import Views
-from studio.ui.watch import RECENT, when
+from studio.ui.views import Views
 
 Json = dict[str, Any]
 ENDED_BADLY = ("failed", "cancelled", "interrupted")

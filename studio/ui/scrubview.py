@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.ui import arms, say
-from studio.ui.view import LIVE
+from studio.ui.views import LIVE
 
 Json = dict[str, Any]
 BRANCH_TONES = ("hybrid-2", "student-first", "hybrid-4", "skip-first", "hybrid-3", "teacher-unguided", "other")

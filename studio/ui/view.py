@@ -6,19 +6,16 @@ so that ten browsers watching one run read its event file once.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+import re
+from collections.abc import Mapping
+from typing import Any
 
-from studio.ui import arms, say
-
-LIVE = ("queued", "loading", "running")
-KEPT_VIEWS = 64
-READS_PER_LOOK = 64  # a reader that is behind catches up in blocks; this bounds one look at about 256 MB
+from studio.library.adapter_uses import AdapterUse
+from studio.ui import arms
+from studio.ui.say import count, evaluations, interval, seconds
+from studio.ui.views import LIVE
 
 Json = dict[str, Any]
-Tail = Callable[[str, int], tuple[Sequence[Mapping[str, Any]], int]]
 
 
 class RunView:
@@ -108,7 +105,7 @@ class RunView:
         """What the seed wall draws. `ahead`: how many runs wait before this one."""
         rows = [
             {k: row[k] for k in ("arm", "title", "tone", "meaning", "glyph", "images", "strip", "nfe")}
-            | {"figures": say.row_figures(row)}
+            | {"figures": row_figures(row)}
             for row in self.rows.values()
         ]
         done, total = self.pictures
@@ -118,58 +115,90 @@ class RunView:
             "seeds": self.seeds,
             "state": self.state,
             "live": self.live,
-            "status": say.status(self, ahead, done, total),
+            "status": status(self, ahead, done, total),
             "progress": self.progress,
-            "headline": say.headline(self),
+            "headline": headline(self),
             "notices": self.notices,
             "rows": rows,
         }
 
 
-class View(Protocol):
-    """What `Views` keeps up to date: `RunView` here, `JobView` for background runs."""
+def row_figures(row: Mapping[str, Any]) -> Json | None:
+    """The four figures beside a row of the wall; None until the arm is measured."""
+    if row["nfe"] is None:
+        return None
+    measures = row["measures"]
+    diversity, diversity_ci = interval(measures.get("diversity"))
+    accuracy, accuracy_ci = interval(measures.get("accuracy"), percent=True)
+    return {
+        "diversity": diversity,
+        "diversity_ci": diversity_ci,
+        "accuracy": accuracy,
+        "accuracy_ci": accuracy_ci,
+        "nfe": evaluations(row["nfe"]),
+        "seconds": seconds(row["seconds"]),
+    }
 
-    finished: bool
 
-    @property
-    def live(self) -> bool: ...
-    def apply(self, event: Mapping[str, Any]) -> None: ...
-    def finish(self, result: Mapping[str, Any] | None) -> None: ...
+def status(view: RunView, ahead: int, done: int, total: int) -> Json:
+    """The status line: a word for the chip, and what is going on beside it. `done` of `total` pictures are finished."""
+    state, note, p = view.state, view.note.rstrip("."), view.progress or {}
+    if state == "queued":
+        text = f"{count(ahead, 'run')} ahead" if ahead else (note or "next in line")
+    elif state == "loading":
+        text = note or "opening models"
+    elif state == "running":
+        at = f"{arms.title(p['arm'])}, step {p['step']} of {p['steps']}" if p.get("arm") and p.get("steps") else note
+        left = f"about {seconds(max(p['eta_s'], 1))} left" if isinstance(p.get("eta_s"), (int, float)) else ""
+        text = " · ".join(part for part in (at, left) if part)
+    elif state == "done":
+        text = f"{done} pictures" + (f" in {seconds(view.took_s)}" if view.took_s is not None else "")
+    elif state == "cancelled":
+        text = f"{done} of {total} pictures were finished and are kept"
+    elif state == "interrupted":
+        text = note or f"the worker stopped; {done} of {total} pictures are kept"
+    else:
+        text = note or "the log of the run says why"
+    return {"word": state, "text": text}
 
 
-V = TypeVar("V", bound=View)
+def headline(view: RunView) -> Json:
+    """The sentence above the wall: the computed recovery first, plain figures otherwise, then what is going on."""
+    found = _headline(view)
+    uses = [AdapterUse.model_validate(use) for use in view.request.get("adapters") or []]
+    worn = f"With {', '.join(use.said() for use in uses)}." if uses else ""
+    return found | {"rest": [*([worn] if worn else []), *found["rest"]]}
 
 
-class Views(Generic[V]):
-    """One view per run, kept for the most recently watched. Safe to call from many threads."""
+def _headline(view: RunView) -> Json:
+    entries = [e for e in view.recovery if e.get("sentence")]
+    if entries:
+        lead = next((e for e in entries if str(e.get("arm", "")).startswith("hybrid")), entries[0])
+        lead_said, *rest = _sentences([lead, *(e for e in entries if e is not lead)])
+        return {"lead": lead_said, "rest": rest, "tone": lead.get("holds", "")}
+    measured = [row for row in view.rows.values() if row["measures"].get("diversity")]
+    if measured and not view.live:
+        return {"lead": ". ".join(_plain(row) for row in measured[:3]) + ".", "rest": [], "tone": ""}
+    things = f"{count(len(view.seeds), 'seed')} × {count(len(view.rows), 'arm')}"
+    if view.live:
+        verb = "Drawing" if view.state == "running" else "About to draw"
+        return {"lead": f"{verb} “{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
+    return {"lead": f"“{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
 
-    def __init__(self, tail: Tail):
-        self._tail = tail
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[threading.Lock, V, list[int]]] = OrderedDict()
 
-    def look(self, run_id: str, make: Callable[[], V], result: Callable[[], Json | None]) -> V:
-        """The view of a run brought up to its newest event; `make` builds it on first sight."""
-        with self._lock:
-            entry = self._entries.get(run_id) or (threading.Lock(), make(), [0])
-            self._entries[run_id] = entry
-            self._entries.move_to_end(run_id)
-            while len(self._entries) > KEPT_VIEWS:
-                self._entries.popitem(last=False)
-        lock, view, offset = entry
-        with lock:
-            was_live = view.live
-            for _ in range(READS_PER_LOOK):
-                events, new = self._tail(run_id, offset[0])
-                for event in events:
-                    view.apply(event)
-                if new == offset[0]:
-                    break
-                offset[0] = new
-            if not view.live and (was_live or not view.finished):
-                view.finish(result())
-        return view
+def _sentences(entries: list[Json]) -> list[str]:
+    """The first entry's first sentence, then what is left of every entry, without saying anything twice."""
+    said: list[str] = []
+    lines: list[str] = []
+    for entry in entries:
+        new = [s for s in re.split(r"(?<=\.) (?=[A-Z])", entry["sentence"]) if s not in said]
+        said += new
+        lines += ([new[0], " ".join(new[1:])] if not lines else [" ".join(new)]) if new else []
+    return [line for line in lines if line]
 
-    def forget(self, run_id: str) -> None:
-        with self._lock:
-            self._entries.pop(run_id, None)
+
+def _plain(row: Mapping[str, Any]) -> str:
+    figures = row_figures(row) or {}
+    diversity = " ".join(p for p in (figures.get("diversity"), figures.get("diversity_ci")) if p)
+    accuracy = " ".join(p for p in (figures.get("accuracy"), figures.get("accuracy_ci")) if p)
+    return f"{row['title']}: diversity {diversity} at accuracy {accuracy}"

@@ -20,7 +20,6 @@ from studio.ui.controlview import ControlView
 from studio.ui.panel import JobsPanel
 from studio.ui.shelf import Shelf, list_html
 from studio.ui.tabs.control import ControlTab, table_html
-from studio.ui.watch import Watch
 
 REQUEST = {"draw": {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["teacher", "student"], "seeds": [0, 3]},
            "vary": {"id": "nano/size"}, "strengths": [-1, 0, 1]}  # fmt: skip
@@ -32,7 +31,7 @@ def tab(jobs: Jobs) -> ControlTab:
     with gr.Blocks():
         header = parts.header([])
         panel = JobsPanel(Background(jobs), header)
-        return ControlTab(Controls(jobs), Watch(jobs), header, Shelf(jobs, panel))
+        return ControlTab(Controls(jobs), header, Shelf(jobs, panel))
 
 
 def values(tab: ControlTab, **changes: Any) -> list[Any]:

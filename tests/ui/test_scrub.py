@@ -11,9 +11,9 @@ import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.ui import parts
+from studio.ui.components import board, empty_board
 from studio.ui.scrubs import Scrubs, together
 from studio.ui.tabs.scrub import ScrubTab
-from studio.ui.watch import Watch
 from tests.ui.scripted import ScriptedWorker
 from tests.ui.scripted_scrub import finished
 
@@ -23,10 +23,10 @@ FIVE_SECONDS = 100  # looks, 0.05 s apart
 @pytest.fixture
 def tab(jobs: Jobs) -> ScrubTab:
     with gr.Blocks() as demo:
-        header, board = parts.header([]), parts.board(parts.empty_board())
+        header, wall = parts.header([]), board(empty_board())
         with gr.Tabs() as tabs, gr.Tab("Scrub", id="scrub") as own:
-            made = ScrubTab(Scrubs(jobs), Watch(jobs), header)
-        made.place(demo, tabs, own, board)
+            made = ScrubTab(Scrubs(jobs), header)
+        made.place(demo, tabs, own, wall)
     return made
 
 

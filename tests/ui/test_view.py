@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from studio.ui import parts, say
-from studio.ui.view import RunView, Views
+from studio.ui.components import figures_table
+from studio.ui.view import RunView
+from studio.ui.views import Views
 
 REQUEST = {"prompt": "a red house", "seeds": [3, 5], "arms": ["teacher", "student", "hybrid-1"], "teacher_steps": 25}
 
@@ -100,7 +102,7 @@ def test_figures_that_could_not_be_computed_are_dashes() -> None:
 def test_the_table_never_shows_diversity_without_accuracy_and_escapes_names() -> None:
     view = view_of(TEACHER)
     view.rows["teacher"]["title"] = "<script>"
-    table = parts.figures_table(view.rows.values())
+    table = figures_table(view.rows.values())
     assert "<script>" not in table
     assert table.index('data-label="diversity"') < table.index('data-label="accuracy"')
     assert "90 %" in table

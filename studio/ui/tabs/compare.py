@@ -21,7 +21,9 @@ from studio.library.provenance import changed_models, hashes
 from studio.library.remedies import REMEDIES
 from studio.library.seeds import parse_seeds
 from studio.ui import arms, pairs, parts, plots, prompt
+from studio.ui.components import board, empty_board, figures_table, stage
 from studio.ui.form import write_seeds
+from studio.ui.runs import worker
 from studio.ui.watch import Watch
 
 POLL_S = 0.4  # between looks at a live run
@@ -75,10 +77,10 @@ class CompareTab:
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
                 self._build_form(listed, first)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = parts.board(parts.empty_board())
+                self.board = board(empty_board())
                 with gr.Row(visible=False, elem_classes="under") as self.under:
                     with gr.Column(scale=1, min_width=300, elem_classes="card"):
-                        parts.stage()
+                        stage()
                     with gr.Column(scale=1, min_width=300, elem_classes="card"):
                         self.plot = parts.live_plot("The figure appears when the first arm is measured.")
                 with gr.Column(visible=False, elem_classes="card") as self.figures:
@@ -349,23 +351,23 @@ class CompareTab:
 
     def beat(self) -> Updates:
         """State of the worker, often until its models are open and now and then afterwards."""
-        chip = self.watch.worker()
+        chip = worker(self.jobs)
         return {self.header: chip, self.pulse: gr.Timer(IDLE_S if chip["state"] == "ready" else WATCH_S)}
 
     def attach(self, asked: str) -> Updates:
         """See `opened`; `asked` is "open <run>" or "last <run>"."""
         how, _, run_id = str(asked or "").partition(" ")
         if not run_id:
-            return {self.header: self.watch.worker()}
+            return {self.header: worker(self.jobs)}
         try:
             if self.jobs.get(run_id).kind == "scrub":  # another tab's; the address names no comparison then
-                return {self.header: self.watch.worker()}
+                return {self.header: worker(self.jobs)}
             view, _ = self.watch.look(run_id)
         except (ValueError, KeyError) as error:
             problem = parts.line(str(error), "problem") if how == "open" else ""
-            return {self.problem: problem, self.header: self.watch.worker()}
+            return {self.problem: problem, self.header: worker(self.jobs)}
         if how == "last" and not view.live:
-            return {self.header: self.watch.worker()}
+            return {self.header: worker(self.jobs)}
         return self.fill(view.request) | self.show(run_id)
 
     def reopen(self, event: gr.EventData) -> Updates:
@@ -403,12 +405,12 @@ class CompareTab:
             self.run_id: run_id,
             self.board: view.board(ahead),
             self.plot: plots.cost_figure(rows),
-            self.table: parts.figures_table(rows),
+            self.table: figures_table(rows),
             self.under: gr.Row(visible=drawn > 0),
             self.figures: gr.Column(visible=drawn > 0),
             self.timer: gr.Timer(active=view.live),
             self.run: gr.Button("Running" if view.live else "Run", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",
-            self.header: self.watch.worker(),
+            self.header: worker(self.jobs),
         }

@@ -22,12 +22,12 @@ from studio.library.hint_uses import bring
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.ui import controlview, pairs, parts, prompt
+from studio.ui.address import REMEMBER
 from studio.ui.controls import Controls
 from studio.ui.form import write_seeds
-from studio.ui.moves import REMEMBER
+from studio.ui.runs import worker
 from studio.ui.shelf import Shelf
 from studio.ui.theme import script, template
-from studio.ui.watch import Watch
 
 POLL_S = 0.5  # between looks at a live run
 START = {"prompt": captions.EXAMPLES[0], "seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
@@ -64,8 +64,8 @@ class Fields:
 class ControlTab:
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
-    def __init__(self, controls: Controls, watch: Watch, header: gr.HTML, shelf: Shelf):
-        self.controls, self.jobs, self.watch, self.header, self.shelf = controls, controls.jobs, watch, header, shelf
+    def __init__(self, controls: Controls, header: gr.HTML, shelf: Shelf):
+        self.controls, self.jobs, self.header, self.shelf = controls, controls.jobs, header, shelf
         self._build()
         self._wire()
 
@@ -325,7 +325,7 @@ class ControlTab:
             self.run: gr.Button("Drawing" if view.live else "Draw", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",
-            self.header: self.watch.worker(),
+            self.header: worker(self.jobs),
         }
 
 

@@ -18,10 +18,10 @@ import gradio as gr
 from studio.core.explain import explain
 from studio.library.models import Pair, load_registry
 from studio.ui import lab_form, parts, settings
+from studio.ui.address import REMEMBER
 from studio.ui.background import Background
 from studio.ui.lab_mixture import MixtureCard
 from studio.ui.lab_result import Studies
-from studio.ui.moves import REMEMBER
 from studio.ui.panel import JobsPanel
 from studio.ui.theme import script, template
 

@@ -16,11 +16,11 @@ from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.ui import pairs, parts, prompt
+from studio.ui.address import REMEMBER
 from studio.ui.form import write_seeds
-from studio.ui.moves import REMEMBER
+from studio.ui.runs import worker
 from studio.ui.scrubber import scrubber
 from studio.ui.scrubs import Scrubs
-from studio.ui.watch import Watch
 
 POLL_S = 0.5  # between looks at a live run
 START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25, "arms": ["teacher", "student", "hybrid-1"]}
@@ -52,8 +52,8 @@ class Fields:
 class ScrubTab:
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
-    def __init__(self, scrubs: Scrubs, watch: Watch, header: gr.HTML):
-        self.scrubs, self.watch, self.jobs, self.header = scrubs, watch, scrubs.jobs, header
+    def __init__(self, scrubs: Scrubs, header: gr.HTML):
+        self.scrubs, self.jobs, self.header = scrubs, scrubs.jobs, header
         self._build()
         self._wire()
 
@@ -283,7 +283,7 @@ class ScrubTab:
             self.run: gr.Button("Drawing" if board["live"] else "Draw and scrub", interactive=not board["live"]),
             self.cancel: gr.Button(interactive=board["live"]),
             self.problem: "",
-            self.header: self.watch.worker(),
+            self.header: worker(self.jobs),
         }
 
 
