@@ -61,7 +61,7 @@ def evaluations(nfe: float | None) -> str:
 def span(s: float) -> str:
     """A longer duration: "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
     if s < 6000:
-        return say.seconds(max(s, 1.0))
+        return seconds(max(s, 1.0))
     hours = int(s) // 3600
     return f"{hours} h {int(s) % 3600 // 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
