@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
 
-    from studio.ui.quick import import_gradio
+    from studio.ui.kit.import_gradio import import_gradio
 
     import_gradio()
     from studio.ui.app import build, launch_options

@@ -27,8 +27,8 @@ from studio.jobs.jobs import Jobs
 from studio.library.models import Registry, load_registry
 from studio.library.stock import open_jobs
 from studio.sampling.cost import bill
-from studio.ui.lab_panels import title
-from studio.ui.lab_result import cautions, command, identity
+from studio.ui.lab.panels import title
+from studio.ui.lab.result import cautions, command, identity
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]

@@ -134,8 +134,8 @@ def test_figures_are_kept_in_the_same_places(paths: Paths, registry: Registry) -
 
 
 def test_the_page_has_the_same_addresses_names_and_look(tmp_path: Path) -> None:
-    from studio.ui import arms, theme
     from studio.ui.app import build
+    from studio.ui.kit import arms, theme
 
     page = build(open_jobs(tmp_path / "data")).config
     ids = [part["props"].get("elem_id") for part in page["components"]]

@@ -19,11 +19,11 @@ import gradio as gr
 
 from studio.domains.media import image
 from studio.library.models import load_registry
-from studio.ui.background import Background
-from studio.ui.controls import Controls
-from studio.ui.scrubs import Scrubs
-from studio.ui.scrubview import ScrubView
-from studio.ui.watch import Watch
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.control.control_runs import Controls
+from studio.ui.jobs.background import Background
+from studio.ui.scrub.scrub_runs import Scrubs
+from studio.ui.scrub.view import ScrubView
 
 _FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 

@@ -8,21 +8,21 @@ from typing import Any
 import gradio as gr
 
 from studio.jobs.jobs import Jobs
-from studio.ui import arms, parts, theme
 from studio.ui.api import add_api
-from studio.ui.background import Background
-from studio.ui.controls import Controls
-from studio.ui.moves import Moves
-from studio.ui.panel import JobsPanel
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.tab import CompareTab
+from studio.ui.control.adapters import Shelf
+from studio.ui.control.control_runs import Controls
+from studio.ui.control.tab import ControlTab
+from studio.ui.distill.tab import DistillTab
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import arms, parts, theme
+from studio.ui.lab.tab import LabTab
+from studio.ui.links import Moves
 from studio.ui.routes import middleware, routes
-from studio.ui.scrubs import Scrubs, together
-from studio.ui.shelf import Shelf
-from studio.ui.tabs.compare import CompareTab
-from studio.ui.tabs.control import ControlTab
-from studio.ui.tabs.distill import DistillTab
-from studio.ui.tabs.lab import LabTab
-from studio.ui.tabs.scrub import ScrubTab
-from studio.ui.watch import Watch
+from studio.ui.scrub.scrub_runs import Scrubs, together
+from studio.ui.scrub.tab import ScrubTab
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
 CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from studio.jobs.jobs import Jobs
-from studio.ui.theme import ASSETS
+from studio.ui.kit.theme import ASSETS
 
 _TYPES = {
     ".png": "image/png",

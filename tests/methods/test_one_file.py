@@ -72,7 +72,7 @@ import json, sys
 from studio.library.stock import open_jobs
 from studio.library.models import load_registry
 from studio.library.method_cards import objectives
-from studio.ui.settings import fields
+from studio.ui.kit.schema_form import fields
 jobs = open_jobs(sys.argv[1])
 catalogue = objectives(jobs.paths)
 entry = catalogue["objectives"]["halfway"]

@@ -14,7 +14,7 @@ from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapter_effects, adapters
 from studio.library.models import load_registry
-from studio.ui import lab_transfer
+from studio.ui.lab import transfer
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from tests.services.conftest import PAIR
@@ -144,12 +144,12 @@ def test_the_page_has_a_map_and_a_line_for_every_cell(studio: Jobs, warm: ModelC
     add_adapter(studio, warm, "big", "size", 1)
     found = execute(studio, warm, settings={"adapters": ["mine/big"], "strengths": [-1, 1]})
     for narrow in (False, True):
-        drawn = lab_transfer.figure(found, narrow)
+        drawn = transfer.figure(found, narrow)
         assert drawn is not None and len(drawn["data"][0]["z"][0]) == 3
-    table = lab_transfer.table(found)
+    table = transfer.table(found)
     assert table is not None and len(table["rows"]) == 3
     assert all(len(row["cells"]) == len(table["heads"]) - 1 for row in table["rows"])
-    theirs = lab_transfer.theirs(found)
+    theirs = transfer.theirs(found)
     assert theirs is not None and "Not measured here" in theirs["title"]
     assert all(len(row["cells"]) == len(theirs["heads"]) - 1 for row in theirs["rows"])
 

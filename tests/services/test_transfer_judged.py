@@ -17,8 +17,9 @@ from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapters
 from studio.library.models import load_registry
-from studio.ui import lab_result, lab_transfer
-from studio.ui.controlview import ControlView
+from studio.ui.control.view import ControlView
+from studio.ui.lab import result as lab_result
+from studio.ui.lab import transfer
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from tests.families.eyes import save_clip, save_eye
@@ -164,7 +165,7 @@ def test_an_adapter_of_zeros_has_no_slope(
         assert cell["retention"]["value"] is None and "nothing measurable" in cell["retention"]["note"]
         assert cell["drift"]["features"]["value"] == 0
     assert all(v["verdict"] == "inconclusive" for v in found["verdicts"])
-    drawn = lab_transfer.figure(found, False)
+    drawn = transfer.figure(found, False)
     assert drawn is not None and set(drawn["data"][0]["text"][0]) == {"no slope"}
 
 
@@ -193,11 +194,11 @@ def test_the_page_and_the_findings_say_who_read(
     monkeypatch.setenv(VARIABLE, str(save_clip(tmp_path / "tiny-clip")))
     found, _ = execute(photos, warm)
     for narrow in (False, True):
-        drawn = lab_transfer.figure(found, narrow)
+        drawn = transfer.figure(found, narrow)
         assert drawn is not None
         heading = drawn["layout"]["annotations"][-1]["text"]
         assert "read by: CLIP text score (tiny-clip)" in heading and "read by: feature distance (tiny-clip)" in heading
-    table = lab_transfer.table(found)
+    table = transfer.table(found)
     assert table is not None and "only an oracle" in table["title"]
     assert all(len(row["cells"]) == len(table["heads"]) - 1 for row in table["rows"])
     at = table["heads"].index("identity kept") - 1

@@ -180,7 +180,7 @@ def test_the_page_is_built_without_torch() -> None:
 
 def test_gradio_is_imported_without_touching_its_own_package() -> None:
     code = (
-        "import inspect\nbefore = inspect.getfile\nfrom studio.ui.quick import import_gradio\nimport_gradio()\n"
+        "import inspect\nbefore = inspect.getfile\nfrom studio.ui.kit.import_gradio import import_gradio\nimport_gradio()\n"
         "import gradio, gradio.component_meta as meta\nassert inspect.getfile is before\n"
         "assert callable(gradio.Button('b', render=False).click)\n"
         "assert inspect.getfile(gradio.Button).endswith('button.py')\nprint('well')"

@@ -6,8 +6,8 @@ import pytest
 
 from studio.library.draw_request import arms_for
 from studio.library.remedies import REMEDIES
-from studio.ui import arms
-from studio.ui.theme import ASSETS
+from studio.ui.kit import arms
+from studio.ui.kit.theme import ASSETS
 
 
 def test_the_page_offers_exactly_the_arms_a_request_takes() -> None:

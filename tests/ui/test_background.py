@@ -15,13 +15,13 @@ from studio.jobs.events import EventLog
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.library.stock import open_jobs
-from studio.ui import parts
-from studio.ui.background import Background
-from studio.ui.moves import Moves
-from studio.ui.panel import JobsPanel
-from studio.ui.tabs.compare import CompareTab
-from studio.ui.tabs.distill import NO_PRESET, DistillTab
-from studio.ui.watch import Watch
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.tab import CompareTab
+from studio.ui.distill.tab import NO_PRESET, DistillTab
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import parts
+from studio.ui.links import Moves
 from tests.ui.scripted_batch import ScriptedTraining
 from tests.ui.shelf import OBJECTIVES
 

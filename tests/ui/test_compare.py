@@ -15,9 +15,9 @@ from studio.domains.media import image
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.remedies import REMEDIES
-from studio.ui import parts
-from studio.ui.tabs.compare import CompareTab
-from studio.ui.watch import Watch
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.tab import CompareTab
+from studio.ui.kit import parts
 from tests.ui.scripted import ScriptedWorker
 
 FIVE_SECONDS = 100  # looks, 0.05 s apart

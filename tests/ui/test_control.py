@@ -13,13 +13,13 @@ from studio.capabilities.sliders.request import SliderRequest
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import copies
 from studio.library.models import load_registry
-from studio.ui import parts
-from studio.ui.background import Background
-from studio.ui.controls import Controls
-from studio.ui.controlview import ControlView
-from studio.ui.panel import JobsPanel
-from studio.ui.shelf import Shelf, list_html
-from studio.ui.tabs.control import ControlTab, table_html
+from studio.ui.control.adapters import Shelf, list_html
+from studio.ui.control.control_runs import Controls
+from studio.ui.control.tab import ControlTab, table_html
+from studio.ui.control.view import ControlView
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import parts
 
 REQUEST = {"draw": {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["teacher", "student"], "seeds": [0, 3]},
            "vary": {"id": "nano/size"}, "strengths": [-1, 0, 1]}  # fmt: skip

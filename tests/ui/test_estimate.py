@@ -11,7 +11,7 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
 from studio.library.method_cards import objectives
 from studio.library.models import load_registry
-from studio.ui import estimate
+from studio.ui.distill import estimate
 from tests.ui.scripted_batch import ScriptedTraining
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.library.seeds import MAX_SEED, MAX_SEEDS, parse_seeds
-from studio.ui.form import write_seeds
+from studio.ui.kit.seeds import write_seeds
 from tests.properties import given, st
 
 SEEDS = st.lists(st.integers(0, MAX_SEED), min_size=1, max_size=MAX_SEEDS, unique=True)

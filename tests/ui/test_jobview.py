@@ -9,9 +9,9 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from studio.ui import curves, numbers
-from studio.ui.jobview import JobView
-from studio.ui.pictures import beliefs
+from studio.ui.jobs import curves, numbers
+from studio.ui.jobs.strips import beliefs
+from studio.ui.jobs.view import JobView
 
 
 def row(step: int, raw: float | None = 1.0, **log: float | None) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from studio.capabilities.lab.request import StudyRequest
 from studio.capabilities.lab.studies import STUDIES
 from studio.core.files import atomic_write
 from studio.jobs.jobs import Jobs
-from studio.ui import lab_figures, lab_form, lab_mixture, lab_plot, lab_result, parts
-from studio.ui.background import Background
-from studio.ui.lab_result import Studies, body
-from studio.ui.panel import JobsPanel
-from studio.ui.tabs.lab import LabTab
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import parts
+from studio.ui.lab import form, mixture, plot, study_figures
+from studio.ui.lab import result as lab_result
+from studio.ui.lab.result import Studies, body
+from studio.ui.lab.tab import LabTab
 from tests.ui import lab_data
 
 NAMES = sorted(STUDIES.all())
@@ -78,7 +80,7 @@ def test_diversity_never_stands_without_accuracy_and_cost(name: str, results: di
     assert {row["name"] for row in table["rows"]} == {arm["arm"] for arm in results[name]["arms"]}
     costs = {arm["arm"]: str(arm["nfe"]) for arm in results[name]["arms"]}
     assert all(row["cells"][2][0] == costs[row["name"]] for row in table["rows"])
-    figure = json.loads(lab_figures.figure(results[name]) or "")
+    figure = json.loads(study_figures.figure(results[name]) or "")
     told = [str(t.get("hovertemplate", "")) + str(t.get("hovertext", "")) for t in figure["data"]]
     assert all("accuracy" in text for text in told if "diversity" in text and "worth" not in text)
 
@@ -130,10 +132,10 @@ def test_a_result_that_lacks_something_is_no_broken_page(results: dict[str, Any]
 
 def test_every_arm_has_the_colour_that_it_has_in_compare(results: dict[str, Any]) -> None:
     arms = {arm["arm"] for result in results.values() for arm in result["arms"]}
-    assert {lab_plot.slug(arm) for arm in arms} <= set(lab_plot.arms.LOOKS)
+    assert {plot.slug(arm) for arm in arms} <= set(plot.arms.LOOKS)
     told = {"teacher, 25 steps": "teacher", "teacher, unguided": "teacher-unguided", "k = 0": "student", "SSSS": "student",
             "k = 2": "hybrid-2", "BSSS": "hybrid-1", "base at step 1": "hybrid-1", "skip-first": "skip-first"}  # fmt: skip
-    assert {arm: lab_plot.slug(arm) for arm in told} == told
+    assert {arm: plot.slug(arm) for arm in told} == told
 
 
 def test_the_command_repeats_the_same_study(jobs: Jobs) -> None:
@@ -151,36 +153,36 @@ def test_the_command_repeats_the_same_study(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_come_from_the_schema_and_defaults_make_the_default_request(name: str, jobs: Jobs) -> None:
-    fields = lab_form.fields(name)
+    fields = form.fields(name)
     assert {f.name for f in fields} == set(STUDIES.get(name).Config.model_fields)
-    drawn = {f.name: f.default if f.kind in ("choice", "choices", "yes") else lab_form.settings.write(f.default) for f in fields}
+    drawn = {f.name: f.default if f.kind in ("choice", "choices", "yes") else form.settings.write(f.default) for f in fields}
     typed = {"study": name, "name": "", "pair": lab_data.PAIR, "prompts": "\n".join(lab_data.PROMPTS), "seeds": "6",
              "teacher_steps": "25"}  # fmt: skip
-    asked = lab_form.request(typed, drawn)
+    asked = form.request(typed, drawn)
     assert asked["settings"] == {}
     assert jobs.validate("study", asked).model_dump(mode="json") == lab_data.config(name)
-    assert "network evaluations" in lab_form.cost(jobs, asked)
+    assert "network evaluations" in form.cost(jobs, asked)
 
 
 def test_typed_settings_and_seeds_reach_the_request(jobs: Jobs) -> None:
     typed = {"study": "k-sweep", "name": "two", "pair": lab_data.PAIR, "prompts": "a red house\n\na cat\n", "seeds": " 40 ",
              "teacher_steps": ""}  # fmt: skip
-    asked = lab_form.request(typed, {"k": "0, 1", "base_guidance": "2.5", "references": "25, 50"})
+    asked = form.request(typed, {"k": "0, 1", "base_guidance": "2.5", "references": "25, 50"})
     assert asked["settings"] == {"k": [0, 1], "base_guidance": 2.5}
     request = StudyRequest.model_validate(asked)
     assert (request.seeds, request.teacher_steps, len(request.prompts)) == (40, 25, 2)
     with pytest.raises(ValueError, match="Seeds is 'many'"):
-        lab_form.request(typed | {"seeds": "many"}, {})
+        form.request(typed | {"seeds": "many"}, {})
 
 
 def test_the_cost_counts_shared_beginnings_once_and_what_cannot_be_read_is_said(jobs: Jobs) -> None:
-    said = lab_form.cost(jobs, lab_data.config("masks"))
+    said = form.cost(jobs, lab_data.config("masks"))
     # 16 masks: 30 instead of 64; the teacher: 50, of which the first for the prompt is the base's of the masks
     assert "948 network evaluations for 17 arms × 2 prompts × 6 seeds" in said
     assert "alone they would be 1,368" in said
     assert "The identity control adds 120." in said  # the 16 masks' 30, on two seeds of two prompts
-    assert "control" not in lab_form.cost(jobs, lab_data.config("masks", control=0))
-    assert "control" not in lab_form.cost(jobs, lab_data.config("fork"))
+    assert "control" not in form.cost(jobs, lab_data.config("masks", control=0))
+    assert "control" not in form.cost(jobs, lab_data.config("fork"))
 
 
 def test_choosing_a_study_keeps_what_was_typed(tab: LabTab) -> None:
@@ -200,9 +202,7 @@ def _event(**data: Any) -> Any:
 
 
 def test_the_page_imports_no_torch() -> None:
-    program = (
-        "import sys, studio.ui.tabs.lab as lab, studio.ui.lab_form as f; f.fields('arena'); sys.exit('torch' in sys.modules)"
-    )
+    program = "import sys, studio.ui.lab.tab as lab, studio.ui.lab.form as f; f.fields('arena'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
@@ -290,7 +290,7 @@ def test_saved_studies_are_listed_by_name_the_newest_first(jobs: Jobs) -> None:
 
 
 def test_the_sliders_have_the_ranges_of_the_request() -> None:
-    found = {s["name"]: (s["low"], s["high"], s["value"]) for s in lab_mixture.sliders()}
+    found = {s["name"]: (s["low"], s["high"], s["value"]) for s in mixture.sliders()}
     assert found == {"D": (1, 4096, 256), "beta": (0, 8, 3.0), "K": (2, 32, 8), "k": (0, 4, 1)}
 
 
@@ -298,7 +298,7 @@ def test_a_position_is_computed_once_and_leaves_no_run_behind(jobs: Jobs, monkey
     from studio.metrics.mixture_page import lab_page
 
     with gr.Blocks():
-        card = lab_mixture.MixtureCard(jobs)
+        card = mixture.MixtureCard(jobs)
     submit, asked = jobs.submit, []
 
     def served(kind: str, request: Any, **more: Any) -> str:
@@ -326,8 +326,8 @@ def test_a_position_is_computed_once_and_leaves_no_run_behind(jobs: Jobs, monkey
 
 def test_without_an_answer_the_page_asks_again_later(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     with gr.Blocks():
-        card = lab_mixture.MixtureCard(jobs)
-    monkeypatch.setattr(lab_mixture, "WAIT_S", 0.02)
+        card = mixture.MixtureCard(jobs)
+    monkeypatch.setattr(mixture, "WAIT_S", 0.02)
     found = card.ask({card.waiting: ""}, _event(D=4, beta=1.0, K=4, k=0, order="base first"))
     assert found[card.html]["pending"]
     assert found[card.timer].active

@@ -16,15 +16,16 @@ from studio.capabilities.leaderboard.table import Board
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.library.models import load_registry
-from studio.ui import leaderboard as page
-from studio.ui import pareto, parts
-from studio.ui.background import Background
-from studio.ui.leaderboard import Leaderboard, sentences, table_row
-from studio.ui.moves import Moves
-from studio.ui.panel import JobsPanel
-from studio.ui.tabs.compare import CompareTab
-from studio.ui.tabs.distill import DistillTab
-from studio.ui.watch import Watch
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.tab import CompareTab
+from studio.ui.distill import leaderboard as page
+from studio.ui.distill import leaderboard_plot
+from studio.ui.distill.leaderboard import Leaderboard, sentences, table_row
+from studio.ui.distill.tab import DistillTab
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import parts
+from studio.ui.links import Moves
 
 TEACHER = "test/teacher"
 
@@ -124,7 +125,7 @@ def test_rows_without_comparable_figures_say_so(jobs: Jobs, monkeypatch: pytest.
 
 
 def traces(board: Board, across: str) -> dict[str, Any]:
-    text = pareto.figure(board, across)
+    text = leaderboard_plot.figure(board, across)
     assert text is not None
     drawn: dict[str, Any] = json.loads(text)
     return drawn
@@ -142,7 +143,7 @@ def test_marks_are_filled_on_the_front_and_grow_with_cost(board: Board) -> None:
     assert [t["y"] for t in lines] == [[0.45, 0.66], [0.69, 0.68]]
 
 
-@pytest.mark.parametrize("across", list(pareto.CHOICES))
+@pytest.mark.parametrize("across", list(leaderboard_plot.CHOICES))
 def test_everything_lies_inside_the_axes_with_its_bars(board: Board, across: str) -> None:
     drawn = traces(board, across)
     layout = drawn["layout"]
@@ -157,7 +158,7 @@ def test_everything_lies_inside_the_axes_with_its_bars(board: Board, across: str
 
 
 def test_no_plot_before_anything_is_measured(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pareto.figure(board_of(jobs, {}, monkeypatch), "accuracy") is None
+    assert leaderboard_plot.figure(board_of(jobs, {}, monkeypatch), "accuracy") is None
 
 
 def overlaps(boxes: Sequence[tuple[float, float, float, float]]) -> bool:
@@ -168,16 +169,16 @@ def overlaps(boxes: Sequence[tuple[float, float, float, float]]) -> bool:
 def test_names_never_cover_a_mark_or_each_other() -> None:
     xs, ys = [0.5, 0.5, 0.52, 0.95, 0.05], [0.5, 0.51, 0.5, 0.98, 0.02]
     names = ["one", "another one", "third", "a rather long name", "last"]
-    sides = pareto.label_sides(xs, ys, names, (0, 1), (0, 1))
+    sides = leaderboard_plot.label_sides(xs, ys, names, (0, 1), (0, 1))
     assert sides[3] in ("bottom left", "")
     assert sides[4] in ("top right", "")
     boxes = []
     for x, y, name, side in zip(xs, ys, names, sides, strict=True):
-        width = len(name) * pareto.LETTER
-        left = x + pareto.GAP if side.endswith("right") else x - pareto.GAP - width
-        middle = y + (pareto.LINE if side.startswith("top") else -pareto.LINE)
+        width = len(name) * leaderboard_plot.LETTER
+        left = x + leaderboard_plot.GAP if side.endswith("right") else x - leaderboard_plot.GAP - width
+        middle = y + (leaderboard_plot.LINE if side.startswith("top") else -leaderboard_plot.LINE)
         if side:
-            boxes.append((left, left + width, middle - pareto.LINE / 2, middle + pareto.LINE / 2))
+            boxes.append((left, left + width, middle - leaderboard_plot.LINE / 2, middle + leaderboard_plot.LINE / 2))
     assert boxes and not overlaps(boxes)
 
 

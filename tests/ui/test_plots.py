@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from studio.ui import plots
+from studio.ui.compare import plot
 
 
 def row(arm: str, nfe: float, diversity: float | None, accuracy: float | None = 0.9) -> dict[str, Any]:
@@ -24,7 +24,7 @@ ROWS = [row("teacher", 50, 0.84), row("student", 4, 0.47), row("hybrid-1", 4, 0.
 
 
 def test_it_is_a_valid_plotly_figure_with_an_accuracy_for_every_diversity() -> None:
-    text = plots.cost_figure(ROWS)
+    text = plot.cost_figure(ROWS)
     go.Figure(json.loads(re.sub(r'"--[a-z0-9-]+"', '"#123456"', text)))  # plotly checks every property and value
     figure = json.loads(text)
     top = [trace for trace in figure["data"] if trace["yaxis"] == "y"]
@@ -38,7 +38,7 @@ def test_it_is_a_valid_plotly_figure_with_an_accuracy_for_every_diversity() -> N
 
 
 def test_arms_of_equal_cost_stand_side_by_side_around_it() -> None:
-    a, b, c, d = plots.spread_out([4, 4, 50, 4])
+    a, b, c, d = plot.spread_out([4, 4, 50, 4])
     assert a < b < d
     assert a < 4 < d
     assert b == 4
@@ -46,18 +46,18 @@ def test_arms_of_equal_cost_stand_side_by_side_around_it() -> None:
 
 
 def test_nothing_measured_draws_nothing() -> None:
-    assert plots.cost_figure([]) is None
-    assert plots.cost_figure([row("teacher", 50, None)]) is None
+    assert plot.cost_figure([]) is None
+    assert plot.cost_figure([row("teacher", 50, None)]) is None
 
 
 def test_an_unknown_accuracy_leaves_its_panel_empty() -> None:
-    figure = json.loads(plots.cost_figure([row("teacher", 50, 0.8, None)]))
+    figure = json.loads(plot.cost_figure([row("teacher", 50, 0.8, None)]))
     assert [trace["yaxis"] for trace in figure["data"]] == ["y"]
 
 
 def test_names_stand_where_they_cover_nothing_and_are_left_out_where_they_would() -> None:
     points = [(50, 0.9, "Teacher"), (3, 0.75, "Skip first"), (4, 0.73, "Hybrid"), (4, 0.5, "Student"), (4.2, 0.51, "Twin")]
-    sides = plots.label_sides(points, (0.0, 1.8))
+    sides = plot.label_sides(points, (0.0, 1.8))
     assert sides == ["middle left", "middle left", "middle right", "middle left", "middle right"]
     crowd = [(4 + i / 10, 0.5, f"Arm {i}") for i in range(6)]
-    assert plots.label_sides(crowd, (0.0, 1.8)).count("") == 4  # the outermost two keep their names
+    assert plot.label_sides(crowd, (0.0, 1.8)).count("") == 4  # the outermost two keep their names

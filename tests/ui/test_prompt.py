@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.domains.pocket import captions
-from studio.ui import prompt
+from studio.ui.kit import prompt
 from tests.properties import given, st
 
 CHOICES = st.fixed_dictionaries(

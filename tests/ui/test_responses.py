@@ -8,9 +8,9 @@ import pytest
 
 from studio.jobs.events import EventLog
 from studio.jobs.jobs import Jobs
-from studio.ui import responses
-from studio.ui.background import Background
-from studio.ui.jobview import JobView
+from studio.ui.jobs import slider_table
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.view import JobView
 
 
 def row(model: str = "test/teacher", step: int = 200, calibrated: bool = False, strengths: tuple[float, ...] = (-1, 0, 1),
@@ -32,7 +32,7 @@ def seen(*rows: dict[str, Any], **request: Any) -> JobView:
 
 
 def test_on_the_way_its_own_model_is_shown_by_step() -> None:
-    found = responses.table(seen(row(step=50), row(step=100)))
+    found = slider_table.table(seen(row(step=50), row(step=100)))
     assert found is not None
     assert found["strengths"] == ["−1", "0", "1"]
     assert [line["when"] for line in found["rows"]] == ["step 50", "step 100"]
@@ -40,7 +40,7 @@ def test_on_the_way_its_own_model_is_shown_by_step() -> None:
     first = found["rows"][0]
     assert first["cells"][0] == ("−0.100", "[−0.120, −0.070]")
     assert (first["slope"], first["spearman"], first["even"]) == (("0.100", "[0.080, 0.120]"), "−0.50", "−1 to 1")
-    assert responses.table(seen()) is None
+    assert slider_table.table(seen()) is None
 
 
 def test_at_the_end_every_model_is_shown_at_calibrated_strengths() -> None:
@@ -48,7 +48,7 @@ def test_at_the_end_every_model_is_shown_at_calibrated_strengths() -> None:
     view = seen(row(), row(calibrated=True), student)
     view.finish({"responses": [row(), row(calibrated=True), student],
                  "calibration": {"sentence": "Strength 1 is scale 2.", "scale": 2.0}})  # fmt: skip
-    found = responses.table(view)
+    found = slider_table.table(view)
     assert found is not None
     assert [(line["model"], line["when"]) for line in found["rows"]] == [("Test/Teacher", ""), ("Test/Student", "")]
     assert [line["tone"] for line in found["rows"]] == ["--arm-teacher", "--arm-student"]
@@ -67,7 +67,7 @@ def test_a_measurement_over_more_strengths_takes_the_place_of_the_first() -> Non
 
 def test_what_could_not_be_computed_is_a_dash() -> None:
     nothing = {"value": None, "low": None, "high": None}
-    found = responses.table(seen(row(slope=nothing, spearman=None, even=[0.0, 0.0])))
+    found = slider_table.table(seen(row(slope=nothing, spearman=None, even=[0.0, 0.0])))
     assert found is not None
     line = found["rows"][0]
     assert (line["slope"], line["spearman"], line["even"]) == (("–", ""), "–", "–")
@@ -86,8 +86,8 @@ def test_the_log_says_the_slope() -> None:
 def test_before_anything_is_measured_it_says_when(request_: dict[str, Any], state: str, words: str) -> None:
     view = seen(**request_)
     view.state = state
-    assert words in responses.waiting(view, "slider")
-    assert responses.waiting(view, "distill") == ""
+    assert words in slider_table.waiting(view, "slider")
+    assert slider_table.waiting(view, "distill") == ""
 
 
 def test_the_panel_carries_the_table_of_a_slider_run(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +108,6 @@ def test_the_panel_carries_the_table_of_a_slider_run(jobs: Jobs, monkeypatch: py
 
 def test_what_nobody_could_read_says_so_at_the_end() -> None:
     view = seen()
-    assert "is measured at the end" in responses.waiting(view, "slider")
+    assert "is measured at the end" in slider_table.waiting(view, "slider")
     view.finish({"responses": [], "calibration": {"sentence": "Nobody reads what it moves.", "scale": 1.0}})
-    assert responses.waiting(view, "slider") == "Nobody reads what it moves."
+    assert slider_table.waiting(view, "slider") == "Nobody reads what it moves."

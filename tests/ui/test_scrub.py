@@ -10,10 +10,10 @@ import gradio as gr
 import pytest
 
 from studio.jobs.jobs import Jobs
-from studio.ui import parts
-from studio.ui.components import board, empty_board
-from studio.ui.scrubs import Scrubs, together
-from studio.ui.tabs.scrub import ScrubTab
+from studio.ui.compare.components import board, empty_board
+from studio.ui.kit import parts
+from studio.ui.scrub.scrub_runs import Scrubs, together
+from studio.ui.scrub.tab import ScrubTab
 from tests.ui.scripted import ScriptedWorker
 from tests.ui.scripted_scrub import finished
 

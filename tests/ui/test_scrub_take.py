@@ -13,8 +13,8 @@ from PIL import Image
 
 from studio.capabilities.scrub import exports
 from studio.jobs.jobs import Jobs
-from studio.ui.scrubber import Take, offline_page
-from studio.ui.scrubs import Scrubs
+from studio.ui.scrub.scrub_runs import Scrubs
+from studio.ui.scrub.scrubber import Take, offline_page
 from tests.ui.scripted_scrub import SIDE, finished
 
 DRAWN = {"seeds": [3, 5, 8], "teacher_steps": 6}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from studio.ui import sides
-from studio.ui.jobview import JobView
+from studio.ui.jobs import with_without_table
+from studio.ui.jobs.view import JobView
 
 
 def share(value: float | None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def event(kind: str, arm: str, step: int, **found: Any) -> dict[str, Any]:
 
 def test_a_word_with_it_told_and_without() -> None:
     view = JobView("r", {})
-    assert sides.table(view, "word") is None
+    assert with_without_table.table(view, "word") is None
     view.apply(event("shown", "teacher", 5, **{"with": {"shown": share(0.2), "accuracy": share(1.0)}}))
     for arm in ("teacher", "hybrid-1"):
         found = {
@@ -29,13 +29,13 @@ def test_a_word_with_it_told_and_without() -> None:
             "without": {"shown": share(None)},
         }
         view.apply(event("shown", arm, 10, **found))
-    table = sides.table(view, "word")
+    table = with_without_table.table(view, "word")
     assert table is not None
     assert table["columns"] == ["with", "told", "without", "rest right"]
     first, second = table["rows"]  # the last step alone
     assert (first["model"], first["when"], second["tone"]) == ("Teacher", "4 evaluations", "--arm-hybrid-1")
     assert first["cells"] == [("80 %", "[70–90]"), ("70 %", "[60–80]"), ("–", ""), ("90 %", "[80–100]")]
-    assert sides.table(view, "slider") is None
+    assert with_without_table.table(view, "slider") is None
 
 
 def test_a_controlnet_measured_again_is_shown_once() -> None:
@@ -43,7 +43,7 @@ def test_a_controlnet_measured_again_is_shown_once() -> None:
     for where in (0.3, 0.6):
         side = {"agreement": {"where": share(where), "position": share(1.0), "horizon": share(0.9)}, "accuracy": share(0.5)}
         view.apply(event("agreement", "pocket/dmd2", 8, **{"with": side, "without": side}))
-    table = sides.table(view, "controlnet")
+    table = with_without_table.table(view, "controlnet")
     assert table is not None
     assert [cell[0] for cell in table["rows"][0]["cells"]] == ["60 %", "60 %", "100 %", "90 %", "50 %"]
 
@@ -59,5 +59,5 @@ def test_a_controlnet_measured_again_is_shown_once() -> None:
 def test_until_then_a_sentence(state: str, request_: dict[str, Any], words: str) -> None:
     view = JobView("r", {})
     view.state, view.request = state, request_
-    assert words in sides.waiting(view, "word")
-    assert sides.waiting(view, "distill") == ""
+    assert words in with_without_table.waiting(view, "word")
+    assert with_without_table.waiting(view, "distill") == ""

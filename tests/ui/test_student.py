@@ -10,12 +10,12 @@ import pytest
 
 from studio.jobs.executors import LOCAL
 from studio.jobs.jobs import Jobs
-from studio.ui import parts
-from studio.ui.background import Background
-from studio.ui.draft import NO_PRESET
-from studio.ui.panel import JobsPanel
-from studio.ui.tabs import distill
-from studio.ui.tabs.distill import DistillTab
+from studio.ui.distill import tab as distill
+from studio.ui.distill.draft import NO_PRESET
+from studio.ui.distill.tab import DistillTab
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import parts
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.ui import parts, say
-from studio.ui.components import figures_table
-from studio.ui.view import RunView
-from studio.ui.views import Views
+from studio.ui.compare.components import figures_table
+from studio.ui.compare.view import RunView
+from studio.ui.kit import parts, words
+from studio.ui.kit.views import Views
 
 REQUEST = {"prompt": "a red house", "seeds": [3, 5], "arms": ["teacher", "student", "hybrid-1"], "teacher_steps": 25}
 
@@ -95,8 +95,8 @@ def test_without_a_recovery_the_headline_gives_diversity_with_accuracy() -> None
 
 def test_figures_that_could_not_be_computed_are_dashes() -> None:
     view = view_of(TEACHER | {"measures": {}}, TEACHER | {"arm": "student", "measures": {"diversity": {"value": None}}})
-    assert view.board()["rows"][0]["figures"]["diversity"] == say.NO_VALUE
-    assert view.board()["rows"][1]["figures"]["accuracy"] == say.NO_VALUE
+    assert view.board()["rows"][0]["figures"]["diversity"] == words.NO_VALUE
+    assert view.board()["rows"][1]["figures"]["accuracy"] == words.NO_VALUE
 
 
 def test_the_table_never_shows_diversity_without_accuracy_and_escapes_names() -> None:

@@ -1,5 +1,5 @@
 // The board: state, progress, the computed sentence and the seed wall (rows = arms, columns = seeds).
-// value = RunView.board() (studio/ui/view.py), or {run: null, illustration: {...}} before the first run.
+// value = RunView.board() (studio/ui/compare/view.py), or {run: null, illustration: {...}} before the first run.
 // The template holds no value, so this file patches the page in place: pictures already shown never reload.
 
 const $ = (selector, from = element) => from.querySelector(selector);

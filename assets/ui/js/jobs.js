@@ -1,5 +1,5 @@
 // The jobs panel: a list of background runs and one of them in detail, patched in place.
-// value = Background.panel() (studio/ui/background.py), with "focus" and "problem" at times. Needs figure.js and
+// value = Background.panel() (studio/ui/jobs/background.py), with "focus" and "problem" at times. Needs figure.js and
 // jobs-shown.js before it.
 
 const $ = (selector, from = element) => from.querySelector(selector);

@@ -1,5 +1,5 @@
 // The students of a teacher on one plot, with a table that can be sorted. value = Leaderboard.value()
-// (studio/ui/leaderboard.py). Needs figure.js before it. Choosing what is across the plot asks no server.
+// (studio/ui/distill/leaderboard.py). Needs figure.js before it. Choosing what is across the plot asks no server.
 
 const $ = (selector, from = element) => from.querySelector(selector);
 const make = (tag, className, text) => {

@@ -1,4 +1,4 @@
-// The objectives to choose from, by family, with a search. value, with `families()` of studio/ui/objectives.py:
+// The objectives to choose from, by family, with a search. value, with `families()` of studio/ui/distill/objective_cards.py:
 // {families: [{title, note, items: [{name, title, how, good_for, status, papers: [[text, href]]}]}], chosen, wait}.
 
 const $ = (selector, from = element) => from.querySelector(selector);

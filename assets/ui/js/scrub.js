@@ -1,4 +1,4 @@
-// The scrubber: rows = arms, columns = seeds, one slider for all. value = ScrubView.board() (studio/ui/scrubview.py).
+// The scrubber: rows = arms, columns = seeds, one slider for all. value = ScrubView.board() (studio/ui/scrub/view.py).
 // Everything happens here, on strips already sent: one canvas a row, drawn in the next animation frame. The same script runs
 // in an exported file, where `window.studioScrubFiles` holds the strips. Needs the other scrub_*.js before it.
 

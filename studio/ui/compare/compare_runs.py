@@ -1,0 +1,57 @@
+"""What the page asks about runs: one look at a run, the list of recent ones, the state of the worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
+from studio.ui.compare.view import RunView
+from studio.ui.kit import words
+from studio.ui.kit.runs import RECENT, when
+from studio.ui.kit.views import Views
+
+Json = dict[str, Any]
+
+
+class Watch:
+    """Reads runs for the page; never starts or changes one."""
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+        self._views: Views[RunView] = Views(jobs.tail)
+
+    def look(self, run_id: str) -> tuple[RunView, int]:
+        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is no comparison."""
+        info = self.jobs.get(run_id)
+        if info.kind != "compare":
+            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows comparisons only.")
+        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
+        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
+            view.state, view.note = info.state, info.note
+            view.finish(self.jobs.result(run_id))
+        return view, info.ahead
+
+    def _new(self, run_id: str) -> RunView:
+        request = self.jobs.spec(run_id).config
+        try:
+            student = load_registry(self.jobs.paths).pair(request["pair"]).student
+            steps = student.steps if student.recipe else 4
+        except ValueError:  # its models have gone; what it made can still be looked at
+            steps = 4
+        return RunView(run_id, request, steps)
+
+    def recent(self) -> list[Json]:
+        """The newest comparisons for the drawer."""
+        cards = []
+        for info in self.jobs.list(kind="compare", limit=RECENT):
+            try:
+                view, _ = self.look(info.id)
+            except (ValueError, KeyError):
+                continue  # a folder somebody edited by hand is not worth losing the list
+            pictures = [path for row in view.rows.values() for path in list(row["images"].values())[:2]][:4]
+            about = " · ".join([when(info.created), words.count(len(view.seeds), "seed"), words.count(len(view.rows), "arm")])
+            cards.append(
+                {"id": info.id, "prompt": view.request["prompt"], "about": about, "state": info.state, "pictures": pictures}
+            )
+        return cards

@@ -1,0 +1,127 @@
+"""Components of the Compare tab: the wall of pictures, the stage of one seed, the table of figures."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from studio.domains.pocket.render import render
+from studio.domains.pocket.scene import sample_scene
+from studio.ui.kit import words
+from studio.ui.kit.parts import _html
+from studio.ui.kit.theme import script
+
+
+def board(value: dict[str, Any]) -> gr.HTML:
+    """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
+
+    Triggers "scrub" with {"run": id}.
+    """
+    template = """
+<section class="board" data-state="empty">
+  <div class="b-empty">
+    <div class="e-words"><h2>The same seeds, drawn by teacher, student and hybrid.</h2>
+      <p>Every column starts from one noise. What changes down a column is the model; what repeats along a row is
+      diversity lost. Press <b>Run</b>: the rows fill in as they are drawn and are measured underneath.</p></div>
+    <figure class="e-figure"><div class="e-rows"></div>
+      <figcaption>Illustration by the scene renderer. It measures nothing; your run will.</figcaption></figure>
+  </div>
+  <div class="b-run">
+    <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
+      <button type="button" class="tool b-scrub" hidden>Scrub this run</button></div>
+    <div class="b-bar" role="progressbar" aria-label="drawn so far" aria-valuemin="0" aria-valuemax="100"><i></i></div>
+    <h2 class="b-headline" aria-live="polite"></h2>
+    <ul class="b-rest"></ul><ul class="b-notices"></ul>
+    <div class="wall-scroll"><div class="wall"></div></div>
+  </div>
+</section>"""
+    return _html(value, html_template=template, js_on_load=script("board"), elem_id="board")
+
+
+def stage() -> gr.HTML:
+    """Two arms on the selected seed, in the browser only."""
+    template = """
+<section class="s-box">
+  <div class="s-picks">
+    <label class="s-pick"><i></i><select class="s-pick-left" aria-label="Left arm"></select></label>
+    <span class="s-seeds"><button type="button" class="s-prev" aria-label="Seed before">‹</button>
+      <span class="s-seed"></span><button type="button" class="s-next" aria-label="Seed after">›</button></span>
+    <label class="s-pick s-pick-r"><i></i><select class="s-pick-right" aria-label="Right arm"></select></label>
+  </div>
+  <div class="stage"><img class="s-right" alt="" draggable="false" hidden><img class="s-left" alt="" draggable="false" hidden>
+    <p class="s-missing" hidden></p>
+    <div class="s-handle" role="slider" tabindex="0" aria-label="Where left ends and right begins" aria-valuemin="0"
+      aria-valuemax="100" aria-valuenow="50"><i></i></div></div>
+  <div class="s-foot"><button type="button" class="s-flicker" aria-pressed="false">Flicker</button>
+    <span class="s-hint">drag, or hold <kbd>F</kbd> · <kbd>[</kbd> <kbd>]</kbd> change the seed</span>
+    <span class="s-saves">save <a class="s-save-left" hidden></a> <a class="s-save-right" hidden></a></span></div>
+</section>"""
+    return _html(html_template=template, js_on_load=script("stage"), elem_id="stage")
+
+
+def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Every measured arm with every figure; diversity and accuracy always side by side."""
+    heads = ("arm", "diversity", "accuracy", "in distribution", "NFE", "per image", "FD-oracle")
+    body = "".join(_table_row(row, heads) for row in rows if row["nfe"] is not None)
+    if not body:
+        return '<p class="plot-wait">Figures appear when the first arm is measured.</p>'
+    titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return (
+        f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+        '<p class="table-note">Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures '
+        "the oracle takes for scenes. Accuracy: stated factors drawn as asked. NFE: network evaluations per image. "
+        "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
+        "intervals; more seeds make them narrower.</p>"
+    )
+
+
+def _table_row(row: Mapping[str, Any], heads: Sequence[str]) -> str:
+    measures = row["measures"]
+    cells = [
+        words.interval(measures.get("diversity")),
+        words.interval(measures.get("accuracy"), percent=True),
+        words.interval(measures.get("in_distribution"), percent=True),
+        (words.evaluations(row["nfe"]), ""),
+        (words.seconds(row["seconds"]), ""),
+        words.interval(measures.get("fd_oracle"), digits=1),
+    ]
+    drawn = "".join(
+        f'<td data-label="{head}"><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
+        for head, (value, ci) in zip(heads[1:], cells, strict=True)
+    )
+    tone, meaning, title = row["tone"], html.escape(row["meaning"]), html.escape(row["title"])
+    name = f'<th scope="row" style="--tone:var(--arm-{tone})" title="{meaning}"><i></i>{title}</th>'
+    return f"<tr>{name}{drawn}</tr>"
+
+
+@cache
+def empty_board() -> dict[str, Any]:
+    """Before the first run: three rows of rendered scenes that show what a wall says at a glance."""
+    house = {"subject": "house", "color": "red", "time": "night"}
+    same = house | {"position": "left", "size": "medium", "horizon": "middle", "place": "meadow", "companion": "none",
+                    "clouds": "one", "light": "right", "stars": "few", "ground": "flat"}  # fmt: skip
+    rows = [
+        {"title": "Teacher", "tone": "teacher", "images": _scenes(house, 3)},
+        {"title": "Student", "tone": "student", "images": _scenes(same, 4)},
+        {"title": "Hybrid", "tone": "hybrid-1", "images": _scenes(house, 9)},
+    ]
+    return {"run": None, "illustration": {"rows": rows}}
+
+
+def _scenes(fixed: Mapping[str, str], seed: int, count: int = 8, side: int = 112) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return [_data_uri(render(sample_scene(rng, **fixed), side)) for _ in range(count)]
+
+
+def _data_uri(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

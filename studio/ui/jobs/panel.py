@@ -1,0 +1,74 @@
+"""The jobs panel: every background run, one of them in detail, and what can be asked of it. Folds out below the header.
+
+Belongs to the page, not to a tab. It looks at run directories while something goes on and somebody looks; closing it,
+or the page, ends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.jobs.background import Background
+from studio.ui.kit.theme import script, template
+
+POLL_S = 1.0
+Updates = dict[Any, Any]
+
+
+def jobs_html(value: dict[str, Any]) -> gr.HTML:
+    """The panel's own component. value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
+
+    Triggers "choose" with {"run"} ("first", or "" when it is folded), "act" with {"run", "action"}, and "duplicate" and
+    "compare" with {"run"}.
+    """
+    js = script("figure") + script("jobs-shown") + script("jobs")
+    return gr.HTML(value, html_template=template("jobs"), js_on_load=js, apply_default_css=False, elem_id="jobs")
+
+
+class JobsPanel:
+    """Builds the panel inside an open `gr.Blocks` and holds its handlers."""
+
+    def __init__(self, background: Background, header: gr.HTML):
+        self.background, self.jobs, self.header = background, background.jobs, header
+        self.panel = jobs_html({"jobs": [], "chosen": "", "detail": None, "counts": {"active": 0, "text": ""}})
+        self.chosen = gr.Textbox(visible="hidden", label="chosen run")
+        self.timer = gr.Timer(POLL_S, active=False)
+        self.shown = {self.panel, self.chosen, self.timer}
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        # Gradio drops a second event while the first is on its way, unless it is told not to.
+        self.panel.choose(self.choose, None, self.shown, trigger_mode="always_last", **quiet)
+        self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
+        self.timer.tick(self.tick, {self.chosen}, self.shown - {self.chosen}, **quiet)
+
+    def show(self, chosen: str, **more: Any) -> Updates:
+        """The panel as it is now; `chosen` as in `Background.panel`."""
+        value = self.background.panel(chosen)
+        repaired = self.jobs.store.repaired()
+        return {
+            self.panel: value | ({"problem": repaired} if repaired else {}) | more,
+            self.chosen: value["chosen"],
+            self.timer: gr.Timer(active=value["counts"]["active"] > 0),
+        }
+
+    def focus(self, run_id: str) -> Updates:
+        """Fold out on a run."""
+        return self.show(run_id, focus=run_id)
+
+    def choose(self, event: gr.EventData) -> Updates:
+        return self.show(str(event.run)[:80])
+
+    def tick(self, values: Mapping[Any, Any]) -> Updates:
+        """Never sets what is chosen: somebody may have chosen another run while this was on its way."""
+        updates = self.show(values[self.chosen] or "")
+        del updates[self.chosen]
+        return updates
+
+    def act(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+        try:
+            self.background.act(str(event.run), str(event.action))
+        except ValueError as error:
+            return self.show(values[self.chosen] or "", problem=str(error))
+        return self.show(values[self.chosen] or "")

@@ -1,0 +1,1 @@
+"""What tabs share: parts, theme, words, forms, runs kept in view."""

@@ -1,0 +1,90 @@
+"""The page's own components: `gr.HTML` with a template that holds no value and a script that patches it.
+
+Functions, not subclasses: a subclass of a Gradio component writes a stub file beside itself at import.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.kit.theme import script
+
+MARK = (
+    '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="9" fill="var(--arm-student)"/>'
+    '<path d="M9 0h9v36H9a9 9 0 0 1-9-9V9a9 9 0 0 1 9-9z" fill="var(--arm-teacher)"/>'
+    '<circle cx="18" cy="18" r="7.5" fill="#fff"/><path d="M18 10.5a7.5 7.5 0 0 1 0 15z" fill="var(--arm-hybrid-1)"/></svg>'
+)
+
+
+def _html(value: Any = None, **options: Any) -> gr.HTML:
+    """A bare `gr.HTML`: without Gradio's prose styles, which are made for articles."""
+    return gr.HTML(value, apply_default_css=False, **options)
+
+
+def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
+    """A place for `line()` or a table."""
+    return _html(value, js_on_load=None, elem_id=elem_id, **options)
+
+
+def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
+    """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
+
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub" and "control" with {"run": id}.
+    """
+    template = f"""
+<header class="brand">{MARK}
+  <div class="brand-words"><h1>Distillation Studio</h1><p>what fast students keep, and what they lose</p></div>
+  <div class="brand-tools">
+    <span class="worker" role="status"><i></i><span></span></span>
+    <button type="button" class="tool jobs-open" aria-expanded="false"><span>Jobs</span><b class="jobs-count"></b></button>
+    <button type="button" class="tool runs-open" aria-haspopup="dialog"><span>Recent runs</span></button>
+    <button type="button" class="tool tool-icon theme-toggle" aria-label="Light or dark" title="Light or dark">
+      <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path fill="currentColor"
+        d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16Zm0 1.6v12.8a6.4 6.4 0 0 1 0-12.8Z"/></svg></button>
+  </div>
+</header>
+<div class="drawer" role="dialog" aria-label="Recent runs" aria-hidden="true">
+  <div class="drawer-head"><b>Recent runs</b><button type="button" class="tool drawer-close">Close</button></div>
+  <div class="drawer-list"></div>
+</div>"""
+    return _html(
+        {"state": "starting", "text": "starting"},
+        html_template=template,
+        js_on_load=script("header"),
+        server_functions=list(server_functions),
+        elem_id="header",
+    )
+
+
+def live_plot(waiting: str, elem_id: str = "plot") -> gr.HTML:
+    """A plotly figure (JSON text) updated in place, as tall as its card; `waiting` is shown while there is none."""
+    template = f'<div class="plot-box"><div class="plot"></div><p class="plot-wait">{waiting}</p></div>'
+    return _html(html_template=template, js_on_load=script("figure") + script("plot"), elem_id=elem_id)
+
+
+def words_picker(value: dict[str, Any]) -> gr.HTML:
+    """The vocabulary as buttons, by factor. Triggers "pick" with {"factor", "value"}.
+
+    value = {"groups": `prompt.groups()`, "stated": {factor: value}}.
+    """
+    return _html(value, html_template='<div class="words"></div>', js_on_load=script("words"), elem_id="words")
+
+
+def chips(texts: Sequence[str]) -> gr.HTML:
+    """Example prompts as chips. Triggers "pick" with {"text"}."""
+    buttons = "".join(f'<button type="button" data-text="{html.escape(t)}">{html.escape(t)}</button>' for t in texts)
+    js = """element.addEventListener("click", (event) => {
+  const chip = event.target.closest("button");
+  if (chip) trigger("pick", { text: chip.dataset.text });
+});"""
+    return _html(html_template=f'<div class="chips">{buttons}</div>', js_on_load=js, elem_id="examples")
+
+
+def line(text: str, kind: str) -> str:
+    """A short message under a field: kind is "hint", "notice" or "problem"; empty text draws nothing."""
+    role = ' role="alert"' if kind == "problem" else ""
+    return f'<p class="line {kind}"{role}>{html.escape(text)}</p>' if text else ""

@@ -1,0 +1,105 @@
+"""The look: warm paper, ink for controls, and colour kept for the arms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from studio.ui.kit import arms
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
+
+SHEETS = ("studio", "scrub", "control", "jobs", "distill", "lab")
+
+PAPER = gr.themes.Color(
+    name="paper", c50="#fbfaf7", c100="#f5f3ee", c200="#e8e5dc", c300="#d6d2c6", c400="#a9a498", c500="#7d786c",
+    c600="#5d594f", c700="#403d36", c800="#292723", c900="#1c1b18", c950="#131210",
+)  # fmt: skip
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's own components in the studio's colours; `assets/ui/css/studio.css` does the rest."""
+    base = gr.themes.Base(
+        primary_hue=PAPER, secondary_hue=PAPER, neutral_hue=PAPER,
+        radius_size="sm", spacing_size="sm", text_size="sm",
+        font=["Inter", "ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=["JetBrains Mono", "ui-monospace", "monospace"],
+    )  # fmt: skip
+    ink, paper = "#26241f", "#f2efe7"
+    return base.set(
+        body_background_fill="*neutral_100",
+        body_background_fill_dark="*neutral_950",
+        body_text_color=ink,
+        body_text_color_dark=paper,
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_shadow="none",
+        block_padding="0px",
+        block_label_background_fill="transparent",
+        block_label_border_width="0px",
+        block_title_text_weight="600",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        button_primary_background_fill=ink,
+        button_primary_background_fill_hover="#000000",
+        button_primary_text_color="#ffffff",
+        button_primary_background_fill_dark=paper,
+        button_primary_background_fill_hover_dark="#ffffff",
+        button_primary_text_color_dark=ink,
+        button_primary_border_color="transparent",
+        button_primary_border_color_dark="transparent",
+        button_secondary_background_fill="#ffffff",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_700",
+        button_border_width="1px",
+        button_large_radius="8px",
+        button_medium_radius="8px",
+        slider_color=ink,
+        slider_color_dark=paper,
+        color_accent=ink,
+        checkbox_background_color_selected=ink,
+        checkbox_background_color_selected_dark="#8d877a",
+        checkbox_border_color_selected=ink,
+        checkbox_border_color_focus="*neutral_500",
+        checkbox_label_background_fill="transparent",
+        checkbox_label_background_fill_dark="transparent",
+        checkbox_label_background_fill_selected="transparent",
+        checkbox_label_background_fill_selected_dark="transparent",
+        checkbox_label_border_width="0px",
+        checkbox_label_padding="0px",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="*neutral_800",
+        input_border_width="1px",
+        input_border_color="*neutral_200",
+        input_border_color_dark="*neutral_700",
+        input_border_color_focus="*neutral_500",
+        input_border_color_focus_dark="*neutral_500",
+        input_shadow_focus="none",
+        layout_gap="14px",
+        form_gap_width="0px",
+        container_radius="12px",
+        block_radius="0px",
+    )
+
+
+def css(all_arms: list[str]) -> str:
+    """The style sheet: arm colours first, then the page, then the chips' colours."""
+    page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms, #control-arms)", all_arms)])
+
+
+def script(name: str) -> str:
+    """A file of `assets/ui/js`."""
+    return (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+
+
+def template(name: str) -> str:
+    """A file of `assets/ui/html`: the markup of a component, without values."""
+    return (ASSETS / "html" / f"{name}.html").read_text(encoding="utf-8")

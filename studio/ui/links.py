@@ -1,0 +1,77 @@
+"""Ways from one part of the page to another: which tab is shown, and what is carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.compare.tab import CompareTab
+from studio.ui.distill.tab import DistillTab
+from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit.address import REMEMBER
+
+Updates = dict[Any, Any]
+ASKED = """() => { // the tab of the address, and the run of an open jobs panel
+  window.studioArrived = true;
+  let run = "";
+  try { run = localStorage.getItem("studio:jobs") ?? ""; } catch { /* private mode */ }
+  return `${new URLSearchParams(location.search).get("tab") ?? "compare"} ${run}`;
+}"""
+
+
+class Moves:
+    """Handlers that change more than one part of the page."""
+
+    def __init__(self, tabs: gr.Tabs, panel: JobsPanel, compare: CompareTab, distill: DistillTab):
+        self.tabs, self.panel, self.compare, self.distill = tabs, panel, compare, distill
+
+    def wire(self, demo: gr.Blocks, compare_tab: gr.Tab, distill_tab: gr.Tab) -> None:
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        pair, filled = self.compare.fields.pair, self.distill.filled
+        compare_tab.select(self.compare.refresh, None, {pair}, js=REMEMBER.format(name="compare"), **quiet)
+        distill_tab.select(self.open_distill, {self.distill.form}, filled, js=REMEMBER.format(name="distill"), **quiet)
+        ready = {pair, self.compare.fields.arms, self.compare.fields.remedies, self.compare.group, self.compare.fields.off_recipe,
+                 self.compare.fields.student_steps, self.compare.fields.teacher_guidance, self.compare.pair_line,
+                 self.compare.problem}  # fmt: skip
+        self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
+        self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
+        self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
+        asked = gr.Textbox(visible="hidden")
+        demo.load(self.arrive, asked, {self.tabs, pair, *filled, *self.panel.shown}, js=ASKED, **quiet)
+
+    def arrive(self, asked: str) -> Updates:
+        """On page load: the tab of the address, the students there are now, and what goes on in the background."""
+        tab, _, run = str(asked or "").partition(" ")
+        shown = self.panel.show(run[:80]) | self.compare.refresh()
+        if tab != "distill":
+            return shown
+        return shown | {self.tabs: gr.Tabs(selected="distill")} | self.distill.opened()
+
+    def open_distill(self, values: Mapping[Any, Any]) -> Updates:
+        return self.distill.opened(values[self.distill.form] or "")
+
+    def to_compare(self, event: gr.EventData) -> Updates:
+        """Teacher, the new student, a hybrid and skip-first, ready to run."""
+        try:
+            view, _ = self.panel.background.look(str(event.run))
+            if view.student is None:
+                raise ValueError("This run made no student that could be compared.")
+            return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(view.student)
+        except (ValueError, KeyError) as error:
+            return self.panel.show(str(event.run), problem=str(error))
+
+    def of_the_board(self, event: gr.EventData) -> Updates:
+        """The same for a student of the leaderboard."""
+        try:
+            return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def to_distill(self, event: gr.EventData) -> Updates:
+        """The form as it was for a run, to be changed."""
+        try:
+            return {self.tabs: gr.Tabs(selected="distill")} | self.distill.duplicate(str(event.run))
+        except (ValueError, KeyError) as error:
+            return self.panel.show(str(event.run), problem=str(error))

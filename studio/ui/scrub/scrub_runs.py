@@ -1,0 +1,133 @@
+"""What the page asks about scrub runs: one look at a run, the list of recent ones, the run that scrubs another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.capabilities.scrub import exports
+from studio.jobs.info import RunInfo
+from studio.jobs.jobs import Jobs
+from studio.library.adapters import load_adapters
+from studio.library.models import Registry, load_registry
+from studio.ui.kit import words
+from studio.ui.kit.runs import RECENT, when
+from studio.ui.kit.views import Views
+from studio.ui.scrub.view import ScrubView
+
+Json = dict[str, Any]
+ENDED_BADLY = ("failed", "cancelled", "interrupted")
+
+
+class Scrubs:
+    """Reads runs of the kind "scrub" for the page; submits one where somebody wants a run scrubbed."""
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+        self._views: Views[ScrubView] = Views(jobs.tail)
+
+    def look(self, run_id: str) -> tuple[ScrubView, int]:
+        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is another kind."""
+        info = self.jobs.get(run_id)
+        if info.kind != "scrub":
+            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows scrub runs.")
+        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
+        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
+            view.state, view.note = info.state, info.note
+            view.finish(self.jobs.result(run_id))
+        return view, info.ahead
+
+    def _new(self, run_id: str) -> ScrubView:
+        request = self.jobs.spec(run_id).config
+        return ScrubView(run_id, request, self._source(request.get("source")))
+
+    def _source(self, run_id: str | None) -> Json:
+        """What is known of the run that another one looks at; nothing when it has been deleted."""
+        if not run_id:
+            return {}
+        try:
+            config, result = self.jobs.spec(run_id).config, self.jobs.result(run_id) or {}
+        except (ValueError, OSError):
+            return {}
+        if "prompt" in config:  # a comparison
+            return {"root": run_id, "prompt": config["prompt"], "seeds": config["seeds"], "images": _images(result)}
+        further = self._source(config.get("source"))
+        own = dict(config.get("draw") or {})
+        return {"root": result.get("root") or further.get("root") or run_id,
+                "prompt": result.get("prompt") or own.get("prompt") or further.get("prompt"),
+                "seeds": result.get("seeds") or own.get("seeds") or further.get("seeds"),
+                "images": _images(result) or further.get("images")}  # fmt: skip
+
+    def board(self, run_id: str) -> Json:
+        """What the scrubber draws of a run, with every model that may be named in it."""
+        view, ahead = self.look(run_id)
+        used = {step["model"] for row in view.rows.values() for step in row["steps"] or []}
+        registry = load_registry(self.jobs.paths)
+        models = _models(registry, used, view.models)
+        goes = [registry.entries[name] for name, about in models.items() if about["goes"]]
+        known = load_adapters(self.jobs.paths)
+        worn = {entry.id: entry.title for entry in known.entries.values() if any(entry.fits(model) for model in goes)}
+        return view.board(ahead) | {"models": models, "adapters": worn, "formats": list(exports.formats())}
+
+    def of(self, run_id: str) -> str:
+        """The scrub run of any run: itself, one that looks at it, or a new one. ValueError when it cannot be scrubbed."""
+        info = self.jobs.get(run_id)
+        if info.kind == "scrub":
+            return run_id
+        if info.kind != "compare":
+            raise ValueError(f"Run {run_id} is a {info.kind} job; comparisons can be scrubbed.")
+        if not info.final:
+            raise ValueError("This comparison is still being drawn; scrub it when it is done.")
+        for other in self.jobs.list(kind="scrub", limit=200):
+            config = self.jobs.spec(other.id).config
+            if config.get("source") == run_id and not config.get("branches") and other.state not in ENDED_BADLY:
+                return other.id
+        return self.jobs.submit("scrub", {"source": run_id})
+
+    def recent(self) -> list[Json]:
+        """The newest scrub runs for the drawer, but for those that another one has taken up."""
+        infos = self.jobs.list(kind="scrub", limit=4 * RECENT)
+        followed = {self._config(info).get("source") for info in infos if info.state not in ENDED_BADLY}
+        cards = []
+        for info in infos:
+            if info.id in followed:
+                continue
+            try:
+                view, _ = self.look(info.id)
+            except (ValueError, KeyError):
+                continue  # a folder somebody edited by hand is not worth losing the list
+            branches = sum(row["branch"] is not None for row in view.rows.values())
+            parts = [when(info.created), "scrub", words.count(len(view.seeds), "seed"), words.count(len(view.rows), "row")]
+            parts += [f"{branches} branch{'' if branches == 1 else 'es'}"] if branches else []
+            cards.append({"id": info.id, "kind": "scrub", "prompt": view.prompt, "about": " · ".join(parts),
+                          "state": info.state, "pictures": view.images[:4]})  # fmt: skip
+        return cards[:RECENT]
+
+    def _config(self, info: RunInfo) -> Json:
+        try:
+            return self.jobs.spec(info.id).config
+        except ValueError:
+            return {}
+
+
+def together(*lists: Sequence[Json]) -> list[Json]:
+    """Cards of several kinds of run, newest first: an id begins with its time."""
+    return sorted((card for cards in lists for card in cards), key=lambda card: str(card["id"]), reverse=True)[:RECENT]
+
+
+def _images(result: Mapping[str, Any]) -> list[str]:
+    """Two pictures an arm, for the drawer."""
+    return [image["path"] for arm in result.get("arms") or [] for image in (arm.get("images") or [])[:2]]
+
+
+def _models(registry: Registry, used: set[str], named: Mapping[str, Any]) -> Json:
+    """{id: {"title", "role", "goes"}} of the models that took steps, and of those that could go on from them ("goes")."""
+    known = [registry.entries[name] for name in used if name in registry.entries]
+    alike = {(entry.domain, entry.size) for entry in known}
+    found = {
+        name: {"title": entry.title, "role": entry.role, "goes": entry.available and (entry.domain, entry.size) in alike}
+        for name, entry in registry.entries.items()
+        if name in used or (entry.domain, entry.size) in alike
+    }
+    gone = {name: {"title": (named.get(name) or {}).get("title", name), "role": "student", "goes": False} for name in used}
+    return {**gone, **found}
