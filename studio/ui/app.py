@@ -78,7 +78,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> dict
         "share": share,
         "theme": theme.theme(),
         "css": theme.css([*arms.choices(8)]),
-        "js": theme.script("page"),
+        "js": theme.script("kit/page"),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -88,6 +88,6 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> dict
         "mcp_server": False,
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
-        "favicon_path": str(theme.ASSETS / "favicon.svg"),
+        "favicon_path": str(theme.LOOK / "favicon.svg"),
         "app_kwargs": {"openapi_url": None, "routes": routes(jobs), "middleware": middleware(host, public)},
     }

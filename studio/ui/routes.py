@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from studio.jobs.jobs import Jobs
-from studio.ui.kit.theme import ASSETS
+from studio.ui.kit.theme import LOOK
 
 _TYPES = {
     ".png": "image/png",
@@ -62,7 +62,7 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
-        Mount("/ui/fonts", StaticFiles(directory=ASSETS / "fonts")),
+        Mount("/ui/fonts", StaticFiles(directory=LOOK / "fonts")),
     ]
 
 

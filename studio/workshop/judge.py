@@ -10,7 +10,6 @@ Worker side: imports torch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.explain import explain
-from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.families.perceptual import Reader, Words, installed, open_reader, open_words, reads_words
+from studio.library.meant import Meant
 
 if TYPE_CHECKING:
     from studio.workshop.open_models import ModelCache
@@ -29,50 +28,6 @@ if TYPE_CHECKING:
 SIDE = 16  # pixels of a side that pictures are shrunk to where no encoder looks at them
 HUNDRED = 100.0  # a CLIP score is commonly written as 100 times the cosine
 POINTS = "CLIP points (100 × cosine)"
-# of a title or a file's name: words that say that it is an adapter, and nothing of what it does
-NO_MEANING = frozenset((
-    "adapter", "checkpoint", "concept", "dora", "epoch", "file", "final", "last", "lokr", "lora", "lycoris", "mine", "model",
-    "pytorch", "rank", "safetensors", "sdxl", "slider", "steps", "test", "the", "trained", "unet", "version", "weights",
-))  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Meant:
-    """Words for what more (positive) and less (negative) of an adapter shows; "" where that is not known."""
-
-    positive: str = ""
-    negative: str = ""
-
-    @property
-    def title(self) -> str:
-        if self.positive and self.negative:
-            return f"“{self.negative}” to “{self.positive}”"
-        return f"“{self.positive}”" if self.positive else f"less “{self.negative}”"
-
-
-def meant(card: Mapping[str, Any]) -> Meant | None:
-    """What an adapter's card says it is for, as words that a person would use; None where it says nothing of the kind.
-
-    Looked for in this order: settings "positive" and "negative"; the attribute ("sad to smiling", or one of the world's); for
-    adapters that are no sliders their first prompt; the title; the trigger phrase of files from elsewhere.
-    """
-    kind, settings = str(card.get("kind") or ""), _mapping(card.get("settings"))
-    if kind in ("direction", "forgetting"):  # found by itself, with no words for it; or meant to take something away
-        return None
-    ends = _plain(settings.get("positive")), _plain(settings.get("negative"))
-    if any(ends):
-        return Meant(*ends)
-    attribute = str(card.get("attribute") or "").strip()
-    if attribute in ATTRIBUTES:
-        return Meant(ATTRIBUTES[attribute].high, ATTRIBUTES[attribute].low)
-    if attribute:
-        low, to, high = attribute.partition(" to ")
-        return Meant(_plain(high), _plain(low)) if to and _plain(low) and _plain(high) else Meant(_plain(attribute))
-    prompts = card.get("prompts") or ()
-    first = prompts[0] if kind != "slider" and isinstance(prompts, (list, tuple)) and prompts else ""
-    given = (_plain(first), _telling(card.get("title")), _telling(settings.get("modelspec.trigger_phrase")))
-    said = next(filter(None, given), "")
-    return Meant(said) if said else None
 
 
 @dataclass(frozen=True)
@@ -208,19 +163,3 @@ def _kept(models: ModelCache, what: str, folder: Path, make: Any) -> Any:
     stamp = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     size = 2 * sum(item[2] for item in stamp)  # kept in half precision, opened in single
     return models.keep(f"{what}:{folder}", stamp, make, size)
-
-
-def _mapping(given: Any) -> Mapping[str, Any]:
-    return given if isinstance(given, Mapping) else {}
-
-
-def _plain(given: Any) -> str:
-    """Words of a prompt without places ({}) and without words that only the adapter knows (<…>)."""
-    text = re.sub(r"\{\}|<[^<>\s]*>", " ", given) if isinstance(given, str) else ""
-    return " ".join(text.split()).strip(" ,")[:200]
-
-
-def _telling(given: Any) -> str:
-    """Words of a title or a file's name that mean something; "" where there are none."""
-    words = re.findall(r"[^\W\d_]+\d*", _plain(given).lower())
-    return " ".join(word for word in words if len(word) > 2 and word not in NO_MEANING and not word[-1].isdigit())

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from studio.families.perceptual import VARIABLE
-from studio.workshop.judge import SIDE, Judge, Meant, meant, open_judge
+from studio.library.meant import Meant, meant
+from studio.workshop.judge import SIDE, Judge, open_judge
 from studio.workshop.open_models import ModelCache
 from tests.families.eyes import save_clip, save_eye
 

@@ -246,14 +246,14 @@ def test_a_run_that_was_cancelled_keeps_what_was_measured(studio: Jobs, quick: l
     folder = studio.paths.run(run)
     from studio.capabilities.leaderboard import work
 
-    real = work.measures.keep
+    real = work.kept_figures.keep
 
     def keep_then_cancel(*args: Any) -> None:
         real(*args)
         (folder / "cancel").touch()
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(work.measures, "keep", keep_then_cancel)
+    patch.setattr(work.kept_figures, "keep", keep_then_cancel)
     try:
         state, note = run_job(folder, registry=load_registry(studio.paths))
     finally:

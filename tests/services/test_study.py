@@ -13,9 +13,10 @@ from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.core.denoiser import Denoiser
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
+from studio.metrics.rows import Rows, joined, over_steps
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
-from studio.workshop.sample_cache import Cells, Rows, joined, over_steps
+from studio.workshop.sample_cache import Cells
 from tests.services.conftest import PAIR
 
 REQUEST = {"study": "k-sweep", "pair": PAIR, "prompts": ["a red house", "a cat at night"], "seeds": 6, "teacher_steps": 5,

@@ -18,7 +18,7 @@ from studio.core.rng import generator
 from studio.domains.pocket import captions, scene
 from studio.jobs.paths import open_paths
 from studio.library.models import Registry, load_registry
-from studio.workshop.sample_cache import Rows
+from studio.metrics.rows import Rows
 
 PAIR = "nano/dmd2"
 PROMPTS = ("a red house by day", "a blue star in the desert")

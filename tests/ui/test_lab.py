@@ -155,7 +155,7 @@ def test_the_command_repeats_the_same_study(jobs: Jobs) -> None:
 def test_settings_come_from_the_schema_and_defaults_make_the_default_request(name: str, jobs: Jobs) -> None:
     fields = form.fields(name)
     assert {f.name for f in fields} == set(STUDIES.get(name).Config.model_fields)
-    drawn = {f.name: f.default if f.kind in ("choice", "choices", "yes") else form.settings.write(f.default) for f in fields}
+    drawn = {f.name: f.default if f.kind in ("choice", "choices", "yes") else form.schema_form.write(f.default) for f in fields}
     typed = {"study": name, "name": "", "pair": lab_data.PAIR, "prompts": "\n".join(lab_data.PROMPTS), "seeds": "6",
              "teacher_steps": "25"}  # fmt: skip
     asked = form.request(typed, drawn)

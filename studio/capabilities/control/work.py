@@ -16,13 +16,14 @@ from studio.jobs.run import Run
 from studio.library.adapter_effects import moved
 from studio.library.adapter_uses import unused
 from studio.library.draw_request import label
+from studio.library.meant import meant
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import correct
 from studio.metrics.response import NEAR
 from studio.metrics.transfer import board
 from studio.sampling.plan import Plan
 from studio.workshop.comparison import NO_ORACLE
-from studio.workshop.judge import Judge, Measure, Sight, meant, open_judge
+from studio.workshop.judge import Judge, Measure, Sight, open_judge
 from studio.workshop.session import Session
 from studio.workshop.tools import Tools
 

@@ -21,6 +21,7 @@ from studio.capabilities.lab.studies.base import Data
 from studio.core.files import plain
 from studio.domains.pocket import captions, scene
 from studio.jobs.run import LeftOff, Run, versions
+from studio.metrics.rows import Rows, joined, over_steps, taken
 from studio.sampling.adapted import adapters_of
 from studio.sampling.cost import bill
 from studio.sampling.loop import sample_many
@@ -30,7 +31,7 @@ from studio.sampling.record import Record
 from studio.sampling.steps import compiled
 from studio.workshop.draw import batch_size
 from studio.workshop.loaded_adapters import Wardrobe
-from studio.workshop.sample_cache import Cells, Rows, joined, over_steps, taken
+from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import scene_set
 from studio.domains.pocket.pretrain.sizes import SIZES, Size
 from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
+from studio.jobs.paths import PRESETS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -250,7 +251,7 @@ def read_preset(size: str, name: str) -> dict[str, Any]:
     """presets/distill/SIZE-NAME.yaml: objective, title, steps, method (settings), trainer (settings)."""
     import yaml
 
-    folder = Path(__file__).resolve().parents[3] / "presets" / "distill"
+    folder = PRESETS / "distill"
     known = sorted(path.stem.removeprefix(f"{size}-") for path in folder.glob(f"{size}-*.yaml"))
     if name not in known:
         raise typer.BadParameter(f"preset {name!r} is unknown; {', '.join(known)} fit {size}")

@@ -25,10 +25,11 @@ from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import sample_scene
 from studio.jobs.run import Run
 from studio.library.adapter_effects import AXIS_UNIT
+from studio.library.meant import meant
 from studio.library.models import ModelEntry
 from studio.library.picture_pairs import Pairs, pairs_in
 from studio.methods.sliders.slider import Finder
-from studio.workshop.judge import Judge, Measure, meant, open_judge
+from studio.workshop.judge import Judge, Measure, open_judge
 from studio.workshop.material.attribute_pairs import SceneContrast
 from studio.workshop.material.prompt_pairs import WordedContrast, encoded
 from studio.workshop.tools import Tools

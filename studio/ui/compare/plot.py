@@ -1,6 +1,6 @@
 """The one figure of Compare, as a plain plotly figure (a dict, so that no plotly import slows the page down).
 
-Colours are names of CSS variables ("--arm-student"); `assets/ui/js/plot.js` resolves them when it draws, so the
+Colours are names of CSS variables ("--arm-student"); `assets/ui/kit/plot.js` resolves them when it draws, so the
 figure follows light and dark without being sent again.
 """
 

@@ -1,6 +1,6 @@
 """Control: adapters on teacher, student and hybrid at once, one of them over a row of strengths, and what it does to each.
 
-The adapters of the form live in a component of their own (`assets/ui/js/control_worn.js`) and are read when Draw is pressed.
+The adapters of the form live in a component of their own (`assets/ui/control/adapters_on.js`) and are read when Draw is pressed.
 Handlers submit jobs and look at them, as in Compare. The shelf below (`studio.ui.control.adapters`) brings adapters in and out.
 """
 
@@ -79,7 +79,7 @@ class ControlTab:
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
                 self._build_form(listed, first)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = _html({"run": None}, "control", "control_board", "control-board")
+                self.board = _html({"run": None}, "control/board", "control-board")
                 with gr.Column(visible=False, elem_classes="card") as self.under:
                     self.plot = parts.live_plot("The response appears when the first arm is drawn.", "control-plot")
                 with gr.Column(visible=False, elem_classes="card") as self.figures:
@@ -96,7 +96,7 @@ class ControlTab:
         with gr.Column(elem_classes="card fields"):
             begin = next((one["id"] for one in self.controls.known(first) if one["id"].endswith(f"/{BEGIN}")), "")
             worn = {"worn": [{"id": begin, "strength": 1.0, "on": "all"}], "vary": begin} if begin else {}
-            self.worn = _html(self._worn(first, **worn), "control_worn", "control_worn", "control-worn")
+            self.worn = _html(self._worn(first, **worn), "control/adapters_on", "control-worn")
         with gr.Column(elem_classes="card fields"):
             pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
                                label="Teacher and student", filterable=False, elem_id="control-pair")  # fmt: skip
@@ -345,5 +345,5 @@ def table_html(table: Mapping[str, Any]) -> str:
             f'<p class="table-note">{controlview.NOTE}</p>')  # fmt: skip
 
 
-def _html(value: Json, markup: str, js: str, elem_id: str) -> gr.HTML:
-    return gr.HTML(value, html_template=template(markup), js_on_load=script(js), apply_default_css=False, elem_id=elem_id)
+def _html(value: Json, name: str, elem_id: str) -> gr.HTML:
+    return gr.HTML(value, html_template=template(name), js_on_load=script(name), apply_default_css=False, elem_id=elem_id)

@@ -30,8 +30,10 @@ Json = dict[str, Any]
 
 def leaderboard_html(value: Json) -> gr.HTML:
     """value = `Leaderboard.value()`. Triggers "measure", "look" (it was unfolded), and "compare" with {"student"}."""
-    js = script("figure") + script("leaderboard")
-    return gr.HTML(value, html_template=template("leaderboard"), js_on_load=js, apply_default_css=False, elem_id="leaderboard")
+    js = script("kit/figure") + script("distill/leaderboard")
+    return gr.HTML(
+        value, html_template=template("distill/leaderboard"), js_on_load=js, apply_default_css=False, elem_id="leaderboard"
+    )
 
 
 class Leaderboard:

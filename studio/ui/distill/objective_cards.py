@@ -22,7 +22,7 @@ WAIT = "The objectives are being listed; this takes some seconds, once."
 
 def objectives_html(value: Json) -> gr.HTML:
     """The objectives by family, searchable. value = {"families", "chosen", "wait"}. Triggers "pick" with {"name"}."""
-    js, markup = script("objectives"), template("objectives")
+    js, markup = script("distill/objectives"), template("distill/objectives")
     return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="objectives")
 
 

@@ -24,8 +24,8 @@ def jobs_html(value: dict[str, Any]) -> gr.HTML:
     Triggers "choose" with {"run"} ("first", or "" when it is folded), "act" with {"run", "action"}, and "duplicate" and
     "compare" with {"run"}.
     """
-    js = script("figure") + script("jobs-shown") + script("jobs")
-    return gr.HTML(value, html_template=template("jobs"), js_on_load=js, apply_default_css=False, elem_id="jobs")
+    js = script("kit/figure") + script("jobs/jobs_shown") + script("jobs/jobs")
+    return gr.HTML(value, html_template=template("jobs/jobs"), js_on_load=js, apply_default_css=False, elem_id="jobs")
 
 
 class JobsPanel:

@@ -54,7 +54,7 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=script("header"),
+        js_on_load=script("kit/header"),
         server_functions=list(server_functions),
         elem_id="header",
     )
@@ -63,7 +63,7 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
 def live_plot(waiting: str, elem_id: str = "plot") -> gr.HTML:
     """A plotly figure (JSON text) updated in place, as tall as its card; `waiting` is shown while there is none."""
     template = f'<div class="plot-box"><div class="plot"></div><p class="plot-wait">{waiting}</p></div>'
-    return _html(html_template=template, js_on_load=script("figure") + script("plot"), elem_id=elem_id)
+    return _html(html_template=template, js_on_load=script("kit/figure") + script("kit/plot"), elem_id=elem_id)
 
 
 def words_picker(value: dict[str, Any]) -> gr.HTML:
@@ -71,7 +71,7 @@ def words_picker(value: dict[str, Any]) -> gr.HTML:
 
     value = {"groups": `prompt.groups()`, "stated": {factor: value}}.
     """
-    return _html(value, html_template='<div class="words"></div>', js_on_load=script("words"), elem_id="words")
+    return _html(value, html_template='<div class="words"></div>', js_on_load=script("kit/prompt_words"), elem_id="words")
 
 
 def chips(texts: Sequence[str]) -> gr.HTML:

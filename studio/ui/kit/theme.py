@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 
+from studio.jobs.paths import ASSETS
 from studio.ui.kit import arms
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
+LOOK = ASSETS / "ui"
 
-SHEETS = ("studio", "scrub", "control", "jobs", "distill", "lab")
+SHEETS = ("kit/studio", "scrub/scrub", "control/control", "jobs/jobs", "distill/distill", "lab/lab")  # in the order they cascade
 
 PAPER = gr.themes.Color(
     name="paper", c50="#fbfaf7", c100="#f5f3ee", c200="#e8e5dc", c300="#d6d2c6", c400="#a9a498", c500="#7d786c",
@@ -19,7 +18,7 @@ PAPER = gr.themes.Color(
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's own components in the studio's colours; `assets/ui/css/studio.css` does the rest."""
+    """Gradio's own components in the studio's colours; `assets/ui/kit/studio.css` does the rest."""
     base = gr.themes.Base(
         primary_hue=PAPER, secondary_hue=PAPER, neutral_hue=PAPER,
         radius_size="sm", spacing_size="sm", text_size="sm",
@@ -91,15 +90,15 @@ def theme() -> gr.themes.Base:
 
 def css(all_arms: list[str]) -> str:
     """The style sheet: arm colours first, then the page, then the chips' colours."""
-    page = "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    page = "\n".join((LOOK / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
     return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms, #control-arms)", all_arms)])
 
 
 def script(name: str) -> str:
-    """A file of `assets/ui/js`."""
-    return (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+    """A script of `assets/ui`: "compare/board" is `assets/ui/compare/board.js`."""
+    return (LOOK / f"{name}.js").read_text(encoding="utf-8")
 
 
 def template(name: str) -> str:
-    """A file of `assets/ui/html`: the markup of a component, without values."""
-    return (ASSETS / "html" / f"{name}.html").read_text(encoding="utf-8")
+    """A markup of `assets/ui`, of a component without values: "lab/cards" is `assets/ui/lab/cards.html`."""
+    return (LOOK / f"{name}.html").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from studio.ui.compare.view import Json
+Json = dict[str, Any]
 
 LIVE = ("queued", "loading", "running")
 KEPT_VIEWS = 64

@@ -90,8 +90,9 @@ def cost(jobs: Jobs, asked: Mapping[str, Any]) -> str:
     most = of.together * samples
     shared = f"; beginnings that arms share are computed once, alone they would be {of.alone * samples:,}"
     return (
-        f"At most {most:,} network evaluations for {words.count(len(plans), 'arm')} × {len(found.prompts)} prompts × {found.seeds} "
-        f"seeds{shared if of.together < of.alone else ''}.{beside} What any study here has drawn before is taken from there."
+        f"At most {most:,} network evaluations for {words.count(len(plans), 'arm')} × {len(found.prompts)} prompts × "
+        f"{found.seeds} seeds{shared if of.together < of.alone else ''}.{beside} "
+        f"What any study here has drawn before is taken from there."
     )
 
 

@@ -34,7 +34,7 @@ class MixtureCard:
         self._known: OrderedDict[str, Json] = OrderedDict()
         self._lock = threading.Lock()
         value = {"sliders": sliders(), "page": None, "note": ""}
-        self.html = gr.HTML(value, html_template=template("lab_mixture"), js_on_load=script("lab_mixture"),
+        self.html = gr.HTML(value, html_template=template("lab/mixture"), js_on_load=script("lab/mixture"),
                             apply_default_css=False, elem_id="mixture")  # fmt: skip
         self.waiting = gr.Textbox("", visible="hidden", label="position")  # a run that is awaited, and its position
         self.timer = gr.Timer(POLL_S, active=False)

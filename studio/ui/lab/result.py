@@ -6,7 +6,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +16,7 @@ from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.jobs.paths import PRESETS
 from studio.ui.jobs.background import ACTIONS, ASKED
 from studio.ui.kit import words
 from studio.ui.kit.runs import when
@@ -26,7 +26,7 @@ from studio.ui.lab import panels, plot, study_figures, transfer
 KIND = "study"
 LISTED = 40
 KEPT = 24  # bodies
-PRESETS = Path(__file__).resolve().parents[2] / "presets" / "studies"
+STUDY_PRESETS = PRESETS / "studies"
 OFFERED = ("pause", "stop", "resume", "cancel", "up", "down")  # of the jobs panel's buttons, those that suit a study
 Json = dict[str, Any]
 
@@ -206,7 +206,7 @@ def command(config: Mapping[str, Any]) -> str:
         own = StudyRequest.model_validate(dict(config))
     except ValueError:
         return ""
-    for path in sorted(PRESETS.glob("*.yaml")):
+    for path in sorted(STUDY_PRESETS.glob("*.yaml")):
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
         fields.pop("kind", None)
         if StudyRequest.model_validate(fields).model_copy(update={"name": own.name}) == own:

@@ -41,8 +41,9 @@ _LINE: Json = {"interactive": True, "max_lines": 1, "elem_classes": "figure"}
 
 def _html(name: str, value: Json) -> gr.HTML:
     """A component of the tab: markup, script and element id share the name."""
-    shared = script("figure") if name == "lab-result" else ""
-    return gr.HTML(value, html_template=template(name.replace("-", "_")), js_on_load=shared + script(name.replace("-", "_")),
+    file = name.replace("-", "/")
+    shared = script("kit/figure") if name == "lab-result" else ""
+    return gr.HTML(value, html_template=template(file), js_on_load=shared + script(file),
                    apply_default_css=False, elem_id=name)  # fmt: skip
 
 

@@ -15,10 +15,10 @@ from studio.core.files import atomic_write
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import arms
-from studio.ui.kit.theme import ASSETS, script, template
+from studio.ui.kit.theme import LOOK, script, template
 from studio.ui.scrub.scrub_runs import Scrubs
 
-SCRIPTS = ("scrub_frames", "scrub_axis", "scrub_schedule", "scrub_curves", "scrub", "scrub_wall", "scrub_take", "scrub_main")
+SCRIPTS = tuple(f"scrub/{name}" for name in ("frames", "axis", "schedule", "curves", "scrub", "wall", "take", "main"))
 FONTS = {"Inter": "inter.woff2", "JetBrains Mono": "jetbrains-mono.woff2"}
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ def scrubber(jobs: Jobs) -> gr.HTML:
         return take.away(wish if isinstance(wish, dict) else {})
 
     return gr.HTML(
-        {"run": None}, html_template=template("scrub"), js_on_load=source(),
+        {"run": None}, html_template=template("scrub/scrub"), js_on_load=source(),
         server_functions=[take_away], apply_default_css=False, elem_id="scrubber",
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def offline_page(jobs: Jobs, board: Json) -> str:
         for name, file in FONTS.items()
     )
     style = "\n".join(
-        line for name in ("studio", "scrub") for line in _css(name).splitlines() if not line.startswith("@font-face")
+        line for name in ("kit/studio", "scrub/scrub") for line in _css(name).splitlines() if not line.startswith("@font-face")
     )
     title = html.escape(f"{board['prompt']} · Distillation Studio")
     return f"""<!doctype html>
@@ -101,7 +101,7 @@ body {{ margin: 0; background: var(--paper); color: var(--ink); font-family: var
 main {{ max-width: 1240px; margin: 0 auto; padding: 20px 24px 40px; box-sizing: border-box; }}
 .sc-branch-card, .sc-exports {{ display: none !important; }} .sc-under {{ grid-template-columns: minmax(0, 1fr); }}
 @media (max-width: 820px) {{ main {{ padding: 14px; }} }}</style></head>
-<body><main><div id="scrubber">{template("scrub")}</div></main>
+<body><main><div id="scrubber">{template("scrub/scrub")}</div></main>
 <script>
 document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
 window.studioScrubFiles = {_inline(files)};
@@ -113,11 +113,11 @@ window.studioScrubFiles = {_inline(files)};
 
 
 def _css(name: str) -> str:
-    return (ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8")
+    return (LOOK / f"{name}.css").read_text(encoding="utf-8")
 
 
 def _font(file: str) -> str:
-    return base64.b64encode((ASSETS / "fonts" / file).read_bytes()).decode()
+    return base64.b64encode((LOOK / "fonts" / file).read_bytes()).decode()
 
 
 def _inline(value: Any) -> str:

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from studio.core.recipe import Recipe
 from studio.library.adapters import Adapters
+from studio.library.meant import Meant
 from studio.library.models import ModelEntry, Pair
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 
 if TYPE_CHECKING:
-    from studio.workshop.judge import Judge
-    from studio.workshop.sample_cache import Rows
+    from studio.metrics.rows import Rows
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ class Setting:
 
     @property
     def oracle(self) -> Path | None:
-        """Folder of the oracle that reads what is drawn; None where only a judge (`services.judge`) can say something."""
+        """Folder of the oracle that reads what is drawn; None where only a judge (`workshop.judge`) can say something."""
         return self.student.oracle if self.student.domain == "pocket" else None
 
     def of(self, student: ModelEntry) -> Setting:
@@ -100,6 +100,18 @@ class Setting:
 
     def student_first(self) -> Plan:
         return plans.student_first_plan(self.teacher.id, self.student.id, self.recipe)
+
+
+class Reads(Protocol):
+    """How much an adapter does, as a judge without an oracle tells it; `slider()` as the board wants it."""
+
+    def slider(self) -> Json: ...
+
+
+class Judge(Protocol):
+    """Who says something of pictures where no oracle reads them: `workshop.judge`."""
+
+    def measure(self, words: Meant | None) -> Reads: ...
 
 
 @dataclass(frozen=True)

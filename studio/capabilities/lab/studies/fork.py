@@ -58,7 +58,7 @@ class ForkTest(Study[ForkConfig]):
 
         from studio.metrics import verdicts
         from studio.metrics.fork import Fork, ForkStep, fork_series
-        from studio.workshop.sample_cache import joined
+        from studio.metrics.rows import joined
 
         steps: dict[str, list[ForkStep]] = {}
         n, states = self.config.continuations, len(data.seeds)

@@ -3,7 +3,7 @@
 Statements S8 to S10: a slider trained on the base moves the student as far (Gandikota & Bau 2025, arXiv 2503.10637, section 3
 and table 1), the other way round it works but weaker, and directions found in the base's samples act on the student.
 Every model is sampled as it is meant to be, the adapter on for all of its steps; strength 1 is the adapter's calibrated unit.
-Where an oracle reads, slopes are of the attribute that an adapter names; elsewhere of what a judge (`services.judge`) sees.
+Where an oracle reads, slopes are of the attribute that an adapter names; elsewhere of what a judge (`workshop.judge`) sees.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Transfer(Study[TransferConfig]):
         """What is measured of a slider, as the board wants it."""
         if data.judge is None:
             return {"attribute": moved(entry)}
-        from studio.workshop.judge import meant
+        from studio.library.meant import meant
 
         return data.judge.measure(meant(entry.card)).slider()
 

@@ -72,7 +72,7 @@ function curveFigure(title, about, lines, axis, rows, top) {
   };
 }
 
-// All figures of a table (services/decisions.py). `all`: also the factors that are folded away at first.
+// All figures of a table (studio/capabilities/scrub/decisions.py). `all`: also the factors that are folded away at first.
 function curveFigures(table, axis, rows, all) {
   const found = rows.map((row, k) => [k, table.arms[row.arm]]).filter(([k, arm]) => arm && arm.distance.q50.length === (rows[k].steps ?? []).length);
   if (table.kind !== "oracle") {

@@ -1,0 +1,68 @@
+"""Readings of samples as rows on the CPU, one a seed: kept, joined, and handed to studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Readings of N samples (see `metrics.readings.Readings`); with steps, every tensor is [N, steps, ...]."""
+
+    labels: Mapping[str, Tensor]
+    values: Mapping[str, Tensor]
+    features: Tensor
+    in_distribution: Tensor
+    score: Tensor  # the oracle's, of which in_distribution is a threshold
+
+    def __len__(self) -> int:
+        return len(self.in_distribution)
+
+    def rows(self, index: Tensor | Sequence[int]) -> Rows:
+        """Some of the samples, in the order of `index`."""
+        i = torch.as_tensor(index, dtype=torch.int64)
+        return Rows({k: v[i] for k, v in self.labels.items()}, {k: v[i] for k, v in self.values.items()},
+                    self.features[i], self.in_distribution[i], self.score[i])  # fmt: skip
+
+    def step(self, i: int) -> Rows:
+        """The readings at one step."""
+        return Rows({k: v[:, i] for k, v in self.labels.items()}, {k: v[:, i] for k, v in self.values.items()},
+                    self.features[:, i], self.in_distribution[:, i], self.score[:, i])  # fmt: skip
+
+
+def taken(readings: Any) -> Rows:
+    """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU."""
+    return Rows(
+        {k: torch.as_tensor(v).to("cpu", torch.uint8) for k, v in readings.labels.items()},
+        {k: torch.as_tensor(v).to("cpu", torch.float32) for k, v in readings.values.items()},
+        torch.as_tensor(readings.features).to("cpu", torch.float16).float(),  # as they will be read from the file
+        torch.as_tensor(readings.in_distribution).to("cpu", torch.bool),
+        torch.as_tensor(readings.score).to("cpu", torch.float32),
+    )
+
+
+def joined(parts: Sequence[Rows], dim: int = 0) -> Rows:
+    """Rows below each other (dim 0), or steps beside each other (dim 1 of rows stacked to [N, 1, ...])."""
+    first = parts[0]
+    return Rows(
+        {k: torch.cat([p.labels[k] for p in parts], dim) for k in first.labels},
+        {k: torch.cat([p.values[k] for p in parts], dim) for k in first.values},
+        torch.cat([p.features for p in parts], dim),
+        torch.cat([p.in_distribution for p in parts], dim),
+        torch.cat([p.score for p in parts], dim),
+    )
+
+
+def over_steps(parts: Sequence[Rows]) -> Rows:
+    """Readings of the same samples at successive steps, as [N, steps, ...]."""
+    lifted = [
+        Rows({k: v[:, None] for k, v in p.labels.items()}, {k: v[:, None] for k, v in p.values.items()},
+             p.features[:, None], p.in_distribution[:, None], p.score[:, None])
+        for p in parts
+    ]  # fmt: skip
+    return joined(lifted, 1)
