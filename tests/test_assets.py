@@ -11,9 +11,10 @@ import torch
 from diffusers import DiffusionPipeline
 
 from studio.core.recipe import Recipe, weights_hash
-from tests.stranger import drawn_by_diffusers
+from studio.jobs.paths import ROOT
+from tests.support.stranger import drawn_by_diffusers
 
-ASSETS = Path(__file__).parents[1] / "assets"
+ASSETS = ROOT / "assets"
 PIPELINES = sorted(p.parent for p in ASSETS.glob("*/*/model_index.json"))
 STUDENTS = [p for p in PIPELINES if (p / "recipe.json").exists()]
 

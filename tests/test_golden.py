@@ -34,7 +34,7 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.workshop.sample_cache import Cells
 from studio.workshop.training.describe import _read_classes
-from tests.methods.world import Blobs, teacher
+from tests.support.tiny_world import Blobs, teacher
 
 GOLDEN = Path(__file__).parent / "golden"
 DRAWN = {"prompt": "a red house at night", "pair": "nano/dmd2", "seeds": "0-3", "teacher_steps": 8}
@@ -144,8 +144,9 @@ def test_the_page_has_the_same_addresses_names_and_look(tmp_path: Path) -> None:
 
     page = build(open_jobs(tmp_path / "data")).config
     ids = [part["props"].get("elem_id") for part in page["components"]]
-    html = {part["props"]["elem_id"]: [digest(spoken(part["props"].get(field) or "")) for field in ("html_template", "js_on_load")]
-            for part in page["components"] if part["type"] == "html" and part["props"].get("elem_id")}  # fmt: skip
+    parts = {part["props"].get("elem_id"): part["props"] for part in page["components"] if part["type"] == "html"}
+    html = {name: [digest(spoken(props.get(field) or "")) for field in ("html_template", "js_on_load")]
+            for name, props in parts.items() if name}  # fmt: skip
     same("page", {
         "api": sorted(call["api_name"] for call in page["dependencies"] if call["api_visibility"] == "public"),
         "ids": sorted({name for name in ids if name}), "html": html,

@@ -27,6 +27,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.core.explain import brief, did_you_mean
+from studio.jobs import run
 
 HOME = "studio.capabilities"  # the package whose folders add kinds
 Execute = Callable[[Any, Any], dict[str, Any]]
@@ -113,10 +114,7 @@ class Kinds:
         folders = [Path(place) for place in importlib.import_module(HOME).__path__]
         names = sorted({found.parent.name for folder in folders for found in folder.glob("*/request.py")})
         modules = [f"{HOME}.{name}.request" for name in names]
-        elsewhere = [name.strip() for name in os.environ.get("STUDIO_KINDS", "").split(",") if name.strip()]
-        if elsewhere:
-            former_names()
-        modules += elsewhere
+        modules += [name.strip() for name in os.environ.get("STUDIO_KINDS", "").split(",") if name.strip()]
         for module in modules:
             try:
                 importlib.import_module(module)
@@ -137,16 +135,17 @@ def _registers(module: str) -> list[str]:
 KINDS = Kinds()
 
 
-def former_names() -> None:
-    """Let modules outside the repository import what kinds need by the names it had before: `studio.services.kinds`, `.run`."""
-    from studio.jobs import run
+def is_resumable(kind: str) -> bool:
+    """Whether runs of this kind keep checkpoints; no for a kind this program does not have (any more)."""
+    return any(known.name == kind and known.resumable for known in KINDS.all())
 
+
+def _keep_former_names() -> None:
+    """Modules of `$STUDIO_KINDS` may import what they need by the names it had before: `studio.services.kinds` and `.run`."""
     package = sys.modules.setdefault("studio.services", ModuleType("studio.services", "Former names; see studio.jobs."))
     for name, module in {"kinds": sys.modules[__name__], "run": run}.items():
         sys.modules.setdefault(f"studio.services.{name}", module)
         setattr(package, name, module)
 
 
-def is_resumable(kind: str) -> bool:
-    """Whether runs of this kind keep checkpoints; no for a kind this program does not have (any more)."""
-    return any(known.name == kind and known.resumable for known in KINDS.all())
+_keep_former_names()

@@ -15,8 +15,8 @@ from studio.core.files import atomic_write
 from studio.jobs.jobs import Jobs
 from studio.library.models import Registry
 from studio.library.stock import open_jobs
-from tests.ui import lab_data
-from tests.ui.shelf import stock
+from tests.support import lab_data
+from tests.support.method_catalogue import stock
 
 STUDIES = ("k-sweep", "position-sweep", "masks", "handover", "base-guidance", "commitment", "fork", "arena")
 

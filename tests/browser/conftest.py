@@ -19,10 +19,10 @@ from studio.library.stock import open_jobs
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 
 from studio.ui.app import build, launch_options
-from tests.browser.serving import Studio, serving
-from tests.ui.scripted import ScriptedWorker
-from tests.ui.scripted_batch import ScriptedTraining
-from tests.ui.shelf import stock
+from tests.support.method_catalogue import stock
+from tests.support.scripted_compare import ScriptedWorker
+from tests.support.scripted_jobs import ScriptedTraining
+from tests.support.serving import Studio, serving
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.serving import Studio
 from tests.browser.test_distill import write
+from tests.support.serving import Studio
 
 pytestmark = pytest.mark.browser
 

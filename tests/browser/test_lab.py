@@ -10,9 +10,9 @@ import pytest
 
 from studio.library.stock import open_jobs
 from studio.ui.app import build, launch_options
-from tests.ui import lab_data
-from tests.ui.scripted_lab import ScriptedLab
-from tests.ui.shelf import stock
+from tests.support import lab_data
+from tests.support.method_catalogue import stock
+from tests.support.scripted_lab import ScriptedLab
 
 FIGURE = "#lab-result .js-plotly-plot .main-svg"
 

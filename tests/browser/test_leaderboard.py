@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.capabilities.leaderboard import kept_figures
-from tests.ui.test_leaderboard import FOUND
+from tests.ui.distill.test_leaderboard import FOUND
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studio.library.trace_header import read_header
-from tests.ui.scripted_scrub import finished, level
+from tests.support.scripted_scrub import finished, level
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ import pytest
 
 from studio.library.stock import open_jobs
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.serving import Studio, serving
-from tests.services.conftest import list_models, weights  # noqa: F401 - a fixture
+from tests.support.fixtures import list_models, weights  # noqa: F401 - a fixture
+from tests.support.serving import Studio, serving
 
 pytestmark = pytest.mark.browser
 

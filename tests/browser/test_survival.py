@@ -16,8 +16,8 @@ import pytest
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.serving import Studio
 from tests.browser.test_distill import open_tab, write
+from tests.support.serving import Studio
 
 pytestmark = [pytest.mark.browser, pytest.mark.learning]
 

@@ -91,7 +91,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     """Every objective on numbers, LCM and DMD2 on nano: half a batch each, for some updates of every network."""
     env = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1",
            "ACCELERATE_USE_CPU": "true"}  # fmt: skip
-    command = [sys.executable, "-W", "ignore", "-m", "tests.core.together", str(tmp_path)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.several_processes", str(tmp_path)]
     started = [
         subprocess.Popen(
             command, cwd=ROOT, env={**env, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True

@@ -197,7 +197,7 @@ def unet_trainer(objective, shared, **run):
     from studio.core.unet import UNetNetwork
     from studio.families.stable.shared_lora import Shared
     from studio.methods.distill import METHODS
-    from tests.methods.test_lora import PROCESS, Words, unet
+    from tests.families.test_shared_lora import PROCESS, Words, unet
 
     network = Shared(unet(), rank=2) if shared else UNetNetwork(unet())
     cls = METHODS.get(objective)

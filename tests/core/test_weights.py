@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from studio.core.weights import load_checkpoint, replace_bytes, save_checkpoint, save_weights, system_errors
 from studio.families.stable.controlnets import export
 from studio.families.stable.folders import save_pipeline
-from tests.families import tiny
-from tests.no_room import no_room
+from tests.support import tiny_models
+from tests.support.no_room import no_room
 
 
 def state(step: int) -> dict[str, object]:
@@ -61,7 +61,7 @@ def test_other_files_without_room_leave_nothing_half_written(tmp_path: Path) -> 
 
 
 def test_models_that_libraries_write_meet_no_room_as_an_error_of_the_system(tmp_path: Path) -> None:
-    pipe = tiny.sd_pipeline(tmp_path / "parts")
+    pipe = tiny_models.sd_pipeline(tmp_path / "parts")
     for write in (
         lambda: save_pipeline(tmp_path / "model", pipe.tokenizer, pipe.text_encoder, pipe.unet, pipe.scheduler, pipe.vae),
         lambda: export(pipe.unet, tmp_path / "control"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -11,8 +9,9 @@ from studio.domains.pocket.dataset import CONTINUOUS, scenes, to_images
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import FACTORS
+from studio.jobs.paths import ROOT
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = ROOT / "assets"
 FOLDERS = sorted(p.parent for p in ASSETS.glob("*/oracle/oracle.safetensors"))
 
 

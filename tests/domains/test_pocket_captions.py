@@ -14,7 +14,7 @@ from studio.domains.pocket.captions import (
     vocabulary,
 )
 from studio.domains.pocket.scene import FACTORS, sample_scene
-from tests.properties import given, st
+from tests.support.properties import given, st
 
 STATED = [name for name, f in FACTORS.items() if f.stated]
 

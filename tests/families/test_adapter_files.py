@@ -17,10 +17,11 @@ from studio.core.edit import Edit
 from studio.families import open_model
 from studio.families.stable.adapter_files import LAYOUTS, read, targets, write
 from studio.families.stable.adapter_files.targets import ldm_names
-from tests.families import tiny
-from tests.families.edits import CARD, farthest, outputs, random_edit
+from studio.jobs.paths import ROOT
+from tests.support import tiny_models
+from tests.support.edits import CARD, farthest, outputs, random_edit
 
-NANO = Path(__file__).parents[2] / "assets" / "nano" / "teacher"
+NANO = ROOT / "assets" / "nano" / "teacher"
 
 PLAIN = """
 import sys, torch
@@ -45,7 +46,7 @@ assert not any(name.split(".")[0] == "studio" for name in sys.modules), "this pr
 @pytest.fixture(scope="module", params=["sd", "sdxl"])
 def model(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    pipe = tiny.sd_pipeline(folder) if request.param == "sd" else tiny.sdxl_pipeline(folder)
+    pipe = tiny_models.sd_pipeline(folder) if request.param == "sd" else tiny_models.sdxl_pipeline(folder)
     pipe.save_pretrained(folder / "model")
     return open_model(folder / "model")
 
@@ -167,7 +168,7 @@ def test_block_numbers_of_the_original_code_are_those_of_diffusers_converter(tmp
     from diffusers import StableDiffusionXLPipeline
     from diffusers.utils import convert_unet_state_dict_to_peft
 
-    model = tiny.sdxl_pipeline(tmp_path)
+    model = tiny_models.sdxl_pipeline(tmp_path)
     modules = targets({"unet": model.unet})
     # diffusers takes the upsampler of a block without attention for an attention
     edit = random_edit(modules, keep=lambda path: "upsamplers" not in path)

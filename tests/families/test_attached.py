@@ -14,13 +14,13 @@ from studio.families.stable.adapter_files import targets
 from studio.families.stable.halves import computed_once
 from studio.families.stable.merged import save_merged
 from studio.families.stable.vocabulary import Vocabulary
-from tests.families import tiny
-from tests.families.edits import CARD, equal, farthest, outputs, random_edit
+from tests.support import tiny_models
+from tests.support.edits import CARD, equal, farthest, outputs, random_edit
 
 
 @pytest.fixture(params=["sd", "sdxl"])
 def model(request, tmp_path):
-    pipe = tiny.sd_pipeline(tmp_path) if request.param == "sd" else tiny.sdxl_pipeline(tmp_path)
+    pipe = tiny_models.sd_pipeline(tmp_path) if request.param == "sd" else tiny_models.sdxl_pipeline(tmp_path)
     pipe.save_pretrained(tmp_path / "model")
     return open_model(tmp_path / "model")
 
@@ -208,7 +208,7 @@ def test_new_words_are_those_of_the_diffusers_pipeline(model):
 
 def test_the_end_of_the_text_is_found_with_new_words_in_old_checkpoints(tmp_path):
     """SDXL's second encoder names 2 as the end of the text and takes the highest id for it, which a new word would be."""
-    pipe = tiny.sdxl_pipeline(tmp_path)
+    pipe = tiny_models.sdxl_pipeline(tmp_path)
     encoder, tokenizer = pipe.text_encoder_2, pipe.tokenizer_2
     encoder.text_model.eos_token_id = 2
     ids = tokenizer(["ab", "c"], padding="max_length", max_length=12, return_tensors="pt").input_ids
@@ -261,7 +261,7 @@ def test_a_merged_model_opens_without_this_project(model, tmp_path):
 def test_a_merged_model_draws_in_plain_diffusers_whatever_precision_it_was_open_and_stored_in(tmp_path, changed):
     from diffusers import DiffusionPipeline
 
-    tiny.sd_pipeline(tmp_path).to(torch.float16).save_pretrained(tmp_path / "model")
+    tiny_models.sd_pipeline(tmp_path).to(torch.float16).save_pretrained(tmp_path / "model")
     half = open_model(tmp_path / "model", dtype=torch.bfloat16)
     edit = random_edit(targets(half.modules), seed=0, rank=2, alpha=2.0, keep=lambda path: path.startswith(f"{changed}."))
     pipe = DiffusionPipeline.from_pretrained(save_merged(half, [(edit, 0.5)], tmp_path / "saved"))

@@ -18,7 +18,7 @@ from studio.sampling.hinted import with_hint, with_pictures
 from studio.sampling.loop import finished, sample, sample_many
 from studio.sampling.plan import teacher_plan
 from studio.sampling.prompts import encode_once
-from tests.families import tiny
+from tests.support import tiny_models
 
 CHANNELS = (4, 8)  # a picture is twice as large as its latent
 CARD = {"title": "Layout", "base": "tiny/base", "base_hash": "0123456789ab"}
@@ -35,7 +35,7 @@ def shaken(module: nn.Module, seed: int = 3, by: float = 0.05) -> None:
 @pytest.fixture(scope="module", params=["sd", "sdxl"])
 def folder(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
-    pipe = tiny.sd_pipeline(root) if request.param == "sd" else tiny.sdxl_pipeline(root)
+    pipe = tiny_models.sd_pipeline(root) if request.param == "sd" else tiny_models.sdxl_pipeline(root)
     pipe.save_pretrained(root / "model")
     return root / "model"
 
@@ -244,7 +244,7 @@ def test_folders_that_do_not_fit(model, control_folder, tmp_path):
     assert "has no .safetensors file" in refused(model, other, FileNotFoundError)
     weights.write_bytes(b"nothing")
     assert "cannot be read" in refused(model, other)
-    wide = ControlNetModel.from_unet(tiny.unet(24), conditioning_embedding_out_channels=CHANNELS)
+    wide = ControlNetModel.from_unet(tiny_models.unet(24), conditioning_embedding_out_channels=CHANNELS)
     wide.save_pretrained(tmp_path / "wide")
     assert "was made for another architecture: its cross_attention_dim is 24" in refused(model, tmp_path / "wide")
     broken = ControlNetModel.from_pretrained(control_folder)
@@ -274,4 +274,4 @@ def test_a_hint_encoder_of_another_model_is_refused(tmp_path, model, differences
     file = tmp_path / "control.safetensors"
     write(file, differences.tensors(), CHANNELS, CARD)
     with pytest.raises(ValueError, match="a ControlNet made for this architecture would fit"):
-        open_control(file, tiny.unet(16, block_out_channels=(24, 32)))
+        open_control(file, tiny_models.unet(16, block_out_channels=(24, 32)))

@@ -13,7 +13,7 @@ from studio.families.stable.halves import are_equal, computed_once, text_free
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan, Segment, teacher_plan
 from studio.sampling.prompts import encode_once
-from tests.families import tiny
+from tests.support import tiny_models
 
 PROMPTS = ["a red boat", "x"]
 LONG = "abcdefghij klmnop qrstuv"
@@ -22,7 +22,7 @@ LONG = "abcdefghij klmnop qrstuv"
 @pytest.fixture(scope="module")
 def sd(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sd")
-    pipe = tiny.sd_pipeline(folder)
+    pipe = tiny_models.sd_pipeline(folder)
     pipe.save_pretrained(folder / "model")
     return pipe, folder / "model"
 
@@ -30,7 +30,7 @@ def sd(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sdxl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdxl")
-    pipe = tiny.sdxl_pipeline(folder)
+    pipe = tiny_models.sdxl_pipeline(folder)
     pipe.save_pretrained(folder / "model")
     return pipe, folder / "model"
 
@@ -47,7 +47,7 @@ def test_sd_conditions_are_those_of_the_pipeline(sd):
 
 @pytest.mark.parametrize("force_zeros", [True, False])
 def test_sdxl_conditions_are_those_of_the_pipeline(tmp_path, force_zeros):
-    pipe = tiny.sdxl_pipeline(tmp_path, force_zeros=force_zeros)
+    pipe = tiny_models.sdxl_pipeline(tmp_path, force_zeros=force_zeros)
     pipe.save_pretrained(tmp_path / "model")
     model = open_model(tmp_path / "model")
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_sdxl_conditions_are_those_of_the_pipeline(tmp_path, force_zeros):
 
 @pytest.mark.parametrize("tiny_vae", [False, True])
 def test_pixels_are_those_of_the_pipeline(tmp_path, tiny_vae):
-    pipe = tiny.sd_pipeline(tmp_path, tiny_vae=tiny_vae)
+    pipe = tiny_models.sd_pipeline(tmp_path, tiny_vae=tiny_vae)
     pipe.save_pretrained(tmp_path / "model")
     model = open_model(tmp_path / "model")
     x = noise([1, 2], INITIAL, model.latent_shape)
@@ -96,8 +96,8 @@ def test_what_is_known_about_a_model(sd, sdxl, tmp_path):
 
 
 def test_the_process_is_that_of_the_scheduler_file(tmp_path):
-    pipe = tiny.sd_pipeline(tmp_path)
-    pipe.scheduler = tiny.scheduler("v_prediction", beta_schedule="linear", rescale_betas_zero_snr=True)
+    pipe = tiny_models.sd_pipeline(tmp_path)
+    pipe.scheduler = tiny_models.scheduler("v_prediction", beta_schedule="linear", rescale_betas_zero_snr=True)
     pipe.save_pretrained(tmp_path / "model")
     model = open_model(tmp_path / "model")
     assert model.denoiser.prediction == "v"
@@ -105,7 +105,7 @@ def test_the_process_is_that_of_the_scheduler_file(tmp_path):
 
 
 def test_half_precision_files_open_in_the_precision_asked_for(sd, tmp_path):
-    pipe = tiny.sd_pipeline(tmp_path).to(torch.float16)
+    pipe = tiny_models.sd_pipeline(tmp_path).to(torch.float16)
     pipe.save_pretrained(tmp_path / "half")
     full = open_model(tmp_path / "half")
     assert full.dtype == torch.float32
@@ -120,13 +120,13 @@ def test_half_precision_files_open_in_the_precision_asked_for(sd, tmp_path):
 
 
 def test_variant_files_open_too(tmp_path):
-    tiny.sd_pipeline(tmp_path).to(torch.float16).save_pretrained(tmp_path / "half", variant="fp16")
+    tiny_models.sd_pipeline(tmp_path).to(torch.float16).save_pretrained(tmp_path / "half", variant="fp16")
     assert open_model(tmp_path / "half").dtype == torch.float32
 
 
 def test_prompts_are_encoded_once_per_text_encoder(sd, tmp_path):
     shutil.copytree(sd[1], tmp_path / "copy")
-    other = tiny.sd_pipeline(tmp_path / "w", seed=5)
+    other = tiny_models.sd_pipeline(tmp_path / "w", seed=5)
     other.save_pretrained(tmp_path / "other")
     models = {name: open_model(path) for name, path in (("a", sd[1]), ("b", tmp_path / "copy"), ("c", tmp_path / "other"))}
     asked = []
@@ -168,7 +168,7 @@ def test_text_free_layers_of_a_guided_batch_are_computed_once(sd):
 
 
 def test_blocks_without_text_are_all_text_free(tmp_path):
-    pipe = tiny.sd_pipeline(
+    pipe = tiny_models.sd_pipeline(
         tmp_path, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D")
     )
     pipe.save_pretrained(tmp_path / "model")
@@ -183,7 +183,7 @@ def test_blocks_without_text_are_all_text_free(tmp_path):
 
 
 def test_students_that_take_guidance_as_an_input(tmp_path):
-    pipe = tiny.sd_pipeline(tmp_path, time_cond_proj_dim=32)
+    pipe = tiny_models.sd_pipeline(tmp_path, time_cond_proj_dim=32)
     pipe.save_pretrained(tmp_path / "model")
     (tmp_path / "model" / "card.json").write_text(json.dumps({"embedded_guidance": 6.0}))
     model = open_model(tmp_path / "model")
@@ -212,7 +212,7 @@ def lora(folder, pipe):
 
 
 def test_adapters_act_on_their_segment_alone_and_leave_no_trace(sd, tmp_path):
-    lora(tmp_path, tiny.sd_pipeline(tmp_path))
+    lora(tmp_path, tiny_models.sd_pipeline(tmp_path))
     model = open_model(sd[1])
     cond = encode_once({"m": model}, PROMPTS[:1])
 

@@ -11,7 +11,7 @@ import torch
 
 from studio.families import perceptual
 from studio.families.perceptual import VARIABLE, installed, open_reader, open_words, reads_words
-from tests.families.eyes import save_clip, save_eye
+from tests.support.tiny_encoders import save_clip, save_eye
 
 WIDTHS = {"Dinov2Model": 16, "CLIPVisionModel": 16, "CLIPVisionModelWithProjection": 8, "CLIPModel": 8}
 

@@ -15,15 +15,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.families.stable.adapter_files import read, targets, write
-from tests.families import tiny
-from tests.families.edits import random_edit
+from tests.support import tiny_models
+from tests.support.edits import random_edit
 
 LINEAR = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory):
-    pipe = tiny.sd_pipeline(tmp_path_factory.mktemp("sd"))
+    pipe = tiny_models.sd_pipeline(tmp_path_factory.mktemp("sd"))
     return targets({"unet": pipe.unet, "text_encoder": pipe.text_encoder})
 
 

@@ -10,7 +10,7 @@ from studio.core.method import Method, Streams
 from studio.core.simulate import guided_x0
 from studio.core.student_and_fake import Duel
 from tests.methods.test_contract import METHODS, make
-from tests.methods.world import Blobs
+from tests.support.tiny_world import Blobs
 
 
 @pytest.mark.parametrize("cls", METHODS)

@@ -15,7 +15,7 @@ from studio.methods.distill import METHODS as OBJECTIVES
 from studio.methods.distill.dmd2 import DMD2
 from studio.methods.distill.lcm import LCM
 from studio.sampling.rules import RULES
-from tests.methods.world import Blobs, TinyNetwork, teacher
+from tests.support.tiny_world import Blobs, TinyNetwork, teacher
 
 METHODS = [cls for cls in OBJECTIVES.all().values() if cls.__module__.startswith("studio.")]
 SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from studio.core.trainer import TrainerConfig
+from studio.jobs.paths import ROOT
 from studio.library.models import load_registry
 from studio.methods.distill import METHODS
 
-FILES = sorted((Path(__file__).parents[2] / "presets" / "distill").glob("*.yaml"))
+FILES = sorted((ROOT / "presets" / "distill").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

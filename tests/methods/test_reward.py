@@ -22,14 +22,15 @@ from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.families.stable.folders import tokenize
 from studio.families.stable.trainable import teacher_denoiser
+from studio.jobs.paths import ROOT
 from studio.methods.distill import METHODS
 from studio.methods.distill.reward import USUAL, RewardConfig, RewardTuning
 from studio.workshop.material.captions import GradedCaptions, scene_material
 from studio.workshop.material.reward import NOT_STATED, Grader, stated_log_probability
 from tests.methods.test_contract import flat
-from tests.methods.world import Blobs, teacher
+from tests.support.tiny_world import Blobs, teacher
 
-NANO = Path(__file__).parents[2] / "assets" / "nano"
+NANO = ROOT / "assets" / "nano"
 
 
 @pytest.fixture(scope="module")

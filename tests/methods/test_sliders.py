@@ -22,12 +22,13 @@ from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
 from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
+from studio.jobs.paths import ROOT
 from studio.methods.sliders import SLIDERS
 from studio.methods.sliders.layer_sets import layers
 from studio.workshop.material.attribute_pairs import SceneContrast
 from studio.workshop.material.phrases import placed
 
-NANO = Path(__file__).parents[2] / "assets" / "nano"
+NANO = ROOT / "assets" / "nano"
 SMALL = {"pairs": {"batch": 4}, "text": {"batch": 4, "grid": 4}, "direction": {"batch": 4, "samples": 32, "sample_steps": 2}}
 
 

@@ -6,7 +6,7 @@ import torch
 
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import resample, resample_counts
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
 
 LABELS = st.integers(2, 6).flatmap(lambda k: st.tuples(st.just(k), st.lists(st.integers(0, k - 1), min_size=1, max_size=60)))
 

@@ -5,7 +5,7 @@ import torch
 
 from studio.metrics.frechet import frechet_distance, frechet_of_moments, moments
 from studio.metrics.precision_recall import precision_recall
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
 
 
 def gaussian(n, width, seed):

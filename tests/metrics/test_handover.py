@@ -3,7 +3,7 @@ import json
 import pytest
 
 from studio.metrics.handover import handover_map
-from tests.metrics.synthetic import arm
+from tests.support.synthetic_readings import arm
 
 CELLS = {(t, n): f"{t}-{n}" for t in (759, 499) for n in (1, 2)}
 COSTS = {"759-1": 4, "759-2": 5, "499-1": 3, "499-2": 4, "student": 4}

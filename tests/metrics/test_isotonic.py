@@ -1,7 +1,7 @@
 import torch
 
 from studio.metrics.isotonic import rising
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
 
 
 def test_pools_what_falls():

@@ -6,8 +6,8 @@ import torch
 
 from studio.metrics.interval import Estimate
 from studio.metrics.masks import all_masks, effects, mask_study, shapley
-from tests.metrics.synthetic import arm, estimate
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
+from tests.support.synthetic_readings import arm, estimate
 
 
 def additive(n, gains, sd=0.0):

@@ -7,7 +7,7 @@ import torch
 
 from studio.metrics.interval import Estimate, Interval
 from studio.metrics.pareto import front
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
 
 COMMON = torch.randn(500, generator=torch.Generator().manual_seed(0)).double()
 

@@ -1,7 +1,7 @@
 import pytest
 
 from studio.metrics.proportion import wilson
-from tests.properties import given, settings, st
+from tests.support.properties import given, settings, st
 
 
 @pytest.mark.parametrize(  # Newcombe 1998, Statistics in Medicine 17, table I, method 3

@@ -6,7 +6,7 @@ import torch
 from studio.metrics.interval import Estimate
 from studio.metrics.study import pooled_arms
 from studio.metrics.sweep import guidance_sweep, k_sweep, pareto_points, position_sweep, trend
-from tests.metrics.synthetic import arm, arms, estimate
+from tests.support.synthetic_readings import arm, arms, estimate
 
 K = {0: "student", 1: "hybrid-1", 2: "hybrid-2"}
 

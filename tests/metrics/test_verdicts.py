@@ -9,7 +9,7 @@ from studio.metrics import verdicts
 from studio.metrics.interval import Estimate, Interval
 from studio.metrics.sweep import trend
 from studio.metrics.timeline import distance_curve, typical_distance
-from tests.metrics.synthetic import arm, arms, estimate
+from tests.support.synthetic_readings import arm, arms, estimate
 
 
 def row_is_complete(row, id):

@@ -26,8 +26,8 @@ from studio.sampling import grids
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import teacher_plan
 from studio.sampling.prompts import encode_once
-from tests.families import tiny
-from tests.sampling.gaussians import NONE, gaussian
+from tests.support import tiny_models
+from tests.support.gaussians import NONE, gaussian
 
 # Guidance stays at 3: at the top of the noise an untrained network believes in latents of several hundred under more,
 # and then float32 itself is coarser than the tolerance.
@@ -127,7 +127,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def sd(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sd")
-    pipe = tiny.sd_pipeline(folder)
+    pipe = tiny_models.sd_pipeline(folder)
     pipe.save_pretrained(folder / "model")
     return pipe, open_model(folder / "model", "m")
 
@@ -135,7 +135,7 @@ def sd(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sdxl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdxl")
-    pipe = tiny.sdxl_pipeline(folder)
+    pipe = tiny_models.sdxl_pipeline(folder)
     pipe.save_pretrained(folder / "model")
     return pipe, open_model(folder / "model", "m")
 
@@ -143,7 +143,7 @@ def sdxl(tmp_path_factory):
 def difference(pair, case, steps, guidance, monkeypatch, prediction="epsilon") -> float:
     kind, options, rule, grid, eta, final_t, start = CASES[case]
     pipe, model = pair
-    pipe.scheduler = kind.from_config(tiny.scheduler(prediction).config, **options)
+    pipe.scheduler = kind.from_config(tiny_models.scheduler(prediction).config, **options)
     position = iter(range(steps))
     monkeypatch.setattr(
         importlib.import_module(kind.__module__), "randn_tensor", lambda shape, **_: noise(SEEDS, next(position), shape[1:])

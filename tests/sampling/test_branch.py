@@ -16,9 +16,9 @@ from studio.sampling.rules import RULES
 from studio.sampling.segment import condition_key
 from studio.sampling.steps import compiled
 from studio.sampling.variants import with_cads, with_particles, with_prompt_noise, with_restarts, with_strength
-from tests.properties import given, settings, st
-from tests.sampling.gaussians import NONE, PROCESSES, gaussian, push
 from tests.sampling.test_loop import SEEDS, SHAPE, conds, models, recipe
+from tests.support.gaussians import NONE, PROCESSES, gaussian, push
+from tests.support.properties import given, settings, st
 
 VP, FLOW = PROCESSES["vp"], PROCESSES["flow"]
 GRID = (999.0, 759.0, 499.0, 259.0)

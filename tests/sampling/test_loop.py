@@ -23,7 +23,7 @@ from studio.sampling.plan import (
 )
 from studio.sampling.rules import RULES
 from studio.sampling.variants import with_cads, with_particles
-from tests.sampling.gaussians import NONE, PROCESSES, gaussian, push
+from tests.support.gaussians import NONE, PROCESSES, gaussian, push
 
 VP, FLOW = PROCESSES["vp"], PROCESSES["flow"]
 SHAPE = (3, 4)

@@ -14,9 +14,9 @@ from studio.sampling.remedies.base import Moment
 from studio.sampling.remedies.condition_noise import noised
 from studio.sampling.remedies.particles import repulsion
 from studio.sampling.variants import with_cads, with_particles, with_prompt_noise, with_remedy
-from tests.properties import given, settings, st
-from tests.sampling.gaussians import NONE, PROCESSES, gaussian, mixture, push
 from tests.sampling.test_loop import SEEDS, SHAPE, Counted, conds, models, recipe
+from tests.support.gaussians import NONE, PROCESSES, gaussian, mixture, push
+from tests.support.properties import given, settings, st
 
 VP = PROCESSES["vp"]
 TOP = Moment(share=1.0, level=14.6, position=3)  # where CADS has drowned the condition and particles repel

@@ -9,7 +9,7 @@ from studio.core.rng import INITIAL, noise
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan, Segment, teacher_plan
 from studio.sampling.rules import RULES, Level, Move, rule_named
-from tests.sampling.gaussians import NONE, PROCESSES, TOP, gaussian
+from tests.support.gaussians import NONE, PROCESSES, TOP, gaussian
 
 KINDS = ("x0", "eps", "v", "flow")
 

@@ -10,9 +10,9 @@ from studio.sampling.loop import finished, sample, sample_many
 from studio.sampling.plan import Plan, Segment, hybrid_plan, student_plan, teacher_plan
 from studio.sampling.rules import RULES
 from studio.sampling.variants import LOOP, with_adapter_strength, with_interval, with_restarts, with_strength
-from tests.properties import given, settings, st
-from tests.sampling.gaussians import NONE, PROCESSES, gaussian
 from tests.sampling.test_loop import SEEDS, SHAPE, Counted, conds, models, recipe
+from tests.support.gaussians import NONE, PROCESSES, gaussian
+from tests.support.properties import given, settings, st
 
 VP, FLOW = PROCESSES["vp"], PROCESSES["flow"]
 GRID = (999.0, 759.0, 499.0, 259.0)

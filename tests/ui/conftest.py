@@ -13,8 +13,8 @@ from studio.library.stock import open_jobs
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the first import of gradio
 
 from studio.jobs.jobs import Jobs
-from tests.ui.scripted import ScriptedWorker
-from tests.ui.shelf import stock
+from tests.support.method_catalogue import stock
+from tests.support.scripted_compare import ScriptedWorker
 
 
 @pytest.fixture

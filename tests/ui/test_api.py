@@ -21,8 +21,8 @@ import app as entry
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
 from studio.ui.app import build, launch_options
-from tests.browser.serving import serving
-from tests.ui.scripted import ScriptedWorker
+from tests.support.scripted_compare import ScriptedWorker
+from tests.support.serving import serving
 
 # Gradio asks pandas for an option that pandas is about to drop; not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")

@@ -1,6 +1,6 @@
 """Runs on Hugging Face Jobs: each is a job there, and its run directory travels through a private dataset repository.
 
-Proved against a stand-in for the service on this machine (`tests/services/hub.py`), not against the service itself.
+Proved against a stand-in for the service on this machine (`tests/support/fake_hub.py`), not against the service itself.
 """
 
 from __future__ import annotations

@@ -1,0 +1,144 @@
+"""Textual inversion: reading a word whose rows learn, prompts that are true, the loss, and rows that stay short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.core.method import Streams
+from studio.core.rng import generator
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains.pocket.captions import parse
+from studio.domains.pocket.scene import sample_scene
+from studio.families import open_model
+from studio.families.stable.new_word import NewWord
+from studio.families.stable.trainable import slider_denoiser
+from studio.jobs.paths import ROOT
+from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
+from studio.workshop.material.words import Pictured, line_of, of_scenes
+from tests.support import tiny_models
+
+NANO = ROOT / "assets" / "nano"
+SHOWS = {"subject": "house", "color": "blue"}
+WORD = "<my-red-tree>"  # whose letters mean nothing
+
+
+@pytest.fixture(scope="module")
+def nano() -> Any:
+    return open_model(NANO / "teacher", "nano/teacher")
+
+
+@pytest.fixture(scope="module")
+def data(nano: Any, tmp_path_factory: pytest.TempPathFactory) -> Pictured:
+    return of_scenes(nano, tmp_path_factory.mktemp("material"), SHOWS, WORD, n_scenes=12)
+
+
+def method(model: Any, data: Pictured, init: str = "house", n: int = 1, **settings: Any) -> Word:
+    reader = NewWord(model, WORD, n)
+    config = WordConfig.model_validate({"batch": 8, **settings})
+    return Word(config, Streams(0), slider_denoiser(model), data, reader, reader.start(init))
+
+
+@pytest.mark.parametrize("make", [tiny_models.sd_pipeline, tiny_models.sdxl_pipeline], ids=["sd", "sdxl"])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_word_reads_while_it_is_learned_as_it_will_when_it_is_used(make: Callable[..., Any], n: int, tmp_path: Path) -> None:
+    make(tmp_path / "parts").save_pretrained(tmp_path / "model")
+    model = open_model(tmp_path / "model", "tiny")
+    before = {name: p.clone() for name, p in model.modules["text_encoder"].named_parameters()}
+    reader = NewWord(model, "<mine>", n)
+    assert len(reader.tables) == len(model.parts.encoders)
+    g = generator(0, "rows")
+    rows = [torch.randn(n, table.shape[1], generator=g) * 0.1 for table in reader.tables]
+    for part in rows:
+        part.requires_grad_(True)
+    found = reader(["a <mine> x", "a y"], rows)
+    with model.knowing([reader.tokens([part.detach() for part in rows])]):
+        used, null = model.encode(["a <mine> x", "a y"]), model.null(1)
+    assert set(found) == set(used)
+    for name, part in used.items():
+        torch.testing.assert_close(found[name].detach(), part)
+    torch.testing.assert_close(reader.empty, null)
+    found["states"].square().sum().backward()
+    assert all(part.grad is not None and bool(part.grad.any(1).all()) for part in rows), "every row of every encoder"
+    assert all(torch.equal(p, before[name]) for name, p in model.modules["text_encoder"].named_parameters())
+    assert model.words == ()
+
+
+def test_a_word_begins_as_one_that_is_known(nano: Any) -> None:
+    reader = NewWord(nano, WORD, 1)
+    with torch.no_grad():
+        same = reader([f"a {WORD} at night"], reader.start("house"))["states"]
+    torch.testing.assert_close(same, nano.encode(["a house at night"])["states"])
+    mean = reader.start("")[0]
+    torch.testing.assert_close(mean[0], reader.tables[0].mean(0))
+
+
+def test_what_does_not_fit_is_one_sentence(nano: Any) -> None:
+    with pytest.raises(ValueError, match="the word 'house' is known to this model already"):
+        NewWord(nano, "house")
+    with pytest.raises(ValueError, match="With 8 rows .* is longer than the 16 tokens that this model reads; fewer rows"):
+        NewWord(nano, WORD, 8).check([f"a {WORD}", f"a picture by the sea in a {WORD}"])
+
+
+def test_prompts_are_true_and_leave_what_is_taught_to_the_word() -> None:
+    rng = np.random.default_rng(0)
+    lines = set()
+    for i in range(40):
+        scene = sample_scene(np.random.default_rng(i), **SHOWS)
+        line = line_of(scene, SHOWS, WORD, rng)
+        lines.add(line)
+        stated = parse(line, (WORD,)).stated
+        assert WORD in line
+        assert not set(stated) & set(SHOWS)
+        assert all(getattr(scene, name) == value for name, value in stated.items())
+    assert len(lines) > 8
+    look = line_of(sample_scene(np.random.default_rng(1), time="night", subject="car"), {"time": "night"}, WORD, rng)
+    assert f"{WORD} car" in look
+
+
+def test_training_moves_the_rows_alone_and_lowers_the_loss_on_noise_it_has_not_seen(nano: Any, data: Pictured) -> None:
+    m = method(nano, data)
+    frozen = {name: p.clone() for name, p in m.denoiser.network.named_parameters()}  # type: ignore[attr-defined]
+    start = m.rows.learned[0].detach().clone()
+    held = data.pictures(32, generator(3, "held out"))
+
+    def loss() -> float:
+        m.streams = Streams(7)
+        with torch.no_grad():
+            return float(next(m.iteration(held, 0))[1])
+
+    first = loss()
+    m.streams = Streams(0)
+    for _ in Trainer(m, TrainerConfig(steps=40, warmup=2)).run():
+        pass
+    assert loss() < first - 0.005
+    assert float((m.rows.learned[0].detach() - start).norm()) > 1
+    network: Any = m.denoiser.network
+    assert all(torch.equal(p, frozen[name]) for name, p in network.named_parameters())
+    assert isinstance(m.emas["word"], TokenRows)
+
+
+def test_rows_are_never_longer_than_the_longest_of_the_table() -> None:
+    table = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    rows = TokenRows([torch.tensor([[30.0, 40.0], [0.3, 0.4]])], [table])
+    torch.testing.assert_close(rows()[0], torch.tensor([[3.0, 4.0], [0.3, 0.4]]))
+
+
+def test_a_run_that_is_left_off_ends_as_one_that_was_not(nano: Any, data: Pictured, tmp_path: Path) -> None:
+    def trained(folder: Path, leave: int | None) -> list[torch.Tensor]:
+        trainer = Trainer(method(nano, data, batch=2), TrainerConfig(steps=4, warmup=1), folder)
+        trainer.resume()
+        for progress in trainer.run(lambda: False):
+            if progress.step == leave:
+                trainer.save()
+                break
+        return [*trainer.method.rows.parameters(), *trainer.method.emas["word"].parameters()]  # type: ignore[attr-defined]
+
+    straight = trained(tmp_path / "straight", None)
+    trained(tmp_path / "off", 2)
+    assert all(torch.equal(a, b) for a, b in zip(trained(tmp_path / "off", None), straight, strict=True))

@@ -1,0 +1,128 @@
+import math
+
+import pytest
+import torch
+
+from studio.metrics.interval import Estimate, Interval
+from studio.metrics.recovered_share import recovery, relative_cost
+from tests.support.properties import given, settings, st
+
+COMMON = torch.randn(1000, generator=torch.Generator().manual_seed(0)).double()
+
+
+def arm(value, sd=0.01, seed=1, n=64):
+    """An estimate with its own noise of sd and a common part that pairing cancels."""
+    own = torch.randn(1000, generator=torch.Generator().manual_seed(seed)).double() * sd
+    return Estimate.centred(value, value + own + 0.2 * COMMON, n)
+
+
+def test_share_and_interval_on_synthetic_arms():
+    result = recovery(arm(0.8, seed=1), arm(0.4, seed=2), arm(0.7, seed=3), cost_ratio=1.25, label="hybrid (k = 1)")
+    assert result.verdict == "holds"
+    assert result.share.value == pytest.approx(0.75)
+    # delta method: sd² = (σ²/L²) (1 + r² + (1 − r)²) with L = 0.4, r = 0.75
+    sd = 0.01 / 0.4 * math.sqrt(1 + 0.75**2 + 0.25**2)
+    assert result.share.low == pytest.approx(0.75 - 1.96 * sd, abs=0.25 * sd)
+    assert result.share.high == pytest.approx(0.75 + 1.96 * sd, abs=0.25 * sd)
+
+
+def test_the_sentence():
+    result = recovery(arm(0.9, 0), arm(0.4, 0), arm(0.755, 0), cost_ratio=1.25, label="hybrid (k = 1)")
+    assert result.sentence == "The hybrid (k = 1) recovers 71 % [71–71] of the diversity the student lost, at 1.25× its cost."
+
+
+def test_accuracy_travels_with_the_sentence():
+    trio = (arm(0.9), arm(0.4), arm(0.75))
+    same = recovery(*trio, fidelity=(Interval(0.95, 0.9, 0.98, 64), Interval(0.94, 0.89, 0.97, 64)))
+    assert same.sentence.endswith("Accuracy of the hybrid: 94 % [89–97], the student's 95 % [90–98].")
+    worse = recovery(*trio, fidelity=(Interval(0.95, 0.9, 0.98, 64), Interval(0.6, 0.5, 0.7, 64)))
+    assert "accuracy is lower" in worse.sentence and "may be error" in worse.sentence
+    silent = recovery(*trio, fidelity=(Interval(None), Interval(None)))
+    assert "ccuracy" not in silent.sentence
+
+
+def test_no_loss_means_nothing_to_recover():
+    result = recovery(arm(0.80, seed=1), arm(0.80, seed=2), arm(0.85, seed=3))
+    assert result.verdict == "does not hold" and result.share.value is None
+    assert result.sentence.startswith("The student did not lose diversity here (teacher 0.80")
+    assert result.sentence.endswith("so there is nothing to recover.")
+
+
+def test_a_student_more_diverse_than_the_teacher_lost_nothing():
+    result = recovery(arm(0.5, seed=1), arm(0.8, seed=2), arm(0.9, seed=3))
+    assert result.verdict == "does not hold" and result.share.value is None
+
+
+def test_a_loss_lost_in_noise_is_inconclusive():
+    result = recovery(arm(0.80, 0.2, seed=1), arm(0.70, 0.2, seed=2), arm(0.85, 0.2, seed=3))
+    assert result.verdict == "inconclusive" and "more seeds may tell" in result.sentence
+
+
+def test_recovering_nothing_does_not_hold():
+    result = recovery(arm(0.8, seed=1), arm(0.4, seed=2), arm(0.405, seed=3), label="student-first")
+    assert result.verdict == "does not hold" and "recovers none of the diversity" in result.sentence
+
+
+def test_making_it_worse_does_not_hold():
+    result = recovery(arm(0.8, seed=1), arm(0.4, seed=2), arm(0.3, seed=3))
+    assert result.verdict == "does not hold" and "less diverse still" in result.sentence
+    assert "[-" in result.sentence and " to -" in result.sentence
+
+
+def test_unsure_gain_is_inconclusive():
+    result = recovery(arm(0.8, 0.05, seed=1), arm(0.4, 0.05, seed=2), arm(0.5, 0.1, seed=3))
+    assert result.verdict == "inconclusive" and "run more seeds" in result.sentence
+
+
+@pytest.mark.parametrize(("without_loss", "bounded"), [(10, True), (23, False)])
+def test_draws_without_a_loss_leave_the_share_unbounded(without_loss, bounded):
+    """Of 1000 draws, ten that lost nothing lie beyond the interval; 23 reach it and it has no upper end."""
+    loss = torch.linspace(0.5, 1.0, 1000).double()
+    loss[:without_loss] = -1e-6
+    teacher = Estimate(0.75, loss, 64)
+    student = Estimate(0.0, torch.zeros(1000).double(), 64)
+    hybrid = Estimate(0.6, torch.full((1000,), 0.6).double() + 1e-4 * COMMON, 64)
+    result = recovery(teacher, student, hybrid)
+    assert result.loss.low > 0 and result.verdict == "holds"
+    assert result.share.low == pytest.approx(0.6, abs=0.02)
+    if bounded:
+        assert result.share.high == pytest.approx(1.2, abs=0.05)
+    else:
+        assert result.share.high is None and "too close to 0" in result.share.note
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_too_few_samples_are_said(n):
+    few = Estimate.missing(n) if n < 2 else Estimate(0.5, torch.zeros(10).double(), n)
+    result = recovery(few, few, few)
+    assert result.verdict == "inconclusive" and "Too few samples" in result.sentence and result.share.value is None
+
+
+def test_no_free_factor_is_said_as_such():
+    none = Estimate.missing(64, "the prompt leaves no factor free")
+    assert "the prompt leaves no factor free" in recovery(none, none, none).sentence
+
+
+def test_missing_arm_with_known_loss():
+    result = recovery(arm(0.8, seed=1), arm(0.4, seed=2), Estimate.missing(1))
+    assert result.verdict == "inconclusive" and result.loss.value == pytest.approx(0.4)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0.001, 0.3))
+def test_never_crashes_never_nan(t, s, h, sd):
+    result = recovery(arm(t, sd, 1), arm(s, sd, 2), arm(h, sd, 3), cost_ratio=1.0)
+    row = result.to_dict()
+    assert row["holds"] in ("holds", "does not hold", "inconclusive")
+    assert "nan" not in row["sentence"] and "inf" not in row["sentence"]
+    for key in ("value", "low", "high"):
+        assert row[key] is None or math.isfinite(row[key])
+    if row["low"] is not None and row["high"] is not None:
+        assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_relative_cost():
+    costs = {"student": 4, "hybrid-1": 5, "free": 0}
+    assert relative_cost(costs, "hybrid-1", "student") == 1.25
+    assert relative_cost(costs, "hybrid-1", "free") is None
+    assert relative_cost(costs, "unknown", "student") is None and relative_cost(None, "a", "b") is None

@@ -1,0 +1,274 @@
+"""The Compare tab's handlers on a real job service: form, submit, look, cancel, restore."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from studio.core.recipe import weights_hash
+from studio.domains.media import image
+from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
+from studio.library.remedies import REMEDIES
+from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.tab import CompareTab
+from studio.ui.kit import parts
+from tests.support.scripted_compare import ScriptedWorker
+
+FIVE_SECONDS = 100  # looks, 0.05 s apart
+
+
+@pytest.fixture
+def tab(jobs: Jobs) -> CompareTab:
+    with gr.Blocks():
+        return CompareTab(Watch(jobs), parts.header([]))
+
+
+def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
+    """What the page would send: every field's initial value, with some changed."""
+    sent = {field: field.value for field in (*vars(tab.fields).values(), tab.before)}
+    return sent | {getattr(tab.fields, name): value for name, value in changes.items()}
+
+
+def finished(tab: CompareTab, run_id: str) -> dict[Any, Any]:
+    for _ in range(FIVE_SECONDS):
+        updates = tab.tick({tab.run_id: run_id})
+        if not updates[tab.board]["live"]:
+            return updates
+        time.sleep(0.05)
+    raise AssertionError(f"run {run_id} is still {updates[tab.board]['state']}")
+
+
+def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -> None:
+    started = tab.submit(values(tab, seeds="3"))
+    run_id = started[tab.run_id]
+    assert started[tab.timer].active
+    assert not started[tab.run].interactive
+    assert started[tab.cancel].interactive
+    done = finished(tab, run_id)
+    board = done[tab.board]
+    assert board["seeds"] == [0, 1, 2]
+    assert [row["arm"] for row in board["rows"]] == ["teacher", "student", "hybrid-1", "skip-first"]
+    assert all(len(row["images"]) == 3 and row["figures"] for row in board["rows"])
+    assert "recovers 70 %" in board["headline"]["lead"]
+    assert not done[tab.timer].active
+    assert done[tab.run].interactive
+    assert done[tab.plot]
+    assert tab.jobs.spec(run_id).config["teacher_guidance"] is None  # left at the teacher's own
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "house " * 2000}, "12,000 characters"),
+        ({"seeds": "0"}, "No seeds"),
+        ({"seeds": "10000"}, "10,000 seeds"),
+        ({"seeds": "7-3"}, "backwards"),
+        ({"arms": []}, "No arms"),
+        ({"mask": "BSSBS"}, "mask-"),
+        ({"teacher_steps": 0}, "teacher_steps is 0"),
+        ({"teacher_steps": None}, "teacher_steps"),
+        ({"teacher_guidance": 99}, "teacher_guidance is 99"),
+        ({"pair": "pocket/teecher"}, "no model"),
+        ({"off_recipe": True, "student_steps": 0}, "student_steps is 0"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_loses_nothing(tab: CompareTab, changes: dict[str, Any], words: str) -> None:
+    updates = tab.submit(values(tab, **changes))
+    assert set(updates) == {tab.problem}  # nothing else of the page is touched
+    assert words in updates[tab.problem]
+    assert tab.jobs.list() == []
+
+
+def test_a_student_off_its_recipe_is_asked_for_on_purpose(tab: CompareTab) -> None:
+    request = tab.request(values(tab, student_steps=8))
+    assert request["student_steps"] is None  # the slider counts only when unlocked
+    request = tab.request(values(tab, student_steps=8, off_recipe=True))
+    assert (request["student_steps"], request["off_recipe"]) == (8, True)
+
+
+def test_the_cost_is_said_before_it_is_paid(tab: CompareTab) -> None:
+    said = tab.estimate(values(tab, seeds="2", arms=["student", "hybrid-1", "skip-first"]))[tab.cost]
+    assert "6 pictures, 22 network evaluations" in said  # (4 + 4 + 3) × 2
+    assert tab.estimate(values(tab, seeds="nonsense"))[tab.cost] == ""
+
+
+def test_remedies_are_offered_folded_and_off_with_cost_meaning_and_paper(tab: CompareTab) -> None:
+    offered = tab.fields.remedies.choices
+    assert [arm for _, arm in offered] == list(REMEDIES)
+    assert tab.fields.remedies.value == [] and not tab.group.open
+    costs = {"blend": 8, "guided-hybrid": 5, "guidance-interval": 37}
+    for text, arm in offered:
+        name, meaning, paper = text.split("\n")
+        assert name == f"{REMEDIES[arm].title} · {costs.get(arm, 4)} NFE"
+        assert (meaning, paper) == (REMEDIES[arm].meaning, REMEDIES[arm].paper)
+
+
+def test_ticked_remedies_are_drawn_after_the_arms_and_counted(tab: CompareTab) -> None:
+    sent = values(tab, arms=["hybrid-1", "student"], remedies=["blend", "cads"], mask="bssb")
+    assert tab.request(sent)["arms"] == ["student", "hybrid-1", "cads", "blend", "mask-BSSB"]
+    assert tab.count_remedies(sent)[tab.group].label == "Remedies, 2 chosen"
+    assert tab.count_remedies(values(tab))[tab.group].label == "Remedies"
+    said = tab.estimate(values(tab, seeds="2", arms=["student"], remedies=["blend", "cads"]))[tab.cost]
+    assert "6 pictures, 32 network evaluations" in said  # (4 + 4 + 8) × 2
+
+
+def test_a_run_fills_its_remedies_back_in_and_opens_their_group(tab: CompareTab, worker: ScriptedWorker) -> None:
+    chosen = ["cads", "guidance-interval"]
+    run_id = tab.submit(values(tab, seeds="2", arms=["student"], remedies=chosen))[tab.run_id]
+    board = finished(tab, run_id)[tab.board]
+    assert [(row["arm"], row["title"]) for row in board["rows"]][1:] == [
+        ("cads", "CADS"), ("guidance-interval", "Guidance interval"),
+    ]  # fmt: skip
+    updates = tab.attach(f"open {run_id}")
+    assert updates[tab.fields.arms].value == ["student"]
+    assert updates[tab.fields.remedies] == chosen
+    assert updates[tab.group].open and updates[tab.group].label == "Remedies, 2 chosen"
+    plain = tab.fill({**tab.jobs.spec(run_id).config, "arms": ["student", "mask-BSSB"]})
+    assert plain[tab.fields.remedies] == [] and not plain[tab.group].open
+
+
+def test_a_remedy_that_does_not_fit_says_so_where_it_is_offered_and_on_run(tab: CompareTab) -> None:
+    sent = values(tab, arms=[], remedies=["guided-hybrid"], teacher_guidance=1)
+    updates = tab.offer_remedies(sent)
+    assert set(updates) == {tab.fields.remedies}
+    offered = {arm: text for text, arm in updates[tab.fields.remedies].choices}
+    sentence = "guided-hybrid needs a teacher with guidance above 1, and test/teacher is drawn with 1 here."
+    assert offered["guided-hybrid"] == f"Hybrid, guided · does not fit\n{sentence}"
+    assert sentence in tab.submit(sent)[tab.problem]
+    assert tab.jobs.list() == []
+    alone = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="5,"))[tab.fields.remedies].choices}
+    assert "2 or more would fit" in alone["particles"]
+    typed = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="nonsense"))[tab.fields.remedies].choices}
+    assert typed["particles"].startswith("Particles · 4 NFE")
+
+
+def test_cancel_keeps_what_is_finished(tab: CompareTab, jobs: Jobs) -> None:
+    slow = ScriptedWorker(jobs, step_s=0.1)
+    slow.start()
+    try:
+        run_id = tab.submit(values(tab, arms=["student", "teacher"], seeds="2"))[tab.run_id]
+        for _ in range(FIVE_SECONDS):
+            if tab.tick({tab.run_id: run_id})[tab.board]["rows"][0]["strip"]:
+                break
+            time.sleep(0.05)
+        tab.stop({tab.run_id: run_id})
+        board = finished(tab, run_id)[tab.board]
+    finally:
+        slow.stop()
+    assert board["state"] == "cancelled"
+    assert "are kept" in board["status"]["text"]
+
+
+def test_a_queued_run_is_cancelled_at_once_and_the_next_one_counts_those_ahead(tab: CompareTab) -> None:
+    first, second = (tab.submit(values(tab))[tab.run_id] for _ in range(2))
+    assert tab.tick({tab.run_id: second})[tab.board]["status"]["text"] == "1 run ahead"
+    assert tab.stop({tab.run_id: first})[tab.board]["state"] == "cancelled"
+    assert tab.tick({tab.run_id: second})[tab.board]["status"]["text"] == "next in line"
+
+
+def test_a_reload_finds_the_run_and_its_form_again(tab: CompareTab, worker: ScriptedWorker) -> None:
+    run_id = tab.submit(values(tab, prompt="a cat", seeds="4-6", arms=["student"], mask="bssb"))[tab.run_id]
+    finished(tab, run_id)
+    updates = tab.attach(f"open {run_id}")
+    assert updates[tab.board]["run"] == run_id
+    assert updates[tab.fields.prompt] == "a cat"
+    assert updates[tab.fields.seeds] == "4-6"
+    assert updates[tab.fields.arms].value == ["student"]
+    assert updates[tab.fields.mask] == "BSSB"
+    assert tab.board not in tab.attach(f"last {run_id}")  # it has ended: a new visit starts with an empty page
+
+
+def test_a_visit_comes_back_to_a_run_that_still_goes_on(tab: CompareTab) -> None:
+    run_id = tab.submit(values(tab))[tab.run_id]
+    assert tab.attach(f"last {run_id}")[tab.board]["run"] == run_id
+
+
+@pytest.mark.parametrize("asked", ["open 20260131-093000-123-abcdef", "open ../../etc", "open "])
+def test_an_address_with_a_run_that_is_not_there_says_so(tab: CompareTab, asked: str) -> None:
+    updates = tab.attach(asked)
+    assert tab.board not in updates
+    assert asked == "open " or "problem" in updates[tab.problem]
+
+
+def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, worker: ScriptedWorker, jobs: Jobs) -> None:
+    run_id = tab.submit(values(tab, prompt="a blue boat", seeds="5, 7", teacher_guidance=6))[tab.run_id]
+    finished(tab, run_id)
+    picture = jobs.artifact(run_id, "artifacts/student/7.png")
+    updates = tab.restore_png({tab.restore: str(picture)})
+    assert updates[tab.fields.prompt] == "a blue boat"
+    assert updates[tab.fields.seeds] == "5, 7"
+    assert updates[tab.fields.teacher_guidance] == 6
+    assert updates[tab.board]["run"] == run_id
+    assert "seed 7 of Student" in updates[tab.problem]
+    jobs.delete(run_id)
+    assert tab.board not in tab.restore_png({tab.restore: str(picture.with_name("gone.png"))})
+
+
+def test_a_picture_made_with_other_weights_says_so(tab: CompareTab, worker: ScriptedWorker, jobs: Jobs, tmp_path: Path) -> None:
+    run_id = tab.submit(values(tab))[tab.run_id]
+    finished(tab, run_id)
+    carried = image.read_run(str(jobs.artifact(run_id, "artifacts/student/0.png")))
+    weights = load_registry(jobs.paths).get("test/dmd2").folder / "unet.safetensors"
+    weights.write_bytes(b"any bytes have a hash")
+    now = weights_hash(weights.parent)
+    said = {}
+    for name, then in (("same", now), ("other", "0" * 12)):
+        picture = tmp_path / f"{name}.png"
+        made_with = {"test/dmd2": {"hash": then}, "gone/model": {"hash": "1"}, "odd": "no mapping"}
+        picture.write_bytes(image.png_bytes(np.zeros((8, 8, 3), np.uint8), {**carried, "models": made_with}))
+        said[name] = tab.restore_png({tab.restore: str(picture)})[tab.problem]
+    assert "the same pixels" in said["same"]
+    assert f"other weights now ({now})" in said["other"] and "same pixels" not in said["other"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("photo.jpg", b"\xff\xd8\xff\xe0 not ours", "a JPEG, not a PNG"),
+        ("half.png", b"\x89PNG\r\n\x1a\n\0\0", "cut off"),
+        ("empty.png", b"", "empty"),
+    ],
+)
+def test_a_picture_that_carries_no_run_gets_one_sentence(
+    tab: CompareTab, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    updates = tab.restore_png({tab.restore: str(tmp_path / name)})
+    assert set(updates) == {tab.problem}
+    assert words in updates[tab.problem]
+
+
+def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
+    f = tab.fields
+    updates = tab.choose_pair(values(tab, pair="test/lcm", arms=["hybrid-9"]))
+    assert updates[f.arms].value == ["teacher", "student"]
+    assert updates[f.teacher_guidance] == 4.0
+    assert updates[f.student_steps] == 4
+
+
+def test_another_pair_leaves_a_guidance_that_somebody_typed(tab: CompareTab) -> None:
+    f = tab.fields
+    assert tab.before.value == "test/dmd2" and f.teacher_guidance.value == 4.0
+    plain = tab.choose_pair(values(tab, pair="nano/lcm"))
+    assert (plain[f.teacher_guidance], plain[tab.before]) == (3.0, "nano/lcm")
+    typed = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=6.5))
+    assert typed[f.teacher_guidance] == 6.5
+    emptied = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=None))
+    assert emptied[f.teacher_guidance] == 3.0
+
+
+def test_recent_runs_are_listed_newest_first(tab: CompareTab, worker: ScriptedWorker) -> None:
+    ids = [tab.submit(values(tab, prompt=text, seeds="1"))[tab.run_id] for text in ("a cat", "a car")]
+    for run_id in ids:
+        finished(tab, run_id)
+    cards = tab.watch.recent()
+    assert [card["prompt"] for card in cards] == ["a car", "a cat"]
+    assert cards[0]["pictures"]
+    assert "1 seed · 4 arms" in cards[0]["about"]
