@@ -15,8 +15,12 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", default=env("STUDIO_PORT"), help="port; the first free from 7860 (STUDIO_PORT)")
     parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
     parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
-    parser.add_argument("--share", action="store_true", default=env("STUDIO_SHARE", "").lower() in ("1", "true", "yes"),
-                        help="also make a public link through Gradio's servers (STUDIO_SHARE=1)")  # fmt: skip
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        default=env("STUDIO_SHARE", "").lower() in ("1", "true", "yes"),
+        help="also make a public link through Gradio's servers (STUDIO_SHARE=1)",
+    )
     options = parser.parse_args(arguments)
     if options.port is not None:
         if not str(options.port).isdecimal() or not 1 <= int(options.port) <= 65535:

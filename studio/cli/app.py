@@ -31,9 +31,12 @@ from studio.library.provenance import changed_models
 from studio.library.stock import open_jobs
 
 app = typer.Typer(
-    name="studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="studio",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="Distillation Studio: compare teachers, their students and hybrids of the two.",
-)  # fmt: skip
+)
 runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(background, name="jobs")

@@ -68,8 +68,9 @@ class Executor(threading.Thread):
             folder = self.jobs.paths.run(self.run_id)
             try:
                 tools = Tools(self.jobs.paths, load_registry(self.jobs.paths), ModelCache(pick_device(self.device)))
-                state, note = execute(folder, tools, owner=me, leaving=self._halt.is_set,
-                                      told=lambda state: self.jobs.told(self.run_id, state, me))  # fmt: skip
+                state, note = execute(
+                    folder, tools, owner=me, leaving=self._halt.is_set, told=lambda state: self.jobs.told(self.run_id, state, me)
+                )
             except Exception as error:  # before the run could say so itself
                 traceback.print_exc()
                 state, note = "failed", explain(error)

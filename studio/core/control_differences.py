@@ -49,8 +49,11 @@ class Differences(nn.Module):
 
     def __init__(self, control: Any, rank: int, seed: int = 0):
         super().__init__()
-        layers = {place: module for place, module in control.named_modules()
-                  if place.split(".")[0] in PLACES and isinstance(module, nn.Linear | nn.Conv2d)}  # fmt: skip
+        layers = {
+            place: module
+            for place, module in control.named_modules()
+            if place.split(".")[0] in PLACES and isinstance(module, nn.Linear | nn.Conv2d)
+        }
         self.adapter = Adapter(layers, rank, float(rank), seed)
         self._control = [control]  # in a list, as it is no part of what is saved
         for name in OWN:
@@ -82,8 +85,11 @@ class Differences(nn.Module):
 
 def trimmed(tensors: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
     """`Differences.tensors` with a share of the squared change of all pairs kept (`core.trim`); the rest stays whole."""
-    pairs = {key.removesuffix(".down"): (down, tensors[f"{key.removesuffix('.down')}.up"], 1.0)
-             for key, down in tensors.items() if key.endswith(".down")}  # fmt: skip
+    pairs = {
+        key.removesuffix(".down"): (down, tensors[f"{key.removesuffix('.down')}.up"], 1.0)
+        for key, down in tensors.items()
+        if key.endswith(".down")
+    }
     out = {key: value for key, value in tensors.items() if key.split(".")[0] in OWN}
     for place, rank in ranks_for(pairs, keep).items():
         down, up, _ = pairs[place]
@@ -103,8 +109,10 @@ def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]
     state = control.state_dict()
     wanted = {key for key in state if key.split(".")[0] in OWN}
     if set(own) != wanted or not pairs:
-        raise ValueError(f"it has {len(own)} of the {len(wanted)} tensors of a hint encoder and zero convolutions that this "
-                         "model needs; a ControlNet made for this architecture would fit")  # fmt: skip
+        raise ValueError(
+            f"it has {len(own)} of the {len(wanted)} tensors of a hint encoder and zero convolutions that this "
+            "model needs; a ControlNet made for this architecture would fit"
+        )
     with torch.no_grad():
         for key, value in own.items():
             _check(key, state[key].shape, value.shape)
@@ -112,8 +120,10 @@ def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]
         for place, down in pairs.items():
             up, weight = tensors.get(f"{place}.up"), state.get(f"{place}.weight")
             if up is None or weight is None:
-                raise ValueError(f"{place} is not in this model, or half of its pair is missing; a ControlNet made for this "
-                                 "architecture would fit")  # fmt: skip
+                raise ValueError(
+                    f"{place} is not in this model, or half of its pair is missing; a ControlNet made for this "
+                    "architecture would fit"
+                )
             _check(place, weight.shape, (up.shape[0], *down.shape[1:]))
             weight.add_((up.float().flatten(1) @ down.float().flatten(1)).reshape(weight.shape).to(weight))
     return control
@@ -121,5 +131,7 @@ def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]
 
 def _check(place: str, wanted: Any, given: Any) -> None:
     if tuple(wanted) != tuple(given):
-        raise ValueError(f"{place} has the shape {list(given)} and this model needs {list(wanted)}; a ControlNet made for this "
-                         "architecture would fit")  # fmt: skip
+        raise ValueError(
+            f"{place} has the shape {list(given)} and this model needs {list(wanted)}; a ControlNet made for this "
+            "architecture would fit"
+        )

@@ -115,8 +115,10 @@ class Edit:
         broken = [path for path, pair in self.pairs.items() if not (_finite(pair.down) and _finite(pair.up))]
         broken += [word for word, rows in self.tokens.items() if not _finite(rows)]
         if broken:
-            raise ValueError(f"{len(broken)} of {len(self.pairs) + len(self.tokens)} layers hold NaN or infinity, {broken[0]} "
-                             "first; the training that wrote them has failed")  # fmt: skip
+            raise ValueError(
+                f"{len(broken)} of {len(self.pairs) + len(self.tokens)} layers hold NaN or infinity, {broken[0]} "
+                "first; the training that wrote them has failed"
+            )
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -186,8 +188,10 @@ def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
             if word in tokens:
                 raise ValueError(f"both edits bring the word {word!r}; one of them under another name would fit")
             tokens[word] = rows
-    pairs = {path: LowRank(torch.cat(downs[path]), torch.cat(ups[path], 1), float(sum(d.shape[0] for d in downs[path])))
-             for path in downs}  # fmt: skip
+    pairs = {
+        path: LowRank(torch.cat(downs[path]), torch.cat(ups[path], 1), float(sum(d.shape[0] for d in downs[path])))
+        for path in downs
+    }
     return Edit(pairs, card, tokens)
 
 

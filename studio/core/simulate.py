@@ -98,9 +98,17 @@ class TeacherPool:
     the same pool without storing it.
     """
 
-    def __init__(self, teacher: Denoiser, material: Material, n: int, steps: int, w: float, seed: int, device: str = "cpu",
+    def __init__(
+        self,
+        teacher: Denoiser,
+        material: Material,
+        n: int,
+        steps: int,
+        w: float,
+        seed: int,
+        device: str = "cpu",
         states: bool = False,
-    ):  # fmt: skip
+    ):
         self.teacher, self.material, self.n, self.steps, self.w = teacher, material, n, steps, w
         self.seed, self.device, self.states = seed, device, states
         self._made: tuple[Tensor, Tensor, Cond] | None = None

@@ -25,8 +25,10 @@ def cut(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     u, s, v = spectrum(down, up)
     half = s[:rank].sqrt()
     small_up, small_down = u[:, :rank] * half, half[:, None] * v[:rank]
-    return (small_down.reshape(len(half), *down.shape[1:]).to(down.dtype),
-            small_up.reshape(-1, len(half), *up.shape[2:]).to(up.dtype))  # fmt: skip
+    return (
+        small_down.reshape(len(half), *down.shape[1:]).to(down.dtype),
+        small_up.reshape(-1, len(half), *up.shape[2:]).to(up.dtype),
+    )
 
 
 def ranks_for(pairs: Mapping[str, tuple[Tensor, Tensor, float]], keep: float) -> dict[str, int]:

@@ -36,8 +36,14 @@ def open_run(jobs: Jobs, run_id: str) -> Opened:
     info = jobs.get(run_id)
     folder = jobs.paths.run(run_id)
     spec = jobs.spec(run_id)
-    return Opened(info, spec.config, jobs.result(run_id), last_event(folder / "events.jsonl", "progress"),
-                  read_json(folder / "env.json"), spec.parent)  # fmt: skip
+    return Opened(
+        info,
+        spec.config,
+        jobs.result(run_id),
+        last_event(folder / "events.jsonl", "progress"),
+        read_json(folder / "env.json"),
+        spec.parent,
+    )
 
 
 def rerun(jobs: Jobs, run_id: str, **changes: Any) -> str:

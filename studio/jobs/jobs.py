@@ -102,16 +102,41 @@ class Jobs(Register):
         station = executor.get("name", lane)
         self._make_room(station, len(requests))
         specs = [
-            Spec(id=new_run_id(), kind=kind, lane=lane, config=request.model_dump(mode="json"), created=time.time(),
-                 title=known.label(request)[:120], parent=check_run_id(parent) if parent else None, executor=executor)
+            Spec(
+                id=new_run_id(),
+                kind=kind,
+                lane=lane,
+                config=request.model_dump(mode="json"),
+                created=time.time(),
+                title=known.label(request)[:120],
+                parent=check_run_id(parent) if parent else None,
+                executor=executor,
+            )
             for request in requests
-        ]  # fmt: skip
+        ]
         try:
             for spec in specs:
                 self._make(spec)
             for spec in specs:
-                self.store.insert(Row(spec.id, kind, lane, spec.title, "queued", "", spec.created,
-                                      None, None, 0, None, None, None, spec.created, station))  # fmt: skip
+                self.store.insert(
+                    Row(
+                        spec.id,
+                        kind,
+                        lane,
+                        spec.title,
+                        "queued",
+                        "",
+                        spec.created,
+                        None,
+                        None,
+                        0,
+                        None,
+                        None,
+                        None,
+                        spec.created,
+                        station,
+                    )
+                )
         except BaseException:  # a full disk at the third of four: none of them
             for spec in specs:
                 shutil.rmtree(self.paths.run(spec.id), ignore_errors=True)

@@ -49,8 +49,9 @@ class Register:
 
     def _info(self, row: Row) -> RunInfo:
         ahead = self.store.ahead(row) if row.state == "queued" else 0
-        return RunInfo(row.id, row.kind, row.lane, row.title, row.state, row.note, row.created, row.started,
-                       row.finished, ahead, row.station)  # fmt: skip
+        return RunInfo(
+            row.id, row.kind, row.lane, row.title, row.state, row.note, row.created, row.started, row.finished, ahead, row.station
+        )
 
     def tail(self, run_id: str, offset: int = 0) -> tuple[Events, int]:
         """(events after byte `offset`, offset to ask with next). Whole lines only; cheap enough for a timer."""
@@ -121,8 +122,16 @@ class Register:
         age = time.time() - float(beat.get("time", 0))
         if age > SILENT_S:
             state, note = "silent", f"The worker has not answered for {age:.0f} seconds."
-        return LaneStatus(lane, state, note, beat.get("run"), beat.get("device"), tuple(beat.get("models", ())),
-                          int(beat.get("warm_bytes", 0)), beat["worker"].get("pid"))  # fmt: skip
+        return LaneStatus(
+            lane,
+            state,
+            note,
+            beat.get("run"),
+            beat.get("device"),
+            tuple(beat.get("models", ())),
+            int(beat.get("warm_bytes", 0)),
+            beat["worker"].get("pid"),
+        )
 
     def wake(self, station: str) -> None:
         """Tell an idle worker, or dispatcher, to look at the queue now."""

@@ -158,10 +158,23 @@ class Store:
         env = read_json(folder / "env.json") or {}
         owner = env.get("worker") or {}
         state = last.get("state", "queued")
-        return Row(spec.id, spec.kind, spec.lane, spec.title, state, last.get("note", ""), spec.created,
-                   env.get("started"), last["time"] if state in FINAL else None, int(bool(env)),
-                   owner.get("pid"), owner.get("started"), owner.get("host"), _rank(folder, spec.created),
-                   spec.executor.get("name", spec.lane))  # fmt: skip
+        return Row(
+            spec.id,
+            spec.kind,
+            spec.lane,
+            spec.title,
+            state,
+            last.get("note", ""),
+            spec.created,
+            env.get("started"),
+            last["time"] if state in FINAL else None,
+            int(bool(env)),
+            owner.get("pid"),
+            owner.get("started"),
+            owner.get("host"),
+            _rank(folder, spec.created),
+            spec.executor.get("name", spec.lane),
+        )
 
     def adopt_missing(self) -> int:
         """List run directories that the index does not know (a crash or a deleted database in between); how many."""

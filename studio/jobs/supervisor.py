@@ -177,9 +177,14 @@ class Supervisor(threading.Thread):
         lane.begun = time.monotonic()
         with open(log, mode) as output:
             lane.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=ROOT,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=ROOT,
                 start_new_session=True,  # Ctrl-C in the server's terminal must not end a run
-            )  # fmt: skip
+            )
 
 
 def _size(path: Path) -> int:

@@ -36,8 +36,14 @@ class AdapterUse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(max_length=80, title="Adapter", description="Id, as in the list of adapters.")
-    strength: float = Field(default=1.0, ge=-MAX_STRENGTH, le=MAX_STRENGTH, allow_inf_nan=False, title="Strength",
-                            description="In units of its calibration; negative is the other way, 0 is off.")  # fmt: skip
+    strength: float = Field(
+        default=1.0,
+        ge=-MAX_STRENGTH,
+        le=MAX_STRENGTH,
+        allow_inf_nan=False,
+        title="Strength",
+        description="In units of its calibration; negative is the other way, 0 is off.",
+    )
     on: str = Field(default="all", title="Steps", description=f"{', '.join(SCOPES)}, below:LEVEL or above:LEVEL (noise σ/α).")
 
     @model_validator(mode="before")

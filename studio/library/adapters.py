@@ -176,8 +176,16 @@ def architecture(folder: Path) -> str:
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def described(model: ModelEntry, card: dict[str, Any], *, ranks: Iterable[int], layers: int, words: Iterable[str] = (),
-              run: str = "", axis: dict[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
+def described(
+    model: ModelEntry,
+    card: dict[str, Any],
+    *,
+    ranks: Iterable[int],
+    layers: int,
+    words: Iterable[str] = (),
+    run: str = "",
+    axis: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """What card.json holds, of an adapter that was made for a model."""
     return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder),
             "ranks": list(ranks), "layers": layers, "words": list(words), **({"axis": axis} if axis else {}),
@@ -192,10 +200,20 @@ def _entry(folder: Path, family: str) -> AdapterEntry:
     reason = "" if (folder / FILE).is_file() else f"{adapter_id} is not on this machine yet: its {FILE} is missing."
     try:
         return AdapterEntry(
-            adapter_id, str(card.get("title") or folder.name)[:80], folder, card, str(found.get("domain", "")),
-            int(found.get("size", 0)), str(found.get("architecture", "")), tuple(int(r) for r in found.get("ranks", ())),
-            int(found.get("layers", 0)), tuple(str(word) for word in found.get("words", ())), str(found.get("run") or ""),
-            dict(found.get("axis") or {}), not reason, reason,
-        )  # fmt: skip
+            adapter_id,
+            str(card.get("title") or folder.name)[:80],
+            folder,
+            card,
+            str(found.get("domain", "")),
+            int(found.get("size", 0)),
+            str(found.get("architecture", "")),
+            tuple(int(r) for r in found.get("ranks", ())),
+            int(found.get("layers", 0)),
+            tuple(str(word) for word in found.get("words", ())),
+            str(found.get("run") or ""),
+            dict(found.get("axis") or {}),
+            not reason,
+            reason,
+        )
     except (TypeError, ValueError):
         return AdapterEntry(adapter_id, folder.name, folder, available=False, reason=f"The {CARD} of {adapter_id} is damaged.")

@@ -60,8 +60,10 @@ class ControlNetEntry:
         if not self.base:
             return self._foreign(model)
         if model.size != self.size or model.domain != self.domain:
-            return (f"{self.id} is for models of the domain {self.domain} that draw {self.size} pixels, and {model.id} is of "
-                    f"{model.domain} and draws {model.size}.")  # fmt: skip
+            return (
+                f"{self.id} is for models of the domain {self.domain} that draw {self.size} pixels, and {model.id} is of "
+                f"{model.domain} and draws {model.size}."
+            )
         if architecture(model.folder) != self.architecture:
             return f"{self.id} was made for another architecture than {model.id} has."
         return ""
@@ -71,8 +73,10 @@ class ControlNetEntry:
         other = next((name for name in SAME if theirs.get(name) != ours.get(name)), None)
         if other is None:
             return ""
-        return (f"{self.id} was made for another architecture than {model.id} has: its {other} is {brief(theirs.get(other))}, "
-                f"the model's {brief(ours.get(other))}.")  # fmt: skip
+        return (
+            f"{self.id} was made for another architecture than {model.id} has: its {other} is {brief(theirs.get(other))}, "
+            f"the model's {brief(ours.get(other))}."
+        )
 
     def fits(self, model: ModelEntry) -> bool:
         return not self.misfit(model)
@@ -111,8 +115,9 @@ def load_controlnets(paths: Paths | None = None) -> ControlNets:
     folders = [(path, path.parents[1].name) for path in sorted(ASSETS.glob("*/controlnets/*"))]
     if paths is not None:
         folders += [(path, path.parent.name) for path in sorted(home(paths).glob("*/*"))]
-    return ControlNets(_entry(path, family) for path, family in folders
-                       if path.is_dir() and NAME.fullmatch(path.name) and NAME.fullmatch(family))  # fmt: skip
+    return ControlNets(
+        _entry(path, family) for path, family in folders if path.is_dir() and NAME.fullmatch(path.name) and NAME.fullmatch(family)
+    )
 
 
 def check_name(paths: Paths, name: str) -> str:
@@ -149,7 +154,16 @@ def _entry(folder: Path, family: str) -> ControlNetEntry:
     reason = "" if (folder / FILE).is_file() else f"{control_id} is not on this machine yet: its {FILE} is missing."
     size = about.get("size")
     return ControlNetEntry(
-        control_id, str(card.get("title") or folder.name), folder, str(card.get("hint", "")), str(card["base"]),
-        str(about.get("domain", "")), size if isinstance(size, int) else 0, str(about.get("architecture", "")), card,
-        str(about.get("run", "")), not reason, reason,
-    )  # fmt: skip
+        control_id,
+        str(card.get("title") or folder.name),
+        folder,
+        str(card.get("hint", "")),
+        str(card["base"]),
+        str(about.get("domain", "")),
+        size if isinstance(size, int) else 0,
+        str(about.get("architecture", "")),
+        card,
+        str(about.get("run", "")),
+        not reason,
+        reason,
+    )

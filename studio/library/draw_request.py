@@ -43,30 +43,44 @@ class CompareRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: str = Field(title="Prompt", description="A caption in the models' words.",
-                        json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT})  # fmt: skip
+    prompt: str = Field(
+        title="Prompt", description="A caption in the models' words.", json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT}
+    )
     pair: str = Field(default=DEFAULT_PAIR, title="Student", description="Id of a student; its teacher comes with it.")
     arms: tuple[str, ...] = Field(
-        default=DEFAULT_ARMS, title="Arms",
+        default=DEFAULT_ARMS,
+        title="Arms",
         description="teacher, teacher-unguided, student, hybrid-K (K base steps first), skip-first, student-first, "
         f"mask-BSSB (B base, S student, - left out), or a remedy: {', '.join(REMEDIES)}; in the order they are drawn.",
-    )  # fmt: skip
+    )
     seeds: tuple[int, ...] = Field(
         default=tuple(range(8)), title="Seeds", description=f"Every arm draws each of them; {SEEDS_HELP}."
     )
     teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Steps of the teacher arms.")
     teacher_guidance: float | None = Field(
-        default=None, ge=1, le=15, allow_inf_nan=False, title="Teacher guidance",
+        default=None,
+        ge=1,
+        le=15,
+        allow_inf_nan=False,
+        title="Teacher guidance",
         description="Guidance scale w of the teacher arm; 1 is none, empty is the teacher's own.",
-    )  # fmt: skip
+    )
     base_guidance: float = Field(
-        default=1.0, ge=1, le=15, allow_inf_nan=False, title="Base guidance",
+        default=1.0,
+        ge=1,
+        le=15,
+        allow_inf_nan=False,
+        title="Base guidance",
         description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
-    )  # fmt: skip
+    )
     rho: float = Field(
-        default=1.0, ge=0, le=2, allow_inf_nan=False, title="Noise modulation",
+        default=1.0,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        title="Noise modulation",
         description="Scale of the fresh noise between the steps of students and hybrids; 1 is as trained, 0 adds none.",
-    )  # fmt: skip
+    )
     student_steps: int | None = Field(
         default=None, ge=1, le=50, title="Student steps", description="Empty is the student's own recipe."
     )
@@ -76,8 +90,10 @@ class CompareRequest(BaseModel):
         description="Sample the student with step counts it was not trained for.",
     )
     adapters: tuple[AdapterUse, ...] = Field(
-        default=(), title="Adapters", description=f"Sliders and LoRAs that are on while the arms are drawn: {WRITE_HELP}.",
-    )  # fmt: skip
+        default=(),
+        title="Adapters",
+        description=f"Sliders and LoRAs that are on while the arms are drawn: {WRITE_HELP}.",
+    )
     hints: tuple[HintUse, ...] = Field(
         default=(), title="Hints", description=f"ControlNets with the picture each follows: {hint_uses.WRITE_HELP}."
     )

@@ -100,8 +100,10 @@ def hinted(plans: Sequence[Plan], uses: Sequence[HintUse], registry: Registry) -
     """Plans whose chosen segments see the pictures."""
     out = list(plans)
     for use in uses:
-        out = [with_hint(plan, use.id, use.weight, lambda segment, on=use.on: on in ("all", registry.get(segment.model).role))  # type: ignore[misc]
-               for plan in out]  # fmt: skip
+        out = [
+            with_hint(plan, use.id, use.weight, lambda segment, on=use.on: on in ("all", registry.get(segment.model).role))  # type: ignore[misc]
+            for plan in out
+        ]
     return out
 
 

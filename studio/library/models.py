@@ -204,11 +204,21 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
     elif model.role == "student":
         recipe, reason = _recipe(model, folder)
     return ModelEntry(
-        id=model.id, title=model.title, folder=folder, role=model.role, teacher=model.teacher, domain=model.domain,
-        size=model.size, card=read_json(folder / "card.json") or {}, recipe=recipe, summary=model.summary,
-        oracle=(base / model.oracle).resolve() if model.oracle else None, sampling=model.sampling,
-        available=not reason, reason=reason,
-    )  # fmt: skip
+        id=model.id,
+        title=model.title,
+        folder=folder,
+        role=model.role,
+        teacher=model.teacher,
+        domain=model.domain,
+        size=model.size,
+        card=read_json(folder / "card.json") or {},
+        recipe=recipe,
+        summary=model.summary,
+        oracle=(base / model.oracle).resolve() if model.oracle else None,
+        sampling=model.sampling,
+        available=not reason,
+        reason=reason,
+    )
 
 
 def _recipe(model: ModelFile, folder: Path) -> tuple[dict[str, Any] | None, str]:

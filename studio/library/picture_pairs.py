@@ -54,8 +54,10 @@ def pairs_in(paths: Paths, given: str) -> Pairs:
     """The pairs of a request's folder. ValueError in one sentence where the folder, its names or sizes do not fit."""
     folder = place(paths, given, f"one that holds folders called {LEVELS},")
     levels = _levels(folder, given)
-    held = {level: {file.name for file in at.iterdir() if file.suffix.lower() in ENDINGS and file.name[0] != "."}
-            for level, at in levels.items()}  # fmt: skip
+    held = {
+        level: {file.name for file in at.iterdir() if file.suffix.lower() in ENDINGS and file.name[0] != "."}
+        for level, at in levels.items()
+    }
     names = sorted(set.union(*held.values()))
     if not names:
         raise ValueError(f"The folders of {brief(given)} hold no pictures; PNG, JPEG or WebP files would fit.")

@@ -77,10 +77,16 @@ def read_header(folder: Path, arm: str) -> Header:
         raw: dict[str, Any] = json.loads(_metadata(trace_file(folder, arm))["trace"])
         parent = raw["parent"]
         return Header(
-            folder, arm, Plan.model_validate(raw["plan"]), tuple(raw["seeds"]), str(raw["prompt"]),
-            tuple(Moment(**moment) for moment in raw["moments"]), bool(raw["exact"]), int(raw["order"]),
+            folder,
+            arm,
+            Plan.model_validate(raw["plan"]),
+            tuple(raw["seeds"]),
+            str(raw["prompt"]),
+            tuple(Moment(**moment) for moment in raw["moments"]),
+            bool(raw["exact"]),
+            int(raw["order"]),
             (str(parent[0]), int(parent[1])) if parent else None,
-        )  # fmt: skip
+        )
     except (OSError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"The states of {arm} were not kept in {folder.name}; run it again to scrub it.") from error
 

@@ -72,9 +72,12 @@ def handover_map(
 
 
 def _level(
-    arms: Mapping[str, PooledArm], names: Mapping[tuple[int, int], str], cells: list[tuple[int, int]],
-    student: str | None, margin: float,
-) -> tuple[Json, PooledArm | None]:  # fmt: skip
+    arms: Mapping[str, PooledArm],
+    names: Mapping[tuple[int, int], str],
+    cells: list[tuple[int, int]],
+    student: str | None,
+    margin: float,
+) -> tuple[Json, PooledArm | None]:
     """The best cell of one cost, its ties and what was excluded."""
     excluded = [c for c in cells if student is not None and _less_right(arms[names[c]], arms[student], margin)]
     fit = [c for c in cells if c not in excluded]

@@ -39,9 +39,16 @@ class SpanLab(Lab):
 
 
 def lab_page(
-    D: int = 256, beta: float = 3.0, K: int = 8, k: int = 1, order: Order = "base first", *, ratio: float = 0.83,
-    n: int = PAGE_N, seed: int = 0,
-) -> Json:  # fmt: skip
+    D: int = 256,
+    beta: float = 3.0,
+    K: int = 8,
+    k: int = 1,
+    order: Order = "base first",
+    *,
+    ratio: float = 0.83,
+    n: int = PAGE_N,
+    seed: int = 0,
+) -> Json:
     """Arms, evidence and prior for one position of the sliders.
 
     Args:

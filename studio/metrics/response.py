@@ -125,9 +125,15 @@ class Drift:
 
 
 def drift(
-    before: Mapping[str, Tensor], after: Mapping[str, Tensor], features: tuple[Tensor, Tensor], inside: Tensor, *,
-    intended: Sequence[str], identity: Sequence[str], seeds: Tensor | None = None,
-) -> Drift:  # fmt: skip
+    before: Mapping[str, Tensor],
+    after: Mapping[str, Tensor],
+    features: tuple[Tensor, Tensor],
+    inside: Tensor,
+    *,
+    intended: Sequence[str],
+    identity: Sequence[str],
+    seeds: Tensor | None = None,
+) -> Drift:
     """before, after: class index [N] by factor. features: [N, D] each. inside: bool [N], of the later ones.
 
     intended: factors that the slider is to move. identity: factors that make a sample what it is. Without any factor in

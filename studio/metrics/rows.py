@@ -26,13 +26,23 @@ class Rows:
     def rows(self, index: Tensor | Sequence[int]) -> Rows:
         """Some of the samples, in the order of `index`."""
         i = torch.as_tensor(index, dtype=torch.int64)
-        return Rows({k: v[i] for k, v in self.labels.items()}, {k: v[i] for k, v in self.values.items()},
-                    self.features[i], self.in_distribution[i], self.score[i])  # fmt: skip
+        return Rows(
+            {k: v[i] for k, v in self.labels.items()},
+            {k: v[i] for k, v in self.values.items()},
+            self.features[i],
+            self.in_distribution[i],
+            self.score[i],
+        )
 
     def step(self, i: int) -> Rows:
         """The readings at one step."""
-        return Rows({k: v[:, i] for k, v in self.labels.items()}, {k: v[:, i] for k, v in self.values.items()},
-                    self.features[:, i], self.in_distribution[:, i], self.score[:, i])  # fmt: skip
+        return Rows(
+            {k: v[:, i] for k, v in self.labels.items()},
+            {k: v[:, i] for k, v in self.values.items()},
+            self.features[:, i],
+            self.in_distribution[:, i],
+            self.score[:, i],
+        )
 
 
 def taken(readings: Any) -> Rows:
@@ -61,8 +71,13 @@ def joined(parts: Sequence[Rows], dim: int = 0) -> Rows:
 def over_steps(parts: Sequence[Rows]) -> Rows:
     """Readings of the same samples at successive steps, as [N, steps, ...]."""
     lifted = [
-        Rows({k: v[:, None] for k, v in p.labels.items()}, {k: v[:, None] for k, v in p.values.items()},
-             p.features[:, None], p.in_distribution[:, None], p.score[:, None])
+        Rows(
+            {k: v[:, None] for k, v in p.labels.items()},
+            {k: v[:, None] for k, v in p.values.items()},
+            p.features[:, None],
+            p.in_distribution[:, None],
+            p.score[:, None],
+        )
         for p in parts
-    ]  # fmt: skip
+    ]
     return joined(lifted, 1)

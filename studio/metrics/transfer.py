@@ -23,9 +23,12 @@ BLIND = "read by a distance, which says how much changes and not which way"
 
 
 def board(
-    sliders: Sequence[Json], models: Sequence[str], stated: Mapping[str, Mapping[str, str]], factors: Mapping[str, Any],
+    sliders: Sequence[Json],
+    models: Sequence[str],
+    stated: Mapping[str, Mapping[str, str]],
+    factors: Mapping[str, Any],
     identity: Sequence[str],
-) -> Json:  # fmt: skip
+) -> Json:
     """{"board": rows of cells, "verdicts": S8 to S10}, JSON-ready.
 
     sliders: {"id", "title", "base" (the model it was trained on), "kind", "attribute", "prompts", "cells": {model: Cell}}.
@@ -59,8 +62,14 @@ def board(
 class _Measured:
     """One slider on one model."""
 
-    def __init__(self, response: Response, ends: Mapping[float, Drift], right: Mapping[float, Interval | None],
-                 frechet: Mapping[float, float], change: Interval | None = None):  # fmt: skip
+    def __init__(
+        self,
+        response: Response,
+        ends: Mapping[float, Drift],
+        right: Mapping[float, Interval | None],
+        frechet: Mapping[float, float],
+        change: Interval | None = None,
+    ):
         self.response, self.ends, self.right, self.frechet, self.change = response, ends, right, frechet, change
 
     @property
@@ -69,8 +78,9 @@ class _Measured:
         return max(self.ends.values(), key=lambda d: (d.features if d.others.value is None else d.others).value or 0.0)
 
 
-def _cell(slider: Json, cell: Cell, stated: Mapping[str, Mapping[str, str]], factors: Mapping[str, Any],
-          identity: Sequence[str]) -> _Measured:  # fmt: skip
+def _cell(
+    slider: Json, cell: Cell, stated: Mapping[str, Mapping[str, str]], factors: Mapping[str, Any], identity: Sequence[str]
+) -> _Measured:
     attribute, prompts = slider["attribute"], slider["prompts"]
     strengths = sorted(cell)
     seeds = torch.cat([torch.arange(len(cell[0.0][p].in_distribution)) for p in prompts])  # the same noise for every prompt
@@ -95,19 +105,37 @@ def _change(slider: Json, cell: Cell, seeds: Tensor) -> Interval | None:
     return change(before, after, seeds=seeds)
 
 
-def _drift(before: Mapping[str, Any], after: Mapping[str, Any], prompts: Sequence[str], attribute: Any,
-           identity: Sequence[str], seeds: Tensor) -> Drift:  # fmt: skip
+def _drift(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    prompts: Sequence[str],
+    attribute: Any,
+    identity: Sequence[str],
+    seeds: Tensor,
+) -> Drift:
     def labels(rows: Mapping[str, Any]) -> dict[str, Tensor]:
         return {name: torch.cat([rows[p].labels[name] for p in prompts]) for name in rows[prompts[0]].labels}
 
     features = tuple(torch.cat([rows[p].features for p in prompts]) for rows in (before, after))
     inside = torch.cat([after[p].in_distribution for p in prompts])
-    return drift(labels(before), labels(after), (features[0], features[1]), inside, intended=attribute.factors,
-                 identity=identity, seeds=seeds)  # fmt: skip
+    return drift(
+        labels(before),
+        labels(after),
+        (features[0], features[1]),
+        inside,
+        intended=attribute.factors,
+        identity=identity,
+        seeds=seeds,
+    )
 
 
-def _accuracy(rows: Mapping[str, Any], prompts: Sequence[str], stated: Mapping[str, Mapping[str, str]], attribute: Any,
-              factors: Mapping[str, Any]) -> Interval | None:  # fmt: skip
+def _accuracy(
+    rows: Mapping[str, Any],
+    prompts: Sequence[str],
+    stated: Mapping[str, Mapping[str, str]],
+    attribute: Any,
+    factors: Mapping[str, Any],
+) -> Interval | None:
     """Share of samples in which everything is right that prompts state and the slider is not to move."""
     right = []
     for prompt in prompts:
@@ -151,8 +179,14 @@ def _verdicts(sliders: Sequence[Json], models: Sequence[str], found: Mapping[str
     return [row for row in out if row]
 
 
-def _moves(id_: str, sliders: Sequence[Json], source: str, target: str, found: Mapping[str, Mapping[str, _Measured | None]],
-           expected: str) -> Json:  # fmt: skip
+def _moves(
+    id_: str,
+    sliders: Sequence[Json],
+    source: str,
+    target: str,
+    found: Mapping[str, Mapping[str, _Measured | None]],
+    expected: str,
+) -> Json:
     """How far sliders of one model move another: mean retention over the sliders that do something at home.
 
     Sliders that are read without a direction say nothing on the way it goes: they count for S8 with a caution, and not for

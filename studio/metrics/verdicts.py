@@ -36,8 +36,17 @@ def s1(arms: Arms, teacher: str = "teacher", student: str = "student") -> Json:
     found = claim(s, t)
     expected = "holds for mode-seeking students (guided teacher, reverse KL, adversarial), not for unguided consistency"
     unit = f"D({teacher}) − D({student})"
-    return verdict_row("S1", "The student is less diverse than its teacher", expected, found["verdict"],
-                Interval.from_dict(found["difference"]), unit, found["sentence"], (t, s), s)  # fmt: skip
+    return verdict_row(
+        "S1",
+        "The student is less diverse than its teacher",
+        expected,
+        found["verdict"],
+        Interval.from_dict(found["difference"]),
+        unit,
+        found["sentence"],
+        (t, s),
+        s,
+    )
 
 
 def s2(arms: Arms, hybrid: str, student: str = "student", teacher: str | None = "teacher") -> Json:
@@ -63,8 +72,16 @@ def s3(arms: Arms, hybrid: str, teacher: str = "teacher") -> Json:
         f"a difference of {ratio.text(percent=True)} of the teacher's; equal is within ±{100 * EQUIVALENT:.0f} %)."
     )
     expected = "about equal; more than the teacher's is not to be expected"
-    return verdict_row("S3", "With one base step it is as diverse as the teacher", expected, verdict, ratio,
-                f"D({hybrid}) / D({teacher}) − 1", sentence, (h, t))  # fmt: skip
+    return verdict_row(
+        "S3",
+        "With one base step it is as diverse as the teacher",
+        expected,
+        verdict,
+        ratio,
+        f"D({hybrid}) / D({teacher}) − 1",
+        sentence,
+        (h, t),
+    )
 
 
 def s4(arms: Arms, by_position: Mapping[int, str], student: str = "student", teacher: str | None = "teacher") -> Json:
@@ -83,8 +100,17 @@ def s4(arms: Arms, by_position: Mapping[int, str], student: str = "student", tea
     verdict, rival, lead = leads(first.diversity - s.diversity, others_gain, EQUIVALENT * abs(lost.value or 0.0))
     gains = ", ".join(f"{a.arm} {(a.diversity - s.diversity).interval().text()}" for a in (first, *others))
     sentence = f"The first position gains most: {verdict} (gain over {student}: {gains}; lead over {rival} {lead.text()})."
-    return verdict_row("S4", "Of all positions the first gives most diversity", "first > second > …", verdict, lead,
-                f"D({first.arm}) − D({rival})", sentence, (first, *others, s), s)  # fmt: skip
+    return verdict_row(
+        "S4",
+        "Of all positions the first gives most diversity",
+        "first > second > …",
+        verdict,
+        lead,
+        f"D({first.arm}) − D({rival})",
+        sentence,
+        (first, *others, s),
+        s,
+    )
 
 
 def leads(gain: Estimate, others: Mapping[str, Estimate], least: float) -> tuple[Verdict, str, Interval]:
@@ -112,8 +138,17 @@ def s4_reverse(arms: Arms, reverse: str, teacher: str = "teacher", student: str 
     if verdict == "does not hold" and found.share.high is not None and found.share.high < NEGLIGIBLE:
         verdict = "holds"  # surely more than the student, and surely next to nothing
     sentence = f"Student first, then the base, recovers nothing: {verdict}. {found.sentence}"
-    return verdict_row("S4", "The reverse order gives nothing back", "reverse ≈ student", verdict, found.share,
-                "share of the loss", sentence, (r, t, s), s)  # fmt: skip
+    return verdict_row(
+        "S4",
+        "The reverse order gives nothing back",
+        "reverse ≈ student",
+        verdict,
+        found.share,
+        "share of the loss",
+        sentence,
+        (r, t, s),
+        s,
+    )
 
 
 def s5(arms: Arms, skip: str, hybrid: str) -> Json:
@@ -194,8 +229,19 @@ def s7(student: Json, teacher: Json, scale: str = "teacher samples") -> Json:
     own = student["distance"]["own_scale"] or teacher["distance"]["own_scale"]
     cautions = ["the arms were measured with their own yardsticks, not with one of " + scale] if own else []
     expected = "student at step one, base at about 30 % of its steps"
-    return {**verdict_row("S7", "The student's x̂0 commits at once, the base's later", expected, verdict, first,
-                   "share of student samples committed at step one", sentence, ()), "cautions": cautions}  # fmt: skip
+    return {
+        **verdict_row(
+            "S7",
+            "The student's x̂0 commits at once, the base's later",
+            expected,
+            verdict,
+            first,
+            "share of student samples committed at step one",
+            sentence,
+            (),
+        ),
+        "cautions": cautions,
+    }
 
 
 def s7_fork(student: Json, teacher: Json) -> Json:
@@ -278,9 +324,16 @@ def _apart(a: float | None, b: float | None) -> float:
 
 
 def verdict_row(
-    id: str, statement: str, expected: str, verdict: Verdict, interval: Interval, unit: str, sentence: str,
-    arms: Sequence[PooledArm], student: PooledArm | None = None,
-) -> Json:  # fmt: skip
+    id: str,
+    statement: str,
+    expected: str,
+    verdict: Verdict,
+    interval: Interval,
+    unit: str,
+    sentence: str,
+    arms: Sequence[PooledArm],
+    student: PooledArm | None = None,
+) -> Json:
     cautions = []
     if arms:
         seeds, prompts = min(a.n / a.prompts for a in arms), min(a.prompts_used for a in arms)

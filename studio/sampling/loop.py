@@ -26,10 +26,17 @@ __all__ = ["Conds", "Record", "finished", "sample", "sample_many", "updated"]
 
 
 def sample(
-    plan: Plan, models: Mapping[str, Any], cond: Conds, seeds: Sequence[int], shape: Sequence[int], *,
-    start: Tensor | None = None, resume: Recorded | None = None, batch_size: int | None = None,
+    plan: Plan,
+    models: Mapping[str, Any],
+    cond: Conds,
+    seeds: Sequence[int],
+    shape: Sequence[int],
+    *,
+    start: Tensor | None = None,
+    resume: Recorded | None = None,
+    batch_size: int | None = None,
     project: Callable[[Tensor], Tensor] | None = None,
-) -> Iterator[Record]:  # fmt: skip
+) -> Iterator[Record]:
     """Run one plan; see `sample_many`."""
     options: dict[str, Any] = {"start": start, "resume": resume, "batch_size": batch_size, "project": project}
     return _records(sample_many([plan], models, cond, seeds, shape, **options))
@@ -41,10 +48,18 @@ def _records(many: Iterator[tuple[str, Record]]) -> Iterator[Record]:
 
 
 def sample_many(
-    plans: Sequence[Plan], models: Mapping[str, Any], cond: Conds, seeds: Sequence[int], shape: Sequence[int], *,
-    start: Tensor | None = None, resume: Recorded | None = None, batch_size: int | None = None,
-    project: Callable[[Tensor], Tensor] | None = None, apart: bool = False,
-) -> Iterator[tuple[str, Record]]:  # fmt: skip
+    plans: Sequence[Plan],
+    models: Mapping[str, Any],
+    cond: Conds,
+    seeds: Sequence[int],
+    shape: Sequence[int],
+    *,
+    start: Tensor | None = None,
+    resume: Recorded | None = None,
+    batch_size: int | None = None,
+    project: Callable[[Tensor], Tensor] | None = None,
+    apart: bool = False,
+) -> Iterator[tuple[str, Record]]:
     """Run plans one after another on the same seeds; what several ask of a network at the same state is asked once.
 
     models: id -> Denoiser, or an object with a ``.denoiser`` (and ``use_adapters(pairs)`` where a segment has adapters).
@@ -78,9 +93,13 @@ def sample_many(
 
 
 def _stream(
-    names: Sequence[str], ready: Sequence[tuple[float, tuple[Step, ...]]], run: Run, start: Tensor | None,
-    resume: Recorded | None, apart: bool,
-) -> Iterator[tuple[str, Record]]:  # fmt: skip
+    names: Sequence[str],
+    ready: Sequence[tuple[float, tuple[Step, ...]]],
+    run: Run,
+    start: Tensor | None,
+    resume: Recorded | None,
+    apart: bool,
+) -> Iterator[tuple[str, Record]]:
     first = resume.index if resume else 0
     paths = _prefix_tree(ready, first, given_start=start is not None)
     waiting = Counter(node for path in paths for _, *nodes in path for node in nodes)  # plans that will still come by each node
@@ -116,10 +135,21 @@ def _stream(
                 following = run.move(state, step, x0)
                 beliefs[asked] = x0, beliefs[asked][1] if shared else believed - begun
                 record = Record(
-                    index=index, steps=len(steps), segment=step.segment, model=step.model, t=step.here.t,
-                    level=step.moment.level, sigma=step.here.sigma, x=state.x, x0=x0, after=following.x, nfe=nfe,
-                    seconds=beliefs[asked][1] + time.perf_counter() - believed, position=step.position, computed=computed,
-                )  # fmt: skip
+                    index=index,
+                    steps=len(steps),
+                    segment=step.segment,
+                    model=step.model,
+                    t=step.here.t,
+                    level=step.moment.level,
+                    sigma=step.here.sigma,
+                    x=state.x,
+                    x0=x0,
+                    after=following.x,
+                    nfe=nfe,
+                    seconds=beliefs[asked][1] + time.perf_counter() - believed,
+                    position=step.position,
+                    computed=computed,
+                )
                 state = following
                 states[done] = state, record
             if not waiting[asked]:

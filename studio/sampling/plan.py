@@ -106,9 +106,14 @@ class Plan(BaseModel):
 
 
 def teacher_plan(
-    teacher: str, timesteps: Sequence[float], rule: str = "ddim", guidance: float = 1.0, *, eta: float | None = None,
+    teacher: str,
+    timesteps: Sequence[float],
+    rule: str = "ddim",
+    guidance: float = 1.0,
+    *,
+    eta: float | None = None,
     name: str = "teacher",
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Many steps of one model."""
     segment = Segment(model=teacher, rule=rule, timesteps=tuple(timesteps), guidance=guidance, eta=eta)
     return Plan(name=name, segments=(segment,))
@@ -132,9 +137,16 @@ def student_plan(
 
 
 def mask_plan(
-    mask: str, teacher: str, student: str, recipe: Recipe, base_guidance: float = 1.0, *, steps: int | None = None,
-    off_recipe: bool = False, name: str | None = None,
-) -> Plan:  # fmt: skip
+    mask: str,
+    teacher: str,
+    student: str,
+    recipe: Recipe,
+    base_guidance: float = 1.0,
+    *,
+    steps: int | None = None,
+    off_recipe: bool = False,
+    name: str | None = None,
+) -> Plan:
     """Any arrangement on the student's grid: B = a base step, S = a student step, - = the point is left out.
 
     Both models use the student's rule: only the weights are swapped (Gandikota & Bau, arXiv 2503.10637, section 5.2).
@@ -156,10 +168,14 @@ def mask_plan(
             base = mask[i] == "B"
             segments.append(
                 Segment(
-                    model=teacher if base else student, rule=recipe.rule, timesteps=tuple(grid[j] for j in run),
-                    guidance=base_guidance if base else recipe.guidance, eta=recipe.eta, positions=tuple(run),
+                    model=teacher if base else student,
+                    rule=recipe.rule,
+                    timesteps=tuple(grid[j] for j in run),
+                    guidance=base_guidance if base else recipe.guidance,
+                    eta=recipe.eta,
+                    positions=tuple(run),
                 )
-            )  # fmt: skip
+            )
             run = []
     return Plan(name=name or f"mask-{mask}", segments=tuple(segments))
 
@@ -170,9 +186,16 @@ def _split(n: int, k: int, what: str) -> None:
 
 
 def hybrid_plan(
-    teacher: str, student: str, recipe: Recipe, k: int = 1, base_guidance: float = 1.0, *, steps: int | None = None,
-    off_recipe: bool = False, name: str | None = None,
-) -> Plan:  # fmt: skip
+    teacher: str,
+    student: str,
+    recipe: Recipe,
+    k: int = 1,
+    base_guidance: float = 1.0,
+    *,
+    steps: int | None = None,
+    off_recipe: bool = False,
+    name: str | None = None,
+) -> Plan:
     """The base draws the first k points of the student's grid, the student the rest (arXiv 2503.10637, algorithm 1)."""
     n = len(recipe.timesteps_for(steps, off_recipe=off_recipe))
     _split(n, k, "base steps")
@@ -183,9 +206,16 @@ def hybrid_plan(
 
 
 def student_first_plan(
-    teacher: str, student: str, recipe: Recipe, k: int = 1, base_guidance: float = 1.0, *, steps: int | None = None,
-    off_recipe: bool = False, name: str = "student-first",
-) -> Plan:  # fmt: skip
+    teacher: str,
+    student: str,
+    recipe: Recipe,
+    k: int = 1,
+    base_guidance: float = 1.0,
+    *,
+    steps: int | None = None,
+    off_recipe: bool = False,
+    name: str = "student-first",
+) -> Plan:
     """The reverse of the hybrid: the student draws the first k points, the base the rest."""
     n = len(recipe.timesteps_for(steps, off_recipe=off_recipe))
     _split(n, k, "student steps")
@@ -204,9 +234,18 @@ def skip_first_plan(
 
 
 def handover_plan(
-    teacher: str, student: str, recipe: Recipe, t_star: float, base_steps: int, base_guidance: float = 1.0, *,
-    base_rule: str | None = None, steps: int | None = None, off_recipe: bool = False, name: str | None = None,
-) -> Plan:  # fmt: skip
+    teacher: str,
+    student: str,
+    recipe: Recipe,
+    t_star: float,
+    base_steps: int,
+    base_guidance: float = 1.0,
+    *,
+    base_rule: str | None = None,
+    steps: int | None = None,
+    off_recipe: bool = False,
+    name: str | None = None,
+) -> Plan:
     """The base goes from the top of the student's grid to any time ``t_star`` in its own number of steps.
 
     The student is evaluated at ``t_star`` and at the points of its grid below. Base steps are even in time and whole;
@@ -236,12 +275,20 @@ def handover_plan(
     first = k if on_grid else k - 1
     segments = (
         Segment(
-            model=teacher, rule=base_rule or recipe.rule, timesteps=base, guidance=base_guidance,
-            eta=recipe.eta if base_rule in (None, recipe.rule) else None, positions=tuple(base_positions),
+            model=teacher,
+            rule=base_rule or recipe.rule,
+            timesteps=base,
+            guidance=base_guidance,
+            eta=recipe.eta if base_rule in (None, recipe.rule) else None,
+            positions=tuple(base_positions),
         ),
         Segment(
-            model=student, rule=recipe.rule, timesteps=own, guidance=recipe.guidance, eta=recipe.eta,
+            model=student,
+            rule=recipe.rule,
+            timesteps=own,
+            guidance=recipe.guidance,
+            eta=recipe.eta,
             positions=tuple(range(first, first + len(own))),
         ),
-    )  # fmt: skip
+    )
     return Plan(name=name or f"handover-{t_star:g}-{base_steps}", segments=segments)

@@ -36,9 +36,14 @@ class Run:
     """One request to the loop."""
 
     def __init__(
-        self, models: Mapping[str, Any], cond: Conds, seeds: list[int], shape: tuple[int, ...], batch_size: int | None,
+        self,
+        models: Mapping[str, Any],
+        cond: Conds,
+        seeds: list[int],
+        shape: tuple[int, ...],
+        batch_size: int | None,
         project: Callable[[Tensor], Tensor] | None,
-    ):  # fmt: skip
+    ):
         if not seeds:
             raise ValueError("no seeds were given; at least one is needed")
         if batch_size is not None and batch_size < 1:
@@ -143,18 +148,23 @@ class Run:
         denoiser, bare = denoiser_of(self.models[call.model]), replace(call, guidance=1.0)
         own, *null = step.questions(call)
         if own not in answers:
-            answers[own] = joined([
-                denoiser.output(x[low:high], call.here.t, self._condition(bare, step, low, high))[0] for low, high in self.batches
-            ])  # fmt: skip
+            answers[own] = joined(
+                [
+                    denoiser.output(x[low:high], call.here.t, self._condition(bare, step, low, high))[0]
+                    for low, high in self.batches
+                ]
+            )
         if not null:
             return answers[own]
         if null[0] not in answers:
             nothing = self.cond[call.condition][1]
             assert nothing is not None, "checked before anything ran"
-            answers[null[0]] = joined([
-                denoiser.output(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))[0]
-                for low, high in self.batches
-            ])  # fmt: skip
+            answers[null[0]] = joined(
+                [
+                    denoiser.output(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))[0]
+                    for low, high in self.batches
+                ]
+            )
         return guided(answers[null[0]], answers[own], call.guidance)
 
     def _condition(self, call: Call, step: Step, low: int, high: int) -> Cond:

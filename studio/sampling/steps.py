@@ -129,9 +129,12 @@ def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, 
                 call=_asking(segment.model, segment, segment.guidance, segment.adapters, here),
                 blend=_blended(segment, here, models),
                 remedies=tuple(remedy for remedy in segment.remedies if remedy.active(moment)),
-                moment=moment, there=there, weights=weights.raised(low, there) if rises else weights, segment=number,
+                moment=moment,
+                there=there,
+                weights=weights.raised(low, there) if rises else weights,
+                segment=number,
             )
-        )  # fmt: skip
+        )
         before = here.noise if rule.multistep and not rises else None
     first = levels[0]
     return (math.hypot(first.alpha, first.sigma) if plan.start == "marginal" else first.sigma), tuple(steps)

@@ -39,9 +39,15 @@ def with_interval(plan: Plan, low: float, high: float, *, name: str | None = Non
 
 
 def with_cads(
-    plan: Plan, tau1: float = 0.6, tau2: float = 0.9, s: float = 0.25, psi: float = 1.0, *, model: str | None = None,
+    plan: Plan,
+    tau1: float = 0.6,
+    tau2: float = 0.9,
+    s: float = 0.25,
+    psi: float = 1.0,
+    *,
+    model: str | None = None,
     name: str | None = None,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Condition-annealed sampling, see `CADS`; times are shares of the process, 1 = noise."""
     return with_remedy(plan, CADS(tau1=tau1, tau2=tau2, s=s, psi=psi), model=model, name=name or f"{plan.name}, CADS {s:g}")
 

@@ -87,9 +87,18 @@ class Comparison:
         """Show a step; one that an earlier arm shares was decoded then."""
         if not self.frames.has(moment):
             self.frames.add(moment, self.session.models[record.model].decode(record.x0) if images is None else images)
-        self.job.event("preview", arm=arm, step=record.index + 1, steps=record.steps, t=moment.t, level=moment.level,
-                       model=moment.model, strip=moment.strip, size=min(self.session.models[record.model].image_size, STRIP_SIDE),
-                       count=len(self.session.seeds))  # fmt: skip
+        self.job.event(
+            "preview",
+            arm=arm,
+            step=record.index + 1,
+            steps=record.steps,
+            t=moment.t,
+            level=moment.level,
+            model=moment.model,
+            strip=moment.strip,
+            size=min(self.session.models[record.model].image_size, STRIP_SIDE),
+            count=len(self.session.seeds),
+        )
 
     def _finish(self, plan: Plan, images: Tensor, seconds: float) -> None:
         """Save the arm's pictures, measure them, keep what is finished in `result.json`."""
@@ -116,8 +125,14 @@ class Comparison:
     # -- measuring -------------------------------------------------------------------------------------------------
 
     def _measure(self, readings: Mapping[str, Readings]) -> dict[str, dict[str, Any]]:
-        return report.measure(readings, self.session.parsed.stated, scene.FACTORS, self._reference(), world=self._world(),
-                              value_factors=VALUE_FACTORS)  # fmt: skip
+        return report.measure(
+            readings,
+            self.session.parsed.stated,
+            scene.FACTORS,
+            self._reference(),
+            world=self._world(),
+            value_factors=VALUE_FACTORS,
+        )
 
     def _world(self) -> dict[str, Any]:
         """Frequencies that differ under this prompt."""
@@ -140,11 +155,15 @@ class Comparison:
             next(row for row in self.rows if row["arm"] == arm)["measures"] = plain(measures)
         self.recovery = plain(
             report.recoveries(
-                self.readings, self.session.parsed.stated, scene.FACTORS, world=self._world(),
-                costs={row["arm"]: row["nfe"] for row in self.rows}, labels={arm: label(arm) for arm in self.readings},
+                self.readings,
+                self.session.parsed.stated,
+                scene.FACTORS,
+                world=self._world(),
+                costs={row["arm"]: row["nfe"] for row in self.rows},
+                labels={arm: label(arm) for arm in self.readings},
                 arms=[arm for arm in self.readings if not _reference(arm)],
             )
-        )  # fmt: skip
+        )
 
     def _result(self) -> dict[str, Any]:
         session = self.session

@@ -24,9 +24,14 @@ def batch_size(shape: Sequence[int]) -> int:
 
 
 def draw(
-    plan: Plan, models: Mapping[str, Any], conds: Conds, seeds: Sequence[int], shape: Sequence[int], between: Between,
+    plan: Plan,
+    models: Mapping[str, Any],
+    conds: Conds,
+    seeds: Sequence[int],
+    shape: Sequence[int],
+    between: Between,
     batch: int = BATCH,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Samples [N, *shape] that a plan ends with; seed i goes with row i of the conditions, or all share one row."""
     record: Record | None = None
     for record in sample(plan, models, conds, list(seeds), shape, batch_size=batch):
@@ -36,9 +41,16 @@ def draw(
 
 
 def pictures(
-    plan: Plan, models: Mapping[str, Any], prompts: Sequence[str], seeds: Sequence[int], between: Between, *,
-    words: Sequence[Any] = (), hints: Mapping[str, Tensor] | None = None, batch: int = BATCH,
-) -> Tensor:  # fmt: skip
+    plan: Plan,
+    models: Mapping[str, Any],
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    between: Between,
+    *,
+    words: Sequence[Any] = (),
+    hints: Mapping[str, Tensor] | None = None,
+    batch: int = BATCH,
+) -> Tensor:
     """The same decoded, [N, 3, H, W] on the CPU; prompt i goes with seed i.
 
     words: new words (`core.edit.Tokens`) that the models know while prompts are read. hints: what ControlNets follow, by the

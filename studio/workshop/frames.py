@@ -142,9 +142,13 @@ def _unpacked(file: Path, who: str) -> dict[int, Seen]:
             return {}
         names = [name for name in tensors if name.startswith("label.")]
         return {
-            step: Seen({name[6:]: tensors[name][row].long() for name in names}, tensors["features"][row].float(),
-                       tensors["score"][row], tensors["inside"][row])
+            step: Seen(
+                {name[6:]: tensors[name][row].long() for name in names},
+                tensors["features"][row].float(),
+                tensors["score"][row],
+                tensors["inside"][row],
+            )
             for row, step in enumerate(tensors["steps"].tolist())
-        }  # fmt: skip
+        }
     except (OSError, KeyError, SafetensorError):
         return {}

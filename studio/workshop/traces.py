@@ -115,9 +115,17 @@ class Recorder:
         known = self._kept.get(id(record.x0))  # a step that several arms share comes with the same tensor
         where = known[1] if known else None
         level = record.level if math.isfinite(record.level) else None
-        moment = Moment(record.index, record.t, level, record.model, record.segment, record.nfe,
-                        where.arm if where else arm, where.at if where else record.index,
-                        where.row if where else len(self._x0))  # fmt: skip
+        moment = Moment(
+            record.index,
+            record.t,
+            level,
+            record.model,
+            record.segment,
+            record.nfe,
+            where.arm if where else arm,
+            where.at if where else record.index,
+            where.row if where else len(self._x0),
+        )
         if known is None:
             self._kept[id(record.x0)] = (record.x0, moment)
             self._x0.append(record.x0.detach().cpu())

@@ -94,9 +94,16 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
 
 
 def export_file(
-    paths: Paths, registry: Registry, adapter_id: str, path: Path, layout: str, strip: bool, models: ModelCache,
-    rank: int | None = None, keep: float = 1.0,
-) -> list[Path]:  # fmt: skip
+    paths: Paths,
+    registry: Registry,
+    adapter_id: str,
+    path: Path,
+    layout: str,
+    strip: bool,
+    models: ModelCache,
+    rank: int | None = None,
+    keep: float = 1.0,
+) -> list[Path]:
     """Write a listed adapter in a layout; the files that were written. strip: without what may be private. rank: at most.
     keep: share of its squared change, over all layers."""
     if layout not in adapter_files.LAYOUTS:

@@ -67,11 +67,17 @@ class HintBench:
         prompt, pictures in distribution. Besides: mean distance of x, size and horizon in fractions of the side, and the
         mean overlap of the subject's silhouette, with that of the scenes' own renders."""
         seen = self.oracle.read(images)
-        same = {name: torch.stack([seen.labels[name][i] == FACTORS[name].index(getattr(scene, name))
-                                   for i, scene in enumerate(self.scenes)]) for name in FIXED}  # fmt: skip
+        same = {
+            name: torch.stack(
+                [seen.labels[name][i] == FACTORS[name].index(getattr(scene, name)) for i, scene in enumerate(self.scenes)]
+            )
+            for name in FIXED
+        }
         same["where"] = torch.stack([same[name] for name in PLACED]).all(0)
-        stated = [torch.stack(list(correct(seen.rows(torch.tensor([i])), parse(prompt).stated, FACTORS).values())).all()
-                  for i, prompt in enumerate(self.prompts)]  # fmt: skip
+        stated = [
+            torch.stack(list(correct(seen.rows(torch.tensor([i])), parse(prompt).stated, FACTORS).values())).all()
+            for i, prompt in enumerate(self.prompts)
+        ]
         truth = {name: torch.tensor([getattr(scene, field) for scene in self.scenes]) for name, field in VALUES.items()}
         readable = self.ceiling >= READABLE
         overlap = same_place(self.masks, subject_mask(images, self.scenes))[readable]

@@ -30,31 +30,46 @@ class ControlNetRequest(TrainingRequest):
     )
     rank: int = Field(default=8, ge=1, le=256, title="Rank", description="Of the differences from the model's encoder.")
     keep: float = Field(
-        default=1.0, gt=0, le=1, allow_inf_nan=False, title="Keep",
+        default=1.0,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        title="Keep",
         description="Share of the differences' squared size that is kept; 0.98 nearly halves a file of rank 8.",
-    )  # fmt: skip
+    )
     batch: int = Field(default=16, ge=1, le=1024, title="Batch", description="Samples an update.")
     lr: float = Field(default=2e-3, gt=0, le=1, allow_inf_nan=False, title="Learning rate")
     drop: float = Field(
-        default=0.25, ge=0, le=1, allow_inf_nan=False, title="Dropped prompts",
+        default=0.25,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="Dropped prompts",
         description="Share of samples whose prompt is left out, so that the hint is read without words too.",
-    )  # fmt: skip
+    )
     ema: float = Field(default=0.98, ge=0, lt=1, allow_inf_nan=False, title="EMA", description="Average of what is learned.")
     steps: int = Field(default=600, ge=1, le=MAX_STEPS, title="Steps", description="Updates.")
     seed: Seed = 0
     trainer: dict[str, Any] = Field(
-        default_factory=dict, title="Trainer",
+        default_factory=dict,
+        title="Trainer",
         description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
-    )  # fmt: skip
+    )
     n_scenes: int = Field(default=2000, ge=4, le=20_000, title="Scenes", description="Rendered, with their hints.")
     sample_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+        default=None,
+        ge=0,
+        le=MAX_STEPS,
+        title="Sample every",
         description="Steps between strips of pictures beside their hints; empty is four in a run, 0 is none.",
-    )  # fmt: skip
+    )
     measure_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+        default=None,
+        ge=0,
+        le=MAX_STEPS,
+        title="Measure every",
         description="Steps between measurements on the base; empty is once, at the end; 0 is never.",
-    )  # fmt: skip
+    )
     measure_seeds: int = Field(
         default=64, ge=2, le=2048, title="Scenes measured", description="One picture each, with the hint and without."
     )

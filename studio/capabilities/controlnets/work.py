@@ -46,8 +46,9 @@ class Hinting(Armed[ControlNetRequest]):
         self.job.state("loading", f"Opening {entry.title}.")
         self.model = self.job.tools.models.model(entry)
         folder = self.job.home.cache / "material" / f"{entry.id.replace('/', '-')}-{self.model.hash}"
-        self.data = HintedScenes(self.model, request.hint, folder, seed=request.seed, n_scenes=request.n_scenes,
-                                 say=self.preparing)  # fmt: skip
+        self.data = HintedScenes(
+            self.model, request.hint, folder, seed=request.seed, n_scenes=request.n_scenes, say=self.preparing
+        )
         config = HintedConfig.model_validate(request.settings)
         method = Hinted(config, Streams(request.seed, self.device), teacher_denoiser(self.model), self.data)
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
@@ -112,9 +113,18 @@ class Hinting(Armed[ControlNetRequest]):
         images = torch.stack([self.bench.hints[:n], self._bare, drawn], 1).flatten(0, 1)
         images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
-        self.job.event("strip", arm="controlnet", step=step, sampling_steps=arm.plan.steps, strip=name, count=len(images),
-                       size=int(images.shape[-1]), prompts=self.bench.prompts[:n], seeds=[0],
-                       columns=["hint", "without", "with"])  # fmt: skip
+        self.job.event(
+            "strip",
+            arm="controlnet",
+            step=step,
+            sampling_steps=arm.plan.steps,
+            strip=name,
+            count=len(images),
+            size=int(images.shape[-1]),
+            prompts=self.bench.prompts[:n],
+            seeds=[0],
+            columns=["hint", "without", "with"],
+        )
 
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         return arms(self.entry, students)

@@ -73,10 +73,16 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], s
         student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
 
     return Lesson(
-        teacher=teacher_denoiser(model, request.adapter_rank, start, request.smaller), material=material,
-        hash=model.hash, encode=model.encode, null=model.null, decode=model.decode, save=save,
-        prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]), oracle=oracle,
-    )  # fmt: skip
+        teacher=teacher_denoiser(model, request.adapter_rank, start, request.smaller),
+        material=material,
+        hash=model.hash,
+        encode=model.encode,
+        null=model.null,
+        decode=model.decode,
+        save=save,
+        prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]),
+        oracle=oracle,
+    )
 
 
 def opened_start(request: DistillRequest, run: Run[Tools]) -> Model | None:

@@ -81,8 +81,18 @@ class Gallery:
         images = small(self.lesson.decode(x))
         self.job.artifact(name, jpeg_strip(pixels(images)))
         prompts, seeds = list(self.lesson.prompts), list(range(SEEDS_EACH))
-        self.job.event("strip", arm=arm, step=step, sampling_steps=plan.steps, strip=name, count=len(images),
-                       size=int(images.shape[-1]), prompts=prompts, seeds=seeds, **more)  # fmt: skip
+        self.job.event(
+            "strip",
+            arm=arm,
+            step=step,
+            sampling_steps=plan.steps,
+            strip=name,
+            count=len(images),
+            size=int(images.shape[-1]),
+            prompts=prompts,
+            seeds=seeds,
+            **more,
+        )
 
     # -- beliefs ---------------------------------------------------------------------------------------------------
 
@@ -102,9 +112,19 @@ class Gallery:
         shown, *rows = decoded.split([len(x), *[len(row) for row in found.rows.values()]])
         name = self.job.artifact(self._beliefs_name(step), jpeg_strip(beliefs.grid(shown, rows)))
         columns = [{"t": round(t, 1), "noise": float(f"{level:.3g}")} for t, level in zip(found.times, found.levels, strict=True)]
-        self.job.event("triple", step=step, triple=name, of=of, rows=list(found.rows), columns=columns, guidance=found.guidance,
-                       sampling_steps=max(self.studio.step_counts), prompts=list(prompts), seed=beliefs.SEED,
-                       size=int(decoded.shape[-1]))  # fmt: skip
+        self.job.event(
+            "triple",
+            step=step,
+            triple=name,
+            of=of,
+            rows=list(found.rows),
+            columns=columns,
+            guidance=found.guidance,
+            sampling_steps=max(self.studio.step_counts),
+            prompts=list(prompts),
+            seed=beliefs.SEED,
+            size=int(decoded.shape[-1]),
+        )
 
     # -- figures ---------------------------------------------------------------------------------------------------
 

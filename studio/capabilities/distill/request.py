@@ -36,24 +36,31 @@ class DistillRequest(TrainingRequest):
     steps: int = Field(default=1000, ge=1, le=MAX_STEPS, title="Steps", description="Iterations of the objective.")
     seed: Seed = 0
     form: Literal["full", "adapters", "smaller"] = Field(
-        default="full", title="Form",
+        default="full",
+        title="Form",
         description="All weights, low-rank adapters on one shared network, or a smaller network cut from the one it begins as.",
-    )  # fmt: skip
+    )
     rank: int | None = Field(
         default=None, ge=1, le=256, title="Rank", description=f"Of the adapters, for that form; empty is {RANK}."
     )
     leave_out: LeaveOut = Field(
-        default="middle", title="Leave out",
+        default="middle",
+        title="Leave out",
         description="Blocks a smaller student goes without: the middle one, the second layer of every stage, or none.",
-    )  # fmt: skip
+    )
     width: float = Field(
-        default=1.0, ge=0.1, le=1, allow_inf_nan=False, title="Width",
+        default=1.0,
+        ge=0.1,
+        le=1,
+        allow_inf_nan=False,
+        title="Width",
         description="Share of every stage's channels that a smaller student keeps, in whole groups and heads.",
-    )  # fmt: skip
+    )
     start: str | None = Field(
-        default=None, title="Start from",
+        default=None,
+        title="Start from",
         description="Id of a student of the same teacher whose weights the run begins with; empty is the teacher itself.",
-    )  # fmt: skip
+    )
     trainer: dict[str, Any] = Field(
         default_factory=dict, title="Trainer", description="warmup, decay_from, decay_to, precision, checkpoint_every, …"
     )
@@ -61,13 +68,15 @@ class DistillRequest(TrainingRequest):
         default=4000, ge=16, le=100_000, title="Scenes", description="Renders to learn from, for objectives that use data."
     )
     sample_every: Every = Field(
-        default=None, title="Sample every",
+        default=None,
+        title="Sample every",
         description="Steps between sample strips; empty is twenty in a run, 0 is none.",
-    )  # fmt: skip
+    )
     measure_every: Every = Field(
-        default=None, title="Measure every",
+        default=None,
+        title="Measure every",
         description="Steps between measurements; empty is five in a run, 0 is none.",
-    )  # fmt: skip
+    )
     measure_samples: int = Field(default=128, ge=8, le=2048, title="Samples", description="Pictures drawn for each measurement.")
     sinks: Sinks = ()
 

@@ -36,9 +36,14 @@ class Studio:
         self.student: Denoiser = getattr(method, "student")  # noqa: B009 - by contract, not by type
         self.embedded = how.embedded_guidance
         self.recipe = Recipe(
-            teacher=entry.id, teacher_hash=lesson.hash, timesteps=how.timesteps, rule=how.rule, eta=how.eta,
-            prediction=self.student.prediction, valid_steps=how.valid_steps,
-        )  # fmt: skip
+            teacher=entry.id,
+            teacher_hash=lesson.hash,
+            timesteps=how.timesteps,
+            rule=how.rule,
+            eta=how.eta,
+            prediction=self.student.prediction,
+            valid_steps=how.valid_steps,
+        )
         own = len(self.recipe.timesteps)
         self.step_counts = tuple(n for n in SHOWN if n in self.recipe.valid_steps) or (own,)
 

@@ -63,17 +63,26 @@ class Distillation(Training[DistillRequest]):
 
     def watch(self) -> None:
         """Say in words what goes wrong, once for each symptom."""
-        found = self.vigil.look(Evidence(
-            objective=self.request.objective, family=type(self.trainer.method).card.family,
-            settings=self.trainer.method.config.model_dump(mode="json"), step=self.trainer.step, steps=self.request.steps,
-            rows=self.curves.history.points, teacher=self.gallery.measures["teacher"],
-            teacher_at={int(n): found for n, found in self.gallery.measures["teacher_at"].items()},
-            measured=self.gallery.measures["rows"], contrast=self.gallery.contrast, skipped=self.trainer.skipped,
-        ))  # fmt: skip
+        found = self.vigil.look(
+            Evidence(
+                objective=self.request.objective,
+                family=type(self.trainer.method).card.family,
+                settings=self.trainer.method.config.model_dump(mode="json"),
+                step=self.trainer.step,
+                steps=self.request.steps,
+                rows=self.curves.history.points,
+                teacher=self.gallery.measures["teacher"],
+                teacher_at={int(n): found for n, found in self.gallery.measures["teacher_at"].items()},
+                measured=self.gallery.measures["rows"],
+                contrast=self.gallery.contrast,
+                skipped=self.trainer.skipped,
+            )
+        )
         for symptom in found:
             self.notices.append(symptom.text)
-            self.job.event("notice", text=symptom.text, symptom=symptom.name, step=symptom.step, seen=symptom.seen,
-                           remedy=symptom.remedy)  # fmt: skip
+            self.job.event(
+                "notice", text=symptom.text, symptom=symptom.name, step=symptom.step, seen=symptom.seen, remedy=symptom.remedy
+            )
         if found:
             self.gallery.said = self.vigil.to_json()
             self.gallery.keep()

@@ -40,13 +40,19 @@ class StudyRequest(BaseModel):
     pair: str = Field(default="pocket/dmd2", title="Student", description="Id of a student; its teacher comes with it.")
     prompts: tuple[str, ...] = Field(default=DEFAULT_PROMPTS, title="Prompts", description="Captions in the models' words.")
     seeds: int = Field(
-        default=32, ge=2, le=MAX_SEEDS, title="Seeds",
+        default=32,
+        ge=2,
+        le=MAX_SEEDS,
+        title="Seeds",
         description="Samples a prompt and arm, with the same noise in every arm; 32 and more tell something.",
-    )  # fmt: skip
+    )
     control: int = Field(
-        default=2, ge=0, le=8, title="Identity control",
+        default=2,
+        ge=0,
+        le=8,
+        title="Identity control",
         description="Seeds a prompt on which the teacher stands in for the student, where nothing may change; 0 is none.",
-    )  # fmt: skip
+    )
     teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Of the reference lines.")
     settings: dict[str, Any] = Field(default_factory=dict, title="Settings", description="Of the study; the rest is default.")
 

@@ -209,9 +209,14 @@ class Laboratory:
             pace = self.drawing_s / self.computed if self.computed and self.drawing_s else 0.0
             left = round(pace * (self.total - self.done), 1) if pace else None
             self.job.progress(
-                self.done, self.total, unit="network evaluations", eta_s=left, computed=self.computed, reused=self.reused,
+                self.done,
+                self.total,
+                unit="network evaluations",
+                eta_s=left,
+                computed=self.computed,
+                reused=self.reused,
                 device=self.job.tools.models.device,
-            )  # fmt: skip
+            )
 
     # -- concluding ------------------------------------------------------------------------------------------------
 
@@ -228,8 +233,16 @@ class Laboratory:
         worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
         levels = {plan.name: [step.here.noise for step in compiled(plan, cast.models)[1]] for plan in cast.plans}
         factors = scene.FACTORS if self.judge is None else {}
-        return Data(readings, stated, worlds, factors, {plan.name: float(plan.nfe) for plan in cast.plans}, levels,
-                    [seed for block in blocks for seed in block], self.judge)  # fmt: skip
+        return Data(
+            readings,
+            stated,
+            worlds,
+            factors,
+            {plan.name: float(plan.nfe) for plan in cast.plans},
+            levels,
+            [seed for block in blocks for seed in block],
+            self.judge,
+        )
 
     def _controlled(self) -> dict[str, Any] | None:
         """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""

@@ -144,9 +144,14 @@ class Measuring:
         took = now - self.begun
         left = round(took / self.evaluations * (self.total - self.evaluations), 1) if took > SETTLED_S else None
         self.job.progress(
-            self.pictures, len(self.todo) * self.request.samples, arm=self.arm.id, title=self.arm.title, unit="pictures",
-            eta_s=left, device=self.job.tools.models.device,
-        )  # fmt: skip
+            self.pictures,
+            len(self.todo) * self.request.samples,
+            arm=self.arm.id,
+            title=self.arm.title,
+            unit="pictures",
+            eta_s=left,
+            device=self.job.tools.models.device,
+        )
 
     def _result(self) -> dict[str, Any]:
         return {

@@ -22,9 +22,13 @@ class MixtureRequest(BaseModel):
 
     D: int = Field(default=256, ge=1, le=4096, title="Dimensions D", description="More of them, more evidence at every step.")
     beta: float = Field(
-        default=3.0, ge=0, le=8, allow_inf_nan=False, title="Mode seeking β",
+        default=3.0,
+        ge=0,
+        le=8,
+        allow_inf_nan=False,
+        title="Mode seeking β",
         description="The student's prior is the world's to the power β; 1 is none.",
-    )  # fmt: skip
+    )
     K: int = Field(default=8, ge=2, le=32, title="Prototypes K", description="Modes of the data.")
     k: int = Field(default=1, ge=0, le=N_STEPS, title="Base steps k", description="Of four.")
     order: Literal["base first", "student first"] = Field(default="base first", title="Order")

@@ -113,8 +113,13 @@ def drawn(
     header, index = parent.header, branch.step
     before = sigma(compiled(header.plan, models)[1][index])
     own = denoiser_of(models[header.moments[index].model]).process
-    state = Recorded(index, parent.state(index, models), float(own.noise_level(header.moments[index].t)), before,
-                     parent.beliefs(index - 1) if index else None)  # fmt: skip
+    state = Recorded(
+        index,
+        parent.state(index, models),
+        float(own.noise_level(header.moments[index].t)),
+        before,
+        parent.beliefs(index - 1) if index else None,
+    )
     cond = with_pictures(encode_plans([plan], models, [header.prompt]), pictures)
     recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.prompt)
     recorder.branch(plan.name, header, index)

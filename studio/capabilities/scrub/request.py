@@ -45,18 +45,27 @@ class Branch(BaseModel):
     prompt: str | None = Field(default=None, title="Prompt", json_schema_extra={"maxLength": MAX_PROMPT})
     guidance: float | None = Field(default=None, ge=1, le=15, allow_inf_nan=False, title="Guidance", description="1 is none.")
     steps: int | None = Field(
-        default=None, ge=1, le=MAX_LEFT, title="Steps left",
+        default=None,
+        ge=1,
+        le=MAX_LEFT,
+        title="Steps left",
         description="Even in time from here to the end; empty keeps the points of the arm, or of a student's recipe.",
-    )  # fmt: skip
+    )
     adapters: tuple[AdapterUse, ...] | None = Field(
-        default=None, title="Adapters", max_length=MAX_USES,
+        default=None,
+        title="Adapters",
+        max_length=MAX_USES,
         description=f"That are on from here on instead of the arm's own; an empty list is none. {WRITE_HELP}.",
-    )  # fmt: skip
+    )
     noise: int = Field(default=0, ge=0, le=MAX_NOISE, title="Noise", description="0 is the arm's own; others are fresh draws.")
     eta: float | None = Field(
-        default=None, ge=0, le=1, allow_inf_nan=False, title="η",
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="η",
         description="Fresh noise of ddim and tcd steps; 0 is none, 1 the most.",
-    )  # fmt: skip
+    )
 
     @field_validator("model", "prompt", mode="before")
     @classmethod

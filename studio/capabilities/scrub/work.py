@@ -183,8 +183,16 @@ class Scrubbing:
         steps = [{"t": m.t, "level": m.level, "model": m.model, "segment": m.segment, "nfe": m.nfe} for m in header.moments]
         have = [m.index for m in header.moments if (self.folder / m.strip).is_file()]
         noisy = [m.index for m in header.moments if (self.folder / self.frames.noisy(m)).is_file()]
-        self.job.event("steps", arm=header.arm, steps=steps, strips=[m.strip for m in header.moments], have=have, noisy=noisy,
-                       branch=self.branches.get(header.arm), exact=header.exact)  # fmt: skip
+        self.job.event(
+            "steps",
+            arm=header.arm,
+            steps=steps,
+            strips=[m.strip for m in header.moments],
+            have=have,
+            noisy=noisy,
+            branch=self.branches.get(header.arm),
+            exact=header.exact,
+        )
 
     # -- pictures --------------------------------------------------------------------------------------------------
 

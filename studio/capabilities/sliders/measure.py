@@ -59,8 +59,9 @@ class Bench:
         prompts = [prompt for prompt in self.stage.prompts for _ in range(self.seeds)]
         seen = [self._read(model, entry, adapter, step, scale * s, prompts) for s in strengths]
         right = torch.stack([self._right(readings) for readings in seen])
-        amounts = torch.stack([self._amount(readings, seen[list(strengths).index(0.0)], s)
-                               for readings, s in zip(seen, strengths, strict=True)])  # fmt: skip
+        amounts = torch.stack(
+            [self._amount(readings, seen[list(strengths).index(0.0)], s) for readings, s in zip(seen, strengths, strict=True)]
+        )
         seeds = torch.arange(self.seeds).repeat(len(self.stage.prompts))  # the same noise for every prompt
         found = summary(strengths, amounts, right, torch.stack([accepted(readings) for readings in seen]), seeds)
         if not self.stage.world:  # nobody reads whether prompts are followed, or which pictures are good ones

@@ -47,38 +47,47 @@ class SliderRequest(TrainingRequest):
         default="", max_length=MAX_WORDS, title="More", description="For two prompts: words of the high end, like “at night”."
     )
     prompts: tuple[str, ...] = Field(
-        default=(), max_length=MAX_PROMPTS, title="Prompts",
+        default=(),
+        max_length=MAX_PROMPTS,
+        title="Prompts",
         description="What it is taught behind, and shown on; empty is Pocket World's captions, or a few plain things elsewhere.",
-    )  # fmt: skip
+    )
     preserve: tuple[str, ...] = Field(
-        default=(), max_length=MAX_PROMPTS, title="Preserve",
+        default=(),
+        max_length=MAX_PROMPTS,
+        title="Preserve",
         description="Words put before every prompt in turn, so that the slider leaves them apart, like “red” and “blue”.",
-    )  # fmt: skip
+    )
     pairs: str = Field(
-        default="", max_length=400, title="Folder of pairs",
+        default="",
+        max_length=400,
+        title="Folder of pairs",
         description="For pairs of pictures: a folder among the data folder's uploads that holds low and high (or levels from "
         "−1 to 1) with pictures of the same names.",
-    )  # fmt: skip
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
     steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")
     seed: Seed = 0
     trainer: dict[str, Any] = Field(
-        default_factory=dict, title="Trainer",
+        default_factory=dict,
+        title="Trainer",
         description="warmup (10 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
-    )  # fmt: skip
+    )
     n_scenes: int = Field(
         default=384, ge=4, le=20_000, title="Scenes", description="Rendered at every level of the attribute, for pairs."
     )
     sample_every: Every = Field(
-        default=None, title="Sample every",
+        default=None,
+        title="Sample every",
         description="Steps between strips of pictures at strengths −2 to 2; empty is four in a run, 0 is none.",
-    )  # fmt: skip
+    )
     measure_every: Every = Field(
-        default=None, title="Measure every",
+        default=None,
+        title="Measure every",
         description="Steps between measurements; empty is once, at the end; 0 is never, and strength 1 then means nothing more.",
-    )  # fmt: skip
+    )
     measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
     sinks: Sinks = ()
 

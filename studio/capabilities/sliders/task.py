@@ -109,14 +109,26 @@ def _world(
     lines = tuple(canonical(line) for line in request.prompts)
     shown = lines or _unspoken(moved)
     contrast = SceneContrast(
-        model, what, _cache(entry, model, run), oracle=oracle, prompts=lines,
+        model,
+        what,
+        _cache(entry, model, run),
+        oracle=oracle,
+        prompts=lines,
         preserve=tuple(canonical(word) for word in request.preserve),
-        words=(form(request.negative), form(request.positive)) if request.worded else None, n_scenes=request.n_scenes, say=say,
-    )  # fmt: skip
+        words=(form(request.negative), form(request.positive)) if request.worded else None,
+        n_scenes=request.n_scenes,
+        say=say,
+    )
     return Stage(
-        _Considerate(contrast, between), request.attribute or what.name, what.unit, tuple(sorted(moved)), shown[:N_PROMPTS],
-        what.read, lambda: _span(what, oracle, run), oracle,
-    )  # fmt: skip
+        _Considerate(contrast, between),
+        request.attribute or what.name,
+        what.unit,
+        tuple(sorted(moved)),
+        shown[:N_PROMPTS],
+        what.read,
+        lambda: _span(what, oracle, run),
+        oracle,
+    )
 
 
 def _plain(
@@ -138,9 +150,13 @@ def _plain(
     elif what is None and request.worded:
         oracle, measure = _judged(request, run)
     contrast = WordedContrast(
-        model, words=(form(request.negative), form(request.positive)) if request.worded else None, prompts=lines,
-        preserve=request.preserve, samples=samples, features=features,
-    )  # fmt: skip
+        model,
+        words=(form(request.negative), form(request.positive)) if request.worded else None,
+        prompts=lines,
+        preserve=request.preserve,
+        samples=samples,
+        features=features,
+    )
     about = what.name if what is not None else f"pictures of {Path(request.pairs).name}" if request.pairs else "words"
     moved = set(what.factors if what is not None else ())
     shown = _unspoken(moved) if what is not None and lines == ("",) else tuple(contrast.lines)
@@ -151,9 +167,17 @@ def _plain(
 
     unit = what.unit if what is not None else measure.unit if measure is not None else ""
     return Stage(
-        _Considerate(contrast, between), about, unit, tuple(sorted(moved)), shown[:N_PROMPTS],
-        lambda seen: known().read(seen), lambda: _span(known(), oracle, run), oracle, what is not None, measure,
-    )  # fmt: skip
+        _Considerate(contrast, between),
+        about,
+        unit,
+        tuple(sorted(moved)),
+        shown[:N_PROMPTS],
+        lambda seen: known().read(seen),
+        lambda: _span(known(), oracle, run),
+        oracle,
+        what is not None,
+        measure,
+    )
 
 
 def _judged(request: SliderRequest, run: Run[Tools]) -> tuple[Judge | None, Measure | None]:
@@ -221,9 +245,16 @@ def _worded(negative: str, positive: str) -> Attribute:
 
     digest = hashlib.sha256(f"{negative}|{positive}".encode()).hexdigest()[:8]
     return Attribute(
-        f"words-{digest}", f"{negative} to {positive}", negative, positive, "share of one minus share of the other", factors,
-        (-1.0, 1.0), make, lambda seen: _shows(seen, high) - _shows(seen, low),
-    )  # fmt: skip
+        f"words-{digest}",
+        f"{negative} to {positive}",
+        negative,
+        positive,
+        "share of one minus share of the other",
+        factors,
+        (-1.0, 1.0),
+        make,
+        lambda seen: _shows(seen, high) - _shows(seen, low),
+    )
 
 
 def _shows(seen: Any, stated: dict[str, str]) -> Tensor:

@@ -113,14 +113,25 @@ class Sliding(Training[SliderRequest]):
         rows, seeds = [p for p in prompts for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(prompts)
         if self._bare is None:
             self._bare = self.bench.draw(self.model, self.entry, self.adapter, 0.0, rows, seeds)
-        drawn = [self._bare if s == 0 or step == 0 else self.bench.draw(self.model, self.entry, self.adapter, s, rows, seeds)
-                 for s in SHOWN]  # fmt: skip
+        drawn = [
+            self._bare if s == 0 or step == 0 else self.bench.draw(self.model, self.entry, self.adapter, s, rows, seeds)
+            for s in SHOWN
+        ]
         images = torch.stack([self.model.decode(x) for x in drawn], 1).flatten(0, 1)
         images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
-        self.job.event("strip", arm="slider", step=step, sampling_steps=self.bench.plan(self.entry, self.model).steps, strip=name,
-                       count=len(images), size=int(images.shape[-1]), prompts=list(prompts), seeds=list(SHOWN_SEEDS),
-                       strengths=list(SHOWN))  # fmt: skip
+        self.job.event(
+            "strip",
+            arm="slider",
+            step=step,
+            sampling_steps=self.bench.plan(self.entry, self.model).steps,
+            strip=name,
+            count=len(images),
+            size=int(images.shape[-1]),
+            prompts=list(prompts),
+            seeds=list(SHOWN_SEEDS),
+            strengths=list(SHOWN),
+        )
 
     def measured(self, step: int) -> bool:
         return self.stage.oracle is None or self._row(self.entry.id, step) is not None
@@ -208,8 +219,10 @@ class Sliding(Training[SliderRequest]):
             sentence = f"Strength 1 is scale {scale:.3g}: from −1 to 1 the mean on {base} moves by {wanted:.3g}, {unit}."
         elif scale:
             rise = dict(self._points())[scale] - dict(self._points())[-scale]
-            sentence = (f"Up to scale {scale:g}, where it rises steadily, the mean on {base} moves by {rise:.3g} from −1 to 1 "
-                        f"and not by {wanted:.3g}, {unit}; strength 1 is that scale.")  # fmt: skip
+            sentence = (
+                f"Up to scale {scale:g}, where it rises steadily, the mean on {base} moves by {rise:.3g} from −1 to 1 "
+                f"and not by {wanted:.3g}, {unit}; strength 1 is that scale."
+            )
         else:
             scale, sentence = 1.0, f"The attribute does not rise with the strength on {base}; strength 1 stays scale 1."
         return {"scale": scale, "reached": reached, "wanted": wanted, "share": share, "sentence": sentence}
@@ -247,8 +260,14 @@ class Sliding(Training[SliderRequest]):
         edit = self.adapter.edit(self._card()).half()
         target.mkdir(parents=True)
         adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
-        about = adapters.described(self.entry, edit.card.model_dump(mode="json"), ranks=edit.ranks, layers=len(edit.pairs),
-                                   run=self.job.spec.id, axis=self.stage.axis())  # fmt: skip
+        about = adapters.described(
+            self.entry,
+            edit.card.model_dump(mode="json"),
+            ranks=edit.ranks,
+            layers=len(edit.pairs),
+            run=self.job.spec.id,
+            axis=self.stage.axis(),
+        )
         (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
     def _card(self) -> EditCard:
@@ -257,17 +276,24 @@ class Sliding(Training[SliderRequest]):
         named = ", ".join(list(final[0]["moved"])[:NAMED]) if final and request.method == "direction" else ""
         sampled = f"{self.entry.steps} steps, {recipe['rule']}, guidance {recipe['guidance']:g}" if recipe else ""
         return EditCard(
-            title=request.title or request.name, method=card.title,
+            title=request.title or request.name,
+            method=card.title,
             kind="direction" if request.method == "direction" else "slider",
-            domain=self.entry.domain, base=self.entry.id, base_hash=self.model.hash, base_recipe=sampled,
+            domain=self.entry.domain,
+            base=self.entry.id,
+            base_hash=self.model.hash,
+            base_recipe=sampled,
             calibration=float(self.calibration["scale"]),
-            attribute=f"{self.stage.attribute}: {named}" if named else self._named(), unit=self.stage.unit,
-            prompts=request.prompts, seed=request.seed, steps=request.steps,
+            attribute=f"{self.stage.attribute}: {named}" if named else self._named(),
+            unit=self.stage.unit,
+            prompts=request.prompts,
+            seed=request.seed,
+            steps=request.steps,
             settings={"method": request.method, **self.trainer.method.config.model_dump(mode="json")},
             measured={"models": {row["model"]: row for row in final}, "calibration": self.calibration},
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
             note=str(self.calibration["sentence"]),
-        )  # fmt: skip
+        )
 
     def _named(self) -> str:
         if self.request.attribute is None and self.request.worded:

@@ -31,13 +31,16 @@ class WordRequest(TrainingRequest):
     word: str = Field(default="", title="Word", description="As prompts spell it, like <mine>; empty is its name in <>.")
     base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher whose pictures it is learned on.")
     shows: dict[str, str] = Field(
-        default_factory=dict, title="Shows",
+        default_factory=dict,
+        title="Shows",
         description="What Pocket World's scenes are drawn with and the word is to bring, like subject: house and color: blue.",
-    )  # fmt: skip
+    )
     pictures: str = Field(
-        default="", max_length=400, title="Pictures",
+        default="",
+        max_length=400,
+        title="Pictures",
         description="A folder of pictures of one thing in place of scenes; one in the uploads, or below $STUDIO_PICTURES.",
-    )  # fmt: skip
+    )
     init: str = Field(
         default="",
         max_length=40,
@@ -53,18 +56,25 @@ class WordRequest(TrainingRequest):
     steps: int = Field(default=300, ge=1, le=MAX_STEPS, title="Steps", description="Updates.")
     seed: Seed = 0
     trainer: dict[str, Any] = Field(
-        default_factory=dict, title="Trainer",
+        default_factory=dict,
+        title="Trainer",
         description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpointing, checkpoint_every, …",
-    )  # fmt: skip
+    )
     n_scenes: int = Field(default=256, ge=1, le=20_000, title="Scenes", description="Rendered, where no pictures are given.")
     sample_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Sample every",
+        default=None,
+        ge=0,
+        le=MAX_STEPS,
+        title="Sample every",
         description="Steps between strips without the word and with it; empty is four in a run, 0 is none.",
-    )  # fmt: skip
+    )
     measure_every: int | None = Field(
-        default=None, ge=0, le=MAX_STEPS, title="Measure every",
+        default=None,
+        ge=0,
+        le=MAX_STEPS,
+        title="Measure every",
         description="Steps between measurements on the base; empty is once, at the end; 0 is never.",
-    )  # fmt: skip
+    )
     measure_seeds: int = Field(default=16, ge=1, le=512, title="Seeds measured", description="Pictures for each prompt.")
     sinks: Sinks = ()
 
@@ -115,8 +125,10 @@ class WordRequest(TrainingRequest):
         if entry.domain == WORLD:
             _check_init(self.init, entry.id)
         elif self.shows:
-            raise ValueError(f"{entry.id} is of the domain {entry.domain}, whose scenes nobody draws; a folder of pictures would "
-                             "fit, and nothing under shows.")  # fmt: skip
+            raise ValueError(
+                f"{entry.id} is of the domain {entry.domain}, whose scenes nobody draws; a folder of pictures would "
+                "fit, and nothing under shows."
+            )
 
 
 def _check_scene(shows: dict[str, str]) -> None:

@@ -52,8 +52,14 @@ class Wording(Armed[WordRequest]):
         self.job.state("loading", f"Opening {entry.title}.")
         self.model = self.job.tools.models.model(entry)
         self.reader = NewWord(self.model, request.spelled, request.rows)
-        method = Word(WordConfig.model_validate(request.settings), Streams(request.seed, self.device),
-                      slider_denoiser(self.model), self._data(), self.reader, self.reader.start(request.init))  # fmt: skip
+        method = Word(
+            WordConfig.model_validate(request.settings),
+            Streams(request.seed, self.device),
+            slider_denoiser(self.model),
+            self._data(),
+            self.reader,
+            self.reader.start(request.init),
+        )
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
         if settings.checkpointing:  # of the frozen network, which no trainer knows of
             method.recompute()
@@ -71,8 +77,9 @@ class Wording(Armed[WordRequest]):
         request, word = self.request, self.request.spelled
         folder = self.job.home.cache / "material" / f"{self.entry.id.replace('/', '-')}-{self.model.hash}"
         if not request.pictures:
-            data = of_scenes(self.model, folder, request.shows, word, seed=request.seed, n_scenes=request.n_scenes,
-                             say=self.preparing)  # fmt: skip
+            data = of_scenes(
+                self.model, folder, request.shows, word, seed=request.seed, n_scenes=request.n_scenes, say=self.preparing
+            )
         else:
             lines = LINES[:1] if self.entry.domain == WORLD else LINES  # its captions have no photos
             data = Pictured(lambda: self._encoded(folder), [[line.format(word) for line in lines]], self.device)
@@ -129,9 +136,18 @@ class Wording(Armed[WordRequest]):
         images = torch.stack([self._bare, drawn("with", self.tokens())], 1).flatten(0, 1)
         images = small(images)
         name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
-        self.job.event("strip", arm="word", step=step, sampling_steps=arm.plan.steps, strip=name, count=2 * count,
-                       size=int(images.shape[-1]), prompts=lines["with"], seeds=list(SHOWN_SEEDS),
-                       columns=["without", "with"])  # fmt: skip
+        self.job.event(
+            "strip",
+            arm="word",
+            step=step,
+            sampling_steps=arm.plan.steps,
+            strip=name,
+            count=2 * count,
+            size=int(images.shape[-1]),
+            prompts=lines["with"],
+            seeds=list(SHOWN_SEEDS),
+            columns=["without", "with"],
+        )
 
     def _lines(self) -> dict[str, list[str]]:
         """The prompts of a strip, by side."""
@@ -162,8 +178,9 @@ class Wording(Armed[WordRequest]):
         edit = Edit({}, self._card(), self.tokens()).half()
         target.mkdir(parents=True)
         adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
-        about = adapters.described(self.entry, edit.card.model_dump(mode="json"), ranks=(), layers=0,
-                                   words=[self.request.spelled], run=self.job.spec.id)  # fmt: skip
+        about = adapters.described(
+            self.entry, edit.card.model_dump(mode="json"), ranks=(), layers=0, words=[self.request.spelled], run=self.job.spec.id
+        )
         (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
     def _card(self) -> EditCard:

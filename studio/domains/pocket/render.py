@@ -220,9 +220,20 @@ def _draw_ground(pen: _Pen, s: Scene) -> None:
             x = (dx + s.phase) % 1.2 - 0.1
             pen.fill("hill_back" if i == 1 else "hill", poly(-width, 0.02, 0, -height, width, 0.02), x, h)
             k = 0.36
-            cap = poly(-width * k, -height * (1 - k), 0, -height, width * k, -height * (1 - k),
-                        width * k * 0.35, -height * (1 - k * 0.75), 0, -height * (1 - k * 1.1),
-                        -width * k * 0.35, -height * (1 - k * 0.75))  # fmt: skip
+            cap = poly(
+                -width * k,
+                -height * (1 - k),
+                0,
+                -height,
+                width * k,
+                -height * (1 - k),
+                width * k * 0.35,
+                -height * (1 - k * 0.75),
+                0,
+                -height * (1 - k * 1.1),
+                -width * k * 0.35,
+                -height * (1 - k * 0.75),
+            )
             pen.fill("cap", cap, x, h)
     pen.fill("far", poly(-0.02, h, 1.02, h, 1.02, 1.02, -0.02, 1.02))
     depth = 1.0 - h

@@ -64,8 +64,13 @@ class Attached:
 
     def text_key(self) -> tuple[Any, ...]:
         """What is on in the text encoders: equal where prompts are encoded alike."""
-        return tuple(sorted((self._hashes[name], strength) for name, strength in self.on
-                            if strength and any(not path.startswith("unet.") for path in self._pairs[name])))  # fmt: skip
+        return tuple(
+            sorted(
+                (self._hashes[name], strength)
+                for name, strength in self.on
+                if strength and any(not path.startswith("unet.") for path in self._pairs[name])
+            )
+        )
 
 
 class _Pair:
@@ -113,5 +118,7 @@ def _check(parts: Mapping[str, nn.Module], path: str, pair: LowRank) -> None:
     ones = [1] * (weight.ndim - 2)
     fits = [pair.rank, *weight.shape[1:]], [weight.shape[0], pair.rank, *ones]
     if (list(pair.down.shape), list(pair.up.shape)) != fits:
-        raise ValueError(f"layer {path} has matrices {list(pair.down.shape)} and {list(pair.up.shape)}; {fits[0]} and {fits[1]} "
-                         "would fit: the edit was made for another architecture")  # fmt: skip
+        raise ValueError(
+            f"layer {path} has matrices {list(pair.down.shape)} and {list(pair.up.shape)}; {fits[0]} and {fits[1]} "
+            "would fit: the edit was made for another architecture"
+        )

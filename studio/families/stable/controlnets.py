@@ -58,8 +58,10 @@ def check_fits(control: Any, unet: Any, name: str) -> None:
     for key in SHARED:
         ours, theirs = unet.config.get(key), control.config.get(key)
         if _plain(ours) != _plain(theirs):
-            raise ValueError(f"the ControlNet {name!r} was made for another architecture: its {key} is {_plain(theirs)} and this "
-                             f"model's {_plain(ours)}; one trained on this kind of model would fit")  # fmt: skip
+            raise ValueError(
+                f"the ControlNet {name!r} was made for another architecture: its {key} is {_plain(theirs)} and this "
+                f"model's {_plain(ours)}; one trained on this kind of model would fit"
+            )
 
 
 def export(control: Any, folder: Path, half: bool = True) -> None:
@@ -141,8 +143,9 @@ class Controls:
         """The hint encoder's output [B, C', h, w]; computed anew only when the picture is another tensor than last time."""
         hint = cond.get(hint_key(name))
         if hint is None:
-            raise ValueError(f"the ControlNet {name!r} is on and has no picture; one among the conditions as {hint_key(name)!r} "
-                             "would fit")  # fmt: skip
+            raise ValueError(
+                f"the ControlNet {name!r} is on and has no picture; one among the conditions as {hint_key(name)!r} would fit"
+            )
         kept = self._seen.get(name)
         if kept is not None and kept[0] is hint:
             return kept[1].expand(len(x), -1, -1, -1)
@@ -150,8 +153,10 @@ class Controls:
         by = 2 ** (len(config["conditioning_embedding_out_channels"]) - 1)
         wanted = (int(config.get("conditioning_channels", 3)), x.shape[-2] * by, x.shape[-1] * by)
         if hint.ndim != 4 or tuple(hint.shape[1:]) != wanted or len(hint) not in (1, len(x)):
-            raise ValueError(f"a picture of shape {list(hint.shape)} does not fit the ControlNet {name!r}; {len(x)} (or one for "
-                             f"all) of {list(wanted)} would")  # fmt: skip
+            raise ValueError(
+                f"a picture of shape {list(hint.shape)} does not fit the ControlNet {name!r}; {len(x)} (or one for "
+                f"all) of {list(wanted)} would"
+            )
         if not bool(torch.isfinite(hint).all()):
             raise ValueError(f"the picture for the ControlNet {name!r} holds NaN or infinity; values from 0 to 1 would fit")
         given = hint.to(x)
@@ -188,8 +193,10 @@ def _header(path: Path) -> tuple[list[int], dict[str, Any]]:
         isinstance(channels, list) and 2 <= len(channels) <= 8 and all(isinstance(c, int) and 0 < c < 10_000 for c in channels)
     )
     if header.get("format_of") != FORMAT or not whole or not isinstance(card, dict):
-        raise ValueError(f"{path.name!r} holds no ControlNet of this studio; a control.safetensors, or a folder that diffusers "
-                         "wrote, would fit")  # fmt: skip
+        raise ValueError(
+            f"{path.name!r} holds no ControlNet of this studio; a control.safetensors, or a folder that diffusers "
+            "wrote, would fit"
+        )
     return channels, card
 
 
@@ -217,8 +224,10 @@ def _from_folder(folder: Path) -> Any:
             folder, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True, **variant
         )
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"the weights of ControlNet folder {folder.name!r} cannot be read, or are not those its config.json "
-                         "describes; a folder that diffusers wrote would fit") from error  # fmt: skip
+        raise ValueError(
+            f"the weights of ControlNet folder {folder.name!r} cannot be read, or are not those its config.json "
+            "describes; a folder that diffusers wrote would fit"
+        ) from error
     _refuse_broken(control.state_dict(), folder.name)
     return control.eval().requires_grad_(False)
 
@@ -226,8 +235,10 @@ def _from_folder(folder: Path) -> Any:
 def _refuse_broken(tensors: Mapping[str, Tensor], name: str) -> None:
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]
     if broken:
-        raise ValueError(f"{len(broken)} of {len(tensors)} tensors of {name!r} hold NaN or infinity, {broken[0]} first; the "
-                         "training that wrote them has failed")  # fmt: skip
+        raise ValueError(
+            f"{len(broken)} of {len(tensors)} tensors of {name!r} hold NaN or infinity, {broken[0]} first; the "
+            "training that wrote them has failed"
+        )
 
 
 def _plain(value: Any) -> Any:

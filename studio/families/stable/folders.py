@@ -57,9 +57,15 @@ def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler:
     half = [copy.deepcopy(m).to("cpu", torch.float16, memory_format=torch.contiguous_format) for m in (text, unet, vae)]
     half[1].set_attn_processor(AttnProcessor2_0())
     pipeline: Any = StableDiffusionPipeline(
-        vae=half[2], text_encoder=half[0], tokenizer=tokenizer, unet=half[1], scheduler=scheduler,
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+        vae=half[2],
+        text_encoder=half[0],
+        tokenizer=tokenizer,
+        unet=half[1],
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     with system_errors():
         pipeline.save_pretrained(folder, safe_serialization=True)
     tidy(folder)

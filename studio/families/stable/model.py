@@ -262,11 +262,17 @@ def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None
     channels, size = int(config["in_channels"]), int(config["sample_size"])
     usual = recipe.guidance if recipe else 5.0 if xl else 7.5
     model = Model(
-        id=id, folder=folder, denoiser=Denoiser(_Network(parts.unet), process_of(scheduler), prediction_of(scheduler, folder)),
-        latent_shape=(channels, size, size), image_size=size * 2 ** (len(parts.vae.config.block_out_channels) - 1),
-        recipe=recipe, default_guidance=float(card.get("default_guidance", usual)), card=card, parts=parts,
+        id=id,
+        folder=folder,
+        denoiser=Denoiser(_Network(parts.unet), process_of(scheduler), prediction_of(scheduler, folder)),
+        latent_shape=(channels, size, size),
+        image_size=size * 2 ** (len(parts.vae.config.block_out_channels) - 1),
+        recipe=recipe,
+        default_guidance=float(card.get("default_guidance", usual)),
+        card=card,
+        parts=parts,
         embedded_guidance=float(card.get("embedded_guidance", 1.0)),
-    )  # fmt: skip
+    )
     model.denoiser.network.embed_guidance(model.embedded_guidance)  # type: ignore[attr-defined]
     return model.to(device)
 

@@ -32,8 +32,9 @@ class NewWord:
     def __init__(self, model: Any, word: str, n: int = 1):
         self.word, self.n, self.device, self.size = word, n, model.device, model.image_size
         self.encoders = [copy.deepcopy(e).float().eval().requires_grad_(False) for e in model.parts.encoders]
-        self.tables = [e.get_input_embeddings().weight.detach()[: len(t)]
-                       for e, t in zip(self.encoders, model.parts.tokenizers, strict=True)]  # fmt: skip
+        self.tables = [
+            e.get_input_embeddings().weight.detach()[: len(t)] for e, t in zip(self.encoders, model.parts.tokenizers, strict=True)
+        ]
         self._plain = list(model.parts.tokenizers)
         self.vocabulary = Vocabulary(list(model.parts.tokenizers), self.encoders)
         self.vocabulary.add(word, self.tokens([table.new_zeros(n, table.shape[1]) for table in self.tables]))
@@ -66,8 +67,10 @@ class NewWord:
             for prompt, spelled in zip(prompts, self.vocabulary.spelled(prompts, i), strict=True):
                 ids = tokenizer(spelled, truncation=True, max_length=tokenizer.model_max_length)["input_ids"]
                 if len(set(ids) & set(range(first, first + self.n))) < self.n:
-                    raise ValueError(f"With {self.n} rows “{prompt}” is longer than the {tokenizer.model_max_length} tokens that "
-                                     "this model reads; fewer rows would fit.")  # fmt: skip
+                    raise ValueError(
+                        f"With {self.n} rows “{prompt}” is longer than the {tokenizer.model_max_length} tokens that "
+                        "this model reads; fewer rows would fit."
+                    )
 
     def __call__(self, prompts: Sequence[str], rows: Sequence[Tensor]) -> Cond:
         """Every condition of the model's sampling, float32, with gradient to the rows."""

@@ -31,9 +31,15 @@ def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *,
     p = model.parts
     save_pipeline(target, p.tokenizers[0], p.encoders[0], unet, drawn, p.vae)
     Recipe(
-        teacher=teacher_id, teacher_hash=model.hash, timesteps=how.timesteps, rule=how.rule, prediction=model.denoiser.prediction,
-        valid_steps=how.valid_steps, eta=how.eta, note=method.card.title,
-    ).save(target)  # fmt: skip
+        teacher=teacher_id,
+        teacher_hash=model.hash,
+        timesteps=how.timesteps,
+        rule=how.rule,
+        prediction=model.denoiser.prediction,
+        valid_steps=how.valid_steps,
+        eta=how.eta,
+        note=method.card.title,
+    ).save(target)
     if how.embedded_guidance is not None:
         card = {**card, "embedded_guidance": how.embedded_guidance}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")

@@ -38,9 +38,10 @@ class HfJobsOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: str = Field(
-        default_factory=lambda: os.environ.get("STUDIO_HF_REPOSITORY", ""), validate_default=True,
+        default_factory=lambda: os.environ.get("STUDIO_HF_REPOSITORY", ""),
+        validate_default=True,
         description="owner/name of a private dataset repository that the run travels through; made when it is not there.",
-    )  # fmt: skip
+    )
     namespace: str | None = Field(default=None, max_length=96, description="Who pays; empty is the token's owner.")
     flavor: str = Field(default="cpu-basic", max_length=40, description="The machine, as in `hf jobs hardware`.")
     image: str = Field(default="python:3.11", max_length=200, description="Docker image with Python and pip.")

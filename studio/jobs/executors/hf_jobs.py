@@ -87,10 +87,15 @@ class HfJobsEngine:
                 environment["HF_ENDPOINT"] = os.environ["HF_ENDPOINT"]
             with sentences(f"a job on {options.flavor} for {namespace}"):
                 job = post.api.run_job(
-                    image=options.image, command=["python", "-c", BOOT], env=environment, secrets={"HF_TOKEN": token},
-                    flavor=options.flavor, timeout=options.timeout, namespace=namespace,
+                    image=options.image,
+                    command=["python", "-c", BOOT],
+                    env=environment,
+                    secrets={"HF_TOKEN": token},
+                    flavor=options.flavor,
+                    timeout=options.timeout,
+                    namespace=namespace,
                     labels={"name": f"studio-{folder.name}", LABEL: folder.name},
-                )  # fmt: skip
+                )
         sent = (last_event(folder / "events.jsonl") or {"n": -1})["n"] + 1
         return {"job": job.id, "namespace": namespace, "url": job.url, "repository": options.repository,
                 "sync_s": options.sync_s, "flavor": options.flavor, "sent": sent}  # fmt: skip

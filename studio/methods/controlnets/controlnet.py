@@ -63,8 +63,9 @@ class Hinted(Method[HintedConfig]):
         teacher.network.requires_grad_(False).eval()
         self.denoiser, self.unet, self.data = teacher, teacher.network.unet, data
         control = copy_of(self.unet, hint_channels(data.halvings))
-        control.set_attn_processor({name: type(p)() for name, p in self.unet.attn_processors.items() if name in
-                                    control.attn_processors})  # fmt: skip
+        control.set_attn_processor(
+            {name: type(p)() for name, p in self.unet.attn_processors.items() if name in control.attn_processors}
+        )
         self.control = Differences(control, config.rank, streams.seed).to(streams.device)
         self.trained = {"control": Trained(self.control, config.lr, ema=config.ema)}
 
@@ -74,8 +75,9 @@ class Hinted(Method[HintedConfig]):
     def output(self, x: Tensor, t: Tensor, cond: Cond, hint: Tensor) -> Tensor:
         """F [B, ...] of the frozen network with what the ControlNet adds."""
         down, middle = self.control(x, t, cond["states"], hint)
-        F: Tensor = self.unet(x, t, cond["states"], down_block_additional_residuals=down,
-                              mid_block_additional_residual=middle, return_dict=False)[0]  # fmt: skip
+        F: Tensor = self.unet(
+            x, t, cond["states"], down_block_additional_residuals=down, mid_block_additional_residual=middle, return_dict=False
+        )[0]
         return F
 
     def iteration(self, batch: tuple[Tensor, Cond, Tensor], step: int) -> Iterator[tuple[str, Tensor]]:

@@ -20,7 +20,12 @@ def layers(unet: nn.Module, chosen: LayerSet) -> dict[str, nn.Module]:
         if not isinstance(module, nn.Linear | nn.Conv2d) or place.split(".")[0] in ENDS:
             continue
         cross, own = ".attn2." in place, ".attn1." in place
-        if {"no cross-attention": not cross, "everything": True, "attention": cross or own, "self-attention": own,
-            "cross-attention": cross}[chosen]:  # fmt: skip
+        if {
+            "no cross-attention": not cross,
+            "everything": True,
+            "attention": cross or own,
+            "self-attention": own,
+            "cross-attention": cross,
+        }[chosen]:
             found[place] = module
     return found

@@ -101,33 +101,65 @@ class CompareTab:
             with gr.Accordion("Words the models know", open=False, elem_id="vocabulary"):
                 self.words = parts.words_picker(self.words_value)
         with gr.Column(elem_classes="card fields"):
-            pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
-                               label="Teacher and student", filterable=False, elem_id="pair")  # fmt: skip
+            pair = gr.Dropdown(
+                [(pairs.title(p), p.id) for p in listed],
+                value=first.id if first else None,
+                label="Teacher and student",
+                filterable=False,
+                elem_id="pair",
+            )
             self.pair_line = parts.text("pair-line", pairs.line(first))
             chosen = gr.CheckboxGroup(pairs.arm_choices(steps), value=list(DEFAULT_ARMS), label="Arms", elem_id="arms")
             with gr.Accordion(pairs.remedies_label([]), open=False, elem_id="remedies-group") as self.group:
                 offered = pairs.remedy_choices(load_registry(self.jobs.paths), {"pair": first.id if first else ""})
-                remedies = gr.CheckboxGroup(offered, value=[], show_label=False, container=False, elem_id="remedies")  # fmt: skip
+                remedies = gr.CheckboxGroup(offered, value=[], show_label=False, container=False, elem_id="remedies")
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="seeds", max_lines=1)
             self.seeds_line = parts.text("seeds-line", pairs.seeds_line(START["seeds"]))
             # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
             with gr.Row(elem_classes="pair-of"):
-                teacher_steps = gr.Number(START["teacher_steps"], label="Teacher steps", precision=0, min_width=100,
-                                          elem_id="teacher-steps")  # fmt: skip
-                guidance = gr.Number(pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100,
-                                     elem_id="teacher-guidance")  # fmt: skip
+                teacher_steps = gr.Number(
+                    START["teacher_steps"], label="Teacher steps", precision=0, min_width=100, elem_id="teacher-steps"
+                )
+                guidance = gr.Number(
+                    pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100, elem_id="teacher-guidance"
+                )
         with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="card"):
-            base = gr.Slider(1, 15, pairs.NO_GUIDANCE, step=0.5, label="Guidance of a hybrid's teacher steps", buttons=[],
-                             info="1 is none; more doubles the cost of those steps")  # fmt: skip
-            rho = gr.Slider(0, 2, PLAIN_NOISE, step=0.1, label="Noise modulation ρ", buttons=[],
-                            info="scales the fresh noise between steps of students and hybrids; 1 is as trained")  # fmt: skip
-            worn = gr.Textbox("", label="Adapters", placeholder=WRITTEN, max_lines=2, elem_id="adapters",
-                              info="id=strength@steps, with spaces between; the Control tab has them as sliders")  # fmt: skip
-            mask = gr.Textbox(label="One more arm, as a mask", placeholder="for example BSSB", max_lines=1,
-                              info="one letter a step: B teacher, S student, - left out")  # fmt: skip
+            base = gr.Slider(
+                1,
+                15,
+                pairs.NO_GUIDANCE,
+                step=0.5,
+                label="Guidance of a hybrid's teacher steps",
+                buttons=[],
+                info="1 is none; more doubles the cost of those steps",
+            )
+            rho = gr.Slider(
+                0,
+                2,
+                PLAIN_NOISE,
+                step=0.1,
+                label="Noise modulation ρ",
+                buttons=[],
+                info="scales the fresh noise between steps of students and hybrids; 1 is as trained",
+            )
+            worn = gr.Textbox(
+                "",
+                label="Adapters",
+                placeholder=WRITTEN,
+                max_lines=2,
+                elem_id="adapters",
+                info="id=strength@steps, with spaces between; the Control tab has them as sliders",
+            )
+            mask = gr.Textbox(
+                label="One more arm, as a mask",
+                placeholder="for example BSSB",
+                max_lines=1,
+                info="one letter a step: B teacher, S student, - left out",
+            )
             unlock = gr.Checkbox(False, label="Sample the student off its recipe", elem_id="unlock")
-            student_steps = gr.Slider(1, MAX_STUDENT_STEPS, steps, step=1, label="Student steps", interactive=False, buttons=[],
-                                      elem_id="student-steps")  # fmt: skip
+            student_steps = gr.Slider(
+                1, MAX_STUDENT_STEPS, steps, step=1, label="Student steps", interactive=False, buttons=[], elem_id="student-steps"
+            )
             previews = gr.Checkbox(True, label="Show every step while drawing")
         with gr.Column(elem_classes="actions"):
             self.problem = parts.text("problem")
@@ -135,10 +167,10 @@ class CompareTab:
             with gr.Row(elem_classes="buttons"):
                 self.run = gr.Button("Run", variant="primary", size="md", min_width=120, scale=3, elem_id="run")
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel")
-        self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore",
-                                       type="filepath")  # fmt: skip
-        self.fields = Fields(text, pair, chosen, remedies, mask, seeds, teacher_steps, guidance, base, rho, worn, unlock,
-                             student_steps, previews)  # fmt: skip
+        self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore", type="filepath")
+        self.fields = Fields(
+            text, pair, chosen, remedies, mask, seeds, teacher_steps, guidance, base, rho, worn, unlock, student_steps, previews
+        )
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -154,8 +186,12 @@ class CompareTab:
         self.pulse.tick(self.beat, None, {self.header, self.pulse}, **quiet)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint, self.words}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
-        f.pair.change(self.choose_pair, {f.pair, f.arms, f.off_recipe, f.student_steps, f.teacher_guidance, self.before},
-                      {self.pair_line, f.arms, f.student_steps, f.teacher_guidance, self.before}, **quiet)  # fmt: skip
+        f.pair.change(
+            self.choose_pair,
+            {f.pair, f.arms, f.off_recipe, f.student_steps, f.teacher_guidance, self.before},
+            {self.pair_line, f.arms, f.student_steps, f.teacher_guidance, self.before},
+            **quiet,
+        )
         f.off_recipe.change(self.unlock, {f.pair, f.off_recipe}, {f.student_steps}, **quiet)
         f.remedies.change(self.count_remedies, {f.remedies}, {self.group}, **typed)
         asked = [f.pair, f.seeds, f.teacher_steps, f.teacher_guidance, f.off_recipe, f.student_steps]

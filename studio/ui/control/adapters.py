@@ -49,8 +49,13 @@ class Shelf:
             with gr.Accordion("Train a slider", open=False, elem_id="shelf-train"):
                 with gr.Row(elem_classes="pair-of"):
                     self.base = gr.Dropdown(models, value=_first(models), label="On the model", elem_id="train-base", **_DROP)
-                    self.attribute = gr.Dropdown([(a.title, a.name) for a in ATTRIBUTES.values()], value="size",
-                                                 label="What it moves", elem_id="train-attribute", **_DROP)  # fmt: skip
+                    self.attribute = gr.Dropdown(
+                        [(a.title, a.name) for a in ATTRIBUTES.values()],
+                        value="size",
+                        label="What it moves",
+                        elem_id="train-attribute",
+                        **_DROP,
+                    )
                 with gr.Row(elem_classes="pair-of"):
                     self.method = gr.Dropdown(METHODS, value="pairs", label="Taught from", elem_id="train-method", **_DROP)
                     self.steps = gr.Number(200, precision=0, label="Training steps", elem_id="train-steps")
@@ -60,10 +65,16 @@ class Shelf:
                     self.more = gr.Textbox("", label="More, in words", placeholder="at night", max_lines=1)
                     self.preserve = gr.Textbox("", label="Leave apart", placeholder="red, blue", max_lines=1)
                 with gr.Row(elem_classes="pair-of"):
-                    self.pairs = gr.Textbox("", label="Folder of pairs, in uploads", placeholder="empty: scenes of Pocket World",
-                                            max_lines=1, elem_id="train-pairs")  # fmt: skip
-                    self.prompts = gr.Textbox("", label="Behind these prompts", placeholder="a line each", lines=1, max_lines=6,
-                                              elem_id="train-prompts")  # fmt: skip
+                    self.pairs = gr.Textbox(
+                        "",
+                        label="Folder of pairs, in uploads",
+                        placeholder="empty: scenes of Pocket World",
+                        max_lines=1,
+                        elem_id="train-pairs",
+                    )
+                    self.prompts = gr.Textbox(
+                        "", label="Behind these prompts", placeholder="a line each", lines=1, max_lines=6, elem_id="train-prompts"
+                    )
                 self.train = gr.Button("Start training", size="md", elem_id="train-start")
             with gr.Accordion("Bring an adapter, or take one along", open=False, elem_id="shelf-files"):
                 with gr.Row(elem_classes="pair-of"):
@@ -81,8 +92,9 @@ class Shelf:
                     self.delete = gr.Button("Delete this adapter", size="md", elem_id="take-delete")
             with gr.Accordion("Save as a new model", open=False, elem_id="shelf-merge"):
                 with gr.Row(elem_classes="pair-of"):
-                    self.into = gr.Dropdown(models, value=_first(models), label="Merge the form's adapters into",
-                                            elem_id="merge-into", **_DROP)  # fmt: skip
+                    self.into = gr.Dropdown(
+                        models, value=_first(models), label="Merge the form's adapters into", elem_id="merge-into", **_DROP
+                    )
                     self.new = gr.Textbox("my-model", label="Name of the new model", max_lines=1, elem_id="merge-name")
                 self.merge = gr.Button("Save the model", size="md", elem_id="merge")
         self.run = gr.Textbox("", visible="hidden", label="shelf run")
@@ -95,8 +107,10 @@ class Shelf:
         asked = {self.said, self.run, self.timer}
         self.method.change(
             lambda method: (gr.Row(visible=method == "text"), gr.Textbox(visible=method == "pairs")),
-            self.method, [self.words, self.pairs], **_QUIET,
-        )  # fmt: skip
+            self.method,
+            [self.words, self.pairs],
+            **_QUIET,
+        )
         trained = {self.base, self.attribute, self.method, self.steps, self.name, self.less, self.more, self.preserve,
                    self.pairs, self.prompts}  # fmt: skip
         self.train.click(self.start, trained, {self.said, *self.panel.shown}, **_QUIET)
@@ -201,8 +215,10 @@ class Shelf:
         if info.state != "done" or result is None:
             return stop | {self.said: parts.line(info.note or f"It was {info.state}.", "problem")}
         lines = [parts.line(sentence, "hint") for sentence in result["said"]]
-        links = "".join(f'<a class="shelf-file" href="run-file/{run_id}/{html.escape(file)}" download>'
-                        f"{html.escape(Path(file).name)}</a>" for file in result["files"])  # fmt: skip
+        links = "".join(
+            f'<a class="shelf-file" href="run-file/{run_id}/{html.escape(file)}" download>{html.escape(Path(file).name)}</a>'
+            for file in result["files"]
+        )
         return stop | {self.said: "".join(lines) + links}
 
 
@@ -222,8 +238,10 @@ def list_html(entries: list[AdapterEntry]) -> str:
                  ", ".join(entry.words) or words.NO_VALUE]  # fmt: skip
         drawn = "".join(f'<td data-label="{head}">{html.escape(cell)}</td>' for head, cell in zip(heads[1:], cells, strict=True))
         body += f"<tr>{name}{drawn}</tr>"
-    return (f'<h3 class="shelf-head">Adapters</h3><div class="shelf-scroll"><table class="figures"><thead><tr>{titles}</tr>'
-            f"</thead><tbody>{body}</tbody></table></div>")  # fmt: skip
+    return (
+        f'<h3 class="shelf-head">Adapters</h3><div class="shelf-scroll"><table class="figures"><thead><tr>{titles}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def moves(entry: AdapterEntry) -> str:

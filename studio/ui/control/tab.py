@@ -98,25 +98,35 @@ class ControlTab:
             worn = {"worn": [{"id": begin, "strength": 1.0, "on": "all"}], "vary": begin} if begin else {}
             self.worn = _html(self._worn(first, **worn), "control/adapters_on", "control-worn")
         with gr.Column(elem_classes="card fields"):
-            pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
-                               label="Teacher and student", filterable=False, elem_id="control-pair")  # fmt: skip
+            pair = gr.Dropdown(
+                [(pairs.title(p), p.id) for p in listed],
+                value=first.id if first else None,
+                label="Teacher and student",
+                filterable=False,
+                elem_id="control-pair",
+            )
             self.pair_line = parts.text("control-pair-line", pairs.line(first))
-            chosen = gr.CheckboxGroup(pairs.arm_choices(pairs.student_steps(first)), value=START["arms"], label="Rows",
-                                      elem_id="control-arms")  # fmt: skip
+            chosen = gr.CheckboxGroup(
+                pairs.arm_choices(pairs.student_steps(first)), value=START["arms"], label="Rows", elem_id="control-arms"
+            )
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="control-seeds", max_lines=1)
             self.seeds_line = parts.text("control-seeds-line", pairs.seeds_line(START["seeds"]))
             with gr.Row(elem_classes="pair-of"):
-                steps = gr.Number(START["teacher_steps"], label="Teacher steps", precision=0, min_width=100,
-                                  elem_id="control-steps")  # fmt: skip
-                guidance = gr.Number(pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100,
-                                     elem_id="control-guidance")  # fmt: skip
+                steps = gr.Number(
+                    START["teacher_steps"], label="Teacher steps", precision=0, min_width=100, elem_id="control-steps"
+                )
+                guidance = gr.Number(
+                    pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100, elem_id="control-guidance"
+                )
         with gr.Accordion("A picture to follow", open=False, elem_id="control-hint", elem_classes="card"):
-            controlnet = gr.Dropdown(self.controls.controlnets(first), value="", label="ControlNet", elem_id="hint-id",
-                                     filterable=False)  # fmt: skip
+            controlnet = gr.Dropdown(
+                self.controls.controlnets(first), value="", label="ControlNet", elem_id="hint-id", filterable=False
+            )
             weight = gr.Slider(-2, 2, 1, step=0.1, label="Weight", buttons=[])
             scene = gr.Number(7, precision=0, label="Layout of the prompt's scene with this seed", elem_id="hint-scene")
-            self.brought = gr.UploadButton("Or bring a picture", size="sm", type="filepath", file_types=["image"],
-                                           elem_id="hint-bring")  # fmt: skip
+            self.brought = gr.UploadButton(
+                "Or bring a picture", size="sm", type="filepath", file_types=["image"], elem_id="hint-bring"
+            )
             self.brought_line = parts.text("hint-line")
             picture = gr.Textbox("", visible="hidden", label="brought picture")
         with gr.Column(elem_classes="actions"):
@@ -341,8 +351,10 @@ def table_html(table: Mapping[str, Any]) -> str:
         )
         name = f'<th scope="row" style="--tone:var(--arm-{row["tone"]})"><i></i>{html.escape(row["title"])}</th>'
         body += f"<tr>{name}{cells}</tr>"
-    return (f'<table class="figures"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
-            f'<p class="table-note">{controlview.NOTE}</p>')  # fmt: skip
+    return (
+        f'<table class="figures"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        f'<p class="table-note">{controlview.NOTE}</p>'
+    )
 
 
 def _html(value: Json, name: str, elem_id: str) -> gr.HTML:

@@ -68,8 +68,10 @@ class ControlView:
 
     def board(self, ahead: int = 0) -> Json:
         """What the grid draws. `ahead`: runs that wait before this one."""
-        rows = [row | {"cells": [self._shown(arm, s) for s in self.strengths], "figures": self._figures(arm)}
-                for arm, row in self.rows.items()]  # fmt: skip
+        rows = [
+            row | {"cells": [self._shown(arm, s) for s in self.strengths], "figures": self._figures(arm)}
+            for arm, row in self.rows.items()
+        ]
         return {"run": self.run_id, "prompt": self.prompt, "seeds": self.seeds, "strengths": self.strengths, "rows": rows,
                 "title": self.title, "attribute": self.attribute, "state": self.state, "live": self.live,
                 "status": {"word": self.state, "text": self._text(ahead)}, "progress": self.progress,
@@ -133,8 +135,7 @@ class ControlView:
         """(strength, mean, low, high); without an interval until the run is measured as a whole."""
         found = self.measured.get(arm)
         if found:
-            return [(s, m["value"], m.get("low"), m.get("high"))
-                    for s, m in zip(found["strengths"], found["means"], strict=True)]  # fmt: skip
+            return [(s, m["value"], m.get("low"), m.get("high")) for s, m in zip(found["strengths"], found["means"], strict=True)]
         cells = [(s, list(self.cells[arm, s]["amounts"].values())) for s in self.strengths if (arm, s) in self.cells]
         return [(s, sum(values) / len(values), None, None) for s, values in cells if values]
 

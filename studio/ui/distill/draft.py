@@ -94,22 +94,34 @@ class Drafts:
         name = self.free_name(str(request.get("name") or f"{teacher.split('/')[0]}-{ready.name if ready else objective}"))
         own = {scope: {key: request[key] for key in names if key in request} for scope, names in settings.OWN.items()}
         own["student"] = self._started(own["student"], ready, teacher, objective)
-        return _given(Draft(
-            teacher, objective, ready.name if ready else NO_PRESET, name,
-            settings.write(request.get("steps") or (ready.steps if ready else 1000)),
-            dict(request.get("settings") or (ready.settings if ready else {})),
-            dict(request.get("trainer") or (ready.trainer if ready else {})), **own, suggested=name,
-        ))  # fmt: skip
+        return _given(
+            Draft(
+                teacher,
+                objective,
+                ready.name if ready else NO_PRESET,
+                name,
+                settings.write(request.get("steps") or (ready.steps if ready else 1000)),
+                dict(request.get("settings") or (ready.settings if ready else {})),
+                dict(request.get("trainer") or (ready.trainer if ready else {})),
+                **own,
+                suggested=name,
+            )
+        )
 
     def picked(self, draft: Draft, objective: str) -> Draft:
         """Another objective: what was typed for it before, else its preset for this teacher, else its defaults. Steps and
         settings of the trainer that somebody typed stay."""
         before, ready = draft.kept.get(objective), self.preset_like(draft.teacher, objective)
         trainer = draft.given.get("trainer", {})
-        new = replace(draft, objective=objective, kept=draft.away(), preset=ready.name if ready else NO_PRESET,
-                      settings=before["settings"] if before else ready.settings if ready else {},
-                      steps=before["steps"] if before else draft.steps,
-                      student=self._started(draft.student, ready, draft.teacher, objective))  # fmt: skip
+        new = replace(
+            draft,
+            objective=objective,
+            kept=draft.away(),
+            preset=ready.name if ready else NO_PRESET,
+            settings=before["settings"] if before else ready.settings if ready else {},
+            steps=before["steps"] if before else draft.steps,
+            student=self._started(draft.student, ready, draft.teacher, objective),
+        )
         if before:
             new = replace(new, given={**before.get("given", {}), "trainer": trainer})
         elif ready:
@@ -224,8 +236,17 @@ def _base(name: str) -> str:
 
 
 def _filled(draft: Draft, ready: presets.Preset) -> Draft:
-    return _given(replace(draft, objective=ready.objective, settings=ready.settings, trainer=ready.trainer, preset=ready.name,
-                          steps=settings.write(ready.steps), student=_begun(draft.student, ready.start)))  # fmt: skip
+    return _given(
+        replace(
+            draft,
+            objective=ready.objective,
+            settings=ready.settings,
+            trainer=ready.trainer,
+            preset=ready.name,
+            steps=settings.write(ready.steps),
+            student=_begun(draft.student, ready.start),
+        )
+    )
 
 
 def _given(draft: Draft) -> Draft:

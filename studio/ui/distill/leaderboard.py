@@ -198,8 +198,10 @@ def _won_back(known: Sequence[Row]) -> str:
 
 
 def _figures(row: Row) -> str:
-    return (f"{row.value('diversity'):.2f} at accuracy {say.number(row.value('accuracy'), percent=True)}, "
-            f"{say.evaluations(row.value('nfe'))} NFE")  # fmt: skip
+    return (
+        f"{row.value('diversity'):.2f} at accuracy {say.number(row.value('accuracy'), percent=True)}, "
+        f"{say.evaluations(row.value('nfe'))} NFE"
+    )
 
 
 def _named(rows: Sequence[Row]) -> str:

@@ -48,8 +48,14 @@ class StudentCard:
                     self.line = parts.text("form-line", _meaning(FULL))
         if "form" in self.fields:
             changed = {c for name, c in self.fields.items() if name in schema_form.ONLY_OF}
-            self.fields["form"].select(self.chosen, {self.fields["form"]}, {self.line, *changed}, queue=False,
-                                       show_progress="hidden", api_visibility="private")  # fmt: skip
+            self.fields["form"].select(
+                self.chosen,
+                {self.fields["form"]},
+                {self.line, *changed},
+                queue=False,
+                show_progress="hidden",
+                api_visibility="private",
+            )
 
     def _component(self, field: schema_form.Field) -> Any:
         options: dict[str, Any] = {

@@ -70,9 +70,11 @@ def measures_figure(view: JobView) -> str | None:
     """Accuracy, diversity and FD-oracle over training, a line a step count, the teacher dotted. None before the first."""
     if not view.measures:
         return None
-    panels = (("accuracy", "<b>Accuracy</b> of what the prompt states", 100.0),
-              ("diversity", "<b>Diversity</b> of what it leaves free", 1.0),
-              ("fd_oracle", "<b>FD-oracle</b>, lower is closer to the world", 1.0))  # fmt: skip
+    panels = (
+        ("accuracy", "<b>Accuracy</b> of what the prompt states", 100.0),
+        ("diversity", "<b>Diversity</b> of what it leaves free", 1.0),
+        ("fd_oracle", "<b>FD-oracle</b>, lower is closer to the world", 1.0),
+    )
     data: list[Json] = []
     layout = _layout("training step")
     domains = _domains(3)

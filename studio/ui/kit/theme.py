@@ -12,19 +12,33 @@ LOOK = ASSETS / "ui"
 SHEETS = ("kit/studio", "scrub/scrub", "control/control", "jobs/jobs", "distill/distill", "lab/lab")  # in the order they cascade
 
 PAPER = gr.themes.Color(
-    name="paper", c50="#fbfaf7", c100="#f5f3ee", c200="#e8e5dc", c300="#d6d2c6", c400="#a9a498", c500="#7d786c",
-    c600="#5d594f", c700="#403d36", c800="#292723", c900="#1c1b18", c950="#131210",
-)  # fmt: skip
+    name="paper",
+    c50="#fbfaf7",
+    c100="#f5f3ee",
+    c200="#e8e5dc",
+    c300="#d6d2c6",
+    c400="#a9a498",
+    c500="#7d786c",
+    c600="#5d594f",
+    c700="#403d36",
+    c800="#292723",
+    c900="#1c1b18",
+    c950="#131210",
+)
 
 
 def theme() -> gr.themes.Base:
     """Gradio's own components in the studio's colours; `assets/ui/kit/studio.css` does the rest."""
     base = gr.themes.Base(
-        primary_hue=PAPER, secondary_hue=PAPER, neutral_hue=PAPER,
-        radius_size="sm", spacing_size="sm", text_size="sm",
+        primary_hue=PAPER,
+        secondary_hue=PAPER,
+        neutral_hue=PAPER,
+        radius_size="sm",
+        spacing_size="sm",
+        text_size="sm",
         font=["Inter", "ui-sans-serif", "system-ui", "sans-serif"],
         font_mono=["JetBrains Mono", "ui-monospace", "monospace"],
-    )  # fmt: skip
+    )
     ink, paper = "#26241f", "#f2efe7"
     return base.set(
         body_background_fill="*neutral_100",

@@ -34,8 +34,13 @@ class MixtureCard:
         self._known: OrderedDict[str, Json] = OrderedDict()
         self._lock = threading.Lock()
         value = {"sliders": sliders(), "page": None, "note": ""}
-        self.html = gr.HTML(value, html_template=template("lab/mixture"), js_on_load=script("lab/mixture"),
-                            apply_default_css=False, elem_id="mixture")  # fmt: skip
+        self.html = gr.HTML(
+            value,
+            html_template=template("lab/mixture"),
+            js_on_load=script("lab/mixture"),
+            apply_default_css=False,
+            elem_id="mixture",
+        )
         self.waiting = gr.Textbox("", visible="hidden", label="position")  # a run that is awaited, and its position
         self.timer = gr.Timer(POLL_S, active=False)
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -39,9 +39,11 @@ def forks(result: Mapping[str, Any], narrow: bool) -> Json | None:
                 continue
             steps = series[arm]["steps"]
             x = [step["level"] for step in steps]
-            hover = [f"<b>{arm}</b>, {title(name).lower()}<br>after {words.count(step['after'], 'step')} "
-                     f"{' '.join(filter(None, words.interval(share, percent=True)))} decided"
-                     for step, share in zip(steps, curve["share"], strict=True)]  # fmt: skip
+            hover = [
+                f"<b>{arm}</b>, {title(name).lower()}<br>after {words.count(step['after'], 'step')} "
+                f"{' '.join(filter(None, words.interval(share, percent=True)))} decided"
+                for step, share in zip(steps, curve["share"], strict=True)
+            ]
             area: Json = {"type": "scatter", "mode": "lines", "x": x, "y": [100 * v for v in curve["fitted"]],
                           "line": {"color": colour(arm), "width": 1.8}, "hoverinfo": "skip", "legendgroup": arm,
                           "showlegend": False, **grid.axes(i)}  # fmt: skip

@@ -14,8 +14,9 @@ LETTER_PX, LINE_PX = 6.6, 15.0
 ON = ("front", "undecided")
 
 
-def pareto(rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]], narrow: bool,
-           path: Sequence[str] = ()) -> Json | None:  # fmt: skip
+def pareto(
+    rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]], narrow: bool, path: Sequence[str] = ()
+) -> Json | None:
     """`front`: rows of `metrics.pareto.front`; `path`: arms joined by a line, in this order."""
     drawn = [r for r in rows if value(r.get("diversity")) is not None and value(r.get("accuracy")) is not None]
     if not drawn:
@@ -73,8 +74,13 @@ def _sides(drawn: Sequence[Mapping[str, Any]], across: tuple[float, float], up: 
     Names stand above or below the interval across, never on it.
     """
     wide, tall = (NARROW_PX if narrow else WIDE_PX), TALL_PX
-    marks = [(wide * (100 * r["accuracy"]["value"] - across[0]) / (across[1] - across[0]),
-              tall * (r["diversity"]["value"] - up[0]) / (up[1] - up[0])) for r in drawn]  # fmt: skip
+    marks = [
+        (
+            wide * (100 * r["accuracy"]["value"] - across[0]) / (across[1] - across[0]),
+            tall * (r["diversity"]["value"] - up[0]) / (up[1] - up[0]),
+        )
+        for r in drawn
+    ]
     taken: list[tuple[float, float, float, float]] = []
     sides = []
     for (x, y), row in zip(marks, drawn, strict=True):

@@ -155,8 +155,11 @@ def _masks(result: Mapping[str, Any], narrow: bool) -> Json | None:
     for axis, measure, scale in shown:
         rows = found[measure]["positions"]
         unit = " points" if scale == 100 else ""
-        hover = [f"<b>step {row['position'] + 1}</b>, {measure}<br>worth {_figure(row['shapley'], scale)}{unit}"
-                 f"<br>alone {_figure(row['alone'], scale)}, last {_figure(row['last'], scale)}" for row in rows]  # fmt: skip
+        hover = [
+            f"<b>step {row['position'] + 1}</b>, {measure}<br>worth {_figure(row['shapley'], scale)}{unit}"
+            f"<br>alone {_figure(row['alone'], scale)}, last {_figure(row['last'], scale)}"
+            for row in rows
+        ]
         out["data"].append({
             "type": "bar", "x": at, "y": scaled([row["shapley"] for row in rows], scale), "yaxis": axis, "width": 0.5,
             "marker": {"color": [colour(f"base at step {i}") for i in at], "opacity": 0.78}, "hovertext": hover,
@@ -177,8 +180,10 @@ def _masks(result: Mapping[str, Any], narrow: bool) -> Json | None:
         "yaxis": {"domain": [0.5, 1.0], "nticks": 6, "zeroline": True, "zerolinecolor": "--line-2"},
         "yaxis2": {"domain": [0.0, 0.38], "nticks": 5, "zeroline": True, "zerolinecolor": "--line-2", "ticksuffix": " pt"},
     }  # fmt: skip
-    out["layout"]["annotations"] += [heading("<b>Diversity</b> gained by a base step here", 1.01),
-                                     heading("<b>Accuracy</b> gained, in points", 0.39)]  # fmt: skip
+    out["layout"]["annotations"] += [
+        heading("<b>Diversity</b> gained by a base step here", 1.01),
+        heading("<b>Accuracy</b> gained, in points", 0.39),
+    ]
     return out
 
 

@@ -43,8 +43,7 @@ def _html(name: str, value: Json) -> gr.HTML:
     """A component of the tab: markup, script and element id share the name."""
     file = name.replace("-", "/")
     shared = script("kit/figure") if name == "lab-result" else ""
-    return gr.HTML(value, html_template=template(file), js_on_load=shared + script(file),
-                   apply_default_css=False, elem_id=name)  # fmt: skip
+    return gr.HTML(value, html_template=template(file), js_on_load=shared + script(file), apply_default_css=False, elem_id=name)
 
 
 @dataclass
@@ -78,15 +77,35 @@ class LabTab:
             with gr.Column(min_width=280, elem_classes="controls lab-form"):
                 with gr.Column(elem_classes="card fields"):
                     self.about = parts.text("lab-about")
-                    pair = gr.Dropdown([], label="Student", info="Its teacher comes with it.", interactive=True,
-                                       filterable=False, elem_classes="drop", elem_id="lab-pair")  # fmt: skip
-                    prompts = gr.Textbox("", label="Prompts", info="One a line; the same for every arm.", lines=8, max_lines=16,
-                                         interactive=True, elem_id="lab-prompts")  # fmt: skip
+                    pair = gr.Dropdown(
+                        [],
+                        label="Student",
+                        info="Its teacher comes with it.",
+                        interactive=True,
+                        filterable=False,
+                        elem_classes="drop",
+                        elem_id="lab-pair",
+                    )
+                    prompts = gr.Textbox(
+                        "",
+                        label="Prompts",
+                        info="One a line; the same for every arm.",
+                        lines=8,
+                        max_lines=16,
+                        interactive=True,
+                        elem_id="lab-prompts",
+                    )
                     with gr.Row(elem_classes="pair-of"):
                         seeds = gr.Textbox("", label="Seeds", min_width=100, elem_id="lab-seeds", **_LINE)
                         steps = gr.Textbox("", label="Teacher steps", min_width=100, elem_id="lab-teacher-steps", **_LINE)
-                    name = gr.Textbox("", label="Name", placeholder="the study and the student", interactive=True, max_lines=1,
-                                      elem_id="lab-name")  # fmt: skip
+                    name = gr.Textbox(
+                        "",
+                        label="Name",
+                        placeholder="the study and the student",
+                        interactive=True,
+                        max_lines=1,
+                        elem_id="lab-name",
+                    )
                 self.drawn_here = gr.Column(elem_classes="drawn")
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("lab-problem")

@@ -32,9 +32,13 @@ def scrubber(jobs: Jobs) -> gr.HTML:
         return take.away(wish if isinstance(wish, dict) else {})
 
     return gr.HTML(
-        {"run": None}, html_template=template("scrub/scrub"), js_on_load=source(),
-        server_functions=[take_away], apply_default_css=False, elem_id="scrubber",
-    )  # fmt: skip
+        {"run": None},
+        html_template=template("scrub/scrub"),
+        js_on_load=source(),
+        server_functions=[take_away],
+        apply_default_css=False,
+        elem_id="scrubber",
+    )
 
 
 def source() -> str:

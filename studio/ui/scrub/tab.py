@@ -76,18 +76,26 @@ class ScrubTab:
             text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="scrub-prompt")
             self.hint = parts.text("scrub-prompt-line", parts.line(prompt.read(START["prompt"])[1], "hint"))
         with gr.Column(elem_classes="card fields"):
-            pair = gr.Dropdown([(pairs.title(p), p.id) for p in listed], value=first.id if first else None,
-                               label="Teacher and student", filterable=False, elem_id="scrub-pair")  # fmt: skip
+            pair = gr.Dropdown(
+                [(pairs.title(p), p.id) for p in listed],
+                value=first.id if first else None,
+                label="Teacher and student",
+                filterable=False,
+                elem_id="scrub-pair",
+            )
             self.pair_line = parts.text("scrub-pair-line", pairs.line(first))
-            chosen = gr.CheckboxGroup(pairs.arm_choices(pairs.student_steps(first)), value=START["arms"], label="Rows",
-                                      elem_id="scrub-arms")  # fmt: skip
+            chosen = gr.CheckboxGroup(
+                pairs.arm_choices(pairs.student_steps(first)), value=START["arms"], label="Rows", elem_id="scrub-arms"
+            )
             seeds = gr.Textbox(START["seeds"], label="Seeds", elem_id="scrub-seeds", max_lines=1)
             self.seeds_line = parts.text("scrub-seeds-line", pairs.seeds_line(START["seeds"]))
             with gr.Row(elem_classes="pair-of"):
-                steps = gr.Number(START["teacher_steps"], label="Teacher steps", precision=0, min_width=100,
-                                  elem_id="scrub-steps")  # fmt: skip
-                guidance = gr.Number(pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100,
-                                     elem_id="scrub-guidance")  # fmt: skip
+                steps = gr.Number(
+                    START["teacher_steps"], label="Teacher steps", precision=0, min_width=100, elem_id="scrub-steps"
+                )
+                guidance = gr.Number(
+                    pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100, elem_id="scrub-guidance"
+                )
         with gr.Column(elem_classes="actions"):
             self.problem = parts.text("scrub-problem")
             self.cost = parts.text("scrub-cost")
@@ -109,8 +117,12 @@ class ScrubTab:
         self.scrubber.states(self.states, None, self.shown, **_QUIET)
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
-        f.pair.change(self.choose_pair, {f.pair, f.arms, f.teacher_guidance, self.before},
-                      {self.pair_line, f.arms, f.teacher_guidance, self.before}, **_QUIET)  # fmt: skip
+        f.pair.change(
+            self.choose_pair,
+            {f.pair, f.arms, f.teacher_guidance, self.before},
+            {self.pair_line, f.arms, f.teacher_guidance, self.before},
+            **_QUIET,
+        )
         counted = [f.pair, f.arms, f.seeds, f.teacher_steps, f.teacher_guidance]
         gr.on([field.change for field in counted], self.estimate, f.inputs(), {self.cost}, **typed)
 

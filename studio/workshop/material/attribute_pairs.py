@@ -34,10 +34,19 @@ class SceneContrast:
     """
 
     def __init__(
-        self, model: Any, attribute: Attribute, folder: Path, *, oracle: Any = None, prompts: tuple[str, ...] = (),
-        preserve: tuple[str, ...] = (), words: tuple[str, str] | None = None, seed: int = 0, n_scenes: int = N_SCENES,
+        self,
+        model: Any,
+        attribute: Attribute,
+        folder: Path,
+        *,
+        oracle: Any = None,
+        prompts: tuple[str, ...] = (),
+        preserve: tuple[str, ...] = (),
+        words: tuple[str, str] | None = None,
+        seed: int = 0,
+        n_scenes: int = N_SCENES,
         say: Say | None = None,
-    ):  # fmt: skip
+    ):
         self.model, self.attribute, self.folder, self.seed, self.n_scenes = model, attribute, folder, seed, n_scenes
         self.shape = tuple(model.latent_shape)
         self.pair = words or attribute.words
@@ -94,8 +103,10 @@ class SceneContrast:
 
     def _scenes(self) -> list[list[Any]]:
         """[scene][level]; scenes of one row differ in the attribute alone."""
-        return [[self.attribute.make(np.random.default_rng([self.seed, 2, i]), level) for level in self.attribute.levels]
-                for i in range(self.n_scenes)]  # fmt: skip
+        return [
+            [self.attribute.make(np.random.default_rng([self.seed, 2, i]), level) for level in self.attribute.levels]
+            for i in range(self.n_scenes)
+        ]
 
     def _make(self) -> tuple[Tensor, Tensor, Tensor]:
         """(latents [N, L, *shape], levels [L], tokens [N, T] of a caption that says nothing of the attribute)."""

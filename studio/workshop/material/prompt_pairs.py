@@ -32,9 +32,15 @@ class WordedContrast:
     """
 
     def __init__(
-        self, model: Any, *, words: tuple[str, str] | None = None, prompts: Sequence[str] = (), preserve: Sequence[str] = (),
-        samples: Callable[[], Samples] | None = None, features: Callable[[Tensor], Tensor] | None = None,
-    ):  # fmt: skip
+        self,
+        model: Any,
+        *,
+        words: tuple[str, str] | None = None,
+        prompts: Sequence[str] = (),
+        preserve: Sequence[str] = (),
+        samples: Callable[[], Samples] | None = None,
+        features: Callable[[Tensor], Tensor] | None = None,
+    ):
         self.model, self.pair, self.shape = model, words, tuple(model.latent_shape)
         lines = list(prompts) or list(LINES)
         self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines

@@ -236,11 +236,21 @@ class Training(ABC, Generic[R]):
         step, steps = self.trainer.step, self.request.steps
         self.said, self.said_at = step, time.monotonic()
         self.job.progress(
-            step, steps, step=step, steps=steps, seconds_per_step=round(self.pace, 5), eta_s=round(self.pace * (steps - step), 1),
-            losses=self.last["losses"], smooth=self.last["smooth"], log=self.last["log"], skipped=self.trainer.skipped,
-            device=self.device, memory_bytes=_memory(self.device), waited_s=round(self.job.gate.waited_s, 2),
+            step,
+            steps,
+            step=step,
+            steps=steps,
+            seconds_per_step=round(self.pace, 5),
+            eta_s=round(self.pace * (steps - step), 1),
+            losses=self.last["losses"],
+            smooth=self.last["smooth"],
+            log=self.last["log"],
+            skipped=self.trainer.skipped,
+            device=self.device,
+            memory_bytes=_memory(self.device),
+            waited_s=round(self.job.gate.waited_s, 2),
             sink_failures=self.curves.failures,
-        )  # fmt: skip
+        )
 
     def _watched(self) -> None:
         self.watched_at = time.monotonic()

@@ -68,8 +68,10 @@ class Transfer(Study[TransferConfig]):
             raise ValueError("A slope needs at least two strengths of 1 or less besides 0, such as −1 and 1.")
         dressed = [
             plan.model_copy(update={"name": arm(entry.id, s, plan.name), "segments": _with(plan, entry, s)})
-            for entry in sliders for plan in bare for s in steps
-        ]  # fmt: skip
+            for entry in sliders
+            for plan in bare
+            for s in steps
+        ]
         return [*bare, *dressed]
 
     def _bare(self) -> list[Plan]:

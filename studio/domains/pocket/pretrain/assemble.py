@@ -65,11 +65,18 @@ def build_text_encoder(size: Size, n_tokens: int) -> nn.Module:
     w = size.text_width
     return CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=n_tokens, hidden_size=w, intermediate_size=2 * w, num_hidden_layers=2, num_attention_heads=4,
-            max_position_embeddings=MAX_TOKENS, projection_dim=w, bos_token_id=n_tokens - 2, eos_token_id=n_tokens - 1,
+            vocab_size=n_tokens,
+            hidden_size=w,
+            intermediate_size=2 * w,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=MAX_TOKENS,
+            projection_dim=w,
+            bos_token_id=n_tokens - 2,
+            eos_token_id=n_tokens - 1,
             pad_token_id=n_tokens - 1,
         )
-    )  # fmt: skip
+    )
 
 
 def build_unet(size: Size) -> Any:
@@ -88,9 +95,16 @@ def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
-        num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=size.beta_start, beta_end=size.beta_end,
-        prediction_type=prediction, clip_sample=False, set_alpha_to_one=True, steps_offset=1, timestep_spacing="trailing",
-    )  # fmt: skip
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        beta_start=size.beta_start,
+        beta_end=size.beta_end,
+        prediction_type=prediction,
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+        timestep_spacing="trailing",
+    )
 
 
 def process_of(size: Size) -> VP:

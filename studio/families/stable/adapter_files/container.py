@@ -91,8 +91,10 @@ def _checked_header(path: Path, limit_bytes: int) -> dict[str, str]:
         raise ValueError(f"the metadata of {name} holds something else than strings; a file that safetensors wrote would fit")
     for key, entry in header.items():
         if not _described(entry, size - 8 - length):
-            raise ValueError(f"{name} is cut short or damaged: tensor {shown(key)} lies outside the file or has no known type; "
-                             "download it again")  # fmt: skip
+            raise ValueError(
+                f"{name} is cut short or damaged: tensor {shown(key)} lies outside the file or has no known type; "
+                "download it again"
+            )
     return metadata
 
 

@@ -84,15 +84,22 @@ def refuse_unsupported(keys: Iterable[str]) -> None:
     for key in keys:
         for pattern, kind in UNSUPPORTED:
             if len(key) <= LONGEST and re.search(pattern, key):
-                raise ValueError(f"this is a {kind} adapter ({shown(key, 60)}), which is not supported; a LoRA of plain low-rank "
-                                 "pairs would fit")  # fmt: skip
+                raise ValueError(
+                    f"this is a {kind} adapter ({shown(key, 60)}), which is not supported; a LoRA of plain low-rank "
+                    "pairs would fit"
+                )
 
 
 def layout_of(keys: Iterable[str]) -> str:
     """What people call the layout."""
     keys = list(keys)
-    for start, name in (("lora_", "kohya"), ("base_model.model.", "PEFT"), ("diffusion_model.", "original"),
-                        ("model.diffusion_model.", "original"), ("bundle_emb.", "kohya")):  # fmt: skip
+    for start, name in (
+        ("lora_", "kohya"),
+        ("base_model.model.", "PEFT"),
+        ("diffusion_model.", "original"),
+        ("model.diffusion_model.", "original"),
+        ("bundle_emb.", "kohya"),
+    ):
         if any(key.startswith(start) for key in keys):
             return name
     return "diffusers"

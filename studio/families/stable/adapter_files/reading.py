@@ -147,8 +147,10 @@ class _File:
         some = ", ".join(self.left[:3]) or "nothing at all"
         lora = any("lora" in key for key in self.keys)
         what = f"It was made for {kind}." if kind else "" if lora else "It holds no low-rank pairs and no words."
-        return (f"none of the {len(self.left)} layers of {shown(self.path.name)} is in this model (it has {some}); an adapter "
-                f"for this model's architecture would fit. {what}").strip()  # fmt: skip
+        return (
+            f"none of the {len(self.left)} layers of {shown(self.path.name)} is in this model (it has {some}); an adapter "
+            f"for this model's architecture would fit. {what}"
+        ).strip()
 
     def edit(self, near: list[Path]) -> tuple[Edit, Report]:
         """The edit, with the words of the files beside it."""
@@ -194,8 +196,13 @@ def _folder(folder: Path, modules: Targets, limit_bytes: int) -> tuple[Edit, Rep
     for more, its in read_all[1:]:
         edit = Edit({**edit.pairs, **more.pairs}, edit.card, {**edit.tokens, **more.tokens})
         notices = tuple(dict.fromkeys(report.notices + its.notices))
-        report = replace(report, matched=report.matched + its.matched, unmatched=report.unmatched + its.unmatched,
-                         names=(report.names + its.names)[:3], notices=notices)  # fmt: skip
+        report = replace(
+            report,
+            matched=report.matched + its.matched,
+            unmatched=report.unmatched + its.unmatched,
+            names=(report.names + its.names)[:3],
+            notices=notices,
+        )
     return edit, report
 
 
@@ -203,8 +210,9 @@ def _peft(folder: Path, part: str | None, modules: Targets, limit_bytes: int) ->
     config: dict[str, Any] = read_json(folder / PEFT_CONFIG)
     check(config)
     if not (folder / PEFT_WEIGHTS).is_file() and any(p.suffix in PICKLES for p in folder.iterdir()):
-        raise ValueError(f"{shown(folder.name)} holds its weights as a pickle, which can run code when it is opened; "
-                         f"{PEFT_WEIGHTS} would fit")  # fmt: skip
+        raise ValueError(
+            f"{shown(folder.name)} holds its weights as a pickle, which can run code when it is opened; {PEFT_WEIGHTS} would fit"
+        )
     return _File(folder / PEFT_WEIGHTS, modules, limit_bytes, part, config)
 
 
@@ -217,8 +225,10 @@ def _only_file(folder: Path) -> Path:
     if not found:
         pickles = [p for p in files if p.suffix in PICKLES]
         if pickles:
-            raise ValueError(f"{shown(pickles[0].name)} is a pickle, which can run code when it is opened; the same adapter as "
-                             ".safetensors would fit")  # fmt: skip
+            raise ValueError(
+                f"{shown(pickles[0].name)} is a pickle, which can run code when it is opened; the same adapter as "
+                ".safetensors would fit"
+            )
         what = f"no adapter among its {len(files)} files" if files else "no files"
         raise ValueError(f"folder {shown(folder.name)} holds {what}; a .safetensors file or a PEFT folder would fit")
     return (usual or found)[0]

@@ -26,8 +26,10 @@ OLD_TEXT = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "t
 
 def targets(parts: Mapping[str, nn.Module]) -> dict[str, dict[str, tuple[int, ...]]]:
     """{"unet": {path: shape of its weight}, "text_encoder": …}: linear layers, convolutions, and the rows of words."""
-    return {part: {path: tuple(layer.weight.shape) for path, layer in module.named_modules() if _fits(path, layer)}
-            for part, module in parts.items()}  # fmt: skip
+    return {
+        part: {path: tuple(layer.weight.shape) for path, layer in module.named_modules() if _fits(path, layer)}
+        for part, module in parts.items()
+    }
 
 
 def _fits(path: str, layer: Any) -> bool:

@@ -81,8 +81,10 @@ def _row(word: str, rows: Tensor, modules: Targets, part: str | None) -> dict[st
     fits = [name for name, width in widths.items() if rows.ndim == 2 and rows.shape[1] == width and part in (None, name)]
     if not fits:
         have = " and ".join(str(width) for width in widths.values()) or "no text encoder"
-        raise ValueError(f"the word {shown(word)} has rows of shape {list(rows.shape)}; this model's are {have} wide, so it was "
-                         "made for another architecture")  # fmt: skip
+        raise ValueError(
+            f"the word {shown(word)} has rows of shape {list(rows.shape)}; this model's are {have} wide, so it was "
+            "made for another architecture"
+        )
     if not 1 <= rows.shape[0] <= MOST_ROWS:
         raise ValueError(f"the word {shown(word)} has {rows.shape[0]} rows; 1 to {MOST_ROWS} would fit")
     return {checked(word) + ENCODERS[fits[0]]: rows}

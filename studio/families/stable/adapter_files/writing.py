@@ -79,8 +79,9 @@ def write(
     else:
         tensors = _diffusers(by_part) if layout == "diffusers" else _kohya(by_part, large) | _bundle(bundled)
         if layout == "diffusers" and by_part:
-            header[DIFFUSERS_CONFIG] = json.dumps({f"{part}.{key}": value for part, pairs in by_part.items()
-                                                   for key, value in _config(pairs).items()})  # fmt: skip
+            header[DIFFUSERS_CONFIG] = json.dumps(
+                {f"{part}.{key}": value for part, pairs in by_part.items() for key, value in _config(pairs).items()}
+            )
         if tensors:
             written.append(_save(path, tensors, header))
         near = path
@@ -96,8 +97,12 @@ def _is_xl(edit: Edit) -> bool:
 
 
 def _diffusers(by_part: Mapping[str, Pairs]) -> dict[str, Tensor]:
-    return {f"{part}.{_named(part, inside)}.lora_{side}.weight": tensor for part, pairs in by_part.items()
-            for inside, pair in pairs.items() for side, tensor in (("A", pair.down), ("B", pair.up))}  # fmt: skip
+    return {
+        f"{part}.{_named(part, inside)}.lora_{side}.weight": tensor
+        for part, pairs in by_part.items()
+        for inside, pair in pairs.items()
+        for side, tensor in (("A", pair.down), ("B", pair.up))
+    }
 
 
 def _kohya(by_part: Mapping[str, Pairs], xl: bool) -> dict[str, Tensor]:
@@ -122,8 +127,11 @@ def _named(part: str, inside: str) -> str:
 
 
 def _peft(folder: Path, pairs: Pairs, header: Mapping[str, str], base: str) -> list[Path]:
-    tensors = {f"base_model.model.{inside}.lora_{side}.weight": tensor for inside, pair in pairs.items()
-               for side, tensor in (("A", pair.down), ("B", pair.up))}  # fmt: skip
+    tensors = {
+        f"base_model.model.{inside}.lora_{side}.weight": tensor
+        for inside, pair in pairs.items()
+        for side, tensor in (("A", pair.down), ("B", pair.up))
+    }
     config = {"peft_type": "LORA", "task_type": None, "base_model_name_or_path": base or None, "bias": "none",
               "inference_mode": True, **_config(pairs)}  # fmt: skip
     weights = _save(folder / PEFT_WEIGHTS, tensors, header)
