@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import Json
 from studio.jobs import worker
 from studio.jobs.execution import execute
 from studio.jobs.executors import AWAY, dispatch
@@ -60,7 +61,7 @@ class Workbench:
             self.models.device = pick_device(self.wanted)
         return Tools(self.jobs.paths, load_registry(self.jobs.paths), self.models)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Json:
         opened = [name for name in self.models.ids if "/" in name and ":" not in name]
         return {"device": self.models.device, "models": opened, "warm_bytes": self.models.bytes}
 

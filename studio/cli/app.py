@@ -20,6 +20,7 @@ from studio.capabilities.controlnets.commands import app as controlnets
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.core.explain import explain
+from studio.core.files import Json
 from studio.domains.media import image
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
@@ -249,7 +250,7 @@ def _watch(jobs: Jobs, run_id: str, going: Callable[[], bool]) -> None:
                 bar.console.print(event["text"], style="yellow", markup=False, highlight=False)
 
 
-def _report(result: dict[str, Any] | None) -> None:
+def _report(result: Json | None) -> None:
     """The table and the sentences of a comparison."""
     if not result or "arms" not in result:
         return
@@ -273,5 +274,5 @@ def _interval(measure: dict[str, Any] | None, percent: bool = False) -> str:
     return f"{text} [{measure['low'] * scale:.{digits}f}–{measure['high'] * scale:.{digits}f}]"
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: Any) -> Json:
     return value if isinstance(value, dict) else {}

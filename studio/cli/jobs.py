@@ -15,6 +15,7 @@ from rich.table import Table
 from studio.capabilities.distill import processes
 from studio.cli.inline import Executor
 from studio.core.explain import brief
+from studio.core.files import Json
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import LOCAL
 from studio.jobs.info import RunInfo
@@ -240,7 +241,7 @@ def _end(jobs: Jobs, run_id: str, quiet: bool = False) -> None:
         raise SystemExit(1)
 
 
-def _plain(jobs: Jobs, info: RunInfo) -> dict[str, Any]:
+def _plain(jobs: Jobs, info: RunInfo) -> Json:
     """A run for a list: JSON values."""
     p = jobs.progress(info.id) or {}
     step, steps, pace = p.get("done"), p.get("total"), p.get("seconds_per_step")
@@ -256,7 +257,7 @@ def _plain(jobs: Jobs, info: RunInfo) -> dict[str, Any]:
     }
 
 
-def _figures(result: dict[str, Any] | None) -> None:
+def _figures(result: Json | None) -> None:
     measures = (result or {}).get("measures")
     if not isinstance(measures, dict):
         return
@@ -265,7 +266,7 @@ def _figures(result: dict[str, Any] | None) -> None:
             out.print(_measured({"arm": arm, "measures": found, **found}), markup=False, highlight=False)
 
 
-def _measured(event: dict[str, Any]) -> str:
+def _measured(event: Json) -> str:
     m = event["measures"]
     steps = f", {event['sampling_steps']} steps" if event.get("sampling_steps") else ""
     accuracy, diversity, fd = m["accuracy"]["value"], m["diversity"]["value"], m["fd_oracle"]

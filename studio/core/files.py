@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+Json = dict[str, Any]  # an object as JSON holds it
+
 
 def atomic_write(path: Path, data: bytes | str, *, durable: bool = True) -> None:
     """Write a whole file or nothing: temporary name, fsync (when `durable`), rename."""

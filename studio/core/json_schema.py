@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from studio.core.explain import brief, did_you_mean, explain
+from studio.core.files import Json
 
 MAX_ITEMS = 1000  # of a list, where its schema sets no limit
 MAX_TEXT = 2000  # characters
@@ -21,9 +22,7 @@ MAX_WHOLE = 10_000_000  # of a whole number, where its schema sets no limit
 _RANGES = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt", "multipleOf": "multiple_of"}
 
 
-def check(
-    schema: Mapping[str, Any], values: Mapping[str, Any], owner: str, limits: Mapping[str, int] | None = None
-) -> dict[str, Any]:
+def check(schema: Mapping[str, Any], values: Mapping[str, Any], owner: str, limits: Mapping[str, int] | None = None) -> Json:
     """`values` as the schema's types, without filling in defaults. ValueError in one sentence when they do not fit.
 
     owner: whose settings these are, at the beginning of a sentence. limits: largest value of fields by name, where the
@@ -39,7 +38,7 @@ def check(
     required = [name for name in schema.get("required", ()) if name not in values]
     if required:
         raise ValueError(f"{owner} needs a value for {required[0]}.")
-    fields: dict[str, Any] = {}
+    fields: Json = {}
     for name in values:
         limited = dict(properties[name])
         if name in (limits or {}) and "maximum" not in limited and "exclusiveMaximum" not in limited:

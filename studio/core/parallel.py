@@ -21,6 +21,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from studio.core.files import Json
 from studio.core.rng import WHOLE, Share
 
 BUCKET = 1 << 24  # numbers exchanged at once: 64 MiB in float32
@@ -110,7 +111,7 @@ class Parallel:
             with _one_sentence():
                 torch.distributed.broadcast_object_list([task], 0)
 
-    def wait(self) -> dict[str, Any] | None:
+    def wait(self) -> Json | None:
         """For followers: the next task, or None when it is time to go."""
         while not self.ended:
             if self.call() == TASK:

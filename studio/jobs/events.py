@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import Json
+
 STATES = ("queued", "loading", "running", "paused", "done", "failed", "cancelled", "stopped", "interrupted")
 FINAL = ("done", "failed", "cancelled", "stopped", "interrupted")  # nothing more happens unless somebody asks for it
 ACTIVE = ("loading", "running")
@@ -35,7 +37,7 @@ class EventLog:
             if not _ends_with_newline(path, size):
                 os.write(self._fd, b"\n")  # ends a torn line, which readers then skip
 
-    def write(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def write(self, kind: str, **fields: Any) -> Json:
         event = {"n": self._next, "time": round(time.time(), 3), "kind": kind, **fields}
         if "n" in fields or "time" in fields:
             raise ValueError(f"An event of kind {kind} has a field of its own called n or time; another name would fit.")
@@ -62,7 +64,7 @@ class EventLog:
         self.close()
 
 
-def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def tail(path: Path, offset: int = 0) -> tuple[list[Json], int]:
     """(events after byte `offset`, new offset). Reads whole lines only; the new offset is the start of the next."""
     if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
         raise ValueError(f"An offset into the events is a whole number from 0, not {str(offset)[:40]!r}.")
@@ -77,7 +79,7 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     return [event for event in events if event is not None], offset + end
 
 
-def last_event(path: Path, kind: str | None = None) -> dict[str, Any] | None:
+def last_event(path: Path, kind: str | None = None) -> Json | None:
     """The newest whole event (of one kind), reading backwards from the end in blocks."""
     try:
         with open(path, "rb") as file:
@@ -97,7 +99,7 @@ def last_event(path: Path, kind: str | None = None) -> dict[str, Any] | None:
     return None
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> Json | None:
     try:
         event = json.loads(line)
     except ValueError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.explain import disk_full, explain
+from studio.core.files import Json
 from studio.jobs.device_gate import Gate
 from studio.jobs.kinds import KINDS
 from studio.jobs.locks import identity
@@ -26,7 +27,7 @@ def execute(
     folder: Path,
     tools: Tools,
     *,
-    owner: dict[str, Any] | None = None,
+    owner: Json | None = None,
     leaving: Callable[[], bool] = lambda: False,
     told: Callable[[str], None] = lambda state: None,
     locks: Path | None = None,

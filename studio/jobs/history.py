@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.events import last_event
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
@@ -19,8 +19,8 @@ class Opened:
     """A run with all that is needed to show it without having watched it."""
 
     info: RunInfo
-    request: dict[str, Any]
-    result: dict[str, Any] | None  # what is finished, also of a run that was stopped
+    request: Json
+    result: Json | None  # what is finished, also of a run that was stopped
     progress: dict[str, Any] | None  # its last progress event
     environment: dict[str, Any] | None
     parent: str | None

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.core.explain import brief, explain
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.jobs.commands import Commands, Where
 from studio.jobs.events import ACTIVE, EventLog
 from studio.jobs.executors import AWAY, check_executor
@@ -219,11 +219,11 @@ class Jobs(Register):
 
     # -- for workers and dispatchers -------------------------------------------------------------------------------
 
-    def claim(self, station: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
+    def claim(self, station: str, owner: Json, run_id: str | None = None) -> Row | None:
         """Take the first queued run of the station (or this one), or None."""
         return self.store.claim(station, owner, run_id)
 
-    def told(self, run_id: str, state: str, owner: dict[str, Any], note: str = "") -> None:
+    def told(self, run_id: str, state: str, owner: Json, note: str = "") -> None:
         """Let the index know that a run of theirs is loading or running.
 
         The run's events say more and are the truth; a moment in which the index cannot be written is passed over.
@@ -232,7 +232,7 @@ class Jobs(Register):
             if state in ACTIVE:
                 self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
 
-    def finish(self, run_id: str, state: str, note: str, owner: dict[str, Any]) -> bool:
+    def finish(self, run_id: str, state: str, note: str, owner: Json) -> bool:
         """Record how a claimed run ended. Its events say so first, unless the disk was full then."""
         if self.paths.run(run_id).is_dir() and self.said(run_id) != state:
             self.append(run_id, state, note)
@@ -246,8 +246,8 @@ class Jobs(Register):
         with contextlib.suppress(OSError, ValueError):
             self.append(run_id, "failed", note)
 
-    def lost(self, run_id: str, cause: str, owner: dict[str, Any]) -> None:
+    def lost(self, run_id: str, cause: str, owner: Json) -> None:
         self.recovery.lost(run_id, cause, owner)
 
-    def put_back(self, run_id: str, note: str, owner: dict[str, Any]) -> None:
+    def put_back(self, run_id: str, note: str, owner: Json) -> None:
         self.recovery.put_back(run_id, note, owner)

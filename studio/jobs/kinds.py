@@ -27,6 +27,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.core.explain import brief, did_you_mean
+from studio.core.files import Json
 from studio.jobs import run
 
 HOME = "studio.capabilities"  # the package whose folders add kinds
@@ -49,7 +50,7 @@ class Kind:
     label: Callable[[Any], str]
     resumable: bool = False
 
-    def run(self, request: Any, run: Any) -> dict[str, Any]:
+    def run(self, request: Any, run: Any) -> Json:
         """Do the work; returns what goes to `result.json`."""
         return self.load()(request, run)
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import psutil
 
+from studio.core.files import Json
+
 LOCK_FILE = "lock"  # in a run directory: held by a task that executes it far from any lane's lock
 START_TOLERANCE_S = 2.0  # a start time is read from the boot time plus ticks and may be rounded
 
 
-def identity() -> dict[str, Any]:
+def identity() -> Json:
     """Who this process is: pid, start time in unix seconds (a pid alone is reused), host."""
     return {"pid": os.getpid(), "started": psutil.Process().create_time(), "host": platform.node()}
 
@@ -69,7 +71,7 @@ class FileLock:
         os.close(self._fd)
         self._fd = None
 
-    def holder(self) -> dict[str, Any] | None:
+    def holder(self) -> Json | None:
         """What the holder wrote, or None when nobody did. It may be dead: ask `alive`."""
         try:
             data = json.loads(self.path.read_text() or "null")
@@ -77,7 +79,7 @@ class FileLock:
             return None
         return data if isinstance(data, dict) else None
 
-    def _try(self, about: dict[str, Any]) -> bool:
+    def _try(self, about: Json) -> bool:
         if self._fd is not None:
             return False
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)

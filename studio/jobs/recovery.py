@@ -9,9 +9,8 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.jobs import events
 from studio.jobs.events import ACTIVE, FINAL
 from studio.jobs.executors import HANDLE_FILE
@@ -68,20 +67,20 @@ class Recovery:
         self._settled(row.id, state, note, me)
         return True
 
-    def lost(self, run_id: str, cause: str, owner: dict[str, Any]) -> None:
+    def lost(self, run_id: str, cause: str, owner: Json) -> None:
         """A claimed run ended without saying how. It is settled as if its worker had died."""
         row = self.store.get(run_id)
         if row is not None:
             self._settled(run_id, *self._verdict(row, self.paths.run(run_id), cause), owner)
 
-    def put_back(self, run_id: str, note: str, owner: dict[str, Any]) -> None:
+    def put_back(self, run_id: str, note: str, owner: Json) -> None:
         """A claimed run cannot be begun now and waits again; its log says so once."""
         last = events.last_event(self.paths.run(run_id) / "events.jsonl", "state") or {}
         if (last.get("state"), last.get("note")) != ("queued", note):
             self.register.append(run_id, "queued", note)
         self.store.move(run_id, "queued", note, only=ACTIVE, owner=owner)
 
-    def _settled(self, run_id: str, state: str, note: str, owner: dict[str, Any]) -> None:
+    def _settled(self, run_id: str, state: str, note: str, owner: Json) -> None:
         self.register.append(run_id, state, note)
         self.store.move(run_id, state, note, only=ACTIVE, owner=owner)
         self.register.delete_if_asked(run_id)

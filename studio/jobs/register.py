@@ -10,9 +10,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs import events
 from studio.jobs.events import EventLog, last_event
 from studio.jobs.info import LaneStatus, RunInfo
@@ -23,7 +22,7 @@ from studio.jobs.store import Row, Store
 
 MAX_LOG_BYTES = 1 << 20  # of a log, read at a time
 SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone
-Events = list[dict[str, Any]]
+Events = list[Json]
 Infos = list[RunInfo]
 
 
@@ -65,7 +64,7 @@ class Register:
         poll_s: float = 0.05,
         until_paused: bool = False,
         going: Callable[[], bool] = lambda: True,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Json]:
         """Events as they come, until the run has ended (or is paused). Leaving the loop leaves the run alone.
 
         going: whether whoever sees to the run is still there; without it no end would ever come, so this ends too.
@@ -83,11 +82,11 @@ class Register:
     def spec(self, run_id: str) -> Spec:
         return read_spec(self.paths.run(run_id))
 
-    def result(self, run_id: str) -> dict[str, Any] | None:
+    def result(self, run_id: str) -> Json | None:
         """`result.json`; while a run goes on, what is finished so far; None when nothing is."""
         return read_json(self.paths.run(run_id) / "result.json")
 
-    def progress(self, run_id: str) -> dict[str, Any] | None:
+    def progress(self, run_id: str) -> Json | None:
         """The newest progress event of a run, or None."""
         return events.last_event(self.paths.run(run_id) / "events.jsonl", "progress")
 

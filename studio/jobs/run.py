@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.jobs import VERSION
 from studio.jobs.device_gate import Gate
 from studio.jobs.events import EventLog
@@ -50,7 +50,7 @@ class Spec(BaseModel):
     id: str
     kind: str
     lane: str
-    config: dict[str, Any]
+    config: Json
     created: float
     version: int = VERSION
     title: str = ""
@@ -141,7 +141,7 @@ class Run(Generic[T]):
             return False
         return True
 
-    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def event(self, kind: str, **fields: Any) -> Json:
         return self.events.write(kind, **fields)
 
     def state(self, state: str, note: str = "") -> None:

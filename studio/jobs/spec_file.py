@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from studio.core.explain import brief
+from studio.core.files import Json
 
 MAX_SPEC_BYTES = 1 << 20
 
@@ -25,7 +26,7 @@ class Submission:
     """What a spec file asks for: a request of a kind, perhaps in several versions, perhaps elsewhere."""
 
     kind: str
-    config: dict[str, Any]
+    config: Json
     sweep: Any = None
     executor: Any = None
 

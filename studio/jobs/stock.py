@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 
 
 class Stock(Protocol):
     """What requests may name: models, and whatever else lies in a data folder besides runs."""
 
-    def context(self, home: Paths) -> dict[str, Any]:
+    def context(self, home: Paths) -> Json:
         """What a request is checked against: the validation context of its pydantic model."""
 
     def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterable[tuple[str, bytes]]:
@@ -32,14 +33,14 @@ class Tools(Protocol):
     def device(self) -> str:
         """cpu, cuda, cuda:1 or mps."""
 
-    def context(self) -> dict[str, Any]:
+    def context(self) -> Json:
         """What the request is checked against when the run begins."""
 
 
 class _Empty:
     """A stock of nothing, for kinds that name nothing."""
 
-    def context(self, home: Paths) -> dict[str, Any]:
+    def context(self, home: Paths) -> Json:
         return {}
 
     def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterable[tuple[str, bytes]]:

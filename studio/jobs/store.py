@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.jobs.events import ACTIVE, FINAL, last_event
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import RUN_ID, Paths
@@ -60,7 +60,7 @@ class Row:
     station: str = ""
 
     @property
-    def owner(self) -> dict[str, Any] | None:
+    def owner(self) -> Json | None:
         """The `locks.identity` of the process that took the run."""
         if self.pid is None:
             return None
@@ -240,7 +240,7 @@ class Store:
         values = (row.station, row.id, row.rank, row.id)
         return self._do(lambda connection: int(connection.execute(query, values).fetchone()[0]))
 
-    def claim(self, station: str, owner: dict[str, Any], run_id: str | None = None) -> Row | None:
+    def claim(self, station: str, owner: Json, run_id: str | None = None) -> Row | None:
         """Take the first queued run of a station (or this one): one statement, so no two workers take the same."""
         query = """UPDATE runs SET state = 'loading', note = '', started = ?, attempts = attempts + 1,
                    pid = ?, pid_started = ?, host = ?
@@ -250,7 +250,7 @@ class Store:
         found = self._rows(query, *values)
         return found[0] if found else None
 
-    def move(self, run_id: str, state: str, note: str, *, only: Sequence[str], owner: dict[str, Any] | None = None) -> bool:
+    def move(self, run_id: str, state: str, note: str, *, only: Sequence[str], owner: Json | None = None) -> bool:
         """Change the state if it is one of `only` (and still `owner`'s); True for the one caller that changed it."""
         final = state in FINAL
         query = f"""UPDATE runs SET state = ?, note = ?, finished = ?
@@ -260,7 +260,7 @@ class Store:
         values = (state, note, time.time() if final else None, run_id, *only, who["pid"], who["pid"], who["started"])
         return self._do(lambda connection: connection.execute(query, values).fetchone() is not None)
 
-    def adopt(self, row: Row, owner: dict[str, Any]) -> bool:
+    def adopt(self, row: Row, owner: Json) -> bool:
         """Take a running run over from the process that had it when `row` was read; True for one caller only."""
         query = f"""UPDATE runs SET pid = ?, pid_started = ?, host = ? WHERE id = ? AND pid IS ? AND pid_started IS ?
                     AND state IN ({", ".join("?" * len(ACTIVE))}) RETURNING id"""

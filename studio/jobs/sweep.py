@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.core.explain import brief
+from studio.core.files import Json
 
 MAX_RUNS = 64
 MAX_NAME = 40  # characters a name may have
@@ -29,7 +30,7 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,3}")
 class Point:
     """One run of a sweep: its request, and its values in words ("guidance 2, seed 0")."""
 
-    config: dict[str, Any]
+    config: Json
     label: str
 
 
@@ -46,7 +47,7 @@ def expand(config: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[Point]:
     short = _short([key for key, _ in axes])
     points = []
     for values in itertools.product(*(values for _, values in axes)):
-        request: dict[str, Any] = copy.deepcopy(dict(config))
+        request: Json = copy.deepcopy(dict(config))
         for (key, _), value in zip(axes, values, strict=True):
             _put(request, key, value)
         points.append(Point(request, ", ".join(f"{name} {brief(v, 30)}" for name, v in zip(short, values, strict=True))))
@@ -72,7 +73,7 @@ def _axes(sweep: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return axes
 
 
-def _put(request: dict[str, Any], key: str, value: Any) -> None:
+def _put(request: Json, key: str, value: Any) -> None:
     *path, last = key.split(".")
     place = request
     for part in path:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from studio.core.explain import explain
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.jobs.code import code_digest
 from studio.jobs.execution import execute
 from studio.jobs.jobs import Jobs
@@ -41,7 +41,7 @@ class Bench(Protocol):
     def tools(self) -> Tools:
         """For the next run. ValueError when there is no such device."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Json:
         """For the heartbeat: {"device", "models": ids that are open, "warm_bytes"}."""
 
     def warming(self, say: Say) -> list[Callable[[], None]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.paths import ASSETS, Paths
 from studio.library.models import FAMILY, ModelEntry
 
@@ -41,7 +41,7 @@ class AdapterEntry:
     id: str
     title: str
     folder: Path
-    card: dict[str, Any] = field(default_factory=dict)
+    card: Json = field(default_factory=dict)
     domain: str = ""
     size: int = 0
     architecture: str = ""
@@ -91,7 +91,7 @@ class AdapterEntry:
     def fits(self, model: ModelEntry) -> bool:
         return not self.misfit(model)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """For forms: JSON, no paths of this machine."""
         return {"id": self.id, "title": self.title, "base": self.base, "attribute": self.card.get("attribute", ""),
                 "unit": self.card.get("unit", ""), "kind": self.card.get("kind", "adapter"), "calibration": self.calibration,
@@ -178,14 +178,14 @@ def architecture(folder: Path) -> str:
 
 def described(
     model: ModelEntry,
-    card: dict[str, Any],
+    card: Json,
     *,
     ranks: Iterable[int],
     layers: int,
     words: Iterable[str] = (),
     run: str = "",
     axis: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """What card.json holds, of an adapter that was made for a model."""
     return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder),
             "ranks": list(ranks), "layers": layers, "words": list(words), **({"axis": axis} if axis else {}),

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.jobs import VERSION
 from studio.jobs.code import code_digest
 from studio.jobs.kinds import KINDS
@@ -22,7 +22,7 @@ from studio.library.models import Registry, load_registry
 from studio.library.seeds import MAX_SEEDS
 
 
-def catalogue(paths: Paths) -> dict[str, Any]:
+def catalogue(paths: Paths) -> Json:
     """`{"version", "kinds", "models", "pairs", "problems", "vocabulary", "words", "examples", "factors", "limits"}`."""
     registry = load_registry(paths)
     version = _version(paths, registry)
@@ -36,7 +36,7 @@ def catalogue(paths: Paths) -> dict[str, Any]:
     return data
 
 
-def build(registry: Registry, version: str) -> dict[str, Any]:
+def build(registry: Registry, version: str) -> Json:
     """The catalogue itself."""
     from studio.domains.pocket import captions, scene
 
@@ -62,7 +62,7 @@ def build(registry: Registry, version: str) -> dict[str, Any]:
     }
 
 
-def _pair(registry: Registry, pair_id: str) -> dict[str, Any]:
+def _pair(registry: Registry, pair_id: str) -> Json:
     from studio.library.draw_request import arms_for
 
     pair = registry.pair(pair_id)

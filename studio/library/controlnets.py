@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.paths import ASSETS, Paths
 from studio.library.adapters import CARD, NAME, architecture
 from studio.library.models import FAMILY, ModelEntry
@@ -38,7 +37,7 @@ class ControlNetEntry:
     domain: str = ""
     size: int = 0
     architecture: str = ""
-    card: dict[str, Any] = field(default_factory=dict)
+    card: Json = field(default_factory=dict)
     run: str = ""
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
@@ -81,7 +80,7 @@ class ControlNetEntry:
     def fits(self, model: ModelEntry) -> bool:
         return not self.misfit(model)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """For forms: JSON, no paths of this machine."""
         return {"id": self.id, "title": self.title, "hint": self.hint, "base": self.base, "domain": self.domain,
                 "size": self.size, "card": self.card, "run": self.run, "available": self.available,

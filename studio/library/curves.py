@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 
 FILE = "metrics.jsonl"
 MAX_LINES = 20_000
@@ -129,7 +129,7 @@ class Curves:
     def _fold(self, name: str, value: float) -> float | None:
         return self.smooth.setdefault(name, Smooth()).add(value)
 
-    def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> dict[str, Any]:
+    def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> Json:
         """The row of this step, JSON-ready; it goes to the file and the sinks when it is its turn."""
         kept = finite(losses)  # smoothed as they are written, so that a run that continues smooths the same numbers
         smooth = {name: self._fold(name, math.nan if value is None else value) for name, value in kept.items()}

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.core.explain import brief
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.controlnets import ControlNets
 from studio.library.models import Registry
@@ -47,7 +48,7 @@ class HintUse(BaseModel):
         match = WRITTEN.fullmatch(given[:300])
         if match is None:
             raise ValueError(f"{brief(given, 60)} is no hint; {WRITE_HELP}, would fit.")
-        found: dict[str, Any] = {name: match[name] for name in ("id", "on") if match[name]}
+        found: Json = {name: match[name] for name in ("id", "on") if match[name]}
         if match["weight"]:
             try:
                 found["weight"] = float(match["weight"].replace("−", "-"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.core.json_schema import check
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
@@ -49,18 +49,18 @@ def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
             lock.release()
 
 
-def check_objective(catalogue: Catalogue, name: str) -> dict[str, Any]:
+def check_objective(catalogue: Catalogue, name: str) -> Json:
     """The entry of one objective. ValueError in one sentence when it is not there or cannot be used."""
     return _entry(catalogue["objectives"], catalogue["unavailable"], name, "objective")
 
 
-def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> Json:
     """Settings of a method of sliders, checked against its schema; only what was given comes back."""
     found = _entry(catalogue["sliders"]["methods"], catalogue["sliders"]["unavailable"], name, "method of sliders")
     return check(found["schema"], settings, f"The method {name}", LIMITS)
 
 
-def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, what: str) -> dict[str, Any]:
+def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, what: str) -> Json:
     if name in known:
         return dict(known[name])
     if name in unavailable:
@@ -69,12 +69,12 @@ def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, 
     raise ValueError(f"There is no {what} {brief(name)}.{hint}")
 
 
-def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> Json:
     """Settings of an objective, checked against its schema; only what was given comes back."""
     return check(check_objective(catalogue, name)["schema"], settings, f"The objective {name}", LIMITS)
 
 
-def check_trainer(catalogue: Catalogue, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_trainer(catalogue: Catalogue, settings: Mapping[str, Any]) -> Json:
     """Settings of the trainer (all but `steps`, which is a field of the job)."""
     return check(catalogue["trainer"], settings, "The trainer", LIMITS)
 

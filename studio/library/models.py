@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio.core.explain import brief, did_you_mean, explain
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.core.recipe import Recipe
 from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
@@ -76,7 +76,7 @@ class ModelEntry:
     teacher: str | None
     domain: str
     size: int
-    card: dict[str, Any] = field(default_factory=dict)
+    card: Json = field(default_factory=dict)
     recipe: dict[str, Any] | None = None
     summary: str = ""
     oracle: Path | None = None
@@ -108,7 +108,7 @@ class ModelEntry:
         train, offset = scheduler.get("num_train_timesteps", 1000), scheduler.get("steps_offset", 0)
         return spaced(spacing, n, int(train), int(offset))
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """For forms: JSON, no paths of this machine."""
         return {"id": self.id, "title": self.title, "role": self.role, "teacher": self.teacher, "domain": self.domain,
                 "size": self.size, "summary": self.summary, "steps": self.steps, "valid_steps": list(self.valid_steps),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from studio.core.files import Json
 from studio.core.recipe import weights_hash
 from studio.library.models import Registry
 
@@ -24,7 +25,7 @@ def changed_models(made_with: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return out
 
 
-def hashes(model_ids: Iterable[str], registry: Registry, limit_bytes: int = HASH_BYTES) -> dict[str, Any]:
+def hashes(model_ids: Iterable[str], registry: Registry, limit_bytes: int = HASH_BYTES) -> Json:
     """{id: {"hash"}} of models that are here and small enough to be read while a person waits."""
     found = {}
     for model_id in model_ids:

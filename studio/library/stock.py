@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import Paths
 from studio.library.models import FAMILY, ModelEntry, Registry, load_registry
@@ -27,7 +27,7 @@ def open_jobs(data_dir: str | os.PathLike[str] | Paths | None = None) -> Jobs:
 class ModelStock:
     """See `studio.jobs.stock.Stock`."""
 
-    def context(self, home: Paths) -> dict[str, Any]:
+    def context(self, home: Paths) -> Json:
         return {"registry": load_registry(home)}
 
     def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterator[tuple[str, bytes]]:
@@ -71,7 +71,7 @@ def needed(config: Mapping[str, Any], registry: Registry) -> list[ModelEntry]:
     return list(found.values())
 
 
-def _listing(entry: ModelEntry, name: str) -> dict[str, Any]:
+def _listing(entry: ModelEntry, name: str) -> Json:
     listing = {
         "id": entry.id, "title": entry.title, "role": entry.role, "domain": entry.domain, "folder": name, "size": entry.size,
         "summary": entry.summary, "teacher": entry.teacher, "recipe": entry.recipe,

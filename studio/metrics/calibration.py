@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import Readings, labels_of
 from studio.metrics.response import response
 
 N_BOOT = 400
-Json = dict[str, Any]
 
 
 def summary(strengths: Sequence[float], amounts: Tensor, right: Tensor, inside: Tensor, seeds: Tensor) -> Json:

@@ -7,13 +7,12 @@ iso-cost line; on each the best cell is named, and every cell that cannot be tol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from studio.core.files import Json
 from studio.metrics.margins import ACCURACY_MARGIN
 from studio.metrics.readings import known
 from studio.metrics.study import PooledArm
 
-Json = dict[str, Any]
 Cell = tuple[float, int]  # (t*, base steps)
 
 

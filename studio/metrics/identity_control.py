@@ -10,16 +10,15 @@ sees unpaired noise, which leaves every mean as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.margins import TIPPED
 from studio.metrics.readings import Readings, accepted, known, labels_of
 from studio.metrics.study import PooledArm
 
-Json = dict[str, Any]
 Arms = Mapping[str, PooledArm]
 
 

@@ -10,10 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from studio.core.files import Json
 
 LEVEL = 0.95
 TOO_SMALL = "n too small"
@@ -31,12 +32,12 @@ class Interval:
     n: int = 0
     note: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """JSON-ready; `from_dict` is the inverse."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "note": self.note}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Interval:
+    def from_dict(cls, data: Json) -> Interval:
         return cls(**data)
 
     @property

@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 from math import factorial
-from typing import Any
 
+from studio.core.files import Json
 from studio.metrics.interval import Estimate, combined
 from studio.metrics.study import PooledArm
 
 MAX_STEPS = 5  # 32 masks; every further step doubles the study
-Json = dict[str, Any]
 
 
 def all_masks(n: int) -> list[str]:

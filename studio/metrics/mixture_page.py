@@ -10,15 +10,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.interval import Interval
 from studio.metrics.mixture_lab import Lab, Outcome
 
-Json = dict[str, Any]
 Order = Literal["base first", "student first"]
 PAGE_N = 1000  # samples an arm: effective modes are then known to about ±0.2 of 8
 KAPPA_OPEN, KAPPA_KEPT = 3.0, 3.0  # κ of the first step below, κ of the second above: the research notes' ≲ 2–3 and ≳ 3–5

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from studio.core.files import Json
 from studio.metrics.margins import ACCURACY_MARGIN
 
 Better = Literal["up", "down"]
@@ -24,7 +25,7 @@ def front(
     points: Sequence[Mapping[str, Any]],
     axes: Mapping[str, Better] = AXES,
     margins: Mapping[str, float] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """One row a point, in the order given: {name, status, best_guess, dominated_by, challenged_by, note}.
 
     Args:
@@ -49,9 +50,9 @@ def front(
         twice = sorted({n for n in names if names.count(n) > 1})
         raise ValueError(f"Points share the name {', '.join(twice)}; give each its own.")
     missing = [[axis for axis in axes if _value(p.get(axis)) is None] for p in points]
-    rows: list[dict[str, Any]] = []
+    rows: list[Json] = []
     for i, p in enumerate(points):
-        row: dict[str, Any] = {"name": names[i], "status": "unknown", "best_guess": False, "dominated_by": []}
+        row: Json = {"name": names[i], "status": "unknown", "best_guess": False, "dominated_by": []}
         row |= {"challenged_by": [], "note": f"no figure for {', '.join(missing[i])}" if missing[i] else ""}
         rows.append(row)
         if missing[i]:

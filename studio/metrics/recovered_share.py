@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
 from studio.metrics.margins import EQUIVALENT, NEGLIGIBLE
 
@@ -29,7 +30,7 @@ class Recovery:
     verdict: Verdict
     sentence: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The row of a result file: value, low, high, holds, sentence, and the two differences behind them."""
         return {
             "value": self.share.value,

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.core.rng import generator
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import N_BOOT, resample_counts
@@ -102,7 +103,7 @@ def measure(
     value_factors: Mapping[str, str] | None = None,
     n_boot: int = N_BOOT,
     seed: int = 0,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """Every measure of every arm, JSON-ready: {arm: {measure: Interval.to_dict() | ...}}.
 
     Args:
@@ -123,8 +124,8 @@ def measure(
     if reference_features is not None:
         reference = torch.as_tensor(reference_features).detach().double().cpu().flatten(1)
     bandwidth = _bandwidth(readings_by_arm, reference)
-    options: dict[str, Any] = {"world": world, "n_boot": n_boot, "seed": seed}
-    out: dict[str, dict[str, Any]] = {}
+    options: Json = {"world": world, "n_boot": n_boot, "seed": seed}
+    out: dict[str, Json] = {}
     for arm, readings in readings_by_arm.items():
         gate = accepted(readings)
         right = correct(readings, stated, factors)
@@ -159,7 +160,7 @@ def recoveries(
     world: World | None = None,
     n_boot: int = N_BOOT,
     seed: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """One row an arm {"arm", "value", "low", "high", "holds", "sentence", "loss", "gain"}; no rows without both models.
 
     `costs`: NFE or seconds an image by arm, for "at 1.25× its cost"; `labels`: arm -> words of the sentence. `arms`:
@@ -167,7 +168,7 @@ def recoveries(
     """
     if teacher not in readings_by_arm or student not in readings_by_arm:
         return []
-    rows: list[dict[str, Any]] = []
+    rows: list[Json] = []
     names = arms if arms is not None else [a for a in readings_by_arm if a not in (teacher, student)]
     for name in names:
         known(name, readings_by_arm, "arm")
@@ -192,11 +193,11 @@ def _by_factor(
     world: World | None,
     n_boot: int,
     seed: int,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """Of each free factor: entropy H / ln K beside the world's, effective number, total variation, counts."""
     gate = accepted(readings)
     counts, n = resample_counts(len(gate), n_boot, seed) * gate, int(gate.sum())
-    out: dict[str, dict[str, Any]] = {}
+    out: dict[str, Json] = {}
     for name in free_factors(stated, factors, world):
         p, labels = frequencies(factors[name], world), labels_of(readings, name)
         k, h_world = len(p), dv.world_entropy(p)
@@ -216,14 +217,14 @@ def _by_factor(
     return out
 
 
-def _interval(value: float, draws: Tensor, n: int, bounds: tuple[float, float]) -> dict[str, Any]:
+def _interval(value: float, draws: Tensor, n: int, bounds: tuple[float, float]) -> Json:
     e = Estimate.missing(n) if n < 2 else Estimate.centred(value, draws, n, bounds)
     return e.interval().to_dict()
 
 
 def _spread(
     readings: Readings, stated: Mapping[str, str], value_factors: Mapping[str, str], n_boot: int, seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """Standard deviation (n − 1) of each continuous value over accepted samples, in the value's own unit."""
     gate = accepted(readings)
     counts, n = resample_counts(len(gate), n_boot, seed) * gate, int(gate.sum())
@@ -254,7 +255,7 @@ def _bandwidth(readings_by_arm: Mapping[str, Readings], reference: Tensor | None
     return dv.median_distance(dv.distances(torch.cat(rows))) or None if rows else None
 
 
-def _distances(readings: Readings, bandwidth: float | None, n_boot: int, seed: int) -> dict[str, Any]:
+def _distances(readings: Readings, bandwidth: float | None, n_boot: int, seed: int) -> Json:
     """Mean pairwise distance and Vendi score (RBF, shared width) of accepted samples' features."""
     gate = accepted(readings)
     n = int(gate.sum())
@@ -273,13 +274,13 @@ def _distances(readings: Readings, bandwidth: float | None, n_boot: int, seed: i
     }
 
 
-def _against(readings: Readings, reference: Tensor | None, seed: int) -> dict[str, Any]:
+def _against(readings: Readings, reference: Tensor | None, seed: int) -> Json:
     """FD-oracle, precision and recall of *all* samples: fidelity must see what the gate would hide."""
     features = _features(readings)
     n, finite = len(features), bool(features.isfinite().all())
     note = "no reference samples" if reference is None else TOO_SMALL if finite else "features are not finite"
     none = Interval(None, n=n, note=note).to_dict()
-    out: dict[str, Any] = {"fd_oracle": None, "fd_oracle_n": n, "precision": none, "recall": none}
+    out: Json = {"fd_oracle": None, "fd_oracle_n": n, "precision": none, "recall": none}
     if reference is None or len(reference) <= K_NEAREST or not finite:
         return out
     if min(n, len(reference)) >= MIN_FOR_FRECHET:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from studio.core.files import Json
 from studio.metrics.bootstrap import N_BOOT, resample_counts
 from studio.metrics.interval import TOO_SMALL, Estimate, Interval, pool
 from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
@@ -97,7 +98,7 @@ def _by_prompt(
     for i, (prompt, readings) in enumerate(per_prompt.items()):
         world, own = (worlds or {}).get(prompt), _seed_of(i, seed, shared_seeds)
         for arm, r in readings.items():
-            options: dict[str, Any] = {"world": world, "n_boot": n_boot, "seed": own}
+            options: Json = {"world": world, "n_boot": n_boot, "seed": own}
             gated.setdefault(arm, {})[prompt] = diversity_estimate(r, stated[prompt], factors, **options)
             free.setdefault(arm, {})[prompt] = diversity_estimate(r, stated[prompt], factors, gated=False, **options)
     return gated, free
@@ -118,7 +119,7 @@ def collapse_table(
     costs: Mapping[str, float] | None = None,
     labels: Mapping[str, str] | None = None,
     **options: Any,
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """One JSON-ready row an arm, fidelity and diversity side by side, with its recovery and cost.
 
     `recovery` is that of `recovery.Recovery.to_dict` against `teacher` and `student` (None for those two and where one
@@ -135,7 +136,7 @@ def arm_rows(
     student: str = "student",
     costs: Mapping[str, float] | None = None,
     labels: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """`collapse_table` of arms that are pooled already, so that several figures can share one bootstrap."""
     rows = []
     for name, arm in arms.items():
@@ -172,7 +173,7 @@ def collapse_claims(
     factors: Mapping[str, Factor],
     claims: Sequence[tuple[str, str]] = (("student", "teacher"), ("student", "hybrid-1")),
     **options: Any,
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """Test claims (lower arm, higher arm): D(lower) < D(higher) with intervals apart and accuracy within five points.
 
     Rows: claim, lower, higher, difference (paired, higher − lower), apart (the two arms' own intervals do not touch),
@@ -187,7 +188,7 @@ def collapse_claims(
     return rows
 
 
-def claim(low: PooledArm, high: PooledArm) -> dict[str, Any]:
+def claim(low: PooledArm, high: PooledArm) -> Json:
     """One row of `collapse_claims`: D(low) < D(high) at equal fidelity."""
     difference = (high.diversity - low.diversity).interval()
     apart = high.diversity.interval().apart(low.diversity.interval())

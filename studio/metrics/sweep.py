@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, combined
 from studio.metrics.pareto import front
 from studio.metrics.readings import known
 from studio.metrics.study import PooledArm, arm_rows
 from studio.sampling.guidance import is_plain
 
-Json = dict[str, Any]
 Arms = Mapping[str, PooledArm]
 
 

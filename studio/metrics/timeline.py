@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.diversity import distances, mean_pair_distance
 from studio.metrics.interval import Interval
 from studio.metrics.margins import COMMITTED
@@ -23,7 +24,6 @@ from studio.metrics.proportion import wilson
 from studio.metrics.quantiles import quantile
 from studio.metrics.readings import Factor, Readings, accepted
 
-Json = dict[str, Any]
 QUANTILES = (0.25, 0.5, 0.75)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import Estimate, Interval, combined
 from studio.metrics.margins import RETAINED
@@ -17,7 +18,6 @@ from studio.metrics.recovered_share import Verdict
 from studio.metrics.response import Drift, Response, change, drift, response, retention
 from studio.metrics.verdicts import verdict_row
 
-Json = dict[str, Any]
 Cell = Mapping[float, Mapping[str, Any]]  # strength -> prompt -> readings
 BLIND = "read by a distance, which says how much changes and not which way"
 

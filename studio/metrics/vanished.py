@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.metrics.margins import DETOUR
 from studio.metrics.readings import Factor, Readings, accepted
 
-Json = dict[str, Any]
 ABSENT = ("none", "hidden")  # values that name the absence of a thing: nothing vanishes with them
 _SHORT = 8  # in a run of at most this many steps, one step is a stage; in a longer one it is a flicker
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import log
-from typing import Any
 
+from studio.core.files import Json
 from studio.metrics.interval import Estimate, Interval, difference_of
 from studio.metrics.margins import (
     ACCURACY_MARGIN,
@@ -26,7 +26,6 @@ from studio.metrics.readings import known
 from studio.metrics.recovered_share import Verdict, recovery
 from studio.metrics.study import PooledArm, claim
 
-Json = dict[str, Any]
 Arms = Mapping[str, PooledArm]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.metrics.interval import LEVEL, Interval
 from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
 from studio.metrics.masks import shapley
@@ -17,7 +18,6 @@ from studio.metrics.recovered_share import Verdict
 from studio.metrics.study import PooledArm
 from studio.metrics.verdicts import leads, nothing, points, relative, verdict_row
 
-Json = dict[str, Any]
 Arms = Mapping[str, PooledArm]
 
 

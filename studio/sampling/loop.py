@@ -103,9 +103,7 @@ def _stream(
     first = resume.index if resume else 0
     paths = _prefix_tree(ready, first, given_start=start is not None)
     waiting = Counter(node for path in paths for _, *nodes in path for node in nodes)  # plans that will still come by each node
-    asking = Counter(at for at, _ in {(at, asked) for path in paths for at, asked, _ in path})  # beliefs to be formed at each
-    answers: dict[Any, dict[Any, Tensor]] = {}  # outputs of networks at a state, while somebody waits for a belief there
-    beliefs: dict[int, tuple[Tensor, float]] = {}  # x̂0 and the seconds it took, while somebody waits for it
+    beliefs = _Beliefs(run, paths, apart)
     states: dict[int, tuple[State, Record]] = {}
     for name, (scale, steps), path in zip(names, ready, paths, strict=True):
         state: State | None = None
@@ -120,20 +118,9 @@ def _stream(
             else:
                 if state is None:
                     state = run.resumed(resume, step.here) if resume else run.initial(scale, start)
-                shared, computed = asked in beliefs, 0
-                begun = time.perf_counter()
-                if shared:
-                    x0 = beliefs[asked][0]
-                else:
-                    known = answers.setdefault(at, {}) if apart else None
-                    computed = len(set(step.asks) - set(known)) if known is not None else step.nfe
-                    x0 = run.believe(state.x, step, known)
-                    asking[at] -= 1
-                    if not asking[at]:
-                        answers.pop(at, None)
+                x0, took, computed = beliefs.form(state.x, step, at, asked)
                 believed = time.perf_counter()
                 following = run.move(state, step, x0)
-                beliefs[asked] = x0, beliefs[asked][1] if shared else believed - begun
                 record = Record(
                     index=index,
                     steps=len(steps),
@@ -146,17 +133,45 @@ def _stream(
                     x0=x0,
                     after=following.x,
                     nfe=nfe,
-                    seconds=beliefs[asked][1] + time.perf_counter() - believed,
+                    seconds=took + time.perf_counter() - believed,
                     position=step.position,
                     computed=computed,
                 )
                 state = following
                 states[done] = state, record
             if not waiting[asked]:
-                beliefs.pop(asked, None)
+                beliefs.forget(asked)
             if not waiting[done]:
                 del states[done]
             yield name, record
+
+
+class _Beliefs:
+    """What was believed at states, and what networks said there, for as long as somebody waits for it."""
+
+    def __init__(self, run: Run, paths: Sequence[Sequence[tuple[Any, int, int]]], apart: bool):
+        self.run, self.apart = run, apart
+        # beliefs to be formed at each state
+        self.asking = Counter(at for at, _ in {(at, asked) for path in paths for at, asked, _ in path})
+        self.answers: dict[Any, dict[Any, Tensor]] = {}  # outputs of networks at a state
+        self.known: dict[int, tuple[Tensor, float]] = {}  # x̂0 and the seconds it took
+
+    def form(self, x: Tensor, step: Step, at: Any, asked: int) -> tuple[Tensor, float, int]:
+        """(x̂0, the seconds it took, evaluations that were run for it now). at: the state's number, asked: the belief's."""
+        if asked in self.known:
+            return (*self.known[asked], 0)
+        begun = time.perf_counter()
+        known = self.answers.setdefault(at, {}) if self.apart else None
+        computed = len(set(step.asks) - set(known)) if known is not None else step.nfe
+        x0 = self.run.believe(x, step, known)
+        self.asking[at] -= 1
+        if not self.asking[at]:
+            self.answers.pop(at, None)
+        self.known[asked] = x0, time.perf_counter() - begun
+        return (*self.known[asked], computed)
+
+    def forget(self, asked: int) -> None:
+        self.known.pop(asked, None)
 
 
 def _prefix_tree(

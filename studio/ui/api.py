@@ -28,90 +28,96 @@ from studio.ui.scrub.view import ScrubView
 _FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
-def add_api(watch: Watch, scrubs: Scrubs, controls: Controls) -> None:
-    """Register the endpoints in the open Blocks."""
-    jobs = watch.jobs
-    looks = {"compare": watch.look, "scrub": scrubs.look, "control": controls.look}
+class Endpoints:
+    """Every action of the page as a method; names, docstrings and arguments are what callers see."""
 
-    def look(run: str) -> Any:
-        kind = jobs.get(run).kind
-        if kind not in looks:
+    def __init__(self, watch: Watch, scrubs: Scrubs, controls: Controls):
+        self.jobs = watch.jobs
+        self._looks = {"compare": watch.look, "scrub": scrubs.look, "control": controls.look}
+
+    def _look(self, run: str) -> Any:
+        kind = self.jobs.get(run).kind
+        if kind not in self._looks:
             raise ValueError(f"Run {run} is a {kind} job; /job says how it stands.")
-        return looks[kind](run)
+        return self._looks[kind](run)
 
-    def compare(request: dict) -> dict:
+    def compare(self, request: dict) -> dict:
         """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
         "base_guidance", "rho", "student_steps", "adapters", "hints", "off_recipe", "previews"}; only "prompt" is needed. "arms"
         are teacher, teacher-unguided, student, hybrid-1, skip-first, student-first, mask-BSSB and the remedies of the arena:
         cads, particles, prompt-noise, blend, more-re-noise, guided-hybrid, guidance-interval. "adapters" are {"id", "strength",
         "on"} or text like pocket/size=1.5@first; "hints" are {"id", "weight", "on", "scene"} or text. Returns {"run": id}."""
-        return {"run": _said(lambda: jobs.submit("compare", request))}
+        return {"run": _said(lambda: self.jobs.submit("compare", request))}
 
-    def run_state(run: str) -> dict:
+    def run_state(self, run: str) -> dict:
         """How a comparison, a scrub run or a control run stands: {"run", "state", "note", "ahead", "progress", "notices",
         "result"}. "result" holds what is finished so far: pictures (each with its "url", below this server's own address),
         cost and measures, of a comparison per arm, of a control run per arm and strength in "cells". Of a scrub run there are
         also "rows", per arm or branch its "steps" and the addresses of their pictures, all seeds side by side: "strips" of
         what was believed, "noisy" of the states where asked for, "" where there is none (yet); and "timeline", the address of
         what was read at every step."""
-        view, ahead = _said(lambda: look(run))
+        view, ahead = _said(lambda: self._look(run))
         state = {"run": run, "state": view.state, "note": view.note, "ahead": ahead, "progress": view.progress,
-                 "notices": view.notices, "result": jobs.result(run)}  # fmt: skip
+                 "notices": view.notices, "result": self.jobs.result(run)}  # fmt: skip
         if isinstance(view, ScrubView):
             shown = ("arm", "title", "branch", "steps", "strips", "noisy")
             state |= {"rows": [{k: row[k] for k in shown} for row in view.rows.values()], "timeline": view.timeline}
         return with_addresses(run, state)
 
-    def cancel(run: str) -> dict:
+    def cancel(self, run: str) -> dict:
         """Ask a run to stop: within one step when it is drawing, at once when it waits. Keeps what is finished."""
-        return {"run": run, "state": _said(lambda: jobs.cancel(run)).state}
+        return {"run": run, "state": _said(lambda: self.jobs.cancel(run)).state}
 
-    def runs(limit: int = 20) -> list:
+    def runs(self, limit: int = 20) -> list:
         """The newest comparisons: [{"run", "title", "state", "created"}], newest first."""
-        found = jobs.list(kind="compare", limit=max(1, min(int(limit), 200)))
+        found = self.jobs.list(kind="compare", limit=max(1, min(int(limit), 200)))
         return [{"run": info.id, "title": info.title, "state": info.state, "created": info.created} for info in found]
 
-    def models() -> list:
+    def models(self) -> list:
         """The models there are: id, role, teacher, size, steps, recipe, card, and why one is not available."""
-        return [entry.plain() for entry in load_registry(jobs.paths).entries.values()]
+        return [entry.plain() for entry in load_registry(self.jobs.paths).entries.values()]
 
-    def picture(png: str) -> dict:
+    def picture(self, png: str) -> dict:
         """What a saved PNG carries: {"request", "run", "arm", "seed", "plan", "models", "versions"}. `png` is the file as
         base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
         return _said(lambda: image.read_run(_decoded(png)))
 
-    def start_job(job: dict) -> dict:
+    def start_job(self, job: dict) -> dict:
         """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
         spec file; scrub and control too. Returns {"run": id, "ahead": how many wait before it}."""
         fields = dict(job) if isinstance(job, dict) else {}
         kind = fields.pop("kind", "distill")
-        run = _said(lambda: jobs.submit(kind, fields))
-        return {"run": run, "ahead": jobs.get(run).ahead}
+        run = _said(lambda: self.jobs.submit(kind, fields))
+        return {"run": run, "ahead": self.jobs.get(run).ahead}
 
-    def background(limit: int = 20) -> list:
+    def background(self, limit: int = 20) -> list:
         """The newest background jobs: [{"run", "kind", "title", "state", "note", "progress"}], newest first."""
-        found = jobs.list(lane="batch", limit=max(1, min(int(limit), 200)))
+        found = self.jobs.list(lane="batch", limit=max(1, min(int(limit), 200)))
         return [{"run": info.id, "kind": info.kind, "title": info.title, "state": info.state, "note": info.note,
-                 "progress": jobs.progress(info.id)} for info in found]  # fmt: skip
+                 "progress": self.jobs.progress(info.id)} for info in found]  # fmt: skip
 
-    def job(run: str) -> dict:
+    def job(self, run: str) -> dict:
         """A job of any kind: {"run", "kind", "state", "note", "ahead", "request", "progress", "result"}; files that the
         result names have addresses as in /run_state."""
-        info = _said(lambda: jobs.get(run))
-        result = with_addresses(run, jobs.result(run))
+        info = _said(lambda: self.jobs.get(run))
+        result = with_addresses(run, self.jobs.result(run))
         return {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
-                "request": jobs.spec(run).config, "progress": jobs.progress(run), "result": result}  # fmt: skip
+                "request": self.jobs.spec(run).config, "progress": self.jobs.progress(run), "result": result}  # fmt: skip
 
-    def ask_job(wish: dict) -> dict:
+    def ask_job(self, wish: dict) -> dict:
         """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up,
         down or delete}. Returns {"run", "state"} as it is now; a running job does it after its current step."""
         given = wish if isinstance(wish, dict) else {}
         run, action = str(given.get("run", "")), str(given.get("action", ""))
-        _said(lambda: Background(jobs).act(run, action))
-        gone = action == "delete" and all(info.id != run for info in jobs.list(lane="batch", limit=200))
-        return {"run": run, "state": "deleted" if gone else jobs.get(run).state}
+        _said(lambda: Background(self.jobs).act(run, action))
+        gone = action == "delete" and all(info.id != run for info in self.jobs.list(lane="batch", limit=200))
+        return {"run": run, "state": "deleted" if gone else self.jobs.get(run).state}
 
-    for endpoint in (compare, run_state, cancel, runs, models, picture, start_job, background, job, ask_job):
+
+def add_api(watch: Watch, scrubs: Scrubs, controls: Controls) -> None:
+    """Register the endpoints in the open Blocks."""
+    e = Endpoints(watch, scrubs, controls)
+    for endpoint in (e.compare, e.run_state, e.cancel, e.runs, e.models, e.picture, e.start_job, e.background, e.job, e.ask_job):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.api import add_api
 from studio.ui.compare.compare_runs import Watch
@@ -32,7 +33,7 @@ def build(jobs: Jobs) -> gr.Blocks:
     """The page over a data folder. Starts nothing: the worker is somebody else's business."""
     watch, scrubs, controls = Watch(jobs), Scrubs(jobs), Controls(jobs)
 
-    def recent_runs(_asked: Any = None) -> list[dict[str, Any]]:
+    def recent_runs(_asked: Any = None) -> list[Json]:
         """The newest runs of the tabs that draw, for the drawer. Gradio's browser side always sends one argument."""
         return together(watch.recent(), scrubs.recent(), controls.recent())
 
@@ -69,7 +70,7 @@ def build(jobs: Jobs) -> gr.Blocks:
     return demo
 
 
-def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> dict[str, Any]:
+def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json:
     """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do."""
     public = share or "SPACE_ID" in os.environ
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -11,8 +10,8 @@ from studio.ui.compare.tab import CompareTab
 from studio.ui.distill.tab import DistillTab
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.updates import Updates, Values
 
-Updates = dict[Any, Any]
 ASKED = """() => { // the tab of the address, and the run of an open jobs panel
   window.studioArrived = true;
   let run = "";
@@ -29,12 +28,10 @@ class Moves:
 
     def wire(self, demo: gr.Blocks, compare_tab: gr.Tab, distill_tab: gr.Tab) -> None:
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        pair, filled = self.compare.fields.pair, self.distill.filled
+        pair, filled = self.compare.form.fields.pair, self.distill.filled
         compare_tab.select(self.compare.refresh, None, {pair}, js=REMEMBER.format(name="compare"), **quiet)
         distill_tab.select(self.open_distill, {self.distill.form}, filled, js=REMEMBER.format(name="distill"), **quiet)
-        ready = {pair, self.compare.fields.arms, self.compare.fields.remedies, self.compare.group, self.compare.fields.off_recipe,
-                 self.compare.fields.student_steps, self.compare.fields.teacher_guidance, self.compare.pair_line,
-                 self.compare.problem}  # fmt: skip
+        ready = self.compare.readied
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
@@ -49,7 +46,7 @@ class Moves:
             return shown
         return shown | {self.tabs: gr.Tabs(selected="distill")} | self.distill.opened()
 
-    def open_distill(self, values: Mapping[Any, Any]) -> Updates:
+    def open_distill(self, values: Values) -> Updates:
         return self.distill.opened(values[self.distill.form] or "")
 
     def to_compare(self, event: gr.EventData) -> Updates:

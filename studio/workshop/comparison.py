@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from studio.core.files import plain
+from studio.core.files import Json, plain
 from studio.domains.media.image import STRIP_SIDE, pixels, png_bytes
 from studio.domains.pocket import scene
 from studio.jobs.run import Run
@@ -41,11 +41,11 @@ class Comparison:
         self.session = Session(request, run)
         self.frames = Frames(run)
         self.readings: dict[str, Readings] = {}
-        self.rows: list[dict[str, Any]] = []
-        self.recovery: list[dict[str, Any]] = []
+        self.rows: list[Json] = []
+        self.recovery: list[Json] = []
         self.oracle: Any = None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         with self.session as session:
             session.open()
             if session.readable:
@@ -124,7 +124,7 @@ class Comparison:
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
-    def _measure(self, readings: Mapping[str, Readings]) -> dict[str, dict[str, Any]]:
+    def _measure(self, readings: Mapping[str, Readings]) -> dict[str, Json]:
         return report.measure(
             readings,
             self.session.parsed.stated,
@@ -134,7 +134,7 @@ class Comparison:
             value_factors=VALUE_FACTORS,
         )
 
-    def _world(self) -> dict[str, Any]:
+    def _world(self) -> Json:
         """Frequencies that differ under this prompt."""
         return {"stars": scene.frequencies("stars", time=self.session.parsed.stated.get("time"))}
 
@@ -165,7 +165,7 @@ class Comparison:
             )
         )
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> Json:
         session = self.session
         return {
             "request": self.request.model_dump(mode="json"), "models": session.used(), "adapters": session.wardrobe.used(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.sampling.plan import Plan
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Draws(Protocol):
         """After every prompt: others may have the device."""
 
 
-def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> dict[str, Any]:
+def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> Json:
     """Accuracy, diversity and FD-oracle of `samples` pictures, JSON-ready; see `summary`."""
     prompts, seeds = measured_prompts(samples), list(range(500, 500 + MEASURE_SEEDS))
     readings = []
@@ -74,7 +74,7 @@ def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> dict[str, 
     return {"nfe": plan.nfe, **summary(readings, prompts, world)}
 
 
-def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor) -> dict[str, Any]:
+def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor) -> Json:
     """accuracy (all stated factors right, over all samples), diversity (mean over prompts of H / ln K of what a prompt
     leaves open, samples in distribution) beside the world's own, in_distribution, fd_oracle with its n."""
     from studio.domains.pocket import captions, scene
@@ -115,7 +115,7 @@ def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor)
     }
 
 
-def kept_figures(file: Path, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+def kept_figures(file: Path, make: Callable[[], Mapping[str, Any]]) -> Json:
     """Figures that depend on nothing but what the file's name says, measured once."""
     kept = read_json(file)
     if kept is None:

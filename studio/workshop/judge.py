@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.explain import explain
+from studio.core.files import Json
 from studio.families.perceptual import Reader, Words, installed, open_reader, open_words, reads_words
 from studio.library.meant import Meant
 
@@ -89,12 +90,12 @@ class Measure:
         assert self.more is not None, "the caller has looked"
         return HUNDRED * seen.features.double() @ self.more.double()
 
-    def slider(self) -> dict[str, Any]:
+    def slider(self) -> Json:
         """What a slider brings to `metrics.transfer.board`."""
         scored = {"score": self.score} if self.more is not None else {}
         return {"attribute": self, "amounts": self.at, "reader": self.name, "blind": self.blind, **scored}
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """For results and pages."""
         return {"title": self.title, "low": self.low, "high": self.high, "unit": self.unit, "reader": self.name}
 

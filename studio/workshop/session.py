@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from studio.core.explain import explain
+from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import captions
@@ -187,7 +188,7 @@ class Session:
             return None
         return round((time.monotonic() - self.begun) / self.computed * (self.total - self.done), 1)
 
-    def about(self, plan: Plan, seed: int, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+    def about(self, plan: Plan, seed: int, kind: str, request: Json) -> Json:
         """What a picture says of itself: enough to make it again. request: of the run."""
         return {"kind": kind, "run": self.job.spec.id, "request": request, "arm": plan.name,
                 "plan": plan.model_dump(mode="json"), "nfe": plan.nfe, "seed": seed, "models": self.used(),

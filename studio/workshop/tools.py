@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.models import Registry
 from studio.workshop.open_models import ModelCache
@@ -22,5 +22,5 @@ class Tools:
     def device(self) -> str:
         return self.models.device
 
-    def context(self) -> dict[str, Any]:
+    def context(self) -> Json:
         return {"registry": self.registry, "home": self.home}

@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.core.rng import INITIAL, noise
 from studio.core.weights import load_weights, save_weights
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
@@ -161,7 +162,7 @@ def open_trace(folder: Path, arm: str) -> Trace:
     return Trace(read_header(folder, arm))
 
 
-def scheduled(plan: Plan, models: Mapping[str, Any]) -> list[dict[str, Any]]:
+def scheduled(plan: Plan, models: Mapping[str, Any]) -> list[Json]:
     """Every step of a plan before it is drawn: {"t", "level", "model", "segment", "nfe"}, as `Moment` has them."""
     out, nfe = [], 0
     for step in compiled(plan, models)[1]:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from studio.core.files import Json
 from studio.library import adapters
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
 from studio.library.models import load_registry
@@ -127,7 +128,7 @@ def delete(adapter_id: str, data_dir: DataDir = None) -> None:
     adapters.remove(open_jobs(data_dir).paths, adapter_id)
 
 
-def _responses(card: dict[str, Any]) -> None:
+def _responses(card: Json) -> None:
     """One line a model: the slope, and what else moved."""
     measured = card.get("measured")
     models = measured.get("models") if isinstance(measured, dict) else None
@@ -147,7 +148,7 @@ def _responses(card: dict[str, Any]) -> None:
     out.print(table)
 
 
-def _shown(card: dict[str, Any]) -> None:
+def _shown(card: Json) -> None:
     """One line an arm: how often pictures show what a word was taught, with the word, told in known words, and without."""
     measured = card.get("measured")
     arms = measured.get("shown") if isinstance(measured, dict) else None

@@ -13,7 +13,7 @@ from typing import Any, cast
 from studio.capabilities.adapters.request import AdapterRequest
 from studio.core.edit import Edit
 from studio.core.explain import brief
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.families.stable import adapter_files
 from studio.families.stable.merged import save_merged
 from studio.jobs.paths import Paths, new_run_id
@@ -33,11 +33,11 @@ class AdapterWork:
     def __init__(self, request: AdapterRequest, run: Run[Tools]):
         self.request, self.job, self.paths = request, run, run.home
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         self.job.state("running")
         return {"import": self._import, "merge": self._merge, "export": self._export}[self.request.action]()
 
-    def _import(self) -> dict[str, Any]:
+    def _import(self) -> Json:
         request, run = self.request, self.job
         copy = copies(self.paths) / request.file
         file = copy if copy.is_file() else uploads(self.paths) / request.file
@@ -47,12 +47,12 @@ class AdapterWork:
             copy.unlink(missing_ok=True)
         return {"id": made, "said": [f"It is listed as {made}.", *said], "files": []}
 
-    def _merge(self) -> dict[str, Any]:
+    def _merge(self) -> Json:
         request, run = self.request, self.job
         made = merge_into(self.paths, run.tools.registry, request.model, request.adapters, request.name, run.tools.models)
         return {"id": made, "said": [f"The model is listed as {made}."], "files": []}
 
-    def _export(self) -> dict[str, Any]:
+    def _export(self) -> Json:
         request, run = self.request, self.job
         name = request.adapter.replace("/", "-")
         target = run.folder / "artifacts" / (f"{name}-peft" if request.layout == "peft" else f"{name}.safetensors")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.control.request import ControlRequest, name
-from studio.core.files import plain
+from studio.core.files import Json, plain
 from studio.domains.media.image import pixels, png_bytes
 from studio.domains.pocket import scene
 from studio.jobs.run import Run
@@ -42,13 +42,13 @@ class Controlling:
         self.attribute = moved(self.entry) if self.session.pocket else None
         self.oracle: Any = None
         self.readings: dict[str, Readings] = {}  # by cell
-        self.cells: dict[str, dict[str, Any]] = {}
-        self.measured: dict[str, Any] = {}
+        self.cells: dict[str, Json] = {}
+        self.measured: Json = {}
         self.judge: Judge | None = None  # reads where there is no oracle
         self.measure: Measure | None = None
         self.sights: dict[str, Sight] = {}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         with self.session as session:
             session.open()
             if session.readable:
@@ -115,10 +115,10 @@ class Controlling:
         self.job.event("cell", name=plan.name, **cell)
         self.job.result(self._result())
 
-    def _read(self, cell: str) -> dict[str, Any]:
+    def _read(self, cell: str) -> Json:
         """Mean amount of the attribute, and accuracy of what the prompt states and the adapter is not to move."""
         seen = self.readings[cell]
-        found: dict[str, Any] = {}
+        found: Json = {}
         if self.attribute is not None:
             found["amounts"] = [round(v, 4) for v in self.attribute.read(seen).tolist()]
         moved = self.attribute.factors if self.attribute is not None else ()
@@ -170,7 +170,7 @@ class Controlling:
         row = board([slider], arms, {"": stated}, factors, scene.IDENTITY)["board"]["rows"][0]
         self.measured = plain(row["cells"])
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> Json:
         what, session = self.attribute, self.session
         known = None if what is None else {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit}
         return {

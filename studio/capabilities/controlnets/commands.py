@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from studio.core.files import Json
 from studio.library import controlnets
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
@@ -94,7 +95,7 @@ def delete(control_id: str, data_dir: DataDir = None) -> None:
     print(f"Removed {control_id}.")
 
 
-def _cells(found: dict[str, Any]) -> list[str]:
+def _cells(found: Json) -> list[str]:
     """Share of pictures with position, size and horizon of the hint; mean distances; overlap beside that of renders."""
     overlap = found["overlap"]
     drawn = "" if overlap["value"] is None else f"{overlap['value']:.2f} of {overlap['of_renders']:.2f}"
@@ -102,5 +103,5 @@ def _cells(found: dict[str, Any]) -> list[str]:
     return [_share(found["agreement"]["where"]), off, drawn, _share(found["accuracy"])]
 
 
-def _share(found: dict[str, Any]) -> str:
+def _share(found: Json) -> str:
     return "" if found["value"] is None else f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f})"

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.domains.pocket.captions import full_caption, parse
 from studio.domains.pocket.dataset import scenes, to_images
 from studio.domains.pocket.hints import FIXED, of_scenes, same_place, subject_mask
@@ -44,7 +45,7 @@ class HintBench:
         self.masks = layouts[:, 0] > 127
         rendered = to_images(render_batch(self.scenes, size))
         self.ceiling = same_place(self.masks, subject_mask(rendered, self.scenes))
-        self._known: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, Json] = {}
 
     def draw(self, plan: Plan, models: Mapping[str, Any], n: int | None = None) -> Tensor:
         """Pictures [N, 3, H, W] of the first n scenes, or of all."""
@@ -54,7 +55,7 @@ class HintBench:
             plan, models, self.prompts[:n], seeds, lambda _: self.between(), hints={NAME: self.hints[:n]}, batch=BATCH
         )
 
-    def measure(self, arm: Arm, models: Mapping[str, Any]) -> dict[str, Any]:
+    def measure(self, arm: Arm, models: Mapping[str, Any]) -> Json:
         """{"with": figures, "without": figures} of one arm. Figures: see `_figures`."""
         if (key := arm.plan.model_dump_json()) not in self._known:
             self._known[key] = self._figures(self.draw(arm.plan, models))
@@ -62,7 +63,7 @@ class HintBench:
         return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe,
                 "with": hinted, "without": self._known[key]}  # fmt: skip
 
-    def _figures(self, images: Tensor) -> dict[str, Any]:
+    def _figures(self, images: Tensor) -> Json:
         """Shares with Wilson intervals: agreement by factor and "where" (position, size and horizon at once), accuracy of the
         prompt, pictures in distribution. Besides: mean distance of x, size and horizon in fractions of the side, and the
         mean overlap of the subject's silhouette, with that of the scenes' own renders."""
@@ -91,5 +92,5 @@ class HintBench:
         }  # fmt: skip
 
 
-def _share(hits: Tensor) -> dict[str, Any]:
+def _share(hits: Tensor) -> Json:
     return wilson(int(hits.sum()), len(hits)).to_dict()

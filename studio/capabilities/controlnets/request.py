@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from studio.core.files import Json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.controlnets import check_name
@@ -76,7 +77,7 @@ class ControlNetRequest(TrainingRequest):
     sinks: Sinks = ()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """Of the method."""
         return {name: getattr(self, name) for name in METHOD}
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from studio.capabilities.controlnets.measure import HintBench
 from studio.capabilities.controlnets.request import TRAINER, ControlNetRequest
 from studio.core.control_differences import Differences, hint_channels, restored, trimmed
+from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.media.image import jpeg_strip, pixels, small
@@ -129,7 +130,7 @@ class Hinting(Armed[ControlNetRequest]):
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         return arms(self.entry, students)
 
-    def compared(self, arm: Arm, models: dict[str, Any]) -> dict[str, Any]:
+    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
         assert self.bench is not None
         self._put_on(models)
         try:
@@ -137,12 +138,12 @@ class Hinting(Armed[ControlNetRequest]):
         finally:
             self._take_off(models)
 
-    def headline(self, row: dict[str, Any]) -> dict[str, float]:
+    def headline(self, row: Json) -> dict[str, float]:
         return {"measure/where": row["with"]["agreement"]["where"]["value"] or 0.0}
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Json:
         self.measure_all()
         return self.result(self.listed("controlnets", self.THING, "controlnet", self._write))
 
@@ -164,7 +165,7 @@ class Hinting(Armed[ControlNetRequest]):
                  "architecture": adapters.architecture(self.entry.folder), "card": card}  # fmt: skip
         (target / controlnets.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
-    def _card(self) -> dict[str, Any]:
+    def _card(self) -> Json:
         request = self.request
         return {
             "title": request.title or request.name, "hint": request.hint, "base": self.entry.id, "base_hash": self.model.hash,
@@ -174,7 +175,7 @@ class Hinting(Armed[ControlNetRequest]):
             "measured": self.final(),
         }  # fmt: skip
 
-    def result(self, controlnet: str | None = None) -> dict[str, Any]:
+    def result(self, controlnet: str | None = None) -> Json:
         return {
             "request": self.request.model_dump(mode="json"), "controlnet": controlnet, "base": self.entry.id,
             "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}}, "step": self.trainer.step,

@@ -17,6 +17,7 @@ from typing import Any
 
 from studio.capabilities.distill.activations import Kept, unet_kept
 from studio.capabilities.distill.request import RANK
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
@@ -40,7 +41,6 @@ GRID = 4  # steps of a student whose own grid is taken and not known here
 MAX_HEADER = 1 << 24
 EARLIER = 60  # runs looked through for a measured speed
 Settings = Mapping[str, Any]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

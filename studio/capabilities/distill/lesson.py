@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import Json
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.trainable import teacher_denoiser
 from studio.library.models import ModelEntry
@@ -64,7 +65,7 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], s
     folder = run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
     material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say, oracle=oracle)
 
-    def save(target: Path, network: Any, method: Method, card: dict[str, Any]) -> None:
+    def save(target: Path, network: Any, method: Method, card: Json) -> None:
         card = {**card, **request.model_dump(mode="json", include={"form", "start"}, exclude_none=True)}
         if request.form == "smaller":
             card |= request.model_dump(mode="json", include={"leave_out", "width"})

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from studio.capabilities.distill import beliefs
 from studio.capabilities.distill.student_preview import SEEDS_EACH, Studio, contrast
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.jobs.run import Run
 from studio.library.curves import finite
@@ -33,11 +33,11 @@ class Gallery:
     def __init__(self, job: Run[Tools], studio: Studio, samples: int, forward: Forward, at: int):
         self.job, self.studio, self.lesson, self.samples, self.forward = job, studio, studio.lesson, samples, forward
         kept = {"teacher": None, "teacher_at": {}, "rows": [], **(read_json(job.folder / "measures.json") or {})}
-        self.measures: dict[str, Any] = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= at]}
+        self.measures: Json = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= at]}
         seen = read_json(job.folder / "symptoms.json") or {}
         self.teacher_contrast: float | None = seen.get("teacher_contrast")
-        self.contrast: list[dict[str, Any]] = [row for row in seen.get("contrast", []) if row["step"] <= at]
-        self.said: list[dict[str, Any]] = list(seen.get("said", []))
+        self.contrast: list[Json] = [row for row in seen.get("contrast", []) if row["step"] <= at]
+        self.said: list[Json] = list(seen.get("said", []))
         self._teacher_x: Tensor | None = None  # the teacher's samples, where beliefs are about these
 
     # -- strips ----------------------------------------------------------------------------------------------------

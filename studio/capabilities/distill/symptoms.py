@@ -14,6 +14,7 @@ from statistics import fmean, median
 from typing import Any
 
 from studio.capabilities.distill.evidence import Evidence, value_of
+from studio.core.files import Json
 
 Found = tuple[str, str] | None  # (what is seen and why, what to do)
 
@@ -70,7 +71,7 @@ class Vigil:
         self.said += new
         return new
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Json]:
         return [asdict(symptom) for symptom in self.said]
 
 

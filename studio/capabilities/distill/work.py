@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from studio.capabilities.distill.cautions import cautions
 from studio.capabilities.distill.evidence import Evidence
@@ -13,6 +12,7 @@ from studio.capabilities.distill.progress import Gallery
 from studio.capabilities.distill.request import DistillRequest
 from studio.capabilities.distill.student_preview import Studio
 from studio.capabilities.distill.symptoms import Vigil
+from studio.core.files import Json
 from studio.core.parallel import join
 from studio.jobs.run import Run, versions
 from studio.library.curves import finite
@@ -90,7 +90,7 @@ class Distillation(Training[DistillRequest]):
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Json:
         self.job.state("running", "Saving the student.")
         final = [row for row in self.gallery.measures["rows"] if row["step"] == self.request.steps]
         own = len(self.studio.recipe.timesteps)
@@ -109,10 +109,10 @@ class Distillation(Training[DistillRequest]):
         self.job.event("student", id=student)
         return self.result(student)
 
-    def _write(self, target: Path, card: dict[str, Any]) -> None:
+    def _write(self, target: Path, card: Json) -> None:
         self.lesson.save(target, self.studio.network, self.trainer.method, card)
 
-    def result(self, student: str | None = None) -> dict[str, Any]:
+    def result(self, student: str | None = None) -> Json:
         skipped = self.trainer.skipped
         return {
             "request": self.request.model_dump(mode="json"), "student": student, "teacher": self.entry.id,

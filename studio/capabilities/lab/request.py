@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.explain import brief, explain
+from studio.core.files import Json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
@@ -54,7 +55,7 @@ class StudyRequest(BaseModel):
         description="Seeds a prompt on which the teacher stands in for the student, where nothing may change; 0 is none.",
     )
     teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Of the reference lines.")
-    settings: dict[str, Any] = Field(default_factory=dict, title="Settings", description="Of the study; the rest is default.")
+    settings: Json = Field(default_factory=dict, title="Settings", description="Of the study; the rest is default.")
 
     @property
     def seed_list(self) -> list[int]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.lab.studies.base import Data
-from studio.core.files import plain
+from studio.core.files import Json, plain
 from studio.domains.pocket import captions, scene
 from studio.jobs.run import LeftOff, Run, versions
 from studio.metrics.rows import Rows, joined, over_steps, taken
@@ -87,12 +87,12 @@ class Laboratory:
     def control_seeds(self) -> list[int]:
         return self.request.seed_list[: self.request.control]
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         self.job.gate.enter(self.job.check)
         with self.wardrobe:
             return self._run()
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> Json:
         self._open()
         self.job.state("running")
         self.control = self._controlled()
@@ -244,7 +244,7 @@ class Laboratory:
             self.judge,
         )
 
-    def _controlled(self) -> dict[str, Any] | None:
+    def _controlled(self) -> Json | None:
         """The identity control on its few seeds, with what it costs in network evaluations (`metrics.control`)."""
         from studio.metrics.identity_control import identity_control
 
@@ -268,7 +268,7 @@ class Laboratory:
         self.concluding_s += time.monotonic() - begun
         self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)
 
-    def _result(self, conclusion: dict[str, Any]) -> dict[str, Any]:
+    def _result(self, conclusion: dict[str, Any]) -> Json:
         return {
             "request": self.request.model_dump(mode="json"), "study": self.request.study, "title": self.request.title,
             "card": self.study.card.model_dump(mode="json"), "seeds": sum(len(b) for b in self.blocks[: self.complete]),

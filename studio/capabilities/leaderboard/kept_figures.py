@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.core.recipe import Recipe, weights_hash
 from studio.jobs.paths import Paths
 from studio.library.models import ModelEntry, Registry
@@ -28,7 +28,6 @@ MAX_SAMPLES = 4096
 HELD_OUT = {"version": 3, "prompts_seed": 424_242, "seeds_each": 8, "first_seed": 500, "renders": 1024, "renders_seed": 777_001}
 HASH_BYTES = 200 << 20  # larger models are not read while a person waits; measuring them reads them anyway
 Role = Literal["teacher", "student", "hybrid"]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any
 
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import SAMPLES, Arm
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.models import Registry
 
 QUALITIES = ("accuracy", "fd_oracle")  # what a front can be made of, beside diversity and NFE
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

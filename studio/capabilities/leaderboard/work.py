@@ -15,6 +15,7 @@ from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.request import MeasureRequest, arms_of, lacking
 from studio.core.explain import explain
+from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.jobs.run import LeftOff, Run, versions
 from studio.sampling.plan import Plan
@@ -69,13 +70,13 @@ class Measuring:
         self.paths = run.home
         self.arms = arms_of(request, run.tools.registry)
         self.notices: list[str] = []
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[Json] = []
         self.todo: list[Arm] = []
         self.pictures = self.evaluations = self.total = 0  # pictures finished; evaluations made, and to make
         self.begun = self.said_at = 0.0  # of the first evaluation; of the last report
         self.arm: Arm | None = None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         self.job.gate.enter(self.job.check)
         self.todo = lacking(self.paths, self.arms, self.request.samples)
         self.total = sum(arm.plan.nfe for arm in self.todo) * self.request.samples
@@ -153,14 +154,14 @@ class Measuring:
             device=self.job.tools.models.device,
         )
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> Json:
         return {
             "request": self.request.model_dump(mode="json"), "teacher": self.request.teacher, "rows": self.rows,
             "notices": self.notices, "versions": versions(),
         }  # fmt: skip
 
 
-def _said(found: dict[str, Any]) -> str:
+def _said(found: Json) -> str:
     """Figures in one clause."""
     accuracy, diversity, fd = found["accuracy"]["value"], found["diversity"]["value"], found["fd_oracle"]
     shown = "no diversity" if diversity is None else f"diversity {diversity:.2f}"

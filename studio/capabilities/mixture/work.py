@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from studio.capabilities.mixture.request import MixtureRequest
+from studio.core.files import Json
 from studio.jobs.run import Run
 from studio.metrics.mixture_page import lab_page
 from studio.workshop.tools import Tools
@@ -16,6 +15,6 @@ class Mixture:
     def __init__(self, request: MixtureRequest, run: Run[Tools]):
         self.request, self.job = request, run
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         self.job.state("running")
         return lab_page(**self.request.model_dump())

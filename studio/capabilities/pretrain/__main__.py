@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import channels_last, load_weights, save_weights
@@ -40,7 +41,7 @@ def choose(size: str) -> Size:
     return SIZES[size]
 
 
-def overrides(items: list[str] | None) -> dict[str, Any]:
+def overrides(items: list[str] | None) -> Json:
     """['batch=512', 'lr=1e-3'] as fields, with YAML's idea of numbers."""
     import yaml
 
@@ -247,7 +248,7 @@ def teacher(
     write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
 
 
-def read_preset(size: str, name: str) -> dict[str, Any]:
+def read_preset(size: str, name: str) -> Json:
     """presets/distill/SIZE-NAME.yaml: objective, title, steps, method (settings), trainer (settings)."""
     import yaml
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from studio.core.files import Json
 from studio.domains.pocket import captions, scene
 from studio.library.trace_header import Header
 from studio.metrics.timeline import distance_curve, timeline, typical_distance
@@ -21,7 +22,6 @@ from studio.metrics.vanished import detours, vanished
 from studio.workshop.frames import Frames, Seen
 from studio.workshop.traces import Trace
 
-Json = dict[str, Any]
 THINGS = ("subject", "companion", "clouds", "stars")  # factors whose values are things that can be there and be gone
 LISTED = 60  # rows of a list, the clearest first
 DIGITS = 4

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.library.trace_header import Header, read_header, traced
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _encoded(frames: Sequence[Image.Image], kind: str) -> bytes:
         return _mp4(frames)
     buffer = io.BytesIO()
     rests = [MOVES_MS] * (len(frames) - 1) + [RESTS_MS]
-    options: dict[str, Any] = {"quality": 82, "method": 3} if kind == "webp" else {"optimize": False, "disposal": 2}
+    options: Json = {"quality": 82, "method": 3} if kind == "webp" else {"optimize": False, "disposal": 2}
     frames[0].save(buffer, kind.upper(), save_all=True, append_images=list(frames[1:]), duration=rests, loop=0, **options)
     return buffer.getvalue()
 

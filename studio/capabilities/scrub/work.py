@@ -12,12 +12,12 @@ import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.capabilities.scrub import decisions
 from studio.capabilities.scrub.request import Branch, ScrubRequest
 from studio.core.explain import explain
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.domains.pocket import captions
 from studio.jobs.run import Run, versions
 from studio.library.adapters import load_adapters
@@ -47,17 +47,17 @@ class Scrubbing:
         self.models: dict[str, Model] = {}
         self.frames = Frames(run)
         self.notices: list[str] = []
-        self.before: dict[str, Any] = {}  # the result of what was drawn: its arms, figures and models
-        self.branches: dict[str, dict[str, Any]] = {}  # arm -> its request and parent
+        self.before: Json = {}  # the result of what was drawn: its arms, figures and models
+        self.branches: dict[str, Json] = {}  # arm -> its request and parent
         self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.computed = 0  # network evaluations for branches
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         with self.wardrobe:
             return self._run()
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> Json:
         if self.request.draw is not None:
             self._draw()
         else:
@@ -164,7 +164,7 @@ class Scrubbing:
         self.headers[name] = read_header(self.folder, name)
         self._say(self.headers[name])
 
-    def _pictures_of(self, plan: Plan) -> dict[str, Any]:
+    def _pictures_of(self, plan: Plan) -> Json:
         """Open the ControlNets of a plan, and what each follows: as when its parent was drawn."""
         known, registry = load_controlnets(self.wardrobe.paths), self.job.tools.registry
         self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.tools.models.model(registry.get(id_)))
@@ -225,7 +225,7 @@ class Scrubbing:
                 self.job.progress(done, total, phase="noisy states", eta_s=round(left, 1))
                 self.job.check()
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> Json:
         used = {
             name: {"hash": model.hash, "title": self.job.tools.registry.get(name).title} for name, model in self.models.items()
         }

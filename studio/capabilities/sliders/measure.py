@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.sliders.task import Stage
+from studio.core.files import Json
 from studio.core.lowrank import Adapter, applied
 from studio.core.recipe import Recipe
 from studio.domains.pocket.captions import parse
@@ -53,7 +54,7 @@ class Bench:
 
     def measure(
         self, model: Model, entry: ModelEntry, adapter: Adapter, step: int, scale: float, strengths: Sequence[float] = STRENGTHS
-    ) -> dict[str, Any]:
+    ) -> Json:
         """`summary` at strengths that stand for multiples of `scale`, with "moved": how far other factors' frequencies
         are apart between the lowest and the highest strength."""
         prompts = [prompt for prompt in self.stage.prompts for _ in range(self.seeds)]

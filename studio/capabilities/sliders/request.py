@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
@@ -65,7 +65,7 @@ class SliderRequest(TrainingRequest):
         description="For pairs of pictures: a folder among the data folder's uploads that holds low and high (or levels from "
         "−1 to 1) with pictures of the same names.",
     )
-    settings: dict[str, Any] = Field(
+    settings: Json = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
     steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")

@@ -16,6 +16,7 @@ from torch import Tensor
 from studio.capabilities.sliders.features_of_samples import seek_reader, sight
 from studio.capabilities.sliders.request import WORLD, SliderRequest, form
 from studio.core.denoiser import Cond
+from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.weights import load_weights, save_weights
 from studio.domains.pocket.attributes import Attribute, attribute
@@ -75,7 +76,7 @@ class Stage:
             _, _, along, std = method.found()
             return (seen.features.to(along) @ along / std).cpu()
 
-        def axis() -> dict[str, Any]:
+        def axis() -> Json:
             _, _, along, std = method.found()
             return {"along": [round(float(v), 6) for v in along], "std": std}
 

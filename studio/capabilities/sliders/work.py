@@ -10,19 +10,19 @@ half of that: strengths up to 1 are meant to leave alone what was asked for.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.capabilities.sliders.card import slider_card
 from studio.capabilities.sliders.measure import STRENGTHS, Bench
-from studio.capabilities.sliders.request import TRAINER, SliderRequest, ends
+from studio.capabilities.sliders.request import TRAINER, SliderRequest
 from studio.capabilities.sliders.task import Stage, open_stage
 from studio.core.edit import EditCard
 from studio.core.explain import explain
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.core.lowrank import Adapter
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
@@ -47,7 +47,6 @@ SHARE = 0.5  # of the span, moved from strength −1 to 1
 LOSS = 0.04  # of the pictures that show what their prompts state besides: a unit that costs a model more is halved …
 LOST = 3  # … if it is so many pictures …
 HALVINGS = 2  # … and not more often
-NAMED = 3  # factors that are named as moved most
 
 
 class Sliding(Training[SliderRequest]):
@@ -59,8 +58,8 @@ class Sliding(Training[SliderRequest]):
     def __init__(self, request: SliderRequest, run: Run[Tools]):
         super().__init__(request, run)
         self.entry = run.tools.registry.get(request.base)
-        self.rows: list[dict[str, Any]] = []
-        self.calibration: dict[str, Any] = {}
+        self.rows: list[Json] = []
+        self.calibration: Json = {}
         self._bare: Tensor | None = None  # what the strip shows at strength 0
 
     def open(self) -> None:
@@ -82,7 +81,7 @@ class Sliding(Training[SliderRequest]):
         kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
         self.rows = [row for row in kept if row["step"] <= self.trainer.step]
 
-    def _usual(self, method_class: Any) -> dict[str, Any]:
+    def _usual(self, method_class: Any) -> Json:
         """Settings that a student's recipe decides, where they are not given: how noisy states are sampled."""
         if self.entry.role == "teacher":
             return {}
@@ -140,14 +139,14 @@ class Sliding(Training[SliderRequest]):
         row = self._measure(self.entry, step, 1.0)
         self.curves.forward(step, {"measure/slope": row["slope"]["value"] or 0.0, "measure/spearman": row["spearman"] or 0.0})
 
-    def _row(self, model: str, step: int, scale: float | None = None) -> dict[str, Any] | None:
+    def _row(self, model: str, step: int, scale: float | None = None) -> Json | None:
         """What was measured: uncalibrated, or at strengths that stand for `scale`."""
         same = (r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (model, step, scale is not None))
         return next((r for r in same if scale is None or r["scale"] == scale), None)
 
     def _measure(
         self, entry: ModelEntry, step: int, scale: float, is_calibrated: bool = False, strengths: tuple[float, ...] = STRENGTHS
-    ) -> dict[str, Any]:
+    ) -> Json:
         self.job.state("running", f"Measuring {entry.title} at strengths {strengths[0]:g} to {strengths[-1]:g}.")
         found = self.bench.measure(self.job.tools.models.model(entry), entry, self.adapter, step, scale, strengths)
         row = {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
@@ -159,7 +158,7 @@ class Sliding(Training[SliderRequest]):
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Json:
         if self.request.measures_at and self.stage.oracle is not None:
             self._calibrate()
         else:
@@ -200,11 +199,11 @@ class Sliding(Training[SliderRequest]):
             return ""
         return f"{row['model']} shows what prompts state besides in {100 * loss:.0f} points fewer of the pictures"
 
-    def _final(self) -> list[dict[str, Any]]:
+    def _final(self) -> list[Json]:
         """What was measured at strength 1 as it is now, a row a model."""
         return [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration["scale"]]
 
-    def _unit(self, share: float) -> dict[str, Any]:
+    def _unit(self, share: float) -> Json:
         """The scale at which strengths −1 and 1 are so much of the span apart on the base."""
         step, base = self.request.steps, self.entry.id
         wanted = share * abs(self.stage.span())
@@ -227,7 +226,7 @@ class Sliding(Training[SliderRequest]):
             scale, sentence = 1.0, f"The attribute does not rise with the strength on {base}; strength 1 stays scale 1."
         return {"scale": scale, "reached": reached, "wanted": wanted, "share": share, "sentence": sentence}
 
-    def _at_its_own_scale(self) -> dict[str, Any]:
+    def _at_its_own_scale(self) -> Json:
         """Where no renders of both ends say what half of the way between them is."""
         sentence = f"Read by {self.stage.measure.name}, which does not know how far its ends are apart; strength 1 is scale 1."
         return {"scale": 1.0, "reached": False, "share": SHARE, "sentence": sentence}
@@ -271,36 +270,19 @@ class Sliding(Training[SliderRequest]):
         (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
     def _card(self) -> EditCard:
-        request, card, recipe = self.request, type(self.trainer.method).card, self.entry.recipe
-        final = self._final()
-        named = ", ".join(list(final[0]["moved"])[:NAMED]) if final and request.method == "direction" else ""
-        sampled = f"{self.entry.steps} steps, {recipe['rule']}, guidance {recipe['guidance']:g}" if recipe else ""
-        return EditCard(
-            title=request.title or request.name,
-            method=card.title,
-            kind="direction" if request.method == "direction" else "slider",
-            domain=self.entry.domain,
-            base=self.entry.id,
+        final, method = self._final(), self.trainer.method
+        return slider_card(
+            self.request,
+            self.stage,
+            self.entry,
+            {"models": {row["model"]: row for row in final}, "calibration": self.calibration},
+            settings={"method": self.request.method, **method.config.model_dump(mode="json")},
+            method=type(method).card.title,
             base_hash=self.model.hash,
-            base_recipe=sampled,
-            calibration=float(self.calibration["scale"]),
-            attribute=f"{self.stage.attribute}: {named}" if named else self._named(),
-            unit=self.stage.unit,
-            prompts=request.prompts,
-            seed=request.seed,
-            steps=request.steps,
-            settings={"method": request.method, **self.trainer.method.config.model_dump(mode="json")},
-            measured={"models": {row["model"]: row for row in final}, "calibration": self.calibration},
-            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
-            note=str(self.calibration["sentence"]),
+            created=self.job.spec.created,
         )
 
-    def _named(self) -> str:
-        if self.request.attribute is None and self.request.worded:
-            return ends(self.request)
-        return self.stage.attribute
-
-    def result(self, adapter: str | None = None) -> dict[str, Any]:
+    def result(self, adapter: str | None = None) -> Json:
         return {
             "request": self.request.model_dump(mode="json"), "adapter": adapter, "base": self.entry.id,
             "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}}, "step": self.trainer.step,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.files import Json
 from studio.domains.pocket.captions import (
     CLOUD_PHRASES,
     COLOR_WORDS,
@@ -70,9 +71,9 @@ class WordBench:
         self.prompts = prompts_for(shows, word, init)
         self._known: dict[tuple[str, str], dict[str, Any]] = {}  # what does not change with the word
 
-    def measure(self, arm: Arm, models: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
+    def measure(self, arm: Arm, models: Mapping[str, Any], tokens: Tokens) -> Json:
         """Figures of one arm by side."""
-        found: dict[str, Any] = {}
+        found: Json = {}
         for side in (side for side in SIDES if side in self.prompts):
             key = (arm.plan.model_dump_json(), side)
             if side == "with" or key not in self._known:
@@ -84,7 +85,7 @@ class WordBench:
             found[side] = {"prompts": self.prompts[side], **self._known[key]}
         return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe, **found}
 
-    def _figures(self, images: Tensor) -> dict[str, Any]:
+    def _figures(self, images: Tensor) -> Json:
         """Shares with Wilson intervals: pictures that show all of what was taught, and each factor of it; that show all of
         what the prompt says besides; that are in distribution."""
         seen = self.oracle.read(images)
@@ -103,5 +104,5 @@ class WordBench:
         }
 
 
-def _share(hits: Tensor) -> dict[str, Any]:
+def _share(hits: Tensor) -> Json:
     return wilson(int(hits.sum()), len(hits)).to_dict()

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, model_validator
 
 from studio.core.explain import brief, did_you_mean
+from studio.core.files import Json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
@@ -79,7 +80,7 @@ class WordRequest(TrainingRequest):
     sinks: Sinks = ()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """Of the method."""
         return {name: getattr(self, name) for name in METHOD}
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from studio.capabilities.words.measure import PLAIN, WordBench, prompts_for, word_arms
 from studio.capabilities.words.request import TRAINER, WORLD, WordRequest
 from studio.core.edit import Edit, EditCard
+from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import load_weights, save_weights
@@ -161,16 +162,16 @@ class Wording(Armed[WordRequest]):
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         return word_arms(self.entry, students)
 
-    def compared(self, arm: Arm, models: dict[str, Any]) -> dict[str, Any]:
+    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
         assert self.bench is not None
         return self.bench.measure(arm, models, self.tokens())
 
-    def headline(self, row: dict[str, Any]) -> dict[str, float]:
+    def headline(self, row: Json) -> dict[str, float]:
         return {"measure/shown": row["with"]["shown"]["value"] or 0.0}
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Json:
         self.measure_all()
         return self.result(self.listed("adapters", self.THING, "adapter", self._write))
 
@@ -195,7 +196,7 @@ class Wording(Armed[WordRequest]):
             measured={"shown": self.final()}, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created)),
         )  # fmt: skip
 
-    def result(self, adapter: str | None = None) -> dict[str, Any]:
+    def result(self, adapter: str | None = None) -> Json:
         return {
             "request": self.request.model_dump(mode="json"), "adapter": adapter, "word": self.request.spelled,
             "base": self.entry.id, "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}},

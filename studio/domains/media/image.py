@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.files import Json
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -56,7 +58,7 @@ def jpeg_strip(images: np.ndarray, quality: int = 85) -> bytes:
     return buffer.getvalue()
 
 
-def read_run(source: str | os.PathLike[str] | bytes) -> dict[str, Any]:
+def read_run(source: str | os.PathLike[str] | bytes) -> Json:
     """The run inside a PNG made here: its path, or its bytes. ValueError in one sentence when there is none.
 
     The keys are those of `kinds.compare` pictures: request, arm, plan, seed, models, versions. The values come from a
@@ -149,7 +151,7 @@ def _inflate(value: bytes) -> bytes:
         raise ValueError("The text in this PNG is damaged; save or download it again.") from error
 
 
-def _parse(text: bytes) -> dict[str, Any]:
+def _parse(text: bytes) -> Json:
     try:
         run = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from studio.core.files import Json
+
 SUBJECTS = ("house", "tree", "balloon", "boat", "star", "heart", "mushroom", "rocket", "car", "cat")
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 PLACES = ("meadow", "sea", "desert", "snow")
@@ -118,7 +120,7 @@ class Scene:
         """Class index of every factor, in the order of `FACTORS`."""
         return {name: f.values.index(getattr(self, name)) for name, f in FACTORS.items()}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain JSON-ready fields; `from_dict` is the exact inverse."""
         return dataclasses.asdict(self)
 
@@ -129,7 +131,7 @@ class Scene:
         missing, extra = sorted(names - set(data)), sorted(set(data) - names)
         if missing or extra:
             raise ValueError(f"A scene needs exactly its {len(names)} fields; missing {missing}, unknown {extra}.")
-        fields: dict[str, Any] = {k: float(v) if k in CONTINUOUS else str(v) for k, v in data.items()}
+        fields: Json = {k: float(v) if k in CONTINUOUS else str(v) for k, v in data.items()}
         return cls(**fields)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from studio.core.explain import brief, did_you_mean, explain
+from studio.core.files import Json
 
 LOCAL = "local"
 HANDLE_FILE = "executor.json"  # in a run directory, while an engine has it: {"handle": …, "events": bytes of the log then}
@@ -72,7 +73,7 @@ AWAY = tuple(_OPTIONS)
 EXECUTORS = (LOCAL, *AWAY)
 
 
-def check_executor(given: str | Mapping[str, Any] | None) -> dict[str, Any]:
+def check_executor(given: str | Mapping[str, Any] | None) -> Json:
     """`{"name": …, options}` as it goes into a spec, {} for this machine. ValueError in one sentence; no network.
 
     given: a name, or an object with `name` and the options of that executor.

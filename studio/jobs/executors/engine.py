@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from studio.core.files import Json
+
 
 class Unreachable(Exception):
     """The engine does not answer now. One sentence; the run waits, and it is tried again."""
@@ -40,7 +42,7 @@ class Engine(Protocol):
     def open(self) -> None:
         """Make sure that it can be reached. Cheap when it was reached before."""
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
         """Hand a run directory over; returns the handle. `executor` is that of its spec."""
 
     def knows(self, handle: Mapping[str, Any]) -> bool:

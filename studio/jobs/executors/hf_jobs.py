@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.events import last_event
 from studio.jobs.executors import check_package, hf_parcel, read_options
 from studio.jobs.executors.engine import Look, Refused, Unreachable
@@ -70,7 +71,7 @@ class HfJobsEngine:
 
     # -- handing over ----------------------------------------------------------------------------------------------
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
         options, token = read_options(executor), _token()
         post = Post(options.repository, token)
         post.prepare()

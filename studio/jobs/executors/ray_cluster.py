@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.executors import check_package, read_options
 from studio.jobs.executors.engine import Look, Refused, Unreachable
 from studio.jobs.locks import wait_free
@@ -60,7 +61,7 @@ class RayEngine:
                 if main:
                     signal.signal(signal.SIGTERM, ending)  # Ray sets one of its own
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
         import ray
 
         self.open()

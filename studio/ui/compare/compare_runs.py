@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.compare.view import RunView
 from studio.ui.kit import words
 from studio.ui.kit.runs import RECENT, when
 from studio.ui.kit.views import Views
-
-Json = dict[str, Any]
 
 
 class Watch:

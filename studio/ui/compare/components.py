@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from studio.core.files import Json
 from studio.domains.pocket.render import render
 from studio.domains.pocket.scene import sample_scene
 from studio.ui.kit import words
@@ -103,7 +104,7 @@ def _table_row(row: Mapping[str, Any], heads: Sequence[str]) -> str:
 
 
 @cache
-def empty_board() -> dict[str, Any]:
+def empty_board() -> Json:
     """Before the first run: three rows of rendered scenes that show what a wall says at a glance."""
     house = {"subject": "house", "color": "red", "time": "night"}
     same = house | {"position": "left", "size": "medium", "horizon": "middle", "place": "meadow", "companion": "none",

@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import arms, words
 
-Json = dict[str, Any]
 TOO_CLOSE = 0.045  # of diversity: what is nearer than this stands on the same line
 LETTERS = 46  # letters of a name that fit side by side into the figure
 NEIGHBOUR = 1.06  # two arms closer than this ratio in NFE are drawn side by side, so that intervals do not cover

@@ -10,12 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.library.adapter_uses import AdapterUse
 from studio.ui.kit import arms
 from studio.ui.kit.views import LIVE
 from studio.ui.kit.words import count, evaluations, interval, seconds
-
-Json = dict[str, Any]
 
 
 class RunView:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.jobs.events import ACTIVE
 from studio.jobs.jobs import Jobs
@@ -21,9 +22,9 @@ from studio.library.adapters import AdapterEntry
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts, words
+from studio.ui.kit.updates import Updates, Values
 
-Updates = dict[Any, Any]
-Json = dict[str, Any]
+Choices = list[tuple[str, str]]
 POLL_S = 0.7
 METHODS = [("pairs of pictures", "pairs"), ("two prompts", "text"), ("a direction of the model's own", "direction")]
 LAYOUTS = [("diffusers", "diffusers"), ("PEFT", "peft"), ("kohya", "kohya")]
@@ -46,50 +47,8 @@ class Shelf:
         with gr.Column(elem_classes="card shelf"):
             self.list = parts.text("shelf-list", list_html(entries))
             self.said = parts.text("shelf-said")
-            with gr.Accordion("Train a slider", open=False, elem_id="shelf-train"):
-                with gr.Row(elem_classes="pair-of"):
-                    self.base = gr.Dropdown(models, value=_first(models), label="On the model", elem_id="train-base", **_DROP)
-                    self.attribute = gr.Dropdown(
-                        [(a.title, a.name) for a in ATTRIBUTES.values()],
-                        value="size",
-                        label="What it moves",
-                        elem_id="train-attribute",
-                        **_DROP,
-                    )
-                with gr.Row(elem_classes="pair-of"):
-                    self.method = gr.Dropdown(METHODS, value="pairs", label="Taught from", elem_id="train-method", **_DROP)
-                    self.steps = gr.Number(200, precision=0, label="Training steps", elem_id="train-steps")
-                    self.name = gr.Textbox("my-slider", label="Name", max_lines=1, elem_id="train-name")
-                with gr.Row(elem_classes="pair-of", visible=False) as self.words:
-                    self.less = gr.Textbox("", label="Less, in words", placeholder="by day", max_lines=1)
-                    self.more = gr.Textbox("", label="More, in words", placeholder="at night", max_lines=1)
-                    self.preserve = gr.Textbox("", label="Leave apart", placeholder="red, blue", max_lines=1)
-                with gr.Row(elem_classes="pair-of"):
-                    self.pairs = gr.Textbox(
-                        "",
-                        label="Folder of pairs, in uploads",
-                        placeholder="empty: scenes of Pocket World",
-                        max_lines=1,
-                        elem_id="train-pairs",
-                    )
-                    self.prompts = gr.Textbox(
-                        "", label="Behind these prompts", placeholder="a line each", lines=1, max_lines=6, elem_id="train-prompts"
-                    )
-                self.train = gr.Button("Start training", size="md", elem_id="train-start")
-            with gr.Accordion("Bring an adapter, or take one along", open=False, elem_id="shelf-files"):
-                with gr.Row(elem_classes="pair-of"):
-                    self.model = gr.Dropdown(
-                        models, value=_first(models), label="The file is for", elem_id="bring-model", **_DROP
-                    )
-                    self.as_name = gr.Textbox("my-lora", label="Name", max_lines=1, elem_id="bring-name")
-                    self.bring = gr.UploadButton("Bring a .safetensors file", size="md", type="filepath", elem_id="bring")
-                with gr.Row(elem_classes="pair-of"):
-                    self.which = gr.Dropdown(ids, value=_first(ids), label="Adapter", elem_id="take-which", **_DROP)
-                    self.layout = gr.Dropdown(LAYOUTS, value="diffusers", label="Layout", elem_id="take-layout", **_DROP)
-                    self.strip = gr.Checkbox(False, label="Without prompts, settings and date", elem_id="take-strip")
-                with gr.Row(elem_classes="pair-of"):
-                    self.take = gr.Button("Write the file", size="md", elem_id="take")
-                    self.delete = gr.Button("Delete this adapter", size="md", elem_id="take-delete")
+            self._build_training(models)
+            self._build_files(models, ids)
             with gr.Accordion("Save as a new model", open=False, elem_id="shelf-merge"):
                 with gr.Row(elem_classes="pair-of"):
                     self.into = gr.Dropdown(
@@ -102,7 +61,53 @@ class Shelf:
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.list, self.base, self.model, self.into, self.which}
 
-    def wire(self, fields: set[Any], worn: gr.HTML, of_form: Callable[[Mapping[Any, Any]], Json]) -> None:
+    def _build_training(self, models: Choices) -> None:
+        with gr.Accordion("Train a slider", open=False, elem_id="shelf-train"):
+            with gr.Row(elem_classes="pair-of"):
+                self.base = gr.Dropdown(models, value=_first(models), label="On the model", elem_id="train-base", **_DROP)
+                self.attribute = gr.Dropdown(
+                    [(a.title, a.name) for a in ATTRIBUTES.values()],
+                    value="size",
+                    label="What it moves",
+                    elem_id="train-attribute",
+                    **_DROP,
+                )
+            with gr.Row(elem_classes="pair-of"):
+                self.method = gr.Dropdown(METHODS, value="pairs", label="Taught from", elem_id="train-method", **_DROP)
+                self.steps = gr.Number(200, precision=0, label="Training steps", elem_id="train-steps")
+                self.name = gr.Textbox("my-slider", label="Name", max_lines=1, elem_id="train-name")
+            with gr.Row(elem_classes="pair-of", visible=False) as self.words:
+                self.less = gr.Textbox("", label="Less, in words", placeholder="by day", max_lines=1)
+                self.more = gr.Textbox("", label="More, in words", placeholder="at night", max_lines=1)
+                self.preserve = gr.Textbox("", label="Leave apart", placeholder="red, blue", max_lines=1)
+            with gr.Row(elem_classes="pair-of"):
+                self.pairs = gr.Textbox(
+                    "",
+                    label="Folder of pairs, in uploads",
+                    placeholder="empty: scenes of Pocket World",
+                    max_lines=1,
+                    elem_id="train-pairs",
+                )
+                self.prompts = gr.Textbox(
+                    "", label="Behind these prompts", placeholder="a line each", lines=1, max_lines=6, elem_id="train-prompts"
+                )
+            self.train = gr.Button("Start training", size="md", elem_id="train-start")
+
+    def _build_files(self, models: Choices, ids: Choices) -> None:
+        with gr.Accordion("Bring an adapter, or take one along", open=False, elem_id="shelf-files"):
+            with gr.Row(elem_classes="pair-of"):
+                self.model = gr.Dropdown(models, value=_first(models), label="The file is for", elem_id="bring-model", **_DROP)
+                self.as_name = gr.Textbox("my-lora", label="Name", max_lines=1, elem_id="bring-name")
+                self.bring = gr.UploadButton("Bring a .safetensors file", size="md", type="filepath", elem_id="bring")
+            with gr.Row(elem_classes="pair-of"):
+                self.which = gr.Dropdown(ids, value=_first(ids), label="Adapter", elem_id="take-which", **_DROP)
+                self.layout = gr.Dropdown(LAYOUTS, value="diffusers", label="Layout", elem_id="take-layout", **_DROP)
+                self.strip = gr.Checkbox(False, label="Without prompts, settings and date", elem_id="take-strip")
+            with gr.Row(elem_classes="pair-of"):
+                self.take = gr.Button("Write the file", size="md", elem_id="take")
+                self.delete = gr.Button("Delete this adapter", size="md", elem_id="take-delete")
+
+    def wire(self, fields: set[Any], worn: gr.HTML, of_form: Callable[[Values], Json]) -> None:
         """worn, of_form: the form's adapters, which are listed anew when there is another one."""
         asked = {self.said, self.run, self.timer}
         self.method.change(
@@ -118,11 +123,11 @@ class Shelf:
         self.take.click(self.taken, {self.which, self.layout, self.strip}, asked, **_QUIET)
         self.merge.click(self.merged, [self.worn, self.into, self.new], list(asked), js=WORN, **_QUIET)
 
-        def ticked(values: Mapping[Any, Any]) -> Updates:
+        def ticked(values: Values) -> Updates:
             updates = self.tick(values[self.run])
             return updates | ({worn: of_form(values)} | self.show() if self.timer in updates else {})
 
-        def deleted(values: Mapping[Any, Any]) -> Updates:
+        def deleted(values: Values) -> Updates:
             return self.deleted(values) | {worn: of_form(values)} | self.show()
 
         self.timer.tick(ticked, {self.run, *fields}, {*asked, worn, *self.shown}, **_QUIET)
@@ -146,7 +151,7 @@ class Shelf:
 
     # -- handlers --------------------------------------------------------------------------------------------------
 
-    def start(self, values: Mapping[Any, Any]) -> Updates:
+    def start(self, values: Values) -> Updates:
         method = values[self.method]
         request: Json = {"name": str(values[self.name] or ""), "base": values[self.base] or "", "method": method,
                          "steps": values[self.steps]}  # fmt: skip
@@ -167,7 +172,7 @@ class Shelf:
         said = "It is in the queue and shown above; it goes on when this page is closed, and is listed here when it is done."
         return {self.said: parts.line(said, "hint")} | self.panel.focus(run_id)
 
-    def brought(self, values: Mapping[Any, Any]) -> Updates:
+    def brought(self, values: Values) -> Updates:
         given = values[self.bring]
         if not given:
             return {self.said: ""}
@@ -178,7 +183,7 @@ class Shelf:
             (known.copies(self.jobs.paths) / name).unlink()
         return updates
 
-    def taken(self, values: Mapping[Any, Any]) -> Updates:
+    def taken(self, values: Values) -> Updates:
         return self._ask({"action": "export", "adapter": values[self.which] or "", "layout": values[self.layout],
                           "strip": bool(values[self.strip])})  # fmt: skip
 
@@ -186,7 +191,7 @@ class Shelf:
         return self._ask({"action": "merge", "model": into or "", "name": str(name or ""),
                           "adapters": json.loads(worn or "{}").get("worn") or []})  # fmt: skip
 
-    def deleted(self, values: Mapping[Any, Any]) -> Updates:
+    def deleted(self, values: Values) -> Updates:
         try:
             known.remove(self.jobs.paths, values[self.which] or "")
         except ValueError as error:

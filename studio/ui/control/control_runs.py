@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from studio.core.files import Json
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import Adapters, load_adapters
@@ -13,8 +12,6 @@ from studio.ui.control.view import ControlView
 from studio.ui.kit import words
 from studio.ui.kit.runs import RECENT, when
 from studio.ui.kit.views import Views
-
-Json = dict[str, Any]
 
 
 class Controls:

@@ -10,31 +10,30 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from studio.capabilities.control.request import STRENGTHS, ControlRequest
+from studio.core.files import Json
 from studio.domains.pocket import captions
 from studio.library.draw_request import CompareRequest, plans_for
-from studio.library.hint_uses import bring
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.ui.control import view as controlview
 from studio.ui.control.adapters import Shelf
 from studio.ui.control.control_runs import Controls
+from studio.ui.control.hint_card import HintCard
 from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.address import REMEMBER
 from studio.ui.kit.runs import worker
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.theme import script, template
+from studio.ui.kit.updates import Updates, Values
 
 POLL_S = 0.5  # between looks at a live run
 START = {"prompt": captions.EXAMPLES[0], "seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
 BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 ARRIVED = """() => {
   const here = new URLSearchParams(location.search);
   return ["tab", "control", "run"].map((name) => (here.get(name) ?? "").replace(/ /g, "")).join(" ");
@@ -118,24 +117,14 @@ class ControlTab:
                 guidance = gr.Number(
                     pairs.guidance(first), label="Teacher guidance", step=0.5, min_width=100, elem_id="control-guidance"
                 )
-        with gr.Accordion("A picture to follow", open=False, elem_id="control-hint", elem_classes="card"):
-            controlnet = gr.Dropdown(
-                self.controls.controlnets(first), value="", label="ControlNet", elem_id="hint-id", filterable=False
-            )
-            weight = gr.Slider(-2, 2, 1, step=0.1, label="Weight", buttons=[])
-            scene = gr.Number(7, precision=0, label="Layout of the prompt's scene with this seed", elem_id="hint-scene")
-            self.brought = gr.UploadButton(
-                "Or bring a picture", size="sm", type="filepath", file_types=["image"], elem_id="hint-bring"
-            )
-            self.brought_line = parts.text("hint-line")
-            picture = gr.Textbox("", visible="hidden", label="brought picture")
+        self.follow = HintCard(self.jobs, self.controls.controlnets(first))
         with gr.Column(elem_classes="actions"):
             self.problem = parts.text("control-problem")
             self.cost = parts.text("control-cost")
             with gr.Row(elem_classes="buttons"):
                 self.run = gr.Button("Draw", variant="primary", size="md", min_width=120, scale=3, elem_id="control-run")
                 self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="control-cancel")
-        self.fields = Fields(text, pair, chosen, seeds, steps, guidance, controlnet, weight, scene, picture)
+        self.fields = Fields(text, pair, chosen, seeds, steps, guidance, *self.follow.fields)
         self.asked = gr.Textbox("{}", visible="hidden", label="adapters")  # filled by the browser when Draw is pressed
 
     def _worn(self, pair: Pair | None, **more: Any) -> Json:
@@ -154,8 +143,7 @@ class ControlTab:
         f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
         f.seeds.change(lambda text: pairs.seeds_line(text), f.seeds, self.seeds_line, **typed)
         chosen = {self.pair_line, f.arms, f.teacher_guidance, f.controlnet, self.worn, self.before}
-        self.brought.upload(self.bring, {self.brought}, {f.picture, self.brought_line}, **_QUIET)
-        f.scene.input(lambda: ("", ""), None, [f.picture, self.brought_line], **_QUIET)
+        self.follow.wire()
         f.pair.change(self.choose_pair, {f.pair, f.arms, f.teacher_guidance, f.controlnet, self.before}, chosen, **_QUIET)
         gr.on([field.change for field in f.inputs()[1:]], self.estimate, set(f.inputs()), {self.cost}, **typed)
         self.shelf.wire({f.pair}, self.worn, lambda values: self._worn(self._pair(values[f.pair])))
@@ -189,7 +177,7 @@ class ControlTab:
 
     # -- the form --------------------------------------------------------------------------------------------------
 
-    def request(self, worn: Mapping[str, Any], values: Mapping[Any, Any]) -> Json:
+    def request(self, worn: Mapping[str, Any], values: Values) -> Json:
         """The form as a request. ValueError in one sentence when something is missing or cannot be read."""
         uses, vary = [dict(use) for use in worn.get("worn") or []], str(worn.get("vary") or "")
         varied = next((use for use in uses if use.get("id") == vary), None)
@@ -198,31 +186,15 @@ class ControlTab:
         return {"draw": self._draw(values) | {"adapters": [use for use in uses if use is not varied]},
                 "vary": varied | {"strength": 1.0}, "strengths": list(STRENGTHS)}  # fmt: skip
 
-    def _draw(self, values: Mapping[Any, Any]) -> Json:
+    def _draw(self, values: Values) -> Json:
         f = self.fields
         guidance = values[f.teacher_guidance]
         return {
             "prompt": values[f.prompt] or "", "pair": values[f.pair] or "", "arms": pairs.in_order(list(values[f.arms] or [])),
             "seeds": parse_seeds(values[f.seeds]), "teacher_steps": values[f.teacher_steps], "previews": False,
             "teacher_guidance": None if guidance == pairs.guidance(self._pair(values[f.pair])) else guidance,
-            "hints": self._hints(values),
+            "hints": self.follow.hints(values),
         }  # fmt: skip
-
-    def _hints(self, values: Mapping[Any, Any]) -> list[Json]:
-        f = self.fields
-        if not values[f.controlnet]:
-            return []
-        what = {"picture": values[f.picture]} if values[f.picture] else {"scene": values[f.scene]}
-        return [{"id": values[f.controlnet], "weight": values[f.weight], **what}]
-
-    def bring(self, values: Mapping[Any, Any]) -> Updates:
-        """Keep a picture that was brought, to be followed instead of a scene."""
-        try:
-            name = bring(self.jobs.paths, Path(values[self.brought] or ""))
-        except ValueError as error:
-            return {self.brought_line: parts.line(str(error), "problem")}
-        said = f"{Path(values[self.brought]).name} is followed; type a seed to follow a scene again."
-        return {self.fields.picture: name, self.brought_line: parts.line(said, "hint")}
 
     def fill(self, request: Mapping[str, Any]) -> Updates:
         """Updates that put what was drawn back into the form."""
@@ -254,11 +226,11 @@ class ControlTab:
         except ValueError:
             return None
 
-    def read_prompt(self, values: Mapping[Any, Any]) -> Updates:
+    def read_prompt(self, values: Values) -> Updates:
         kind, message, _ = prompt.read(values[self.fields.prompt] or "")
         return {self.hint: parts.line(message, kind)}
 
-    def choose_pair(self, values: Mapping[Any, Any]) -> Updates:
+    def choose_pair(self, values: Values) -> Updates:
         f, pair = self.fields, self._pair(values[self.fields.pair])
         offered = pairs.arm_choices(pairs.student_steps(pair))
         kept = [arm for arm in values[f.arms] if arm in [name for _, name in offered]] or ["teacher", "student"]
@@ -268,7 +240,7 @@ class ControlTab:
                 f.controlnet: gr.Dropdown(nets, value=net if net in [name for _, name in nets] else ""),
                 self.worn: self._worn(pair), self.before: values[f.pair] or ""}  # fmt: skip
 
-    def estimate(self, values: Mapping[Any, Any]) -> Updates:
+    def estimate(self, values: Values) -> Updates:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
         try:
             request = CompareRequest.model_validate(self._draw(values) | {"prompt": "any"})
@@ -279,7 +251,7 @@ class ControlTab:
         many = len(plans) * len(STRENGTHS) * len(request.seeds)
         return {self.cost: parts.line(f"{many:,} pictures, at most {nfe:,} network evaluations", "hint")}
 
-    def refresh(self, values: Mapping[Any, Any]) -> Updates:
+    def refresh(self, values: Values) -> Updates:
         """The pairs and adapters there are now: both are made while the page is open."""
         registry, f = load_registry(self.jobs.paths), self.fields
         choices = [(pairs.title(p), p.id) for p in registry.pairs()]
@@ -296,7 +268,7 @@ class ControlTab:
             return {self.problem: parts.line(str(error), "problem")}
         return self.show(run_id)
 
-    def stop(self, values: Mapping[Any, Any]) -> Updates:
+    def stop(self, values: Values) -> Updates:
         run_id = values[self.run_id]
         if not run_id:
             return {self.cancel: gr.Button(interactive=False)}
@@ -306,7 +278,7 @@ class ControlTab:
             return {self.problem: parts.line(str(error), "problem")}
         return self.show(run_id)
 
-    def tick(self, values: Mapping[Any, Any]) -> Updates:
+    def tick(self, values: Values) -> Updates:
         return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
 
     def open(self, run_id: str) -> Updates:

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import arms, words
 from studio.ui.kit.views import LIVE
-
-Json = dict[str, Any]
 
 
 class ControlView:

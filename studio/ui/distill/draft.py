@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from studio.capabilities.distill.request import DistillRequest
+from studio.core.files import Json
 from studio.jobs.executors import LOCAL
 from studio.jobs.jobs import Jobs
 from studio.library.method_cards import objectives
@@ -23,7 +24,6 @@ from studio.ui.kit import schema_form as settings
 FIRST = "dmd2"  # chosen when there is no wish
 NO_PRESET = "none"
 NAME_LETTERS = 40
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

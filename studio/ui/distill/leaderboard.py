@@ -6,13 +6,13 @@ a background run of the kind "measure".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
 
 from studio.capabilities.leaderboard import table
 from studio.capabilities.leaderboard.table import QUALITIES, Board, Row
+from studio.core.files import Json
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
@@ -20,12 +20,11 @@ from studio.library.models import load_registry
 from studio.ui.distill import estimate, leaderboard_plot
 from studio.ui.kit import words as say
 from studio.ui.kit.theme import script, template
+from studio.ui.kit.updates import Updates, Values
 from studio.ui.kit.words import span
 
 POLL_S = 2.0  # while something is being measured
 NAMED = 4  # arms that a sentence names
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 
 
 def leaderboard_html(value: Json) -> gr.HTML:
@@ -56,10 +55,10 @@ class Leaderboard:
             self.timer: gr.Timer(active=value["busy"]),
         }
 
-    def look(self, values: Mapping[Any, Any]) -> Updates:
+    def look(self, values: Values) -> Updates:
         return self.show(values[self.teacher] or "")
 
-    def measure(self, values: Mapping[Any, Any]) -> Updates:
+    def measure(self, values: Values) -> Updates:
         """Queue a run that measures whatever lacks figures."""
         teacher = values[self.teacher] or ""
         try:

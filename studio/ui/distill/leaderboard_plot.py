@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.table import Board, Row
+from studio.core.files import Json
 from studio.ui.kit import arms
 from studio.ui.kit import words as say
 
-Json = dict[str, Any]
 CHOICES = {"accuracy": "Accuracy", "fd_oracle": "FD-oracle", "nfe": "NFE"}
 AXES = {"accuracy": "accuracy of what the prompt states", "fd_oracle": "FD-oracle, closer to the world on the right",
         "nfe": "network evaluations per image (NFE)"}  # fmt: skip

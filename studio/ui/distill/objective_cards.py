@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.kit import parts
 from studio.ui.kit.theme import script, template
 
-Json = dict[str, Any]
 FAMILIES: dict[str, tuple[str, str]] = {
     "trajectory": ("Trajectory", "Follow the teacher's own path in fewer steps."),
     "distribution": ("Distribution", "Match what the teacher draws, not how it gets there."),

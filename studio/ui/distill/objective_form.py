@@ -7,8 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.distill.draft import Draft
 from studio.ui.kit import parts, schema_form
+from studio.ui.kit.updates import Values
 
 Drawn = dict[tuple[str, str], Any]  # (scope, name) -> component
 TITLES = {"settings": "Objective", "trainer": "Trainer", "run": "Run"}
@@ -36,9 +38,9 @@ def draw(draft: Draft, groups: Mapping[str, list[schema_form.Field]]) -> Drawn:
     return drawn
 
 
-def typed(drawn: Drawn, values: Mapping[Any, Any]) -> dict[str, dict[str, Any]]:
+def typed(drawn: Drawn, values: Values) -> dict[str, Json]:
     """What stands in the drawn fields, by scope and name."""
-    found: dict[str, dict[str, Any]] = {scope: {} for scope in TITLES}
+    found: dict[str, Json] = {scope: {} for scope in TITLES}
     for (scope, name), component in drawn.items():
         found[scope][name] = values[component]
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from studio.core.files import Json
 from studio.jobs.paths import PRESETS
 
 FOLDER = PRESETS / "distill"
@@ -21,7 +22,7 @@ class Preset:
     title: str
     objective: str
     steps: int
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Json = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
     start: str | None = None
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from studio.capabilities.distill.request import DistillRequest
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.distill.draft import Draft
 from studio.ui.kit import parts, schema_form
+from studio.ui.kit.updates import Updates, Values
 
 FULL = "full"
 TEACHER = ""  # where a student begins unless another one is named
@@ -28,7 +29,6 @@ FORMS = {
         "more steps are needed to get as far.",
     ),
 }
-Updates = dict[Any, Any]
 
 
 class StudentCard:
@@ -40,7 +40,7 @@ class StudentCard:
         names = {name: properties[name] for name in schema_form.STUDENT_FIELDS if name in properties}
         found = {field.name: field for field in schema_form.fields({"properties": names})}
         self.known = [found[name] for name in schema_form.STUDENT_FIELDS if name in found]
-        self.fields: dict[str, Any] = {}
+        self.fields: Json = {}
         with gr.Column(elem_classes="card fields", elem_id="student-card"):
             for field in self.known:
                 self.fields[field.name] = self._component(field)
@@ -58,7 +58,7 @@ class StudentCard:
             )
 
     def _component(self, field: schema_form.Field) -> Any:
-        options: dict[str, Any] = {
+        options: Json = {
             "label": field.label,
             "interactive": True,
             "elem_id": f"student-{field.name.replace('_', '-')}",
@@ -78,7 +78,7 @@ class StudentCard:
         """Everything `show` changes."""
         return self.inputs() | ({self.line} if "form" in self.fields else set())
 
-    def typed(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+    def typed(self, values: Values) -> Json:
         """What stands in the fields, by name."""
         return {name: values[component] for name, component in self.fields.items() if component in values}
 
@@ -103,7 +103,7 @@ class StudentCard:
         mine = [(entry.title, entry.id) for entry in known if entry.teacher == teacher and entry.available]
         return [("The teacher", TEACHER), *mine]
 
-    def chosen(self, values: Mapping[Any, Any]) -> Updates:
+    def chosen(self, values: Values) -> Updates:
         """Another form: its own fields, and what it means."""
         form = values[self.fields["form"]]
         own = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from studio.capabilities.distill.cautions import cautions
+from studio.core.files import Json
 from studio.jobs.executors import AWAY, LOCAL, check_executor
 from studio.library.method_cards import objectives
 from studio.library.models import ModelEntry, load_registry
@@ -25,9 +26,8 @@ from studio.ui.distill.objective_cards import WAIT, about, families, objectives_
 from studio.ui.distill.student import StudentCard
 from studio.ui.jobs.background import Background
 from studio.ui.kit import parts
+from studio.ui.kit.updates import Updates, Values
 
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 __all__ = ["NO_PRESET", "DistillTab"]
 
 
@@ -105,22 +105,22 @@ class DistillTab:
         """Handlers that read drawn fields can only be attached where these are drawn."""
         f, inputs = self.fields, self.inputs | set(fields.values())
 
-        def now(values: Mapping[Any, Any]) -> Json:
+        def now(values: Values) -> Json:
             return {**json.loads(text), **objective_form.typed(fields, values)}
 
-        def submit(values: Mapping[Any, Any]) -> Updates:
+        def submit(values: Values) -> Updates:
             return self.submit(values, now(values))
 
-        def count(values: Mapping[Any, Any]) -> Updates:
+        def count(values: Values) -> Updates:
             return self.estimate(values, now(values)) | {self.live: json.dumps(now(values))}
 
-        def pick(values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+        def pick(values: Values, event: gr.EventData) -> Updates:
             return self.pick(values, now(values), str(event.name))
 
-        def choose_preset(values: Mapping[Any, Any]) -> Updates:
+        def choose_preset(values: Values) -> Updates:
             return self.choose_preset(values, now(values))
 
-        def choose_teacher(values: Mapping[Any, Any]) -> Updates:
+        def choose_teacher(values: Values) -> Updates:
             return self.choose_teacher(values, now(values))
 
         self.start.click(submit, inputs, {self.problem, *self.filled, *self.shown}, **_QUIET)
@@ -133,7 +133,7 @@ class DistillTab:
 
     # -- between the fields and a draft ----------------------------------------------------------------------------
 
-    def draft(self, values: Mapping[Any, Any], form: Json) -> Draft:
+    def draft(self, values: Values, form: Json) -> Draft:
         """The form as it stands: `form` is what is drawn, `values` the fields that are always there."""
         f = self.fields
         typed = {"teacher": values[f.teacher] or "", "preset": values[f.preset], "name": str(values[f.name] or ""),
@@ -181,19 +181,19 @@ class DistillTab:
         """The form as it was for a run, under a name that is free."""
         return self.opened(wish=self.jobs.spec(run_id).config)
 
-    def pick(self, values: Mapping[Any, Any], form: Json, objective: str) -> Updates:
+    def pick(self, values: Values, form: Json, objective: str) -> Updates:
         draft = self.draft(values, form)
         if objective == draft.objective or objective not in self.drafts.catalogue()["objectives"]:
             return {self.problem: ""}
         return self.show(self.drafts.picked(draft, objective), draft)
 
-    def choose_preset(self, values: Mapping[Any, Any], form: Json) -> Updates:
+    def choose_preset(self, values: Values, form: Json) -> Updates:
         draft = self.draft(values, form)
         if draft.preset == form["preset"]:
             return self.left()
         return self.show(self.drafts.with_preset(draft, draft.preset), draft)
 
-    def choose_teacher(self, values: Mapping[Any, Any], form: Json) -> Updates:
+    def choose_teacher(self, values: Values, form: Json) -> Updates:
         draft = self.draft(values, form)
         if draft.teacher == form["teacher"]:
             return self.left()
@@ -203,7 +203,7 @@ class DistillTab:
         """A dropdown was only opened or passed over: Gradio calls that input as well, whenever one loses the focus."""
         return {self.problem: gr.skip()}
 
-    def submit(self, values: Mapping[Any, Any], form: Json) -> Updates:
+    def submit(self, values: Values, form: Json) -> Updates:
         draft = self.draft(values, form)
         try:
             run_id = self.jobs.submit("distill", self.drafts.request(draft), executor=draft.executor)
@@ -214,11 +214,11 @@ class DistillTab:
         # The next student's name is suggested at once; all else stays for the next variation.
         return {self.problem: said, self.fields.name: name} | self.started(run_id)
 
-    def count(self, values: Mapping[Any, Any]) -> Updates:
+    def count(self, values: Values) -> Updates:
         """One of the fields that are always there has changed."""
         return self.estimate(values, json.loads(values[self.live])) if values[self.live] else {self.cost: ""}
 
-    def estimate(self, values: Mapping[Any, Any], form: Json) -> Updates:
+    def estimate(self, values: Values, form: Json) -> Updates:
         return self._estimated(self.draft(values, form))
 
     def _estimated(self, draft: Draft) -> Updates:

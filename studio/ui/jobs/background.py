@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
@@ -28,7 +29,6 @@ from studio.ui.kit.words import span
 LISTED = 60  # runs in the panel
 LOG_LINES = 40
 LOG_BYTES = 6000  # of log.txt
-Json = dict[str, Any]
 
 ACTIONS = {  # name -> words on its button
     "compare": "Compare", "resume": "Resume", "pause": "Pause", "stop": "Stop", "sample": "Sample now", "save": "Save now",

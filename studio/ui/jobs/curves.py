@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
@@ -15,7 +16,6 @@ COLORS = {"student": "--arm-student", "fake": "--arm-skip-first", "head": "--arm
 NAMES = {"student": "Student", "fake": "Fake score", "head": "Discriminator"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 SURROGATE = "a surrogate, no measure"
-Json = dict[str, Any]
 T = TypeVar("T")
 
 

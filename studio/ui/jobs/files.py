@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 from studio.ui.kit.words import size
 
-Json = dict[str, Any]
 KEPT = (  # files of the run directory that are there sooner or later, and what they are
     ("spec.json", "the request, which can be run again"),
     ("events.jsonl", "what happened, line by line"),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from studio.core.files import Json
 from studio.ui.jobs.curves import COLORS, NAMES, losses, thinned
 from studio.ui.jobs.view import JobView
 
 SHOWN = 250  # points of a small curve that are sent to the browser
 MOST = 12  # small figures; an objective that logs more keeps the first
 GRADIENT = "/grad_norm"
-Json = dict[str, Any]
 
 
 @dataclass

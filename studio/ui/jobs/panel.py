@@ -6,16 +6,15 @@ or the page, ends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from studio.ui.jobs.background import Background
 from studio.ui.kit.theme import script, template
+from studio.ui.kit.updates import Updates, Values
 
 POLL_S = 1.0
-Updates = dict[Any, Any]
 
 
 def jobs_html(value: dict[str, Any]) -> gr.HTML:
@@ -60,13 +59,13 @@ class JobsPanel:
     def choose(self, event: gr.EventData) -> Updates:
         return self.show(str(event.run)[:80])
 
-    def tick(self, values: Mapping[Any, Any]) -> Updates:
+    def tick(self, values: Values) -> Updates:
         """Never sets what is chosen: somebody may have chosen another run while this was on its way."""
         updates = self.show(values[self.chosen] or "")
         del updates[self.chosen]
         return updates
 
-    def act(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+    def act(self, values: Values, event: gr.EventData) -> Updates:
         try:
             self.background.act(str(event.run), str(event.action))
         except ValueError as error:

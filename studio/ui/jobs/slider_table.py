@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
 MOST = 8  # measurements on the way that are listed, the newest
-Json = dict[str, Any]
 
 
 def table(view: JobView) -> Json | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
-Json = dict[str, Any]
 ROWS: dict[str, tuple[str, str, str]] = {  # of the picture of beliefs: heading, what it is, colour
     "noised": ("x noised", "xₜ, which both look at", "--ink-3"),
     "teacher": ("Teacher", "x̂₀ from xₜ", "--arm-teacher"),

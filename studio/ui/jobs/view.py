@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import words
 
 LIVE = ("queued", "loading", "running")
 MAX_LINES = 200  # of the log
-Json = dict[str, Any]
 
 
 class JobView:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
-Json = dict[str, Any]
 # kind of job -> (heading of the table, what its shares are of, (column, side, place of the share in that side))
 TABLES: dict[str, tuple[str, str, list[tuple[str, str, tuple[str, ...]]]]] = {
     "controlnet": (

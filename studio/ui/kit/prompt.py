@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from studio.core.files import Json
 from studio.domains.pocket import captions
 from studio.domains.pocket.scene import FACTORS
 
@@ -19,7 +19,7 @@ _GROUPS = (
 MAX_LIVE = 2000  # characters read while somebody types; a request is checked in full when it is submitted
 
 
-def groups() -> list[dict[str, Any]]:
+def groups() -> list[Json]:
     """Every word worth clicking, by factor; the button shows the plain phrase."""
     return [
         {"factor": factor, "title": title, "words": [[value, phrases[0]] for value, phrases in table.items()]}

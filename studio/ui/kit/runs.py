@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import LaneStatus, RunInfo
 from studio.jobs.jobs import Jobs
 
-Json = dict[str, Any]
 LANE, BACKGROUND = "interactive", "batch"
 RECENT = 24  # runs in the drawer
 

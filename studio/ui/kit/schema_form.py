@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from studio.core.files import Json
+
 SIMPLE = ("timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs", "loss", "batch", "lr")
 LABELS = {
     "lr": "Learning rate", "critic_lr": "Learning rate of the fake score", "head_lr": "Learning rate of the head",
@@ -79,7 +81,7 @@ def shown(known: list[Field], form: str) -> list[Field]:
 
 def component(field: Field, value: Any, scope: str, **more: Any) -> Any:
     """The Gradio component of a field, drawn where it is called. No ranges here: the request's check answers in a sentence."""
-    options: dict[str, Any] = {
+    options: Json = {
         **more,
         "interactive": True,  # Gradio takes fields that only drawn handlers read for outputs
         "label": field.label,
@@ -139,7 +141,7 @@ def _number(field: Field, text: str, whole: bool) -> float | int:
     return int(value) if whole or (value == int(value) and field.kind == "numbers") else value
 
 
-def read_all(known: list[Field], given: Mapping[str, Any]) -> dict[str, Any]:
+def read_all(known: list[Field], given: Mapping[str, Any]) -> Json:
     """Settings from what stands in the fields, by name; empty ones are left to their defaults."""
     found = {field.name: read(field, given[field.name]) for field in known if field.name in given}
     return {name: value for name, value in found.items() if value is not None}

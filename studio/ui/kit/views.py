@@ -1,9 +1,13 @@
+"""Runs kept in view: one reader a run, fed from a byte offset, however many browsers watch it."""
+
+from __future__ import annotations
+
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-Json = dict[str, Any]
+from studio.core.files import Json
 
 LIVE = ("queued", "loading", "running")
 KEPT_VIEWS = 64

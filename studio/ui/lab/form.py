@@ -7,12 +7,12 @@ from typing import Any
 
 from studio.capabilities.lab.request import DEFAULT_PROMPTS, StudyRequest, study_of
 from studio.capabilities.lab.studies import STUDIES
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.sampling.cost import bill
 from studio.ui.kit import schema_form, words
 
-Json = dict[str, Any]
 ORDER = ("k-sweep", "position-sweep", "masks", "handover", "base-guidance", "fork", "commitment", "arena")
 LABELS = {"k": "Base steps k", "w": "Guidance scales w", "cads": "CADS", "rho": "Re-noise ρ", "alpha": "Blend α",
           "references": "Teacher lines, steps", "times": "Hand-over times t*", "after": "Fork after, share of steps"}  # fmt: skip

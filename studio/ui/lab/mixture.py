@@ -12,9 +12,11 @@ from typing import Any
 import gradio as gr
 
 from studio.capabilities.mixture.request import N_STEPS, MixtureRequest
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import words
 from studio.ui.kit.theme import script, template
+from studio.ui.kit.updates import Updates, Values
 
 WAIT_S = 0.9  # a handler waits so long for an answer before it lets the page ask again
 POLL_S = 0.25
@@ -22,8 +24,6 @@ LOOK_S = 0.012
 KEPT = 256  # positions
 TONES = {"base": "teacher", "base grid": "teacher-unguided", "student": "student", "skip-first": "skip-first",
          "student-first": "student-first", "chosen": "other"}  # fmt: skip
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 
 
 class MixtureCard:
@@ -48,7 +48,7 @@ class MixtureCard:
         self.html.ask(self.ask, {self.waiting}, self.shown, trigger_mode="multiple", **quiet)  # "once" would drop the last move
         self.timer.tick(self.tick, {self.waiting}, self.shown, **quiet)
 
-    def ask(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+    def ask(self, values: Values, event: gr.EventData) -> Updates:
         """The sliders have moved: the answer, or the promise of one."""
         asked = {name: getattr(event, name, None) for name in MixtureRequest.model_fields}
         try:
@@ -62,7 +62,7 @@ class MixtureCard:
             return self._answer(None, str(error))
         return self._wait(run_id, position)
 
-    def tick(self, values: Mapping[Any, Any]) -> Updates:
+    def tick(self, values: Values) -> Updates:
         run_id, _, position = str(values[self.waiting] or "").partition(" ")
         return self._wait(run_id, position) if run_id else {self.timer: gr.Timer(active=False)}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import words
 from studio.ui.lab.plot import MUTED, bars, colour, ends, layout, scaled, slug, symbol, value
 
-Json = dict[str, Any]
 ROW_PX, TOP_PX, BOTTOM_PX, HEAD_PX = 132, 44, 42, 24
 NAMES = {"color": "colour", "time": "time of day", "": "all factors"}
 MOST = 17  # panels

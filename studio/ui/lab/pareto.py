@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import words
 from studio.ui.lab.plot import bars, colour, ends, figures, floor, heading, layout, symbol, value
 
-Json = dict[str, Any]
 WIDE_PX, NARROW_PX, TALL_PX = 900.0, 280.0, 400.0  # of the plotting area, about: names are placed for these
 LETTER_PX, LINE_PX = 6.6, 15.0
 ON = ("front", "undecided")

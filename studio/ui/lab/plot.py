@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.library.remedies import REMEDIES
 from studio.ui.kit import arms, words
 
-Json = dict[str, Any]
 MUTED = "--ink-3"
 _REMEDIES = {remedy.name: remedy.arm for remedy in REMEDIES.values()}
 MONO = {"size": 11, "color": "--ink-2"}

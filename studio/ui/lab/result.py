@@ -12,6 +12,7 @@ import yaml
 
 from studio.capabilities.lab.request import StudyRequest
 from studio.capabilities.lab.studies import STUDIES
+from studio.core.files import Json
 from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
@@ -28,7 +29,6 @@ LISTED = 40
 KEPT = 24  # bodies
 STUDY_PRESETS = PRESETS / "studies"
 OFFERED = ("pause", "stop", "resume", "cancel", "up", "down")  # of the jobs panel's buttons, those that suit a study
-Json = dict[str, Any]
 
 
 class Studies:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import words as say
 from studio.ui.lab import panels as lab_panels
 from studio.ui.lab import transfer
 from studio.ui.lab.pareto import pareto
 from studio.ui.lab.plot import MUTED, bars, colour, ends, figures, floor, heading, layout, scaled, symbol, value
 
-Json = dict[str, Any]
 DIVERSITY = "<b>Diversity</b> of what the prompt leaves free"
 ACCURACY = "<b>Accuracy</b> of what it states"
 UPPER, LOWER = [0.43, 1.0], [0.0, 0.3]

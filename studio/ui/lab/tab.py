@@ -16,20 +16,20 @@ from typing import Any
 import gradio as gr
 
 from studio.core.explain import explain
+from studio.core.files import Json
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts, schema_form
 from studio.ui.kit.address import REMEMBER
 from studio.ui.kit.theme import script, template
+from studio.ui.kit.updates import Updates, Values
 from studio.ui.lab import form as lab_form
 from studio.ui.lab.mixture import MixtureCard
 from studio.ui.lab.result import Studies
 
 POLL_S = 1.0
 FIRST = "k-sweep"
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 ARRIVED = """() => { // the study of the address, so that a reload in the middle of one finds it again
   const given = new URLSearchParams(location.search), study = given.get("study") ?? "";
   const here = given.get("tab") === "lab" || (study && !given.get("tab") && !given.get("run"));
@@ -156,14 +156,14 @@ class LabTab:
                     drawn[field.name] = schema_form.component(field, value, "lab")
         inputs = self.inputs | set(drawn.values())
 
-        def asked(values: Mapping[Any, Any]) -> Json:
+        def asked(values: Values) -> Json:
             given = {name: values[component] for name, component in drawn.items()}
             return self.request(request["study"], values, given)
 
-        def submit(values: Mapping[Any, Any]) -> Updates:
+        def submit(values: Values) -> Updates:
             return self.submit(asked, values)
 
-        def count(values: Mapping[Any, Any]) -> Updates:
+        def count(values: Values) -> Updates:
             return self.count(asked, values)
 
         self.start.click(submit, inputs | {self.panel.chosen}, {self.problem, *self.shown, *self.panel.shown}, **_QUIET)
@@ -172,7 +172,7 @@ class LabTab:
 
     # -- the form --------------------------------------------------------------------------------------------------
 
-    def request(self, study: str, values: Mapping[Any, Any], given: Mapping[str, Any]) -> Json:
+    def request(self, study: str, values: Values, given: Mapping[str, Any]) -> Json:
         typed = {name: values[component] for name, component in vars(self.fields).items()}
         return lab_form.request({**typed, "study": study}, given)
 
@@ -180,7 +180,7 @@ class LabTab:
         """Students that a study can be made of, those with an oracle first: the transfer board alone does without."""
         return sorted(load_registry(self.jobs.paths).pairs(), key=lambda pair: pair.student.oracle is None)
 
-    def open_tab(self, values: Mapping[Any, Any]) -> Updates:
+    def open_tab(self, values: Values) -> Updates:
         return self.opened(values[self.form] or "", values[self.run_id] or "")
 
     def opened(self, form: str = "", run_id: str = "") -> Updates:
@@ -210,7 +210,7 @@ class LabTab:
             self.start: gr.Button(interactive=True), self.cost: self._cost(request),
         }  # fmt: skip
 
-    def pick(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+    def pick(self, values: Values, event: gr.EventData) -> Updates:
         """Another study; pair, prompts and seeds stay as they are typed, the name goes. The one that is chosen stays as it is."""
         study = str(event.name)[:60]
         if study == json.loads(values[self.form] or "{}").get("study"):
@@ -223,7 +223,7 @@ class LabTab:
         kept = {"prompts": prompts or blank["prompts"], "seeds": typed["seeds"], "teacher_steps": typed["teacher_steps"]}
         return self.fill(blank | {k: v for k, v in kept.items() if v})
 
-    def count(self, asked: Any, values: Mapping[Any, Any]) -> Updates:
+    def count(self, asked: Any, values: Values) -> Updates:
         try:
             return {self.cost: self._cost(asked(values))}
         except ValueError as error:
@@ -235,7 +235,7 @@ class LabTab:
         except ValueError as error:
             return parts.line(explain(error), "notice")
 
-    def submit(self, asked: Any, values: Mapping[Any, Any]) -> Updates:
+    def submit(self, asked: Any, values: Values) -> Updates:
         try:
             run_id = self.jobs.submit("study", asked(values))
         except ValueError as error:
@@ -278,7 +278,7 @@ class LabTab:
         said = "As this study was asked for. More seeds, prompts or values: only what is new is drawn."
         return self.fill(request) | {self.problem: parts.line(said, "hint")} | self._shown(str(event.run)[:80])
 
-    def act(self, values: Mapping[Any, Any], event: gr.EventData) -> Updates:
+    def act(self, values: Values, event: gr.EventData) -> Updates:
         run_id, chosen = str(event.run)[:80], values[self.panel.chosen] or ""
         try:
             self.background.act(run_id, str(event.action))
@@ -287,7 +287,7 @@ class LabTab:
         open_panel = self.panel.show(chosen) if chosen else {}
         return self._shown(run_id) | open_panel | {self.timer: gr.Timer(active=True), self.problem: ""}
 
-    def tick(self, values: Mapping[Any, Any]) -> Updates:
+    def tick(self, values: Values) -> Updates:
         """Never sets which study is open: somebody may have opened another one while this was on its way."""
         run_id = values[self.run_id] or ""
         if not run_id:

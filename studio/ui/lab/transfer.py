@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import words
 from studio.ui.lab.plot import heading, layout
 
-Json = dict[str, Any]
 ROW_PX, TOP_PX, LEAST_PX, LINE_PX = 46, 96, 300, 16
 UNREAD = "A dash: only an oracle could say it, and there is none for these pictures"
 

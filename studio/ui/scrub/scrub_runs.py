@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.capabilities.scrub import exports
+from studio.core.files import Json
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
@@ -15,7 +16,6 @@ from studio.ui.kit.runs import RECENT, when
 from studio.ui.kit.views import Views
 from studio.ui.scrub.view import ScrubView
 
-Json = dict[str, Any]
 ENDED_BADLY = ("failed", "cancelled", "interrupted")
 
 

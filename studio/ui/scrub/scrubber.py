@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from studio.capabilities.scrub import exports
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import arms
@@ -20,7 +20,6 @@ from studio.ui.scrub.scrub_runs import Scrubs
 
 SCRIPTS = tuple(f"scrub/{name}" for name in ("frames", "axis", "schedule", "curves", "scrub", "wall", "take", "main"))
 FONTS = {"Inter": "inter.woff2", "JetBrains Mono": "jetbrains-mono.woff2"}
-Json = dict[str, Any]
 
 
 def scrubber(jobs: Jobs) -> gr.HTML:

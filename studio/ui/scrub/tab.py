@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.domains.pocket import captions
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
@@ -19,14 +20,13 @@ from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.address import REMEMBER
 from studio.ui.kit.runs import worker
 from studio.ui.kit.seeds import write_seeds
+from studio.ui.kit.updates import Updates, Values
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.scrubber import scrubber
 
 POLL_S = 0.5  # between looks at a live run
 START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25, "arms": ["teacher", "student", "hybrid-1"]}
 NUMBERS = {"guidance": float, "steps": int, "noise": int, "eta": float}  # what a branch's fields are read as
-Updates = dict[Any, Any]
-Json = dict[str, Any]
 ARRIVED = """() => {
   const here = new URLSearchParams(location.search);
   return [here.get("tab") ?? "", here.get("scrub") ?? "", here.get("run") ?? ""].map((word) => word.replace(/ /g, "")).join(" ");
@@ -155,7 +155,7 @@ class ScrubTab:
 
     # -- the form --------------------------------------------------------------------------------------------------
 
-    def request(self, values: Mapping[Any, Any]) -> Json:
+    def request(self, values: Values) -> Json:
         """The form as the `draw` of a request. ValueError in one sentence when a field cannot be read."""
         f = self.fields
         guidance = values[f.teacher_guidance]
@@ -193,14 +193,14 @@ class ScrubTab:
         except ValueError:
             return None
 
-    def read_prompt(self, values: Mapping[Any, Any]) -> Updates:
+    def read_prompt(self, values: Values) -> Updates:
         kind, message, _ = prompt.read(values[self.fields.prompt] or "")
         return {self.hint: parts.line(message, kind)}
 
-    def read_seeds(self, values: Mapping[Any, Any]) -> Updates:
+    def read_seeds(self, values: Values) -> Updates:
         return {self.seeds_line: pairs.seeds_line(values[self.fields.seeds])}
 
-    def choose_pair(self, values: Mapping[Any, Any]) -> Updates:
+    def choose_pair(self, values: Values) -> Updates:
         f, pair = self.fields, self._pair(values[self.fields.pair])
         offered = pairs.arm_choices(pairs.student_steps(pair))
         kept = [arm for arm in values[f.arms] if arm in [name for _, name in offered]] or ["teacher", "student"]
@@ -208,7 +208,7 @@ class ScrubTab:
                 f.teacher_guidance: pairs.guidance_kept(values[f.teacher_guidance], self._pair(values[self.before]), pair),
                 self.before: values[f.pair] or ""}  # fmt: skip
 
-    def estimate(self, values: Mapping[Any, Any]) -> Updates:
+    def estimate(self, values: Values) -> Updates:
         """What Draw would cost; nothing while the form does not fit (the button says why)."""
         try:
             request = CompareRequest.model_validate(self.request(values) | {"prompt": "any"})
@@ -224,7 +224,7 @@ class ScrubTab:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def submit(self, values: Mapping[Any, Any]) -> Updates:
+    def submit(self, values: Values) -> Updates:
         try:
             run_id = self.jobs.submit("scrub", {"draw": self.request(values)})
         except ValueError as error:
@@ -250,7 +250,7 @@ class ScrubTab:
         except ValueError as error:
             return self.show(run_id, problem=str(error))
 
-    def stop(self, values: Mapping[Any, Any]) -> Updates:
+    def stop(self, values: Values) -> Updates:
         run_id = values[self.run_id]
         if not run_id:
             return {self.cancel: gr.Button(interactive=False)}
@@ -260,7 +260,7 @@ class ScrubTab:
             return {self.problem: parts.line(str(error), "problem")}
         return self.show(run_id)
 
-    def tick(self, values: Mapping[Any, Any]) -> Updates:
+    def tick(self, values: Values) -> Updates:
         return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
 
     def open(self, run_id: str) -> Updates:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
 from studio.ui.kit import arms, words
 from studio.ui.kit.views import LIVE
 
-Json = dict[str, Any]
 BRANCH_TONES = ("hybrid-2", "student-first", "hybrid-4", "skip-first", "hybrid-3", "teacher-unguided", "other")
 
 

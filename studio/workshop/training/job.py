@@ -12,11 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import psutil
 import torch
 
+from studio.core.files import Json
 from studio.core.trainer import Progress, Trainer
 from studio.jobs.run import LeftOff, Run
 from studio.library.curves import Curves, Sink, TensorBoard, Trackio
@@ -59,13 +60,13 @@ class Training(ABC, Generic[R]):
         self.device = run.tools.models.device
         self.notices: list[str] = []
         self.begun, self.said_at, self.pace, self.timed = time.monotonic(), 0.0, 0.0, 0
-        self.last: dict[str, Any] = {}
+        self.last: Json = {}
         self.said = -1  # step of the last progress event
         self.watched_at = 0.0
         self.training = False  # the trainer is there
         self.came_from = 0  # step of the checkpoint this process began with
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Json:
         self.job.gate.enter(self.job.check)
         with _one_sentence_for_memory():
             self.open()
@@ -99,11 +100,11 @@ class Training(ABC, Generic[R]):
     def measured(self, step: int) -> bool: ...
 
     @abstractmethod
-    def conclude(self) -> dict[str, Any]:
+    def conclude(self) -> Json:
         """Save and list what was trained; the result."""
 
     @abstractmethod
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Json:
         """The result as far as it is."""
 
     def watch(self) -> None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any, Protocol, TypeVar
 
 from studio.core.explain import explain
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
 from studio.workshop.arms_measured import Arm
@@ -38,18 +38,18 @@ class Armed(Training[R]):
     def __init__(self, request: R, run: Run[Tools]):
         super().__init__(request, run)
         self.entry: ModelEntry = run.tools.registry.get(request.base)
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[Json] = []
 
     @abstractmethod
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         """What is measured; the base alone comes first."""
 
     @abstractmethod
-    def compared(self, arm: Arm, models: dict[str, Any]) -> dict[str, Any]:
+    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
         """Figures of one arm with it and without."""
 
     @abstractmethod
-    def headline(self, row: dict[str, Any]) -> dict[str, float]:
+    def headline(self, row: Json) -> dict[str, float]:
         """The point of a curve that a measurement on the way adds."""
 
     def students(self) -> list[ModelEntry]:
@@ -83,14 +83,14 @@ class Armed(Training[R]):
                     self.notice(f"The {self.THING} could not be measured on {arm.title}: {explain(error)}")
         self.heard()
 
-    def final(self) -> dict[str, dict[str, Any]]:
+    def final(self) -> dict[str, Json]:
         """By arm, of the last step."""
         return {row["arm"]: row for row in self.rows if row["step"] == self.request.steps}
 
-    def _row(self, arm: str, step: int) -> dict[str, Any] | None:
+    def _row(self, arm: str, step: int) -> Json | None:
         return next((row for row in self.rows if (row["arm"], row["step"]) == (arm, step)), None)
 
-    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> dict[str, Any]:
+    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> Json:
         self.job.state("running", f"Measuring {arm.title} with it and without.")
         row = {"step": step, **self.compared(arm, models)}
         self.rows.append(row)

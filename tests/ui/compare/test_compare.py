@@ -31,8 +31,8 @@ def tab(jobs: Jobs) -> CompareTab:
 
 def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
     """What the page would send: every field's initial value, with some changed."""
-    sent = {field: field.value for field in (*vars(tab.fields).values(), tab.before)}
-    return sent | {getattr(tab.fields, name): value for name, value in changes.items()}
+    sent = {field: field.value for field in (*vars(tab.form.fields).values(), tab.form.before)}
+    return sent | {getattr(tab.form.fields, name): value for name, value in changes.items()}
 
 
 def finished(tab: CompareTab, run_id: str) -> dict[Any, Any]:
@@ -87,22 +87,22 @@ def test_bad_input_gets_one_sentence_and_loses_nothing(tab: CompareTab, changes:
 
 
 def test_a_student_off_its_recipe_is_asked_for_on_purpose(tab: CompareTab) -> None:
-    request = tab.request(values(tab, student_steps=8))
+    request = tab.form.request(values(tab, student_steps=8))
     assert request["student_steps"] is None  # the slider counts only when unlocked
-    request = tab.request(values(tab, student_steps=8, off_recipe=True))
+    request = tab.form.request(values(tab, student_steps=8, off_recipe=True))
     assert (request["student_steps"], request["off_recipe"]) == (8, True)
 
 
 def test_the_cost_is_said_before_it_is_paid(tab: CompareTab) -> None:
-    said = tab.estimate(values(tab, seeds="2", arms=["student", "hybrid-1", "skip-first"]))[tab.cost]
+    said = tab.form.estimate(values(tab, seeds="2", arms=["student", "hybrid-1", "skip-first"]))[tab.form.cost]
     assert "6 pictures, 22 network evaluations" in said  # (4 + 4 + 3) × 2
-    assert tab.estimate(values(tab, seeds="nonsense"))[tab.cost] == ""
+    assert tab.form.estimate(values(tab, seeds="nonsense"))[tab.form.cost] == ""
 
 
 def test_remedies_are_offered_folded_and_off_with_cost_meaning_and_paper(tab: CompareTab) -> None:
-    offered = tab.fields.remedies.choices
+    offered = tab.form.fields.remedies.choices
     assert [arm for _, arm in offered] == list(REMEDIES)
-    assert tab.fields.remedies.value == [] and not tab.group.open
+    assert tab.form.fields.remedies.value == [] and not tab.form.group.open
     costs = {"blend": 8, "guided-hybrid": 5, "guidance-interval": 37}
     for text, arm in offered:
         name, meaning, paper = text.split("\n")
@@ -112,10 +112,10 @@ def test_remedies_are_offered_folded_and_off_with_cost_meaning_and_paper(tab: Co
 
 def test_ticked_remedies_are_drawn_after_the_arms_and_counted(tab: CompareTab) -> None:
     sent = values(tab, arms=["hybrid-1", "student"], remedies=["blend", "cads"], mask="bssb")
-    assert tab.request(sent)["arms"] == ["student", "hybrid-1", "cads", "blend", "mask-BSSB"]
-    assert tab.count_remedies(sent)[tab.group].label == "Remedies, 2 chosen"
-    assert tab.count_remedies(values(tab))[tab.group].label == "Remedies"
-    said = tab.estimate(values(tab, seeds="2", arms=["student"], remedies=["blend", "cads"]))[tab.cost]
+    assert tab.form.request(sent)["arms"] == ["student", "hybrid-1", "cads", "blend", "mask-BSSB"]
+    assert tab.form.count_remedies(sent)[tab.form.group].label == "Remedies, 2 chosen"
+    assert tab.form.count_remedies(values(tab))[tab.form.group].label == "Remedies"
+    said = tab.form.estimate(values(tab, seeds="2", arms=["student"], remedies=["blend", "cads"]))[tab.form.cost]
     assert "6 pictures, 32 network evaluations" in said  # (4 + 4 + 8) × 2
 
 
@@ -127,25 +127,25 @@ def test_a_run_fills_its_remedies_back_in_and_opens_their_group(tab: CompareTab,
         ("cads", "CADS"), ("guidance-interval", "Guidance interval"),
     ]  # fmt: skip
     updates = tab.attach(f"open {run_id}")
-    assert updates[tab.fields.arms].value == ["student"]
-    assert updates[tab.fields.remedies] == chosen
-    assert updates[tab.group].open and updates[tab.group].label == "Remedies, 2 chosen"
-    plain = tab.fill({**tab.jobs.spec(run_id).config, "arms": ["student", "mask-BSSB"]})
-    assert plain[tab.fields.remedies] == [] and not plain[tab.group].open
+    assert updates[tab.form.fields.arms].value == ["student"]
+    assert updates[tab.form.fields.remedies] == chosen
+    assert updates[tab.form.group].open and updates[tab.form.group].label == "Remedies, 2 chosen"
+    plain = tab.form.fill({**tab.jobs.spec(run_id).config, "arms": ["student", "mask-BSSB"]})
+    assert plain[tab.form.fields.remedies] == [] and not plain[tab.form.group].open
 
 
 def test_a_remedy_that_does_not_fit_says_so_where_it_is_offered_and_on_run(tab: CompareTab) -> None:
     sent = values(tab, arms=[], remedies=["guided-hybrid"], teacher_guidance=1)
-    updates = tab.offer_remedies(sent)
-    assert set(updates) == {tab.fields.remedies}
-    offered = {arm: text for text, arm in updates[tab.fields.remedies].choices}
+    updates = tab.form.offer_remedies(sent)
+    assert set(updates) == {tab.form.fields.remedies}
+    offered = {arm: text for text, arm in updates[tab.form.fields.remedies].choices}
     sentence = "guided-hybrid needs a teacher with guidance above 1, and test/teacher is drawn with 1 here."
     assert offered["guided-hybrid"] == f"Hybrid, guided · does not fit\n{sentence}"
     assert sentence in tab.submit(sent)[tab.problem]
     assert tab.jobs.list() == []
-    alone = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="5,"))[tab.fields.remedies].choices}
+    alone = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="5,"))[tab.form.fields.remedies].choices}
     assert "2 or more would fit" in alone["particles"]
-    typed = {arm: text for text, arm in tab.offer_remedies(values(tab, seeds="nonsense"))[tab.fields.remedies].choices}
+    typed = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="nonsense"))[tab.form.fields.remedies].choices}
     assert typed["particles"].startswith("Particles · 4 NFE")
 
 
@@ -178,10 +178,10 @@ def test_a_reload_finds_the_run_and_its_form_again(tab: CompareTab, worker: Scri
     finished(tab, run_id)
     updates = tab.attach(f"open {run_id}")
     assert updates[tab.board]["run"] == run_id
-    assert updates[tab.fields.prompt] == "a cat"
-    assert updates[tab.fields.seeds] == "4-6"
-    assert updates[tab.fields.arms].value == ["student"]
-    assert updates[tab.fields.mask] == "BSSB"
+    assert updates[tab.form.fields.prompt] == "a cat"
+    assert updates[tab.form.fields.seeds] == "4-6"
+    assert updates[tab.form.fields.arms].value == ["student"]
+    assert updates[tab.form.fields.mask] == "BSSB"
     assert tab.board not in tab.attach(f"last {run_id}")  # it has ended: a new visit starts with an empty page
 
 
@@ -202,9 +202,9 @@ def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, wo
     finished(tab, run_id)
     picture = jobs.artifact(run_id, "artifacts/student/7.png")
     updates = tab.restore_png({tab.restore: str(picture)})
-    assert updates[tab.fields.prompt] == "a blue boat"
-    assert updates[tab.fields.seeds] == "5, 7"
-    assert updates[tab.fields.teacher_guidance] == 6
+    assert updates[tab.form.fields.prompt] == "a blue boat"
+    assert updates[tab.form.fields.seeds] == "5, 7"
+    assert updates[tab.form.fields.teacher_guidance] == 6
     assert updates[tab.board]["run"] == run_id
     assert "seed 7 of Student" in updates[tab.problem]
     jobs.delete(run_id)
@@ -246,21 +246,21 @@ def test_a_picture_that_carries_no_run_gets_one_sentence(
 
 
 def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
-    f = tab.fields
-    updates = tab.choose_pair(values(tab, pair="test/lcm", arms=["hybrid-9"]))
+    f = tab.form.fields
+    updates = tab.form.choose_pair(values(tab, pair="test/lcm", arms=["hybrid-9"]))
     assert updates[f.arms].value == ["teacher", "student"]
     assert updates[f.teacher_guidance] == 4.0
     assert updates[f.student_steps] == 4
 
 
 def test_another_pair_leaves_a_guidance_that_somebody_typed(tab: CompareTab) -> None:
-    f = tab.fields
-    assert tab.before.value == "test/dmd2" and f.teacher_guidance.value == 4.0
-    plain = tab.choose_pair(values(tab, pair="nano/lcm"))
-    assert (plain[f.teacher_guidance], plain[tab.before]) == (3.0, "nano/lcm")
-    typed = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=6.5))
+    f = tab.form.fields
+    assert tab.form.before.value == "test/dmd2" and f.teacher_guidance.value == 4.0
+    plain = tab.form.choose_pair(values(tab, pair="nano/lcm"))
+    assert (plain[f.teacher_guidance], plain[tab.form.before]) == (3.0, "nano/lcm")
+    typed = tab.form.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=6.5))
     assert typed[f.teacher_guidance] == 6.5
-    emptied = tab.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=None))
+    emptied = tab.form.choose_pair(values(tab, pair="nano/lcm", teacher_guidance=None))
     assert emptied[f.teacher_guidance] == 3.0
 
 

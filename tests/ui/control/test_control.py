@@ -114,7 +114,7 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     assert tab.open(followed[tab.run_id])[tab.fields.scene] == 3
     given = tmp_path / "sketch.png"
     given.write_bytes(b"x")
-    brought = tab.bring({tab.brought: str(given)})
+    brought = tab.follow.bring({tab.follow.brought: str(given)})
     submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.fields.picture]))
     assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.fields.picture]
     assert [name for _, name in tab.controls.controlnets(load_registry(jobs.paths).pair("nano/dmd2"))] == [

@@ -319,7 +319,7 @@ def test_a_finished_student_is_compared_with_its_teacher_and_a_hybrid(
     run = jobs.submit("distill", request())
     until(lambda: jobs.get(run).state == "done")
     updates = page.moves.to_compare(SimpleNamespace(run=run))
-    f = page.compare.fields
+    f = page.compare.form.fields
     assert updates[page.tabs].selected == "compare"
     assert updates[f.pair].value == "mine/pupil"
     assert "mine/pupil" in [value for _, value in updates[f.pair].choices]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.library.adapters import Adapters
 from studio.library.meant import Meant
@@ -20,8 +21,6 @@ from studio.sampling.plan import Plan
 
 if TYPE_CHECKING:
     from studio.metrics.rows import Rows
-
-Json = dict[str, Any]
 
 
 class StudyCard(BaseModel):
@@ -132,7 +131,7 @@ class Data:
     seeds: Sequence[int] = field(default_factory=list)
     judge: Judge | None = None
 
-    def pooled(self, **options: Any) -> dict[str, Any]:
+    def pooled(self, **options: Any) -> Json:
         """Every arm over all prompts, with paired bootstrap draws (`metrics.study.pooled_arms`, which has the options)."""
         from studio.metrics.study import pooled_arms
 

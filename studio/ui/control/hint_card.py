@@ -1,0 +1,56 @@
+"""A ControlNet and the picture it follows: the layout of a scene of the prompt, or a picture that is brought."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.core.files import Json
+from studio.jobs.jobs import Jobs
+from studio.library.hint_uses import bring
+from studio.ui.kit import parts
+from studio.ui.kit.updates import Updates, Values
+
+_QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class HintCard:
+    """Builds the card inside an open `gr.Blocks`. offered: (title, id) of the ControlNets to choose from, "" for none."""
+
+    def __init__(self, jobs: Jobs, offered: list[tuple[str, str]]):
+        self.jobs = jobs
+        with gr.Accordion("A picture to follow", open=False, elem_id="control-hint", elem_classes="card"):
+            self.controlnet = gr.Dropdown(offered, value="", label="ControlNet", elem_id="hint-id", filterable=False)
+            self.weight = gr.Slider(-2, 2, 1, step=0.1, label="Weight", buttons=[])
+            self.scene = gr.Number(7, precision=0, label="Layout of the prompt's scene with this seed", elem_id="hint-scene")
+            self.brought = gr.UploadButton(
+                "Or bring a picture", size="sm", type="filepath", file_types=["image"], elem_id="hint-bring"
+            )
+            self.brought_line = parts.text("hint-line")
+            self.picture = gr.Textbox("", visible="hidden", label="brought picture")
+
+    @property
+    def fields(self) -> tuple[Any, ...]:
+        return self.controlnet, self.weight, self.scene, self.picture
+
+    def wire(self) -> None:
+        self.brought.upload(self.bring, {self.brought}, {self.picture, self.brought_line}, **_QUIET)
+        self.scene.input(lambda: ("", ""), None, [self.picture, self.brought_line], **_QUIET)
+
+    def hints(self, values: Values) -> list[Json]:
+        """As a request has them."""
+        if not values[self.controlnet]:
+            return []
+        what = {"picture": values[self.picture]} if values[self.picture] else {"scene": values[self.scene]}
+        return [{"id": values[self.controlnet], "weight": values[self.weight], **what}]
+
+    def bring(self, values: Values) -> Updates:
+        """Keep a picture that was brought, to be followed instead of a scene."""
+        try:
+            name = bring(self.jobs.paths, Path(values[self.brought] or ""))
+        except ValueError as error:
+            return {self.brought_line: parts.line(str(error), "problem")}
+        said = f"{Path(values[self.brought]).name} is followed; type a seed to follow a scene again."
+        return {self.picture: name, self.brought_line: parts.line(said, "hint")}

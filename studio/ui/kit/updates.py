@@ -1,0 +1,9 @@
+"""What Gradio's handlers are given and give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Values = Mapping[Any, Any]  # component -> what it holds
+Updates = dict[Any, Any]  # component -> what it shows from now on
