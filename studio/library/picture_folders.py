@@ -1,4 +1,4 @@
-"""A folder of pictures of one thing, for a new word. It lies where folders of pairs lie (`services.slider_pairs`).
+"""A folder of pictures of one thing, for a new word. It lies where folders of pairs lie (`library.picture_pairs`).
 
 Importing this needs no torch.
 """

@@ -36,7 +36,7 @@ ADAPTED = (
     "conv2",
     "conv_shortcut",
     "time_emb_proj",
-)  # fmt: skip - layers that get an adapter, as in methods/lora.py
+)  # fmt: skip - layers that get an adapter, as in families/stable/shared_lora.py
 GRID = 4  # steps of a student whose own grid is taken and not known here
 MAX_HEADER = 1 << 24
 EARLIER = 60  # runs looked through for a measured speed

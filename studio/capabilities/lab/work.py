@@ -1,6 +1,6 @@
 """Executing a study: open the models, draw what no study has drawn before, conclude while it fills up. Runs in a worker.
 
-Cells (`services.cells`) are kept after every prompt and block of seeds, so a run that was killed, paused or extended
+Cells (`workshop.sample_cache`) are kept after every prompt and block of seeds, so a run that was killed, paused or extended
 goes on from there, and steps that arms of one block have in common are computed once. `result.json` always holds what
 follows from the blocks of seeds that are complete for every prompt and arm.
 

@@ -65,7 +65,7 @@ class Stage:
     oracle: Any = None
     world: bool = True
     measure: Any = None
-    axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `services.moves` reads it
+    axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `library.adapter_effects` reads it
 
     def take(self, method: Method[Any]) -> None:
         """Of a method that finds a direction by itself: the amount is how far a picture lies along it."""

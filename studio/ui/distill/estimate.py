@@ -1,4 +1,4 @@
-"""What a distillation will cost, as sentences before it starts. What is counted and how, is in `services.estimate`."""
+"""What a distillation will cost, in sentences before it starts; `capabilities.distill.estimate` counts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds as a person types them. Reading is the request's own business (`services.kinds.compare.parse_seeds`)."""
+"""Seeds as a person types them. Reading is the request's own business (`library.seeds.parse_seeds`)."""
 
 from __future__ import annotations
 

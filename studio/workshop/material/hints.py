@@ -1,4 +1,4 @@
-"""Scenes of Pocket World with captions and hints, as teaching material for a ControlNet (`methods.control.hinted`)."""
+"""Scenes of Pocket World with captions and hints, as teaching material for a ControlNet (`methods.controlnets.controlnet`)."""
 
 from __future__ import annotations
 

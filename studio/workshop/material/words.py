@@ -1,4 +1,4 @@
-"""Pictures of one thing under prompts that hold its new word, as teaching material for `methods.control.word`."""
+"""Pictures of one thing under prompts that hold its new word, as teaching material for `methods.words.textual_inversion`."""
 
 from __future__ import annotations
 

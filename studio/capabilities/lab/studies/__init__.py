@@ -5,7 +5,7 @@ A study says which plans it draws and what it concludes from the oracle's readin
     @STUDIES.add("k-sweep")
     class KSweep(Study[KSweepConfig]): ...
 
-Drawing, sharing, stopping, resuming and extending belong to `services.laboratory`. Listing studies and counting what one
+Drawing, sharing, stopping, resuming and extending belong to `capabilities.lab.work`. Listing studies and counting what one
 will cost need no torch; `conclude` may import it.
 """
 

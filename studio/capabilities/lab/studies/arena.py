@@ -1,6 +1,6 @@
 """The remedy arena: published remedies against lost diversity, beside the hybrid, on one Pareto plot.
 
-Diversity, accuracy and network evaluations of each. The remedies are those of Compare (`services.remedies`); papers and
+Diversity, accuracy and network evaluations of each. The remedies are those of Compare (`library.remedies`); papers and
 formulas are with them and in `studio.sampling.variants`.
 """
 
