@@ -69,7 +69,6 @@ class Supervisor(threading.Thread):
         self._lanes = [_Lane(name) for name in lanes]
         self._halt = threading.Event()
         self._began = time.monotonic()
-        self._code = code_digest()
 
     def run(self) -> None:
         try:
@@ -154,10 +153,14 @@ class Supervisor(threading.Thread):
         self.jobs.reconcile(lane.name)
 
     def _outdated(self, lane: _Lane, holder: Mapping[str, Any]) -> None:
-        """Ask an idle worker of another version of the program to leave: files that it has yet to import have changed."""
+        """Ask an idle worker that began with other files than are here now to leave: it has yet to import some of them.
+
+        One of another checkout is left alone; one that does not say where it is from is of a version before this was said.
+        """
         beat = read_json(self.jobs.paths.lane(lane.name, "json")) or {}
         same = (beat.get("worker") or {}).get("pid") == holder.get("pid") and holder.get("role") == "worker"
-        if same and beat.get("state") == "ready" and beat.get("code") != self._code:
+        ours = beat.get("root", str(ROOT)) == str(ROOT)
+        if same and ours and beat.get("state") == "ready" and beat.get("code") != code_digest():
             os.kill(int(holder["pid"]), signal.SIGTERM)
 
     def _arguments(self, lane: _Lane) -> list[str]:

@@ -26,6 +26,7 @@ from studio.jobs.code import code_digest
 from studio.jobs.execution import execute
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, identity
+from studio.jobs.paths import ROOT
 from studio.jobs.stock import Tools
 
 POLL_S = 0.02  # between looks at the lane's wake file: one `stat` each
@@ -67,7 +68,8 @@ class Worker:
 
     def _beat(self) -> None:
         with self._beat_lock:
-            data = {**self._saying, "time": time.time(), "worker": self.me, "code": self.code, **self.bench.status()}
+            data = {**self._saying, "time": time.time(), "worker": self.me, "root": str(ROOT), "code": self.code,
+                    **self.bench.status()}  # fmt: skip
             try:
                 atomic_write(self.jobs.paths.lane(self.lane, "json"), json.dumps(data), durable=False)
             except OSError as error:  # a full disk must not end the run that is going on

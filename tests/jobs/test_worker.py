@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, alive
@@ -238,3 +241,66 @@ def test_a_lock_is_let_go_by_a_killed_process(jobs: Jobs) -> None:
     assert lock.acquire()
     lock.release()
     child.stdout.close()
+
+
+OLD = """
+import json, signal, sys, time
+from studio.jobs.locks import FileLock, identity
+from studio.library.stock import open_jobs
+jobs = open_jobs(sys.argv[1])
+lock = FileLock(jobs.paths.lane("interactive", "lock"))
+assert lock.acquire(role="worker")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+said = {"state": sys.argv[2], "note": "", "run": None, "worker": identity(), "device": "cpu", "models": []}
+said |= json.loads(sys.argv[3])
+while True:
+    jobs.paths.lane("interactive", "json").write_text(json.dumps({**said, "time": time.time()}))
+    print("beats", flush=True)
+    time.sleep(0.2)
+"""
+
+
+def old_worker(jobs: Jobs, state: str, **said: str) -> subprocess.Popen[str]:
+    """A process that holds the lane and says what it is."""
+    command = [sys.executable, "-c", OLD, str(jobs.paths.root), state, json.dumps(said)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None and process.stdout.readline() == "beats\n"
+    return process
+
+
+@pytest.mark.parametrize("said", [{}, {"root": str(ROOT), "code": "of last week"}])
+def test_an_idle_worker_of_older_code_leaves_for_one_of_this(jobs: Jobs, supervise: Supervise, said: dict[str, str]) -> None:
+    old = old_worker(jobs, "ready", **said)
+    supervise()
+    assert old.wait(30) == 0
+    run_id = jobs.submit("sleepy", {})
+    until(lambda: done(jobs, run_id))
+
+
+@pytest.mark.parametrize(("state", "said"), [("busy", {}), ("ready", {"root": "/another/checkout", "code": "its own"})])
+def test_a_busy_worker_and_one_of_another_checkout_are_left_alone(
+    jobs: Jobs, supervise: Supervise, state: str, said: dict[str, str]
+) -> None:
+    old = old_worker(jobs, state, **said)
+    supervise()
+    with pytest.raises(subprocess.TimeoutExpired):
+        old.wait(2.0)
+    old.kill()
+    old.wait()
+
+
+def test_an_idle_worker_leaves_when_its_code_has_changed(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.jobs import worker
+    from studio.worker import Workbench
+
+    now = ["as it began"]
+    monkeypatch.setattr(worker, "code_digest", lambda: now[0])
+    begun = worker.Worker(jobs, "interactive", Workbench(jobs, "interactive", "cpu"), linger_s=600)
+    jobs.paths.lane("interactive", "wanted").touch()
+    thread = threading.Thread(target=begun.serve)
+    thread.start()
+    until(lambda: jobs.status().state == "ready")
+    assert thread.is_alive()
+    now[0] = "updated"
+    thread.join(30)
+    assert not thread.is_alive()
