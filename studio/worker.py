@@ -20,6 +20,7 @@ from studio.core.files import Json
 from studio.jobs import worker
 from studio.jobs.execution import execute
 from studio.jobs.executors import AWAY, dispatch
+from studio.jobs.executors import task as tasks
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.paths import Paths
@@ -39,14 +40,13 @@ def run_job(folder: Path, *, models: ModelCache | None = None, registry: Registr
     return execute(folder, Tools(home, known, models or ModelCache(pick_device("cpu"))), **how)
 
 
-def task(folder: str) -> tuple[str, str]:
+def task(folder: str, patience_s: float = tasks.PATIENCE_S) -> tuple[str, str]:
     """What a cluster's task does with a run directory that it shares."""
-    from studio.jobs.executors import task as tasks
 
     def do(run: Path, locks: Path) -> tuple[str, str]:
         return run_job(run, models=ModelCache(pick_device()), owner=identity(), locks=locks)
 
-    return tasks.execute(folder, do)
+    return tasks.execute(folder, do, patience_s)
 
 
 class Workbench:

@@ -20,12 +20,11 @@ from studio.core.files import read_json
 from studio.jobs.events import EventLog
 from studio.jobs.executors.dispatch import Dispatcher
 from studio.jobs.executors.engine import Look, Refused, Unreachable
-from studio.jobs.executors.task import execute
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, held, identity, wait_free
 from studio.jobs.paths import ROOT
 from studio.jobs.recovery import MAX_DEATHS
-from studio.worker import run_job
+from studio.worker import run_job, task
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, step_of
 from tests.support.fixtures import states, until
 from tests.support.toy_objective import request
@@ -34,7 +33,7 @@ from tests.support.toy_objective import request
 class Processes:
     """An engine: a process a run. `answers` and `problem` say how it is to be reached."""
 
-    code = "from studio.jobs.executors.task import execute; execute({})"
+    code = "from studio.worker import task; task({})"
     title = "The test engine"
     poll_s = 0.05
 
@@ -107,9 +106,9 @@ def serve(jobs: Jobs, engine: Processes) -> Iterator[Serve]:
     for dispatcher, thread in started:
         dispatcher.stop()
         thread.join()
-    for task in engine.tasks.values():
-        task.kill()
-        task.wait()
+    for process in engine.tasks.values():
+        process.kill()
+        process.wait()
 
 
 def ends(jobs: Jobs, run_id: str) -> str:
@@ -226,7 +225,7 @@ def test_pause_stop_and_resume_work_through_files(school: Jobs, engine: Processe
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_next_dispatcher_finds_what_the_engine_has(jobs: Jobs, engine: Processes, serve: Serve, shared: bool) -> None:
     if not shared:  # as where only copies of the run directory travel: nothing here is locked
-        engine.code = "from pathlib import Path; from studio.worker import run_job; run_job(Path({}))"
+        engine.code = "from pathlib import Path; from studio.worker import run_job, task; run_job(Path({}))"
     run_id = jobs.submit("sleepy", {"steps": 100, "seconds": 0.05}, executor="ray")
     first = serve()
     until(lambda: jobs.get(run_id).state == "running")
@@ -247,7 +246,7 @@ def test_the_next_dispatcher_finds_what_the_engine_has(jobs: Jobs, engine: Proce
 
 
 def test_a_node_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
-    state, note = execute(str(tmp_path / "runs" / "x"))
+    state, note = task(str(tmp_path / "runs" / "x"))
     assert state == "failed"
     assert "must be on a file system all nodes share" in note
 
@@ -259,12 +258,12 @@ def test_a_task_waits_until_the_one_before_it_has_gone(jobs: Jobs) -> None:
     assert held(folder)
     assert not wait_free(folder, 0.2)
     with pytest.raises(RuntimeError, match="Another process still has"):
-        execute(str(folder), patience_s=0.2)
+        task(str(folder), patience_s=0.2)
     threading.Timer(0.3, before.release).start()
-    assert execute(str(folder), patience_s=30) == ("done", "")
+    assert task(str(folder), patience_s=30) == ("done", "")
     assert not held(folder)
     assert wait_free(folder, 0)
-    assert execute(str(folder)) == ("done", ""), "what has ended is not run again"
+    assert task(str(folder)) == ("done", ""), "what has ended is not run again"
     assert json.loads((folder / "env.json").read_text())["worker"]["pid"] == os.getpid()
     assert not list((jobs.paths.lanes).glob("device-*")), "a cluster's devices are not this folder's"
 
@@ -272,7 +271,7 @@ def test_a_task_waits_until_the_one_before_it_has_gone(jobs: Jobs) -> None:
 def test_a_task_that_cannot_begin_says_why_in_the_log(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = jobs.paths.run(jobs.submit("sleepy", {}))
     monkeypatch.setenv("STUDIO_DEVICE", "cuda:77")
-    state, note = execute(str(folder))
+    state, note = task(str(folder))
     assert state == "failed"
     assert re.search("There is no cuda", note)
     with EventLog(folder / "events.jsonl") as log:
