@@ -23,21 +23,13 @@ from studio.workshop.open_models import ModelCache, pick_device
 SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm"]
 
 
-def test_the_page_process_never_imports_torch() -> None:
-    modules = [
-        "jobs",
-        "models",
-        "catalogue",
-        "kinds.compare",
-        "history",
-        "images",
-        "supervisor",
-        "inline",
-        "cli",
-        "paths",
-        "explain",
-    ]
-    code = "import sys, tempfile, pathlib\n" + "".join(f"import studio.jobs.{name}\n" for name in modules)
+def test_engine_library_and_requests_never_import_torch() -> None:
+    """Every module of these rooms, opened in a process of its own, and what the page asks of them."""
+    folders = [*(ROOT / "studio" / room for room in ("jobs", "library", "cli")), ROOT / "studio" / "worker.py"]
+    files = [file for folder in folders for file in (folder.rglob("*.py") if folder.is_dir() else [folder])]
+    files += [*(ROOT / "studio" / "capabilities").glob("*/request.py"), *(ROOT / "studio" / "capabilities").glob("*/commands.py")]
+    names = sorted(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files)
+    code = "import sys, tempfile, pathlib\n" + "".join(f"import {name}\n" for name in names)
     code += (
         "from studio.library.stock import open_jobs; from studio.library.catalogue import catalogue\n"
         "jobs = open_jobs(pathlib.Path(tempfile.mkdtemp())); catalogue(jobs.paths); jobs.status(); jobs.list()\n"

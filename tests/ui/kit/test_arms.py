@@ -7,7 +7,7 @@ import pytest
 from studio.library.draw_request import arms_for
 from studio.library.remedies import REMEDIES
 from studio.ui.kit import arms
-from studio.ui.kit.theme import ASSETS
+from studio.ui.kit.theme import LOOK
 
 
 def test_the_page_offers_exactly_the_arms_a_request_takes() -> None:
@@ -67,7 +67,7 @@ def test_hybrids_beyond_the_fourth_and_masks_still_have_a_look() -> None:
 
 
 def test_every_remedy_has_a_look_a_name_and_a_tick_in_its_colour() -> None:
-    css = (ASSETS / "css" / "studio.css").read_text(encoding="utf-8")
+    css = (LOOK / "kit" / "studio.css").read_text(encoding="utf-8")
     for arm, remedy in REMEDIES.items():
         assert arms.look(arm).slug == arm
         assert (arms.title(arm), arms.meaning(arm)) == (remedy.title, remedy.meaning)

@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 
 from studio.jobs.jobs import Jobs
+from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board
 from studio.ui.kit import parts
 from studio.ui.scrub.scrub_runs import Scrubs, together
@@ -181,7 +182,7 @@ def test_recent_runs_hold_both_kinds_and_only_the_last_of_a_chain(tab: ScrubTab,
     first = finished(jobs, seeds=[1, 2], teacher_steps=6)
     second = tab.branch(branch(run=first, arm="student", step=1))[tab.run_id]
     ended(tab, second)
-    cards = together(tab.watch.recent(), tab.scrubs.recent())
+    cards = together(Watch(jobs).recent(), tab.scrubs.recent())
     assert [card["id"] for card in cards] == [second, compared, old]
     assert cards[0]["about"].endswith("scrub · 2 seeds · 4 rows · 1 branch")
     assert cards[0]["prompt"] == "a red house at night"
