@@ -38,6 +38,6 @@ def test_the_ends_of_the_sliders_can_be_computed() -> None:
 
 
 def test_the_kind_needs_no_torch_to_be_asked() -> None:
-    program = "import sys; from studio.jobs.kinds import mixture; sys.exit('torch' in sys.modules)"
+    program = "import sys; from studio.capabilities.mixture import request; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     assert not KINDS.get("mixture").resumable
