@@ -36,11 +36,13 @@ def test_files_are_small_and_safe():
     assert not [f for f in files if f.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PIPELINES, ids=names(PIPELINES))
 def test_plain_diffusers_draws_with_it(folder):
     assert drawn_by_diffusers(folder) == (128 if folder.parent.name == "pocket" else 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PIPELINES, ids=names(PIPELINES))
 def test_plain_diffusers_saves_it_again_and_opens_it_in_the_precision_it_is_told(folder, tmp_path):
     def opened(where: Path, **how: Any) -> Any:

@@ -22,6 +22,7 @@ def test_only_what_is_alive_at_once_is_counted() -> None:
     assert training.allocated(work) == pytest.approx(2 * block, rel=0.01)
 
 
+@pytest.mark.slow
 def test_estimates_are_near_and_adapters_need_less_than_half_where_weights_outweigh_activations(tmp_path: Path) -> None:
     folder, peaks = training.TEACHERS["nano"], []
     for case in ({"size": "nano", "batch": 1, "objective": "dmd2"}, {"size": "nano", "batch": 1, "objective": "dmd2", "rank": 8}):

@@ -14,8 +14,6 @@ from tests.browser.conftest import PATIENCE_MS
 from tests.support.fixtures import list_models, weights  # noqa: F401 - a fixture
 from tests.support.serving import Studio, serving
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture
 def studio(tmp_path: Path, weights: Path) -> Iterator[Studio]:  # noqa: F811

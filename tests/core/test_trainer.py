@@ -211,6 +211,7 @@ def trained_weights(trainer):
     return torch.cat([p.detach().flatten() for t in trainer.method.trained.values() for p in t.module.parameters()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True], ids=["full", "adapters"])
 @pytest.mark.parametrize("objective", ["lcm", "dmd2", "sid"])
 def test_computing_twice_gives_the_same_weights_bit_for_bit(objective, shared):

@@ -23,6 +23,7 @@ def seen(request):
     return oracle, held_out, images
 
 
+@pytest.mark.slow
 def test_every_factor_is_read_back(seen):
     oracle, held_out, images = seen
     readings = oracle.read(images)
@@ -34,6 +35,7 @@ def test_every_factor_is_read_back(seen):
         assert float((readings.values[key] - truth).abs().mean()) <= 0.03, key
 
 
+@pytest.mark.slow
 def test_blur_noise_and_blends_are_out_of_distribution(seen):
     oracle, _, images = seen
     assert float(oracle.read(images).in_distribution.float().mean()) >= 0.98

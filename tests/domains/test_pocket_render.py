@@ -71,6 +71,7 @@ def test_stars_are_visible_and_countable():
         assert (np.abs(picture(s) - picture(none_left)).max(-1) > 60).sum() > 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place,time", list(itertools.product(PLACES, TIMES)))
 def test_subject_stands_out_in_all_colours(place, time):
     """White on snow, blue on sea, pink at sunset: the coloured parts differ from what they cover."""

@@ -108,6 +108,7 @@ def test_the_diffusers_pipeline_applies_the_same_change(model, layout, mixed, tm
     assert torch.allclose(out, ours["out"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_plain_diffusers_in_a_process_of_its_own_agrees_on_the_built_in_teacher(tmp_path):
     model = open_model(NANO)
     tokens = {"<toy>": torch.randn(2, 64, generator=torch.Generator().manual_seed(3))}

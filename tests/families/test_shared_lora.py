@@ -77,6 +77,7 @@ def test_gradients_reach_an_adapter_whose_forward_was_followed_by_another():
     assert any(g is not None and float(g.abs().max()) > 0 for g in gradients)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "config"), [("dmd2", {}), ("dmd2", {"gan": 0.01, "pool": 8, "pool_steps": 2}), ("lcm", {"grid": 4})]
 )

@@ -62,6 +62,7 @@ def size(network: Any) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("config", [SD, XL, UNEVEN], ids=["sd", "xl", "uneven"])
 def test_any_unet_of_diffusers_can_be_made_smaller(config: dict[str, Any], form: Smaller) -> None:

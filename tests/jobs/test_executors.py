@@ -141,6 +141,7 @@ def test_a_run_that_waits_there_says_so_and_is_cancelled_there(jobs: Jobs, engin
     assert states(jobs, run_id) == ["queued", "cancelled"]
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_answer_leaves_runs_queued_and_is_asked_again(
     jobs: Jobs, engine: Processes, serve: Serve
 ) -> None:
@@ -167,6 +168,7 @@ def test_an_engine_that_refuses_fails_the_run_in_its_sentence(jobs: Jobs, engine
     assert states(jobs, run_id) == ["queued", "failed"]
 
 
+@pytest.mark.slow
 def test_a_lost_task_is_begun_again_from_its_checkpoint_and_changes_nothing(
     school: Jobs, engine: Processes, serve: Serve
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_lost_task_is_begun_again_from_its_checkpoint_and_changes_nothing(
     assert numbers == list(range(len(numbers)))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_lost_again_and_again_is_interrupted(school: Jobs, engine: Processes, serve: Serve) -> None:
     run_id = school.submit("distill", request(), executor="ray")
     real = engine.look
@@ -207,6 +210,7 @@ def test_a_run_that_is_lost_again_and_again_is_interrupted(school: Jobs, engine:
     assert ends(school, run_id) == "done"
 
 
+@pytest.mark.slow
 def test_pause_stop_and_resume_work_through_files(school: Jobs, engine: Processes, serve: Serve) -> None:
     run_id = school.submit("distill", request(steps=400, settings={"seconds": 0.02}), executor="ray")
     serve(school)
@@ -222,6 +226,7 @@ def test_pause_stop_and_resume_work_through_files(school: Jobs, engine: Processe
     until(lambda: not school.paths.run(run_id).exists())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_next_dispatcher_finds_what_the_engine_has(jobs: Jobs, engine: Processes, serve: Serve, shared: bool) -> None:
     if not shared:  # as where only copies of the run directory travel: nothing here is locked

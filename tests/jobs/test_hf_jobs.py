@@ -147,6 +147,7 @@ def test_a_job_that_breaks_is_interrupted_and_its_output_kept(jobs: Jobs, hub: H
     assert jobs.resumable(run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "state", "words"),
     [

@@ -93,6 +93,7 @@ def live_through(jobs: Jobs, run_id: str, start_worker: Callable[[], Any], seed:
     return was
 
 
+@pytest.mark.slow
 def test_twenty_random_kills_change_nothing(school: Jobs, start_worker: Callable[[], Any]) -> None:
     straight = school.submit("distill", request(**FIELDS))
     here(school, straight)

@@ -37,6 +37,7 @@ def progressed(jobs: Jobs, run_id: str) -> bool:
     return any(event["kind"] == "progress" for event in jobs.tail(run_id)[0])
 
 
+@pytest.mark.slow
 def test_a_worker_takes_what_two_servers_submit_and_leaves_when_nobody_wants_it(jobs: Jobs, supervise: Supervise) -> None:
     other = open_jobs(jobs.paths.root)
     first, second = supervise(linger_s=1.0), supervise(jobs=other, linger_s=1.0)
@@ -94,6 +95,7 @@ class Server:
             stream.close()
 
 
+@pytest.mark.slow
 def test_two_servers_share_a_worker_and_either_goes_on_alone(jobs: Jobs) -> None:
     first, second = Server(jobs), Server(jobs)
     worker = 0
@@ -144,6 +146,7 @@ def test_a_killed_worker_is_replaced_and_says_so(jobs: Jobs, supervise: Supervis
     assert numbers == list(range(len(numbers))), "the log goes on where the worker left it"
 
 
+@pytest.mark.slow
 def test_a_run_without_anything_drawn_is_tried_again(jobs: Jobs, supervise: Supervise) -> None:
     supervise()
     run_id = jobs.submit("sleepy", {"steps": 40, "seconds": 0.05, "files": False})
@@ -277,6 +280,7 @@ def test_an_idle_worker_of_older_code_leaves_for_one_of_this(jobs: Jobs, supervi
     until(lambda: done(jobs, run_id))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "said"), [("busy", {}), ("ready", {"root": "/another/checkout", "code": "its own"})])
 def test_a_busy_worker_and_one_of_another_checkout_are_left_alone(
     jobs: Jobs, supervise: Supervise, state: str, said: dict[str, str]

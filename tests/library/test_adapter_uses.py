@@ -83,6 +83,7 @@ def test_requests_are_checked_before_anything_is_drawn(studio: Jobs, warm: Model
             studio.submit(kind, request)
 
 
+@pytest.mark.slow
 def test_a_comparison_draws_with_adapters_and_leaves_the_models_as_they_were(studio: Jobs, warm: ModelCache) -> None:
     add_adapter(studio, warm, "big", "size", 1)
     plain = compare(studio, warm, arms=ARMS)

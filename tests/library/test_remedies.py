@@ -72,6 +72,7 @@ def test_a_remedy_is_the_plan_of_the_arenas_arm(shipped: Registry, pair: str) ->
         assert ours[arm] == theirs[name].model_copy(update={"name": arm}), name
 
 
+@pytest.mark.slow
 def test_a_remedy_draws_the_pictures_of_the_arenas_arm(studio: Jobs, shipped: Registry) -> None:
     warm = ModelCache("cpu")
     run_id = studio.submit("compare", {**NANO, "arms": ["teacher", "student", *REMEDIES]})

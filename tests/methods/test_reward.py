@@ -213,6 +213,7 @@ def test_the_gradient_goes_through_one_step_alone() -> None:
     assert torch.allclose(whole, single, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [None, 2])
 def test_on_nano_the_reward_changes_the_student_alone_and_a_stopped_run_resumes(
     model: Any, start: Any, material: GradedCaptions, tmp_path: Path, rank: int | None

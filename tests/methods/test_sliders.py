@@ -166,6 +166,7 @@ def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {k: v.clone() for k, v in trainer.method.adapter.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_an_update_changes_the_adapter_alone_and_a_resumed_run_is_the_same(trainer: Any) -> None:
     straight = trainer("straight")
     unet = {k: v.clone() for k, v in straight.method.unet.state_dict().items()}

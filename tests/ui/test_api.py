@@ -91,6 +91,7 @@ def addresses(value: Any) -> Iterator[str]:
         yield value
 
 
+@pytest.mark.slow
 def test_what_was_drawn_is_read_from_outside_whatever_kind_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`app.py` in a process of its own, with its workers and the nano models, and a client that knows its address alone."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")

@@ -124,6 +124,7 @@ def test_a_run_that_keeps_less_writes_less(studio: Jobs) -> None:
     assert {key for key in whole if not key.endswith((".down", ".up"))} <= set(most)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     straight = studio.submit("controlnet", request(name="straight", sample_every=2, hint="edges"))
     assert here(studio, straight) == ("done", "")

@@ -113,6 +113,7 @@ def test_progress_is_said_a_few_times_a_second(school: Jobs) -> None:
     assert said[-1]["step"] == 400
 
 
+@pytest.mark.slow
 def test_pause_and_resume_change_nothing_in_the_result(school: Jobs) -> None:
     fields = {"steps": 60, "sample_every": 20, "trainer": {"checkpoint_every": 7}, "settings": {"seconds": 0.005}}
     straight = school.submit("distill", request(**fields))
@@ -192,6 +193,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_good_state(school:
     assert school.resumable(run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["checkpoint", "disk", "student", "event"])
 def test_a_full_disk_pauses_and_nothing_is_lost(school: Jobs, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     # with weights that are written in one piece, as a model's are: torch says of those alone that they were cut short
@@ -344,6 +346,7 @@ def test_discarding_removes_a_run_when_it_has_let_go(school: Jobs) -> None:
     assert school.list() == []
 
 
+@pytest.mark.slow
 def test_a_taken_name_gets_a_number_and_a_killed_save_is_done_again(school: Jobs) -> None:
     first, second = (school.submit("distill", request(steps=3)) for _ in range(2))
     (school.paths.models / "mine" / f".new-{first}").mkdir(parents=True)
@@ -403,6 +406,7 @@ def test_long_runs_keep_a_bounded_number_of_metrics(tmp_path: Path) -> None:
 # -- real worker processes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_gives_the_same_weights(school: Jobs, supervise: Supervise) -> None:
     fields = {"steps": 240, "sample_every": 60, "trainer": {"checkpoint_every": 5}, "settings": {"seconds": 0.005}}
     straight = school.submit("distill", request(**fields))
@@ -435,6 +439,7 @@ def test_a_run_killed_at_random_moments_gives_the_same_weights(school: Jobs, sup
     assert numbers == list(range(len(numbers)))
 
 
+@pytest.mark.slow
 def test_training_lets_requests_go_first_outlives_the_server_and_leaves_when_told(school: Jobs, supervise: Supervise) -> None:
     first = supervise()
     run_id = school.submit("distill", request(steps=100_000, sample_every=0, settings={"seconds": 0.02}))
@@ -494,6 +499,7 @@ def test_a_student_of_nano_is_measured_listed_and_compared(school: Jobs) -> None
     assert run_job(school.paths.run(compared), registry=load_registry(school.paths)) == ("done", "")
 
 
+@pytest.mark.slow
 def test_a_smaller_student_of_nano_is_listed_drawn_and_gone_on_from(school: Jobs) -> None:
     """One run cuts a student from a student; the next teaches that one further, by a reward."""
     fields = {"teacher": "nano/teacher", "n_scenes": 16, "sample_every": 0, "measure_every": 0}

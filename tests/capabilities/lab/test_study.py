@@ -71,6 +71,7 @@ def test_no_evaluation_is_made_twice_and_the_table_is_the_same(
     assert one is not None and two is not None and one["sweep"] == two["sweep"]
 
 
+@pytest.mark.slow
 def test_extending_draws_only_what_is_new(studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:
     execute(studio, warm)
     counter = Counter(monkeypatch)
@@ -104,6 +105,7 @@ def test_a_study_that_is_stopped_goes_on_and_gives_the_same_table(studio: Jobs, 
     assert resumed["evaluations"]["reused"] > whole["evaluations"]["reused"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("study", "arms", "tree"), [("k-sweep", 6, 17), ("position-sweep", 6, 16), ("masks", 16, 30)])
 def test_with_the_teacher_as_its_own_student_nothing_changes(
     studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch, study: str, arms: int, tree: int

@@ -134,6 +134,7 @@ def test_slopes_are_of_what_clip_says_of_the_pictures(
     assert board["board"]["rows"][0]["cells"][PAIR]["slope"]["value"] == pytest.approx(slope, abs=2e-2)  # kept in half precision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("eye", "name"), [("Dinov2Model", "feature distance (eye)"),
                                            ("none", "feature distance (decoded samples, 16 × 16)")])  # fmt: skip
 def test_without_words_for_it_a_distance_stands_in(
@@ -169,6 +170,7 @@ def test_an_adapter_of_zeros_has_no_slope(
     assert drawn is not None and set(drawn["data"][0]["text"][0]) == {"no slope"}
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_once_and_other_words_are_read_of_the_same(
     photos: Jobs, warm: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -241,6 +241,7 @@ def test_everything_that_lacks_figures_is_measured_once(studio: Jobs, quick: lis
     assert len(quick) == 6
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cancelled_keeps_what_was_measured(studio: Jobs, quick: list[str]) -> None:
     run = studio.submit("measure", {"teacher": "tiny/teacher"})
     folder = studio.paths.run(run)

@@ -46,6 +46,7 @@ def equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arm", "step"), [("teacher", 0), ("teacher", 4), ("student", 2), ("hybrid-1", 1), ("hybrid-1", 3)])
 def test_a_branch_that_changes_nothing_is_its_parent_bit_for_bit(
     studio: Jobs, warm: ModelCache, drawn: str, arm: str, step: int
@@ -101,6 +102,7 @@ def test_a_teacher_goes_on_from_a_student_in_as_many_steps_as_asked(studio: Jobs
     assert long.plan.segments[-1].guidance == 4.0  # the teacher's own, as it takes steps of its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"prompt": "a blue boat"}, {"guidance": 9}, {"steps": 2}, {"noise": 3, "eta": 1}, {"model": PAIR}]
 )
@@ -159,6 +161,7 @@ def test_steps_that_do_not_fit_are_said(studio: Jobs, warm: ModelCache, drawn: s
     assert "100 steps do not fit" in note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "refused"),
     [({"noise": 1}, True), ({"noise": 1, "eta": 0}, True), ({"noise": 1, "steps": 3}, True), ({"eta": 1}, False),

@@ -189,6 +189,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
     monkeypatch.setattr(task, "_span", lambda *_: 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bearable", "scale", "said"),
     [
@@ -244,6 +245,7 @@ def test_the_file_holds_what_was_trained(hall: Jobs, pair: Path) -> None:
     assert edit.card.note == "Nothing was measured, so strength 1 is scale 1."
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in the middle of training, then again between two models that are measured at the end."""
     straight = hall.submit("slider", request(name="straight", sample_every=2))

@@ -85,6 +85,7 @@ def outputs(model: Any, scales: tuple[float, ...], file: Path) -> list[torch.Ten
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", SHAPES)
 def test_words_train_on_either_shape_and_the_file_moves_both_ways(hall: Jobs, shapes: Path, base: str) -> None:
     from diffusers import DiffusionPipeline
@@ -120,6 +121,7 @@ def test_words_train_on_either_shape_and_the_file_moves_both_ways(hall: Jobs, sh
     assert torch.allclose(plain, up, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", SHAPES)
 def test_pictures_train_on_either_shape_and_are_encoded_once(hall: Jobs, base: str) -> None:
     folder = pictures(hall.paths.root / "uploads" / "days", ("-1", "-0.5", "1"))
@@ -134,6 +136,7 @@ def test_pictures_train_on_either_shape_and_are_encoded_once(hall: Jobs, base: s
     assert (card["attribute"], card["prompts"]) == ("pictures of days", [])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all of SDXL's conditions, and blocks that are computed twice, which changes nothing."""
     fields = {"base": "sdxl/teacher", "trainer": {"checkpoint_every": 1}}

@@ -125,6 +125,7 @@ def test_a_run_trains_shows_measures_and_lists_a_word_that_prompts_can_use(studi
         studio.submit("word", request())
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     straight = studio.submit("word", request(name="straight", word="<it>", sample_every=2))
     assert here(studio, straight) == ("done", "")
@@ -148,6 +149,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     assert results[0]["shown"] == results[1]["shown"]
 
 
+@pytest.mark.slow
 def test_a_word_is_learned_from_a_folder_of_pictures(studio: Jobs) -> None:
     folder_of(studio.paths.root / "uploads" / "cup")
     run_id = studio.submit("word", request(name="cup", shows={}, pictures="cup", rows=1, init=""))
