@@ -69,9 +69,8 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in took.items()}
     for name, values in took.items():
         print(f"{name:10} median {medians[name]:.2f} s, {min(values):.2f} to {max(values):.2f}")
-    print(
-        f"this / the other: {medians['this'] / medians['the other']:.3f} of medians, {min(took['this']) / min(took['the other']):.3f} of the fastest"
-    )
+    ratio, least = medians["this"] / medians["the other"], min(took["this"]) / min(took["the other"])
+    print(f"this / the other: {ratio:.3f} of medians, {least:.3f} of the fastest")
 
 
 if __name__ == "__main__":

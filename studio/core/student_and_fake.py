@@ -7,6 +7,7 @@ section 4.3). Objectives hold a `Duel` and write down what is theirs: the gradie
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Generator, Iterator
 from typing import Any, Literal, TypeVar
@@ -16,6 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
+from studio.core.former_names import also_known_as
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Believer, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand, randint, randn
@@ -231,3 +233,6 @@ class ScoreMethod(Method[D]):
 
     def sampling(self) -> Sampling:
         return self.duel.sampling()
+
+
+also_known_as("studio.core.duel", sys.modules[__name__])

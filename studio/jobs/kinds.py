@@ -21,13 +21,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
+from studio.core.former_names import also_known_as
 from studio.jobs import run
 
 HOME = "studio.capabilities"  # the package whose folders add kinds
@@ -141,12 +141,5 @@ def is_resumable(kind: str) -> bool:
     return any(known.name == kind and known.resumable for known in KINDS.all())
 
 
-def _keep_former_names() -> None:
-    """Modules of `$STUDIO_KINDS` may import what they need by the names it had before: `studio.services.kinds` and `.run`."""
-    package = sys.modules.setdefault("studio.services", ModuleType("studio.services", "Former names; see studio.jobs."))
-    for name, module in {"kinds": sys.modules[__name__], "run": run}.items():
-        sys.modules.setdefault(f"studio.services.{name}", module)
-        setattr(package, name, module)
-
-
-_keep_former_names()
+also_known_as("studio.services.kinds", sys.modules[__name__])
+also_known_as("studio.services.run", run)

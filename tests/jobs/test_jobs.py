@@ -486,3 +486,27 @@ def test_a_lock_that_cannot_be_signed_is_not_held(tmp_path: Path, monkeypatch: p
         with pytest.raises(OSError, match="No space"):
             lock.acquire()
     assert not lock.held and FileLock(tmp_path / "lock").acquire()
+
+
+FORMER = """
+from studio.core.duel import Duel
+from studio.services.kinds import KINDS
+from studio.services.run import Run
+from studio.services.studies import STUDIES
+from studio.services.studies.base import Study
+import studio.jobs.run, studio.capabilities.lab.studies.base
+assert Run is studio.jobs.run.Run and Study is studio.capabilities.lab.studies.base.Study
+"""
+
+
+def test_modules_from_elsewhere_import_by_former_names(tmp_path: Path) -> None:
+    """As a kind, an objective or a study that was written before would, each found through its variable."""
+    (tmp_path / "written_before.py").write_text(FORMER)
+    code = (
+        "from studio.methods.distill import METHODS; from studio.jobs.kinds import KINDS\n"
+        "from studio.capabilities.lab.studies import STUDIES\n"
+        "METHODS.all(); KINDS.all(); STUDIES.all(); import written_before\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "STUDIO_KINDS": "written_before"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -9,7 +9,14 @@ Drawing, sharing, stopping, resuming and extending belong to `capabilities.lab.w
 will cost need no torch; `conclude` may import it.
 """
 
+import sys
+
+from studio.capabilities.lab.studies import base
 from studio.capabilities.lab.studies.base import Study
+from studio.core.former_names import also_known_as
 from studio.core.registry import Registry
 
 STUDIES: Registry[type[Study]] = Registry("studio.capabilities.lab.studies", "study", variable="STUDIO_STUDIES")
+
+also_known_as("studio.services.studies", sys.modules[__name__])
+also_known_as("studio.services.studies.base", base)
