@@ -21,14 +21,13 @@ from typing import Any
 
 import torch
 
-from studio.families.stable.folders import save_pipeline
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from studio.core.recipe import Recipe  # noqa: E402
 from studio.core.rng import INITIAL, noise  # noqa: E402
 from studio.families import open_model  # noqa: E402
+from studio.families.stable.folders import save_pipeline  # noqa: E402
 from studio.sampling import grids, plan, variants  # noqa: E402
 from studio.sampling.branch import forks  # noqa: E402
 from studio.sampling.guidance import guide, is_plain, rows, stacked  # noqa: E402
