@@ -15,7 +15,7 @@ from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.hint_uses import HintUse
 from studio.library.models import Pair, Registry
-from studio.library.remedies import REMEDIES, Ground
+from studio.library.remedies import REMEDIES, PairPlans
 from studio.library.remedies import check as check_remedy
 from studio.library.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
 from studio.sampling import plan as plans
@@ -203,12 +203,12 @@ def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
     return request.rho == 1 or arm in _TEACHERS or (remedy is not None and (remedy.own_noise or remedy.on == "teacher"))
 
 
-def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Ground:
+def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> PairPlans:
     """What remedies are put on: the request's student and teacher arms."""
     alone, reference = (_plan(arm, request, pair, recipe, n) for arm in ("student", "teacher"))
     alike = (pair.teacher.domain, pair.teacher.size) == (pair.student.domain, pair.student.size)
     steps = None if n == len(recipe.timesteps) else n
-    return Ground(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
+    return PairPlans(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
 
 
 def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:

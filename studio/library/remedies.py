@@ -1,6 +1,6 @@
 """The remedies against lost diversity as arms: one table for the arena of the laboratory, Compare, the API and the command line.
 
-A remedy is put on the plans a pair has without any (`Ground`); formulas and papers are with `studio.sampling.variants`.
+A remedy is put on the plans a pair has without any (`PairPlans`); formulas and papers are with `studio.sampling.variants`.
 The hybrids and skip-first, which the arena enters too, are arms of their own everywhere. Needs no torch.
 """
 
@@ -35,7 +35,7 @@ USUAL = Strengths()
 
 
 @dataclass(frozen=True)
-class Ground:
+class PairPlans:
     """What remedies are put on: a pair, and how its models are drawn without any.
 
     alone: the student; reference: the teacher, at guidance scale `guidance`. steps: of the student; None is its recipe's.
@@ -56,8 +56,8 @@ class Ground:
         return plans.hybrid_plan(self.teacher, self.student, self.recipe, k, guidance, steps=self.steps, off_recipe=off)
 
 
-Make = Callable[[Ground, Strengths], Plan]
-Misfit = Callable[[Ground], str]  # what a pair lacks, to go on from the arm's name; "" where it fits
+Make = Callable[[PairPlans, Strengths], Plan]
+Misfit = Callable[[PairPlans], str]  # what a pair lacks, to go on from the arm's name; "" where it fits
 
 
 @dataclass(frozen=True)
@@ -80,23 +80,23 @@ class Remedy:
     on: Literal["student", "teacher", "hybrid", "both"] = "student"
     own_noise: bool = False
 
-    def plan(self, ground: Ground, strengths: Strengths = USUAL, name: str | None = None) -> Plan:
+    def plan(self, ground: PairPlans, strengths: Strengths = USUAL, name: str | None = None) -> Plan:
         """The plan with the remedy, named as the arm unless told otherwise."""
         return self.make(ground, strengths).model_copy(update={"name": name or self.arm})
 
 
-def _interval(ground: Ground, _: Strengths) -> Plan:
+def _interval(ground: PairPlans, _: Strengths) -> Plan:
     """Guidance in the middle half of the student's time range."""
     top = ground.recipe.timesteps[0]
     return variants.with_interval(ground.reference, 0.25 * top, 0.75 * top)
 
 
-def _no_guidance(ground: Ground) -> str:
+def _no_guidance(ground: PairPlans) -> str:
     plain = f"needs a teacher with guidance above 1, and {ground.teacher} is drawn with {ground.guidance:g} here"
     return plain if is_plain(ground.guidance) else ""
 
 
-def _no_interval(ground: Ground) -> str:
+def _no_interval(ground: PairPlans) -> str:
     if said := _no_guidance(ground):
         return said
     steps = ground.reference.steps
@@ -104,14 +104,14 @@ def _no_interval(ground: Ground) -> str:
     return few if _interval(ground, USUAL).nfe == steps else ""
 
 
-def _one_step(ground: Ground) -> str:
+def _one_step(ground: PairPlans) -> str:
     said = (
         f"drowns the prompt at the first step, and {ground.student} takes no other here; a student of 2 steps or more would fit"
     )
     return said if ground.alone.steps < 2 else ""
 
 
-def _no_noise(ground: Ground) -> str:
+def _no_noise(ground: PairPlans) -> str:
     said = (
         f"scales the fresh noise between steps, and {ground.student} draws none here; a student of several noisy steps would fit"
     )
@@ -119,12 +119,12 @@ def _no_noise(ground: Ground) -> str:
     return "" if noisy else said
 
 
-def _unlike(ground: Ground) -> str:
+def _unlike(ground: PairPlans) -> str:
     said = f"mixes what both models believe, and {ground.teacher} and {ground.student} draw pictures of different shapes"
     return "" if ground.alike else said
 
 
-def _fits(_: Ground) -> str:
+def _fits(_: PairPlans) -> str:
     return ""
 
 
@@ -177,7 +177,7 @@ REMEDIES: dict[str, Remedy] = {
 }  # fmt: skip
 
 
-def check(remedy: Remedy, ground: Ground, n_seeds: int) -> None:
+def check(remedy: Remedy, ground: PairPlans, n_seeds: int) -> None:
     """ValueError in one sentence where a remedy would do nothing, or nothing sensible, here."""
     if remedy.arm == "particles" and n_seeds < 2:
         raise ValueError("particles lets the seeds of one prompt push each other apart, and 1 was given; 2 or more would fit.")

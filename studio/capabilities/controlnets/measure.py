@@ -33,7 +33,7 @@ PLACED = ("position", "size", "horizon")  # together: "where"
 VALUES = {"x": "x", "size": "scale", "horizon": "horizon_y"}  # of readings, and of scenes
 
 
-class HintBench:
+class HintMeasurement:
     """hint: its kind. size: side of the models' pictures. seeds: scenes, one sample each. between: called after every step."""
 
     def __init__(self, hint: str, size: int, oracle: Any, seeds: int, between: Callable[[], None]):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.capabilities.controlnets.measure import HintBench
+from studio.capabilities.controlnets.measure import HintMeasurement
 from studio.capabilities.controlnets.request import TRAINER, ControlNetRequest
 from studio.core.control_differences import Differences, hint_channels, restored, trimmed
 from studio.core.files import Json
@@ -36,7 +36,7 @@ class Hinting(Armed[ControlNetRequest]):
     """One run of the kind `controlnet`."""
 
     THING, EVENT = "ControlNet", "agreement"
-    bench: HintBench | None = None
+    bench: HintMeasurement | None = None
 
     def __init__(self, request: ControlNetRequest, run: Run[Tools]):
         super().__init__(request, run)
@@ -56,7 +56,7 @@ class Hinting(Armed[ControlNetRequest]):
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         if entry.oracle is not None and entry.oracle.is_dir():
             oracle = self.job.tools.models.oracle(entry.oracle)
-            self.bench = HintBench(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
+            self.bench = HintMeasurement(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
         else:
             self.notice(f"{entry.id} has no oracle, so nothing is shown on the way and nothing is measured.")
         self.recall()

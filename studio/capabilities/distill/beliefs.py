@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.capabilities.distill.student_preview import Studio, evaluating
+from studio.capabilities.distill.student_preview import StudentPreview, evaluating
 from studio.core.denoiser import Cond
 from studio.core.method import Believer
 from studio.core.rng import noise
@@ -42,13 +42,13 @@ class Beliefs:
     rows: dict[str, Tensor]
 
 
-def samples_of(studio: Studio) -> str | None:
+def samples_of(studio: StudentPreview) -> str | None:
     """Whose samples are noised: "student", "teacher", or None when there is nothing to compare."""
     found = studio.method.believers()
     return None if len(found) < 2 else "student" if "fake" in found else "teacher"
 
 
-def times(studio: Studio, of: str) -> tuple[float, ...]:
+def times(studio: StudentPreview, of: str) -> tuple[float, ...]:
     """Fixed noise levels, rising: where a fake score is compared; or, of a student, times of its own grid."""
     if of == "student":
         return tuple(fraction * studio.student.process.t_max for fraction in FRACTIONS)
@@ -56,7 +56,7 @@ def times(studio: Studio, of: str) -> tuple[float, ...]:
     return tuple(grid[i * (len(grid) - 1) // (n - 1)] for i in range(n)) if n > 1 else grid
 
 
-def believe(studio: Studio, of: str, x: Tensor, prompts: Sequence[str]) -> Beliefs:
+def believe(studio: StudentPreview, of: str, x: Tensor, prompts: Sequence[str]) -> Beliefs:
     """Everybody's x̂₀ of samples x [P, *shape], one of each prompt."""
     t_levels, process = times(studio, of), studio.student.process
     rows = [prompt for prompt in prompts for _ in t_levels]
@@ -74,7 +74,7 @@ def believe(studio: Studio, of: str, x: Tensor, prompts: Sequence[str]) -> Belie
     return Beliefs(of, x, t_levels, levels, found["teacher"].guidance, {k: v.clone() for k, v in made.items()})
 
 
-def _estimate(studio: Studio, role: str, who: Believer, xt: Tensor, t: Tensor, cond: Cond) -> Tensor:
+def _estimate(studio: StudentPreview, role: str, who: Believer, xt: Tensor, t: Tensor, cond: Cond) -> Tensor:
     """x̂₀ [N, ...]; of the student with the weights it is sampled with."""
     if role == "student":
         with studio.evaluated() as student:

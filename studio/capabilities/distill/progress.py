@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.distill import beliefs
-from studio.capabilities.distill.student_preview import SEEDS_EACH, Studio, contrast
+from studio.capabilities.distill.student_preview import SEEDS_EACH, StudentPreview, contrast
 from studio.core.files import Json, read_json
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.jobs.run import Run
@@ -27,10 +27,10 @@ from studio.workshop.tools import Tools
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log
 
 
-class Gallery:
+class TrainingPictures:
     """Draws and measures for one run. `measures` and `contrast` hold what was found up to step `at`."""
 
-    def __init__(self, job: Run[Tools], studio: Studio, samples: int, forward: Forward, at: int):
+    def __init__(self, job: Run[Tools], studio: StudentPreview, samples: int, forward: Forward, at: int):
         self.job, self.studio, self.lesson, self.samples, self.forward = job, studio, studio.lesson, samples, forward
         kept = {"teacher": None, "teacher_at": {}, "rows": [], **(read_json(job.folder / "measures.json") or {})}
         self.measures: Json = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= at]}

@@ -26,7 +26,7 @@ SEEDS_EACH = 2  # pictures a prompt in a strip
 Between = Callable[[], None]  # called between network evaluations: passes the device on, may raise
 
 
-class Studio:
+class StudentPreview:
     """Draws with the teacher and with the student as it is now."""
 
     def __init__(self, lesson: Lesson, method: Method, entry: ModelEntry, between: Between, device: str):

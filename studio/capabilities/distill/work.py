@@ -8,9 +8,9 @@ from studio.capabilities.distill.cautions import cautions
 from studio.capabilities.distill.evidence import Evidence
 from studio.capabilities.distill.lesson import Lesson, open_lesson
 from studio.capabilities.distill.processes import make_trainer
-from studio.capabilities.distill.progress import Gallery
+from studio.capabilities.distill.progress import TrainingPictures
 from studio.capabilities.distill.request import DistillRequest
-from studio.capabilities.distill.student_preview import Studio
+from studio.capabilities.distill.student_preview import StudentPreview
 from studio.capabilities.distill.symptoms import Vigil
 from studio.core.files import Json
 from studio.core.parallel import join
@@ -39,8 +39,8 @@ class Distillation(Training[DistillRequest]):
         self.lesson: Lesson = open_lesson(self.entry, request, self.job, self.preparing)
         trainer = make_trainer(request, self.lesson, self.job.folder, self.device, parallel)
         self.begin(trainer)
-        self.studio = Studio(self.lesson, trainer.method, self.entry, self.between, self.device)
-        self.gallery = Gallery(self.job, self.studio, request.measure_samples, self.curves.forward, trainer.step)
+        self.studio = StudentPreview(self.lesson, trainer.method, self.entry, self.between, self.device)
+        self.gallery = TrainingPictures(self.job, self.studio, request.measure_samples, self.curves.forward, trainer.step)
         self.vigil = Vigil(self.gallery.said)
         self.notices += [symptom.text for symptom in self.vigil.said]
         if trainer.step == 0:

@@ -46,7 +46,7 @@ _LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("qu
 
 
 @dataclass
-class Cast:
+class Arms:
     """Plans, and whose weights go under the names in them."""
 
     plans: Sequence[Plan]
@@ -62,8 +62,8 @@ class Laboratory:
     def __init__(self, request: StudyRequest, run: Run[Tools]):
         self.request, self.job = request, run
         self.study = study_of(request, run.tools.registry, run.home)
-        self.arms = Cast(self.study.plans(), self.study.steps)
-        self.controls = Cast(self.study.control() if request.control else [])
+        self.arms = Arms(self.study.plans(), self.study.steps)
+        self.controls = Arms(self.study.control() if request.control else [])
         self.pocket = self.study.setting.student.domain == "pocket"  # whose prompts are captions of a small language
         self.prompts = [captions.canonical(prompt) if self.pocket else prompt for prompt in request.prompts]
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
@@ -138,13 +138,13 @@ class Laboratory:
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
-    def _name(self, cast: Cast, plan: Plan, prompt: str, block: Sequence[int]) -> str:
+    def _name(self, cast: Arms, plan: Plan, prompt: str, block: Sequence[int]) -> str:
         adapters = (f"adapter {name}" for name in adapters_of(plan))
         used = {name: cast.weights[name] for name in (*plan.models, "oracle", *adapters)} | cast.always
         group = block if plan.coupled else ()
         return self.cells.name(plan, prompt, used, steps=cast.steps, group=group)
 
-    def _fill(self, cast: Cast, prompt: str, block: Sequence[int]) -> None:
+    def _fill(self, cast: Arms, prompt: str, block: Sequence[int]) -> None:
         """Draw what the cells of one prompt lack of these seeds."""
         lacking: dict[tuple[int, ...], list[Plan]] = defaultdict(list)
         for plan in cast.plans:
@@ -159,7 +159,7 @@ class Laboratory:
             self._draw(cast, prompt, block, missing, arms)
             self.drawing_s += time.monotonic() - begun
 
-    def _draw(self, cast: Cast, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
+    def _draw(self, cast: Arms, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         some = next(iter(cast.models.values()))
         cond = encode_plans(arms, cast.models, [prompt])
         batch = batch_size(some.latent_shape)
@@ -182,7 +182,7 @@ class Laboratory:
         finally:
             stream.close()  # type: ignore[attr-defined]
 
-    def _read(self, cast: Cast, record: Record, final: bool) -> Rows:
+    def _read(self, cast: Arms, record: Record, final: bool) -> Rows:
         return taken(self.oracle.read(cast.models[record.model].decode(record.after if final else record.x0)))
 
     def _count(self, evaluations: int, computed: int) -> None:
@@ -220,7 +220,7 @@ class Laboratory:
 
     # -- concluding ------------------------------------------------------------------------------------------------
 
-    def data(self, cast: Cast, blocks: Sequence[Sequence[int]]) -> Data:
+    def data(self, cast: Arms, blocks: Sequence[Sequence[int]]) -> Data:
         """What was read of all plans of a cast, all prompts and these blocks of seeds, which are complete."""
         readings: dict[str, dict[str, Rows]] = {}
         for prompt in self.prompts:

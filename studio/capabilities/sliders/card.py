@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from studio.capabilities.sliders.request import SliderRequest, ends
-from studio.capabilities.sliders.task import Stage
+from studio.capabilities.sliders.task import SliderTask
 from studio.core.edit import EditCard
 from studio.core.files import Json
 from studio.library.models import ModelEntry
@@ -15,7 +15,7 @@ NAMED = 3  # factors that are named as moved most
 
 def slider_card(
     request: SliderRequest,
-    stage: Stage,
+    stage: SliderTask,
     base: ModelEntry,
     measured: Json,
     *,
@@ -48,7 +48,7 @@ def slider_card(
     )
 
 
-def _attribute(request: SliderRequest, stage: Stage, models: Json) -> str:
+def _attribute(request: SliderRequest, stage: SliderTask, models: Json) -> str:
     """What it moves: as it was asked for, or of a direction what it turned out to move most."""
     if request.method == "direction" and models:
         return f"{stage.attribute}: {', '.join(list(next(iter(models.values()))['moved'])[:NAMED])}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from studio.capabilities.sliders.task import Stage
+from studio.capabilities.sliders.task import SliderTask
 from studio.core.files import Json
 from studio.core.lowrank import Adapter, applied
 from studio.core.recipe import Recipe
@@ -30,10 +30,10 @@ TEACHER_STEPS = 10  # enough to tell what a picture shows
 FIRST_SEED = 1000  # of the measured pictures
 
 
-class Bench:
+class SliderMeasurement:
     """between: called after every network evaluation. seeds: pictures a prompt and strength."""
 
-    def __init__(self, stage: Stage, between: Callable[[], None], seeds: int):
+    def __init__(self, stage: SliderTask, between: Callable[[], None], seeds: int):
         self.stage, self.between, self.seeds = stage, between, seeds
         self._seen: tuple[Any, dict[float, Any]] = (None, {})  # readings of one model at one step by scale
 

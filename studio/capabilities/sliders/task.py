@@ -49,7 +49,7 @@ Say = Callable[[int, int], None]
 
 
 @dataclass
-class Stage:
+class SliderTask:
     """contrast: material (`core.material.Contrast`). amount: an oracle's readings of N pictures -> [N], in `unit`.
     moved: factors that the slider moves on purpose. span: amount of renders at the high end minus that at the low end.
     oracle: None where pictures cannot be read; nothing is measured then. world: whether it reads what prompts state, too.
@@ -85,9 +85,9 @@ class Stage:
         self.unit = AXIS_UNIT
 
 
-def open_stage(
+def open_task(
     entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
-) -> Stage:
+) -> SliderTask:
     """What a request asks for, on its model. ValueError in one sentence where the request does not fit it."""
     if entry.domain != WORLD or request.pairs:
         return _plain(entry, model, request, run, say, between)
@@ -96,7 +96,7 @@ def open_stage(
 
 def _world(
     entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
-) -> Stage:
+) -> SliderTask:
     """The stage of Pocket World: its scenes, its captions, its oracle."""
     oracle = _oracle(entry, run)
     if request.attribute is not None:
@@ -120,7 +120,7 @@ def _world(
         n_scenes=request.n_scenes,
         say=say,
     )
-    return Stage(
+    return SliderTask(
         _Considerate(contrast, between),
         request.attribute or what.name,
         what.unit,
@@ -134,7 +134,7 @@ def _world(
 
 def _plain(
     entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
-) -> Stage:
+) -> SliderTask:
     """The stage of a model of any kind: prompts and pictures that were given. Read by an oracle where there is one and the
     request says which of its attributes the pictures show."""
     what = attribute(request.attribute) if request.attribute is not None else None
@@ -167,7 +167,7 @@ def _plain(
         return what
 
     unit = what.unit if what is not None else measure.unit if measure is not None else ""
-    return Stage(
+    return SliderTask(
         _Considerate(contrast, between),
         about,
         unit,

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.sliders.card import slider_card
-from studio.capabilities.sliders.measure import STRENGTHS, Bench
+from studio.capabilities.sliders.measure import STRENGTHS, SliderMeasurement
 from studio.capabilities.sliders.request import TRAINER, SliderRequest
-from studio.capabilities.sliders.task import Stage, open_stage
+from studio.capabilities.sliders.task import SliderTask, open_task
 from studio.core.edit import EditCard
 from studio.core.explain import explain
 from studio.core.files import Json, read_json
@@ -52,8 +52,8 @@ HALVINGS = 2  # … and not more often
 class Sliding(Training[SliderRequest]):
     """One run of the kind `slider`."""
 
-    stage: Stage
-    bench: Bench
+    stage: SliderTask
+    bench: SliderMeasurement
 
     def __init__(self, request: SliderRequest, run: Run[Tools]):
         super().__init__(request, run)
@@ -67,7 +67,7 @@ class Sliding(Training[SliderRequest]):
         METHODS.all()  # modules of objectives from elsewhere may bring methods of sliders
         self.job.state("loading", f"Opening {entry.title}.")
         self.model = self.job.tools.models.model(entry)
-        self.stage = open_stage(entry, self.model, request, self.job, self.preparing, self.between)
+        self.stage = open_task(entry, self.model, request, self.job, self.preparing, self.between)
         method_class: Any = SLIDERS.get(request.method)
         config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
         method = method_class(config, Streams(request.seed, self.device), slider_denoiser(self.model), self.stage.contrast)
@@ -77,7 +77,7 @@ class Sliding(Training[SliderRequest]):
             method.recompute()
             settings = settings.model_copy(update={"checkpointing": False})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
-        self.bench = Bench(self.stage, self.between, request.measure_seeds)
+        self.bench = SliderMeasurement(self.stage, self.between, request.measure_seeds)
         kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
         self.rows = [row for row in kept if row["step"] <= self.trainer.step]
 

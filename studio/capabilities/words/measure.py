@@ -63,7 +63,7 @@ def word_arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:
     return list(found.values())
 
 
-class WordBench:
+class WordMeasurement:
     """shows: what the word was taught, factor -> value. seeds: pictures for each prompt. between: called after every step."""
 
     def __init__(self, shows: Mapping[str, str], word: str, init: str, oracle: Any, seeds: int, between: Callable[[], None]):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.capabilities.words.measure import PLAIN, WordBench, prompts_for, word_arms
+from studio.capabilities.words.measure import PLAIN, WordMeasurement, prompts_for, word_arms
 from studio.capabilities.words.request import TRAINER, WORLD, WordRequest
 from studio.core.edit import Edit, EditCard
 from studio.core.files import Json
@@ -42,7 +42,7 @@ class Wording(Armed[WordRequest]):
     """One run of the kind `word`."""
 
     THING, EVENT = "word", "shown"
-    bench: WordBench | None = None
+    bench: WordMeasurement | None = None
 
     def __init__(self, request: WordRequest, run: Run[Tools]):
         super().__init__(request, run)
@@ -68,7 +68,9 @@ class Wording(Armed[WordRequest]):
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         if entry.oracle is not None and entry.oracle.is_dir() and request.shows:
             oracle = self.job.tools.models.oracle(entry.oracle)
-            self.bench = WordBench(request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between)
+            self.bench = WordMeasurement(
+                request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between
+            )
         else:
             self.notice("Nobody reads whether pictures show what the word was taught, so nothing is measured.")
         self.recall()

@@ -13,7 +13,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from studio.capabilities.controlnets.commands import app
-from studio.capabilities.controlnets.measure import HintBench
+from studio.capabilities.controlnets.measure import HintMeasurement
 from studio.capabilities.controlnets.request import ControlNetRequest
 from studio.core.weights import load_weights
 from studio.families import open_model
@@ -129,16 +129,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     straight = studio.submit("controlnet", request(name="straight", sample_every=2, hint="edges"))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("controlnet", request(name="broken-off", sample_every=2, hint="edges"))
-    real = HintBench.draw
+    real = HintMeasurement.draw
 
-    def stop_at_the_strip(self: HintBench, *args: Any) -> Tensor:
+    def stop_at_the_strip(self: HintMeasurement, *args: Any) -> Tensor:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
         return real(self, *args)
 
-    monkeypatch.setattr(HintBench, "draw", stop_at_the_strip)
+    monkeypatch.setattr(HintMeasurement, "draw", stop_at_the_strip)
     assert here(studio, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(HintBench, "draw", real)
+    monkeypatch.setattr(HintMeasurement, "draw", real)
     studio.resume(run_id)
     assert here(studio, run_id) == ("done", "")
     assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio.capabilities.distill import beliefs
 from studio.capabilities.distill.request import DistillRequest
-from studio.capabilities.distill.student_preview import Studio, contrast
+from studio.capabilities.distill.student_preview import StudentPreview, contrast
 from studio.core.method import Method, Streams
 from studio.core.rng import noise
 from studio.core.simulate import guided_x0
@@ -24,13 +24,13 @@ from tests.support.toy_objective import SHAPE, request, toy_lesson
 DMD2: dict[str, Any] = {"objective": "dmd2", "settings": {"batch": 2, "timesteps": [999, 499], "guidance": 2.0}}
 
 
-def studio_of(school: Jobs, objective: str, **settings: Any) -> Studio:
+def studio_of(school: Jobs, objective: str, **settings: Any) -> StudentPreview:
     """The toy's own world, with a method as a run has it."""
     entry = load_registry(school.paths).get("toy/teacher")
     lesson = toy_lesson(entry, DistillRequest(name="x"), None, lambda done, total: None)  # type: ignore[arg-type]
     cls: Any = METHODS.get(objective)
     method: Method[Any] = cls(cls.Config(**settings), Streams(0), lesson.teacher, lesson.material)
-    return Studio(lesson, method, entry, lambda: None, "cpu")
+    return StudentPreview(lesson, method, entry, lambda: None, "cpu")
 
 
 def test_every_belief_is_that_of_its_network_at_the_same_noised_sample(school: Jobs) -> None:

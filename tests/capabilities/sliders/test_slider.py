@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.sliders import measure, task
-from studio.capabilities.sliders.measure import STRENGTHS, Bench
+from studio.capabilities.sliders.measure import STRENGTHS, SliderMeasurement
 from studio.capabilities.sliders.request import SliderRequest, form
 from studio.core.method import Card
 from studio.jobs.jobs import Jobs
@@ -176,16 +176,21 @@ def test_a_run_trains_shows_measures_and_lists_its_slider(hall: Jobs) -> None:
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
-    """Bench.measure without pictures: the mean amount is the scale, of a span of 2. cost: (model, scale) -> accuracy change."""
+    """SliderMeasurement.measure without pictures: the mean amount is the scale, of a span of 2.
 
-    def measure(self: Bench, model: Any, entry: Any, adapter: Any, step: int, scale: float, strengths: Any = STRENGTHS) -> Any:
+    cost: (model, scale) -> accuracy change.
+    """
+
+    def measure(
+        self: SliderMeasurement, model: Any, entry: Any, adapter: Any, step: int, scale: float, strengths: Any = STRENGTHS
+    ) -> Any:
         seen = {"accuracy": 0.9, "in_distribution": 1.0}
         points = [{"strength": s, "amount": s * scale, "low": s * scale, "high": s * scale, **seen} for s in strengths]
         slope = {"value": scale, "low": scale, "high": scale, "n": 96, "note": ""}
         return {"n": 96, "points": points, "slope": slope, "spearman": 1.0, "even": [-1.0, 1.0], "sampling_steps": 2, "moved": {},
                 "accuracy_change": cost(entry.id, scale)}  # fmt: skip
 
-    monkeypatch.setattr(Bench, "measure", measure)
+    monkeypatch.setattr(SliderMeasurement, "measure", measure)
     monkeypatch.setattr(task, "_span", lambda *_: 2.0)
 
 
@@ -251,26 +256,26 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(hall: Jobs, 
     straight = hall.submit("slider", request(name="straight", sample_every=2))
     assert here(hall, straight) == ("done", "")
     run_id = hall.submit("slider", request(name="broken-off", sample_every=2))
-    real, asked = Bench.measure, Bench.draw
+    real, asked = SliderMeasurement.measure, SliderMeasurement.draw
 
-    def stop_at_the_strip(self: Bench, *args: Any) -> Tensor:
+    def stop_at_the_strip(self: SliderMeasurement, *args: Any) -> Tensor:
         if of_kind(hall, run_id, "strip"):
             hall.stop(run_id)
         return asked(self, *args)
 
-    monkeypatch.setattr(Bench, "draw", stop_at_the_strip)
+    monkeypatch.setattr(SliderMeasurement, "draw", stop_at_the_strip)
     state, note = here(hall, run_id)
     assert (state, note) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(Bench, "draw", asked)
+    monkeypatch.setattr(SliderMeasurement, "draw", asked)
     measured: list[str] = []
 
-    def stop_at_the_student(self: Bench, model: Any, entry: Any, *args: Any) -> dict[str, Any]:
+    def stop_at_the_student(self: SliderMeasurement, model: Any, entry: Any, *args: Any) -> dict[str, Any]:
         measured.append(entry.id)
         if len(measured) == 1:
             hall.stop(run_id)
         return real(self, model, entry, *args)
 
-    monkeypatch.setattr(Bench, "measure", stop_at_the_student)
+    monkeypatch.setattr(SliderMeasurement, "measure", stop_at_the_student)
     hall.resume(run_id)
     state, note = here(hall, run_id)
     assert (state, note) == ("stopped", "Trained to the end, step 4; measuring goes on when it is resumed.")

@@ -146,16 +146,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(hall: Jobs, 
     assert here(hall, twice) == ("done", "")
     assert_equal(checkpoint(hall, twice)["ema"], checkpoint(hall, straight)["ema"])
     run_id = hall.submit("slider", request(name="broken-off", **fields, sample_every=2))
-    draw = measure.Bench.draw
+    draw = measure.SliderMeasurement.draw
 
     def stop(self: Any, *args: Any) -> torch.Tensor:
         if of_kind(hall, run_id, "strip"):
             hall.stop(run_id)
         return draw(self, *args)
 
-    monkeypatch.setattr(measure.Bench, "draw", stop)
+    monkeypatch.setattr(measure.SliderMeasurement, "draw", stop)
     assert here(hall, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(measure.Bench, "draw", draw)
+    monkeypatch.setattr(measure.SliderMeasurement, "draw", draw)
     hall.resume(run_id)
     assert here(hall, run_id) == ("done", "")
     assert_equal(checkpoint(hall, run_id), checkpoint(hall, straight))

@@ -13,7 +13,7 @@ from pydantic import Field
 from studio.capabilities.lab.studies import STUDIES
 from studio.capabilities.lab.studies.base import Data, Json, Setting, Study, StudyCard, StudyConfig
 from studio.library.remedies import REMEDIES as SHARED
-from studio.library.remedies import Ground, Remedy, Strengths
+from studio.library.remedies import PairPlans, Remedy, Strengths
 from studio.sampling.plan import Plan
 
 TEACHER, STUDENT = "teacher", "student"
@@ -28,9 +28,9 @@ class ArenaConfig(Strengths, Entered):
     """Which remedies, and how strong each is."""
 
 
-def ground(s: Setting) -> Ground:
+def ground(s: Setting) -> PairPlans:
     """What the remedies are put on in a study."""
-    return Ground(s.teacher.id, s.student.id, s.recipe, s.alone(), s.reference(), s.teacher.guidance)
+    return PairPlans(s.teacher.id, s.student.id, s.recipe, s.alone(), s.reference(), s.teacher.guidance)
 
 
 def _entry(remedy: Remedy) -> Make:
