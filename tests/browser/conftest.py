@@ -52,7 +52,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its workers must not live on beside the tests of other folders
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page served on a free port: `.url`, `.jobs`, and `.worker` and `.trainer`, whose `step_s` a test may change."""
     os.environ["NO_PROXY"] = "127.0.0.1,localhost"

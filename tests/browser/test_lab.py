@@ -14,6 +14,8 @@ from tests.support import lab_data
 from tests.support.method_catalogue import stock
 from tests.support.scripted_lab import ScriptedLab
 
+pytestmark = pytest.mark.browser
+
 FIGURE = "#lab-result .js-plotly-plot .main-svg"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from studio.library.remedies import REMEDIES
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_remedies_are_unfolded_ticked_drawn_and_found_again(visit: Any, width: int, scheme: str) -> None:
