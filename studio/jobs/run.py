@@ -1,7 +1,7 @@
 """One run directory: `spec.json`, `events.jsonl`, `log.txt`, `env.json`, `artifacts/`, `result.json`.
 
 Empty files in it are requests that any process may make: `cancel`, and of runs that can be continued `pause`, `stop`,
-`save` and `sample`; `delete` asks for the directory to be removed when the run has ended (see `controls`).
+`save` and `sample`; `delete` asks for the directory to be removed when the run has ended (see `commands`).
 
 A `Run` is what a job kind is given: where it reports, leaves its files, and asks whether it should stop.
 """

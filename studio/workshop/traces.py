@@ -1,7 +1,7 @@
 """What a sampling run believed at every step, kept while it samples, so that it can be replayed and continued from any step.
 
 One safetensors file an arm, `trace/<arm>.safetensors` of the run directory: the (guided) x̂0 [S, N, *shape] of its steps,
-packed (`packing`), with everything else in its header (`moments`). The states x_t are not stored: noise is a function of
+packed (`lossless`), with everything else in its header (`trace_header`). The states x_t are not stored: noise is a function of
 (seed, step) and an update is a linear function of x_t, x̂0 and noise, so they follow from the beliefs without any network,
 to the last bit. Whatever a remedy did to a belief is in the belief. Steps that an arm has in common with an earlier one,
 and the past of a branch, are in the earlier arm's file alone. Worker side: imports torch.

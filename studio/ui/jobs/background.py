@@ -1,6 +1,6 @@
 """What the page asks about background runs: the list, one run in detail, and what may be asked of it.
 
-What a run shows is put together in `pictures`, `curves` and `numbers`, what it leaves behind in `files`.
+What a run shows is put together in `strips`, `curves` and `numbers`, what it leaves behind in `files`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The catalogue of methods, read from their classes. Imports torch; `objectives` keeps what this says.
+"""The catalogue of methods, read from their classes. Imports torch; `library.method_cards` keeps what this says.
 
 python -m studio.workshop.training.describe <data folder>
 """
