@@ -34,7 +34,7 @@ def test_the_page_fits_and_follows_the_theme(visit: Any, width: int, scheme: str
     red, *_ = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (red < 60) == (scheme == "dark")
     assert page.locator("#run").is_visible()
-    assert page.evaluate("document.fonts.check('14px Inter')")
+    page.wait_for_function("document.fonts.check('14px Inter')")  # it may still be on its way
 
 
 def test_a_run_fills_the_wall_and_is_measured(visit: Any) -> None:

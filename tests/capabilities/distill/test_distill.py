@@ -115,7 +115,7 @@ def test_progress_is_said_a_few_times_a_second(school: Jobs) -> None:
 
 @pytest.mark.slow
 def test_pause_and_resume_change_nothing_in_the_result(school: Jobs) -> None:
-    fields = {"steps": 60, "sample_every": 20, "trainer": {"checkpoint_every": 7}, "settings": {"seconds": 0.005}}
+    fields = {"steps": 60, "sample_every": 20, "trainer": {"checkpoint_every": 7}, "settings": {"seconds": 0.02}}
     straight = school.submit("distill", request(**fields))
     here(school, straight)
     run_id = school.submit("distill", request(**fields, name="broken-off"))
