@@ -11,7 +11,7 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.controlnets import check_name
 from studio.library.models import Registry
-from studio.library.training_request import MAX_STEPS, Seed, Sinks, TrainingRequest
+from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
 DOMAINS = ("pocket",)  # whose scenes give hints
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -57,17 +57,13 @@ class ControlNetRequest(TrainingRequest):
         description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
     )
     n_scenes: int = Field(default=2000, ge=4, le=20_000, title="Scenes", description="Rendered, with their hints.")
-    sample_every: int | None = Field(
+    sample_every: Every = Field(
         default=None,
-        ge=0,
-        le=MAX_STEPS,
         title="Sample every",
         description="Steps between strips of pictures beside their hints; empty is four in a run, 0 is none.",
     )
-    measure_every: int | None = Field(
+    measure_every: Every = Field(
         default=None,
-        ge=0,
-        le=MAX_STEPS,
         title="Measure every",
         description="Steps between measurements on the base; empty is once, at the end; 0 is never.",
     )

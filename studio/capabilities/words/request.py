@@ -14,7 +14,7 @@ from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
 from studio.library.models import Registry
 from studio.library.picture_folders import pictures_in
-from studio.library.training_request import MAX_STEPS, Seed, Sinks, TrainingRequest
+from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
 WORLD = "pocket"  # the domain whose scenes can be drawn with what is taught, and whose pictures can be read
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
@@ -62,17 +62,13 @@ class WordRequest(TrainingRequest):
         description="warmup (20 here), decay_from (0.5 here), decay_to, precision, checkpointing, checkpoint_every, …",
     )
     n_scenes: int = Field(default=256, ge=1, le=20_000, title="Scenes", description="Rendered, where no pictures are given.")
-    sample_every: int | None = Field(
+    sample_every: Every = Field(
         default=None,
-        ge=0,
-        le=MAX_STEPS,
         title="Sample every",
         description="Steps between strips without the word and with it; empty is four in a run, 0 is none.",
     )
-    measure_every: int | None = Field(
+    measure_every: Every = Field(
         default=None,
-        ge=0,
-        le=MAX_STEPS,
         title="Measure every",
         description="Steps between measurements on the base; empty is once, at the end; 0 is never.",
     )

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from studio.core.files import Json
-from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.compare.view import RunView
 from studio.ui.kit import words
+from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
-from studio.ui.kit.views import Views
 
 
-class Watch:
+class Watch(Reader[RunView]):
     """Reads runs for the page; never starts or changes one."""
 
-    def __init__(self, jobs: Jobs):
-        self.jobs = jobs
-        self._views: Views[RunView] = Views(jobs.tail)
-
-    def look(self, run_id: str) -> tuple[RunView, int]:
-        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is no comparison."""
-        info = self.jobs.get(run_id)
-        if info.kind != "compare":
-            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows comparisons only.")
-        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
-        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
-            view.state, view.note = info.state, info.note
-            view.finish(self.jobs.result(run_id))
-        return view, info.ahead
+    KIND, SHOWS = "compare", "comparisons only"
 
     def _new(self, run_id: str) -> RunView:
         request = self.jobs.spec(run_id).config

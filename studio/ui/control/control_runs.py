@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from studio.core.files import Json
 from studio.domains.pocket.attributes import ATTRIBUTES
-from studio.jobs.jobs import Jobs
 from studio.library.adapters import Adapters, load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.models import Pair
 from studio.ui.control.view import ControlView
 from studio.ui.kit import words
+from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
-from studio.ui.kit.views import Views
 
 
-class Controls:
+class Controls(Reader[ControlView]):
     """Reads runs of the kind "control", and the adapters there are."""
 
-    def __init__(self, jobs: Jobs):
-        self.jobs = jobs
-        self._views: Views[ControlView] = Views(jobs.tail)
+    KIND, SHOWS = "control", "control runs"
 
     @property
     def adapters(self) -> Adapters:
         return load_adapters(self.jobs.paths)
-
-    def look(self, run_id: str) -> tuple[ControlView, int]:
-        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is another kind."""
-        info = self.jobs.get(run_id)
-        if info.kind != "control":
-            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows control runs.")
-        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
-        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
-            view.state, view.note = info.state, info.note
-            view.finish(self.jobs.result(run_id))
-        return view, info.ahead
 
     def _new(self, run_id: str) -> ControlView:
         request = self.jobs.spec(run_id).config

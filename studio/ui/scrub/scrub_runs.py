@@ -8,34 +8,20 @@ from typing import Any
 from studio.capabilities.scrub import exports
 from studio.core.files import Json
 from studio.jobs.info import RunInfo
-from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
 from studio.ui.kit import words
+from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
-from studio.ui.kit.views import Views
 from studio.ui.scrub.view import ScrubView
 
 ENDED_BADLY = ("failed", "cancelled", "interrupted")
 
 
-class Scrubs:
+class Scrubs(Reader[ScrubView]):
     """Reads runs of the kind "scrub" for the page; submits one where somebody wants a run scrubbed."""
 
-    def __init__(self, jobs: Jobs):
-        self.jobs = jobs
-        self._views: Views[ScrubView] = Views(jobs.tail)
-
-    def look(self, run_id: str) -> tuple[ScrubView, int]:
-        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is another kind."""
-        info = self.jobs.get(run_id)
-        if info.kind != "scrub":
-            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows scrub runs.")
-        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
-        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
-            view.state, view.note = info.state, info.note
-            view.finish(self.jobs.result(run_id))
-        return view, info.ahead
+    KIND, SHOWS = "scrub", "scrub runs"
 
     def _new(self, run_id: str) -> ScrubView:
         request = self.jobs.spec(run_id).config

@@ -1,0 +1,45 @@
+"""Runs of one kind, read for the page."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from studio.jobs.jobs import Jobs
+from studio.ui.kit.views import View, Views
+
+
+class DrawnView(View, Protocol):
+    """A view of a run that a tab draws; `note` says how it ended."""
+
+    state: str
+    note: str
+
+
+V = TypeVar("V", bound=DrawnView)
+
+
+class Reader(ABC, Generic[V]):
+    """Reads the runs of a tab; never changes one. KIND: of its runs. SHOWS: what the tab says it shows."""
+
+    KIND: ClassVar[str]
+    SHOWS: ClassVar[str]
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+        self._views: Views[V] = Views(jobs.tail)
+
+    def look(self, run_id: str) -> tuple[V, int]:
+        """(the run as it is now, runs ahead of it). ValueError when there is no such run or it is of another kind."""
+        info = self.jobs.get(run_id)
+        if info.kind != self.KIND:
+            raise ValueError(f"Run {run_id} is a {info.kind} job; this tab shows {self.SHOWS}.")
+        view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
+        if info.final and view.live:  # the index knows the end before the log does when a worker was killed
+            view.state, view.note = info.state, info.note
+            view.finish(self.jobs.result(run_id))
+        return view, info.ahead
+
+    @abstractmethod
+    def _new(self, run_id: str) -> V:
+        """The view of a run before its first event."""
