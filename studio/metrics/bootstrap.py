@@ -48,6 +48,11 @@ def resample_counts(n: int, n_boot: int = N_BOOT, seed: int = 0, groups: Any = N
     return counts.scatter_add_(1, indices, torch.ones_like(indices, dtype=torch.float64))
 
 
+def multipliers(n: int, n_boot: int = N_BOOT, seed: int = 0) -> Tensor:
+    """Standard normal [n_boot, n] float64, a function of its arguments: arms of equal n and seed share them and are paired."""
+    return torch.randn(n_boot, n, generator=generator(seed, "multipliers"), dtype=torch.float64)
+
+
 def resample_weights(n: int, n_boot: int = N_BOOT, seed: int = 0, together: Tensor | None = None) -> tuple[Tensor, int]:
     """(share of each row in each resample, [n_boot, n] float64, whose rows sum to 1; of how many things it is resampled).
 

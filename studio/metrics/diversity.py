@@ -45,6 +45,16 @@ def entropy_of_counts(counts: Tensor, correct: bool = True) -> Tensor:
     return torch.where(n > 1, jackknife, plug_in).clamp(0.0, math.log(counts.shape[-1]))
 
 
+def entropy_influence(labels: Any, n_classes: int, gate: Tensor) -> Tensor:
+    """How much each of N samples moves the jackknifed entropy of those in the gate: (n − 1) · (H − H without it), nats, [N]
+    float64, with n of all N; 0 outside the gate, whose samples count for nothing."""
+    labels = torch.as_tensor(labels).long().flatten().cpu()
+    counts = class_counts(labels, n_classes, gate.double())
+    without = entropy_of_counts(counts[None] - torch.eye(n_classes, dtype=torch.float64))  # nan where there is none of a class
+    moved = entropy_of_counts(counts) - without[labels]
+    return (len(labels) - 1) * torch.where(gate, moved, torch.zeros_like(moved))
+
+
 def entropy(labels: Any, n_classes: int, *, correct: bool = True) -> float:
     """Entropy of integer labels [n], nats in [0, ln n_classes]; see `entropy_of_counts` for the bias."""
     return float(entropy_of_counts(class_counts(labels, n_classes), correct))

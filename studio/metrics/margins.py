@@ -16,6 +16,12 @@ ACCURACY_MARGIN = 0.05
 MIN_ACCURACY = 0.90
 # The mean pair distance has a standard deviation of about .03 to .06 at 32 seeds: enough for an effect of 0.15.
 MIN_SEEDS = 32
+# With fewer samples an arm (prompts × seeds) nothing is judged: half of a share's interval is then 12 points and more.
+MIN_JUDGED = 64
+# Compare looks at one prompt and judges one arm against the student from this many samples on.
+MIN_COMPARED = 32
+# A recovered share is a headline while its interval is at most this wide; a wider one only says that something comes back.
+WIDEST_SHARE = 1.0
 # Fewer prompts say little about other prompts.
 MIN_PROMPTS = 8
 # x̂0 has committed when it is at most half as far from its final value as the yardstick says (the paper's own half).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
-from studio.metrics.interval import LEVEL, TOO_SMALL, Interval
+from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
 
 
 def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
@@ -26,3 +26,23 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(p, low, high, n)
+
+
+def wilson_of(share: Estimate, level: float = LEVEL) -> Interval:
+    """Wilson's interval of a share whose samples are not independent, such as those of several prompts.
+
+    Its n is replaced by as many independent samples as would vary like the draws do, p (1 − p) / variance, at least as many
+    as there are groups and never more than there are samples (Korn & Graubard 1998, Survey Methodology 24), and its normal
+    quantile by Student's. All right or all wrong says nothing of how groups differ, so all samples count there.
+    """
+    if share.value is None or share.n == 0:
+        return Interval(None, n=share.n, note=share.note or TOO_SMALL)
+    p, finite = share.value, share.draws[share.draws.isfinite()]
+    variance = float(finite.var()) if len(finite) > 1 else 0.0
+    n = float(share.n)
+    if 0 < p < 1 and variance > 0:
+        n = min(n, max(p * (1 - p) / variance, float(min(share.independent, share.n))))
+    t = NormalDist().inv_cdf(1 - tail(share.independent, level)) if n < share.n else NormalDist().inv_cdf(0.5 + level / 2)
+    centre = (p + t * t / (2 * n)) / (1 + t * t / n)
+    half = (t * t * p * (1 - p) / n + (t * t / (2 * n)) ** 2) ** 0.5 / (1 + t * t / n)
+    return Interval(p, 0.0 if p == 0 else max(0.0, centre - half), 1.0 if p == 1 else min(1.0, centre + half), share.n)

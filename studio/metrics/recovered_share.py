@@ -1,6 +1,7 @@
 """The first step in one sentence: which share of the diversity that the student lost does an arm give back?
 
-Claims S1–S3 of the hybrid (arXiv 2503.10637) as a computed verdict: "holds", "does not hold" or "inconclusive".
+Claims S1–S3 of the hybrid (arXiv 2503.10637) as a computed verdict: "holds", "does not hold", "inconclusive", or "too few to
+say" below a stated number of samples (`metrics.margins`). The sentence never says more than the interval beside it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from studio.core.files import Json
 from studio.metrics.interval import LEVEL, TOO_SMALL, Estimate, Interval, tail
-from studio.metrics.margins import EQUIVALENT, NEGLIGIBLE
+from studio.metrics.margins import EQUIVALENT, MIN_COMPARED, NEGLIGIBLE, WIDEST_SHARE
 
-Verdict = Literal["holds", "does not hold", "inconclusive"]
+Verdict = Literal["holds", "does not hold", "inconclusive", "too few to say"]
+TOO_FEW: Verdict = "too few to say"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def recovery(
     label: str = "hybrid",
     fidelity: tuple[Interval, Interval] | None = None,
     level: float = LEVEL,
+    least: int = MIN_COMPARED,
 ) -> Recovery:
     """Share of the lost diversity that `hybrid` recovers, with a paired bootstrap interval and a sentence.
 
@@ -60,33 +63,39 @@ def recovery(
         cost_ratio: cost of the arm over the student's (network evaluations or seconds), for the sentence.
         label: the arm's name in the sentence, e.g. "hybrid (k = 1)".
         fidelity: accuracy of (student, arm); the sentence then carries both, and says when the arm's is lower.
+        least: samples an arm below which there is no verdict.
     """
     loss, gain = teacher - student, hybrid - student
     lost, gained = loss.interval(level), gain.interval(level)
     unknown = Interval(None, n=lost.n, note="the student lost nothing that could be recovered")
 
     def result(share: Interval, verdict: Verdict, sentence: str) -> Recovery:
+        if lost.n < least and share.value is not None:
+            verdict, sentence = TOO_FEW, _few(label, share, lost.n, least)
         return Recovery(share, lost, gained, verdict, sentence + _fidelity_text(label, fidelity))
 
     if not lost.known or teacher.value is None or student.value is None:
         why = loss.note if loss.value is None and loss.note else TOO_SMALL
         few = f"Too few samples to say what the student lost or the {label} recovers; run more seeds."
         none = f"There is no diversity to compare here: {why}."
-        return result(Interval(None, n=lost.n, note=why), "inconclusive", few if why == TOO_SMALL else none)
+        return result(Interval(None, n=lost.n, note=why), *((TOO_FEW, few) if why == TOO_SMALL else ("inconclusive", none)))
     if lost.includes(0) or teacher.value <= student.value:
         figures = (
             f"teacher {teacher.interval(level).text()}, student {student.interval(level).text()}, "
             f"difference {lost.text()}, n = {lost.n}"
         )
+        if lost.n < least:
+            few = f"Too few samples to say whether the student lost diversity here ({figures}); {least} or more may tell."
+            return result(unknown, TOO_FEW, few)
         settled = lost.high is not None and lost.high <= EQUIVALENT * abs(teacher.value)
         if settled:
             nothing = f"The student did not lose diversity here ({figures}), so there is nothing to recover."
             return result(unknown, "does not hold", nothing)
-        unsure = f"The student did not measurably lose diversity here ({figures}), so there is nothing to recover"
+        unsure = f"Whether the student lost diversity here cannot be told from these samples ({figures})"
         return result(unknown, "inconclusive", f"{unsure}; more seeds may tell.")
     if not gained.known or hybrid.value is None:
         few = f"Too few samples to say what the {label} recovers; run more seeds."
-        return result(Interval(None, n=gained.n, note=TOO_SMALL), "inconclusive", few)
+        return result(Interval(None, n=gained.n, note=TOO_SMALL), TOO_FEW, few)
     share = _share(loss, gain, level)
     verdict = _verdict(share, gained)
     return result(share, verdict, _sentence(label, share, verdict, cost_ratio))
@@ -110,7 +119,7 @@ def _share(loss: Estimate, gain: Estimate, level: float) -> Interval:
     infinite = torch.where(gained >= 0, math.inf, -math.inf).double()
     ordered: Tensor = torch.where(lost > 0, gained / lost.clamp_min(1e-300), infinite).sort().values
     value = gain.value / loss.value
-    end = tail(loss.n, level)
+    end = tail(loss.independent, level)
     low = min(float(ordered[math.floor(end * (len(ordered) - 1))]), value)
     high = max(float(ordered[math.ceil((1 - end) * (len(ordered) - 1))]), value)
     note = "" if math.isfinite(low) and math.isfinite(high) else "the loss is too close to 0 to bound the share"
@@ -131,6 +140,9 @@ def _sentence(label: str, share: Interval, verdict: Verdict, cost_ratio: float |
     cost = "" if cost_ratio is None else f", at {cost_ratio:.2f}× its cost"
     figure = share.text(percent=True)
     if verdict == "holds":
+        if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
+            open_ = f"how much is open ({figure} of the loss)" if share.low is not None else "how much is open"
+            return f"The {label} recovers some of the diversity the student lost{cost}; {open_}. Run more seeds."
         return f"The {label} recovers {figure} of the diversity the student lost{cost}."
     if verdict == "does not hold":
         less = share.high is not None and share.high < 0
@@ -138,6 +150,14 @@ def _sentence(label: str, share: Interval, verdict: Verdict, cost_ratio: float |
         return f"The {label} {what} ({figure} of the loss){cost}."
     unsure = f"Whether the {label} recovers diversity the student lost is inconclusive"
     return f"{unsure} ({figure} of the loss){cost}; run more seeds."
+
+
+def _few(label: str, share: Interval, n: int, least: int) -> str:
+    if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
+        lost = "of the diversity the student lost"
+        return f"Too few samples to say how much {lost} the {label} gives back: {n}, and {least} or more may tell."
+    figure = share.text(percent=True)
+    return f"On these {n} samples the {label} gives back {figure} of the diversity the student lost; too few to say more."
 
 
 def _fidelity_text(label: str, fidelity: tuple[Interval, Interval] | None) -> str:

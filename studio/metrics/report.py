@@ -18,7 +18,7 @@ from torch import Tensor
 from studio.core.files import Json
 from studio.core.rng import generator
 from studio.metrics import diversity as dv
-from studio.metrics.bootstrap import N_BOOT, resample_counts
+from studio.metrics.bootstrap import N_BOOT, multipliers, resample_counts
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import TOO_SMALL, Estimate, Interval
 from studio.metrics.precision_recall import K_NEAREST, precision_recall
@@ -46,14 +46,14 @@ def world_diversity(stated: Mapping[str, str], factors: Mapping[str, Factor], wo
     return sum(dv.world_entropy(p) / math.log(len(p)) for p in rows) / len(rows) if rows else None
 
 
-def factor_estimate(labels: Tensor, n_classes: int, gate: Tensor, counts: Tensor) -> Estimate:
-    """H / ln K of one factor over the gated samples; labels [N], gate [N] bool, counts [n_boot, N]."""
+def factor_estimate(labels: Tensor, n_classes: int, gate: Tensor, drawn: Tensor) -> Estimate:
+    """H / ln K of one factor over the gated samples; labels [N], gate [N] bool, drawn [n_boot, N] multipliers."""
     n = int(gate.sum())
     if n < 2:
         return Estimate.missing(n)
     value = dv.entropy_of_counts(dv.class_counts(labels[gate], n_classes)) / math.log(n_classes)
-    draws = dv.entropy_of_counts(dv.class_counts(labels, n_classes, counts * gate)) / math.log(n_classes)
-    return Estimate.centred(float(value), draws, n, (0.0, 1.0))
+    influence = dv.entropy_influence(labels, n_classes, gate) / math.log(n_classes)
+    return Estimate.of_influence(float(value), influence, drawn, n, (0.0, 1.0))
 
 
 def diversity_estimate(
@@ -72,9 +72,9 @@ def diversity_estimate(
     """
     gate = accepted(readings)
     gate = gate if gated else torch.ones_like(gate)
-    counts = resample_counts(len(gate), n_boot, seed)
+    drawn = multipliers(len(gate), n_boot, seed)
     parts = [
-        factor_estimate(labels_of(readings, name), len(factors[name].values), gate, counts)
+        factor_estimate(labels_of(readings, name), len(factors[name].values), gate, drawn)
         for name in free_factors(stated, factors, world)
     ]
     n = int(gate.sum())

@@ -1,10 +1,9 @@
 """The collapse study: measures pooled over prompts, with the claims they support or do not.
 
-Prompts are strata: images are resampled inside their prompt and every prompt counts the same, so the figures are about
-*these* prompts. Where all prompts share one list of seeds, they share initial noise too, and the same seeds are
-resampled in every prompt; that keeps what the noise has in common in the interval. On nano (4 prompts, dmd2 and its hybrid,
-blocks of 32 of 384 seeds) the diversities of two prompts correlate by 0.10, the pooled one has a standard deviation of 0.0205
-over blocks, and resampling the same seeds says 0.0202, each prompt by itself 0.0170.
+Every prompt counts the same, and prompts vary as well as seeds, so that figures of four prompts or more are about prompts in
+general (`interval.pool`); with fewer they are about these prompts alone, and sentences say so. Where all prompts share one
+list of seeds, they share initial noise too, and the same seeds vary together in every prompt. How often the intervals hold
+the truth is in `tests/metrics/test_coverage.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Any
 import torch
 
 from studio.core.files import Json
-from studio.metrics.bootstrap import N_BOOT, resample_counts
-from studio.metrics.interval import TOO_SMALL, Estimate, Interval, pool
-from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
-from studio.metrics.proportion import wilson
+from studio.metrics.bootstrap import N_BOOT, multipliers
+from studio.metrics.interval import MIN_GROUPS, TOO_SMALL, Estimate, Interval, pool
+from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT, MIN_JUDGED
+from studio.metrics.proportion import wilson_of
 from studio.metrics.readings import Factor, Readings, World, accepted, correct, known
-from studio.metrics.recovered_share import Verdict, recovery, relative_cost
+from studio.metrics.recovered_share import TOO_FEW, Verdict, recovery, relative_cost
 from studio.metrics.report import diversity_estimate
 
 
@@ -68,17 +67,17 @@ def pooled_arms(
     usable = [p for p in per_prompt if all(gated[a][p].value is not None for a in arms)]
     out = {}
     for arm in arms:
-        right, successes, asked, inside, n = [], 0, 0, 0, 0
+        right, inside, n = [], [], 0
         for i, (prompt, readings) in enumerate(per_prompt.items()):
-            gate = accepted(readings[arm])
-            inside, n = inside + int(gate.sum()), n + len(gate)
+            gate, own = accepted(readings[arm]), _seed_of(i, seed, shared_seeds)
+            n += len(gate)
+            inside.append(_share(gate, n_boot, own))
             shown = correct(readings[arm], stated[prompt], factors)
-            if shown:  # a prompt that states nothing has nothing to get right
-                ok = torch.stack(list(shown.values())).all(0)
-                right.append(_share(ok, n_boot, _seed_of(i, seed, shared_seeds)))
-                successes, asked = successes + int(ok.sum()), asked + len(ok)
+            if shown:  # a prompt that asks for nothing has nothing to get right
+                right.append(_share(torch.stack(list(shown.values())).all(0), n_boot, own))
         d, d_all = pool([gated[arm][p] for p in usable]), pool([free[arm][p] for p in usable])
-        figures = (d, d_all, pool(right), wilson(successes, asked), wilson(inside, n))
+        fidelity = pool(right)
+        figures = (d, d_all, fidelity, wilson_of(fidelity), wilson_of(pool(inside)))
         out[arm] = PooledArm(arm, n, len(usable), len(per_prompt), *figures)
     return out
 
@@ -149,7 +148,7 @@ def arm_rows(
                 "label": (labels or {}).get(name, name),
                 "fidelity": (s.accuracy, arm.accuracy),
             }
-            share = recovery(t.diversity, s.diversity, arm.diversity, **words).to_dict()
+            share = recovery(t.diversity, s.diversity, arm.diversity, least=MIN_JUDGED, **words).to_dict()
         rows.append(
             {
                 "arm": name,
@@ -194,7 +193,7 @@ def claim(low: PooledArm, high: PooledArm) -> Json:
     apart = high.diversity.interval().apart(low.diversity.interval())
     fidelity = (high.right - low.right).interval()
     within = None if fidelity.value is None else abs(fidelity.value) <= ACCURACY_MARGIN + 1e-12
-    verdict = _verdict(difference, apart, fidelity, high.diversity.value)
+    verdict = judged(_verdict(difference, apart, fidelity, high.diversity.value), low, high)
     statement = f"D({low.arm}) < D({high.arm})"
     touch = {True: "intervals apart", False: "intervals overlap", None: "no intervals"}[apart]
     points = "no stated factors"
@@ -203,7 +202,7 @@ def claim(low: PooledArm, high: PooledArm) -> Json:
     figures = f"{high.diversity.interval().text()} against {low.diversity.interval().text()}"
     sentence = (
         f"{statement}: {verdict} ({figures}, paired difference {difference.text()}, {touch}, {points}; "
-        f"{low.prompts_used} prompts, n = {low.n} and {high.n})."
+        f"{of_prompts(low)}, n = {low.n} and {high.n})."
     )
     return {
         "claim": statement,
@@ -216,6 +215,17 @@ def claim(low: PooledArm, high: PooledArm) -> Json:
         "verdict": verdict,
         "sentence": sentence,
     }
+
+
+def judged(verdict: Verdict, *arms: PooledArm) -> Verdict:
+    """The verdict, or "too few to say" where an arm has fewer samples than any judgement needs."""
+    return TOO_FEW if arms and min(arm.n for arm in arms) < MIN_JUDGED else verdict
+
+
+def of_prompts(arm: PooledArm) -> str:
+    """What its intervals are about: '16 prompts', or 'these 2 prompts alone'."""
+    used = arm.prompts_used
+    return f"{used} prompts" if used >= MIN_GROUPS else "this prompt alone" if used == 1 else f"these {used} prompts alone"
 
 
 def _verdict(difference: Interval, apart: bool | None, fidelity: Interval, scale: float | None) -> Verdict:
@@ -236,5 +246,4 @@ def _share(ok: torch.Tensor, n_boot: int, seed: int) -> Estimate:
     n = len(ok)
     if n == 0:
         return Estimate.missing(0, TOO_SMALL)
-    draws = resample_counts(n, n_boot, seed) @ ok.double() / n
-    return Estimate.centred(float(ok.double().mean()), draws, n, (0.0, 1.0))
+    return Estimate.of_influence(float(ok.double().mean()), ok.double(), multipliers(n, n_boot, seed), n, (0.0, 1.0))

@@ -148,7 +148,7 @@ def _spearman(x: Tensor, estimates: Sequence[Estimate]) -> Estimate:
         return Estimate(value, n=n, bounds=(-1.0, 1.0))
     draws = torch.stack([e.draws for e in estimates], -1)
     drawn = torch.where(draws.isfinite().all(-1), _correlation(_ranks(x), _ranks(draws)), torch.nan)
-    return Estimate(value, drawn, n, (-1.0, 1.0))
+    return Estimate(value, drawn, n, (-1.0, 1.0), units=min(e.independent for e in estimates))
 
 
 def _ranks(values: Tensor) -> Tensor:

@@ -252,4 +252,5 @@ def _judged(id_: str, mean: Interval, turned: Sequence[str]) -> Verdict:
 
 def _ratio(target: Estimate, source: Estimate) -> Estimate:
     assert target.value is not None and source.value is not None, "the caller has looked"
-    return Estimate(target.value / source.value, target.draws / source.draws, min(target.n, source.n))
+    units = min(target.independent, source.independent)
+    return Estimate(target.value / source.value, target.draws / source.draws, min(target.n, source.n), units=units)

@@ -18,13 +18,14 @@ from studio.metrics.margins import (
     BASE_COMMITS,
     EQUIVALENT,
     MIN_ACCURACY,
+    MIN_JUDGED,
     MIN_PROMPTS,
     MIN_SEEDS,
     NEGLIGIBLE,
 )
 from studio.metrics.readings import known
-from studio.metrics.recovered_share import Verdict, recovery
-from studio.metrics.study import PooledArm, claim
+from studio.metrics.recovered_share import TOO_FEW, Verdict, recovery
+from studio.metrics.study import PooledArm, claim, judged
 
 Arms = Mapping[str, PooledArm]
 
@@ -54,7 +55,8 @@ def s2(arms: Arms, hybrid: str, student: str = "student", teacher: str | None = 
     found = claim(s, h)
     sentence = found["sentence"]
     if teacher is not None and teacher in arms:
-        sentence += " " + recovery(arms[teacher].diversity, s.diversity, h.diversity, label=hybrid).sentence
+        share = recovery(arms[teacher].diversity, s.diversity, h.diversity, label=hybrid, least=MIN_JUDGED)
+        sentence += " " + share.sentence
     expected = "holds where κ is small at the first step and large at the second"
     difference, unit = Interval.from_dict(found["difference"]), f"D({hybrid}) − D({student})"
     verdict: Verdict = found["verdict"]
@@ -65,7 +67,7 @@ def s3(arms: Arms, hybrid: str, teacher: str = "teacher") -> Json:
     """The hybrid is as diverse as the teacher: within ±10 % of it (two one-sided tests, each at 2.5 %)."""
     h, t = _arms(arms, hybrid, teacher)
     ratio = relative(h.diversity, t.diversity).interval()
-    verdict = equivalent(ratio, EQUIVALENT)
+    verdict = judged(equivalent(ratio, EQUIVALENT), h, t)
     sentence = (
         f"D({hybrid}) ≈ D({teacher}): {verdict} ({h.diversity.interval().text()} against {t.diversity.interval().text()}, "
         f"a difference of {ratio.text(percent=True)} of the teacher's; equal is within ±{100 * EQUIVALENT:.0f} %)."
@@ -97,6 +99,7 @@ def s4(arms: Arms, by_position: Mapping[int, str], student: str = "student", tea
     lost = arms[teacher].diversity - s.diversity if teacher is not None and teacher in arms else s.diversity
     others_gain = {o.arm: o.diversity - s.diversity for o in others}
     verdict, rival, lead = leads(first.diversity - s.diversity, others_gain, EQUIVALENT * abs(lost.value or 0.0))
+    verdict = judged(verdict, first, *others, s)
     gains = ", ".join(f"{a.arm} {(a.diversity - s.diversity).interval().text()}" for a in (first, *others))
     sentence = f"The first position gains most: {verdict} (gain over {student}: {gains}; lead over {rival} {lead.text()})."
     return verdict_row(
@@ -130,12 +133,13 @@ def leads(gain: Estimate, others: Mapping[str, Estimate], least: float) -> tuple
 def s4_reverse(arms: Arms, reverse: str, teacher: str = "teacher", student: str = "student") -> Json:
     """The reverse order (student first, base later) recovers nothing: surely less than a quarter of the loss."""
     r, t, s = _arms(arms, reverse, teacher, student)
-    found = recovery(t.diversity, s.diversity, r.diversity, label=reverse, fidelity=(s.accuracy, r.accuracy))
-    turned: dict[Verdict, Verdict] = {"holds": "does not hold", "does not hold": "holds", "inconclusive": "inconclusive"}
+    found = recovery(t.diversity, s.diversity, r.diversity, label=reverse, fidelity=(s.accuracy, r.accuracy), least=MIN_JUDGED)
+    turned: dict[Verdict, Verdict] = {"holds": "does not hold", "does not hold": "holds"}
     # without a loss there is no share, and a statement about it says nothing either way
-    verdict: Verdict = turned[found.verdict] if found.share.value is not None else "inconclusive"
+    verdict: Verdict = turned.get(found.verdict, "inconclusive") if found.share.value is not None else "inconclusive"
     if verdict == "does not hold" and found.share.high is not None and found.share.high < NEGLIGIBLE:
         verdict = "holds"  # surely more than the student, and surely next to nothing
+    verdict = judged(verdict, r, t, s)
     sentence = f"Student first, then the base, recovers nothing: {verdict}. {found.sentence}"
     return verdict_row(
         "S4",
@@ -153,7 +157,8 @@ def s4_reverse(arms: Arms, reverse: str, teacher: str = "teacher", student: str 
 def s5(arms: Arms, skip: str, hybrid: str) -> Json:
     """Skipping the first step is as diverse as the hybrid (±10 %), but less accurate.
 
-    Less accurate: the paired difference is surely below 0; surely not so: it lies within five points and includes 0.
+    Less accurate: the paired difference is surely below 0; surely not so: it is surely above 0, or lies within five points
+    either way and includes 0.
     Holds only if both parts do, does not hold as soon as one of them surely does not.
     """
     k, h = _arms(arms, skip, hybrid)
@@ -161,8 +166,9 @@ def s5(arms: Arms, skip: str, hybrid: str) -> Json:
     fidelity = (k.right - h.right).interval()
     less: Verdict = "inconclusive"
     if fidelity.low is not None and fidelity.high is not None:
-        less = "holds" if fidelity.high < 0 else "does not hold" if fidelity.low > -ACCURACY_MARGIN else "inconclusive"
-    verdict = _both(equivalent(ratio, EQUIVALENT), less)
+        equal = fidelity.low >= -ACCURACY_MARGIN and fidelity.high <= ACCURACY_MARGIN
+        less = "holds" if fidelity.high < 0 else "does not hold" if fidelity.low > 0 or equal else "inconclusive"
+    verdict = judged(_both(equivalent(ratio, EQUIVALENT), less), k, h)
     sentence = (
         f"{skip} is as diverse as {hybrid} and less accurate: {verdict} (diversity differs by {ratio.text(percent=True)} of "
         f"{hybrid}'s, equal is within ±{100 * EQUIVALENT:.0f} %; accuracy by {points(fidelity)}; "
@@ -195,6 +201,7 @@ def s6(trend: Json | None, n: int | None = None) -> Json:
             verdict = "does not hold"
         elif slope.high < 0:
             verdict = "holds"
+    verdict = TOO_FEW if slope.n < MIN_JUDGED else verdict
     up = "; ".join(f"rises from w = {r['from']:g} to {r['to']:g}" for r in trend["rises"])
     sentence = (
         f"Base guidance lowers diversity: {verdict} (slope {slope.text(3)} per unit of w, from end to end {change.text()}, "
@@ -287,7 +294,8 @@ def relative(a: Estimate, b: Estimate) -> Estimate:
         return Estimate.missing(n, a.note or b.note or "there is no diversity to compare with")
     if len(a.draws) != len(b.draws):
         return Estimate(a.value / b.value - 1, n=n)
-    return Estimate(a.value / b.value - 1, (a.draws / b.draws.clamp_min(1e-9)) - 1, n)
+    units = min(a.independent, b.independent)
+    return Estimate(a.value / b.value - 1, (a.draws / b.draws.clamp_min(1e-9)) - 1, n, units=units)
 
 
 def equivalent(interval: Interval, margin: float) -> Verdict:

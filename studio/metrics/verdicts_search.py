@@ -15,7 +15,7 @@ from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT
 from studio.metrics.masks import shapley
 from studio.metrics.readings import known
 from studio.metrics.recovered_share import Verdict
-from studio.metrics.study import PooledArm
+from studio.metrics.study import PooledArm, judged
 from studio.metrics.verdicts import leads, nothing, points, relative, verdict_row
 
 Arms = Mapping[str, PooledArm]
@@ -39,7 +39,8 @@ def s2_best(arms: Arms, candidates: Sequence[str], student: str = "student", wha
         or ("holds" if _above(gain, 0.0) and (fidelity.value or 0.0) >= -ACCURACY_MARGIN else _small(gain, least))
         for name, (gain, _, fidelity) in rows.items()
     }
-    verdict, best = _any(each), _best(rows, each)
+    best = _best(rows, each)
+    verdict = judged(_any(each), arms[best], s)
     gain, _, fidelity = rows[best]
     sentence = (
         f"At the student's cost some {what} is more diverse: {verdict} ({best}: "
@@ -65,7 +66,8 @@ def s5_any(arms: Arms, candidates: Sequence[str], hybrid: str) -> Json:
         as_right = fidelity.low is not None and fidelity.low >= -ACCURACY_MARGIN
         less = ratio.high is not None and ratio.high < -EQUIVALENT
         each[name] = _worse(fidelity) or ("does not hold" if less else "holds" if as_diverse and as_right else "inconclusive")
-    verdict, best = _any(each), _best(rows, each)
+    best = _best(rows, each)
+    verdict = judged(_any(each), arms[best], arms[hybrid])
     _, ratio, fidelity = rows[best]
     sentence = (
         f"Some remedy that costs no more than {hybrid} is as diverse and as accurate: {verdict} ({best}: diversity differs by "
@@ -92,6 +94,7 @@ def s4_shapley(arms: Arms, masks: Mapping[str, str], teacher: str = "teacher") -
     lost = arms[teacher].diversity - s.diversity if teacher in arms else s.diversity
     others = {f"position {i + 1}": value for i, value in enumerate(values) if i > 0}
     verdict, rival, lead = leads(values[0], others, EQUIVALENT * abs(lost.value or 0.0))
+    verdict = judged(verdict, *used)
     worth = ", ".join(f"{i + 1}: {value.interval().text()}" for i, value in enumerate(values))
     sentence = f"{statement}: {verdict} (Shapley values of the positions, {worth}; lead over {rival} {lead.text()})."
     unit = f"Shapley value of position 1 − {rival}"

@@ -95,7 +95,7 @@ def test_draws_without_a_loss_leave_the_share_unbounded(without_loss, bounded):
 def test_too_few_samples_are_said(n):
     few = Estimate.missing(n) if n < 2 else Estimate(0.5, torch.zeros(10).double(), n)
     result = recovery(few, few, few)
-    assert result.verdict == "inconclusive" and "Too few samples" in result.sentence and result.share.value is None
+    assert result.verdict == "too few to say" and "Too few samples" in result.sentence and result.share.value is None
 
 
 def test_no_free_factor_is_said_as_such():
@@ -105,7 +105,32 @@ def test_no_free_factor_is_said_as_such():
 
 def test_missing_arm_with_known_loss():
     result = recovery(arm(0.8, seed=1), arm(0.4, seed=2), Estimate.missing(1))
-    assert result.verdict == "inconclusive" and result.loss.value == pytest.approx(0.4)
+    assert result.verdict == "too few to say" and result.loss.value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("hybrid", [0.7, 0.4])
+def test_eight_samples_are_not_judged(hybrid):
+    """A red "does not hold" from eight pictures was one: the figures are given, a verdict is not."""
+    result = recovery(arm(0.8, seed=1, n=8), arm(0.4, seed=2, n=8), arm(hybrid, seed=3, n=8), label="hybrid")
+    assert result.verdict == "too few to say" and result.share.known
+    assert result.sentence.startswith("On these 8 samples the hybrid gives back") and "too few to say more" in result.sentence
+    nothing = recovery(arm(0.8, 0.1, seed=1, n=8), arm(0.78, 0.1, seed=2, n=8), arm(0.8, n=8))
+    assert nothing.verdict == "too few to say" and "32 or more" in nothing.sentence
+
+
+def test_a_share_too_wide_to_bound_is_no_headline():
+    """"107 % [8–268]" is not a figure; that something comes back is one."""
+    trio = (arm(0.6, 0.09, seed=1), arm(0.4, 0.0, seed=2), arm(0.62, 0.03, seed=3))
+    result = recovery(*trio, label="hybrid")
+    assert result.verdict == "holds" and result.share.high is None or result.share.high - result.share.low > 1
+    assert result.sentence.startswith("The hybrid recovers some of the diversity the student lost; how much is open")
+
+
+def test_a_loss_that_may_be_none_is_not_called_none():
+    """0.25 [-0.04 to 0.51] says neither that diversity was lost nor that there is nothing to recover."""
+    result = recovery(arm(0.7, 0.1, seed=1), arm(0.45, 0.1, seed=2), arm(0.6, 0.1, seed=3))
+    assert result.loss.low < 0 < result.loss.value
+    assert "cannot be told" in result.sentence and "nothing to recover" not in result.sentence
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -113,7 +138,7 @@ def test_missing_arm_with_known_loss():
 def test_never_crashes_never_nan(t, s, h, sd):
     result = recovery(arm(t, sd, 1), arm(s, sd, 2), arm(h, sd, 3), cost_ratio=1.0)
     row = result.to_dict()
-    assert row["holds"] in ("holds", "does not hold", "inconclusive")
+    assert row["holds"] in ("holds", "does not hold", "inconclusive", "too few to say")
     assert "nan" not in row["sentence"] and "inf" not in row["sentence"]
     for key in ("value", "low", "high"):
         assert row[key] is None or math.isfinite(row[key])

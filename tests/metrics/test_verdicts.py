@@ -41,6 +41,15 @@ def test_s1_in_the_noise_is_inconclusive():
     assert row_is_complete(verdicts.s1(measured), "S1") == "inconclusive"
 
 
+@pytest.mark.parametrize("n", [8, 63])
+def test_two_prompts_of_four_seeds_give_no_verdict(n):
+    """However clear it looks, and whatever it would have been."""
+    few = {name: arm(name, d, n=n, prompts=2) for name, d in (("teacher", 0.7), ("student", 0.4), ("hybrid-1", 0.39))}
+    for row in (verdicts.s1(few), verdicts.s2(few, "hybrid-1"), verdicts.s3(few, "hybrid-1")):
+        assert row["verdict"] == "too few to say" and ": too few to say (" in row["sentence"]
+        assert "these 2 prompts alone" in row["sentence"] or row["id"] == "S3"
+
+
 @pytest.mark.parametrize(("hybrid", "verdict"), [(0.6, "holds"), (0.402, "does not hold"), (0.3, "does not hold")])
 def test_s2(hybrid, verdict):
     row = verdicts.s2(arms(teacher=0.7, student=0.4, hybrid_1=hybrid), "hybrid-1")
@@ -111,6 +120,14 @@ def test_s5(skip, verdict):
     row = verdicts.s5(arms(hybrid_1=(0.6, 0.96), skip_first=skip), "skip-first", "hybrid-1")
     assert row_is_complete(row, "S5") == verdict
     assert f"accuracy by {100 * (skip[1] - 0.96):.1f} points [".replace("-0.0", "0.0") in row["sentence"]
+
+
+@pytest.mark.parametrize(("sd", "verdict"), [(0.01, "does not hold"), (0.025, "inconclusive")])
+def test_s5_accuracy_is_equal_within_five_points_either_way(sd, verdict):
+    """One rule, as written: an accuracy that may be seven points higher is not shown to be the same."""
+    measured = {"hybrid-1": arm("hybrid-1", 0.6, 0.92), "skip-first": arm("skip-first", 0.61, 0.93, accuracy_sd=sd)}
+    row = verdicts.s5(measured, "skip-first", "hybrid-1")
+    assert row_is_complete(row, "S5") == verdict
 
 
 @pytest.mark.parametrize(
@@ -193,14 +210,14 @@ def test_cautions_are_said():
     assert verdicts.s1(arms(teacher=0.7, student=0.4))["cautions"] == []
 
 
-def test_too_few_samples_are_inconclusive_everywhere():
+def test_too_few_samples_are_judged_nowhere():
     few = {n: arm(n, 0.5, n=3, prompts=1) for n in ("teacher", "student", "hybrid-1", "skip-first", "BSSS", "SBSS")}
     rows = [
         verdicts.s1(few), verdicts.s2(few, "hybrid-1"), verdicts.s3(few, "hybrid-1"),
         verdicts.s4(few, {0: "BSSS", 1: "SBSS"}), verdicts.s4_reverse(few, "skip-first"),
         verdicts.s5(few, "skip-first", "hybrid-1"),
     ]  # fmt: skip
-    assert {r["verdict"] for r in rows} == {"inconclusive"}
+    assert {r["verdict"] for r in rows} == {"too few to say"}
     json.dumps(rows, allow_nan=False)
 
 

@@ -67,7 +67,7 @@ def test_nothing_to_compare_is_inconclusive() -> None:
     for row in (verdicts_search.s2_best(there, []), verdicts_search.s5_any(there, [], "hybrid-1")):
         assert row["verdict"] == "inconclusive" and row["effect"] is None and row["sentence"].endswith(".")
     few = {n: arm(n, 0.5, n=3, prompts=1) for n in ("student", "t1")}
-    assert verdicts_search.s2_best(few, ["t1"])["verdict"] == "inconclusive"
+    assert verdicts_search.s2_best(few, ["t1"])["verdict"] == "too few to say"
 
 
 @pytest.mark.parametrize(
