@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 
 from studio.core.recipe import Recipe, weights_hash
 from studio.jobs.paths import ROOT
-from tests.support.stranger import drawn_by_diffusers
+from tests.support.stranger import drawn_by_diffusers, drawn_by_its_readme
 
 ASSETS = ROOT / "assets"
 PIPELINES = sorted(p.parent for p in ASSETS.glob("*/*/model_index.json"))
@@ -40,6 +42,20 @@ def test_files_are_small_and_safe():
 @pytest.mark.parametrize("folder", PIPELINES, ids=names(PIPELINES))
 def test_plain_diffusers_draws_with_it(folder):
     assert drawn_by_diffusers(folder) == (128 if folder.parent.name == "pocket" else 32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", PIPELINES, ids=names(PIPELINES))
+def test_what_its_readme_says_draws_what_its_recipe_says(folder, tmp_path):
+    """From an unpacked archive, in a process of its own without this project: the trained timesteps, and no guidance."""
+    archive = shutil.make_archive(str(tmp_path / "model"), "zip", folder.parent, folder.name)
+    shutil.unpack_archive(archive, tmp_path)
+    asked, at_once, picture = drawn_by_its_readme(tmp_path / folder.name, tmp_path)
+    if (folder / "recipe.json").exists():
+        assert asked == list(Recipe.load(folder).timesteps) and at_once == 1
+    else:
+        assert len(asked) == 25 and at_once == 2
+    assert Image.open(picture).size == (128 if folder.parent.name == "pocket" else 32,) * 2
 
 
 @pytest.mark.slow

@@ -11,23 +11,22 @@ from torch import nn
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.families.stable.folders import save_pipeline
+from studio.families.stable.plain_call import scheduler_for, write_readme
+
+EXAMPLE = "a red house at night"  # words that every text-to-image model knows
 
 
 def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *, teacher_id: str, card: dict[str, Any]) -> None:
     """Write a finished student: a diffusers folder whose other parts are its teacher's, recipe.json and card.json.
 
-    unet: the student's trained UNet. A scheduler that draws as the recipe says goes with it, for plain diffusers.
+    unet: the student's trained UNet. A scheduler that draws as the recipe says goes with it, and a README
+    with the call, for plain diffusers.
     """
-    from diffusers import DDIMScheduler, LCMScheduler
-
     how = method.sampling()
     scheduler = json.loads((model.folder / "scheduler" / "scheduler_config.json").read_text())
     keys = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
     kept = {k: scheduler[k] for k in keys if k in scheduler}
-    if how.rule == "lcm":
-        drawn: Any = LCMScheduler(**kept, original_inference_steps=50, set_alpha_to_one=True)
-    else:
-        drawn = DDIMScheduler(**kept, clip_sample=False, set_alpha_to_one=True, steps_offset=1, timestep_spacing="trailing")
+    drawn = scheduler_for(kept, how.rule, how.timesteps)
     p = model.parts
     save_pipeline(target, p.tokenizers[0], p.encoders[0], unet, drawn, p.vae)
     Recipe(
@@ -43,3 +42,4 @@ def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *,
     if how.embedded_guidance is not None:
         card = {**card, "embedded_guidance": how.embedded_guidance}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_readme(target, EXAMPLE)

@@ -90,7 +90,7 @@ def test_verdicts_keep_their_evidence_and_cautions_are_said_once(results: dict[s
     rows = results["k-sweep"]["verdicts"]
     assert [v["id"] for v in shown["verdicts"]] == [r["id"] for r in rows]
     for given, row in zip(shown["verdicts"], rows, strict=True):
-        assert given["verdict"] in ("holds", "does not hold", "inconclusive")
+        assert given["verdict"] == "too few to say"  # six seeds a prompt
         assert given["sentence"] == row["sentence"]
         assert given["n"] == row["n"]
         assert set(given["cautions"]) | set(shown["cautions"]) >= set(row["cautions"])
