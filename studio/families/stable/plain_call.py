@@ -22,17 +22,19 @@ SPACINGS = ("trailing", "leading", "linspace")
 def scheduler_for(process: Json, rule: str, timesteps: tuple[float, ...]) -> Any:
     """A diffusers scheduler that takes the steps of `rule`, on the grid `timesteps` where its configuration can say so.
 
+    steps_offset is 1 because diffusers' pipelines ask for it; it moves "leading" grids alone.
+
     process: num_train_timesteps, beta_start, beta_end, beta_schedule, prediction_type, as far as they are known.
     """
     from diffusers import DDIMScheduler, EulerDiscreteScheduler, LCMScheduler, TCDScheduler
 
     if rule in ("lcm", "tcd"):
         cls: Any = LCMScheduler if rule == "lcm" else TCDScheduler
-        made = [cls(**process, original_inference_steps=n, set_alpha_to_one=True) for n in LCM_SKIPS]
+        made = [cls(**process, original_inference_steps=n, set_alpha_to_one=True, steps_offset=1) for n in LCM_SKIPS]
     else:
-        how = {"clip_sample": False, "set_alpha_to_one": True}
+        how = {"clip_sample": False, "set_alpha_to_one": True, "steps_offset": 1}
         # DDIM takes no timesteps from a caller, Euler does, and without noise the two take the same steps
-        made = [DDIMScheduler(**process, **how, steps_offset=int(s != "trailing"), timestep_spacing=s) for s in SPACINGS]
+        made = [DDIMScheduler(**process, **how, timestep_spacing=s) for s in SPACINGS]
         made.append(EulerDiscreteScheduler(**process, timestep_spacing="trailing"))
         if _on(made[0], timesteps) or rule == "euler-ancestral":
             return made[0]
@@ -77,6 +79,8 @@ def write_readme(folder: Path, prompt: str) -> None:
     lines += [f'pipe("{prompt}", {call}).images[0].save("picture.png")', "```", ""]
     if recipe:
         grid = ", ".join(f"{t:g}" for t in recipe.timesteps)
-        lines += [f"A few-step student of `{recipe.teacher}`, taught at the timesteps {grid}. diffusers' own defaults (50 steps, "
-                  "guidance 7.5) are not its recipe and spoil its pictures. `recipe.json` says the same to programs.", ""]  # fmt: skip
+        lines.append(
+            f"A few-step student of `{recipe.teacher}`, taught at the timesteps {grid}. diffusers' own defaults (50 steps, "
+            "guidance 7.5) are not its recipe and spoil its pictures. `recipe.json` says the same to programs.\n"
+        )
     (folder / "README.md").write_text("\n".join(lines))
