@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.findings_witness import witness
 from studio.capabilities.lab.request import FIRST_SEED, StudyRequest, study_of
 from studio.jobs.jobs import Jobs
 from studio.library.models import Registry, load_registry
@@ -257,7 +258,15 @@ def section(result: Json) -> list[str]:
     hashes = ", ".join(f"{name} {model['hash']}" for name, model in result["models"].items())
     drawn = f"{len(result['prompts'])} prompts × {result['seeds']} seeds, the same noise in every arm; weights {hashes}."
     checked = f" Identity control (the teacher as its own student): {said}." if (said := identity(control)) else ""
-    tables = [*table(result), *shapley(result), *handover(result), *timelines(result), *forks(result), *transfer(result)]
+    tables = [
+        *table(result),
+        *witness(result, interval),
+        *shapley(result),
+        *handover(result),
+        *timelines(result),
+        *forks(result),
+        *transfer(result),
+    ]
     found = result.get("verdicts", [])
     common = cautions(found)
     verdicts = [f"- {v['id']}: {v['sentence']}{_cautions(v['cautions'], common)}" for v in found]
@@ -284,11 +293,12 @@ def costs(results: list[Json], registry: Registry | None) -> list[str]:
     for r in results:
         seeds, prompts = r["seeds"], len(r["prompts"])
         own = (r.get("control") or {}).get("evaluations", 0)
+        first = r["request"].get("first_seed", FIRST_SEED)
         alone = f"{sum(a['nfe'] for a in r['arms']) * prompts * seeds + own:,}"
         shared = "–" if (of := together(r, registry)) is None else f"{of * prompts * seeds + own:,}"
         out.append(
             f"| {r['request']['pair']}: {r['study']} | {len(r['arms'])} | {prompts * seeds} ({prompts} × {seeds}) | "
-            f"{FIRST_SEED}–{FIRST_SEED + seeds - 1} | {alone} | {shared} | {own:,} | {r.get('commit', 'unknown')} |"
+            f"{first}–{first + seeds - 1} | {alone} | {shared} | {own:,} | {r.get('commit', 'unknown')} |"
         )
     return [*out, "", "```sh", *(command(r["request"]) for r in results), "```", ""]
 
@@ -311,8 +321,9 @@ def page(results: list[Json], notes: str, registry: Registry | None = None) -> s
         "# Findings", "",
         "Written by `python -m benchmarks.findings` from saved studies (`docs/measured/studies/`); what does not hold stays. "
         "Costs are network evaluations an image (NFE). Diversity is the mean normalised entropy of the factors a prompt leaves "
-        "free, over samples the oracle accepts; brackets are 95 % intervals, bootstrapped over images inside prompts, paired "
-        "over arms. Statements are those of Gandikota & Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
+        "free, over samples the oracle accepts; brackets are 95 % intervals that let prompts and seeds vary, paired over "
+        "arms. Accuracy: every stated factor is as asked, and there is exactly one subject. Statements are those of Gandikota & "
+        "Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
         "## What holds", "", *statements(results), "",
     ]  # fmt: skip
     sections = [line for result in results for line in section(result)]

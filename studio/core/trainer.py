@@ -37,7 +37,9 @@ class TrainerConfig(BaseModel):
     decay_to: float = Field(0.1, ge=0, le=1, description="Final learning rate as a fraction of the peak")
     accumulate: int = Field(1, ge=1, description="Micro-batches per update")
     precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto = bf16 where the processor computes in it")
-    optimizer: Optimizer = Field("adamw", description="adamw8bit keeps AdamW's moments in a quarter of the memory")
+    optimizer: Optimizer = Field(
+        "adamw", description="adamw8bit keeps the moments in a quarter of the memory; muon is for networks trained from scratch"
+    )
     checkpointing: bool = Field(
         False, description="Keep less for the backward pass and compute it a second time: less memory, about a third slower"
     )
@@ -95,7 +97,7 @@ class Trainer:
         for name, t in self.method.trained.items():
             self.parameters[name] = [p for p in t.module.parameters() if p.requires_grad]
             self.optimizers[name] = make_optimizer(
-                self.config.optimizer, t.module.parameters(), lr=t.lr, betas=t.betas, weight_decay=t.weight_decay
+                self.config.optimizer, t.module, lr=t.lr, betas=t.betas, weight_decay=t.weight_decay
             )
 
     def _recompute(self) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 class Readings(Protocol):
     """An oracle's view of N samples. `labels`: class index per categorical factor, [N] int64; `values`: continuous
-    factors, [N]; `features` [N, D]; `in_distribution` [N] bool, the gate."""
+    factors, [N]; `features` [N, D]; `in_distribution` [N] bool, the gate. A world may ask something of every sample whatever
+    the prompt (exactly one subject, say): readings then have `always`, name -> [N] bool."""
 
     @property
     def labels(self) -> Mapping[str, Tensor]: ...
@@ -58,10 +59,11 @@ def class_index(factor: Factor, value: str) -> int:
 
 
 def correct(readings: Readings, stated: Mapping[str, str], factors: Mapping[str, Factor]) -> dict[str, Tensor]:
-    """For every stated factor, whether each sample shows it: [N] bool."""
+    """For every stated factor, whether each sample shows it, and whether it is what every sample must be: [N] bool."""
     for name in stated:
         known(name, factors, "factor")
-    return {name: labels_of(readings, name) == class_index(factors[name], value) for name, value in stated.items()}
+    shown = {name: labels_of(readings, name) == class_index(factors[name], value) for name, value in stated.items()}
+    return shown | {name: torch.as_tensor(ok).bool().cpu() for name, ok in getattr(readings, "always", {}).items()}
 
 
 def labels_of(readings: Readings, name: str) -> Tensor:

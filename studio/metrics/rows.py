@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ class Rows:
     features: Tensor
     in_distribution: Tensor
     score: Tensor  # the oracle's, of which in_distribution is a threshold
+    always: Mapping[str, Tensor] = field(default_factory=dict)  # what every sample must be: bool
+    witness: Tensor | None = None  # a second reader's features [N, D], where one read too
 
     def __len__(self) -> int:
         return len(self.in_distribution)
@@ -32,6 +34,8 @@ class Rows:
             self.features[i],
             self.in_distribution[i],
             self.score[i],
+            {k: v[i] for k, v in self.always.items()},
+            None if self.witness is None else self.witness[i],
         )
 
     def step(self, i: int) -> Rows:
@@ -42,17 +46,20 @@ class Rows:
             self.features[:, i],
             self.in_distribution[:, i],
             self.score[:, i],
+            {k: v[:, i] for k, v in self.always.items()},
         )
 
 
-def taken(readings: Any) -> Rows:
-    """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU."""
+def taken(readings: Any, witness: Tensor | None = None) -> Rows:
+    """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU; witness: a second reader's features."""
     return Rows(
         {k: torch.as_tensor(v).to("cpu", torch.uint8) for k, v in readings.labels.items()},
         {k: torch.as_tensor(v).to("cpu", torch.float32) for k, v in readings.values.items()},
         torch.as_tensor(readings.features).to("cpu", torch.float16).float(),  # as they will be read from the file
         torch.as_tensor(readings.in_distribution).to("cpu", torch.bool),
         torch.as_tensor(readings.score).to("cpu", torch.float32),
+        {k: torch.as_tensor(v).to("cpu", torch.bool) for k, v in getattr(readings, "always", {}).items()},
+        None if witness is None else witness.to("cpu", torch.float16).float(),
     )
 
 
@@ -65,6 +72,8 @@ def joined(parts: Sequence[Rows], dim: int = 0) -> Rows:
         torch.cat([p.features for p in parts], dim),
         torch.cat([p.in_distribution for p in parts], dim),
         torch.cat([p.score for p in parts], dim),
+        {k: torch.cat([p.always[k] for p in parts], dim) for k in first.always},
+        None if first.witness is None else torch.cat([p.witness for p in parts if p.witness is not None], dim),
     )
 
 
@@ -77,6 +86,7 @@ def over_steps(parts: Sequence[Rows]) -> Rows:
             p.features[:, None],
             p.in_distribution[:, None],
             p.score[:, None],
+            {k: v[:, None] for k, v in p.always.items()},
         )
         for p in parts
     ]

@@ -44,6 +44,7 @@ class Seen:
     score: Tensor  # [N]
     in_distribution: Tensor  # bool [N]
     values: dict[str, Tensor] = field(default_factory=dict)
+    always: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Frames:
@@ -83,7 +84,9 @@ class Frames:
         """Keep the picture of x̂0, [N, 3, H, W] in [0, 1], and read it; returns its name."""
         if self.oracle is not None:
             seen = self.oracle.read(images)
-            self._of(moment.arm)[moment.at] = Seen(seen.labels, seen.features, seen.score, seen.in_distribution)
+            self._of(moment.arm)[moment.at] = Seen(
+                seen.labels, seen.features, seen.score, seen.in_distribution, always=seen.always
+            )
         elif self.reader is not None:
             features = self.reader.read(images).half().float()  # what is kept, so that it says the same when it is read again
             self._of(moment.arm)[moment.at] = Seen({}, features, torch.zeros(0), torch.zeros(0).bool())
@@ -131,6 +134,7 @@ def _packed(seen: Mapping[int, Seen]) -> dict[str, Tensor]:
         "score": torch.stack([row.score for row in rows]).float(),
         "inside": torch.stack([row.in_distribution for row in rows]),
         **{f"label.{name}": torch.stack([row.labels[name] for row in rows]).to(torch.uint8) for name in rows[0].labels},
+        **{f"always.{name}": torch.stack([row.always[name] for row in rows]) for name in rows[0].always},
     }
 
 
@@ -147,6 +151,7 @@ def _unpacked(file: Path, who: str) -> dict[int, Seen]:
                 tensors["features"][row].float(),
                 tensors["score"][row],
                 tensors["inside"][row],
+                always={name[7:]: tensors[name][row] for name in tensors if name.startswith("always.")},
             )
             for row, step in enumerate(tensors["steps"].tolist())
         }

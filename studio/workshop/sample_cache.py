@@ -72,9 +72,11 @@ def _packed(rows: Rows) -> dict[str, Tensor]:
     return {
         **{f"label {k}": v.contiguous() for k, v in rows.labels.items()},
         **{f"value {k}": v.contiguous() for k, v in rows.values.items()},
+        **{f"always {k}": v.contiguous() for k, v in rows.always.items()},
         "features": rows.features.half().contiguous(),
         "in_distribution": rows.in_distribution.contiguous(),
         "score": rows.score.contiguous(),
+        **({} if rows.witness is None else {"witness": rows.witness.half().contiguous()}),
     }
 
 
@@ -82,4 +84,6 @@ def _unpacked(tensors: Mapping[str, Tensor]) -> Rows:
     def named(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
-    return Rows(named("label "), named("value "), tensors["features"].float(), tensors["in_distribution"], tensors["score"])
+    seen = tensors["features"].float(), tensors["in_distribution"], tensors["score"]
+    witness = tensors["witness"].float() if "witness" in tensors else None
+    return Rows(named("label "), named("value "), *seen, named("always "), witness)

@@ -119,7 +119,7 @@ def test_eight_samples_are_not_judged(hybrid):
 
 
 def test_a_share_too_wide_to_bound_is_no_headline():
-    """"107 % [8–268]" is not a figure; that something comes back is one."""
+    """ "107 % [8–268]" is not a figure; that something comes back is one."""
     trio = (arm(0.6, 0.09, seed=1), arm(0.4, 0.0, seed=2), arm(0.62, 0.03, seed=3))
     result = recovery(*trio, label="hybrid")
     assert result.verdict == "holds" and result.share.high is None or result.share.high - result.share.low > 1

@@ -42,8 +42,8 @@ def drawn_by_diffusers(folder: Path) -> int:
 
 
 def drawn_by_its_readme(folder: Path, where: Path) -> tuple[list[float], int, Path]:
-    """(timesteps the network was asked for, how many pictures at once, what was drawn), typing what the README says in `where`, an
-    empty folder into which an unpacked copy of the model was put."""
+    """(timesteps the network was asked for, how many pictures at once, what was drawn), typing what the README says in
+    `where`, an empty folder into which an unpacked copy of the model was put."""
     lines = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
     assert lines, "the README shows no call"
     asked = json.loads(_typed(f"{LISTENED}\n{lines[1]}\nprint(json.dumps(asked))", where))

@@ -21,7 +21,7 @@ from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
-MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5}  # of the optimiser, in copies of the weights
+MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5, "muon": 1.0}  # of the optimiser, in copies of the weights
 HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
 ADAPTED = (
     "to_q",

@@ -47,6 +47,13 @@ class StudyRequest(BaseModel):
         title="Seeds",
         description="Samples a prompt and arm, with the same noise in every arm; 32 and more tell something.",
     )
+    first_seed: int = Field(
+        default=FIRST_SEED,
+        ge=0,
+        le=2**31 - 1 - MAX_SEEDS,
+        title="First seed",
+        description="Seeds are counted up from here; another hundred tells whether a figure repeats.",
+    )
     control: int = Field(
         default=2,
         ge=0,
@@ -59,7 +66,7 @@ class StudyRequest(BaseModel):
 
     @property
     def seed_list(self) -> list[int]:
-        return list(range(FIRST_SEED, FIRST_SEED + self.seeds))
+        return list(range(self.first_seed, self.first_seed + self.seeds))
 
     @property
     def title(self) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from studio.capabilities.lab import witness
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.lab.studies.base import Data
 from studio.core.files import Json, plain
@@ -35,6 +36,7 @@ from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
+    from studio.families.efficientnet_lite import Witness
     from studio.families.stable.model import Model
     from studio.workshop.judge import Judge
 
@@ -76,6 +78,7 @@ class Laboratory:
         self.wardrobe = Wardrobe(self.study.setting.adapters, run)
         self.oracle: Any = None
         self.judge: Judge | None = None  # stands in for it
+        self.witness: Witness | None = None  # reads beside it
 
     @property
     def total(self) -> int:
@@ -103,6 +106,9 @@ class Laboratory:
             if number + 1 == len(self.blocks) or self.concluding_s <= CONCLUDE_SHARE * self.drawing_s:
                 self._conclude()
         self._say(force=True)
+        if self.witness is not None:
+            data = self.data(self.arms, self.blocks)
+            self._conclusion["witness"] = witness.table(data, self.witness, self.study.setting.student.size)
         return self._result(self._conclusion)
 
     def _open(self) -> None:
@@ -127,7 +133,9 @@ class Laboratory:
         folder = self.study.setting.oracle
         if folder is not None:
             self.oracle = self.job.tools.models.oracle(folder)
-            return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12]
+            self.witness = None if self.arms.steps else witness.open_installed(self.job.tools.models)
+            beside = f" {self.witness.key}" if self.witness is not None else ""
+            return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12] + beside
         from studio.workshop.judge import open_judge
 
         assert not self.study.needs_oracle, "checked when the request was made"
@@ -183,7 +191,8 @@ class Laboratory:
             stream.close()  # type: ignore[attr-defined]
 
     def _read(self, cast: Arms, record: Record, final: bool) -> Rows:
-        return taken(self.oracle.read(cast.models[record.model].decode(record.after if final else record.x0)))
+        images = cast.models[record.model].decode(record.after if final else record.x0)
+        return taken(self.oracle.read(images), None if self.witness is None else self.witness.read(images))
 
     def _count(self, evaluations: int, computed: int) -> None:
         self.done, self.computed, self.reused = (

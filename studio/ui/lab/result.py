@@ -231,6 +231,7 @@ def tables(result: Mapping[str, Any]) -> list[Json]:
         _commits(result),
         *_forks(result),
         _vanished(result),
+        _witness(result),
     ]
     return [table for table in made if table is not None and table["rows"]]
 
@@ -253,6 +254,21 @@ def _arms(result: Mapping[str, Any]) -> Json:
     used = [i for i in range(len(heads) - 1) if any(row["cells"][i][0] != words.NO_VALUE for row in rows)]
     kept = [{**row, "cells": [row["cells"][i] for i in used]} for row in rows]
     return {"title": "Arms", "heads": [heads[0], *(heads[i + 1] for i in used)], "rows": kept}
+
+
+def _witness(result: Mapping[str, Any]) -> Json | None:
+    """What a second reader says of the arms (`metrics.second_witness`)."""
+    found = result.get("witness")
+    if not found:
+        return None
+    shown = (("default_behaviour", True), ("seed_identifiability", True), ("spread", False), ("coverage", True))
+    rows = []
+    for arm, row in found["arms"].items():
+        cells = [words.interval(row.get(name), percent=percent) for name, percent in shown]
+        distance = words.NO_VALUE if row["fd"] is None else f"{row['fd']:.1f}"
+        rows.append({"name": arm, "tone": plot.slug(arm), "cells": [*cells, (distance, f"n = {row['fd_n']}")]})
+    heads = ["arm", "default behaviour", "seed told", "spread", "coverage", "Fréchet distance"]
+    return {"title": f"Second witness: {found['reader']}", "heads": heads, "rows": rows}
 
 
 def _shapley(result: Mapping[str, Any]) -> Json | None:
