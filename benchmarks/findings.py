@@ -36,7 +36,12 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "measured" / "studies"
 NOTES = ROOT / "docs" / "measured" / "notes.md"
 PER_SAMPLE = ("steps", "histogram")  # of a commit step: one entry a sample
-MARKS = {"holds": "**holds**", "does not hold": "**does not hold**", "inconclusive": "inconclusive", "too few to say": "too few to say"}
+MARKS = {
+    "holds": "**holds**",
+    "does not hold": "**does not hold**",
+    "inconclusive": "inconclusive",
+    "too few to say": "too few to say",
+}
 
 
 def interval(found: Json | None, digits: int = 3, percent: bool = False) -> str:

@@ -80,28 +80,21 @@ def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor)
     from studio.domains.pocket import captions, scene
     from studio.metrics import report
     from studio.metrics.frechet import frechet_distance
-    from studio.metrics.interval import Estimate
+    from studio.metrics.interval import pool
     from studio.metrics.proportion import wilson
     from studio.metrics.readings import accepted, correct
 
     right, inside, estimates, worlds = [], [], [], []
-    for i, (seen, prompt) in enumerate(zip(readings, prompts, strict=True)):
+    for seen, prompt in zip(readings, prompts, strict=True):
         stated = captions.parse(prompt).stated
         shown = correct(seen, stated, scene.FACTORS)
         n = len(seen)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(n, dtype=torch.bool))
         inside.append(accepted(seen))
         stars = {"stars": scene.frequencies("stars", time=stated.get("time"))}
-        # every prompt resamples for itself: what a resample's repeats take away must not be the same for all of them
-        estimates.append(report.diversity_estimate(seen, stated, scene.FACTORS, world=stars, n_boot=N_BOOT, seed=i))
+        estimates.append(report.diversity_estimate(seen, stated, scene.FACTORS, world=stars, n_boot=N_BOOT))
         worlds.append(report.world_diversity(stated, scene.FACTORS, world=stars))
     ok, accepted_all = torch.cat(right), torch.cat(inside)
-    known = [e for e in estimates if e.value is not None]
-    diversity = Estimate.missing(len(ok))
-    if known:
-        # a resample in which a prompt has fewer than two accepted samples leaves that prompt out
-        draws = torch.stack([e.draws for e in known]).nanmean(0)
-        diversity = Estimate(sum(float(e.value or 0.0) for e in known) / len(known), draws, int(accepted_all.sum()), (0.0, 1.0))
     known_worlds = [value for value in worlds if value is not None]
     features = torch.cat([seen.features for seen in readings])
     enough = min(len(ok), len(world)) >= report.MIN_FOR_FRECHET and bool(features.isfinite().all())
@@ -109,7 +102,7 @@ def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor)
         "n": len(ok),
         "accuracy": wilson(int(ok.sum()), len(ok)).to_dict(),
         "in_distribution": wilson(int(accepted_all.sum()), len(ok)).to_dict(),
-        "diversity": diversity.interval().to_dict(),
+        "diversity": pool(estimates).interval().to_dict(),
         "world_diversity": sum(known_worlds) / len(known_worlds) if known_worlds else None,
         "fd_oracle": round(frechet_distance(features, world), 4) if enough else None,
     }

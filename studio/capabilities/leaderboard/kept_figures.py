@@ -25,7 +25,7 @@ SAMPLES = 256  # pictures of each, unless somebody asks for more
 MAX_SAMPLES = 4096
 # What is the same for all: how figures are computed (counted up when that changes), scenes behind the prompts, pictures a
 # prompt, renders that FD-oracle compares with.
-HELD_OUT = {"version": 3, "prompts_seed": 424_242, "seeds_each": 8, "first_seed": 500, "renders": 1024, "renders_seed": 777_001}
+HELD_OUT = {"version": 4, "prompts_seed": 424_242, "seeds_each": 8, "first_seed": 500, "renders": 1024, "renders_seed": 777_001}
 HASH_BYTES = 200 << 20  # larger models are not read while a person waits; measuring them reads them anyway
 Role = Literal["teacher", "student", "hybrid"]
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from studio.capabilities.pretrain.fitting import fitting
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
@@ -24,6 +25,7 @@ from studio.jobs.paths import PRESETS
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 WORK = Path.home() / ".cache" / "distillation-studio"
+ASSETS = Path("assets")
 HELD_OUT_SEED = 999_983  # scenes no training command ever draws
 
 SizeName = Annotated[str, typer.Option(help="pocket (128 px) or nano (32 px)")]
@@ -88,25 +90,42 @@ def oracle(
     size: SizeName = "pocket",
     steps: Steps = 6000,
     work: Work = WORK,
-    out: Out = Path("assets"),
+    out: Out = ASSETS,
     fresh: Fresh = False,
     device: Device = "cpu",
+    set_: Override = None,
 ) -> None:
     """Train the oracle on renders and print its held-out accuracy for every factor."""
+    from studio.domains.pocket.dataset import to_images
     from studio.domains.pocket.oracle import Oracle
-    from studio.domains.pocket.pretrain.measure import oracle_report
-    from studio.domains.pocket.pretrain.oracle import OracleConfig, OracleTraining
+    from studio.domains.pocket.pretrain.measure import reconstruct
+    from studio.domains.pocket.pretrain.oracle import OracleConfig, OracleTraining, restored_set, spoilt_set
+    from studio.domains.pocket.pretrain.oracle_report import oracle_report, set_threshold, trial
 
     s = choose(size)
     data = scene_set(work, s.n_scenes, s.pixels, seed=0)
+    spoilt = spoilt_set(work, s.n_scenes // 2, s.pixels, seed=2)
     torch.manual_seed(0)
     network = channels_last(Oracle(s.pixels, s.oracle_width)).to(device)
-    method = OracleTraining(OracleConfig(), Streams(0, device), network, data)
-    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3, decay_to=0.02, precision="fp32")
+    codec, through = vae_folder(s, work, out), None
+    if codec.exists():
+        vae, n = load_vae(codec), s.n_scenes // 4
+        kept = work / s.name
+        through = (
+            restored_set(kept / "restored-scenes.npy", vae, data.pixels, n),
+            restored_set(kept / "restored-spoilt.npy", vae, spoilt.pixels, n),
+        )
+    method = OracleTraining(OracleConfig.model_validate(overrides(set_)), Streams(0, device), network, data, spoilt, through)
+    config = TrainerConfig(steps=steps, warmup=100, decay_from=0.3, decay_to=0.02, precision="fp32", checkpoint_every=250)
     trainer = Trainer(method, config, work / s.name / "oracle", device)
     trained = train(trainer, f"{s.name} oracle", fresh=fresh)
     best: Any = trainer.ema["oracle"].module.cpu()
-    report = oracle_report(best, scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED))
+    held_out = scene_set(work, 4000, s.pixels, seed=HELD_OUT_SEED)
+    restored = (
+        reconstruct(load_vae(folder), to_images(held_out.pixels[:1000])) if (folder := vae_folder(s, work)).exists() else None
+    )
+    set_threshold(best, trial(held_out, s.pixels, seed=1), restored)
+    report = oracle_report(best, held_out, trial(held_out, s.pixels, seed=2), restored)
     folder = out / s.name / "oracle"
     best.save(folder)
     write_card(
@@ -126,7 +145,7 @@ def autoencoder(
     size: SizeName = "pocket",
     steps: Steps = 7000,
     work: Work = WORK,
-    out: Out = Path("assets"),
+    out: Out = ASSETS,
     fresh: Fresh = False,
     device: Device = "cpu",
     set_: Override = None,
@@ -169,18 +188,19 @@ def load_vae(folder: Path) -> Any:
     return channels_last(vae).eval()
 
 
-def vae_folder(s: Size, work: Path, out: Path = Path("assets")) -> Path:
-    """WORK/SIZE/vae, or on a machine that trained none the shipped teacher's: its latents are what teachers continue on."""
-    trained, shipped = work / s.name / "vae", out / s.name / "teacher" / "vae"
-    return trained if trained.exists() or not shipped.exists() else shipped
+def vae_folder(s: Size, work: Path, out: Path = ASSETS) -> Path:
+    """WORK/SIZE/vae, or on a machine that trained none a shipped teacher's: its latents are what teachers continue on."""
+    places = [work / s.name / "vae", *(folder / s.name / "teacher" / "vae" for folder in (out, ASSETS))]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
-    """(tokenizer, CaptionedLatents): every scene encoded once, with eight captions each, kept in ``work``."""
+    """(tokenizer, CaptionedLatents): every scene encoded once and kept in ``work``, with eight captions each."""
     from studio.domains.pocket.dataset import scenes
     from studio.domains.pocket.pretrain.assemble import build_tokenizer
-    from studio.domains.pocket.pretrain.denoising import CaptionedLatents
+    from studio.domains.pocket.pretrain.denoising import TEACHER_FREE_RATE, CaptionedLatents
     from studio.domains.pocket.pretrain.measure import encode_all
+    from studio.domains.pocket.render import subject_centre
     from studio.families.stable.folders import tokenize
     from studio.workshop.material.captions import caption_table
 
@@ -188,9 +208,12 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     path = work / s.name / "latents.safetensors"
     if not path.exists():
         latents = encode_all(load_vae(vae_folder(s, work)).to(device), scene_set(work, s.n_scenes, s.pixels, seed=0))
-        save_weights(path, {"latents": latents, "tokens": caption_table(scenes(s.n_scenes, 0), tokenizer, 8, seed=1)})
-    tensors, _ = load_weights(path)
-    return tokenizer, CaptionedLatents(tensors["latents"], tensors["tokens"], tokenize(tokenizer, [""])[0]).to(device)
+        save_weights(path, {"latents": latents})
+    drawn = scenes(s.n_scenes, 0)
+    tokens = caption_table(drawn, tokenizer, 8, seed=1, free_rate=TEACHER_FREE_RATE)
+    boxes = torch.tensor([(x.x, subject_centre(x), x.scale) for x in drawn], dtype=torch.float32)
+    latents = load_weights(path)[0]["latents"]
+    return tokenizer, CaptionedLatents(latents, tokens, tokenize(tokenizer, [""])[0], boxes).to(device)
 
 
 @app.command()
@@ -217,35 +240,72 @@ def teacher(
     size: SizeName = "pocket",
     steps: Steps = 20000,
     work: Work = WORK,
-    out: Out = Path("assets"),
+    out: Out = ASSETS,
     fresh: Fresh = False,
     device: Device = "cpu",
     set_: Override = None,
+    minutes: Annotated[float | None, typer.Option(help="Instead of --steps: as many as fit, by a short trial first")] = None,
+    without: Annotated[str, typer.Option(help="A value that it never sees, e.g. subject=cat; goes to OUT/SIZE/without-cat")] = "",
 ) -> None:
-    """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher."""
+    """Train the many-step teacher and its text encoder; write a diffusers folder to OUT/SIZE/teacher.
+
+    One that never saw a concept (`--without`) is the control of unlearning: what forgetting would look like at its best.
+    """
+    from studio.domains.pocket.captions import EXAMPLES
     from studio.domains.pocket.pretrain import assemble
     from studio.domains.pocket.pretrain.denoising import DenoisingConfig, DenoisingTraining, TextConditioned
+    from studio.families.stable.plain_call import write_readme
 
     s = choose(size)
     tokenizer, data = captioned_latents(s, work, device)
-    torch.manual_seed(0)
-    unet = for_training(assemble.build_unet(s), device)
-    network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)).to(device))
-    settings = DenoisingConfig.model_validate(overrides(set_))
-    method = DenoisingTraining(settings, Streams(0, device), network, assemble.process_of(s), data)
-    config = TrainerConfig(steps=steps, warmup=200, decay_from=0.7, decay_to=0.05, precision="auto", checkpoint_every=250)
-    trainer = Trainer(method, config, work / s.name / "teacher-training", device)
+    name = "teacher"
+    if without:
+        data, name = never_seeing(data, s, without)
+    settings = DenoisingConfig.model_validate({"batch": 64, **overrides(set_)})
+
+    def made(seed: int) -> DenoisingTraining:
+        torch.manual_seed(seed)
+        unet = for_training(assemble.build_unet(s), device)
+        if device.startswith("cuda"):
+            unet.compile()  # a network this small waits for its kernels to be launched
+        network = TextConditioned(unet, assemble.build_text_encoder(s, len(tokenizer)).to(device))
+        return DenoisingTraining(settings, Streams(seed, device), network, assemble.process_of(s), data)
+
+    if minutes is not None:
+        steps = fitting(made(9), device, minutes)
+    method = made(0)
+    config = TrainerConfig(
+        steps=steps, warmup=100, decay_from=0.4, decay_to=0.02, precision="auto", optimizer="muon", checkpoint_every=250
+    )
+    training = work / s.name / f"{name}-training"
+    trainer = Trainer(method, config, training, device)
     shipped = out / s.name / "teacher"
-    if not fresh and not (work / s.name / "teacher-training" / "checkpoint.pt").exists() and (shipped / "unet").exists():
+    if not (fresh or without) and not (training / "checkpoint.pt").exists() and (shipped / "unet").exists():
         print(f"{s.name} teacher: no checkpoint, so training goes on from the weights in {shipped}")
-        load_into(network, shipped)
-        trainer.ema["teacher"].module.load_state_dict(network.state_dict())
-    trained = train(trainer, f"{s.name} teacher", every=100, fresh=fresh)
+        load_into(method.network, shipped)
+        trainer.ema["teacher"].module.load_state_dict(method.network.state_dict())
+    trained = train(trainer, f"{s.name} {name}", every=100, fresh=fresh)
     best: Any = trainer.ema["teacher"].module
-    folder = out / s.name / "teacher"
+    folder = out / s.name / name
     vae = load_vae(vae_folder(s, work, out))
     save_pipeline(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae)
-    write_card(folder, {"what": f"Teacher, {s.pixels} px", "data": f"{s.n_scenes} renders, seed 0", **trained})
+    data_said = f"{len(data.latents)} renders, seed 0" + (f", none with {without}" if without else "")
+    what = f"Teacher, {s.pixels} px" + (f", that never saw {without}" if without else "")
+    write_card(folder, {"what": what, "data": data_said, **trained})
+    write_readme(folder, EXAMPLES[0])
+
+
+def never_seeing(data: Any, s: Size, without: str) -> tuple[Any, str]:
+    """(the material without the scenes that show a value such as "subject=cat", the folder's name)"""
+    from studio.domains.pocket.dataset import scenes
+    from studio.domains.pocket.pretrain.denoising import CaptionedLatents
+    from studio.domains.pocket.scene import FACTORS
+
+    factor, _, value = without.partition("=")
+    if factor not in FACTORS or value not in FACTORS[factor].values:
+        raise typer.BadParameter(f"--without {without!r} names no value of the world; subject=cat fits")
+    kept = torch.tensor([getattr(scene, factor) != value for scene in scenes(s.n_scenes, 0)], device=data.latents.device)
+    return CaptionedLatents(data.latents[kept], data.tokens[kept], data.empty, data.boxes[kept]), f"without-{value}"
 
 
 def read_preset(size: str, name: str) -> Json:
@@ -265,7 +325,7 @@ def student(
     size: SizeName = "pocket",
     steps: Annotated[int | None, typer.Option(help="Iterations; the preset's where left out")] = None,
     work: Work = WORK,
-    out: Out = Path("assets"),
+    out: Out = ASSETS,
     fresh: Fresh = False,
     device: Device = "cpu",
     set_: Override = None,
@@ -312,7 +372,7 @@ def student(
 
 
 @app.command()
-def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = Path("assets")) -> None:
+def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = ASSETS) -> None:
     """Put WORK/SIZE/vae into every pipeline of the size, and the teacher's new hash into every recipe."""
     from studio.core.recipe import Recipe, weights_hash
 

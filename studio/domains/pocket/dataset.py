@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import FACTORS, Scene, sample_scene
 
+T = TypeVar("T")
 CONTINUOUS = {"x": "x", "size": "scale", "horizon": "horizon_y"}  # what the oracle regresses, fractions of the side
 
 
@@ -52,23 +55,28 @@ class SceneSet:
         return to_images(self.pixels[index.cpu().numpy()])
 
 
-def scene_set(folder: Path, n: int, size: int, seed: int) -> SceneSet:
-    """Render ``n`` scenes at ``size`` px into ``folder`` (or open what is already there)."""
-    path = folder / f"scenes-{size}px-{n}-seed{seed}.npy"
-    drawn = scenes(n, seed)
+def rendered(path: Path, what: Sequence[T], size: int, draw: Callable[[Sequence[T], int], np.ndarray]) -> np.ndarray:
+    """Pictures [N, size, size, 3] of what is to be drawn, memory-mapped: drawn once on all cores, then opened."""
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npy")
-        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(n, size, size, 3))
-        starts = range(0, n, 500)
+        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(what), size, size, 3))
+        starts = range(0, len(what), 500)
         with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
-            for i, part in zip(starts, pool.map(render_batch, (drawn[i : i + 500] for i in starts), repeat(size)), strict=True):
+            for i, part in zip(starts, pool.map(draw, (what[i : i + 500] for i in starts), repeat(size)), strict=True):
                 pixels[i : i + 500] = part
         pixels.flush()
         partial.rename(path)
+    return np.load(path, mmap_mode="c")
+
+
+def scene_set(folder: Path, n: int, size: int, seed: int) -> SceneSet:
+    """Render ``n`` scenes at ``size`` px into ``folder`` (or open what is already there)."""
+    drawn = scenes(n, seed)
+    pixels = rendered(folder / f"scenes-{size}px-{n}-seed{seed}.npy", drawn, size, render_batch)
     labels = [s.labels() for s in drawn]
     return SceneSet(
-        pixels=np.load(path, mmap_mode="c"),
+        pixels=pixels,
         scenes=drawn,
         labels={f: torch.tensor([row[f] for row in labels]) for f in FACTORS},
         values={k: torch.tensor([getattr(s, field) for s in drawn], dtype=torch.float32) for k, field in CONTINUOUS.items()},

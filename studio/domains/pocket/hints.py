@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from studio.domains.pocket.dataset import to_images
-from studio.domains.pocket.render import RGB, SKIES, _draw_companion, _draw_subject, _hex, _palette, _Pen, render_batch
+from studio.domains.pocket.render import RGB, SKIES, Pen, _draw_companion, _hex, draw_subject, palette_of, render_batch
 from studio.domains.pocket.scene import Scene
 from studio.domains.pocket.shapes import poly
 
@@ -45,9 +45,9 @@ def layout(scene: Scene, size: int = 128) -> Image.Image:
     canvas = Image.new("RGB", (size * over, size * over))
     base_y = scene.horizon_y + 0.58 * (1.0 - scene.horizon_y)
     h = scene.horizon_y
-    _Pen(canvas, _Colours(GROUND)).fill("far", poly(-0.02, h, 1.02, h, 1.02, 1.02, -0.02, 1.02))
-    _draw_subject(_Pen(canvas, _Colours(SUBJECT)), scene, base_y)
-    _draw_companion(_Pen(canvas, _Colours(COMPANION)), scene, base_y)
+    Pen(canvas, _Colours(GROUND)).fill("far", poly(-0.02, h, 1.02, h, 1.02, 1.02, -0.02, 1.02))
+    draw_subject(Pen(canvas, _Colours(SUBJECT)), scene, base_y)
+    _draw_companion(Pen(canvas, _Colours(COMPANION)), scene, base_y)
     return canvas.reduce(over)
 
 
@@ -97,7 +97,7 @@ def subject_mask(images: Tensor, scenes: Sequence[Scene]) -> Tensor:
     """
     masks = []
     for image, scene in zip(images, scenes, strict=True):
-        palette = _palette(scene.color, scene.place, scene.time)
+        palette = palette_of(scene.color, scene.place, scene.time)
         tones = [palette[role] for role in TONES]
         others = [palette[role] for role in ELSEWHERE] + [tuple(255 * v for v in _hex(colour)) for colour in SKIES[scene.time]]
         colours = torch.tensor([*tones, *others], dtype=torch.float32).to(image.device) / 255

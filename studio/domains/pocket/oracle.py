@@ -1,8 +1,9 @@
 """The oracle: one small CNN that reads a picture back into the factors of the world.
 
-Trained on renders only (never on a model's samples). Besides a head per factor it has a *clean* head, trained to tell
-renders from spoilt renders (blurred, noised, two scenes blended, scenes cut apart): its logit is the in-distribution
-score, so that blur and noise are never counted as diversity.
+Trained on renders only (never on a model's samples). Besides a head per factor it counts subjects (none, one, several) and
+has a *clean* head, trained to tell renders from spoilt renders (`studio.domains.pocket.spoils`). A picture is in
+distribution when it is clean and has exactly one subject, so that neither blur and noise nor a missing or doubled subject is
+ever counted as diversity.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import CONTINUOUS
 from studio.domains.pocket.scene import FACTORS
 
+COUNT, ONE = "count", "exactly one subject"
+COUNTED = ("none", "one", "several")
+
 
 @dataclass
 class Readings:
@@ -27,11 +31,17 @@ class Readings:
     labels: dict[str, Tensor]  # factor -> int64 [N]
     values: dict[str, Tensor]  # "x", "size", "horizon" -> float [N], fractions of the side
     features: Tensor  # [N, D]
-    score: Tensor  # [N], logit of "this is a clean picture of the world"
+    score: Tensor  # [N], logit of "this is a clean picture of the world", or of "it has one subject" where that is lower
     in_distribution: Tensor  # bool [N], score above the shipped threshold
+    count: Tensor  # int64 [N], how many subjects: 0, 1, 2 for several
 
     def __len__(self) -> int:
         return len(self.score)
+
+    @property
+    def always(self) -> dict[str, Tensor]:
+        """What a right picture shows whatever was asked for: [N] bool each."""
+        return {ONE: self.count == 1}
 
     def rows(self, index: Tensor) -> Readings:
         return Readings(
@@ -40,6 +50,7 @@ class Readings:
             self.features[index],
             self.score[index],
             self.in_distribution[index],
+            self.count[index],
         )
 
 
@@ -53,8 +64,10 @@ class _Residual(nn.Module):
         return F.relu(x + self.b(self.a(x)))
 
 
-def _down(cin: int, cout: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(), _Residual(cout))
+def _down(cin: int, cout: int, side: int) -> nn.Sequential:
+    """Half the side; a residual block where the map is small, since at 32 × 32 it would cost as much as all the rest."""
+    more = [_Residual(cout)] if side <= 16 else []
+    return nn.Sequential(nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(), *more)
 
 
 class Oracle(nn.Module):
@@ -64,21 +77,29 @@ class Oracle(nn.Module):
         super().__init__()
         self.config = {"size": size, "width": width, "features": features, "threshold": threshold}
         stem = nn.Sequential(nn.Conv2d(3, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-        stages, c, s = [stem], width, size // 2
+        stages, c, s = [], width, size // 2
         while s > 4:
-            stages.append(_down(c, min(2 * c, 128)))
+            stages.append(_down(c, min(2 * c, 128), s // 2))
             c, s = min(2 * c, 128), s // 2
-        self.body = nn.Sequential(*stages)
+        self.stem, self.body = stem, nn.Sequential(*stages)
         self.neck = nn.Sequential(nn.Flatten(), nn.Linear(c * s * s, features), nn.LayerNorm(features), nn.GELU())
         self.heads = nn.ModuleDict({name: nn.Linear(features, len(f.values)) for name, f in FACTORS.items()})
         self.continuous = nn.Linear(features, len(CONTINUOUS))
-        self.clean = nn.Sequential(nn.Conv2d(c, 64, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * s * s, 1))
+        self.heads[COUNT] = nn.Linear(features, len(COUNTED))
+        # what stands where, from the last map; blur and noise, from how strongly edges and the first filters answer
+        self.composed = nn.Sequential(nn.Conv2d(c, 64, 1), nn.ReLU(), nn.Flatten())
+        self.texture = nn.Sequential(nn.Linear(2 * width + 2 * len(STEPS), 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
+        self.clean = nn.Sequential(nn.Linear(64 * s * s + 32, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
-        """(features [N, D], logits by factor, continuous [N, 3], clean logit [N])"""
-        h = self.body(images * 2 - 1)
+        """(features [N, D], logits by factor and of the count, continuous [N, 3], clean logit [N])"""
+        filtered = self.stem(images * 2 - 1)
+        h = self.body(filtered)
         z = self.neck(h)
-        return z, {k: head(z) for k, head in self.heads.items()}, self.continuous(z), self.clean(h).squeeze(1)
+        answers = filtered.flatten(2)
+        texture = self.texture(torch.cat([answers.mean(2), answers.std(2), sharpness(images)], 1))
+        clean = self.clean(torch.cat([self.composed(h), texture], 1)).squeeze(1)
+        return z, {k: head(z) for k, head in self.heads.items()}, self.continuous(z), clean
 
     @torch.inference_mode()
     def read(self, images: Tensor, batch: int = 128) -> Readings:
@@ -91,15 +112,17 @@ class Oracle(nn.Module):
             if chunk.shape[-1] != self.config["size"]:
                 chunk = F.interpolate(chunk, size=int(self.config["size"]), mode="area")
             parts.append(self(chunk.to(next(self.parameters()).device).contiguous(memory_format=torch.channels_last)))
-        logits = {k: torch.cat([p[1][k] for p in parts]) for k in FACTORS}
+        logits = {k: torch.cat([p[1][k] for p in parts]) for k in self.heads}
         values = torch.cat([p[2] for p in parts])
-        score = torch.cat([p[3] for p in parts])
+        threshold = float(self.config["threshold"])
+        score = gate_score(torch.cat([p[3] for p in parts]), logits[COUNT], threshold)
         return Readings(
-            labels={k: v.argmax(1).cpu() for k, v in logits.items()},
+            labels={k: logits[k].argmax(1).cpu() for k in FACTORS},
             values={k: values[:, i].cpu() for i, k in enumerate(CONTINUOUS)},
             features=torch.cat([p[0] for p in parts]).float().cpu(),
             score=score.cpu(),
-            in_distribution=(score > self.config["threshold"]).cpu(),
+            in_distribution=(score > threshold).cpu(),
+            count=logits[COUNT].argmax(1).cpu(),
         )
 
     def save(self, folder: Path, header: dict | None = None) -> None:
@@ -109,11 +132,33 @@ class Oracle(nn.Module):
         (folder / "config.json").write_text(json.dumps(self.config, indent=2) + "\n")
 
 
+def gate_score(clean: Tensor, count: Tensor, threshold: float) -> Tensor:
+    """[N]: the clean logit [N], but at most `threshold` plus the log odds of exactly one subject by the count's logits [N, 3]:
+    above the threshold only what is clean and more likely one subject than none or several."""
+    one = count[:, 1] - torch.logsumexp(count[:, [0, 2]], 1)
+    return torch.minimum(clean, threshold + one)
+
+
+STEPS = (0.0, 0.03, 0.08, 0.16, 0.28, 0.45)  # heights of edges, shares of the range
+
+
+def sharpness(images: Tensor) -> Tensor:
+    """How much of a picture's slopes and of its second differences lies above each of `STEPS`, [N, 12], on a log scale.
+
+    The world's drawings have flat areas and hard edges: noise lifts the small values, blur takes the large ones away.
+    """
+    grey = images.mean(1)
+    slope = (grey[:, :, 1:] - grey[:, :, :-1]).abs()
+    bend = (grey[:, 1:-1, 2:] + grey[:, 1:-1, :-2] + grey[:, 2:, 1:-1] + grey[:, :-2, 1:-1] - 4 * grey[:, 1:-1, 1:-1]).abs()
+    above = [(x - step).clamp_min(0).mean((1, 2)) for x in (slope, bend) for step in STEPS]
+    return torch.stack(above, 1).add(1e-6).log10() / 1.5 + 2
+
+
 def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
     """The oracle saved in ``folder``; FileNotFoundError names the folder when it holds none."""
     path = Path(folder) / "oracle.safetensors"
     if not path.exists():
-        raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.methods.pretrain oracle`")
+        raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.capabilities.pretrain oracle`")
     tensors, header = load_weights(path)
     oracle = Oracle(**json.loads(header["config"]))
     oracle.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})

@@ -7,7 +7,7 @@ are big and nothing is thinner than about 2.5 px at 128 px, because an 8x autoen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import ceil, pi
 
@@ -114,7 +114,7 @@ def _grounded(c: Color, place: str, time: str) -> Color:
 
 
 @cache
-def _palette(color: str, place: str, time: str) -> dict[str, RGB]:
+def palette_of(color: str, place: str, time: str) -> dict[str, RGB]:
     """Every role a polygon may be filled with, for one combination of stated factors."""
     dusk = _hex("#2b1d5a")
     tones = zip(("base", "shade", "deep", "light"), SUBJECT_COLORS[color], strict=True)
@@ -154,13 +154,20 @@ def _sky(time: str, side: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-class _Pen:
+class Pen:
     """Fills polygons given in fractions of the image side."""
 
     def __init__(self, canvas: Image.Image, palette: dict[str, RGB]) -> None:
         self.draw = ImageDraw.Draw(canvas)
         self.side = canvas.width
         self.palette = palette
+
+    @classmethod
+    def over(cls, pen: Pen, palette: dict[str, RGB]) -> Pen:
+        """A pen with other colours on the same canvas."""
+        other = cls.__new__(cls)
+        other.draw, other.side, other.palette = pen.draw, pen.side, palette
+        return other
 
     def fill(self, role: str, points: Points, cx: float = 0.0, cy: float = 0.0, sx: float = 1.0, sy: float = 0.0) -> None:
         """Polygon scaled by (sx, sy or sx), then moved to (cx, cy)."""
@@ -173,7 +180,7 @@ class _Pen:
             self.fill(role, points, cx, cy, scale)
 
 
-def _draw_sky(pen: _Pen, s: Scene) -> None:
+def _draw_sky(pen: Pen, s: Scene) -> None:
     if s.stars != "none":
         # A fixed low-discrepancy set, shifted: even cover, and never two stars on top of each other.
         for i in range(7 if s.stars == "few" else 28):
@@ -200,7 +207,7 @@ def _draw_sky(pen: _Pen, s: Scene) -> None:
 _STAR_DOT = ellipse(0, 0, 1, 1)[::5]
 
 
-def _draw_cloud(pen: _Pen, x: float, y: float, width: float) -> None:
+def _draw_cloud(pen: Pen, x: float, y: float, width: float) -> None:
     """One cloud with a shaded belly."""
     pen.fill("cloud_shade", CLOUD, x, y + 0.014, width)
     pen.fill("cloud", CLOUD, x, y, width)
@@ -209,7 +216,7 @@ def _draw_cloud(pen: _Pen, x: float, y: float, width: float) -> None:
 _HILL_X = np.linspace(-0.02, 1.02, 40)
 
 
-def _draw_ground(pen: _Pen, s: Scene) -> None:
+def _draw_ground(pen: Pen, s: Scene) -> None:
     h = s.horizon_y
     if s.ground == "rolling":
         for role, amp, freq, shift in (("hill_back", 0.13, 1.1, 0.35), ("hill", 0.085, 1.6, 0.0)):
@@ -253,7 +260,7 @@ _MARKS = {
 }
 
 
-def _draw_companion(pen: _Pen, s: Scene, base_y: float) -> None:
+def _draw_companion(pen: Pen, s: Scene, base_y: float) -> None:
     if s.companion == "none":
         return
     to_right = s.side < 0.5 if s.position == "centre" else s.position == "left"
@@ -272,14 +279,24 @@ def _draw_companion(pen: _Pen, s: Scene, base_y: float) -> None:
     pen.shape(BUSH if s.companion == "bush" else ROCK, x, y - 0.075, 0.16)
 
 
-def _draw_subject(pen: _Pen, s: Scene, base_y: float) -> None:
-    scale = s.scale
+def ground_level(s: Scene) -> float:
+    """Where subjects stand, as a fraction of the height from the top."""
+    return s.horizon_y + 0.58 * (1.0 - s.horizon_y)
+
+
+def subject_centre(s: Scene) -> float:
+    """Height of the middle of the subject's box: on the ground, or in the air for what floats."""
     if s.subject in FLOATING:
         # High enough to fly, low enough to leave sun and clouds (above 0.2) in view.
-        cy = max(s.horizon_y - 0.19, 0.5 * scale + 0.2)
+        return max(s.horizon_y - 0.19, 0.5 * s.scale + 0.2)
+    return ground_level(s) - 0.5 * s.scale
+
+
+def draw_subject(pen: Pen, s: Scene, base_y: float) -> None:
+    scale, cy = s.scale, subject_centre(s)
+    if s.subject in FLOATING:
         pen.fill("shadow", DISC, s.x, max(base_y, cy + 0.5 * scale + 0.06), 0.34 * scale, 0.07 * scale)
     else:
-        cy = base_y - 0.5 * scale
         if s.subject == "boat":
             if s.place != "sea":
                 pen.fill("pond", DISC, s.x, base_y - 0.01, 0.62 * scale, 0.13 * scale)
@@ -292,17 +309,20 @@ def _draw_subject(pen: _Pen, s: Scene, base_y: float) -> None:
         pen.fill("accent", DISC, s.x, base_y, 0.4 * scale, max(0.035 * scale, 0.012))
 
 
-def render(scene: Scene, size: int = 128) -> Image.Image:
-    """The picture of `scene`, RGB, `size` x `size` pixels; `size` in 8..4096."""
+Put = Callable[[Pen, Scene, float], None]  # draws with a pen what stands on the ground: (pen, scene, its level)
+
+
+def render(scene: Scene, size: int = 128, put: Put = draw_subject) -> Image.Image:
+    """The picture of `scene`, RGB, `size` x `size` pixels; `size` in 8..4096. put: draws another thing than the subject."""
     if not 8 <= size <= 4096:
         raise ValueError(f"Cannot render at {size} px; ask for a size from 8 to 4096.")
     over = max(4, ceil(512 / size))
     canvas = _sky(scene.time, size * over).copy()
-    pen = _Pen(canvas, _palette(scene.color, scene.place, scene.time))
-    base_y = scene.horizon_y + 0.58 * (1.0 - scene.horizon_y)
+    pen = Pen(canvas, palette_of(scene.color, scene.place, scene.time))
+    base_y = ground_level(scene)
     _draw_sky(pen, scene)
     _draw_ground(pen, scene)
-    _draw_subject(pen, scene, base_y)
+    put(pen, scene, base_y)
     _draw_companion(pen, scene, base_y)
     return canvas.reduce(over)
 

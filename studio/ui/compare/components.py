@@ -78,7 +78,8 @@ def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return (
         f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
         '<p class="table-note">Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures '
-        "the oracle takes for scenes. Accuracy: stated factors drawn as asked. NFE: network evaluations per image. "
+        "the oracle takes for clean scenes of one subject. Accuracy: every stated factor as asked, and exactly one subject; "
+        "point at it for each of them. NFE: network evaluations per image. "
         "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
         "intervals; more seeds make them narrower.</p>"
     )
@@ -94,8 +95,12 @@ def _table_row(row: Mapping[str, Any], heads: Sequence[str]) -> str:
         (words.seconds(row["seconds"]), ""),
         words.interval(measures.get("fd_oracle"), digits=1),
     ]
+    each = ", ".join(
+        f"{name} {words.interval(of, percent=True)[0]}" for name, of in measures.get("accuracy_by_factor", {}).items()
+    )
+    told = {"accuracy": f' title="{html.escape(each)}"'} if each else {}
     drawn = "".join(
-        f'<td data-label="{head}"><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
+        f'<td data-label="{head}"{told.get(head, "")}><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
         for head, (value, ci) in zip(heads[1:], cells, strict=True)
     )
     tone, meaning, title = row["tone"], html.escape(row["meaning"]), html.escape(row["title"])

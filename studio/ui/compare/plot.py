@@ -139,7 +139,7 @@ def _layout(drawn: Sequence[Mapping[str, Any]], edges: tuple[float, float]) -> J
                    "zeroline": False},
         "annotations": [
             heading | {"y": 1.01, "text": "<b>Diversity</b> of what the prompt leaves free"},
-            heading | {"y": 0.29, "text": "<b>Accuracy</b> of what the prompt states"},
+            heading | {"y": 0.29, "text": "<b>Accuracy</b>: as stated, one subject"},
         ],
         "hoverlabel": {"align": "left"},
         "showlegend": False,

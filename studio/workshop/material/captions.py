@@ -116,13 +116,13 @@ def encode_scenes(model: Any, drawn: list, say: Say, batch: int = 50) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
-def caption_table(scenes: list, tokenizer, variants: int, seed: int) -> Tensor:
+def caption_table(scenes: list, tokenizer, variants: int, seed: int, free_rate: float = TRAINING_FREE_RATE) -> Tensor:
     """int64 [N, variants, L]: ``variants`` random partial captions of every scene, tokenised."""
     from studio.domains.pocket.captions import caption
     from studio.families.stable.folders import tokenize
 
     rng = np.random.default_rng(seed)
-    lines = [caption(s, rng, free_rate=TRAINING_FREE_RATE) for s in scenes for _ in range(variants)]
+    lines = [caption(s, rng, free_rate=free_rate) for s in scenes for _ in range(variants)]
     unique = sorted(set(lines))
     table = dict(zip(unique, tokenize(tokenizer, unique), strict=True))
     return torch.stack([table[line] for line in lines]).view(len(scenes), variants, -1)

@@ -173,7 +173,7 @@ def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
         labels = {name: torch.multinomial(torch.tensor(f.probabilities), 8, replacement=True, generator=g)
                   for name, f in scene.FACTORS.items()}  # fmt: skip
         ok = torch.rand(8, generator=g) < 0.7
-        return Readings(labels, {}, torch.zeros(8, 4), ok.float(), ok)
+        return Readings(labels, {}, torch.zeros(8, 4), ok.float(), ok, torch.ones(8, dtype=torch.int64))
 
     readings = [seen() for _ in range(32)]
     widths = []

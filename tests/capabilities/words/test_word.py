@@ -103,7 +103,7 @@ def test_a_run_trains_shows_measures_and_lists_a_word_that_prompts_can_use(studi
             share = row[side]["shown"]
             assert share["n"] == 2
             assert 0 <= share["low"] <= share["value"] <= share["high"] <= 1
-            assert set(row[side]["factors"]) == {"subject", "color"}
+            assert set(row[side]["factors"]) == {"subject", "color", "exactly one subject"}
     entry = load_adapters(studio.paths).get("mine/mine")
     assert (entry.words, entry.layers, entry.ranks, entry.run) == (("<mine>",), 0, (), run_id)
     assert entry.card["measured"]["shown"][PAIR]["with"] == result["shown"][1]["with"]

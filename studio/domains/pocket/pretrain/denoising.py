@@ -6,6 +6,10 @@ high noise: min(SNR + 1, gamma) / (SNR + 1). Few-step students decide the pictur
 0.005; that a short training profits from more weight there is our reasoning, the two were not compared. The text
 encoder learns with the UNet. Captions are drawn anew for every use of a scene; ten per cent are dropped for
 classifier-free guidance.
+
+The sky is most of a picture and a subject a tenth of it; errors inside the subject's box count more, but only at low noise
+(the extra weight falls with alpha⁴). A weight that depends on where the subject *will* be moves the optimum to "a subject is
+more often here"; at low noise the state says where it is, so there the weight is a function of the state and moves nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +32,11 @@ class DenoisingConfig(MethodConfig):
     drop: float = Field(0.1, ge=0, le=1, description="Share of captions replaced by the empty prompt")
     gamma: float = Field(5.0, gt=0, description="Cap of the weight of the error of x0")
     ema: float = Field(0.9995, ge=0, lt=1)
+    subject: float = Field(
+        3.0,
+        ge=1,
+        description="Weight of the error inside the subject's box at low noise, where the state says where it is",
+    )
 
 
 class TextConditioned(nn.Module):
@@ -44,19 +53,31 @@ class TextConditioned(nn.Module):
 class CaptionedLatents:
     """Latents of scenes with several tokenised captions each, drawn once; flips are not used (positions have names)."""
 
-    def __init__(self, latents: Tensor, tokens: Tensor, empty: Tensor):
+    def __init__(self, latents: Tensor, tokens: Tensor, empty: Tensor, boxes: Tensor):
         self.latents, self.tokens, self.empty = latents, tokens, empty  # [N, C, H, W], [N, K, L], [L]
+        self.boxes = boxes  # [N, 3]: centre x, centre y and side of the subject's box, fractions of the side
 
-    def draw(self, n: int, drop: float, g: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(x0 [n, C, H, W] float32, tokens [n, L])"""
+    def draw(self, n: int, drop: float, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """(x0 [n, C, H, W] float32, tokens [n, L], boxes [n, 3])"""
         index = randint(len(self.latents), (n,), g)
         which = randint(self.tokens.shape[1], (n,), g)
         dropped = rand((n,), g) < drop
         tokens = torch.where(dropped[:, None], self.empty, self.tokens[index, which])
-        return self.latents[index].float(), tokens
+        return self.latents[index].float(), tokens, self.boxes[index]
 
     def to(self, device: str) -> CaptionedLatents:
-        return CaptionedLatents(self.latents.to(device), self.tokens.to(device), self.empty.to(device))
+        return CaptionedLatents(self.latents.to(device), self.tokens.to(device), self.empty.to(device), self.boxes.to(device))
+
+
+def inside(boxes: Tensor, size: int) -> Tensor:
+    """Share of each latent cell that the box covers, [N, 1, size, size], from boxes [N, 3] (see `CaptionedLatents`)."""
+    edges = torch.arange(size + 1, device=boxes.device) / size
+
+    def covered(centre: Tensor, side: Tensor) -> Tensor:
+        low, high = (centre - side / 2)[:, None], (centre + side / 2)[:, None]
+        return (torch.minimum(edges[1:], high) - torch.maximum(edges[:-1], low)).clamp_min(0) * size
+
+    return (covered(boxes[:, 1], boxes[:, 2])[:, :, None] * covered(boxes[:, 0], boxes[:, 2])[:, None, :])[:, None]
 
 
 class DenoisingTraining(Method[DenoisingConfig]):
@@ -80,11 +101,11 @@ class DenoisingTraining(Method[DenoisingConfig]):
         self.network, self.process, self.data = network, process, data
         self.trained = {"teacher": Trained(network, config.lr, betas=(0.9, 0.99), weight_decay=1e-3, ema=config.ema)}
 
-    def batch(self) -> tuple[Tensor, Tensor]:
+    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.data.draw(self.config.batch, self.config.drop, self.streams["data"])
 
-    def iteration(self, batch: tuple[Tensor, Tensor], step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, tokens = batch
+    def iteration(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> Iterator[tuple[str, Tensor]]:
+        x0, tokens, boxes = batch
         n, g = len(x0), self.streams["time"]
         # stratified times: one in each of n equal intervals, which halves the variance of the loss over t
         u = (torch.arange(n, device=g.device) + rand((n,), g)) / n
@@ -96,11 +117,16 @@ class DenoisingTraining(Method[DenoisingConfig]):
         F = self.network(xt, t.float(), tokens).float()
         snr = (alpha / sigma) ** 2
         weight = (snr + 1).clamp(max=self.config.gamma) / (snr + 1)
-        error = ((F - v) ** 2).flatten(1).mean(1)
-        self.log["v_mse"] = float(error.detach().mean())
+        square = (F - v) ** 2
+        where = inside(boxes, x0.shape[-1]) * (alpha**4).view(-1, 1, 1, 1).float()
+        where = 1 + (self.config.subject - 1) * where
+        error = (square * where / where.mean((2, 3), keepdim=True)).flatten(1).mean(1)
+        self.log["v_mse"] = float(square.detach().mean())
         yield "teacher", (weight.float() * error).mean()
 
 
-# Training captions state a free factor three times as often as the world's own, so that the rare words are seen often
-# enough to be learned. Whether a factor is stated does not depend on its value, so nothing is biased.
+# Training captions state a free factor more often than the world's own, so that the rare words are seen often enough to be
+# learned. Whether a factor is stated does not depend on its value, so nothing is biased. With 0.35 the shipped teacher follows a
+# stated size in 70 % of pictures; the next teacher learns with 0.6.
 TRAINING_FREE_RATE = 0.35
+TEACHER_FREE_RATE = 0.6

@@ -1,4 +1,4 @@
-"""Figures for the model cards: what the oracle reads on held-out renders, and what the autoencoder preserves."""
+"""Figures for the model cards: what the autoencoder preserves, and how much a noisy state says."""
 
 from __future__ import annotations
 
@@ -8,24 +8,7 @@ from typing import Any
 import torch
 
 from studio.domains.pocket.dataset import SceneSet, to_images
-from studio.domains.pocket.oracle import Oracle, load_oracle
-from studio.domains.pocket.pretrain.oracle import spoil
-
-
-@torch.inference_mode()
-def oracle_report(oracle: Oracle, held_out: SceneSet) -> dict:
-    """Accuracy a factor, mean absolute error a value (share of the image side), and how the clean head separates."""
-    images = to_images(held_out.pixels)
-    readings = oracle.read(images)
-    g = torch.Generator().manual_seed(0)
-    spoilt = oracle.read(torch.cat([spoil(images[i : i + 200], g) for i in range(0, 1000, 200)]))
-    return {
-        "accuracy": {k: round(float((v == held_out.labels[k]).float().mean()), 4) for k, v in readings.labels.items()},
-        "error": {k: round(float((v - held_out.values[k]).abs().mean()), 4) for k, v in readings.values.items()},
-        "clean_accepted": round(float(readings.in_distribution.float().mean()), 4),
-        "spoilt_rejected": round(1 - float(spoilt.in_distribution.float().mean()), 4),
-        "held_out": len(held_out),
-    }
+from studio.domains.pocket.oracle import load_oracle
 
 
 @torch.inference_mode()
