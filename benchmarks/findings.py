@@ -36,6 +36,11 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "measured" / "studies"
 NOTES = ROOT / "docs" / "measured" / "notes.md"
 PER_SAMPLE = ("steps", "histogram")  # of a commit step: one entry a sample
+BEFORE = (
+    "*Results kept here before 2026-11-28 were read by an oracle that counted no subjects and accepted spoilt pictures; their "
+    "brackets hold seeds alone, not prompts ([oracle](oracle.md), [intervals](intervals.md)); an independent check with other "
+    "seeds found the k = 1 hybrid to recover 56 % [49–63]. They are stages of `python -m benchmarks.remake` and will be remade.*"
+)
 MARKS = {
     "holds": "**holds**",
     "does not hold": "**does not hold**",
@@ -329,6 +334,7 @@ def page(results: list[Json], notes: str, registry: Registry | None = None) -> s
         "free, over samples the oracle accepts; brackets are 95 % intervals that let prompts and seeds vary, paired over "
         "arms. Accuracy: every stated factor is as asked, and there is exactly one subject. Statements are those of Gandikota & "
         "Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
+        *([BEFORE, ""] if any("first_seed" not in result["request"] for result in results) else []),
         "## What holds", "", *statements(results), "",
     ]  # fmt: skip
     sections = [line for result in results for line in section(result)]

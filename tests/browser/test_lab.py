@@ -94,7 +94,7 @@ def test_a_study_from_the_question_to_the_verdict_with_a_reload_in_between(visit
     page.wait_for_selector(".lab-basis:has-text('All of 2 prompts × 6 seeds')")
     verdicts = page.locator(".lab-verdict")
     assert [v.locator(".lab-head i").inner_text() for v in verdicts.all()] == ["S1", "S2", "S3", "S5", "S4"]
-    assert all(v.get_attribute("data-verdict") in ("holds", "does not hold", "inconclusive") for v in verdicts.all())
+    assert {v.get_attribute("data-verdict") for v in verdicts.all()} == {"too few to say"}  # a few seeds a prompt
     assert "6 seeds a prompt" in page.inner_text(".lab-caution")
     heads = page.locator(".lab-table thead th").all_inner_texts()
     assert heads[:4] == ["arm", "diversity", "accuracy", "NFE"]
