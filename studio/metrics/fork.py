@@ -28,7 +28,7 @@ from studio.metrics.bootstrap import N_BOOT, resample_counts
 from studio.metrics.interval import TOO_SMALL, Estimate, tail
 from studio.metrics.isotonic import rising
 from studio.metrics.margins import MIN_TOTAL
-from studio.metrics.readings import Factor, Readings, World, accepted
+from studio.metrics.readings import Factor, Readings, World, counted
 from studio.metrics.report import free_factors
 
 _MIN_SPLIT = 5  # with fewer states of mixed continuations, resampling states hardly changes W
@@ -96,7 +96,7 @@ def fork_shares(
     sizes = []
     for i, (prompt, fork) in enumerate(forks.items()):
         r = fork.readings
-        keep = accepted(r) if gated else torch.ones_like(accepted(r))
+        keep = counted(r) if gated else torch.ones_like(counted(r))
         index, n = _numbered(fork.states, len(keep))
         counts = resample_counts(n, n_boot, seed if shared_seeds else seed * 100_003 + i + 1)
         sizes.append(n)

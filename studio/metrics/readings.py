@@ -13,7 +13,8 @@ from torch import Tensor
 class Readings(Protocol):
     """An oracle's view of N samples. `labels`: class index per categorical factor, [N] int64; `values`: continuous
     factors, [N]; `features` [N, D]; `in_distribution` [N] bool, the gate. A world may ask something of every sample whatever
-    the prompt (exactly one subject, say): readings then have `always`, name -> [N] bool."""
+    the prompt (exactly one subject, say): readings then have `always`, name -> [N] bool.
+    An oracle that refuses what is spoilt in details alone may say what still counts as diversity: `recognisable`, [N] bool."""
 
     @property
     def labels(self) -> Mapping[str, Tensor]: ...
@@ -75,6 +76,12 @@ def labels_of(readings: Readings, name: str) -> Tensor:
 def accepted(readings: Readings) -> Tensor:
     """The gate: [N] bool, True for samples whose oracle score is in distribution."""
     return torch.as_tensor(readings.in_distribution).bool().cpu()
+
+
+def counted(readings: Readings) -> Tensor:
+    """Whose factors are counted as diversity: [N] bool, what is recognisable where the oracle says so, else what is accepted."""
+    found = getattr(readings, "recognisable", None)
+    return accepted(readings) if found is None else torch.as_tensor(found).bool().cpu()
 
 
 def known(name: str, names: Iterable[str], what: str) -> None:

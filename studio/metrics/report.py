@@ -2,7 +2,8 @@
 
 The lead number, `diversity`, is the mean normalised entropy H / ln K over the prompt's free factors, on samples in
 distribution: 0 = every sample alike, 1 = all values equally frequent. The world's factors are unequal, so its own
-figure, `world_diversity`, is what to read it against. Factors the prompt states, or that the world fixes under it, are
+figure, `world_diversity`, is what to read it against. Where an oracle tells the recognisable from the clean, diversity counts the
+former and `in_distribution` the latter. Factors the prompt states, or that the world fixes under it, are
 left out. Entropies are corrected for the bias of small samples by the jackknife (`diversity.entropy_of_counts`).
 """
 
@@ -23,7 +24,7 @@ from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import TOO_SMALL, Estimate, Interval
 from studio.metrics.precision_recall import K_NEAREST, precision_recall
 from studio.metrics.proportion import wilson
-from studio.metrics.readings import Factor, Readings, World, accepted, correct, frequencies, known, labels_of
+from studio.metrics.readings import Factor, Readings, World, accepted, correct, counted, frequencies, known, labels_of
 from studio.metrics.recovered_share import recovery, relative_cost
 
 MIN_FREE_ENTROPY = 0.02  # nats; below it the world fixes the factor, and nobody could lose its diversity
@@ -70,7 +71,7 @@ def diversity_estimate(
 
     `gated` False counts every sample, also those the oracle calls out of distribution.
     """
-    gate = accepted(readings)
+    gate = counted(readings)
     gate = gate if gated else torch.ones_like(gate)
     drawn = multipliers(len(gate), n_boot, seed)
     parts = [
@@ -195,7 +196,7 @@ def _by_factor(
     seed: int,
 ) -> dict[str, Json]:
     """Of each free factor: entropy H / ln K beside the world's, effective number, total variation, counts."""
-    gate = accepted(readings)
+    gate = counted(readings)
     counts, n = resample_counts(len(gate), n_boot, seed) * gate, int(gate.sum())
     out: dict[str, Json] = {}
     for name in free_factors(stated, factors, world):
@@ -226,7 +227,7 @@ def _spread(
     readings: Readings, stated: Mapping[str, str], value_factors: Mapping[str, str], n_boot: int, seed: int
 ) -> dict[str, Json]:
     """Standard deviation (n − 1) of each continuous value over accepted samples, in the value's own unit."""
-    gate = accepted(readings)
+    gate = counted(readings)
     counts, n = resample_counts(len(gate), n_boot, seed) * gate, int(gate.sum())
     out = {}
     for name, raw in readings.values.items():
@@ -250,14 +251,14 @@ def _features(readings: Readings) -> Tensor:
 
 def _bandwidth(readings_by_arm: Mapping[str, Readings], reference: Tensor | None) -> float | None:
     """One RBF width for all arms: the median distance of the reference, otherwise of all arms' samples together."""
-    sets = [reference] if reference is not None else [_features(r)[accepted(r)] for r in readings_by_arm.values()]
+    sets = [reference] if reference is not None else [_features(r)[counted(r)] for r in readings_by_arm.values()]
     rows = [s[:512] for s in sets if len(s)]
     return dv.median_distance(dv.distances(torch.cat(rows))) or None if rows else None
 
 
 def _distances(readings: Readings, bandwidth: float | None, n_boot: int, seed: int) -> Json:
     """Mean pairwise distance and Vendi score (RBF, shared width) of accepted samples' features."""
-    gate = accepted(readings)
+    gate = counted(readings)
     n = int(gate.sum())
     if n < 2:
         missing = Estimate.missing(n).interval().to_dict()

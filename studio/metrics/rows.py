@@ -21,6 +21,7 @@ class Rows:
     score: Tensor  # the oracle's, of which in_distribution is a threshold
     always: Mapping[str, Tensor] = field(default_factory=dict)  # what every sample must be: bool
     witness: Tensor | None = None  # a second reader's features [N, D], where one read too
+    recognisable: Tensor | None = None  # whose factors count as diversity, where that is not the gate: bool
 
     def __len__(self) -> int:
         return len(self.in_distribution)
@@ -36,6 +37,7 @@ class Rows:
             self.score[i],
             {k: v[i] for k, v in self.always.items()},
             None if self.witness is None else self.witness[i],
+            None if self.recognisable is None else self.recognisable[i],
         )
 
     def step(self, i: int) -> Rows:
@@ -47,11 +49,13 @@ class Rows:
             self.in_distribution[:, i],
             self.score[:, i],
             {k: v[:, i] for k, v in self.always.items()},
+            recognisable=None if self.recognisable is None else self.recognisable[:, i],
         )
 
 
 def taken(readings: Any, witness: Tensor | None = None) -> Rows:
     """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU; witness: a second reader's features."""
+    found = getattr(readings, "recognisable", None)
     return Rows(
         {k: torch.as_tensor(v).to("cpu", torch.uint8) for k, v in readings.labels.items()},
         {k: torch.as_tensor(v).to("cpu", torch.float32) for k, v in readings.values.items()},
@@ -60,6 +64,7 @@ def taken(readings: Any, witness: Tensor | None = None) -> Rows:
         torch.as_tensor(readings.score).to("cpu", torch.float32),
         {k: torch.as_tensor(v).to("cpu", torch.bool) for k, v in getattr(readings, "always", {}).items()},
         None if witness is None else witness.to("cpu", torch.float16).float(),
+        None if found is None else torch.as_tensor(found).to("cpu", torch.bool),
     )
 
 
@@ -74,6 +79,7 @@ def joined(parts: Sequence[Rows], dim: int = 0) -> Rows:
         torch.cat([p.score for p in parts], dim),
         {k: torch.cat([p.always[k] for p in parts], dim) for k in first.always},
         None if first.witness is None else torch.cat([p.witness for p in parts if p.witness is not None], dim),
+        None if first.recognisable is None else torch.cat([p.recognisable for p in parts if p.recognisable is not None], dim),
     )
 
 
@@ -87,6 +93,7 @@ def over_steps(parts: Sequence[Rows]) -> Rows:
             p.in_distribution[:, None],
             p.score[:, None],
             {k: v[:, None] for k, v in p.always.items()},
+            recognisable=None if p.recognisable is None else p.recognisable[:, None],
         )
         for p in parts
     ]

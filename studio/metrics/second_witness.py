@@ -19,7 +19,7 @@ from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import N_BOOT, multipliers
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import Estimate, pool
-from studio.metrics.readings import Factor, Readings, World, accepted, labels_of
+from studio.metrics.readings import Factor, Readings, World, counted, labels_of
 from studio.metrics.report import free_factors
 
 DOMINATES = 0.8  # share of one value above which a factor behaves by default
@@ -37,7 +37,7 @@ def default_behaviour(
     """Share of (prompt, free factor) in which one value has more than `DOMINATES` of the accepted samples; mean over prompts."""
     rows = []
     for prompt, seen in per_prompt.items():
-        gate = accepted(seen)
+        gate = counted(seen)
         n = int(gate.sum())
         names = free_factors(stated[prompt], factors, (worlds or {}).get(prompt)) if n else []
         tops = [dv.class_counts(labels_of(seen, f)[gate], len(factors[f].values)).max() / n > DOMINATES for f in names]

@@ -77,6 +77,7 @@ def _packed(rows: Rows) -> dict[str, Tensor]:
         "in_distribution": rows.in_distribution.contiguous(),
         "score": rows.score.contiguous(),
         **({} if rows.witness is None else {"witness": rows.witness.half().contiguous()}),
+        **({} if rows.recognisable is None else {"recognisable": rows.recognisable.contiguous()}),
     }
 
 
@@ -86,4 +87,4 @@ def _unpacked(tensors: Mapping[str, Tensor]) -> Rows:
 
     seen = tensors["features"].float(), tensors["in_distribution"], tensors["score"]
     witness = tensors["witness"].float() if "witness" in tensors else None
-    return Rows(named("label "), named("value "), *seen, named("always "), witness)
+    return Rows(named("label "), named("value "), *seen, named("always "), witness, tensors.get("recognisable"))

@@ -20,6 +20,9 @@ from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import CONTINUOUS
 from studio.domains.pocket.scene import FACTORS
 
+# Logits below the gate's threshold. What is spoilt in its details still shows its factors, and diversity counts it; what is
+# no picture of the world is far below: on shipped models the strict gate would leave too few to say anything.
+RECOGNISABLE = 7.0
 COUNT, ONE = "count", "exactly one subject"
 COUNTED = ("none", "one", "several")
 
@@ -34,6 +37,7 @@ class Readings:
     score: Tensor  # [N], logit of "this is a clean picture of the world", or of "it has one subject" where that is lower
     in_distribution: Tensor  # bool [N], score above the shipped threshold
     count: Tensor  # int64 [N], how many subjects: 0, 1, 2 for several
+    recognisable: Tensor | None = None  # bool [N], one subject and a score not far below the threshold: what diversity counts
 
     def __len__(self) -> int:
         return len(self.score)
@@ -51,6 +55,7 @@ class Readings:
             self.score[index],
             self.in_distribution[index],
             self.count[index],
+            None if self.recognisable is None else self.recognisable[index],
         )
 
 
@@ -115,7 +120,8 @@ class Oracle(nn.Module):
         logits = {k: torch.cat([p[1][k] for p in parts]) for k in self.heads}
         values = torch.cat([p[2] for p in parts])
         threshold = float(self.config["threshold"])
-        score = gate_score(torch.cat([p[3] for p in parts]), logits[COUNT], threshold)
+        clean = torch.cat([p[3] for p in parts])
+        score = gate_score(clean, logits[COUNT], threshold)
         return Readings(
             labels={k: logits[k].argmax(1).cpu() for k in FACTORS},
             values={k: values[:, i].cpu() for i, k in enumerate(CONTINUOUS)},
@@ -123,6 +129,7 @@ class Oracle(nn.Module):
             score=score.cpu(),
             in_distribution=(score > threshold).cpu(),
             count=logits[COUNT].argmax(1).cpu(),
+            recognisable=((logits[COUNT].argmax(1) == 1) & (clean > threshold - RECOGNISABLE)).cpu(),
         )
 
     def save(self, folder: Path, header: dict | None = None) -> None:

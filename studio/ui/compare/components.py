@@ -78,8 +78,8 @@ def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return (
         f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
         '<p class="table-note">Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures '
-        "the oracle takes for clean scenes of one subject. Accuracy: every stated factor as asked, and exactly one subject; "
-        "point at it for each of them. NFE: network evaluations per image. "
+        "in which the oracle recognises one subject; in distribution: those it takes for clean scenes besides. Accuracy: "
+        "every stated factor as asked, and exactly one subject; point at it for each. NFE: network evaluations per image. "
         "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
         "intervals; more seeds make them narrower.</p>"
     )
