@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import findings
+from benchmarks import findings_tables
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
@@ -157,9 +157,9 @@ def test_the_page_has_a_map_and_a_line_for_every_cell(studio: Jobs, warm: ModelC
 def test_the_page_of_findings_has_a_line_for_every_cell_and_marks_what_is_not_ours(studio: Jobs, warm: ModelCache) -> None:
     add_adapter(studio, warm, "big", "size", 1)
     found = execute(studio, warm, settings={"adapters": ["mine/big"], "strengths": [-1, 1]})
-    lines = findings.transfer(found)
+    lines = findings_tables.transfer(found)
     ours, rest = lines[: lines.index("")], lines[lines.index("") + 1 :]
     assert len(ours) == 2 + 3
     assert len({line.count("|") for line in ours}) == 1
     assert rest[0].startswith("*Not ours*: ") and "arXiv 2503.10637" in rest[0]
-    assert findings.transfer({"board": {"rows": []}}) == []
+    assert findings_tables.transfer({"board": {"rows": []}}) == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import findings
+from benchmarks import findings, findings_tables
 from studio.core.edit import Edit, EditCard, LowRank
 from studio.families.perceptual import VARIABLE
 from studio.families.stable.adapter_files import write
@@ -208,7 +208,7 @@ def test_the_page_and_the_findings_say_who_read(
     assert {row["cells"][-1][0] for row in table["rows"]} == set(found["board"]["readers"])
     page = lab_result.body({"study": "transfer", **REQUEST}, found)
     assert page["problem"] == "" and len(page["verdicts"]) == 2
-    lines = findings.transfer(found)
+    lines = findings_tables.transfer(found)
     assert lines[0].startswith("*Read by*: CLIP text score (tiny-clip); feature distance (tiny-clip)")
     ours = [line for line in lines[: lines.index("", 2)] if line.startswith("|")]
     assert len(ours) == 2 + 6 and len({line.count("|") for line in ours}) == 1
