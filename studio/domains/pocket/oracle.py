@@ -22,7 +22,7 @@ from studio.domains.pocket.scene import FACTORS
 
 # Logits below the gate's threshold. What is spoilt in its details still shows its factors, and diversity counts it; what is
 # no picture of the world is far below: on shipped models the strict gate would leave too few to say anything.
-RECOGNISABLE = 7.0
+RECOGNISABLE = 10.0
 COUNT, ONE = "count", "exactly one subject"
 COUNTED = ("none", "one", "several")
 
