@@ -255,15 +255,16 @@ def fixed_samples(method: RewardTuning, network: Any, material: GradedCaptions, 
 
 
 @pytest.mark.learning
-def test_twenty_updates_teach_nano_lcm_to_show_what_captions_state(model: Any, start: Any, material: GradedCaptions) -> None:
+def test_eighty_updates_teach_nano_lcm_to_show_what_captions_state(model: Any, start: Any, material: GradedCaptions) -> None:
     guide = teacher_denoiser(model, start=start)
     method = RewardTuning(RewardConfig(batch=16, lr=1e-4), Streams(0), guide, material)
-    trainer = Trainer(method, TrainerConfig(steps=20, warmup=2, decay_from=0.5))
+    trainer = Trainer(method, TrainerConfig(steps=80, warmup=2, decay_from=0.5))
     _, before, spread = fixed_samples(method, method.student.network, material)
     list(trainer.run())
     _, after, now = fixed_samples(method, trainer.ema["student"].module, material)
-    # measured: 0.557 → 0.667, spread 13.51 → 13.59; the margin is half of it
-    assert after > before + 0.05, (before, after)
+    # measured: 0.656 → 0.729, spread 13.51 → 12.63; the margin is half of it. Twenty updates are not enough:
+    # an oracle hardened against attacks gives smaller gradients than one that can be talked over
+    assert after > before + 0.035, (before, after)
     assert now > 0.8 * spread, "diversity may fall, but not collapse"
 
 
