@@ -2,13 +2,14 @@
 
     python -m benchmarks.objectives --size nano                 # all of them, hours on two cores; resumes
     python -m benchmarks.objectives --size nano --only dmd2 lcm
-    python -m benchmarks.objectives --size pocket --share 0.2   # every preset for a fifth of its updates, two hours
+    python -m benchmarks.objectives --size nano --training-seeds 3   # every preset three times; the table says how far apart
+    python -m benchmarks.objectives --size pocket --device cuda # a day on a core; --share 0.2 trains for a fifth of the updates
     python -m benchmarks.objectives --table docs/methods.md     # cards, and the rows in docs/measured/objectives-*.json
 
 FD-oracle here is measured against the guided teacher's own many-step samples, not against renders: a perfect copy of a
 guided teacher is far from the data. Students are sampled at 1, 2, 4 and 8 steps, on their recipe or not (marked). Every
-row is kept in ``--work``; a row whose preset and teacher are unchanged is not trained again. The shipped students stand
-beside them, measured the same way.
+student and row is kept in ``--work``: one whose preset and teacher are unchanged is not trained again, one whose oracle is
+unchanged too is not measured again. The shipped students stand beside them, measured the same way.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def measure(plan: plans.Plan, models: dict, cond: list, model: Any, oracle: Orac
         seen = oracle.read(model.decode(x))
         shown = correct(seen, parse(line).stated, FACTORS)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(len(seen), dtype=torch.bool))
-        features.append(seen.features)
+        features.append(seen.features.cpu())
         spread.append(float(torch.pdist(seen.features).mean()))
-    ok = torch.cat(right)
+    ok = torch.cat(right).cpu()
     return {
         "features": torch.cat(features),
         "accuracy": wilson(int(ok.sum()), len(ok)).to_dict(),
@@ -77,11 +78,13 @@ def short(found: dict, reference: torch.Tensor) -> Row:
 class Bench:
     """A teacher with its reference samples; trains presets and measures their students."""
 
-    def __init__(self, size: str, assets: Path, work: Path, n_prompts: int, seeds: int):
-        self.size, self.work, self.seeds, self.assets = size, work / size, seeds, assets
+    def __init__(self, size: str, assets: Path, work: Path, n_prompts: int, seeds: int, device: str = "cpu"):
+        self.size, self.work, self.seeds, self.assets, self.device = size, work / size, seeds, assets, device
         self.work.mkdir(parents=True, exist_ok=True)
-        self.model = open_model(assets / size / "teacher", "teacher")
-        self.oracle = load_oracle(assets / size / "oracle")
+        self.model = open_model(assets / size / "teacher", "teacher", device)
+        self.oracle = load_oracle(assets / size / "oracle", device)
+        reader = hashlib.sha256((assets / size / "oracle" / "oracle.safetensors").read_bytes()).hexdigest()[:6]
+        self.measured_by = f"{n_prompts}x{seeds}-{reader}"
         self.lines = prompts(n_prompts)
         n_scenes = 4000 if size == "nano" else 2000
         self.material = scene_material(self.model, self.work / "latents", n_scenes=n_scenes, oracle=self.oracle)
@@ -91,7 +94,7 @@ class Bench:
 
     def _teacher(self) -> tuple[torch.Tensor, Row]:
         """Features of the guided teacher at 25 steps (the reference), and its rows at 1, 2, 4, 8 and 25 steps."""
-        path = self.work / f"teacher-{self.model.hash}-{len(self.lines)}x{self.seeds}.pt"
+        path = self.work / f"teacher-{self.model.hash}-{self.measured_by}.pt"
         if not path.exists():
             rows: Row = {}
             found = {}
@@ -105,33 +108,34 @@ class Bench:
         return kept["reference"], kept["rows"]
 
     def student(self, name: str, seed: int = 0, share: float = 1.0) -> Row:
-        """Train a preset for a share of its updates, or find its row."""
+        """Train a preset for a share of its updates with one training seed and measure it, or find its row."""
         text = (PRESETS / f"{self.size}-{name}.yaml").read_text()
         preset = yaml.safe_load(text)
-        start = open_model(self.assets / preset["start"], preset["start"]) if "start" in preset else None
-        begun_with = f" {start.hash}" if start else ""
-        key = f"{text} {self.model.hash} {len(self.lines)} {self.seeds} {seed}{begun_with}{f' {share:g}' if share != 1 else ''}"
-        key = hashlib.sha256(key.encode()).hexdigest()[:12]
-        path = self.work / f"{name}-{key}.json"
+        start = open_model(self.assets / preset["start"], preset["start"], self.device) if "start" in preset else None
+        # the feedback stage, which starts from a student, is the one that the oracle teaches
+        begun_with = f" {start.hash} {self.measured_by}" if start else ""
+        key = hashlib.sha256(f"{text} {self.model.hash} {seed} {share:g}{begun_with}".encode()).hexdigest()[:12]
+        path = self.work / f"{name}-{key}-{self.measured_by}.json"
         if path.exists():
             return json.loads(path.read_text())
         cls = METHODS.get(preset["objective"])
         torch.manual_seed(seed)
         updates = max(1, round(share * preset["steps"]))
         teacher = teacher_denoiser(self.model, start=start)
-        method = cls(cls.Config.model_validate(preset["method"]), Streams(seed), teacher, self.material)
-        trainer = Trainer(method, TrainerConfig(steps=updates, **preset["trainer"]), self.work / f"{name}-{key}")
+        method = cls(cls.Config.model_validate(preset["method"]), Streams(seed, self.device), teacher, self.material)
+        config = TrainerConfig(steps=updates, **preset["trainer"])
+        trainer = Trainer(method, config, self.work / f"{name}-{key}", self.device)
         resumed, begun = trainer.resume(), time.time()
+        row: Row = {"name": name, "title": preset["title"], "objective": preset["objective"]}
         try:
             for p in trainer.run():
                 if p.step % 50 == 0:
                     print(f"  {name} {p.step}/{p.steps}", flush=True)
         except NotFinite as error:
-            return {"name": name, "title": preset["title"], "objective": preset["objective"], "failed": str(error)}
+            return {**row, "failed": str(error)}
         how = method.sampling()
-        row: Row = {
-            "name": name, "title": preset["title"], "objective": preset["objective"], "updates": updates,
-            "of": preset["steps"], "seconds": 0 if resumed else round(time.time() - begun),
+        row |= {
+            "updates": updates, "of": preset["steps"], "seconds": 0 if resumed else round(time.time() - begun),
             "on_recipe": list(how.valid_steps), "steps": {},
         }  # fmt: skip
         best = Denoiser(trainer.ema["student"].module, self.model.denoiser.process, self.model.denoiser.prediction)
@@ -139,7 +143,7 @@ class Bench:
                         prediction=self.model.denoiser.prediction, valid_steps=how.valid_steps)  # fmt: skip
         cond = self._asked()
         if how.embedded_guidance is not None:
-            w = torch.tensor([how.embedded_guidance])
+            w = torch.tensor([how.embedded_guidance], device=self.device)
             cond = [{"student": ({**pair["student"][0], "w": w}, None)} for pair in cond]
         counts = [n for n in STEPS if how.embedded_guidance is None] or [len(how.timesteps)]
         for n in counts:
@@ -154,13 +158,13 @@ class Bench:
             recipe = Recipe.model_validate_json((path / "recipe.json").read_text())
             row: Row = {"name": f"{path.name}, shipped", "title": "", "objective": path.name, "updates": "", "seconds": 0,
                         "on_recipe": list(recipe.valid_steps), "steps": {}}  # fmt: skip
-            kept = self.work / f"shipped-{path.name}-{open_model(path, 'student').hash}-{len(self.lines)}x{self.seeds}.json"
+            model = open_model(path, "student", self.device)
+            kept = self.work / f"shipped-{path.name}-{model.hash}-{self.measured_by}.json"
             if kept.exists():
                 row["steps"] = json.loads(kept.read_text())
             else:
-                denoiser = open_model(path, "student").denoiser
                 for n in STEPS:
-                    row["steps"][str(n)] = self._measured(recipe, n, denoiser, self._asked())
+                    row["steps"][str(n)] = self._measured(recipe, n, model.denoiser, self._asked())
                 kept.write_text(json.dumps(row["steps"]))
             rows[row["name"]] = row
         return rows
@@ -171,6 +175,29 @@ class Bench:
     def _measured(self, recipe: Recipe, n: int, student: Denoiser, cond: list) -> Row:
         plan = plans.student_plan("student", recipe, n, off_recipe=True)
         return short(measure(plan, {"student": student}, cond, self.model, self.oracle, self.lines, self.seeds), self.reference)
+
+
+def together(rows: list[Row]) -> Row:
+    """The row of several training seeds: means, the FD of each as "fds", and accuracy over all their samples.
+
+    The samples of one training seed have their student in common, so the interval is for these students, not for others.
+    """
+    if len(rows) == 1 or any("failed" in row for row in rows):
+        return next((row for row in rows if "failed" in row), rows[0])
+    steps: Row = {}
+    for n in rows[0]["steps"]:
+        cells = [row["steps"][n] for row in rows]
+        fds, asked = [cell["fd"] for cell in cells], [cell["accuracy"]["n"] for cell in cells]
+        right = sum(round(cell["accuracy"]["value"] * n) for cell, n in zip(cells, asked, strict=True))
+        spread = sum(cell["spread"] for cell in cells) / len(cells)
+        steps[n] = {"fd": round(sum(fds) / len(fds), 3), "fds": fds, "accuracy": wilson(right, sum(asked)).to_dict(),
+                    "spread": round(spread, 4)}  # fmt: skip
+    return {
+        **rows[0],
+        "seconds": round(sum(row["seconds"] for row in rows) / len(rows)),
+        "training_seeds": len(rows),
+        "steps": steps,
+    }
 
 
 def fd(row: Row, n: int) -> float:
@@ -213,12 +240,18 @@ def verdicts(rows: dict[str, Row], teacher: Row) -> list[tuple[str, str, str]]:
     return out
 
 
+def fd_text(cell: Row) -> str:
+    """The mean over training seeds, and the least and largest where there are several."""
+    fds = cell.get("fds", ())
+    return f"{cell['fd']:.1f}" + (f" ({min(fds):.1f}–{max(fds):.1f})" if len(fds) > 1 else "")
+
+
 def show(row: Row) -> None:
     if "failed" in row:
         print(f"{row['name']:18s} {row['failed']}", flush=True)
         return
     cells = [
-        f"{n}{'' if int(n) in row['on_recipe'] else '*'}: FD {s['fd']:.1f} "
+        f"{n}{'' if int(n) in row['on_recipe'] else '*'}: FD {fd_text(s)} "
         f"acc {s['accuracy']['value']:.2f} spread {s['spread']:.2f}"
         for n, s in row["steps"].items()
     ]
@@ -256,23 +289,25 @@ def measured_table(data: dict) -> list[str]:
         f"## Measured on {data['size']}",
         "",
         "FD-oracle against the guided teacher's own 25-step samples, accuracy with its Wilson interval, spread as the mean "
-        "pairwise distance of oracle features inside a prompt. One training seed; minutes on one core, which other work shared.",
+        "pairwise distance of oracle features inside a prompt. Seeds: of training; of several, FD is the mean and brackets hold "
+        "the least and largest. Minutes a training on one core, which other work shared.",
         "",
-        "| preset | steps | NFE | FD-oracle | accuracy | spread | updates | minutes |",
-        "|---|---|---|---|---|---|---|---|",
+        "| preset | steps | NFE | FD-oracle | accuracy | spread | seeds | updates | minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    rows = [("teacher", n, row, " | ") for n, row in data["teacher"].items()]
+    rows = [("teacher", n, row, " |  | ") for n, row in data["teacher"].items()]
     for name, student in data["students"].items():
         on = [str(n) for n in student.get("on_recipe", ())]
         of = student.get("of", student.get("updates"))
-        trained = f"{student.get('updates')}{f' of {of}' if of != student.get('updates') else ''}"
+        trained = f"{student.get('training_seeds', 1) if of else ''} | "
+        trained += f"{student.get('updates')}{f' of {of}' if of != student.get('updates') else ''}"
         trained += f" | {student.get('seconds', 0) / 60:.0f}" if student.get("seconds") else " | "
         rows += [(name, n, row, trained) for n, row in student.get("steps", {}).items() if n in on]
     for name, n, row, updates in rows:
         a = row["accuracy"]
         right = f"{a['value']:.3f} [{a['low']:.3f}–{a['high']:.3f}]"
         nfe = 2 * int(n) if name == "teacher" else int(n)  # only the teacher is guided by a second evaluation
-        out.append(f"| {name} | {n} | {nfe} | {row['fd']:.1f} | {right} | {row['spread']:.2f} | {updates} |")
+        out.append(f"| {name} | {n} | {nfe} | {fd_text(row)} | {right} | {row['spread']:.2f} | {updates} |")
     if data["size"] != "nano":  # where the ratios were set
         return [*out, ""]
     found = verdicts(data["students"], data["teacher"])
@@ -287,6 +322,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="presets, e.g. dmd2 lcm pcm")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--training-seeds", type=int, default=1, help="train every preset this often")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--share", type=float, default=1.0, help="train for this share of every preset's updates")
     parser.add_argument("--json", type=Path, help="also write all rows here")
     parser.add_argument("--table", type=Path, help="write this table and stop")
@@ -294,14 +331,14 @@ def main() -> None:
     if o.table:
         o.table.write_text(table(sorted((o.table.parent / "measured").glob("objectives-*.json"))))
         return
-    bench = Bench(o.size, o.assets, o.work, o.prompts, o.seeds)
+    bench = Bench(o.size, o.assets, o.work, o.prompts, o.seeds, o.device)
     print(f"{o.size}: {len(bench.lines)} prompts × {o.seeds} seeds; teacher at w = {bench.w:g} against itself at 25 steps:")
     for n, row in bench.teacher.items():
         print(f"  {n:>2s} steps: FD {row['fd']:.1f} acc {row['accuracy']['value']:.2f} spread {row['spread']:.2f}")
     names = o.only or sorted(path.stem.removeprefix(f"{o.size}-") for path in PRESETS.glob(f"{o.size}-*.yaml"))
     rows = {}
     for name in names:
-        rows[name] = bench.student(name, share=o.share)
+        rows[name] = together([bench.student(name, seed, o.share) for seed in range(o.training_seeds)])
         show(rows[name])
     rows |= bench.shipped()
     for row in rows.values():

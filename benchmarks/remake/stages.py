@@ -126,14 +126,16 @@ def _measured() -> list[Stage]:
                    ("benchmarks.findings", "--keep", "--data-dir", "{data}")), gpu=True)
         )  # fmt: skip
     stages += [
-        Stage("objectives/nano", "every objective on nano, hours",
+        Stage("objectives/nano", "every objective on nano with three training seeds, hours",
               ("assets/nano/teacher/unet", "assets/nano/oracle/oracle.safetensors", "presets/distill", "studio/methods/distill"),
               ("docs/measured/objectives-nano.json",),
-              (("benchmarks.objectives", "--size", "nano"),)),
-        Stage("objectives/pocket", "every objective on pocket for a fifth of its updates, hours",
+              (("benchmarks.objectives", "--size", "nano", "--training-seeds", "3", "--device", "{device}",
+                "--work", "{work}/objectives", "--json", "docs/measured/objectives-nano.json"),), gpu=True),
+        Stage("objectives/pocket", "every objective on pocket, a day of a core",
               ("assets/pocket/teacher/unet", "assets/pocket/oracle/oracle.safetensors", "presets/distill",
                "studio/methods/distill"), ("docs/measured/objectives-pocket.json",),
-              (("benchmarks.objectives", "--size", "pocket", "--share", "0.2", "--prompts", "32"),)),
+              (("benchmarks.objectives", "--size", "pocket", "--prompts", "32", "--device", "{device}",
+                "--work", "{work}/objectives", "--json", "docs/measured/objectives-pocket.json"),), gpu=True),
         Stage("docs/methods", "the table of objectives", ("docs/measured/objectives-nano.json",
               "docs/measured/objectives-pocket.json"), ("docs/methods.md",),
               (("benchmarks.objectives", "--table", "docs/methods.md"),)),
