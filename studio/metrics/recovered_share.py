@@ -69,9 +69,13 @@ def recovery(
     lost, gained = loss.interval(level), gain.interval(level)
     unknown = Interval(None, n=lost.n, note="the student lost nothing that could be recovered")
 
+    arms = (("teacher", teacher), ("student", student), (label, hybrid))
+    figures = ", ".join(f"{name} {arm.interval(level).text()}" for name, arm in arms)
+    seen = f"On these {lost.n} samples the diversity is {figures}; {least} or more may tell what was lost and what comes back."
+
     def result(share: Interval, verdict: Verdict, sentence: str) -> Recovery:
         if lost.n < least and share.value is not None:
-            verdict, sentence = TOO_FEW, _few(label, share, lost.n, least)
+            verdict, sentence = TOO_FEW, _few(label, share, lost.n) or seen
         return Recovery(share, lost, gained, verdict, sentence + _fidelity_text(label, fidelity))
 
     if not lost.known or teacher.value is None or student.value is None:
@@ -80,13 +84,12 @@ def recovery(
         none = f"There is no diversity to compare here: {why}."
         return result(Interval(None, n=lost.n, note=why), *((TOO_FEW, few) if why == TOO_SMALL else ("inconclusive", none)))
     if lost.includes(0) or teacher.value <= student.value:
+        if lost.n < least:
+            return result(unknown, TOO_FEW, seen)
         figures = (
             f"teacher {teacher.interval(level).text()}, student {student.interval(level).text()}, "
             f"difference {lost.text()}, n = {lost.n}"
         )
-        if lost.n < least:
-            few = f"Too few samples to say whether the student lost diversity here ({figures}); {least} or more may tell."
-            return result(unknown, TOO_FEW, few)
         settled = lost.high is not None and lost.high <= EQUIVALENT * abs(teacher.value)
         if settled:
             nothing = f"The student did not lose diversity here ({figures}), so there is nothing to recover."
@@ -152,10 +155,10 @@ def _sentence(label: str, share: Interval, verdict: Verdict, cost_ratio: float |
     return f"{unsure} ({figure} of the loss){cost}; run more seeds."
 
 
-def _few(label: str, share: Interval, n: int, least: int) -> str:
+def _few(label: str, share: Interval, n: int) -> str:
+    """What a few samples show; nothing where they bound the share too little to name it."""
     if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
-        lost = "of the diversity the student lost"
-        return f"Too few samples to say how much {lost} the {label} gives back: {n}, and {least} or more may tell."
+        return ""
     figure = share.text(percent=True)
     return f"On these {n} samples the {label} gives back {figure} of the diversity the student lost; too few to say more."
 

@@ -116,6 +116,9 @@ def test_eight_samples_are_not_judged(hybrid):
     assert result.sentence.startswith("On these 8 samples the hybrid gives back") and "too few to say more" in result.sentence
     nothing = recovery(arm(0.8, 0.1, seed=1, n=8), arm(0.78, 0.1, seed=2, n=8), arm(0.8, n=8))
     assert nothing.verdict == "too few to say" and "32 or more" in nothing.sentence
+    wide = recovery(arm(0.8, 0.1, seed=1, n=8), arm(0.6, 0.1, seed=2, n=8), arm(0.7, 0.1, seed=3, n=8), label="hybrid")
+    assert wide.sentence.startswith("On these 8 samples the diversity is teacher 0.80 [")
+    assert "student 0.60 [" in wide.sentence and "hybrid 0.70 [" in wide.sentence
 
 
 def test_a_share_too_wide_to_bound_is_no_headline():
