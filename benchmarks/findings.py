@@ -36,9 +36,8 @@ KEPT = ROOT / "docs" / "measured" / "studies"
 NOTES = ROOT / "docs" / "measured" / "notes.md"
 PER_SAMPLE = ("steps", "histogram")  # of a commit step: one entry a sample
 BEFORE = (
-    "*Results kept here before 2026-11-28 were read by an oracle that counted no subjects and accepted spoilt pictures; their "
-    "brackets hold seeds alone, not prompts ([oracle](oracle.md), [intervals](intervals.md)); an independent check with other "
-    "seeds found the k = 1 hybrid to recover 56 % [49–63]. They are stages of `python -m benchmarks.remake` and will be remade.*"
+    "*Not remade since the oracle counts subjects and refuses spoilt pictures ([oracle](oracle.md)): read by the oracle of "
+    "before, and its brackets hold seeds alone, not prompts ([intervals](intervals.md)).*"
 )
 MARKS = {
     "holds": "**holds**",
@@ -88,14 +87,19 @@ def _lean(value: Any, inside: str = "") -> Any:
 
 def statements(results: list[Json]) -> list[str]:
     out = ["| statement | models | verdict | effect | n |", "|---|---|---|---|---|"]
-    rows = [(v["id"], v["statement"], r["request"]["pair"], v) for r in results for v in r.get("verdicts", [])]
+    rows = [(v["id"], v["statement"], r["request"]["pair"], v, before(r)) for r in results for v in r.get("verdicts", [])]
     seen = set()
-    for id_, words, pair, v in sorted(rows, key=lambda row: row[:3]):
-        if (id_, words, pair) not in seen:  # the same statement from two studies: the first, both are below
+    for id_, words, pair, v, old in sorted(rows, key=lambda row: (*row[:3], -row[3]["n"])):
+        if (id_, words, pair) not in seen:  # the same statement from several studies: that of most samples, all are below
             seen.add((id_, words, pair))
             effect = f"{interval(v['interval'], percent=relative(v['unit']))} ({v['unit']})"
-            out.append(f"| {id_}: {words} | {pair} | {MARKS[v['verdict']]} | {effect} | {v['n']} |")
-    return out
+            out.append(f"| {id_}: {words}{' †' if old else ''} | {pair} | {MARKS[v['verdict']]} | {effect} | {v['n']} |")
+    return [*out, *(["", f"† {BEFORE}"] if any(row[-1] for row in rows) else [])]
+
+
+def before(result: Json) -> bool:
+    """Whether a kept result was read by the oracle of before 2026-11-28: studies had no first seed of their own then."""
+    return "first_seed" not in result["request"]
 
 
 def relative(unit: str) -> bool:
@@ -126,6 +130,7 @@ def section(result: Json) -> list[str]:
         [f"## {request['pair']}: {result['card']['title']}{f' ({named.lower()})' if (named := request.get('name')) else ''}"],
         [result["card"]["question"]],
         [drawn + checked],
+        [BEFORE] if before(result) else [],
         tables,
         verdicts,
     ]
@@ -174,7 +179,6 @@ def page(results: list[Json], notes: str, registry: Registry | None = None) -> s
         "free, over samples the oracle accepts; brackets are 95 % intervals that let prompts and seeds vary, paired over "
         "arms. Accuracy: every stated factor is as asked, and there is exactly one subject. Statements are those of Gandikota & "
         "Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
-        *([BEFORE, ""] if any("first_seed" not in result["request"] for result in results) else []),
         "## What holds", "", *statements(results), "",
     ]  # fmt: skip
     sections = [line for result in results for line in section(result)]

@@ -60,6 +60,21 @@ def test_the_page_has_every_study_its_figures_and_its_verdicts(results: dict[str
     assert "None" not in page and "nan" not in page.split()
 
 
+def test_the_study_of_most_samples_speaks_first_and_results_of_before_are_marked(results: dict[str, Any]) -> None:
+    small = results["k-sweep"]
+    large, old = copy.deepcopy(small), copy.deepcopy(results["fork"])
+    for verdict in large["verdicts"]:
+        verdict["n"] = 10 * verdict["n"]
+    del old["request"]["first_seed"]
+    rows = findings.statements([small, large, old])
+    ours = [row for row in rows if row.startswith("| S2:")]
+    assert len(ours) == 1 and ours[0].endswith(f"| {next(v['n'] for v in large['verdicts'] if v['id'] == 'S2')} |")
+    marked = [row for row in rows if row.startswith("|") and "†" in row]
+    assert len(marked) == len(old["verdicts"]) and rows[-1].startswith("† *Not remade")
+    assert "†" not in "\n".join(findings.statements([small]))
+    assert findings.BEFORE in findings.section(old) and findings.BEFORE not in findings.section(small)
+
+
 def test_costs_are_evaluations_with_shared_steps_once(results: dict[str, Any], registry: Registry) -> None:
     rows = findings.costs([results["masks"]], registry)
     # 16 masks cost 30 instead of 64, and the teacher 49 more, as both begin with the same question; 2 prompts × 6 seeds
