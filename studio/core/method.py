@@ -8,7 +8,7 @@ the algorithm box of a paper: one yield for a plain loss, several for alternatin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -153,3 +153,22 @@ class Method(ABC, Generic[C]):
     def sampling(self) -> Sampling:
         """How the student is sampled after the last round."""
         raise TypeError(f"{type(self).__name__} trains no student that could be sampled")
+
+
+def shared_out(steps: int, shares: Sequence[int]) -> tuple[int, ...]:
+    """Iterations at which rounds begin, the first excluded, when a run of ``steps`` is shared out as ``shares`` say.
+
+    ValueError where a round would have no iteration.
+    """
+    ends = [round(steps * sum(shares[: i + 1]) / sum(shares)) for i in range(len(shares))]
+    if len({0, *ends}) <= len(ends):
+        raise ValueError(f"{steps} iterations do not fit {len(ends)} rounds; at least {sum(shares)} would")
+    return tuple(ends[:-1])
+
+
+def longer_at_the_end(lengths: Sequence[int]) -> list[int]:
+    """Shares of rounds by their student's steps: those of one and two steps are twice as long (arXiv 2202.00512, section 4).
+
+    They have most to learn: each step covers a half or all of the trajectory.
+    """
+    return [2 if n <= 2 else 1 for n in lengths]

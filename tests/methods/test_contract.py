@@ -224,6 +224,12 @@ def test_a_segment_that_ends_where_the_teacher_lands_takes_its_word():
     assert float(loss.detach()) < 1e-9
 
 
+def test_rounds_of_one_and_two_segments_are_twice_as_long():
+    assert make(OBJECTIVES.get("segments"), iterations=12, grid=8, segments=(8, 4, 2, 1)).starts == (0, 2, 4, 8, 12)
+    with pytest.raises(ValueError, match="3 iterations do not fit 4 rounds; at least 6 would"):
+        make(OBJECTIVES.get("segments"), iterations=3, grid=8, segments=(8, 4, 2, 1))
+
+
 def test_a_round_begins_from_the_average_of_the_round_before():
     trainer = make(OBJECTIVES.get("progressive"), iterations=10, start=4)  # shares 1, 2, 2
     assert trainer.starts == (0, 2, 6, 10)

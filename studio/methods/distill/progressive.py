@@ -18,7 +18,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.material import ConditionalNetwork, Material
-from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained, longer_at_the_end, shared_out
 from studio.core.rng import randint, randn
 from studio.core.simulate import add_noise, ddim, ddim_target, guided_x0
 from studio.methods.distill import METHODS
@@ -73,12 +73,7 @@ class Progressive(Method[ProgressiveConfig]):
         return out
 
     def rounds(self, steps: int) -> tuple[int, ...]:
-        """Rounds of equal length, but those of one and two steps twice as long (as published)."""
-        shares = [2 if n <= 2 else 1 for n in self.halvings()]
-        ends = [round(steps * sum(shares[: i + 1]) / sum(shares)) for i in range(len(shares))]
-        if len({0, *ends}) <= len(ends):
-            raise ValueError(f"{steps} iterations do not fit {len(ends)} rounds; at least {sum(shares)} would")
-        return tuple(ends[:-1])
+        return shared_out(steps, longer_at_the_end(self.halvings()))
 
     def begin_round(self, number: int) -> None:
         if number > 0:  # the student so far is the teacher now, and where the student starts

@@ -6,8 +6,9 @@ time axis is cut in M segments; a state x_t must name the point where its trajec
     Phi(x_t, t → e; G)  =  Phi(x_r, r → e; EMA of G),        x_r one guided teacher step from x_t,
 
 with the deterministic step Phi, linear in x0, so that it is LCM with a moved end. M = 1 is LCM; several values of M, one
-round each, is TSCD's and MLCM's progression. MLCM's inputs are states of the teacher's own trajectories instead of noised
-data. Sampled deterministically with exactly M steps.
+round each, is TSCD's and MLCM's progression; rounds of one and two segments are twice as long here, as in progressive
+distillation. MLCM's inputs are states of the teacher's own trajectories instead of noised data. Sampled deterministically
+with exactly M steps.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.material import ConditionalNetwork, Material
-from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained, longer_at_the_end, shared_out
 from studio.core.rng import randint, randn
 from studio.core.simulate import TeacherPool, add_noise, ddim, ddim_target, guided_x0
 from studio.methods.distill import METHODS
@@ -74,10 +75,7 @@ class Segments(Method[SegmentsConfig]):
         )
 
     def rounds(self, steps: int) -> tuple[int, ...]:
-        n = len(self.config.segments)
-        if steps < n:
-            raise ValueError(f"{steps} iterations do not fit {n} rounds; at least {n} would")
-        return tuple(round(steps * i / n) for i in range(1, n))
+        return shared_out(steps, longer_at_the_end(self.config.segments))
 
     def batch(self) -> Batch:
         c, g = self.config, self.streams["data"]
