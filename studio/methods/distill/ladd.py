@@ -32,7 +32,9 @@ class LADDConfig(MethodConfig):
     pool: int = Field(1024, ge=8, le=1_000_000, description="Teacher samples made once")
     pool_steps: int = Field(16, ge=1, le=1000, description="Steps of the teacher for these samples")
     lr: float = Field(5e-5, gt=0, le=1, description="Learning rate of the student")
-    head_lr: float = Field(4e-4, gt=0, le=1, description="Learning rate of the discriminator's head")
+    head_lr: float = Field(
+        2e-3, gt=0, le=1, description="Learning rate of the discriminator's head; a head that lags behind teaches nothing"
+    )
     head_updates: int = Field(1, ge=1, le=20, description="Updates of the head per update of the student")
     ema: float = Field(0.98, ge=0, lt=1, description="EMA of the student, in student updates")
 
