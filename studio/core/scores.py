@@ -91,18 +91,36 @@ DIVERGENCES: dict[str, Divergence] = {
 }  # fmt: skip
 
 
-def uni_instruct(x: Tensor, xt: Tensor, real: Tensor, fake: Tensor, r: Tensor, scale: Tensor, divergence: Divergence) -> Tensor:
+def uni_instruct(
+    x: Tensor, xt: Tensor, real: Tensor, fake: Tensor, r: Tensor, scale: Tensor, divergence: Divergence, most: float = math.inf
+) -> Tensor:
     """Integral f-divergence along the diffusion (Uni-Instruct, Wang et al. 2025, arXiv 2505.20755): [B].
 
     (C − r C') A² + 2 C A·(fake − x), over n, with autograd through x_t everywhere. r [B] is the density ratio at x_t,
     scale [B] = alpha / sigma² there: since ∇ log r = s_T − s_S = scale · A, the way r depends on x_t is known without
     differentiating the network that estimated it. Freezing r would be exact for the reverse KL alone.
+
+    most: how long the gradient through r may be beside the direct one, 2 C A; infinity is the exact gradient, 0 freezes
+    r. A·(fake − x) has mean 0 given x_t, so the term through r is the gradient of a covariance, and one sample of it is noise
+    that grows with 1 / sigma² and with the number of elements.
     """
     A = real - fake
-    slope = scale[:, None] * A.detach().flatten(1)
+    squares, inner = mean(A**2), mean(A * (fake - x))
+
+    def summed(r: Tensor, squares: Tensor, inner: Tensor) -> Tensor:
+        C = divergence.C(r)
+        return (C - r * divergence.slope(r)) * squares + 2 * C * inner
+
+    share = torch.ones_like(scale)
+    if math.isfinite(most):
+        with torch.enable_grad():
+            at = r.detach().clone().requires_grad_()
+            (felt,) = torch.autograd.grad(summed(at, squares.detach(), inner.detach()).sum(), at)
+        direct, through = 2 * divergence.C(r.detach()) / x[0].numel(), r.detach() * scale * felt.abs()  # both times ‖A‖ / n
+        share = (most * direct / through.clamp_min(1e-20)).clamp(max=1)
+    slope = (share * scale)[:, None] * A.detach().flatten(1)
     r = r.detach() * torch.exp((slope * (xt - xt.detach()).flatten(1)).sum(1))  # its value is r, its gradient that of r
-    C = divergence.C(r)
-    return ((C - r * divergence.slope(r)) * mean(A**2) + 2 * C * mean(A * (fake - x))) / normaliser(x, real)
+    return summed(r, squares, inner) / normaliser(x, real)
 
 
 def density_ratio(logits: Tensor, clip: float = 20.0) -> Tensor:

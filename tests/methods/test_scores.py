@@ -83,6 +83,37 @@ def test_uni_instruct_is_the_gradient_of_the_weighted_fisher_divergence(name: st
     close(ours, true, tolerance)
 
 
+def test_a_held_ratio_term_lies_between_the_exact_gradient_and_a_frozen_ratio() -> None:
+    """No sample's gradient through r is longer than `most` times the direct one; shorter ones stay as they are."""
+    f, g = DIVERGENCES["forward-kl"], torch.Generator().manual_seed(1)
+    x, eps = (torch.randn(64, 5, generator=g, dtype=torch.float64) for _ in range(2))
+    r = torch.rand(64, generator=g, dtype=torch.float64) + 0.5
+    A = torch.randn(64, 5, generator=g, dtype=torch.float64)
+
+    def gradient(most: float) -> Tensor:
+        leaf = x.clone().requires_grad_()
+        xt = leaf + 0.1 * eps
+        loss = uni_instruct(leaf, xt, x + 0.1 * A + 0.05 * eps, x + 0.05 * eps, r, torch.full((64,), 100.0).double(), f, most)
+        return torch.autograd.grad((loss * normaliser(x, x + 0.1 * A + 0.05 * eps)).sum(), leaf)[0]
+
+    frozen, held, exact = gradient(0), gradient(1.0), gradient(math.inf)
+    direct = 2 * r * 0.1 * A.norm(dim=1) / 5
+    through, whole = (held - frozen).norm(dim=1), (exact - frozen).norm(dim=1)
+    long = whole > direct
+    assert 0 < int(long.sum()) < 64
+    assert torch.allclose(through[long], direct[long]) and torch.allclose(through[~long], whole[~long])
+    assert bool((torch.cosine_similarity(held - frozen, exact - frozen) > 0.999999).all())
+
+
+def test_a_frozen_ratio_is_right_for_the_mean_and_wrong_for_the_spread() -> None:
+    """The mean's derivative keeps its value; the spread's is −3.16 where −4.81 is true (forward KL)."""
+    f = DIVERGENCES["forward-kl"]
+    true = by_quadrature(lambda p, q, d: q.exp() * f.C((p - q).exp()) * d**2)
+    loss = lambda x, xt, real, fake, r: uni_instruct(x, xt, real, fake, r, SCALE, f, 0.0) * normaliser(x, real) / SIGMA**4  # noqa: E731
+    mean, spread = by_training(loss)
+    assert mean == pytest.approx(true[0], rel=0.05) and spread == pytest.approx(-3.157, rel=0.05)
+
+
 def test_sid_at_one_half_is_half_the_fisher_gradient_and_at_one_is_not() -> None:
     true = by_quadrature(lambda p, q, d: q.exp() * d**2)
     half, one = (

@@ -2,7 +2,8 @@
 
 Wang et al. 2025 (arXiv 2505.20755). D_f(teacher || student) = ∫ E[C(r) ‖s_S − s_T‖²] with C(r) = r² f''(r) and the
 density ratio r = exp(logit) of a discriminator. The loss in `studio.core.scores.uni_instruct` keeps the dependence of r
-on x_t, whose gradient is the score difference itself; that is exact for every f (the reverse KL gives 2·SiD(½)).
+on x_t, whose gradient is the score difference itself; that is exact for every f (the reverse KL gives 2·SiD(½)). One sample
+of it is mostly noise at small batches, so the term through r is held to the length of the direct one (`ratio_term`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ class UniInstructConfig(DuelConfig):
     )
     divergence: Name = Field("forward-kl", description="The divergence that is integrated along the diffusion")
     guidance: float = Field(3.0, ge=1, le=30, description="Guidance of the teacher's score")
+    ratio_term: float = Field(
+        1.0, ge=0, le=1000, description="Longest gradient through the ratio r beside the direct one; 0 treats r as a constant"
+    )
     gan: float = Field(0.01, gt=0, le=10, description="Weight of the student's adversarial term; its head gives the ratio r")
 
 
@@ -50,4 +54,5 @@ class UniInstruct(ScoreMethod[UniInstructConfig]):
         r = density_ratio(self.duel.ratio_logits(xt, t, cond))
         self.log.update(ratio_low=float(r.quantile(0.1)), ratio_high=float(r.quantile(0.9)))
         scale = (alpha / sigma**2).to(x)
-        return uni_instruct(x, xt, real, fake, r, scale, DIVERGENCES[self.config.divergence]) * x[0].numel() / 2
+        c = self.config
+        return uni_instruct(x, xt, real, fake, r, scale, DIVERGENCES[c.divergence], c.ratio_term) * x[0].numel() / 2
