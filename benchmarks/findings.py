@@ -176,9 +176,9 @@ def page(results: list[Json], notes: str, registry: Registry | None = None) -> s
         "# Findings", "",
         "Written by `python -m benchmarks.findings` from saved studies (`docs/measured/studies/`); what does not hold stays. "
         "Costs are network evaluations an image (NFE). Diversity is the mean normalised entropy of the factors a prompt leaves "
-        "free, over samples the oracle accepts; brackets are 95 % intervals that let prompts and seeds vary, paired over "
-        "arms. Accuracy: every stated factor is as asked, and there is exactly one subject. Statements are those of Gandikota & "
-        "Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
+        "free, over samples that the oracle recognises ([oracle](oracle.md)); brackets are 95 % intervals that let prompts and "
+        "seeds vary, paired over arms. Accuracy: every stated factor is as asked, and there is exactly one subject. Statements "
+        "are those of Gandikota & Bau (arXiv 2503.10637); margins are in `studio/metrics/margins.py`.", "",
         "## What holds", "", *statements(results), "",
     ]  # fmt: skip
     sections = [line for result in results for line in section(result)]

@@ -21,20 +21,22 @@ HEAD = (
     "# The oracle: what reads the pictures",
     "",
     "Written by `python -m benchmarks.oracle` from the cards of the two oracles. An oracle is one small network that was taught "
-    "on renders alone, never on a model's samples: a head for every factor of the world, one that counts subjects, and one that "
-    "tells clean renders from spoilt ones. A picture is *in distribution* when it is clean and has exactly one subject. "
-    "*Accuracy* asks for more than the prompt does: every stated factor as asked, size and clouds too, and exactly one subject.",
+    "on renders alone, never on a model's samples: a head for every factor of the world, one that counts subjects, and two that "
+    "judge. A picture is *clean* when nothing in it is spoilt, *recognisable* when it still shows one of each thing that varies, "
+    "however badly drawn. *In distribution* is what is clean and has exactly one subject. *Accuracy* asks for more than the "
+    "prompt does: every stated factor as asked, size and clouds too, and exactly one subject. *Diversity* counts what is "
+    "recognisable and has exactly one subject: what the shipped models draw is rarely clean, and a melted house is one house.",
     "",
     "Spoils are drawn by `studio/domains/pocket/spoils`: each is clear to the eye. What a person would let pass (blur up to "
-    "three quarters of a pixel at 128 px, noise up to 4 of 255, a tint of 3 %) is *softened* and counts as clean. The gate's "
-    "threshold is the lowest at which no more than 2 % of any kind pass on one draw, but never one that refuses more than 0.5 % "
-    "of fresh renders, or 5 % of renders that the size's own autoencoder wrote and read: such a gate would grade the "
-    "autoencoder. The figures below are of another draw.",
+    "three quarters of a pixel at 128 px, noise up to 4 of 255, a tint of 3 %) is *softened* and counts as clean. Spoils say "
+    "what they hide, and heads are taught the rest: a house in a foreign colour has no colour, and is a house. Whether a picture "
+    "is recognisable is taught by spoils that leave all to be seen against those that are no picture of the world (no subject, "
+    "two, pieces of several pictures, the wrong way up, a negative, none at all); where people would not agree (a chimera, a "
+    "grey picture), by none. Its threshold is even odds.",
     "",
-    "*Diversity* counts more than the gate lets through: pictures with one subject whose clean logit is at most 10 below the "
-    "threshold. Spoilt details do not hide factors, and what the shipped models draw is rarely clean. On four prompts that "
-    "counts 88 % of the pocket teacher's pictures and 84 % of dmd2's (32 each). Of 30 spoils a kind it counts no empty place, at "
-    "most 3 % of two subjects, negatives, blends and shuffled tiles, 10 % of shuffled boxes, and most of the finer kinds.",
+    "The gate's threshold is the lowest at which no more than 2 % of any kind pass on one draw, but never one that refuses more "
+    "than 0.5 % of fresh renders, or 5 % of renders that the size's own autoencoder wrote and read: such a gate would grade the "
+    "autoencoder. The figures below are of another draw.",
 )
 
 
@@ -58,22 +60,43 @@ def accuracy(cards: dict[str, Any]) -> list[str]:
     return out
 
 
+SHOWN = {True: "yes", False: "no", None: "open"}
+
+
 def gate(cards: dict[str, Any]) -> list[str]:
     each = next(iter(cards.values()))["each"]
-    out = ["## What it lets through", "", f"Share accepted, {each} pictures a kind.", "", f"| | {' | '.join(cards)} |",
-           "|---" * (len(cards) + 1) + "|"]  # fmt: skip
+    columns = [f"{size}, {what}" for size in cards for what in ("clean", "recognisable")]
+    out = ["## What it lets through", "", f"Share accepted as clean and as recognisable, with one subject each; {each} pictures "
+           "a kind. *Shows*: whether a recognisable picture is what it was taught to see there.", "",
+           f"| | shows | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]  # fmt: skip
     rows = {
-        "fresh": "accepted",
-        "softened": "softened_accepted",
-        "through the autoencoder": "restored_accepted",
+        "fresh": ("accepted", "recognised"),
+        "softened": ("softened_accepted", ""),
+        "through the autoencoder": ("restored_accepted", "restored_recognised"),
     }
-    for words, key in rows.items():
-        out.append(f"| *renders, {words}* | {' | '.join(share(c[key]) if key in c else '–' for c in cards.values())} |")
+    for words, keys in rows.items():
+        cells = [share(card[key]) if key in card else "–" for card in cards.values() for key in keys]
+        out.append(f"| *renders, {words}* | yes | {' | '.join(cells)} |")
     for kind in (*spoils.DRAWN, *spoils.IMAGE):
-        cells = (c["spoilt_accepted"][kind] for c in cards.values())
-        out.append(f"| {kind} | {' | '.join(share(v) if v < 0.03 else f'**{share(v)}**' for v in cells)} |")
+        shows = spoils.SHOWS[kind]
+        cells = []
+        for card in cards.values():
+            clean, seen = card["spoilt_accepted"][kind], card["spoilt_recognised"][kind]
+            cells += [_marked(clean, clean >= 0.03), _marked(seen, shows is False and seen >= 0.03)]
+        out.append(f"| {kind} | {SHOWN[shows]} | {' | '.join(cells)} |")
     why = "what is spoilt there is a few pixels of the subject, or noise and blur near what is softened"
-    return [*out, "", f"Bold: 3 % or more, which is more than it should be: {why}. The oracles are still in training."]
+    out += ["", f"Bold: 3 % or more where none should pass. Of what passes as clean, {why}."]
+    for size, card in cards.items():
+        ones = card["counted_one"]
+        least = sorted(ones, key=lambda kind: float(ones[kind]))[:3]
+        mean = sum(ones.values()) / len(ones)
+        worst = ", ".join(f"{kind} {share(ones[kind])}" for kind in least)
+        out += ["", f"{size} counts one subject in {share(mean)} of the spoils that have one; least in {worst}."]
+    return out
+
+
+def _marked(value: float, wrong: bool) -> str:
+    return f"**{share(value)}**" if wrong else share(value)
 
 
 def attacks(cards: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from studio.domains.pocket.dataset import scenes, to_images
 from studio.domains.pocket.oracle import ONE, load_oracle
 from studio.domains.pocket.pretrain.oracle_report import attacked, trial
 from studio.domains.pocket.render import render, render_batch
+from studio.domains.pocket.scene import COUNT
 from studio.jobs.paths import ROOT
 
 SIZES = {"pocket": 128, "nano": 32}
@@ -84,6 +85,34 @@ def test_fresh_renders_pass_and_spoils_do_not(shipped):
 def test_the_page_is_what_the_cards_say():
     cards = {size: json.loads((ROOT / "assets" / size / "oracle" / "card.json").read_text()) for size in SIZES}
     assert page(cards) == (ROOT / "docs" / "oracle.md").read_text()
+
+
+def test_a_spoil_says_what_it_hides_and_the_rest_stays_true():
+    labels = scenes(1, 5)[0].labels()
+    melted = spoils.truth("subject melted", labels, -1)
+    assert melted == {**labels, COUNT: 1}
+    two = spoils.truth("two subjects", labels, -1)
+    assert two[COUNT] == 2 and two["subject"] == two["position"] == -1 and two["horizon"] == labels["horizon"]
+    assert spoils.truth("foreign colour", labels, -1)["color"] == -1 and spoils.truth("no subject", labels, -1)[COUNT] == 0
+    assert set(spoils.SHOWS) == {*spoils.DRAWN, *spoils.IMAGE} and set(spoils.READABLE) <= set(spoils.IMAGE)
+
+
+@pytest.mark.slow
+def test_diversity_counts_what_is_badly_drawn_and_nothing_that_is_no_picture(shipped):
+    _, oracle, tried = shipped
+    assert oracle.read(tried.fresh).recognisable.float().mean() > 0.98
+    share = {kind: float(oracle.read(x).recognisable.float().mean()) for kind, x in tried.spoilt.items()}
+    shown, hidden = ([share[k] for k, yes in spoils.SHOWS.items() if yes is wanted] for wanted in (True, False))
+    assert sum(shown) / len(shown) > 0.85 and sum(hidden) / len(hidden) < 0.05
+    assert max(share[k] for k in ("no subject", "two subjects", "upside down", "tiles shuffled", "negative", "no picture")) < 0.1
+
+
+@pytest.mark.slow
+def test_one_subject_is_counted_as_one_however_spoilt(shipped):
+    """A house whose roof had melted into the night was two subjects before."""
+    _, oracle, tried = shipped
+    for kind in ("subject melted", "ghost", "silhouette", "subject blurred", "stretched", "two colours"):
+        assert (oracle.read(tried.spoilt[kind]).count == 1).float().mean() > 0.9, kind
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
 """The oracle: one small CNN that reads a picture back into the factors of the world.
 
 Trained on renders only (never on a model's samples). Besides a head per factor it counts subjects (none, one, several) and
-has a *clean* head, trained to tell renders from spoilt renders (`studio.domains.pocket.spoils`). A picture is in
-distribution when it is clean and has exactly one subject, so that neither blur and noise nor a missing or doubled subject is
-ever counted as diversity.
+judges twice, by what it learned of spoilt renders (`studio.domains.pocket.spoils`): a picture is *clean* when nothing in it is
+spoilt, and *recognisable* when it still shows one of each thing that varies, however badly drawn. In distribution is what is
+clean and has exactly one subject. Diversity counts what is recognisable and has exactly one subject: a melted house is one
+house, and neither noise nor pieces of two pictures nor a missing or doubled subject are ever counted as diversity.
 """
 
 from __future__ import annotations
@@ -18,12 +19,9 @@ from torch import Tensor, nn
 
 from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import CONTINUOUS
-from studio.domains.pocket.scene import FACTORS
+from studio.domains.pocket.scene import COUNT, FACTORS
 
-# Logits below the gate's threshold. What is spoilt in its details still shows its factors, and diversity counts it; what is
-# no picture of the world is far below: on shipped models the strict gate would leave too few to say anything.
-RECOGNISABLE = 10.0
-COUNT, ONE = "count", "exactly one subject"
+ONE = "exactly one subject"
 COUNTED = ("none", "one", "several")
 
 
@@ -37,7 +35,7 @@ class Readings:
     score: Tensor  # [N], logit of "this is a clean picture of the world", or of "it has one subject" where that is lower
     in_distribution: Tensor  # bool [N], score above the shipped threshold
     count: Tensor  # int64 [N], how many subjects: 0, 1, 2 for several
-    recognisable: Tensor | None = None  # bool [N], one subject and a score not far below the threshold: what diversity counts
+    recognisable: Tensor | None = None  # bool [N], exactly one subject, and all that varies can be told: what diversity counts
 
     def __len__(self) -> int:
         return len(self.score)
@@ -94,17 +92,17 @@ class Oracle(nn.Module):
         # what stands where, from the last map; blur and noise, from how strongly edges and the first filters answer
         self.composed = nn.Sequential(nn.Conv2d(c, 64, 1), nn.ReLU(), nn.Flatten())
         self.texture = nn.Sequential(nn.Linear(2 * width + 2 * len(STEPS), 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
-        self.clean = nn.Sequential(nn.Linear(64 * s * s + 32, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.judged = nn.Sequential(nn.Linear(64 * s * s + 32, 64), nn.ReLU(), nn.Linear(64, 2))
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
-        """(features [N, D], logits by factor and of the count, continuous [N, 3], clean logit [N])"""
+        """(features [N, D], logits by factor and of the count, continuous [N, 3], logits of clean and recognisable [N, 2])"""
         filtered = self.stem(images * 2 - 1)
         h = self.body(filtered)
         z = self.neck(h)
         answers = filtered.flatten(2)
         texture = self.texture(torch.cat([answers.mean(2), answers.std(2), sharpness(images)], 1))
-        clean = self.clean(torch.cat([self.composed(h), texture], 1)).squeeze(1)
-        return z, {k: head(z) for k, head in self.heads.items()}, self.continuous(z), clean
+        judged = self.judged(torch.cat([self.composed(h), texture], 1))
+        return z, {k: head(z) for k, head in self.heads.items()}, self.continuous(z), judged
 
     @torch.inference_mode()
     def read(self, images: Tensor, batch: int = 128) -> Readings:
@@ -120,7 +118,7 @@ class Oracle(nn.Module):
         logits = {k: torch.cat([p[1][k] for p in parts]) for k in self.heads}
         values = torch.cat([p[2] for p in parts])
         threshold = float(self.config["threshold"])
-        clean = torch.cat([p[3] for p in parts])
+        clean, recognisable = torch.cat([p[3] for p in parts]).unbind(1)
         score = gate_score(clean, logits[COUNT], threshold)
         return Readings(
             labels={k: logits[k].argmax(1).cpu() for k in FACTORS},
@@ -129,7 +127,7 @@ class Oracle(nn.Module):
             score=score.cpu(),
             in_distribution=(score > threshold).cpu(),
             count=logits[COUNT].argmax(1).cpu(),
-            recognisable=((logits[COUNT].argmax(1) == 1) & (clean > threshold - RECOGNISABLE)).cpu(),
+            recognisable=((logits[COUNT].argmax(1) == 1) & (recognisable > 0)).cpu(),
         )
 
     def save(self, folder: Path, header: dict | None = None) -> None:

@@ -23,6 +23,7 @@ COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 PLACES = ("meadow", "sea", "desert", "snow")
 TIMES = ("day", "sunset", "night")
 IDENTITY = ("subject", "color", "place", "time")  # factors that say what a picture is of
+COUNT = "count"  # how many subjects a picture has: one in every scene, and what a reader says first of spoilt ones
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,11 @@ from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.updates import Updates, Values
 
-START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25}
+START = {
+    "prompt": captions.EXAMPLES[0],
+    "seeds": "16",
+    "teacher_steps": 25,
+}  # on eight, too few often count to speak of diversity
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
 WRITTEN = "pocket/size=1.5@first"

@@ -22,9 +22,9 @@ from studio.core.method import Card, Method, MethodConfig, Streams, Trained
 from studio.core.rng import rand, randint
 from studio.domains.pocket import spoils
 from studio.domains.pocket.dataset import SceneSet, rendered, scenes, to_images
-from studio.domains.pocket.oracle import COUNT, Oracle
+from studio.domains.pocket.oracle import Oracle
 from studio.domains.pocket.pretrain.measure import reconstruct
-from studio.domains.pocket.scene import FACTORS, Scene
+from studio.domains.pocket.scene import COUNT, FACTORS, Scene
 
 EPSILON = 4 / 255
 UNKNOWN = -100  # cross-entropy leaves it out
@@ -32,10 +32,11 @@ UNKNOWN = -100  # cross-entropy leaves it out
 
 @dataclass
 class SpoiltSet:
-    """Drawn spoils, made once: uint8 [N, H, W, 3], and how many subjects each has (0, 2, or `UNKNOWN`)."""
+    """Drawn spoils, made once: uint8 [N, H, W, 3], and what is true of each, by factor and the count; `UNKNOWN` if hidden."""
 
     pixels: np.ndarray
-    count: Tensor
+    truth: dict[str, Tensor]
+    shows: Tensor  # 1 recognisable, 0 not, UNKNOWN
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -54,7 +55,14 @@ def spoilt_set(folder: Path, n: int, size: int, seed: int) -> SpoiltSet:
     """``n`` drawn spoils of every kind in turn, of scenes of their own seed, in ``folder``."""
     numbered = list(enumerate(scenes(n, seed)))
     pixels = rendered(folder / f"spoilt-{size}px-{n}-seed{seed}.npy", numbered, size, _drawn)
-    return SpoiltSet(pixels, torch.tensor([spoils.COUNTS.get(kind_of(i), UNKNOWN) for i in range(n)]))
+    rows = [spoils.truth(kind_of(i), s.labels(), UNKNOWN) for i, s in numbered]
+    truth = {name: torch.tensor([row[name] for row in rows]) for name in (*FACTORS, COUNT)}
+    return SpoiltSet(pixels, truth, torch.tensor([_shows(kind_of(i)) for i in range(n)]))
+
+
+def _shows(kind: str) -> int:
+    shown = spoils.SHOWS[kind]
+    return UNKNOWN if shown is None else int(shown)
 
 
 def restored_set(path: Path, vae: Any, pixels: np.ndarray, n: int) -> np.ndarray:
@@ -68,13 +76,14 @@ def restored_set(path: Path, vae: Any, pixels: np.ndarray, n: int) -> np.ndarray
 
 @dataclass
 class Batch:
-    """clean [n, 3, H, W] with their truth; drawn spoils [m, 3, H, W] with their counts."""
+    """clean [n, 3, H, W] and drawn spoils [m, 3, H, W], each with their truth; shows [m]: whether the spoils are recognisable."""
 
     clean: Tensor
     truth: dict[str, Tensor]
     values: Tensor
     drawn: Tensor
-    count: Tensor
+    drawn_truth: dict[str, Tensor]
+    shows: Tensor
 
 
 class OracleConfig(MethodConfig):
@@ -86,7 +95,7 @@ class OracleConfig(MethodConfig):
 
 
 class OracleTraining(Method[OracleConfig]):
-    """One network, one loss. Clean pictures teach all heads, spoilt ones the clean head and, where it is known, the count."""
+    """One network, one loss. Clean pictures teach all heads, spoilt ones that they are, and what they leave readable."""
 
     card = Card(
         title="Oracle",
@@ -120,7 +129,10 @@ class OracleTraining(Method[OracleConfig]):
         clean, drawn = self.data.pixels[index.numpy()], self.spoilt.pixels[bad.numpy()]
         if self.restored is not None:
             clean, drawn = self._restored(clean, index, self.restored[0]), self._restored(drawn, bad, self.restored[1])
-        return Batch(to_images(clean).to(device), truth, values, to_images(drawn).to(device), self.spoilt.count[bad].to(device))
+        truth[COUNT] = torch.ones(len(index), dtype=torch.int64, device=device)
+        left = {k: v[bad].to(device) for k, v in self.spoilt.truth.items()}
+        shows = self.spoilt.shows[bad].to(device)
+        return Batch(to_images(clean).to(device), truth, values, to_images(drawn).to(device), left, shows)
 
     def _restored(self, pixels: np.ndarray, index: Tensor, restored: np.ndarray) -> np.ndarray:
         """A share of the pictures exchanged for what the autoencoder makes of them."""
@@ -131,40 +143,48 @@ class OracleTraining(Method[OracleConfig]):
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         g, n = self.streams["noise"], len(batch.clean)
         mild, drawn = _half_softened(batch.clean, g), _half_softened(batch.drawn, g)
-        images = torch.cat([mild, drawn, self._of_images(mild, g)])
-        truth = {k: F.pad(v, (0, len(images) - n), value=UNKNOWN) for k, v in batch.truth.items()}
-        truth[COUNT] = torch.cat([torch.ones_like(batch.count[:1]).expand(n), batch.count])
-        truth[COUNT] = F.pad(truth[COUNT], (0, len(images) - len(truth[COUNT])), value=UNKNOWN)
-        is_clean = (torch.arange(len(images), device=images.device) < n).float()
+        more, left, shows = self._of_images(mild, batch.truth, g)
+        images = torch.cat([mild, drawn, more])
+        truth = {k: torch.cat([batch.truth[k], batch.drawn_truth[k], left[k]]) for k in batch.truth}
+        is_clean = (torch.arange(len(images), device=images.device) < n).long()
+        judged = torch.stack([is_clean, torch.cat([torch.ones_like(is_clean[:n]), batch.shows, shows])], 1)
         chosen = rand((len(images),), g) < self.config.attacked
         if chosen.any():
             here = {k: v[chosen] for k, v in truth.items()}
-            images[chosen] = self._attacked(images[chosen], here, is_clean[chosen], g)
+            images[chosen] = self._attacked(images[chosen], here, judged[chosen], g)
         self.oracle.train()
-        _, logits, continuous, clean = self.oracle(images.contiguous(memory_format=torch.channels_last))
+        _, logits, continuous, seen = self.oracle(images.contiguous(memory_format=torch.channels_last))
         position = (continuous[:n] - batch.values).abs().mean()
-        cleanness = F.binary_cross_entropy_with_logits(clean, is_clean)
+        judging = _judged(seen, judged)
         right = torch.stack([(logits[k][:n].argmax(1) == batch.truth[k]).float().mean() for k in FACTORS])
-        self.log.update(accuracy=float(right.mean()), position=float(position.detach()), clean=float(cleanness.detach()))
-        yield "oracle", _classified(logits, truth) + 20 * position + 3 * cleanness
+        self.log.update(accuracy=float(right.mean()), position=float(position.detach()), judged=float(judging.detach()))
+        yield "oracle", _classified(logits, truth) + 20 * position + 3 * judging
 
-    def _of_images(self, clean: Tensor, g: torch.Generator) -> Tensor:
-        """Spoils of finished pictures: a few kinds an update, as many of each."""
+    def _of_images(self, clean: Tensor, truth: dict[str, Tensor], g: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Spoils of finished pictures, a few kinds an update and as many of each; what is still true of them; whether they
+        are recognisable."""
         each = max(2, len(clean) // self.config.kinds)
         names = list(spoils.IMAGE)
         kinds = torch.randperm(len(names), generator=g, device=g.device)[: self.config.kinds].tolist()
         order = torch.randperm(len(clean), generator=g, device=g.device)
-        parts = order.split(each)[: len(kinds)]
-        return torch.cat([spoils.of_image(names[k], clean[i], g) for k, i in zip(kinds, parts, strict=False) if len(i) > 1])
+        parts = [(names[k], i) for k, i in zip(kinds, order.split(each), strict=False) if len(i) > 1]
 
-    def _attacked(self, images: Tensor, truth: dict[str, Tensor], is_clean: Tensor, g: torch.Generator) -> Tensor:
+        def left(name: str, kind: str, i: Tensor) -> Tensor:
+            known = kind in spoils.READABLE and name != "stars"
+            return truth[name][i] if known else torch.full_like(i, UNKNOWN)
+
+        images = torch.cat([spoils.of_image(kind, clean[i], g) for kind, i in parts])
+        known = {name: torch.cat([left(name, kind, i) for kind, i in parts]) for name in truth}
+        return images, known, torch.cat([torch.full_like(i, _shows(kind)) for kind, i in parts])
+
+    def _attacked(self, images: Tensor, truth: dict[str, Tensor], judged: Tensor, g: torch.Generator) -> Tensor:
         """The pictures, each moved by at most a random share of `EPSILON` to where the oracle errs most."""
         self.oracle.eval()
         far = EPSILON * rand((len(images), 1, 1, 1), g)
         with torch.enable_grad():
             x = (images + far * (2 * rand(images.shape, g) - 1)).clamp(0, 1).requires_grad_()
-            _, logits, _, clean = self.oracle(x)
-            loss = _classified(logits, truth) + F.binary_cross_entropy_with_logits(clean, is_clean)
+            _, logits, _, seen = self.oracle(x)
+            loss = _classified(logits, truth) + _judged(seen, judged)
             (gradient,) = torch.autograd.grad(loss, x)
         moved = x.detach() + 1.25 * far * gradient.sign()
         return torch.minimum(torch.maximum(moved, images - far), images + far).clamp(0, 1)
@@ -179,3 +199,10 @@ def _classified(logits: dict[str, Tensor], truth: dict[str, Tensor]) -> Tensor:
     """Sum over heads of the cross-entropy of what is known; 0 where nothing is."""
     known = [k for k, t in truth.items() if bool((t != UNKNOWN).any())]
     return sum((F.cross_entropy(logits[k].float(), truth[k]) for k in known), start=logits[COUNT].sum() * 0)
+
+
+def _judged(seen: Tensor, judged: Tensor) -> Tensor:
+    """Sum of the two cross-entropies, clean and recognisable, of logits [N, 2] where the truth [N, 2] is known."""
+    known = judged != UNKNOWN
+    losses = F.binary_cross_entropy_with_logits(seen.float(), judged.clamp_min(0).float(), reduction="none") * known
+    return (losses.sum(0) / known.sum(0).clamp_min(1)).sum()

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from studio.domains.pocket import spoils
 from studio.domains.pocket.dataset import SceneSet, scenes, to_images
-from studio.domains.pocket.oracle import COUNT, Oracle, gate_score
+from studio.domains.pocket.oracle import Oracle, gate_score
 from studio.domains.pocket.pretrain.oracle import EPSILON
-from studio.domains.pocket.scene import FACTORS
+from studio.domains.pocket.scene import COUNT, FACTORS
 
 Loss = Callable[[dict[str, Tensor], Tensor], Tensor]
 
@@ -68,16 +68,21 @@ def set_threshold(oracle: Oracle, tried: Trial, restored: Tensor | None = None) 
 @torch.inference_mode()
 def _clean(oracle: Oracle, images: Tensor) -> Tensor:
     oracle.eval()
-    return torch.cat([oracle(x.contiguous(memory_format=torch.channels_last))[3] for x in images.split(100)])
+    return torch.cat([oracle(x.contiguous(memory_format=torch.channels_last))[3][:, 0] for x in images.split(100)])
 
 
 def oracle_report(oracle: Oracle, held_out: SceneSet, tried: Trial, restored: Tensor | None = None) -> dict:
-    """Accuracy a factor and of the count, error a value (share of the side), shares accepted of fresh, softened and spoilt
-    pictures, and what attacks of 4/255 do (`attacked`)."""
+    """Accuracy a factor and of the count, error a value (share of the side), shares accepted and recognised of fresh, softened
+    and spoilt pictures, and what attacks of 4/255 do (`attacked`)."""
     seen = oracle.read(tried.fresh)
 
     def accepted(x: Tensor) -> float:
         return round(float(oracle.read(x).in_distribution.float().mean()), 4)
+
+    def counted(x: Tensor) -> float:
+        recognised = oracle.read(x).recognisable
+        assert recognised is not None
+        return round(float(recognised.float().mean()), 4)
 
     return {
         "accuracy": {
@@ -91,10 +96,19 @@ def oracle_report(oracle: Oracle, held_out: SceneSet, tried: Trial, restored: Te
         "softened_accepted": accepted(tried.softened),
         **({} if restored is None else {"restored_accepted": accepted(restored)}),
         "spoilt_accepted": {kind: accepted(x) for kind, x in tried.spoilt.items()},
+        "recognised": counted(tried.fresh),
+        **({} if restored is None else {"restored_recognised": counted(restored)}),
+        "spoilt_recognised": {kind: counted(x) for kind, x in tried.spoilt.items()},
+        "counted_one": {k: round(float((oracle.read(tried.spoilt[k]).count == 1).float().mean()), 4) for k in _of_one()},
         "each": len(next(iter(tried.spoilt.values()))),
         "held_out": len(held_out),
         "attacks": attacked(oracle, tried),
     }
+
+
+def _of_one() -> list[str]:
+    """Drawn spoils that have one subject, however spoilt."""
+    return [kind for kind in spoils.DRAWN if spoils.truth(kind, {}, -1)[COUNT] == 1]
 
 
 def attacked(oracle: Oracle, tried: Trial, n: int = 200, steps: int = 20) -> dict:
@@ -133,8 +147,8 @@ def _descended(oracle: Oracle, images: Tensor, loss: Loss, steps: int) -> Tensor
     for _ in range(steps):
         with torch.enable_grad():
             at = x.detach().requires_grad_()
-            _, logits, _, clean = oracle(at)
-            (gradient,) = torch.autograd.grad(loss(logits, clean), at)
+            _, logits, _, judged = oracle(at)
+            (gradient,) = torch.autograd.grad(loss(logits, judged[:, 0]), at)
         x = at.detach() - EPSILON / 4 * gradient.sign()
         x = torch.minimum(torch.maximum(x, images - EPSILON), images + EPSILON).clamp(0, 1)
     return x

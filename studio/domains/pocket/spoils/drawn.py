@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from studio.domains.pocket.render import FLOATING, Pen, draw_subject, palette_of, render, subject_centre
-from studio.domains.pocket.scene import COLORS, SUBJECTS, TIMES, Scene
+from studio.domains.pocket.scene import COLORS, COUNT, SUBJECTS, TIMES, Scene
 from studio.domains.pocket.shapes import DISC, SHAPES
 from studio.domains.pocket.spoils.images import blocks, blur
 
@@ -277,7 +277,36 @@ DRAWN: dict[str, Drawn] = {
     "subject blurred": blurred_box,
     "sky of another hour": other_sky,
 }
-COUNTS = {"no subject": 0, "two subjects": 2}  # what the counting head learns of; one in clean pictures, elsewhere open
+_FIGURE = ("subject", "color", "position", "size")
+# What can no longer be read, or has no name; everything else is as in the scene, and a reader should say so.
+HIDDEN: dict[str, tuple[str, ...]] = {
+    "no subject": _FIGURE,
+    "two subjects": _FIGURE,
+    "too small": ("size",),
+    "too large": ("size",),
+    "cut off": ("position", "size"),
+    "stretched": ("size",),
+    "silhouette": ("color",),
+    "foreign colour": ("color",),
+    "two suns": ("light",),
+    "half a subject": ("position", "size"),
+    "chimera": ("subject", COUNT),
+    "two colours": ("color",),
+    "box shuffled": (*_FIGURE, COUNT),
+    "sky of another hour": ("time", "light", "stars", "clouds"),
+}
+COUNTS = {"no subject": 0, "two subjects": 2}  # one everywhere else
+# Whether the picture still shows one of each thing that can vary; None: people would not agree.
+DRAWN_SHOWS: dict[str, bool | None] = {
+    **dict.fromkeys(DRAWN, True), "no subject": False, "two subjects": False, "box shuffled": False, "chimera": None,
+    "cut off": None, "sky of another hour": None,
+}  # fmt: skip
+
+
+def truth(kind: str, labels: Mapping[str, int], unknown: int) -> dict[str, int]:
+    """What a reader should say of a drawn spoil of a scene with these labels, the count included; `unknown` if it is hidden."""
+    every = {**labels, COUNT: COUNTS.get(kind, 1)}
+    return {name: unknown if name in HIDDEN.get(kind, ()) else label for name, label in every.items()}
 
 
 def drawn(kind: str, scene: Scene, rng: np.random.Generator, size: int) -> Pixels:

@@ -207,6 +207,13 @@ IMAGE: dict[str, Image] = {
 }
 
 
+READABLE = ("blur", "noise", "salt and pepper", "stripes")  # all but the stars is as it was
+IMAGE_SHOWS: dict[str, bool | None] = {
+    **dict.fromkeys(IMAGE, False), **dict.fromkeys(READABLE, True),
+    **dict.fromkeys(("grey", "over- and underexposed", "contrast", "mosaic", "posterised", "bent"), None),
+}  # fmt: skip
+
+
 def of_image(kind: str, images: Tensor, g: torch.Generator) -> Tensor:
     """Pictures [N, 3, H, W] in [0, 1] spoilt in one way; N ≥ 2, because some take a second picture."""
     return IMAGE[kind](images, g).clamp(0, 1)
