@@ -41,7 +41,7 @@ def test_a_run_fills_the_wall_and_is_measured(visit: Any) -> None:
     page = visit()
     run(page)
     page.wait_for_selector(DONE)
-    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 32")
+    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 64")
     headline = page.inner_text(".b-headline").replace("\u00a0", " ")
     assert "recovers 70 % [57–82]" in headline
     assert "at 1.00× its cost" in headline
@@ -157,6 +157,6 @@ def test_recent_runs_are_reopened_from_the_drawer(visit: Any) -> None:
     page.click(".runs-open")
     page.click(f".run-card[data-run='{run_id}']")
     page.wait_for_selector(DONE)
-    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 32")
+    page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 64")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".drawer.open").count() == 0
