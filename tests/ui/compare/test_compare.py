@@ -35,6 +35,11 @@ def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
     return sent | {getattr(tab.form.fields, name): value for name, value in changes.items()}
 
 
+def test_the_cost_beside_run_is_that_of_the_form_as_it_opens(tab: CompareTab) -> None:
+    said = tab.form.estimate(values(tab))[tab.form.cost]
+    assert tab.form.cost.value == said and "pictures" in said
+
+
 def finished(tab: CompareTab, run_id: str) -> dict[Any, Any]:
     for _ in range(FIVE_SECONDS):
         updates = tab.tick({tab.run_id: run_id})
