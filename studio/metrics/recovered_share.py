@@ -71,7 +71,8 @@ def recovery(
 
     arms = (("teacher", teacher), ("student", student), (label, hybrid))
     figures = ", ".join(f"{name} {arm.interval(level).text()}" for name, arm in arms)
-    seen = f"On these samples ({lost.n} count) the diversity is {figures}; {least} or more may tell what was lost and comes back."
+    seen = f"On these samples ({lost.n} count) the diversity is {figures}"
+    seen += f"; {least} or more may tell what was lost and what comes back."
 
     def result(share: Interval, verdict: Verdict, sentence: str) -> Recovery:
         if lost.n < least and share.value is not None:

@@ -3,8 +3,8 @@
 Trained on renders only (never on a model's samples). Besides a head per factor it counts subjects (none, one, several) and
 judges twice, by what it learned of spoilt renders (`studio.domains.pocket.spoils`): a picture is *clean* when nothing in it is
 spoilt, and *recognisable* when it still shows one of each thing that varies, however badly drawn. In distribution is what is
-clean and has exactly one subject. Diversity counts what is recognisable and has exactly one subject: a melted house is one
-house, and neither noise nor pieces of two pictures nor a missing or doubled subject are ever counted as diversity.
+clean and has exactly one subject. Diversity counts what is recognisable and has exactly one subject: a melted or noisy house is
+one house, while pieces of two pictures, no picture at all, or a missing or doubled subject are not to count as diversity.
 """
 
 from __future__ import annotations
