@@ -13,13 +13,33 @@ MAX_LINES = 40
 
 
 def figures(path: Path) -> dict[str, Any]:
-    """Every number with an interval, and every verdict, of a JSON file or of those in a folder, by where it stands."""
+    """Every number with an interval, and every verdict, of a JSON file or of those in a folder, by where it stands; of a page
+    (.md) every cell of its tables, as text."""
+    if path.suffix == ".md":
+        return dict(_cells(path)) if path.is_file() else {}
     files = [path] if path.suffix == ".json" else sorted(path.rglob("*.json")) if path.is_dir() else []
     found: dict[str, Any] = {}
     for file in files:
         if file.is_file():
             found |= {f"{file.name}: {at}": value for at, value in _walk(json.loads(file.read_text()))}
     return found
+
+
+def _cells(page: Path) -> Iterator[tuple[str, str]]:
+    """Cells of a page's tables by heading, row and column; a row is called by its first cell."""
+    heading, head = "", list[str]()
+    for line in page.read_text().splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        if not line.startswith("|"):
+            head = []
+            continue
+        row = [cell.strip(" *") for cell in line.strip("|").split("|")]
+        if head and set(line) - set("|-"):
+            yield from (
+                (f"{page.name}: {heading}, {row[0]}, {name}", cell) for name, cell in zip(head[1:], row[1:], strict=False)
+            )
+        head = head or row
 
 
 def _walk(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
@@ -37,7 +57,7 @@ def _walk(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def changed(before: Json, after: Json) -> list[str]:
-    """Lines for people: verdicts first, then figures by how far they moved."""
+    """Lines for people: verdicts and cells of pages first, then figures by how far they moved."""
     verdicts, moved = [], []
     for at in sorted(before.keys() & after.keys()):
         a, b = before[at], after[at]

@@ -113,6 +113,20 @@ def test_the_chain_is_whole():
     assert [s.name for s in remake.needed(CHAIN, "pocket/dmd2")] == ["pocket/autoencoder", "pocket/teacher", "pocket/dmd2"]
 
 
+def test_what_changed_on_a_page_is_told_cell_by_cell(tmp_path):
+    """A page that a stage wrote anew with another figure was "no figure changed"."""
+    path, said = (
+        tmp_path / "oracle.md",
+        "# Oracle\n\n## Gate\n\n| | pocket | nano |\n|---|---|---|\n| grey | 0.0 % | {} |\n| blur | 4 % | 1 % |\n",
+    )
+    path.write_text(said.format("0.2 %"))
+    before = figures(path)
+    path.write_text(said.format("**50.0 %**"))
+    assert len(before) == 4
+    assert changed(before, figures(path)) == ["oracle.md: Gate, grey, nano: 0.2 % → 50.0 %"]
+    assert figures(tmp_path / "none.md") == {}
+
+
 def test_changes_are_told_in_verdicts_and_figures(tmp_path):
     def told(verdict, value):
         path = tmp_path / "study.json"
