@@ -30,6 +30,7 @@ from studio.core.denoiser import Denoiser
 from studio.core.method import Streams
 from studio.core.recipe import Recipe
 from studio.core.trainer import NotFinite, Trainer, TrainerConfig
+from studio.domains import domain_of
 from studio.domains.pocket.captions import parse
 from studio.domains.pocket.oracle import Oracle, load_oracle
 from studio.domains.pocket.scene import FACTORS
@@ -43,7 +44,7 @@ from studio.sampling import plan as plans
 from studio.sampling.grids import trailing
 from studio.sampling.loop import finished, sample
 from studio.sampling.prompts import encode_once
-from studio.workshop.material.captions import scene_material
+from studio.workshop.material.captions import world_material
 
 STEPS = (1, 2, 4, 8)
 PRESETS = Path(__file__).resolve().parents[1] / "presets" / "distill"
@@ -87,7 +88,9 @@ class Bench:
         self.measured_by = f"{n_prompts}x{seeds}-{reader}"
         self.lines = prompts(n_prompts)
         n_scenes = 4000 if size == "nano" else 2000
-        self.material = scene_material(self.model, self.work / "latents", n_scenes=n_scenes, oracle=self.oracle)
+        self.material = world_material(
+            self.model, domain_of("pocket"), self.work / "latents", n_items=n_scenes, oracle=self.oracle
+        )
         self.cond = [encode_once({"teacher": self.model}, [line]) for line in self.lines]
         self.w = float(self.model.default_guidance)
         self.reference, self.teacher = self._teacher()

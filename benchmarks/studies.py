@@ -171,7 +171,7 @@ def opened(warm: ModelCache, pair_id: str, folder: Path) -> dict[str, list[nn.Mo
     pair = load_registry(open_jobs(folder).paths).usable(pair_id)
     models = [warm.model(entry) for entry in (pair.teacher, pair.student)]
     assert pair.student.oracle is not None
-    warm.oracle(pair.student.oracle)
+    warm.oracle(pair.student)
     return {"network": [m.parts.unet for m in models], "decoder": [m.parts.vae.decoder for m in models]}
 
 

@@ -39,11 +39,12 @@ from torch.autograd.profiler import profile
 from studio.capabilities.distill import estimate
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains import domain_of
 from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ASSETS
 from studio.methods.distill import METHODS
-from studio.workshop.material.captions import scene_material
+from studio.workshop.material.captions import world_material
 
 GOAL, WITHIN = 1.10, 1.25
 MiB = float(1 << 20)
@@ -54,7 +55,7 @@ TEACHERS = {size: ASSETS / size / "teacher" for size in ("nano", "pocket")}
 def opened(folder: Path, cache: Path) -> tuple[Any, Any]:
     """(model, material) with latents made once."""
     model = open_model(folder, folder.name)
-    material = scene_material(model, cache, n_scenes=64)
+    material = world_material(model, domain_of("pocket"), cache, n_items=64)
     material.data(1, torch.Generator())
     return model, material
 

@@ -82,8 +82,8 @@ class Workbench:
             return
         say("warming", f"Opening {entry.title}.")
         self.models.model(entry)
-        if entry.oracle is not None and entry.oracle.is_dir():
-            self.models.oracle(entry.oracle)
+        if entry.oracle_here:
+            self.models.oracle(entry)
 
     def _forms(self, say: worker.Say) -> None:
         from studio.workshop.training.describe import refresh

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,10 +19,11 @@ class Registry(Generic[T]):
 
     package: dotted name of the folder to scan. what: a member in a sentence, e.g. "objective". variable: name of an
     environment variable that holds further modules, comma separated, so that members can live elsewhere.
+    module: where members are folders, the module of each that adds it; folders without it are passed over.
     """
 
-    def __init__(self, package: str, what: str, variable: str = ""):
-        self.package, self.what, self.variable = package, what, variable
+    def __init__(self, package: str, what: str, variable: str = "", module: str = ""):
+        self.package, self.what, self.variable, self.module = package, what, variable, module
         self.unavailable: dict[str, str] = {}
         self._members: dict[str, T] = {}
         self._scanned = False
@@ -57,12 +59,23 @@ class Registry(Generic[T]):
         return {name: self._members[name] for name in sorted(self._members)}
 
     def _load(self) -> None:
-        folder = importlib.import_module(self.package).__path__
-        modules = [f"{self.package}.{found.name}" for found in pkgutil.iter_modules(folder)]
+        modules = self._names()
         if self.variable:
             modules += [name.strip() for name in os.environ.get(self.variable, "").split(",") if name.strip()]
         for module in modules:
             try:
                 importlib.import_module(module)
             except Exception as error:  # one broken file must not take the others with it
-                self.unavailable[module.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
+                name = module.removesuffix(f".{self.module}") if self.module else module
+                self.unavailable[name.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
+
+    def _names(self) -> list[str]:
+        """Dotted names of the modules to import, those that the folder holds."""
+        found = []
+        for place in importlib.import_module(self.package).__path__:
+            for item in pkgutil.iter_modules([place]):
+                if not self.module:
+                    found.append(f"{self.package}.{item.name}")
+                elif (Path(place) / item.name / f"{self.module}.py").is_file():
+                    found.append(f"{self.package}.{item.name}.{self.module}")
+        return found

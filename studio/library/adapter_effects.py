@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.core.domain import Attribute
+from studio.domains import domain_of
 from studio.library.adapters import AdapterEntry
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ AXIS_UNIT = "standard deviations of the base's own spread"
 
 
 class Moved(Protocol):
-    """`domains.pocket.attributes.Attribute` is one. factors: those that are moved on purpose."""
+    """`core.domain.Attribute` is one. factors: those that are moved on purpose."""
 
     @property
     def title(self) -> str: ...
@@ -54,4 +55,9 @@ def moved(entry: AdapterEntry) -> Moved | None:
     along, std = entry.axis.get("along"), entry.axis.get("std")
     if isinstance(along, list) and along and isinstance(std, int | float) and std > 0:
         return Axis(str(entry.card.get("attribute") or entry.title), tuple(float(v) for v in along), float(std))
-    return ATTRIBUTES.get(str(entry.card.get("attribute")))
+    return attribute_of(entry)
+
+
+def attribute_of(entry: AdapterEntry) -> Attribute | None:
+    """The attribute of its world that it was taught to move, where its card names one."""
+    return domain_of(entry.domain).attributes.get(str(entry.card.get("attribute")))

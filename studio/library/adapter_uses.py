@@ -26,7 +26,7 @@ SCOPES = {
 }  # fmt: skip
 BELOW = re.compile(r"(below|above):([0-9]{1,4}(?:\.[0-9]{1,4})?)")
 WRITTEN = re.compile(r"\s*(?P<id>[^=@\s]+)\s*(?:=\s*(?P<strength>[^@\s]+)\s*)?(?:@\s*(?P<on>\S+)\s*)?")
-WRITE_HELP = "id=strength@steps, like pocket/size=1.5 or pocket/size=-2@first"
+WRITE_HELP = "id=strength@steps, like mine/size=1.5 or mine/size=-2@first"
 LevelOf = Callable[[str, float], float]  # (model, time) -> sigma / alpha
 
 

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
+from studio.core.domain import Domain
 from studio.core.files import Json, atomic_write, read_json
+from studio.domains import DOMAINS
 from studio.jobs import VERSION
 from studio.jobs.code import code_digest
 from studio.jobs.kinds import KINDS
@@ -23,7 +24,7 @@ from studio.library.seeds import MAX_SEEDS
 
 
 def catalogue(paths: Paths) -> Json:
-    """`{"version", "kinds", "models", "pairs", "problems", "vocabulary", "words", "examples", "factors", "limits"}`."""
+    """`{"version", "kinds", "models", "pairs", "problems", "domains", "limits"}`; see `_domain`."""
     registry = load_registry(paths)
     version = _version(paths, registry)
     file = paths.cache / "catalogue.json"
@@ -38,14 +39,8 @@ def catalogue(paths: Paths) -> Json:
 
 def build(registry: Registry, version: str) -> Json:
     """The catalogue itself."""
-    from studio.domains.pocket import captions, scene
-
     kinds = {
         kind.name: {"title": kind.title, "lane": kind.lane, "schema": kind.config.model_json_schema()} for kind in KINDS.all()
-    }
-    factors = {
-        name: {"values": list(f.values), "probabilities": list(f.probabilities), "stated": f.stated}
-        for name, f in scene.FACTORS.items()
     }
     return {
         "version": version,
@@ -54,10 +49,7 @@ def build(registry: Registry, version: str) -> Json:
         "models": [entry.plain() for entry in registry.entries.values()],
         "pairs": [_pair(registry, pair.id) for pair in registry.pairs()],
         "problems": registry.problems,
-        "vocabulary": captions.vocabulary(),
-        "words": _words(captions),
-        "examples": list(captions.EXAMPLES),
-        "factors": factors,
+        "domains": {name: _domain(domain) for name, domain in DOMAINS.all().items()},
         "limits": _limits(),
     }
 
@@ -72,11 +64,17 @@ def _pair(registry: Registry, pair_id: str) -> Json:
             "size": pair.student.size, "arms": arms_for(pair.student.steps)}  # fmt: skip
 
 
-def _words(captions: Any) -> dict[str, dict[str, list[str]]]:
-    """Vocabulary help: factor -> value -> its words or phrases."""
-    tables = {"subject": captions.SUBJECT_WORDS, "color": captions.COLOR_WORDS, "place": captions.PLACE_PHRASES,
-              "time": captions.TIME_PHRASES, "size": captions.SIZE_WORDS, "clouds": captions.CLOUD_PHRASES}  # fmt: skip
-    return {name: {value: list(words) for value, words in table.items()} for name, table in tables.items()}
+def _domain(domain: Domain) -> Json:
+    """What prompts can say and samples can show. words: factor -> value -> its words or phrases."""
+    factors = {
+        name: {"values": list(f.values), "probabilities": list(f.probabilities), "stated": f.stated}
+        for name, f in domain.factors.items()
+    }
+    attributes = {name: {"title": a.title, "low": a.low, "high": a.high, "unit": a.unit} for name, a in domain.attributes.items()}
+    words = {group.factor: {value: list(said) for value, said in group.words.items()} for group in domain.words}
+    return {"title": domain.title, "medium": domain.medium, "vocabulary": list(domain.vocabulary), "words": words,
+            "examples": list(domain.defaults.examples), "factors": factors, "attributes": attributes,
+            "hints": {name: f"{hint.title}: {hint.about}" for name, hint in domain.hints.items()}}  # fmt: skip
 
 
 def _limits() -> dict[str, int]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
+from studio.domains import first
 from studio.library import hint_uses
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse, check, distinct
 from studio.library.adapters import load_adapters
@@ -24,7 +25,7 @@ from studio.sampling.plan import Plan
 MAX_PROMPT = 300  # characters
 MAX_ARMS = 12
 MAX_STEPS = 100
-DEFAULT_PAIR = "pocket/dmd2"
+DEFAULT_PAIR = first().defaults.pair
 DEFAULT_ARMS = ("teacher", "student", "hybrid-1", "skip-first")
 _HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
 _MASK = re.compile(r"mask-([BS-]{1,50})")

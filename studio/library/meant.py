@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.domains import domain_of
 
 NO_MEANING = frozenset((
     "adapter", "checkpoint", "concept", "dora", "epoch", "file", "final", "last", "lokr", "lora", "lycoris", "mine", "model",
@@ -42,8 +42,9 @@ def meant(card: Mapping[str, Any]) -> Meant | None:
     if any(ends):
         return Meant(*ends)
     attribute = str(card.get("attribute") or "").strip()
-    if attribute in ATTRIBUTES:
-        return Meant(ATTRIBUTES[attribute].high, ATTRIBUTES[attribute].low)
+    known = domain_of(str(card.get("domain"))).attributes.get(attribute)
+    if known is not None:
+        return Meant(known.high, known.low)
     if attribute:
         low, to, high = attribute.partition(" to ")
         return Meant(_plain(high), _plain(low)) if to and _plain(low) and _plain(high) else Meant(_plain(attribute))

@@ -31,7 +31,7 @@ Catalogue = dict[str, Any]
 
 def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
     """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema,
-    "sliders": {"methods": like objectives, "unavailable", "attributes": {name: {"title", "low", "high", "unit", …}}}}`.
+    "sliders": {"methods": like objectives, "unavailable"}}`.
 
     Milliseconds when the cache is right; otherwise it is made in a subprocess that imports torch (seconds), or None
     when `build` is off.

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, read_json
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
 from studio.library.training_request import MAX_STEPS as MAX_STEPS
@@ -61,7 +62,7 @@ class ModelFile(BaseModel):
     @classmethod
     def _id(cls, given: str) -> str:
         if not _ID.fullmatch(given):
-            raise ValueError(f"id is {brief(given)}; family/name in lower-case letters and digits fits, like pocket/teacher.")
+            raise ValueError(f"id is {brief(given)}; family/name in lower-case letters and digits fits, like mine/teacher.")
         return given
 
 
@@ -90,6 +91,16 @@ class ModelEntry:
         if self.role == "student":
             return len(self.recipe["timesteps"]) if self.recipe else 0
         return self.sampling.steps
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether something reads what it draws by what was asked for; its files may still be missing."""
+        return self.oracle is not None and domain_of(self.domain).has_world
+
+    @property
+    def oracle_here(self) -> bool:
+        """Whether its oracle is on this machine."""
+        return self.has_oracle and self.oracle is not None and self.oracle.is_dir()
 
     @property
     def valid_steps(self) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Fréchet distance between Gaussian fits of two sets of features (Heusel et al. 2017, eq. 6; Dowson & Landau 1982).
 
-It is named after its features: on the pocket oracle's it is FD-oracle, never FID.
+It is named after its features: on an oracle's of ours it is FD-oracle, never FID.
 """
 
 from __future__ import annotations

@@ -9,21 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-
-class Readings(Protocol):
-    """An oracle's view of N samples. `labels`: class index per categorical factor, [N] int64; `values`: continuous
-    factors, [N]; `features` [N, D]; `in_distribution` [N] bool, the gate. A world may ask something of every sample whatever
-    the prompt (exactly one subject, say): readings then have `always`, name -> [N] bool.
-    An oracle that refuses what is spoilt in details alone may say what still counts as diversity: `recognisable`, [N] bool."""
-
-    @property
-    def labels(self) -> Mapping[str, Tensor]: ...
-    @property
-    def values(self) -> Mapping[str, Tensor]: ...
-    @property
-    def features(self) -> Tensor: ...
-    @property
-    def in_distribution(self) -> Tensor: ...
+from studio.core.domain import Readings as Readings
 
 
 class Factor(Protocol):

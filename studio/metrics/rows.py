@@ -54,7 +54,7 @@ class Rows:
 
 
 def taken(readings: Any, witness: Tensor | None = None) -> Rows:
-    """An oracle's readings (of `domains.pocket.oracle`, say) as rows on the CPU; witness: a second reader's features."""
+    """An oracle's readings (`core.domain.Readings`) as rows on the CPU; witness: a second reader's features."""
     found = getattr(readings, "recognisable", None)
     return Rows(
         {k: torch.as_tensor(v).to("cpu", torch.uint8) for k, v in readings.labels.items()},

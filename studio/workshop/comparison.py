@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from torch import Tensor
 
+from studio.core.domain import Domain, Oracle, Stated
 from studio.core.files import Json, plain
 from studio.domains.media.image import STRIP_SIDE, pixels, png_bytes
-from studio.domains.pocket import scene
 from studio.jobs.run import Run
 from studio.library.draw_request import CompareRequest, label
 from studio.library.remedies import REMEDIES
@@ -25,11 +24,10 @@ from studio.workshop.tools import Tools
 from studio.workshop.traces import Recorder, scheduled
 
 if TYPE_CHECKING:
-    from studio.domains.pocket.oracle import Readings
+    from studio.core.domain import Readings
 
 ALL_PREVIEWS = 8  # up to so many steps every step is previewed, beyond it every third and the last
-PROMPT_RENDERS = 512  # renders of the world under the same prompt, for FD-oracle, precision and recall
-VALUE_FACTORS = {"x": "position"}  # continuous reading -> the factor that states it, where the names differ
+PROMPT_RENDERS = 512  # samples of the world under the same prompt, for FD-oracle, precision and recall
 NO_ORACLE = "There is no oracle for this kind of picture, so nothing is measured."
 
 
@@ -43,7 +41,8 @@ class Comparison:
         self.readings: dict[str, Readings] = {}
         self.rows: list[Json] = []
         self.recovery: list[Json] = []
-        self.oracle: Any = None
+        self.domain = self.session.domain
+        self.oracle: Oracle | None = None
 
     def run(self) -> Json:
         with self.session as session:
@@ -127,25 +126,21 @@ class Comparison:
     def _measure(self, readings: Mapping[str, Readings]) -> dict[str, Json]:
         return report.measure(
             readings,
-            self.session.parsed.stated,
-            scene.FACTORS,
+            self.session.said.stated,
+            self.domain.factors,
             self._reference(),
-            world=self._world(),
-            value_factors=VALUE_FACTORS,
+            world=self.domain.world(self.session.said.stated),
+            value_factors={factor.reading: name for name, factor in self.domain.factors.items() if factor.reading},
         )
 
-    def _world(self) -> Json:
-        """Frequencies that differ under this prompt."""
-        return {"stars": scene.frequencies("stars", time=self.session.parsed.stated.get("time"))}
-
     def _reference(self) -> Tensor | None:
-        """Oracle features of renders under the same prompt; only where there are seeds enough to use them."""
+        """Oracle features of the world's own samples under the same prompt; only where there are seeds enough to use them."""
         if len(self.session.seeds) < report.MIN_FOR_MANIFOLD:
             return None
-        size, stated = self.session.pair.student.size, self.session.parsed.stated
-        key = f"reference:{size}:{sorted(stated.items())}"
-        oracle, size_bytes = self.oracle, 4 * PROMPT_RENDERS * 512
-        return self.job.tools.models.keep(key, (id(oracle),), lambda: reference_features(oracle, stated, size), size_bytes)
+        oracle, domain, stated = self.oracle, self.domain, self.session.said.stated
+        assert oracle is not None, "measuring needs one"
+        key, size_bytes = f"reference:{domain.name}:{oracle.shape}:{sorted(stated.items())}", 4 * PROMPT_RENDERS * 512
+        return self.job.tools.models.keep(key, (id(oracle),), lambda: reference_features(oracle, domain, stated), size_bytes)
 
     def _conclude(self) -> None:
         """Measure all arms together and compute the sentences."""
@@ -156,9 +151,9 @@ class Comparison:
         self.recovery = plain(
             report.recoveries(
                 self.readings,
-                self.session.parsed.stated,
-                scene.FACTORS,
-                world=self._world(),
+                self.session.said.stated,
+                self.domain.factors,
+                world=self.domain.world(self.session.said.stated),
                 costs={row["arm"]: row["nfe"] for row in self.rows},
                 labels={arm: label(arm) for arm in self.readings},
                 arms=[arm for arm in self.readings if not _reference(arm)],
@@ -174,15 +169,10 @@ class Comparison:
         }  # fmt: skip
 
 
-def reference_features(oracle: Any, stated: Mapping[str, str], size: int, n: int = PROMPT_RENDERS) -> Tensor:
-    """Oracle features [n, D] of `n` renders in which only what the prompt states is pinned."""
-    from studio.domains.pocket.dataset import to_images
-    from studio.domains.pocket.render import render_batch
-
-    rng = np.random.default_rng(0)
-    scenes = [scene.sample_scene(rng, **stated) for _ in range(n)]
-    features: Tensor = oracle.read(to_images(render_batch(scenes, size))).features
-    return features
+def reference_features(oracle: Oracle, domain: Domain, stated: Stated, n: int = PROMPT_RENDERS) -> Tensor:
+    """Oracle features [n, D] of `n` samples of the world in which only what the prompt states is pinned."""
+    hands = domain.hands()
+    return oracle.read(hands.samples(hands.items(n, 0, stated), oracle.shape)).features
 
 
 def _reference(arm: str) -> bool:

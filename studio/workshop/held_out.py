@@ -14,44 +14,38 @@ from studio.core.files import Json, atomic_write, read_json
 from studio.sampling.plan import Plan
 
 if TYPE_CHECKING:
-    from studio.domains.pocket.oracle import Readings
+    from studio.core.domain import Domain, Keep, Oracle, OracleReadings
 
 MEASURE_SEEDS = 8  # samples a prompt when measuring
 PROMPTS_SEED = 424_242  # scenes behind the prompts that are measured; no training draws them
-WORLD_SEED, WORLD_RENDERS = 777_001, 1024  # renders that FD-oracle compares with
+WORLD_SEED, WORLD_RENDERS = 777_001, 1024  # samples of the world that FD-oracle compares with
 N_BOOT = 200
 
 
-def measured_prompts(samples: int) -> list[str]:
-    """Random partial captions of scenes that no training draws, one for every `MEASURE_SEEDS` samples."""
+def measured_prompts(domain: Domain, samples: int) -> list[str]:
+    """Random partial captions of things that no training draws, one for every `MEASURE_SEEDS` samples."""
     import numpy as np
 
-    from studio.domains.pocket.captions import caption
-    from studio.domains.pocket.dataset import scenes
-
-    n = max(1, samples // MEASURE_SEEDS)
-    rng = np.random.default_rng(PROMPTS_SEED)
-    return [caption(scene, rng) for scene in scenes(n, PROMPTS_SEED)]
+    hands, rng = domain.hands(), np.random.default_rng(PROMPTS_SEED)
+    return [hands.caption(item, rng) for item in hands.items(max(1, samples // MEASURE_SEEDS), PROMPTS_SEED)]
 
 
-def reference(oracle: Any, cache: Callable[[str, Callable[[], Tensor], int], Tensor]) -> Tensor:
-    """Oracle features [WORLD_RENDERS, D] of renders of the whole world."""
-    from studio.domains.pocket.dataset import scenes, to_images
-    from studio.domains.pocket.render import render_batch
-
-    size = oracle.config["size"]
+def reference(oracle: Oracle, domain: Domain, keep: Keep) -> Tensor:
+    """Oracle features [WORLD_RENDERS, D] of samples of the whole world."""
 
     def make() -> Tensor:
-        features: Tensor = oracle.read(to_images(render_batch(scenes(WORLD_RENDERS, WORLD_SEED), size))).features
-        return features
+        hands = domain.hands()
+        return oracle.read(hands.samples(hands.items(WORLD_RENDERS, WORLD_SEED), oracle.shape)).features
 
-    return cache(f"reference:world:{size}", make, 4 * WORLD_RENDERS * oracle.config["features"])
+    found: Tensor = keep(f"reference:{domain.name}:{oracle.shape}", make, 4 * WORLD_RENDERS * 128)
+    return found
 
 
 class Draws(Protocol):
     """What figures are made with."""
 
-    oracle: Any
+    oracle: Oracle
+    domain: Domain
 
     def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; prompt i goes with seed i."""
@@ -65,19 +59,18 @@ class Draws(Protocol):
 
 def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> Json:
     """Accuracy, diversity and FD-oracle of `samples` pictures, JSON-ready; see `summary`."""
-    prompts, seeds = measured_prompts(samples), list(range(500, 500 + MEASURE_SEEDS))
+    prompts, seeds = measured_prompts(draws.domain, samples), list(range(500, 500 + MEASURE_SEEDS))
     readings = []
     for prompt in prompts:
         images = draws.decode(draws.draw(plan, [prompt] * len(seeds), seeds))
         readings.append(draws.oracle.read(images))
         draws.between()
-    return {"nfe": plan.nfe, **summary(readings, prompts, world)}
+    return {"nfe": plan.nfe, **summary(draws.domain, readings, prompts, world)}
 
 
-def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor) -> Json:
+def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequence[str], world: Tensor) -> Json:
     """accuracy (all stated factors right, over all samples), diversity (mean over prompts of H / ln K of what a prompt
     leaves open, samples in distribution) beside the world's own, in_distribution, fd_oracle with its n."""
-    from studio.domains.pocket import captions, scene
     from studio.metrics import report
     from studio.metrics.frechet import frechet_distance
     from studio.metrics.interval import pool
@@ -86,14 +79,14 @@ def summary(readings: Sequence[Readings], prompts: Sequence[str], world: Tensor)
 
     right, inside, estimates, worlds = [], [], [], []
     for seen, prompt in zip(readings, prompts, strict=True):
-        stated = captions.parse(prompt).stated
-        shown = correct(seen, stated, scene.FACTORS)
+        stated = domain.read(prompt).stated
+        shown = correct(seen, stated, domain.factors)
         n = len(seen)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(n, dtype=torch.bool))
         inside.append(accepted(seen))
-        stars = {"stars": scene.frequencies("stars", time=stated.get("time"))}
-        estimates.append(report.diversity_estimate(seen, stated, scene.FACTORS, world=stars, n_boot=N_BOOT))
-        worlds.append(report.world_diversity(stated, scene.FACTORS, world=stars))
+        differ = domain.world(stated)
+        estimates.append(report.diversity_estimate(seen, stated, domain.factors, world=differ, n_boot=N_BOOT))
+        worlds.append(report.world_diversity(stated, domain.factors, world=differ))
     ok, accepted_all = torch.cat(right), torch.cat(inside)
     known_worlds = [value for value in worlds if value is not None]
     features = torch.cat([seen.features for seen in readings])

@@ -10,10 +10,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.domains import domain_of
 from studio.library.models import ModelEntry
 
 if TYPE_CHECKING:
-    from studio.domains.pocket.oracle import Oracle
+    from studio.core.domain import Oracle
     from studio.families import Model
 
 DEFAULT_BYTES = 6 << 30  # two SDXL-sized networks in half precision; `$STUDIO_WARM_BYTES` overrides
@@ -68,11 +69,11 @@ class ModelCache:
 
         return self._get(entry.id, entry.folder, lambda: open_model(entry.folder, id=entry.id, device=self.device))
 
-    def oracle(self, folder: Path) -> Oracle:
-        """The oracle of a domain; FileNotFoundError when it is not there."""
-        from studio.domains.pocket.oracle import load_oracle
-
-        return self._get(f"oracle:{folder}", folder, lambda: load_oracle(folder, device=self.device))
+    def oracle(self, entry: ModelEntry) -> Oracle:
+        """What reads the samples of a model that `has_oracle`; FileNotFoundError when it is not there."""
+        folder = entry.oracle
+        assert folder is not None, "looked at before"
+        return self._get(f"oracle:{folder}", folder, lambda: domain_of(entry.domain).hands().oracle(folder, self.device))
 
     def keep(self, name: str, stamp: tuple[Any, ...], make: Any, size: int) -> Any:
         """Anything else worth keeping, e.g. reference features: made when `name` is new or `stamp` has changed."""

@@ -15,8 +15,8 @@ from torch import Tensor
 from studio.core.explain import explain
 from studio.core.files import Json
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.domains.media.image import pixels, png_bytes
-from studio.domains.pocket import captions
 from studio.jobs.run import Run, versions
 from studio.library.adapter_uses import AdapterUse, dressed, unused, words_of
 from studio.library.adapters import load_adapters
@@ -45,7 +45,7 @@ class Session:
         self.plans: list[Plan] = plans_for(request, run.tools.registry)
         self.seeds = list(request.seeds)
         self.notices: list[str] = []
-        self.pocket = self.pair.student.domain == "pocket"
+        self.domain = domain_of(self.pair.student.domain)
         self.versions = versions()
         self.total = sum(plan.nfe for plan in self.plans) * len(self.seeds)  # network evaluations
         self.done = self.computed = 0  # evaluations behind us; those of them that were not shared
@@ -54,7 +54,7 @@ class Session:
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)
-        self.parsed = captions.parse(request.prompt, self.words)
+        self.said = self.domain.read(request.prompt, self.words)
 
     def __enter__(self) -> Session:
         self.wardrobe.__enter__()
@@ -66,7 +66,7 @@ class Session:
     @property
     def text(self) -> str:
         """The prompt as the text encoders should see it."""
-        return captions.canonical(self.request.prompt, self.words) if self.pocket else self.request.prompt
+        return self.domain.read(self.request.prompt, self.words).text
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -90,10 +90,8 @@ class Session:
 
     def open_oracle(self) -> Any:
         """What reads these pictures; None where it cannot be opened, which is said. Only where they are `readable`."""
-        folder = self.pair.student.oracle
-        assert folder is not None, "looked at before"
         try:
-            return self.job.tools.models.oracle(folder)
+            return self.job.tools.models.oracle(self.pair.student)
         except (FileNotFoundError, ValueError, KeyError) as error:
             self.notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
             return None
@@ -101,7 +99,7 @@ class Session:
     @property
     def readable(self) -> bool:
         """Whether there should be an oracle for these pictures."""
-        return self.pocket and self.pair.student.oracle is not None
+        return self.pair.student.has_oracle
 
     def wear(self) -> None:
         """Put the adapters on their steps; only now, as noise levels are known to open models alone."""
@@ -126,17 +124,17 @@ class Session:
         self.wardrobe.open_controls(
             self.plans, self.models, known, lambda id_: self.job.tools.models.model(self.job.tools.registry.get(id_))
         )
-        size = next(iter(self.models.values())).image_size
+        shape = next(iter(self.models.values())).sample_shape
         for use in uses:
-            picture = hint_picture(use, known.get(use.id).hint, self.parsed.stated, size, self.wardrobe.paths)
+            picture = hint_picture(use, known.get(use.id).hint, self.domain, self.said.stated, shape, self.wardrobe.paths)
             self.pictures[use.id] = picture
             about = {"kind": "hint", "run": self.job.spec.id, "hint": use.model_dump(mode="json")}
             name = f"artifacts/hints/{use.id.replace('/', '-')}.png"
             self.job.event("hint", id=use.id, path=self.job.artifact(name, png_bytes(pixels(picture)[0], about)))
 
     def _say_notices(self) -> None:
-        if self.pocket and (unknown := self.parsed.notice()):
-            self.notice(unknown)
+        if self.said.notice:
+            self.notice(self.said.notice)
         recipe = Recipe.model_validate(self.pair.student.recipe)
         if sentence := recipe.off_recipe(self.request.student_steps or len(recipe.timesteps)):
             self.notice(sentence)

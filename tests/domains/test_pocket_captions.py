@@ -89,14 +89,14 @@ def test_parse_reads_synonyms(prompt, expected):
 
 def test_no_word_means_two_things():
     owners: dict[str, set] = {}
-    for factor, table in captions._TABLES.items():
+    for factor, table in captions.TABLES.items():
         for value, phrases in table.items():
             assert value in FACTORS[factor].values
             for word in " ".join(phrases).split():
                 if word not in captions.STOP_WORDS:
                     owners.setdefault(word, set()).add((factor, value))
     assert {w for w, o in owners.items() if len(o) > 1} == set()
-    for factor, table in captions._TABLES.items():
+    for factor, table in captions.TABLES.items():
         assert set(table) == set(FACTORS[factor].values)
 
 

@@ -97,9 +97,11 @@ def test_the_catalogue_is_plain_json_and_follows_what_changes(studio: Jobs) -> N
     pair = next(pair for pair in first["pairs"] if pair["id"] == "tiny/student")
     assert pair["available"]
     assert pair["arms"][:4] == ["teacher", "teacher-unguided", "student", "hybrid-1"]
-    assert "house" in first["vocabulary"]
-    assert first["words"]["color"]["red"][0] == "red"
-    assert first["examples"]
+    world = first["domains"]["pocket"]
+    assert "house" in world["vocabulary"]
+    assert world["words"]["color"]["red"][0] == "red"
+    assert world["examples"]
+    assert first["domains"]["plain"]["factors"] == {}
     (studio.paths.models / "student.yaml").unlink()
     second = catalogue(studio.paths)
     assert second["version"] != first["version"]

@@ -14,6 +14,7 @@ from studio.core.method import Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.pocket.dataset import scenes, to_images
+from studio.domains.pocket.face import PocketWorld
 from studio.domains.pocket.hints import HINTS, edges, layout, of_picture, of_scenes, same_place, subject_mask
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import Scene, sample_scene
@@ -21,7 +22,7 @@ from studio.families import open_model
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.controlnets.controlnet import Hinted, HintedConfig
-from studio.workshop.material.hints import HintedScenes
+from studio.workshop.material.hints import HintedItems
 
 NANO = ROOT / "assets" / "nano"
 
@@ -32,11 +33,11 @@ def model() -> Any:
 
 
 @pytest.fixture(scope="module")
-def data(model: Any, tmp_path_factory: pytest.TempPathFactory) -> HintedScenes:
-    return HintedScenes(model, "layout", tmp_path_factory.mktemp("material"), n_scenes=12)
+def data(model: Any, tmp_path_factory: pytest.TempPathFactory) -> HintedItems:
+    return HintedItems(model, PocketWorld(), "layout", tmp_path_factory.mktemp("material"), n_items=12)
 
 
-def method(model: Any, data: HintedScenes, **settings: Any) -> Hinted:
+def method(model: Any, data: HintedItems, **settings: Any) -> Hinted:
     return Hinted(HintedConfig.model_validate({"batch": 4, "rank": 2, **settings}), Streams(0), teacher_denoiser(model), data)
 
 
@@ -101,7 +102,7 @@ def test_a_picture_of_any_size_becomes_a_hint() -> None:
         of_picture("pose", picture, 64)
 
 
-def test_material_belongs_together_and_is_kept(model: Any, data: HintedScenes) -> None:
+def test_material_belongs_together_and_is_kept(model: Any, data: HintedItems) -> None:
     x0, cond, hints = data.hinted(6, generator(0, "data"))
     assert (tuple(x0.shape), tuple(hints.shape), data.halvings) == ((6, 4, 8, 8), (6, 3, 32, 32), 2)
     assert 0 <= float(hints.min()) < float(hints.max()) <= 1
@@ -111,7 +112,7 @@ def test_material_belongs_together_and_is_kept(model: Any, data: HintedScenes) -
     for image, below in zip(images, ground, strict=True):  # sky and ground differ in colour
         assert float((image[:, below].mean(1) - image[:, ~below].mean(1)).abs().sum()) > 0.05
     said: list[int] = []
-    again = HintedScenes(model, "layout", data.folder, n_scenes=12, say=lambda done, total: said.append(done))
+    again = HintedItems(model, PocketWorld(), "layout", data.folder, n_items=12, say=lambda done, total: said.append(done))
     assert all(torch.equal(a, b) for a, b in zip(again.hinted(6, generator(0, "data"))[::2], (x0, hints), strict=True))
     assert not said, "nothing was made anew"
 
@@ -119,7 +120,7 @@ def test_material_belongs_together_and_is_kept(model: Any, data: HintedScenes) -
 # -- the method --------------------------------------------------------------------------------------------------------------
 
 
-def test_it_begins_as_nothing(model: Any, data: HintedScenes) -> None:
+def test_it_begins_as_nothing(model: Any, data: HintedItems) -> None:
     m = method(model, data)
     x0, cond, hint = m.batch()
     t = torch.full((4,), 600.0)
@@ -127,7 +128,7 @@ def test_it_begins_as_nothing(model: Any, data: HintedScenes) -> None:
         assert torch.equal(m.output(x0, t, cond, hint), m.denoiser.output(x0, t.double(), cond)[0])
 
 
-def test_training_moves_only_what_is_kept_and_lowers_the_loss(model: Any, data: HintedScenes) -> None:
+def test_training_moves_only_what_is_kept_and_lowers_the_loss(model: Any, data: HintedItems) -> None:
     m = method(model, data, batch=8, lr=5e-3)
     before = {name: p.clone() for name, p in m.unet.named_parameters()}
     encoder = {name: p.clone() for name, p in m.control._control[0].named_parameters() if name.split(".")[0] not in OWN}
@@ -156,7 +157,7 @@ def test_training_moves_only_what_is_kept_and_lowers_the_loss(model: Any, data: 
         assert any(bool(part.any()) for part in down)
 
 
-def test_prompts_are_left_out_in_a_share(model: Any, data: HintedScenes) -> None:
+def test_prompts_are_left_out_in_a_share(model: Any, data: HintedItems) -> None:
     m = method(model, data, drop=0.5)
     _, cond, _ = data.hinted(64, generator(0, "data"))
     left = m._sometimes_null(cond)

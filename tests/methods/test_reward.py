@@ -17,6 +17,8 @@ from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.pocket.captions import caption, parse
 from studio.domains.pocket.dataset import scenes
+from studio.domains.pocket.face import PocketWorld
+from studio.domains.pocket.hands import NOT_STATED, index_of_stated, stated_log_probability
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
@@ -25,8 +27,8 @@ from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.distill import METHODS
 from studio.methods.distill.reward import USUAL, RewardConfig, RewardTuning
-from studio.workshop.material.captions import GradedCaptions, scene_material
-from studio.workshop.material.reward import NOT_STATED, Grader, stated_log_probability
+from studio.workshop.material.captions import GradedCaptions, world_material
+from studio.workshop.material.reward import Grader
 from tests.methods.test_contract import flat
 from tests.support.tiny_world import Blobs, teacher
 
@@ -45,12 +47,14 @@ def start() -> Any:
 
 @pytest.fixture(scope="module")
 def grader(model: Any) -> Grader:
-    return Grader(model, load_oracle(NANO / "oracle"))
+    return Grader(model, PocketWorld(), load_oracle(NANO / "oracle"))
 
 
 @pytest.fixture(scope="module")
 def material(model: Any, tmp_path_factory: pytest.TempPathFactory) -> GradedCaptions:
-    found = scene_material(model, tmp_path_factory.mktemp("latents"), n_scenes=64, oracle=load_oracle(NANO / "oracle"))
+    found = world_material(
+        model, PocketWorld(), tmp_path_factory.mktemp("latents"), n_items=64, oracle=load_oracle(NANO / "oracle")
+    )
     assert isinstance(found, GradedCaptions)
     return found
 
@@ -58,10 +62,11 @@ def material(model: Any, tmp_path_factory: pytest.TempPathFactory) -> GradedCapt
 # -- the reward ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_caption_is_graded_by_what_it_states(model: Any, grader: Grader) -> None:
+def test_a_caption_is_graded_by_what_it_states(model: Any) -> None:
     draw = np.random.default_rng(5)
     lines = [*(caption(scene, draw, free_rate=0.5) for scene in scenes(200, 3)), "a picture", "a large red house at night"]
-    stated = grader.stated(tokenize(model.parts.tokenizers[0], lines))
+    read = model.parts.tokenizers[0].batch_decode(tokenize(model.parts.tokenizers[0], lines).tolist(), skip_special_tokens=True)
+    stated = index_of_stated([PocketWorld().read(line) for line in read])
     for line, row in zip(lines, stated.tolist(), strict=True):
         said = {name: f.values[i] for (name, f), i in zip(FACTORS.items(), row, strict=True) if i != NOT_STATED}
         assert said == parse(line).stated, line
@@ -106,7 +111,7 @@ class Enlarged(Grader):
 @pytest.mark.parametrize("kind", [Grader, Enlarged])
 def test_the_gradient_of_the_reward_is_that_of_finite_differences(model: Any, kind: type[Grader]) -> None:
     """In double precision, along random directions, through the decoder, the clamp, the resizing and the oracle."""
-    grader = kind(model, load_oracle(NANO / "oracle").double())
+    grader = kind(model, PocketWorld(), load_oracle(NANO / "oracle").double())
     grader.vae = copy.deepcopy(grader.vae).double()
     reward = grader.reward(tokenize(model.parts.tokenizers[0], ["a red house at night", "a small boat"]))
     g = torch.Generator().manual_seed(2)
@@ -134,7 +139,7 @@ def made(guide: Denoiser | None = None, **config: Any) -> RewardTuning:
 
 
 def test_a_material_without_a_reward_is_refused_in_one_sentence(model: Any, tmp_path: Path) -> None:
-    plain = scene_material(model, tmp_path, n_scenes=16)
+    plain = world_material(model, PocketWorld(), tmp_path, n_items=16)
     with pytest.raises(ValueError, match="these data come with none"):
         RewardTuning(RewardConfig(batch=2), Streams(0), teacher_denoiser(model), plain)
 
@@ -243,11 +248,12 @@ def fixed_samples(method: RewardTuning, network: Any, material: GradedCaptions, 
     """(latents, share that show all that is stated, mean distance between samples of one caption), on fixed draws."""
     g = generator(99, "held out")
     tokens = material.captions(n // 4, g).repeat_interleave(4, 0)
-    cond, stated = material.states(tokens), material.grader.stated(tokens)
+    lines = material.grader.tokenizer.batch_decode(tokens.tolist(), skip_special_tokens=True)
+    cond, stated = material.states(tokens), index_of_stated([PocketWorld().read(line) for line in lines])
     noise = [torch.randn(n, *material.shape, generator=g) for _ in method.grid]
     with torch.no_grad():
         x = method.sample(Denoiser(network, method.teacher.process, method.teacher.prediction), cond, noise)
-        logits = material.grader.logits(x)
+        logits = material.grader.oracle.seen(material.grader.images(x))[1]
         seen = torch.stack([logits[name].argmax(1) for name in FACTORS], 1)
         right = ((seen == stated) | (stated == NOT_STATED)).all(1)
     spread = torch.stack([torch.pdist(x[i : i + 4].flatten(1)).mean() for i in range(0, n, 4)]).mean()

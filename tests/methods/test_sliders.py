@@ -18,6 +18,7 @@ from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.pocket.attributes import ATTRIBUTES, attribute
 from studio.domains.pocket.captions import parse
+from studio.domains.pocket.face import PocketWorld
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
@@ -25,7 +26,7 @@ from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.sliders import SLIDERS
 from studio.methods.sliders.layer_sets import layers
-from studio.workshop.material.attribute_pairs import SceneContrast
+from studio.workshop.material.attribute_pairs import AttributeContrast
 from studio.workshop.material.phrases import placed
 
 NANO = ROOT / "assets" / "nano"
@@ -42,12 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("latents")
 
 
-def contrast(model: Any, folder: Path, name: str = "time-of-day", **given: Any) -> SceneContrast:
-    return SceneContrast(model, attribute(name), folder, oracle=load_oracle(NANO / "oracle"), n_scenes=12, **given)
+def contrast(model: Any, folder: Path, name: str = "time-of-day", **given: Any) -> AttributeContrast:
+    return AttributeContrast(
+        model, PocketWorld(), attribute(name), folder, oracle=load_oracle(NANO / "oracle"), n_items=12, **given
+    )
 
 
 @pytest.fixture(scope="module")
-def taught(model: Any, folder: Path) -> SceneContrast:
+def taught(model: Any, folder: Path) -> AttributeContrast:
     return contrast(model, folder)
 
 
@@ -129,7 +132,7 @@ def test_an_unknown_attribute_is_named_with_the_nearest() -> None:
         attribute("horizn")
 
 
-def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: SceneContrast) -> None:
+def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: AttributeContrast) -> None:
     assert all(not {"time", "stars"} & set(parse(line).stated) for line in taught.lines)
     x0, level, cond = taught.samples(6, generator(0, "data"))
     assert x0.shape == (6, *taught.shape)
@@ -152,7 +155,7 @@ def test_words_of_a_slider_stand_where_captions_have_them(model: Any, folder: Pa
 
 
 @pytest.fixture(params=list(SLIDERS.all()))
-def trainer(request: Any, model: Any, taught: SceneContrast, tmp_path: Path) -> Iterator[Any]:
+def trainer(request: Any, model: Any, taught: AttributeContrast, tmp_path: Path) -> Iterator[Any]:
     cls = SLIDERS.get(request.param)
 
     def make(name: str) -> Trainer:
@@ -185,7 +188,9 @@ def test_an_update_changes_the_adapter_alone_and_a_resumed_run_is_the_same(train
     assert all(torch.equal(value, weights(straight)[key]) for key, value in weights(again).items())
 
 
-def test_a_network_that_reads_more_conditions_trains_these_models_bit_for_bit_alike(model: Any, taught: SceneContrast) -> None:
+def test_a_network_that_reads_more_conditions_trains_these_models_bit_for_bit_alike(
+    model: Any, taught: AttributeContrast
+) -> None:
     found = []
     for denoiser in (teacher_denoiser(model), slider_denoiser(model)):
         cls = SLIDERS.get("text")
@@ -218,7 +223,7 @@ def test_a_slider_of_pairs_learns_both_ends(model: Any, folder: Path) -> None:
 
 
 @pytest.mark.learning
-def test_a_slider_of_words_turns_towards_their_difference(model: Any, taught: SceneContrast) -> None:
+def test_a_slider_of_words_turns_towards_their_difference(model: Any, taught: AttributeContrast) -> None:
     cls = SLIDERS.get("text")
     config = cls.Config.model_validate({"batch": 8, "grid": 4, "drop": 0.0})
     method = cls(config, Streams(0), teacher_denoiser(model), taught)
@@ -234,7 +239,7 @@ def test_a_slider_of_words_turns_towards_their_difference(model: Any, taught: Sc
 
 
 @pytest.mark.learning
-def test_a_discovered_slider_moves_along_its_direction(model: Any, taught: SceneContrast) -> None:
+def test_a_discovered_slider_moves_along_its_direction(model: Any, taught: AttributeContrast) -> None:
     cls = SLIDERS.get("direction")
     config = cls.Config.model_validate({"batch": 8, "samples": 64, "sample_steps": 4})
     method = cls(config, Streams(0), teacher_denoiser(model), taught)
@@ -242,7 +247,7 @@ def test_a_discovered_slider_moves_along_its_direction(model: Any, taught: Scene
     assert sum(along[-10:]) / 10 > 0.1 > abs(along[0])
 
 
-def test_settings_that_do_not_fit_are_one_sentence(model: Any, taught: SceneContrast) -> None:
+def test_settings_that_do_not_fit_are_one_sentence(model: Any, taught: AttributeContrast) -> None:
     cls = SLIDERS.get("pairs")
     with pytest.raises(ValueError, match="t_min below t_max would"):
         cls(cls.Config(t_min=0.6, t_max=0.5), Streams(0), teacher_denoiser(model), taught)

@@ -13,14 +13,15 @@ import torch
 from studio.core.method import Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
-from studio.domains.pocket.captions import parse
+from studio.domains.pocket.captions import line_with, parse
+from studio.domains.pocket.face import PocketWorld
 from studio.domains.pocket.scene import sample_scene
 from studio.families import open_model
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
-from studio.workshop.material.words import Pictured, line_of, of_scenes
+from studio.workshop.material.words import Pictured, of_items
 from tests.support import tiny_models
 
 NANO = ROOT / "assets" / "nano"
@@ -35,7 +36,7 @@ def nano() -> Any:
 
 @pytest.fixture(scope="module")
 def data(nano: Any, tmp_path_factory: pytest.TempPathFactory) -> Pictured:
-    return of_scenes(nano, tmp_path_factory.mktemp("material"), SHOWS, WORD, n_scenes=12)
+    return of_items(nano, PocketWorld(), tmp_path_factory.mktemp("material"), SHOWS, WORD, n_items=12)
 
 
 def method(model: Any, data: Pictured, init: str = "house", n: int = 1, **settings: Any) -> Word:
@@ -90,14 +91,14 @@ def test_prompts_are_true_and_leave_what_is_taught_to_the_word() -> None:
     lines = set()
     for i in range(40):
         scene = sample_scene(np.random.default_rng(i), **SHOWS)
-        line = line_of(scene, SHOWS, WORD, rng)
+        line = line_with(scene, WORD, SHOWS, rng)
         lines.add(line)
         stated = parse(line, (WORD,)).stated
         assert WORD in line
         assert not set(stated) & set(SHOWS)
         assert all(getattr(scene, name) == value for name, value in stated.items())
     assert len(lines) > 8
-    look = line_of(sample_scene(np.random.default_rng(1), time="night", subject="car"), {"time": "night"}, WORD, rng)
+    look = line_with(sample_scene(np.random.default_rng(1), time="night", subject="car"), WORD, {"time": "night"}, rng)
     assert f"{WORD} car" in look
 
 

@@ -57,11 +57,12 @@ def train(name: str, config: dict[str, Any], given: Denoiser, material: Any, par
 
 
 def nano() -> tuple[Any, Any]:
+    from studio.domains import domain_of
     from studio.families import open_model
-    from studio.workshop.material.captions import scene_material
+    from studio.workshop.material.captions import world_material
 
     model = open_model(ASSETS / "nano" / "teacher", "nano")
-    return model, scene_material(model, Path(sys.argv[1]), n_scenes=32)
+    return model, world_material(model, domain_of("pocket"), Path(sys.argv[1]), n_items=32)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from studio.core.recipe import Recipe
 from studio.core.rng import rand, randn
 from studio.core.simulate import add_noise
 from studio.core.weights import save_weights
+from studio.domains import domain_of
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
@@ -114,7 +115,7 @@ def toy_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Callab
         teacher=Denoiser(Network().requires_grad_(False), VP.scaled_linear(0.00085, 0.012), "x0"), material=ToyMaterial(),
         hash="0" * 12, encode=lambda prompts: {"states": torch.tensor([len(p) / 10 for p in prompts])},
         null=lambda n: {"states": torch.zeros(n)}, decode=lambda x: (x * 0.5 + 0.5).clamp(0, 1), save=save,
-        prompts=("a", "bb"),
+        prompts=("a", "bb"), domain=domain_of("toy"),
     )  # fmt: skip
 
 

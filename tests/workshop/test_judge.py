@@ -26,7 +26,8 @@ def pictures() -> tuple[torch.Tensor, torch.Tensor]:
     [
         ({"kind": "slider", "attribute": "sad to smiling"}, Meant("smiling", "sad")),
         ({"kind": "slider", "attribute": "{} by day to {} at night"}, Meant("at night", "by day")),
-        ({"kind": "slider", "attribute": "size"}, Meant("large", "small")),  # one of the world's
+        ({"kind": "slider", "attribute": "size", "domain": "pocket"}, Meant("large", "small")),  # one of the world's
+        ({"kind": "slider", "attribute": "size"}, Meant("size")),
         ({"kind": "slider", "attribute": "rust"}, Meant("rust")),
         ({"kind": "slider", "attribute": "rust", "settings": {"positive": "old", "negative": "new"}}, Meant("old", "new")),
         ({"kind": "slider", "title": "My smile v2", "prompts": ["a face"]}, Meant("smile")),  # prompts: not its own

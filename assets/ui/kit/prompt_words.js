@@ -2,7 +2,10 @@
 function draw() {
   const box = element.querySelector(".words"), value = props.value;
   if (!value) return;
-  if (!box.childElementCount) {
+  const drawn = JSON.stringify(value.groups);
+  if (box.dataset.groups !== drawn) {
+    box.dataset.groups = drawn;
+    box.replaceChildren();
     for (const group of value.groups) {
       const line = document.createElement("div");
       line.className = "words-line";

@@ -2,9 +2,10 @@
 // list of things that were seen on the way and are gone at the end. Put before scrub.js, after scrub_schedule.js.
 
 const CURVE = { width: 260, height: 92, left: 34, right: 8, top: 6, bottom: 12 }; // px
-const FIRST = ["subject", "color", "place", "time", "position", "size"];
-const TITLES = { color: "colour", time: "time of day" };
-const titleOf = (factor) => TITLES[factor] ?? factor;
+const FIRST = 6; // factors that have a figure of their own before more are asked for
+const factorOf = (name) => table?.factors.find((factor) => factor.name === name) ?? { name, values: [] };
+const titleOf = (name) => factorOf(name).title ?? name;
+const thingOf = (name, value) => { const factor = factorOf(name); return factor.things?.[factor.values.indexOf(value)] ?? value; };
 const WIDE = CURVE.width - CURVE.left - CURVE.right, TALL = CURVE.height - CURVE.top - CURVE.bottom;
 const measureOf = (table) => (table.kind === "features" ? `as ${table.reader} sees it` : "in the model's own space"); // without an oracle
 const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`);
@@ -80,7 +81,7 @@ function curveFigures(table, axis, rows, all) {
     const top = Math.max(1.5, ...lines.flatMap((line) => line.high.filter((v) => v !== null)));
     return [curveFigure("distance to the end", `${measureOf(table)}; 1 = two samples of the prompt`, lines, axis, rows, top)];
   }
-  const names = table.factors.map((factor) => factor.name), first = FIRST.filter((name) => names.includes(name));
+  const names = table.factors.map((factor) => factor.name), first = names.slice(0, FIRST);
   const shown = all ? [...first, ...names.filter((name) => !first.includes(name))] : first;
   const figures = shown.map((name) => {
     const factor = table.factors.find((f) => f.name === name);
@@ -116,7 +117,5 @@ function decidedWords(table, rows) {
 function goneWords(item, kind) {
   if (kind !== "oracle") return [`seed ${item.seed}`, `near its end at step ${item.near + 1}, far from it again at step ${item.strongest + 1}`];
   const steps = item.first === item.last ? `at step ${item.first + 1}` : `from step ${item.first + 1} to ${item.last + 1}`;
-  const thing = item.factor === "clouds" || item.factor === "stars" ? `${item.value} ${item.value === "one" ? "cloud" : item.factor}` : `a ${item.value}`;
-  const end = ["none", "hidden"].includes(item.end) ? "nothing" : item.factor === "clouds" ? `${item.end} ${item.end === "one" ? "cloud" : "clouds"}` : item.factor === "stars" ? `${item.end} stars` : `a ${item.end}`;
-  return [`seed ${item.seed}`, `${thing} ${steps}, ${end} at the end`];
+  return [`seed ${item.seed}`, `${thingOf(item.factor, item.value)} ${steps}, ${thingOf(item.factor, item.end)} at the end`];
 }

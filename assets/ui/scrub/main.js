@@ -70,7 +70,7 @@ function drawCurves() {
   if (!table) { figures = []; return; }
   figures = curveFigures(table, axis, rows, all);
   $(".sc-curves").replaceChildren(...figures.map((figure) => figure.box));
-  const oracle = table.kind === "oracle", rest = table.factors.length - FIRST.length + 1;
+  const oracle = table.kind === "oracle", rest = table.factors.length - FIRST + 1;
   const more = $(".sc-more");
   more.hidden = !oracle;
   more.setAttribute("aria-expanded", all);

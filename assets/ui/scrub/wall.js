@@ -121,7 +121,7 @@ function reads() {
     say(large[i].words, `${one.title}${at < 0 ? ", not begun" : `, step ${at + 1}`}${inside === 0 ? ", not yet a picture to the oracle" : ""}`);
   });
   if (!arm || table.kind !== "oracle" || index < 0 || !arm.inside?.[index]) { say(box, ""); return; }
-  const said = table.factors.filter((factor) => FIRST.includes(factor.name) || ["companion", "stars"].includes(factor.name)).map((factor) => {
+  const said = table.factors.filter((factor, i) => i < FIRST || factor.things?.length).map((factor) => {
     const labels = arm.factors[factor.name].labels, now = labels[index][k], end = labels[labels.length - 1][k];
     return now === end ? factor.values[now] : `${factor.values[now]} (then ${factor.values[end]})`;
   });

@@ -11,7 +11,6 @@ from torch import Tensor
 from studio.capabilities.control.request import ControlRequest, name
 from studio.core.files import Json, plain
 from studio.domains.media.image import pixels, png_bytes
-from studio.domains.pocket import scene
 from studio.jobs.run import Run
 from studio.library.adapter_effects import moved
 from studio.library.adapter_uses import unused
@@ -28,7 +27,7 @@ from studio.workshop.session import Session
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.domains.pocket.oracle import Readings
+    from studio.core.domain import Readings
 
 
 class Controlling:
@@ -39,7 +38,7 @@ class Controlling:
         self.session = Session(request.draw, run)
         self.entry = self.session.wardrobe.adapters.get(request.vary.id)
         self.session.words = (*self.session.words, *self.entry.words)
-        self.attribute = moved(self.entry) if self.session.pocket else None
+        self.attribute = moved(self.entry) if self.session.domain.has_world else None
         self.oracle: Any = None
         self.readings: dict[str, Readings] = {}  # by cell
         self.cells: dict[str, Json] = {}
@@ -70,9 +69,9 @@ class Controlling:
             return self._result()
 
     def _without_oracle(self) -> None:
-        """Outside Pocket World a judge reads what the adapter does."""
+        """Where no world is known a judge reads what the adapter does."""
         notice = self.session.notice
-        if self.session.pocket:
+        if self.session.domain.has_world:
             notice(NO_ORACLE)
             return
         self.judge = open_judge(self.job.tools.models)
@@ -122,9 +121,9 @@ class Controlling:
         if self.attribute is not None:
             found["amounts"] = [round(v, 4) for v in self.attribute.read(seen).tolist()]
         moved = self.attribute.factors if self.attribute is not None else ()
-        stated = {factor: value for factor, value in self.session.parsed.stated.items() if factor not in moved}
+        stated = {factor: value for factor, value in self.session.said.stated.items() if factor not in moved}
         if stated:
-            right = torch.stack(list(correct(seen, stated, scene.FACTORS).values())).all(0)
+            right = torch.stack(list(correct(seen, stated, self.session.domain.factors).values())).all(0)
             found["accuracy"] = wilson(int(right.sum()), len(right)).to_dict()
         return found
 
@@ -143,10 +142,10 @@ class Controlling:
             self._judge(self.measure)
             return
         assert self.attribute is not None, "looked at above"
-        if stated := [factor for factor in self.attribute.factors if factor in self.session.parsed.stated]:
+        if stated := [factor for factor in self.attribute.factors if factor in self.session.said.stated]:
             said = f"The prompt itself states {' and '.join(stated)}, which {self.entry.title} moves"
             self.session.notice(f"{said}; on prompts that leave it open it has more room.")
-        self._board({"attribute": self.attribute}, self.readings, dict(self.session.parsed.stated), scene.FACTORS)
+        self._board({"attribute": self.attribute}, self.readings, dict(self.session.said.stated), self.session.domain.factors)
 
     def _judge(self, measure: Measure) -> None:
         """The same by what a judge saw: amounts of every cell, and a row of the board."""
@@ -167,7 +166,7 @@ class Controlling:
         cells = {arm: {s: {"": seen[name(arm, strengths, s)]} for s in strengths} for arm in arms}
         slider = {"id": self.entry.id, "title": self.entry.title, "base": at.get(self.entry.base, ""), "prompts": [""],
                   "kind": self.entry.card.get("kind", "slider"), **read, "cells": cells}  # fmt: skip
-        row = board([slider], arms, {"": stated}, factors, scene.IDENTITY)["board"]["rows"][0]
+        row = board([slider], arms, {"": stated}, factors, self.session.domain.identity)["board"]["rows"][0]
         self.measured = plain(row["cells"])
 
     def _result(self) -> Json:

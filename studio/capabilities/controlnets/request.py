@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
+from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.controlnets import check_name
 from studio.library.models import Registry
 from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
-DOMAINS = ("pocket",)  # whose scenes give hints
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
 METHOD = ("rank", "batch", "lr", "drop", "ema")  # fields that are settings of the method
 
@@ -25,9 +26,11 @@ class ControlNetRequest(TrainingRequest):
 
     name: str = Field(title="Name", description="Of the new ControlNet; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
-    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher it is trained on.")
-    hint: Literal["layout", "edges"] = Field(
-        default="layout", title="Hint", description="layout: red subject, green ground, blue companion. edges: bright contours."
+    base: str = Field(default=first().defaults.teacher, title="Model", description="Id of the teacher it is trained on.")
+    hint: str = Field(
+        default=next(iter(first().hints), ""),
+        title="Hint",
+        description=f"{'. '.join(f'{name}: {hint.about}' for name, hint in first().hints.items())}.",
     )
     rank: int = Field(default=8, ge=1, le=256, title="Rank", description="Of the differences from the model's encoder.")
     keep: float = Field(
@@ -95,10 +98,11 @@ class ControlNetRequest(TrainingRequest):
         entry = registry.get(self.base)
         if not entry.available:
             raise ValueError(entry.reason)
-        if entry.domain not in DOMAINS:
-            raise ValueError(
-                f"{entry.id} is of the domain {entry.domain}; ControlNets can be trained on {', '.join(DOMAINS)} so far."
-            )
+        hints = domain_of(entry.domain).hints
+        if not hints:
+            raise ValueError(f"{entry.id} is of the domain {entry.domain}, which has no hints that a ControlNet could follow.")
+        if self.hint not in hints:
+            raise ValueError(f"There is no hint {brief(self.hint)}; {' and '.join(hints)} fit.{did_you_mean(self.hint, hints)}")
         if entry.role != "teacher":
             raise ValueError(f"{entry.id} is a student; a ControlNet of its teacher {entry.teacher} works on it, so train that.")
 

@@ -16,6 +16,7 @@ from studio.core.control_differences import Differences, hint_channels, restored
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains import domain_of
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.families.stable import controlnets as files
 from studio.families.stable.trainable import teacher_denoiser
@@ -25,7 +26,7 @@ from studio.library.curves import finite
 from studio.library.models import ModelEntry
 from studio.methods.controlnets.controlnet import Hinted, HintedConfig
 from studio.workshop.arms_measured import NAME, Arm, arms
-from studio.workshop.material.hints import HintedScenes
+from studio.workshop.material.hints import HintedItems
 from studio.workshop.tools import Tools
 from studio.workshop.training.with_and_without import Armed
 
@@ -47,16 +48,18 @@ class Hinting(Armed[ControlNetRequest]):
         self.job.state("loading", f"Opening {entry.title}.")
         self.model = self.job.tools.models.model(entry)
         folder = self.job.home.cache / "material" / f"{entry.id.replace('/', '-')}-{self.model.hash}"
-        self.data = HintedScenes(
-            self.model, request.hint, folder, seed=request.seed, n_scenes=request.n_scenes, say=self.preparing
+        domain = domain_of(entry.domain)
+        self.data = HintedItems(
+            self.model, domain, request.hint, folder, seed=request.seed, n_items=request.n_scenes, say=self.preparing
         )
         config = HintedConfig.model_validate(request.settings)
         method = Hinted(config, Streams(request.seed, self.device), teacher_denoiser(self.model), self.data)
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
-        if entry.oracle is not None and entry.oracle.is_dir():
-            oracle = self.job.tools.models.oracle(entry.oracle)
-            self.bench = HintMeasurement(request.hint, self.model.image_size, oracle, request.measure_seeds, self.between)
+        if entry.oracle_here:
+            oracle = self.job.tools.models.oracle(entry)
+            shape, n = self.model.sample_shape, request.measure_seeds
+            self.bench = HintMeasurement(request.hint, domain, shape, oracle, n, self.between)
         else:
             self.notice(f"{entry.id} has no oracle, so nothing is shown on the way and nothing is measured.")
         self.recall()
@@ -103,7 +106,7 @@ class Hinting(Armed[ControlNetRequest]):
         if self.bench is None:
             return
         arm, models = arms(self.entry, [])[0], {self.entry.id: self.model}
-        n = min(SHOWN, len(self.bench.scenes))
+        n = min(SHOWN, len(self.bench.prompts))
         if self._bare is None:
             self._bare = self.bench.draw(arm.plan, models, n)
         self._put_on(models)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.domain import Domain
 from studio.core.files import Json
+from studio.domains import domain_of
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.trainable import teacher_denoiser
 from studio.library.models import ModelEntry
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[int, int], None]  # (done, total)
 TEACHER_STEPS = 25
+LESSONS: dict[str, Callable[[ModelEntry, Any, Any, Say], Lesson]] = {}  # by domain: models that no family opens
 
 
 @dataclass
@@ -45,25 +48,26 @@ class Lesson:
     decode: Callable[[Tensor], Tensor]
     save: Callable[[Path, Any, Method, dict[str, Any]], None]
     prompts: tuple[str, ...]
+    domain: Domain
     oracle: Any = None
 
 
 def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
-    """Open a teacher. ValueError in one sentence when nothing can be taught from models of its kind."""
-    if entry.domain not in LESSONS:
-        raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; {', '.join(LESSONS)} can.")
-    return LESSONS[entry.domain](entry, request, run, say)
+    """Open a teacher. ValueError in one sentence when nothing can be taught from models of its kind.
 
-
-def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
-    """The built-in world: its own renders and captions are the material, its oracle measures."""
-    from studio.domains.pocket import captions
+    The world's own samples and captions are the material; its oracle measures.
+    """
+    if entry.domain in LESSONS:
+        return LESSONS[entry.domain](entry, request, run, say)
     from studio.workshop.material import captions as teaching
 
+    domain = domain_of(entry.domain)
+    if not domain.has_world:
+        raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; those of a known world can.")
     model, start = run.tools.models.model(entry), opened_start(request, run)
-    oracle = run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+    oracle = run.tools.models.oracle(entry) if entry.oracle_here else None
     folder = run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
-    material = teaching.scene_material(model, folder, seed=0, n_scenes=request.n_scenes, say=say, oracle=oracle)
+    material = teaching.world_material(model, domain, folder, seed=0, n_items=request.n_scenes, say=say, oracle=oracle)
 
     def save(target: Path, network: Any, method: Method, card: Json) -> None:
         card = {**card, **request.model_dump(mode="json", include={"form", "start"}, exclude_none=True)}
@@ -81,7 +85,8 @@ def pocket_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], s
         null=model.null,
         decode=model.decode,
         save=save,
-        prompts=tuple(captions.canonical(text) for text in captions.EXAMPLES[:4]),
+        prompts=tuple(domain.read(text).text for text in domain.defaults.examples[:4]),
+        domain=domain,
         oracle=oracle,
     )
 
@@ -94,6 +99,3 @@ def opened_start(request: DistillRequest, run: Run[Tools]) -> Model | None:
     if not entry.available:  # it may have gone since the request was made
         raise ValueError(entry.reason)
     return run.tools.models.model(entry)
-
-
-LESSONS: dict[str, Callable[[ModelEntry, DistillRequest, Run, Say], Lesson]] = {"pocket": pocket_lesson}

@@ -135,7 +135,9 @@ class TrainingPictures:
     def measure(self, step: int) -> None:
         """Accuracy, diversity and FD-oracle of the student as it is now; of the teacher once, and kept."""
         lesson, models = self.lesson, self.job.tools.models
-        world = reference(lesson.oracle, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size))
+        world = reference(
+            lesson.oracle, lesson.domain, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size)
+        )
         if self.measures["teacher"] is None:
             self._measure_teacher(world)
         for n in self.studio.step_counts:

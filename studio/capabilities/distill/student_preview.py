@@ -31,7 +31,7 @@ class StudentPreview:
 
     def __init__(self, lesson: Lesson, method: Method, entry: ModelEntry, between: Between, device: str):
         self.lesson, self.method, self.entry, self._between, self.device = lesson, method, entry, between, device
-        self.oracle = lesson.oracle
+        self.oracle, self.domain = lesson.oracle, lesson.domain
         how = method.sampling()
         self.student: Denoiser = getattr(method, "student")  # noqa: B009 - by contract, not by type
         self.embedded = how.embedded_guidance

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.core.explain import brief, explain
 from studio.core.files import Json
+from studio.domains import first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
@@ -17,10 +18,7 @@ from studio.library.models import Registry
 if TYPE_CHECKING:
     from studio.capabilities.lab.studies.base import Study
 
-DEFAULT_PROMPTS = (
-    "a red house by day", "a tree in the snow at night", "a yellow balloon at sunset", "a boat by the sea",
-    "a blue star in the desert", "a pink mushroom in a meadow", "a white rocket at night", "a purple car by day",
-)  # fmt: skip
+DEFAULT_PROMPTS = first().defaults.studies
 MAX_PROMPTS = 16
 MAX_SEEDS = 256
 FIRST_SEED = 1000  # a study's own seeds, apart from those people look at
@@ -38,7 +36,7 @@ class StudyRequest(BaseModel):
 
     study: str = Field(title="Study", description="k-sweep, position-sweep, …")
     name: str = Field(default="", title="Name", description="To find it again by; empty is the study and the pair.")
-    pair: str = Field(default="pocket/dmd2", title="Student", description="Id of a student; its teacher comes with it.")
+    pair: str = Field(default=first().defaults.pair, title="Student", description="Id of a student; its teacher comes with it.")
     prompts: tuple[str, ...] = Field(default=DEFAULT_PROMPTS, title="Prompts", description="Captions in the models' words.")
     seeds: int = Field(
         default=32,
@@ -122,8 +120,10 @@ def study_of(request: StudyRequest, registry: Registry, paths: Paths | None = No
 
     cls = STUDIES.get(request.study)
     pair = registry.usable(request.pair)
-    if cls.needs_oracle and (pair.student.domain != "pocket" or pair.student.oracle is None):
-        raise ValueError(f"{pair.id} has no oracle, and studies are read by one; a pocket or nano student would fit.")
+    if cls.needs_oracle and not pair.student.has_oracle:
+        raise ValueError(
+            f"{pair.id} has no oracle, and studies are read by one; a student like {first().defaults.pair} would fit."
+        )
     try:
         config = cls.Config.model_validate(request.settings)
     except ValueError as error:

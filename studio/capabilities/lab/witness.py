@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
+from studio.core.domain import Domain, Stated
 from studio.core.files import Json
 from studio.metrics import second_witness
 from studio.workshop.open_models import ModelCache
@@ -32,14 +32,14 @@ def open_installed(models: ModelCache) -> Witness | None:
     return found
 
 
-def table(data: Data, witness: Witness, size: int) -> Json:
+def table(data: Data, witness: Witness, domain: Domain, shape: Sequence[int]) -> Json:
     """{"reader", "arms": {arm: figures of `metrics.second_witness`}}, with the world's own row last.
 
     For every prompt as many renders are read as there are seeds, and as many again for the world's own row.
     """
     n = len(data.seeds)
-    reference = {prompt: _renders(witness, stated, size, n, 1) for prompt, stated in data.stated.items()}
-    again = {prompt: _renders(witness, stated, size, n, 2) for prompt, stated in data.stated.items()}
+    reference = {prompt: _fresh(witness, domain, stated, shape, [1, n]) for prompt, stated in data.stated.items()}
+    again = {prompt: _fresh(witness, domain, stated, shape, [2, n]) for prompt, stated in data.stated.items()}
     prompts = list(data.readings)
     arms: Json = {}
     for arm in data.readings[prompts[0]]:
@@ -53,12 +53,7 @@ def table(data: Data, witness: Witness, size: int) -> Json:
     return {"reader": witness.name, "seeds": n, "prompts": len(prompts), "arms": arms}
 
 
-def _renders(witness: Witness, stated: Mapping[str, str], size: int, n: int, seed: int) -> torch.Tensor:
-    """Features [n, D] of renders in which only what the prompt states is pinned."""
-    from studio.domains.pocket.dataset import to_images
-    from studio.domains.pocket.render import render_batch
-    from studio.domains.pocket.scene import sample_scene
-
-    rng = np.random.default_rng([seed, n])
-    pictures: Any = render_batch([sample_scene(rng, **stated) for _ in range(n)], size)
-    return witness.read(to_images(pictures))
+def _fresh(witness: Witness, domain: Domain, stated: Stated, shape: Sequence[int], seed: Sequence[int]) -> torch.Tensor:
+    """Features [n, D] of as many samples of the world as the seed's second number, in which only what is stated is pinned."""
+    hands = domain.hands()
+    return witness.read(hands.samples(hands.items(seed[1], seed, stated), shape))

@@ -9,7 +9,6 @@ The identity control comes first, where a study has one: the same drawing with t
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from studio.capabilities.lab import witness
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.lab.studies.base import Data
 from studio.core.files import Json, plain
-from studio.domains.pocket import captions, scene
+from studio.domains import domain_of
 from studio.jobs.run import LeftOff, Run, versions
 from studio.metrics.rows import Rows, joined, over_steps, taken
 from studio.sampling.adapted import adapters_of
@@ -66,8 +65,8 @@ class Laboratory:
         self.study = study_of(request, run.tools.registry, run.home)
         self.arms = Arms(self.study.plans(), self.study.steps)
         self.controls = Arms(self.study.control() if request.control else [])
-        self.pocket = self.study.setting.student.domain == "pocket"  # whose prompts are captions of a small language
-        self.prompts = [captions.canonical(prompt) if self.pocket else prompt for prompt in request.prompts]
+        self.domain = domain_of(self.study.setting.student.domain)
+        self.prompts = [self.domain.read(prompt).text for prompt in request.prompts]
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
         self.cells = Cells(run.home.cache / "cells")
         self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
@@ -108,7 +107,8 @@ class Laboratory:
         self._say(force=True)
         if self.witness is not None:
             data = self.data(self.arms, self.blocks)
-            self._conclusion["witness"] = witness.table(data, self.witness, self.study.setting.student.size)
+            shape = next(iter(self.arms.models.values())).sample_shape
+            self._conclusion["witness"] = witness.table(data, self.witness, self.domain, shape)
         return self._result(self._conclusion)
 
     def _open(self) -> None:
@@ -130,12 +130,12 @@ class Laboratory:
 
     def _open_reader(self) -> str:
         """Open who reads what is drawn: the oracle, or a judge where there is none. What tells readings of others apart."""
-        folder = self.study.setting.oracle
-        if folder is not None:
-            self.oracle = self.job.tools.models.oracle(folder)
+        student = self.study.setting.student
+        if student.has_oracle:
+            self.oracle = self.job.tools.models.oracle(student)
             self.witness = None if self.arms.steps else witness.open_installed(self.job.tools.models)
             beside = f" {self.witness.key}" if self.witness is not None else ""
-            return hashlib.sha256((folder / "oracle.safetensors").read_bytes()).hexdigest()[:12] + beside
+            return f"{self.oracle.key}{beside}"
         from studio.workshop.judge import open_judge
 
         assert not self.study.needs_oracle, "checked when the request was made"
@@ -238,10 +238,10 @@ class Laboratory:
                 parts = [self.cells.rows(self._name(cast, plan, prompt, block), block) for block in blocks]
                 assert all(part is not None for part in parts), "a complete block has every cell"
                 readings[prompt][plan.name] = joined([part for part in parts if part is not None])
-        stated = {prompt: captions.parse(prompt).stated if self.judge is None else {} for prompt in self.prompts}
-        worlds = {prompt: {"stars": scene.frequencies("stars", time=s.get("time"))} for prompt, s in stated.items()}
+        stated = {prompt: self.domain.read(prompt).stated if self.judge is None else {} for prompt in self.prompts}
+        worlds = {prompt: self.domain.world(said) for prompt, said in stated.items()}
         levels = {plan.name: [step.here.noise for step in compiled(plan, cast.models)[1]] for plan in cast.plans}
-        factors = scene.FACTORS if self.judge is None else {}
+        factors = self.domain.factors if self.judge is None else {}
         return Data(
             readings,
             stated,

@@ -81,9 +81,9 @@ def unmeasurable(teacher: ModelEntry) -> str:
     """Why nothing of this teacher can be measured, one sentence; "" when it can."""
     if not teacher.available:
         return teacher.reason
-    if teacher.domain != "pocket" or teacher.oracle is None:
+    if not teacher.has_oracle:
         return f"There is no oracle for the pictures of {teacher.title}, so nothing can be measured."
-    if not teacher.oracle.is_dir():
+    if not teacher.oracle_here:
         return f"The oracle of {teacher.title} is not on this machine, so nothing can be measured."
     return ""
 

@@ -14,9 +14,11 @@ from torch import Tensor
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.request import MeasureRequest, arms_of, lacking
+from studio.core.domain import Domain, Oracle
 from studio.core.explain import explain
 from studio.core.files import Json
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.jobs.run import LeftOff, Run, versions
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
@@ -28,6 +30,7 @@ from studio.workshop.tools import Tools
 if TYPE_CHECKING:
     from studio.families import Model
 
+Step = Callable[[int, int], None]
 REPORT_S = 0.5  # between progress events
 SETTLED_S = 2.0  # of drawing, before time left is said
 
@@ -38,8 +41,8 @@ class DrawsArm:
     step(evaluations, pictures) is called after every network evaluation, `between` after every prompt.
     """
 
-    def __init__(self, models: dict[str, Model], oracle: Any, step: Callable[[int, int], None], between: Callable[[], None]):
-        self.models, self.oracle, self.step, self._between = models, oracle, step, between
+    def __init__(self, models: dict[str, Model], oracle: Oracle, domain: Domain, step: Step, between: Callable[[], None]):
+        self.models, self.oracle, self.domain, self.step, self._between = models, oracle, domain, step, between
         some = next(iter(models.values()))
         self.shape, self._decode = some.latent_shape, some.decode
 
@@ -80,11 +83,10 @@ class Measuring:
         self.job.gate.enter(self.job.check)
         self.todo = lacking(self.paths, self.arms, self.request.samples)
         self.total = sum(arm.plan.nfe for arm in self.todo) * self.request.samples
-        folder = self.arms[0].teacher.oracle
-        assert folder is not None, "checked with the request"
-        oracle = self.job.tools.models.oracle(folder)
+        teacher = self.arms[0].teacher
+        oracle, domain = self.job.tools.models.oracle(teacher), domain_of(teacher.domain)
         keep = self.job.tools.models.keep
-        world = reference(oracle, lambda name, make, size: keep(name, (id(oracle),), make, size))
+        world = reference(oracle, domain, lambda name, make, size: keep(name, (id(oracle),), make, size))
         asked = list(self.todo)
         for arm in asked:
             self._measure(arm, oracle, world)
@@ -92,14 +94,14 @@ class Measuring:
             raise ValueError(self.notices[-1])
         return self._result()
 
-    def _measure(self, arm: Arm, oracle: Any, world: Tensor) -> None:
+    def _measure(self, arm: Arm, oracle: Oracle, world: Tensor) -> None:
         """One arm; what goes wrong with it is said, and the others go on."""
         self.arm, before = arm, (self.pictures, self.evaluations)
         self.job.state("running", f"Measuring {arm.title}.")
         try:
             models = {name: self.job.tools.models.model(entry) for name, entry in arm.entries.items()}
             self._say_weights(arm, models)
-            draws = DrawsArm(models, oracle, self._step, self._look)
+            draws = DrawsArm(models, oracle, domain_of(arm.teacher.domain), self._step, self._look)
             found = figures(draws, arm.plan, self.request.samples, world)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             self._notice(f"{arm.title} could not be measured: {explain(error)}")

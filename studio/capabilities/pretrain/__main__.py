@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import typer
 
@@ -54,12 +55,8 @@ def overrides(items: list[str] | None) -> Json:
 
 
 def machine(device: str) -> str:
-    kind = (
-        torch.cuda.get_device_name()
-        if device.startswith("cuda")
-        else f"{platform.machine()}, {torch.get_num_threads()} thread(s)"
-    )
-    return f"{kind}, torch {torch.__version__}"
+    own = f"{platform.machine()}, {torch.get_num_threads()} thread(s)"
+    return f"{torch.cuda.get_device_name() if device.startswith('cuda') else own}, torch {torch.__version__}"
 
 
 def train(trainer: Trainer, name: str, every: int = 50, fresh: bool = False) -> dict:
@@ -196,13 +193,14 @@ def vae_folder(s: Size, work: Path, out: Path = ASSETS) -> Path:
 
 def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     """(tokenizer, CaptionedLatents): every scene encoded once and kept in ``work``, with eight captions each."""
+    from studio.domains.pocket.captions import TEACHER_FREE_RATE, caption
     from studio.domains.pocket.dataset import scenes
     from studio.domains.pocket.pretrain.assemble import build_tokenizer
-    from studio.domains.pocket.pretrain.denoising import TEACHER_FREE_RATE, CaptionedLatents
+    from studio.domains.pocket.pretrain.denoising import CaptionedLatents
     from studio.domains.pocket.pretrain.measure import encode_all
     from studio.domains.pocket.render import subject_centre
     from studio.families.stable.folders import tokenize
-    from studio.workshop.material.captions import caption_table
+    from studio.workshop.material.captions import tokens_of
 
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
     path = work / s.name / "latents.safetensors"
@@ -210,7 +208,8 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
         latents = encode_all(load_vae(vae_folder(s, work)).to(device), scene_set(work, s.n_scenes, s.pixels, seed=0))
         save_weights(path, {"latents": latents})
     drawn = scenes(s.n_scenes, 0)
-    tokens = caption_table(drawn, tokenizer, 8, seed=1, free_rate=TEACHER_FREE_RATE)
+    rng = np.random.default_rng(1)
+    tokens = tokens_of([caption(x, rng, free_rate=TEACHER_FREE_RATE) for x in drawn for _ in range(8)], tokenizer, 8)
     boxes = torch.tensor([(x.x, subject_centre(x), x.scale) for x in drawn], dtype=torch.float32)
     latents = load_weights(path)[0]["latents"]
     return tokenizer, CaptionedLatents(latents, tokens, tokenize(tokenizer, [""])[0], boxes).to(device)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from studio.capabilities.scrub.request import Branch
 from studio.core.recipe import Recipe
-from studio.domains.pocket import captions
+from studio.domains import domain_of
 from studio.library.adapter_uses import AdapterUse, dressed, words_of
 from studio.library.adapters import Adapters
 from studio.library.models import ModelEntry, Registry
@@ -52,7 +52,7 @@ def plan_of(branch: Branch, parent: Header, models: Mapping[str, Any], registry:
     changes |= {"eta": branch.eta} if branch.eta is not None else {}
     if branch.prompt:
         words = words_brought(branch, parent, adapters)
-        changes["prompt"] = captions.canonical(branch.prompt, words) if entry.domain == "pocket" else branch.prompt
+        changes["prompt"] = domain_of(entry.domain).read(branch.prompt, words).text
     if branch.adapters is not None:
         changes["adapters"] = ()
     timesteps, positions = _points(branch, parent, models, entry, other)

@@ -14,21 +14,21 @@ from typing import Any
 
 import torch
 
+from studio.core.domain import Domain
 from studio.core.files import Json
-from studio.domains.pocket import captions, scene
 from studio.library.trace_header import Header
 from studio.metrics.timeline import distance_curve, timeline, typical_distance
 from studio.metrics.vanished import detours, vanished
 from studio.workshop.frames import Frames, Seen
 from studio.workshop.traces import Trace
 
-THINGS = ("subject", "companion", "clouds", "stars")  # factors whose values are things that can be there and be gone
 LISTED = 60  # rows of a list, the clearest first
 DIGITS = 4
 
 
-def decide(headers: Mapping[str, Header], frames: Frames) -> Json:
-    """{"kind": "oracle", "features" or "latent", "factors": [{name, title, values, stated}], "arms": {arm: …}, "vanished": […]}.
+def decide(headers: Mapping[str, Header], frames: Frames, domain: Domain) -> Json:
+    """{"kind": "oracle", "features" or "latent", "factors": [{name, title, values, stated,
+    things}], "arms": {arm: …}, "vanished": […]}.
 
     An arm has "accepted" [S] and by factor "equal", "low", "high", "settled", "chance" [S] and "commit" [N] (the step of
     every seed) with "labels" [S][N]; "distance" has "q25", "q50", "q75" [S], "commit" [N]. Rows of "vanished": arm, seed,
@@ -41,32 +41,33 @@ def decide(headers: Mapping[str, Header], frames: Frames) -> Json:
         beliefs = {arm: [Trace(header).beliefs(i) for i in range(len(header.moments))] for arm, header in headers.items()}
         return {"kind": "latent", **_by_distance(headers, beliefs)}
     if frames.oracle is not None:
-        return _by_oracle(headers, read)
+        return _by_oracle(headers, read, domain)
     assert frames.reader is not None  # only then is there anything read
     features = {arm: [row.features for row in rows] for arm, rows in read.items()}
     return {"kind": "features", "reader": frames.reader.name, **_by_distance(headers, features)}
 
 
-def _by_oracle(headers: Mapping[str, Header], seen: Mapping[str, list[Seen]]) -> Json:
+def _by_oracle(headers: Mapping[str, Header], seen: Mapping[str, list[Seen]], domain: Domain) -> Json:
     scale = _yardstick({arm: rows[-1].features for arm, rows in seen.items()})
-    stated = captions.parse(next(iter(headers.values())).prompt).stated
+    stated = domain.read(next(iter(headers.values())).prompt).stated
     factors = [
-        {"name": name, "values": list(factor.values), "stated": stated.get(name)}
-        for name, factor in scene.FACTORS.items()
+        {"name": name, "title": factor.title or name, "values": list(factor.values), "stated": stated.get(name),
+         "things": list(factor.things)}
+        for name, factor in domain.factors.items()
     ]  # fmt: skip
     arms: Json = {}
     lost: list[Json] = []
     for arm, header in headers.items():
         rows = seen[arm]
-        found = timeline({"": rows}, _levels(header), scales={"": scale} if scale else None, factors=scene.FACTORS)
-        labels = {name: [row.labels[name].tolist() for row in rows] for name in scene.FACTORS}
+        found = timeline({"": rows}, _levels(header), scales={"": scale} if scale else None, factors=domain.factors)
+        labels = {name: [row.labels[name].tolist() for row in rows] for name in domain.factors}
         arms[arm] = {
             "accepted": [share["value"] for share in found["accepted"]],
             "inside": [row.in_distribution.int().tolist() for row in rows],
             "factors": {name: _factor(curve) | {"labels": labels[name]} for name, curve in found["factors"].items()},
             "distance": _distance(found["distance"]),
         }
-        gone = vanished(rows, factors=scene.FACTORS, names=THINGS)
+        gone = vanished(rows, factors=domain.factors, names=[name for name, factor in domain.factors.items() if factor.things])
         lost += [{"arm": arm, "seed": header.seeds[row.pop("sample")], **row} for row in gone]
     lost.sort(key=lambda row: row["first"] - row["last"])
     return {"kind": "oracle", "factors": factors, "arms": arms, "vanished": lost[:LISTED], "lost": len(lost)}

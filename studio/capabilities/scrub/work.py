@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from studio.capabilities.scrub import decisions
 from studio.capabilities.scrub.request import Branch, ScrubRequest
+from studio.core.domain import Domain
 from studio.core.explain import explain
 from studio.core.files import Json, read_json
-from studio.domains.pocket import captions
+from studio.domains import domain_of
 from studio.jobs.run import Run, versions
 from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
@@ -70,9 +71,14 @@ class Scrubbing:
             self._pictures()
         finally:
             self.frames.save()
-        table = decisions.decide(self.headers, self.frames)
+        table = decisions.decide(self.headers, self.frames, self.domain)
         self.job.event("timeline", file=self.job.artifact("artifacts/timeline.json", decisions.to_bytes(table)))
         return self._result()
+
+    @property
+    def domain(self) -> Domain:
+        """Of what its first model draws."""
+        return domain_of(self.job.tools.registry.get(next(iter(self.models))).domain)
 
     # -- what is there ---------------------------------------------------------------------------------------------
 
@@ -123,12 +129,13 @@ class Scrubbing:
         now = {name: {"hash": model.hash} for name, model in self.models.items()}
         for sentence in changed_models(self.before.get("models") or {}, now):
             self._notice(sentence)
-        folder = next((self.job.tools.registry.get(name).oracle for name in self.models), None)
-        if folder is None or self.job.tools.registry.get(next(iter(self.models))).domain != "pocket":
+        entries = [self.job.tools.registry.get(name) for name in self.models]
+        read = next((entry for entry in entries if entry.has_oracle), None)
+        if read is None:
             self._notice(f"There is no oracle for this kind of picture. {self.frames.seek_reader(self.job.tools.models)}")
             return
         try:
-            self.frames.oracle = self.job.tools.models.oracle(folder)
+            self.frames.oracle = self.job.tools.models.oracle(read)
         except (FileNotFoundError, ValueError, KeyError) as error:
             self._notice(f"Nothing is read from the pictures, because the oracle cannot be opened: {explain(error)}")
 
@@ -143,7 +150,7 @@ class Scrubbing:
 
         parent, adapters = self.headers[branch.arm], self.wardrobe.adapters
         words = words_brought(branch, parent, adapters)
-        if branch.prompt and (unknown := captions.parse(branch.prompt, words).notice()):
+        if branch.prompt and (unknown := self.domain.read(branch.prompt, words).notice):
             self._notice(unknown)
         if not parent.exact:
             self._notice(f"{parent.arm} was kept in half precision, so what goes on from it is near its own end, not equal.")
@@ -169,9 +176,11 @@ class Scrubbing:
         known, registry = load_controlnets(self.wardrobe.paths), self.job.tools.registry
         self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.tools.models.model(registry.get(id_)))
         asked = {use["id"]: HintUse.model_validate(use) for use in self.before.get("hints") or []}
-        size, stated = next(iter(self.models.values())).image_size, captions.parse(self._prompt()).stated
+        shape, domain = next(iter(self.models.values())).sample_shape, self.domain
+        stated = domain.read(self._prompt()).stated
         return {
-            name: hint_picture(asked[name], known.get(name).hint, stated, size, self.wardrobe.paths) for name in hints_of(plan)
+            name: hint_picture(asked[name], known.get(name).hint, domain, stated, shape, self.wardrobe.paths)
+            for name in hints_of(plan)
         }
 
     def _announce(self) -> None:

@@ -12,8 +12,6 @@ from studio.capabilities.sliders.task import SliderTask
 from studio.core.files import Json
 from studio.core.lowrank import Adapter, applied
 from studio.core.recipe import Recipe
-from studio.domains.pocket.captions import parse
-from studio.domains.pocket.scene import FACTORS
 from studio.library.models import ModelEntry
 from studio.metrics.calibration import shifts, summary
 from studio.metrics.readings import accepted, correct
@@ -65,7 +63,7 @@ class SliderMeasurement:
         )
         seeds = torch.arange(self.seeds).repeat(len(self.stage.prompts))  # the same noise for every prompt
         found = summary(strengths, amounts, right, torch.stack([accepted(readings) for readings in seen]), seeds)
-        if not self.stage.world:  # nobody reads whether prompts are followed, or which pictures are good ones
+        if self.stage.world is None:  # nobody reads whether prompts are followed, or which pictures are good ones
             found["points"] = [{**point, "accuracy": None, "in_distribution": None} for point in found["points"]]
             found["accuracy_change"] = None
         others = {name: value for name, value in shifts(seen[0], seen[-1]).items() if name not in self.stage.moved}
@@ -90,12 +88,13 @@ class SliderMeasurement:
 
     def _right(self, readings: Any) -> Tensor:
         """bool [N]: whether every factor that its prompt states, and the slider leaves alone, is shown."""
-        if not self.stage.world:
+        world = self.stage.world
+        if world is None:
             return torch.ones(len(self.stage.prompts) * self.seeds, dtype=torch.bool)
         rows = []
         for i, prompt in enumerate(self.stage.prompts):
             mine = readings.rows(torch.arange(i * self.seeds, (i + 1) * self.seeds))
-            stated = {name: value for name, value in parse(prompt).stated.items() if name not in self.stage.moved}
-            shown = list(correct(mine, stated, FACTORS).values())
+            stated = {name: value for name, value in world.read(prompt).stated.items() if name not in self.stage.moved}
+            shown = list(correct(mine, stated, world.factors).values())
             rows.append(torch.stack(shown).all(0) if shown else torch.ones(self.seeds, dtype=torch.bool))
         return torch.cat(rows)

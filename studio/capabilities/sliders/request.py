@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from studio.core.domain import Domain
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
+from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
@@ -17,7 +19,6 @@ from studio.library.models import ModelEntry, Registry
 from studio.library.picture_pairs import pairs_in
 from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
-WORLD = "pocket"  # the domain whose attributes are known and whose captions are a little language
 MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
 PLAIN_LINES = 10  # prompts that are taught behind where none are given
 MAX_LINES = 512  # prompts with every word to preserve before them, where all of them are read at once
@@ -35,7 +36,9 @@ class SliderRequest(TrainingRequest):
 
     name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
-    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher or student it is trained on.")
+    base: str = Field(
+        default=first().defaults.teacher, title="Model", description="Id of the teacher or student it is trained on."
+    )
     method: str = Field(default="pairs", title="Method", description="From pairs of pictures, two prompts, or the model itself.")
     attribute: str | None = Field(
         default=None, title="Attribute", description="What it moves, one of the world's attributes; none for a direction."
@@ -50,7 +53,7 @@ class SliderRequest(TrainingRequest):
         default=(),
         max_length=MAX_PROMPTS,
         title="Prompts",
-        description="What it is taught behind, and shown on; empty is Pocket World's captions, or a few plain things elsewhere.",
+        description="What it is taught behind, and shown on; empty is captions of its world, or a few plain things elsewhere.",
     )
     preserve: tuple[str, ...] = Field(
         default=(),
@@ -139,9 +142,10 @@ class SliderRequest(TrainingRequest):
             self._check_base(registry)
         if isinstance(paths, Paths):  # it is being submitted
             check_name(paths, self.name)
-            moved = self._check_settings(paths) or set()
-            if not isinstance(registry, Registry) or registry.get(self.base).domain == WORLD:
-                self._check_words(moved)
+            domain = domain_of(registry.get(self.base).domain) if isinstance(registry, Registry) else first()
+            moved = self._check_settings(paths, domain)
+            if domain.has_world:
+                self._check_words(domain, moved)
             if self.pairs:
                 pairs_in(paths, self.pairs)
         return self
@@ -152,16 +156,16 @@ class SliderRequest(TrainingRequest):
             raise ValueError(entry.reason)
         if "embedded_guidance" in entry.card:
             raise ValueError(f"{entry.id} takes the guidance scale as an input; a slider of {entry.teacher} would fit it.")
-        if entry.domain != WORLD:
+        if not domain_of(entry.domain).has_world:
             self._check_elsewhere(entry)
-        elif self.method == "direction" and (entry.oracle is None or not entry.oracle.is_dir()):
+        elif self.method == "direction" and not entry.oracle_here:
             raise ValueError(f"{entry.id} has no oracle, so there are no features to find directions in; pairs would fit.")
 
     def _check_elsewhere(self, entry: ModelEntry) -> None:
         """A model of no known world: what it moves comes from words, from pictures, or from features of its samples."""
         if self.attribute is not None:
             raise ValueError(
-                f"Attributes like {brief(self.attribute)} are Pocket World's, and {entry.id} is of the domain {entry.domain}; "
+                f"Attributes like {brief(self.attribute)} are of a known world, and {entry.id} is of the domain {entry.domain}; "
                 "words of both ends, or a folder of pairs, would fit."
             )
         unet = read_json(entry.folder / "unet" / "config.json") or {}
@@ -177,35 +181,31 @@ class SliderRequest(TrainingRequest):
         if self.worded and form(self.negative) == form(self.positive):
             raise ValueError(f"Both ends say {brief(self.negative)}; two that differ would fit, like young and old.")
 
-    def _check_settings(self, paths: Paths) -> set[str]:
-        """Against the catalogue; the factors that its attribute moves."""
+    def _check_settings(self, paths: Paths, domain: Domain) -> set[str]:
+        """Against the catalogue and the domain; the factors that its attribute moves."""
         from studio.library import method_cards
 
         catalogue = method_cards.objectives(paths)
         assert catalogue is not None
         method_cards.check_slider(catalogue, self.method, self.settings)
         method_cards.check_trainer(catalogue, self.trainer)
-        attributes = catalogue["sliders"]["attributes"]
-        moved: set[str] = set()
-        if self.attribute is not None:
-            if self.attribute not in attributes:
-                hint = did_you_mean(self.attribute, attributes) or f" Attributes are {', '.join(attributes)}."
-                raise ValueError(f"There is no attribute {brief(self.attribute)}.{hint}")
-            about = attributes[self.attribute]
-            moved = set(about["factors"])
-            if self.method == "text" and not self.worded and about["words"] is None:
-                raise ValueError(f"No words say {about['title'].lower()} in captions; pairs, or words of your own, would fit.")
-        return moved
+        if self.attribute is None:
+            return set()
+        if self.attribute not in domain.attributes:
+            hint = did_you_mean(self.attribute, domain.attributes) or f" Attributes are {', '.join(domain.attributes)}."
+            raise ValueError(f"There is no attribute {brief(self.attribute)}.{hint}")
+        about = domain.attributes[self.attribute]
+        if self.method == "text" and not self.worded and about.words is None:
+            raise ValueError(f"No words say {about.title.lower()} in captions; pairs, or words of your own, would fit.")
+        return set(about.factors)
 
-    def _check_words(self, moved: set[str]) -> None:
-        """Words against the little language of the domain's captions; what it does not know would do nothing."""
-        from studio.domains.pocket.captions import parse
-
+    def _check_words(self, domain: Domain, moved: set[str]) -> None:
+        """Words against the language of the domain's captions; what it does not know would do nothing."""
         for line in (form(self.negative), form(self.positive), *self.prompts, *self.preserve):
-            if sentence := parse(line.replace("{}", "")).notice():
+            if sentence := domain.read(line.replace("{}", "")).notice:
                 raise ValueError(sentence)
         if self.worded:
-            stated = [parse(words).stated for words in (self.negative, self.positive)]
+            stated = [domain.read(words).stated for words in (self.negative, self.positive)]
             if stated[0] == stated[1] or not all(stated):
                 raise ValueError(
                     f"{brief(self.negative)} and {brief(self.positive)} say the same of a picture; two that differ would fit, "
@@ -213,7 +213,7 @@ class SliderRequest(TrainingRequest):
                 )
             moved = moved | set(stated[0]) | set(stated[1])
         for line in (*self.prompts, *self.preserve):
-            if both := moved & set(parse(line).stated):
+            if both := moved & set(domain.read(line).stated):
                 raise ValueError(f"{brief(line)} states the {sorted(both)[0]}, which the slider moves; leave that word out.")
 
 

@@ -14,36 +14,31 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.sliders.features_of_samples import seek_reader, sight
-from studio.capabilities.sliders.request import WORLD, SliderRequest, form
+from studio.capabilities.sliders.request import SliderRequest, form
 from studio.core.denoiser import Cond
+from studio.core.domain import Attribute, Domain, Item, Oracle, Readings, Stated
+from studio.core.explain import did_you_mean
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.weights import load_weights, save_weights
-from studio.domains.pocket.attributes import Attribute, attribute
-from studio.domains.pocket.captions import canonical, parse
-from studio.domains.pocket.dataset import to_images
-from studio.domains.pocket.render import render_batch
-from studio.domains.pocket.scene import sample_scene
+from studio.domains import domain_of
 from studio.jobs.run import Run
 from studio.library.adapter_effects import AXIS_UNIT
 from studio.library.meant import meant
 from studio.library.models import ModelEntry
 from studio.library.picture_pairs import Pairs, pairs_in
 from studio.methods.sliders.slider import Finder
+from studio.metrics.readings import correct
 from studio.workshop.judge import Judge, Measure, open_judge
-from studio.workshop.material.attribute_pairs import SceneContrast
+from studio.workshop.material.attribute_pairs import AttributeContrast
 from studio.workshop.material.prompt_pairs import WordedContrast, encoded
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
     from studio.families import Model
 
-# what sliders are shown and measured on; those that speak of what a slider moves are passed over
-PROMPTS = ("a red house at night", "a tree by the sea", "a boat by day", "a cat in the snow", "a blue car at sunset",
-           "a mushroom in a meadow", "a rocket", "a small balloon")  # fmt: skip
-N_PROMPTS = 3
-RENDERED = 128  # scenes at either end, for the span of an attribute
-GOES_WITH = {"time": ("stars",), "size": ("position",)}  # what cannot stay in the world when another factor is moved
+N_PROMPTS = 3  # that sliders are shown and measured on; those that speak of what a slider moves are passed over
+MADE = 128  # items at either end, for the span of an attribute
 DIRECTION_SPAN = 4.0  # of a direction: from −2 to 2 standard deviations
 Say = Callable[[int, int], None]
 
@@ -51,8 +46,8 @@ Say = Callable[[int, int], None]
 @dataclass
 class SliderTask:
     """contrast: material (`core.material.Contrast`). amount: an oracle's readings of N pictures -> [N], in `unit`.
-    moved: factors that the slider moves on purpose. span: amount of renders at the high end minus that at the low end.
-    oracle: None where pictures cannot be read; nothing is measured then. world: whether it reads what prompts state, too.
+    moved: factors that the slider moves on purpose. span: amount of items at the high end minus that at the low end.
+    oracle: None where samples cannot be read; nothing is measured then. world: of which it reads what prompts state, too.
     measure: how a judge without an oracle tells the amount (`judge.Measure`), which takes readings at strength 0 beside it."""
 
     contrast: Any
@@ -63,7 +58,7 @@ class SliderTask:
     amount: Callable[[Any], Tensor]
     span: Callable[[], float]
     oracle: Any = None
-    world: bool = True
+    world: Domain | None = None
     measure: Any = None
     axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `library.adapter_effects` reads it
 
@@ -89,7 +84,7 @@ def open_task(
     entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
 ) -> SliderTask:
     """What a request asks for, on its model. ValueError in one sentence where the request does not fit it."""
-    if entry.domain != WORLD or request.pairs:
+    if not domain_of(entry.domain).has_world or request.pairs:
         return _plain(entry, model, request, run, say, between)
     return _world(entry, model, request, run, say, between)
 
@@ -97,27 +92,28 @@ def open_task(
 def _world(
     entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
 ) -> SliderTask:
-    """The stage of Pocket World: its scenes, its captions, its oracle."""
-    oracle = _oracle(entry, run)
+    """The stage of a known world: its items, its captions, its oracle."""
+    oracle, domain = _oracle(entry, run), domain_of(entry.domain)
     if request.attribute is not None:
-        what = attribute(request.attribute)
+        what = _attribute(domain, request.attribute)
     else:
-        what = _worded(request.negative, request.positive)  # says nothing of anything where there are no words
+        what = Worded(domain, request.negative, request.positive)  # says nothing of anything where there are no words
     moved = set(what.factors)
     if request.worded:
-        moved |= set(parse(request.negative).stated) | set(parse(request.positive).stated)
-        moved |= {other for factor in moved for other in GOES_WITH.get(factor, ())}
-    lines = tuple(canonical(line) for line in request.prompts)
-    shown = lines or _unspoken(moved)
-    contrast = SceneContrast(
+        moved |= set(domain.read(request.negative).stated) | set(domain.read(request.positive).stated)
+        moved |= {other for factor in moved for other in domain.factors[factor].goes_with}
+    lines = tuple(domain.read(line).text for line in request.prompts)
+    shown = lines or _unspoken(domain, moved)
+    contrast = AttributeContrast(
         model,
+        domain,
         what,
         _cache(entry, model, run),
         oracle=oracle,
         prompts=lines,
-        preserve=tuple(canonical(word) for word in request.preserve),
+        preserve=tuple(domain.read(word).text for word in request.preserve),
         words=(form(request.negative), form(request.positive)) if request.worded else None,
-        n_scenes=request.n_scenes,
+        n_items=request.n_scenes,
         say=say,
     )
     return SliderTask(
@@ -127,8 +123,9 @@ def _world(
         tuple(sorted(moved)),
         shown[:N_PROMPTS],
         what.read,
-        lambda: _span(what, oracle, run),
+        lambda: _span(domain, what, oracle, run),
         oracle,
+        domain,
     )
 
 
@@ -137,13 +134,14 @@ def _plain(
 ) -> SliderTask:
     """The stage of a model of any kind: prompts and pictures that were given. Read by an oracle where there is one and the
     request says which of its attributes the pictures show."""
-    what = attribute(request.attribute) if request.attribute is not None else None
-    lines = tuple(canonical(line) for line in request.prompts) if entry.domain == WORLD else request.prompts
+    domain = domain_of(entry.domain)
+    what = _attribute(domain, request.attribute) if request.attribute is not None else None
+    lines = tuple(domain.read(line).text for line in request.prompts)
     samples, features = None, None
     if request.pairs:
         lines = lines or ("",)  # nobody said what the pictures show
         samples = partial(_pictures, pairs_in(run.home, request.pairs), model, _cache(entry, model, run), say)
-    oracle = _oracle(entry, run) if what is not None else None
+    oracle: Any = _oracle(entry, run) if what is not None else None
     measure = None
     if request.method == "direction":
         reader = seek_reader(model, run.tools.models.device)
@@ -160,7 +158,7 @@ def _plain(
     )
     about = what.name if what is not None else f"pictures of {Path(request.pairs).name}" if request.pairs else "words"
     moved = set(what.factors if what is not None else ())
-    shown = _unspoken(moved) if what is not None and lines == ("",) else tuple(contrast.lines)
+    shown = _unspoken(domain, moved) if what is not None and lines == ("",) else tuple(contrast.lines)
 
     def known() -> Attribute:
         assert what is not None, "what nobody can read is not measured"
@@ -174,9 +172,9 @@ def _plain(
         tuple(sorted(moved)),
         shown[:N_PROMPTS],
         lambda seen: known().read(seen),
-        lambda: _span(known(), oracle, run),
+        lambda: _span(domain, known(), oracle, run),
         oracle,
-        what is not None,
+        domain if what is not None else None,
         measure,
     )
 
@@ -191,16 +189,23 @@ def _judged(request: SliderRequest, run: Run[Tools]) -> tuple[Judge | None, Meas
 
 
 def _oracle(entry: ModelEntry, run: Run[Tools]) -> Any:
-    return run.tools.models.oracle(entry.oracle) if entry.oracle is not None and entry.oracle.is_dir() else None
+    return run.tools.models.oracle(entry) if entry.oracle_here else None
 
 
 def _cache(entry: ModelEntry, model: Model, run: Run[Tools]) -> Path:
     return run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
 
 
-def _unspoken(moved: set[str]) -> tuple[str, ...]:
+def _attribute(domain: Domain, name: str) -> Attribute:
+    if name not in domain.attributes:
+        hint = did_you_mean(name, domain.attributes)
+        raise ValueError(f"There is no attribute {name!r}; {', '.join(domain.attributes) or 'none'} are.{hint}")
+    return domain.attributes[name]
+
+
+def _unspoken(domain: Domain, moved: set[str]) -> tuple[str, ...]:
     """Captions that say nothing of what is moved."""
-    return tuple(line for line in PROMPTS if not moved & set(parse(line).stated))
+    return tuple(line for line in domain.defaults.shown if not moved & set(domain.read(line).stated))
 
 
 def _pictures(pairs: Pairs, model: Model, cache: Path, say: Say) -> tuple[Tensor, Tensor]:
@@ -224,7 +229,7 @@ def _pictures(pairs: Pairs, model: Model, cache: Path, say: Say) -> tuple[Tensor
 class _Considerate:
     """The material, with others let at the device before every larger piece of work that is done to find a direction."""
 
-    def __init__(self, inner: SceneContrast | WordedContrast, between: Callable[[], None]):
+    def __init__(self, inner: AttributeContrast | WordedContrast, between: Callable[[], None]):
         self.inner, self.between = inner, between
 
     def __getattr__(self, name: str) -> Any:
@@ -235,43 +240,37 @@ class _Considerate:
         return self.inner.conditions(n, g)
 
 
-def _worded(negative: str, positive: str) -> Attribute:
-    """An attribute between two ends in words: pictures that show all of one, minus pictures that show all of the other."""
-    low, high = parse(negative).stated, parse(positive).stated
-    factors = tuple(sorted(set(low) | set(high)))
+class Worded:
+    """An attribute between two ends in words: samples that show all of one, minus samples that show all of the other."""
 
-    def make(rng: np.random.Generator, level: float) -> Any:
-        stated: dict[str, Any] = low if level < 0 else high if level > 0 else {}
-        return sample_scene(rng, **stated)
+    unit, levels, words = "share of one minus share of the other", (-1.0, 1.0), None
 
-    digest = hashlib.sha256(f"{negative}|{positive}".encode()).hexdigest()[:8]
-    return Attribute(
-        f"words-{digest}",
-        f"{negative} to {positive}",
-        negative,
-        positive,
-        "share of one minus share of the other",
-        factors,
-        (-1.0, 1.0),
-        make,
-        lambda seen: _shows(seen, high) - _shows(seen, low),
-    )
+    def __init__(self, domain: Domain, negative: str, positive: str):
+        self.domain, self.low, self.high = domain, negative, positive
+        self._low, self._high = domain.read(negative).stated, domain.read(positive).stated
+        self.factors = tuple(sorted(set(self._low) | set(self._high)))
+        self.name = f"words-{hashlib.sha256(f'{negative}|{positive}'.encode()).hexdigest()[:8]}"
+        self.title = f"{negative} to {positive}"
 
+    def item(self, rng: np.random.Generator, level: float) -> Item:
+        stated = self._low if level < 0 else self._high if level > 0 else {}
+        return self.domain.hands().items(1, rng, stated)[0]
 
-def _shows(seen: Any, stated: dict[str, str]) -> Tensor:
-    from studio.domains.pocket.scene import FACTORS
-    from studio.metrics.readings import correct
+    def read(self, seen: Readings) -> Tensor:
+        return self._shows(seen, self._high) - self._shows(seen, self._low)
 
-    return torch.stack(list(correct(seen, stated, FACTORS).values())).all(0).float()
+    def _shows(self, seen: Readings, stated: Stated) -> Tensor:
+        return torch.stack(list(correct(seen, stated, self.domain.factors).values())).all(0).float()
 
 
-def _span(what: Attribute, oracle: Any, run: Run[Tools]) -> float:
-    """Mean amount that the oracle reads in renders at level 1, minus that at level −1; kept while the worker lives."""
-    size = int(oracle.config["size"])
+def _span(domain: Domain, what: Attribute, oracle: Oracle, run: Run[Tools]) -> float:
+    """Mean amount that the oracle reads in samples at level 1, minus that at level −1; kept while the worker lives."""
+    hands = domain.hands()
 
     def mean(level: float) -> float:
-        scenes = [what.make(np.random.default_rng([7, i]), level) for i in range(RENDERED)]
-        return float(what.read(oracle.read(to_images(render_batch(scenes, size)))).mean())
+        items = [what.item(np.random.default_rng([7, i]), level) for i in range(MADE)]
+        return float(what.read(oracle.read(hands.samples(items, oracle.shape))).mean())
 
-    found: float = run.tools.models.keep(f"span:{what.name}:{size}", (id(oracle),), lambda: mean(1.0) - mean(-1.0), 64)
+    key = f"span:{domain.name}:{what.name}:{oracle.shape}"
+    found: float = run.tools.models.keep(key, (id(oracle),), lambda: mean(1.0) - mean(-1.0), 64)
     return found

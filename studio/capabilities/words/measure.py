@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.core.domain import Domain, Oracle, Stated
 from studio.core.files import Json
-from studio.domains.pocket.captions import (
-    CLOUD_PHRASES,
-    COLOR_WORDS,
-    PLACE_PHRASES,
-    SIZE_WORDS,
-    SUBJECT_WORDS,
-    TIME_PHRASES,
-    parse,
-)
-from studio.domains.pocket.scene import FACTORS
 from studio.library.models import ModelEntry
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
@@ -29,29 +21,23 @@ from studio.workshop.material.words import article
 FIRST_SEED = 7000  # of the measured pictures
 BATCH = 32
 SIDES = ("with", "without", "told")
-# what prompts say besides; those that speak of what is taught are passed over
-TAILS = ("", "at night", "by the sea", "in the snow", "at sunset", "in the desert by day")
-N_TAILS = 4
-NOUN = "house"  # where the word stands for a look and not for a thing
+N_TAILS = 4  # of what prompts say besides; those that speak of what is taught are passed over
 PLAIN = ("a {}", "a {} on a table")  # shown where nothing is known of what prompts mean
 Tokens = Mapping[str, Tensor]
-_HEAD = {"size": SIZE_WORDS, "color": COLOR_WORDS, "subject": SUBJECT_WORDS}
-_TAIL = {"place": PLACE_PHRASES, "time": TIME_PHRASES, "clouds": CLOUD_PHRASES}
 
 
-def prompts_for(shows: Mapping[str, str], word: str, init: str) -> dict[str, list[str]]:
+def prompts_for(domain: Domain, shows: Stated, word: str, init: str) -> dict[str, list[str]]:
     """Prompts by side. "without" has the starting word in the word's place, or nothing; "told" says what is taught in known
     words, and is not there where captions have no words for it."""
-    thing = "subject" in shows
-    bare = (init or "picture") if thing else f"{init} {NOUN}".strip()
-    heads = {"with": word if thing else f"{word} {NOUN}", "without": bare}
-    tails = [tail for tail in TAILS if not set(parse(tail).stated) & set(shows)][:N_TAILS]
+    of, noun = domain.identity[0], domain.defaults.noun
+    thing = of in shows
+    bare = (init or "picture") if thing else f"{init} {noun}".strip()
+    heads = {"with": word if thing else f"{word} {noun}", "without": bare}
+    tails = [tail for tail in domain.defaults.asides if not set(domain.read(tail).stated) & set(shows)][:N_TAILS]
     found = {side: [article(f"{head} {tail}".strip()) for tail in tails] for side, head in heads.items()}
-    if set(shows) <= {*_HEAD, *_TAIL}:
-        given = {**({} if thing else {"subject": NOUN}), **shows}
-        head = " ".join(words[given[name]][0] for name, words in _HEAD.items() if name in given)
-        last = " ".join(words[given[name]][0] for name, words in _TAIL.items() if name in given)
-        found["told"] = [article(" ".join(f"{head} {tail} {last}".split())) for tail in tails]
+    given = {of: noun, **shows}
+    with suppress(ValueError):  # no words say it
+        found["told"] = [domain.write({**given, **domain.read(tail).stated}) for tail in tails]
     return found
 
 
@@ -66,9 +52,12 @@ def word_arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:
 class WordMeasurement:
     """shows: what the word was taught, factor -> value. seeds: pictures for each prompt. between: called after every step."""
 
-    def __init__(self, shows: Mapping[str, str], word: str, init: str, oracle: Any, seeds: int, between: Callable[[], None]):
-        self.shows, self.word, self.oracle, self.seeds, self.between = dict(shows), word, oracle, seeds, between
-        self.prompts = prompts_for(shows, word, init)
+    def __init__(
+        self, domain: Domain, shows: Stated, word: str, init: str, oracle: Oracle, seeds: int, between: Callable[[], None]
+    ):
+        self.domain, self.shows, self.word, self.oracle = domain, dict(shows), word, oracle
+        self.seeds, self.between = seeds, between
+        self.prompts = prompts_for(domain, shows, word, init)
         self._known: dict[tuple[str, str], dict[str, Any]] = {}  # what does not change with the word
 
     def measure(self, arm: Arm, models: Mapping[str, Any], tokens: Tokens) -> Json:
@@ -89,12 +78,12 @@ class WordMeasurement:
         """Shares with Wilson intervals: pictures that show all of what was taught, and each factor of it; that show all of
         what the prompt says besides; that are in distribution."""
         seen = self.oracle.read(images)
-        taught = correct(seen, self.shows, FACTORS)
+        taught = correct(seen, self.shows, self.domain.factors)
         rest = []
         for i, line in enumerate(self.prompts["with"]):
             rows = seen.rows(torch.arange(i * self.seeds, (i + 1) * self.seeds))
-            said = {name: value for name, value in parse(line, (self.word,)).stated.items() if name not in self.shows}
-            stated = list(correct(rows, said, FACTORS).values())
+            said = {name: value for name, value in self.domain.read(line, (self.word,)).stated.items() if name not in self.shows}
+            stated = list(correct(rows, said, self.domain.factors).values())
             rest.append(torch.stack(stated).all(0) if stated else torch.ones(self.seeds, dtype=torch.bool))
         return {
             "shown": _share(torch.stack(list(taught.values())).all(0)),

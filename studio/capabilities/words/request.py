@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
+from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
@@ -16,7 +17,6 @@ from studio.library.models import Registry
 from studio.library.picture_folders import pictures_in
 from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
 
-WORLD = "pocket"  # the domain whose scenes can be drawn with what is taught, and whose pictures can be read
 TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given
 METHOD = ("batch", "lr", "ema")  # fields that are settings of the method
 WORD = re.compile(r"<[a-z0-9][a-z0-9._-]{0,39}>")
@@ -30,11 +30,13 @@ class WordRequest(TrainingRequest):
     name: str = Field(title="Name", description="Of the new adapter that brings the word; it is listed as mine/<name>.")
     title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
     word: str = Field(default="", title="Word", description="As prompts spell it, like <mine>; empty is its name in <>.")
-    base: str = Field(default="nano/teacher", title="Model", description="Id of the teacher whose pictures it is learned on.")
+    base: str = Field(
+        default=first().defaults.teacher, title="Model", description="Id of the teacher whose pictures it is learned on."
+    )
     shows: dict[str, str] = Field(
         default_factory=dict,
         title="Shows",
-        description="What Pocket World's scenes are drawn with and the word is to bring, like subject: house and color: blue.",
+        description="Of which things of the world are made and the word is to bring, like subject: house and color: blue.",
     )
     pictures: str = Field(
         default="",
@@ -97,8 +99,6 @@ class WordRequest(TrainingRequest):
                 "A word needs something to mean; what scenes show, like subject: house and color: blue, or a folder of pictures "
                 "would fit."
             )
-        if self.shows:
-            _check_scene(self.shows)
         context = info.context if isinstance(info.context, dict) else {}
         if isinstance(registry := context.get("registry"), Registry):
             self._check_base(registry)
@@ -119,30 +119,18 @@ class WordRequest(TrainingRequest):
             raise ValueError(entry.reason)
         if entry.role != "teacher":
             raise ValueError(f"{entry.id} is a student; a word of its teacher {entry.teacher} works on it, so train that.")
-        if entry.domain == WORLD:
-            _check_init(self.init, entry.id)
-        elif self.shows:
+        domain = domain_of(entry.domain)
+        if self.shows and not domain.has_world:
             raise ValueError(
                 f"{entry.id} is of the domain {entry.domain}, whose scenes nobody draws; a folder of pictures would "
                 "fit, and nothing under shows."
             )
-
-
-def _check_scene(shows: dict[str, str]) -> None:
-    """ValueError in one sentence where no scene can show all of it."""
-    import numpy as np
-
-    from studio.domains.pocket.scene import sample_scene
-
-    sample_scene(np.random.default_rng(0), **shows)
-
-
-def _check_init(init: str, model: str) -> None:
-    from studio.domains.pocket.captions import vocabulary
-
-    if init and init not in vocabulary():
-        hint = did_you_mean(init, vocabulary()) or " A word of its captions, like house, would fit."
-        raise ValueError(f"{brief(init, 40)} is not a word that {model} knows.{hint}")
+        domain.check(self.shows)
+        if self.init and domain.vocabulary and self.init not in domain.vocabulary:
+            hint = (
+                did_you_mean(self.init, domain.vocabulary) or f" A word of its captions, like {domain.defaults.noun}, would fit."
+            )
+            raise ValueError(f"{brief(self.init, 40)} is not a word that {entry.id} knows.{hint}")
 
 
 def label(request: WordRequest) -> str:

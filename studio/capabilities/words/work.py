@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.words.measure import PLAIN, WordMeasurement, prompts_for, word_arms
-from studio.capabilities.words.request import TRAINER, WORLD, WordRequest
+from studio.capabilities.words.request import TRAINER, WordRequest
 from studio.core.edit import Edit, EditCard
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import load_weights, save_weights
+from studio.domains import domain_of
 from studio.domains.media.image import jpeg_strip, pixels, small
 from studio.families.stable import adapter_files
 from studio.families.stable.new_word import NewWord
@@ -31,7 +32,7 @@ from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
 from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import pictures
 from studio.workshop.material.prompt_pairs import encoded
-from studio.workshop.material.words import LINES, Pictured, of_scenes
+from studio.workshop.material.words import LINES, Pictured, of_items
 from studio.workshop.tools import Tools
 from studio.workshop.training.with_and_without import Armed
 
@@ -46,6 +47,7 @@ class Wording(Armed[WordRequest]):
 
     def __init__(self, request: WordRequest, run: Run[Tools]):
         super().__init__(request, run)
+        self.domain = domain_of(self.entry.domain)
         self._bare: Tensor | None = None  # what the strip shows without the word
 
     def open(self) -> None:
@@ -66,10 +68,10 @@ class Wording(Armed[WordRequest]):
             method.recompute()
             settings = settings.model_copy(update={"checkpointing": False})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
-        if entry.oracle is not None and entry.oracle.is_dir() and request.shows:
-            oracle = self.job.tools.models.oracle(entry.oracle)
+        if entry.oracle_here and request.shows:
+            oracle = self.job.tools.models.oracle(entry)
             self.bench = WordMeasurement(
-                request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between
+                self.domain, request.shows, request.spelled, request.init, oracle, request.measure_seeds, self.between
             )
         else:
             self.notice("Nobody reads whether pictures show what the word was taught, so nothing is measured.")
@@ -80,11 +82,10 @@ class Wording(Armed[WordRequest]):
         request, word = self.request, self.request.spelled
         folder = self.job.home.cache / "material" / f"{self.entry.id.replace('/', '-')}-{self.model.hash}"
         if not request.pictures:
-            data = of_scenes(
-                self.model, folder, request.shows, word, seed=request.seed, n_scenes=request.n_scenes, say=self.preparing
-            )
+            n, say = request.n_scenes, self.preparing
+            data = of_items(self.model, self.domain, folder, request.shows, word, seed=request.seed, n_items=n, say=say)
         else:
-            lines = LINES[:1] if self.entry.domain == WORLD else LINES  # its captions have no photos
+            lines = LINES[:1] if self.domain.vocabulary else LINES  # its captions have no photos
             data = Pictured(lambda: self._encoded(folder), [[line.format(word) for line in lines]], self.device)
         self.reader.check([line for lines in data.prompts for line in lines])
         return data
@@ -156,7 +157,7 @@ class Wording(Armed[WordRequest]):
         """The prompts of a strip, by side."""
         request = self.request
         if request.shows:
-            found = prompts_for(request.shows, request.spelled, request.init)
+            found = prompts_for(self.domain, request.shows, request.spelled, request.init)
             return {side: lines[:SHOWN_PROMPTS] for side, lines in found.items()}
         heads = {"with": request.spelled, "without": request.init or "picture"}
         return {side: [line.format(head) for line in PLAIN] for side, head in heads.items()}

@@ -40,6 +40,9 @@ class Attribute:
     amount: Callable[[Any], Tensor]
     words: tuple[str, str] | None = None
 
+    def item(self, rng: np.random.Generator, level: float) -> Scene:
+        return self.make(rng, level)
+
     def read(self, seen: Any) -> Tensor:
         """[N] float, in `unit`; `seen` are the oracle's readings."""
         return self.amount(seen).float()

@@ -23,8 +23,7 @@ from studio.domains.pocket.shapes import poly
 
 SUBJECT, GROUND, COMPANION = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 UNDER = frozenset({"shadow", "sand", "pond", "accent"})  # what things stand in or on: part of the ground
-HINTS = {"layout": "Layout: red subject, green ground, blue companion", "edges": "Edges: bright contours on black"}
-FIXED = ("position", "size", "horizon", "companion")  # factors that a layout decides
+HINTS = ("layout", "edges")
 SHARPNESS = 4.0  # how strong an edge counts as a full one
 
 

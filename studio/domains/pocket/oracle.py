@@ -9,6 +9,7 @@ one house, while pieces of two pictures, no picture at all, or a missing or doub
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,8 @@ def _down(cin: int, cout: int, side: int) -> nn.Sequential:
 class Oracle(nn.Module):
     """CNN over [N, 3, size, size] in [0, 1]; positions survive because the last 4 × 4 map is flattened, not pooled."""
 
+    key = ""  # of the file it was loaded from
+
     def __init__(self, size: int = 128, width: int = 24, features: int = 128, threshold: float = 0.0):
         super().__init__()
         self.config = {"size": size, "width": width, "features": features, "threshold": threshold}
@@ -104,17 +107,26 @@ class Oracle(nn.Module):
         judged = self.judged(torch.cat([self.composed(h), texture], 1))
         return z, {k: head(z) for k, head in self.heads.items()}, self.continuous(z), judged
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (3, int(self.config["size"]), int(self.config["size"]))
+
+    def seen(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """`forward` of pictures of any size, with gradient."""
+        if images.shape[-1] != self.config["size"]:
+            images = F.interpolate(images, size=int(self.config["size"]), mode="area")
+        return self(images.to(next(self.parameters()).device).contiguous(memory_format=torch.channels_last))
+
+    def features_of(self, samples: Tensor) -> Tensor:
+        return self.seen(samples)[0]
+
     @torch.inference_mode()
-    def read(self, images: Tensor, batch: int = 128) -> Readings:
+    def read(self, samples: Tensor, batch: int = 128) -> Readings:
         """Read pictures [N, 3, H, W] in [0, 1]; other sizes than its own are resized by area."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"The oracle reads pictures [N, 3, H, W] in [0, 1]; got shape {tuple(images.shape)}")
+        if samples.ndim != 4 or samples.shape[1] != 3:
+            raise ValueError(f"The oracle reads pictures [N, 3, H, W] in [0, 1]; got shape {tuple(samples.shape)}")
         self.eval()
-        parts = []
-        for chunk in images.split(batch):
-            if chunk.shape[-1] != self.config["size"]:
-                chunk = F.interpolate(chunk, size=int(self.config["size"]), mode="area")
-            parts.append(self(chunk.to(next(self.parameters()).device).contiguous(memory_format=torch.channels_last)))
+        parts = [self.seen(chunk) for chunk in samples.split(batch)]
         logits = {k: torch.cat([p[1][k] for p in parts]) for k in self.heads}
         values = torch.cat([p[2] for p in parts])
         threshold = float(self.config["threshold"])
@@ -166,5 +178,6 @@ def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
         raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.capabilities.pretrain oracle`")
     tensors, header = load_weights(path)
     oracle = Oracle(**json.loads(header["config"]))
+    oracle.key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     oracle.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     return channels_last(oracle.to(device)).eval()

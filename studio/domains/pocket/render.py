@@ -14,7 +14,7 @@ from math import ceil, pi
 import numpy as np
 from PIL import Image, ImageDraw
 
-from studio.domains.pocket.scene import Scene
+from studio.domains.pocket.scene import Scene, sample_scene
 from studio.domains.pocket.shapes import BIRD, BUSH, CLOUD, DISC, ROCK, SHAPES, Points, ellipse, poly, rounded
 
 RGB = tuple[int, int, int]
@@ -333,3 +333,15 @@ def render_batch(scenes: Sequence[Scene], size: int = 128) -> np.ndarray:
     for i, scene in enumerate(scenes):
         out[i] = np.asarray(render(scene, size))
     return out
+
+
+def illustration(count: int = 8, size: int = 112) -> list[list[Image.Image]]:
+    """Three rows of red houses at night: all different; as like one another as a collapsed student's; different again."""
+    house = {"subject": "house", "color": "red", "time": "night"}
+    same = house | {"position": "left", "size": "medium", "horizon": "middle", "place": "meadow", "companion": "none",
+                    "clouds": "one", "light": "right", "stars": "few", "ground": "flat"}  # fmt: skip
+    rows = []
+    for fixed, seed in ((house, 3), (same, 4), (house, 9)):
+        rng = np.random.default_rng(seed)
+        rows.append([render(sample_scene(rng, **fixed), size) for _ in range(count)])
+    return rows

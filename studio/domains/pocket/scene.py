@@ -9,43 +9,27 @@ table is the truth, the loss can be counted.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from studio.core.domain import Factor as Factor
+from studio.core.explain import did_you_mean
 from studio.core.files import Json
 
 SUBJECTS = ("house", "tree", "balloon", "boat", "star", "heart", "mushroom", "rocket", "car", "cat")
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 PLACES = ("meadow", "sea", "desert", "snow")
 TIMES = ("day", "sunset", "night")
+LAYOUT = ("position", "size", "horizon", "companion")  # factors that a layout of the picture decides
 IDENTITY = ("subject", "color", "place", "time")  # factors that say what a picture is of
 COUNT = "count"  # how many subjects a picture has: one in every scene, and what a reader says first of spoilt ones
 
 
-@dataclass(frozen=True)
-class Factor:
-    """One categorical factor. `probabilities` are the world's own (marginal) frequencies and sum to 1."""
-
-    name: str
-    values: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    stated: bool
-
-    def index(self, value: str) -> int:
-        """Position of `value` in `values`; a clear error when it is not one of them."""
-        if value in self.values:
-            return self.values.index(value)
-        near = difflib.get_close_matches(str(value), self.values, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{self.name} cannot be {value!r}; it is one of {', '.join(self.values)}.{hint}")
-
-
-def _uniform(name: str, values: tuple[str, ...]) -> Factor:
-    return Factor(name, values, (1.0 / len(values),) * len(values), stated=True)
+def _uniform(name: str, values: tuple[str, ...], **more: Any) -> Factor:
+    return Factor(name, values, (1.0 / len(values),) * len(values), stated=True, **more)
 
 
 # P(stars | night). By day and at sunset there are none, hence the marginal in the table below.
@@ -55,18 +39,26 @@ _STARS_AT_NIGHT = {"few": 0.7, "many": 0.3}
 FACTORS: dict[str, Factor] = {
     f.name: f
     for f in (
-        _uniform("subject", SUBJECTS),
-        _uniform("color", COLORS),
+        _uniform("subject", SUBJECTS, things=tuple(f"a {subject}" for subject in SUBJECTS)),
+        _uniform("color", COLORS, title="colour"),
         _uniform("place", PLACES),
-        _uniform("time", TIMES),
-        Factor("position", ("left", "centre", "right"), (0.55, 0.30, 0.15), False),
-        Factor("size", ("small", "medium", "large"), (0.25, 0.60, 0.15), False),
-        Factor("horizon", ("low", "middle", "high"), (0.25, 0.60, 0.15), False),
+        _uniform("time", TIMES, title="time of day", goes_with=("stars",)),
+        Factor("position", ("left", "centre", "right"), (0.55, 0.30, 0.15), False, reading="x"),
+        Factor("size", ("small", "medium", "large"), (0.25, 0.60, 0.15), False, reading="size", goes_with=("position",)),
+        Factor("horizon", ("low", "middle", "high"), (0.25, 0.60, 0.15), False, reading="horizon"),
         Factor("ground", ("flat", "rolling", "peaked"), (0.60, 0.30, 0.10), False),
-        Factor("clouds", ("none", "one", "several"), (0.20, 0.55, 0.25), False),
+        Factor(
+            "clouds", ("none", "one", "several"), (0.20, 0.55, 0.25), False, things=("nothing", "one cloud", "several clouds")
+        ),
         Factor("light", ("left", "right", "hidden"), (0.25, 0.60, 0.15), False),
-        Factor("stars", ("none", "few", "many"), (2 / 3, 0.7 / 3, 0.3 / 3), False),
-        Factor("companion", ("none", "bird", "bush", "rock"), (0.60, 0.22, 0.12, 0.06), False),
+        Factor("stars", ("none", "few", "many"), (2 / 3, 0.7 / 3, 0.3 / 3), False, things=("nothing", "few stars", "many stars")),
+        Factor(
+            "companion",
+            ("none", "bird", "bush", "rock"),
+            (0.60, 0.22, 0.12, 0.06),
+            False,
+            things=("nothing", "a bird", "a bush", "a rock"),
+        ),
     )
 }
 
@@ -174,9 +166,7 @@ def sample_scene(rng: np.random.Generator, **fixed: str) -> Scene:
 
 def _factor(name: str) -> Factor:
     if name not in FACTORS:
-        near = difflib.get_close_matches(name, FACTORS, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"There is no factor {name!r}; factors are {', '.join(FACTORS)}.{hint}")
+        raise ValueError(f"There is no factor {name!r}; factors are {', '.join(FACTORS)}.{did_you_mean(name, FACTORS)}")
     return FACTORS[name]
 
 

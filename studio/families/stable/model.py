@@ -75,6 +75,11 @@ class Model:
         return (*plain, self._attached.text_key(), self._vocabulary.key())
 
     @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Of one decoded sample."""
+        return (3, self.image_size, self.image_size)
+
+    @property
     def device(self) -> torch.device:
         return next(self.parts.unet.parameters()).device
 

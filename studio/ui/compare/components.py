@@ -10,12 +10,10 @@ from functools import cache
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from studio.core.files import Json
-from studio.domains.pocket.render import render
-from studio.domains.pocket.scene import sample_scene
+from studio.domains import first
 from studio.ui.kit import words
 from studio.ui.kit.parts import _html
 from studio.ui.kit.theme import script
@@ -110,21 +108,13 @@ def _table_row(row: Mapping[str, Any], heads: Sequence[str]) -> str:
 
 @cache
 def empty_board() -> Json:
-    """Before the first run: three rows of rendered scenes that show what a wall says at a glance."""
-    house = {"subject": "house", "color": "red", "time": "night"}
-    same = house | {"position": "left", "size": "medium", "horizon": "middle", "place": "meadow", "companion": "none",
-                    "clouds": "one", "light": "right", "stars": "few", "ground": "flat"}  # fmt: skip
+    """Before the first run: three rows of the world's own samples that show what a wall says at a glance."""
+    arms = (("Teacher", "teacher"), ("Student", "student"), ("Hybrid", "hybrid-1"))
     rows = [
-        {"title": "Teacher", "tone": "teacher", "images": _scenes(house, 3)},
-        {"title": "Student", "tone": "student", "images": _scenes(same, 4)},
-        {"title": "Hybrid", "tone": "hybrid-1", "images": _scenes(house, 9)},
+        {"title": title, "tone": tone, "images": [_data_uri(picture) for picture in pictures]}
+        for (title, tone), pictures in zip(arms, first().illustration(), strict=False)
     ]
     return {"run": None, "illustration": {"rows": rows}}
-
-
-def _scenes(fixed: Mapping[str, str], seed: int, count: int = 8, side: int = 112) -> list[str]:
-    rng = np.random.default_rng(seed)
-    return [_data_uri(render(sample_scene(rng, **fixed), side)) for _ in range(count)]
 
 
 def _data_uri(picture: Image.Image) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from studio.core.files import Json
-from studio.domains.pocket import captions
 from studio.jobs.jobs import Jobs
 from studio.library.adapter_uses import AdapterUse
 from studio.library.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, plans_for
@@ -21,11 +20,10 @@ from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.updates import Updates, Values
 
 # Sixteen seeds: of eight, often too few are recognised to speak of diversity.
-START = {"prompt": captions.EXAMPLES[0], "seeds": "16", "teacher_steps": 25}
+START = {"seeds": "16", "teacher_steps": 25}
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
-WRITTEN = "pocket/size=1.5@first"
-SHORT = 20  # characters of an example that fits two to a line
+WRITTEN = "mine/size=1.5@first"
 
 
 @dataclass
@@ -59,21 +57,23 @@ class CompareForm:
         listed = load_registry(jobs.paths).pairs()
         first = next((pair for pair in listed if pair.available), listed[0] if listed else None)
         self.first = first.id if first else ""
-        text = self._build_prompt()
+        text = self._build_prompt(first)
         chosen = self._build_arms(listed, first)
         self.fields = Fields(text, *chosen, *_advanced(pairs.student_steps(first)))
         self.beside = {self.group, self.pair_line, self.seeds_line, self.hint, self.words}
 
     # -- layout ----------------------------------------------------------------------------------------------------
 
-    def _build_prompt(self) -> gr.Textbox:
-        self.words_value = {"groups": prompt.groups(), "stated": prompt.read(START["prompt"])[2]}
+    def _build_prompt(self, first: Pair | None) -> gr.Textbox:
+        domain = prompt.domain_for(first)
+        begin = prompt.beginning(domain)
         with gr.Column(elem_classes="card fields"):
-            text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="prompt", autofocus=False)
-            self.hint = parts.text("prompt-line", parts.line(prompt.read(START["prompt"])[1], "hint"))
-            self.examples = parts.chips([text for text in captions.EXAMPLES if len(text) <= SHORT][:4])
-            with gr.Accordion("Words the models know", open=False, elem_id="vocabulary"):
-                self.words = parts.words_picker(self.words_value)
+            text = gr.Textbox(begin, label="Prompt", lines=2, max_lines=5, elem_id="prompt", autofocus=False)
+            self.hint = parts.text("prompt-line", prompt.line(first, begin))
+            self.examples = parts.chips(prompt.examples(domain))
+            known = bool(domain.words)
+            with gr.Accordion("Words the models know", open=False, visible=known, elem_id="vocabulary") as self.vocabulary:
+                self.words = parts.words_picker(prompt.words(domain, begin))
         return text
 
     def _build_arms(self, listed: list[Pair], first: Pair | None) -> tuple[Any, ...]:
@@ -116,12 +116,12 @@ class CompareForm:
     def wire(self) -> None:
         f, quiet = self.fields, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         typed = {"trigger_mode": "always_last", **quiet}
-        f.prompt.change(self.read_prompt, {f.prompt}, {self.hint, self.words}, **typed)
+        f.prompt.change(self.read_prompt, {f.prompt, f.pair}, {self.hint, self.words}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
         f.pair.change(
             self.choose_pair,
-            {f.pair, f.arms, f.off_recipe, f.student_steps, f.teacher_guidance, self.before},
-            {self.pair_line, f.arms, f.student_steps, f.teacher_guidance, self.before},
+            {f.pair, f.prompt, f.arms, f.off_recipe, f.student_steps, f.teacher_guidance, self.before},
+            {self.pair_line, f.arms, f.student_steps, f.teacher_guidance, self.before, self.hint, self.words, self.vocabulary},
             **quiet,
         )
         f.off_recipe.change(self.unlock, {f.pair, f.off_recipe}, {f.student_steps}, **quiet)
@@ -132,7 +132,7 @@ class CompareForm:
                    f.off_recipe, f.student_steps]  # fmt: skip
         gr.on([field.change for field in counted], self.estimate, f.inputs(), {self.cost}, **typed)
         self.examples.pick(self.pick_example, None, {f.prompt}, **quiet)
-        self.words.pick(self.pick_word, {f.prompt}, {f.prompt}, **quiet)
+        self.words.pick(self.pick_word, {f.prompt, f.pair}, {f.prompt}, **quiet)
 
     # -- handlers --------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,6 @@ class CompareForm:
         f = self.fields
         pair = self._pair(request["pair"])
         steps = pairs.student_steps(pair)
-        kind, message, stated = prompt.read(request["prompt"])
         masks = [arm.removeprefix("mask-") for arm in request["arms"] if arm.startswith("mask-")]
         cures = [arm for arm in request["arms"] if arm in REMEDIES]
         plain = [arm for arm in request["arms"] if arm not in cures and not arm.startswith("mask-")]
@@ -187,8 +186,7 @@ class CompareForm:
             f.previews: bool(request.get("previews", True)),
             self.pair_line: pairs.line(pair),
             self.seeds_line: pairs.seeds_line(write_seeds(request["seeds"])),
-            self.hint: parts.line(message, kind),
-            self.words: self.words_value | {"stated": stated},
+            **self._read(request["prompt"], pair),
         }
 
     def _pair(self, pair_id: str | None) -> Pair | None:
@@ -198,8 +196,11 @@ class CompareForm:
             return None
 
     def read_prompt(self, values: Values) -> Updates:
-        kind, message, stated = prompt.read(values[self.fields.prompt] or "")
-        return {self.hint: parts.line(message, kind), self.words: self.words_value | {"stated": stated}}
+        return self._read(values[self.fields.prompt] or "", self._pair(values[self.fields.pair]))
+
+    def _read(self, text: str, pair: Pair | None) -> Updates:
+        """What is said of a prompt, as a pair's models read it."""
+        return {self.hint: prompt.line(pair, text), self.words: prompt.words(prompt.domain_for(pair), text)}
 
     def read_seeds(self, values: Values) -> Updates:
         return {self.seeds_line: pairs.seeds_line(values[self.fields.seeds])}
@@ -216,6 +217,8 @@ class CompareForm:
             f.student_steps: values[f.student_steps] if values[f.off_recipe] else steps,
             f.teacher_guidance: pairs.guidance_kept(values[f.teacher_guidance], self._pair(values[self.before]), pair),
             self.before: values[f.pair] or "",
+            **self._read(values[f.prompt] or "", pair),
+            self.vocabulary: gr.Accordion(visible=bool(prompt.domain_for(pair).words)),
         }
 
     def offer_remedies(self, values: Values) -> Updates:
@@ -258,7 +261,8 @@ class CompareForm:
         return {self.fields.prompt: str(event.text)[:200]}
 
     def pick_word(self, values: Values, event: gr.EventData) -> Updates:
-        return {self.fields.prompt: prompt.toggle(values[self.fields.prompt] or "", str(event.factor), str(event.value))}
+        f, domain = self.fields, prompt.domain_for(self._pair(values[self.fields.pair]))
+        return {f.prompt: prompt.toggle(domain, values[f.prompt] or "", str(event.factor), str(event.value))}
 
     def refresh(self) -> Updates:
         """The pairs there are now: students are taught while the page is open."""

@@ -14,10 +14,11 @@ from typing import Any
 import gradio as gr
 
 from studio.core.files import Json
-from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.domains import first
 from studio.jobs.events import ACTIVE
 from studio.jobs.jobs import Jobs
 from studio.library import adapters as known
+from studio.library.adapter_effects import attribute_of
 from studio.library.adapters import AdapterEntry
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.panel import JobsPanel
@@ -66,7 +67,7 @@ class Shelf:
             with gr.Row(elem_classes="pair-of"):
                 self.base = gr.Dropdown(models, value=_first(models), label="On the model", elem_id="train-base", **_DROP)
                 self.attribute = gr.Dropdown(
-                    [(a.title, a.name) for a in ATTRIBUTES.values()],
+                    [(a.title, a.name) for a in first().attributes.values()],
                     value="size",
                     label="What it moves",
                     elem_id="train-attribute",
@@ -84,7 +85,7 @@ class Shelf:
                 self.pairs = gr.Textbox(
                     "",
                     label="Folder of pairs, in uploads",
-                    placeholder="empty: scenes of Pocket World",
+                    placeholder="empty: things of its world",
                     max_lines=1,
                     elem_id="train-pairs",
                 )
@@ -250,7 +251,7 @@ def list_html(entries: list[AdapterEntry]) -> str:
 
 
 def moves(entry: AdapterEntry) -> str:
-    what = ATTRIBUTES.get(str(entry.card.get("attribute")))
+    what = attribute_of(entry)
     return f"{what.title}, {what.low} to {what.high}" if what else str(entry.card.get("attribute") or "not said")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.core.files import Json
-from studio.domains.pocket.attributes import ATTRIBUTES
+from studio.library.adapter_effects import attribute_of
 from studio.library.adapters import Adapters, load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.models import Pair
@@ -25,7 +25,7 @@ class Controls(Reader[ControlView]):
     def _new(self, run_id: str) -> ControlView:
         request = self.jobs.spec(run_id).config
         entry = self.adapters.entries.get(request["vary"]["id"])  # may have been deleted since
-        what = ATTRIBUTES.get(str(entry.card.get("attribute"))) if entry else None
+        what = attribute_of(entry) if entry else None
         about = {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit} if what else None
         return ControlView(run_id, request, entry.title if entry else request["vary"]["id"], about)
 
@@ -37,7 +37,7 @@ class Controls(Reader[ControlView]):
         for entry in self.adapters.entries.values():
             if not entry.available or not (entry.fits(pair.teacher) or entry.fits(pair.student)):
                 continue
-            what = ATTRIBUTES.get(str(entry.card.get("attribute")))
+            what = attribute_of(entry)
             ends = f"{what.low} – {what.high}" if what else str(entry.card.get("kind") or "adapter")
             found.append({"id": entry.id, "title": entry.title, "about": ends, "base": entry.base})
         return found

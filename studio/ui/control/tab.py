@@ -16,7 +16,6 @@ import gradio as gr
 
 from studio.capabilities.control.request import STRENGTHS, ControlRequest
 from studio.core.files import Json
-from studio.domains.pocket import captions
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
@@ -32,7 +31,7 @@ from studio.ui.kit.theme import script, template
 from studio.ui.kit.updates import Updates, Values
 
 POLL_S = 0.5  # between looks at a live run
-START = {"prompt": captions.EXAMPLES[0], "seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
+START = {"seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
 BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
 ARRIVED = """() => {
   const here = new URLSearchParams(location.search);
@@ -90,8 +89,9 @@ class ControlTab:
 
     def _build_form(self, listed: list[Pair], first: Pair | None) -> None:
         with gr.Column(elem_classes="card fields"):
-            text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="control-prompt")
-            self.hint = parts.text("control-prompt-line", parts.line(prompt.read(START["prompt"])[1], "hint"))
+            begin = prompt.beginning(prompt.domain_for(first))
+            text = gr.Textbox(begin, label="Prompt", lines=2, max_lines=5, elem_id="control-prompt")
+            self.hint = parts.text("control-prompt-line", prompt.line(first, begin))
         with gr.Column(elem_classes="card fields"):
             begin = next((one["id"] for one in self.controls.known(first) if one["id"].endswith(f"/{BEGIN}")), "")
             worn = {"worn": [{"id": begin, "strength": 1.0, "on": "all"}], "vary": begin} if begin else {}
@@ -140,7 +140,7 @@ class ControlTab:
         self.run.click(self.submit, [self.asked, *f.inputs()], self.shown, js=READ_WORN, **_QUIET)
         self.cancel.click(self.stop, {self.run_id}, self.shown, **_QUIET)
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
-        f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
+        f.prompt.change(self.read_prompt, {f.prompt, f.pair}, {self.hint}, **typed)
         f.seeds.change(lambda text: pairs.seeds_line(text), f.seeds, self.seeds_line, **typed)
         chosen = {self.pair_line, f.arms, f.teacher_guidance, f.controlnet, self.worn, self.before}
         self.follow.wire()
@@ -200,7 +200,7 @@ class ControlTab:
         """Updates that put what was drawn back into the form."""
         f, draw = self.fields, request["draw"]
         pair = self._pair(draw.get("pair"))
-        guidance, (kind, message, _) = draw.get("teacher_guidance"), prompt.read(draw["prompt"])
+        guidance = draw.get("teacher_guidance")
         offered = pairs.arm_choices(pairs.student_steps(pair))
         worn, hint = [*draw.get("adapters", []), request["vary"]], (draw.get("hints") or [{}])[0]
         return {
@@ -217,7 +217,7 @@ class ControlTab:
             f.picture: hint.get("picture", ""),
             self.pair_line: pairs.line(pair),
             self.seeds_line: pairs.seeds_line(write_seeds(draw["seeds"])),
-            self.hint: parts.line(message, kind),
+            self.hint: prompt.line(pair, draw["prompt"]),
         }
 
     def _pair(self, pair_id: str | None) -> Pair | None:
@@ -227,8 +227,7 @@ class ControlTab:
             return None
 
     def read_prompt(self, values: Values) -> Updates:
-        kind, message, _ = prompt.read(values[self.fields.prompt] or "")
-        return {self.hint: parts.line(message, kind)}
+        return {self.hint: prompt.line(self._pair(values[self.fields.pair]), values[self.fields.prompt] or "")}
 
     def choose_pair(self, values: Values) -> Updates:
         f, pair = self.fields, self._pair(values[self.fields.pair])

@@ -1,67 +1,66 @@
-"""Help with prompts for the pocket world: what is understood, what is left free, and words to click."""
+"""Help with prompts: what a pair's models understand, what is left free, and words to click."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from studio.core.domain import Domain
 from studio.core.files import Json
-from studio.domains.pocket import captions
-from studio.domains.pocket.scene import FACTORS
+from studio.domains import domain_of, first
+from studio.library.models import Pair
+from studio.ui.kit import parts
 
-_GROUPS = (
-    ("subject", "Subject", captions.SUBJECT_WORDS),
-    ("color", "Colour", captions.COLOR_WORDS),
-    ("place", "Place", captions.PLACE_PHRASES),
-    ("time", "Time", captions.TIME_PHRASES),
-    ("size", "Size", captions.SIZE_WORDS),
-    ("clouds", "Clouds", captions.CLOUD_PHRASES),
-)
 MAX_LIVE = 2000  # characters read while somebody types; a request is checked in full when it is submitted
+SHORT, CHIPS = 20, 4  # characters of an example that fits two to a line; how many are shown
 
 
-def groups() -> list[Json]:
-    """Every word worth clicking, by factor; the button shows the plain phrase."""
-    return [
-        {"factor": factor, "title": title, "words": [[value, phrases[0]] for value, phrases in table.items()]}
-        for factor, title, table in _GROUPS
+def domain_for(pair: Pair | None) -> Domain:
+    """Of what a pair draws; where there is none, the one that forms begin with."""
+    return first() if pair is None else domain_of(pair.student.domain)
+
+
+def beginning(domain: Domain) -> str:
+    """The prompt that a form begins with."""
+    return next(iter(domain.defaults.examples), "")
+
+
+def examples(domain: Domain) -> list[str]:
+    return [text for text in domain.defaults.examples if len(text) <= SHORT][:CHIPS]
+
+
+def words(domain: Domain, text: str) -> Json:
+    """Every word worth clicking, by factor, each by its plainest form; and what the prompt states."""
+    groups = [
+        {"factor": group.factor, "title": group.title, "words": [[value, said[0]] for value, said in group.words.items()]}
+        for group in domain.words
     ]
+    return {"groups": groups, "stated": dict(domain.read(str(text)[:MAX_LIVE]).stated)}
 
 
-def compose(stated: Mapping[str, str]) -> str:
-    """A caption that states exactly these factors, in the word order of the training captions."""
-    said = {factor: table[stated[factor]][0] for factor, _, table in _GROUPS if factor in stated}
-    noun = said.get("subject", "picture")
-    order = ("size", "color"), ("position", "place", "time", "clouds")
-    words = [*(said[f] for f in order[0] if f in said), noun, *(said[f] for f in order[1] if f in said)]
-    text = " ".join(words)
-    return ("an " if text[0] in "aeiou" else "a ") + text
-
-
-def toggle(text: str, factor: str, value: str) -> str:
+def toggle(domain: Domain, text: str, factor: str, value: str) -> str:
     """The prompt with one factor set to a value, or without that factor when it already had it."""
-    table = next((table for name, _, table in _GROUPS if name == factor), None)
-    if table is None or value not in table:
+    group = next((group for group in domain.words if group.factor == factor), None)
+    if group is None or value not in group.words:
         raise ValueError(f"There is no {factor} called {value}.")
-    stated = dict(captions.parse(text[:MAX_LIVE]).stated)
+    stated = dict(domain.read(text[:MAX_LIVE]).stated)
     if stated.get(factor) == value:
         del stated[factor]
     else:
         stated[factor] = value
-    return compose(stated)
+    return domain.write(stated)
 
 
-def read(text: str) -> tuple[str, str, dict[str, str]]:
-    """(kind, message, stated): a notice about words not known, or a hint about what is left to the model."""
-    parsed = captions.parse(str(text)[:MAX_LIVE])
-    notice = parsed.notice()
-    if notice:
-        return "notice", notice, parsed.stated
+def read(domain: Domain, text: str) -> tuple[str, str]:
+    """(kind, message): a notice about words not known, or a hint about what is left to the model."""
+    said = domain.read(str(text)[:MAX_LIVE])
+    if said.notice:
+        return "notice", said.notice
+    if not domain.factors:
+        return "hint", ""
     if not str(text).strip():
-        return "hint", "An empty prompt states nothing; pick an example or some words below.", parsed.stated
-    free = [name for name in FACTORS if name not in parsed.stated]
-    if parsed.stated.get("time") in ("day", "sunset"):
-        free.remove("stars")  # stars shine at night only: nothing is free about them here
-    names = {"color": "colour", "light": "sun or moon" if "time" not in parsed.stated else "sun"}
-    if parsed.stated.get("time") == "night":
-        names["light"] = "moon"
-    return "hint", "Left to the model: " + ", ".join(names.get(f, f) for f in free) + ".", parsed.stated
+        return "hint", "An empty prompt states nothing; pick an example or some words below."
+    return "hint", f"Left to the model: {', '.join(said.left)}."
+
+
+def line(pair: Pair | None, text: str) -> str:
+    """The line under a prompt that is meant for a pair."""
+    kind, message = read(domain_for(pair), text)
+    return parts.line(message, kind)

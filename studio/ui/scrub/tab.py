@@ -12,7 +12,6 @@ from typing import Any
 import gradio as gr
 
 from studio.core.files import Json
-from studio.domains.pocket import captions
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
@@ -25,7 +24,7 @@ from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.scrubber import scrubber
 
 POLL_S = 0.5  # between looks at a live run
-START = {"prompt": captions.EXAMPLES[0], "seeds": "8", "teacher_steps": 25, "arms": ["teacher", "student", "hybrid-1"]}
+START = {"seeds": "8", "teacher_steps": 25, "arms": ["teacher", "student", "hybrid-1"]}
 NUMBERS = {"guidance": float, "steps": int, "noise": int, "eta": float}  # what a branch's fields are read as
 ARRIVED = """() => {
   const here = new URLSearchParams(location.search);
@@ -73,8 +72,9 @@ class ScrubTab:
 
     def _build_form(self, listed: list[Pair], first: Pair | None) -> None:
         with gr.Column(elem_classes="card fields"):
-            text = gr.Textbox(START["prompt"], label="Prompt", lines=2, max_lines=5, elem_id="scrub-prompt")
-            self.hint = parts.text("scrub-prompt-line", parts.line(prompt.read(START["prompt"])[1], "hint"))
+            begin = prompt.beginning(prompt.domain_for(first))
+            text = gr.Textbox(begin, label="Prompt", lines=2, max_lines=5, elem_id="scrub-prompt")
+            self.hint = parts.text("scrub-prompt-line", prompt.line(first, begin))
         with gr.Column(elem_classes="card fields"):
             pair = gr.Dropdown(
                 [(pairs.title(p), p.id) for p in listed],
@@ -115,7 +115,7 @@ class ScrubTab:
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         self.scrubber.branch(self.branch, None, self.shown, **_QUIET)
         self.scrubber.states(self.states, None, self.shown, **_QUIET)
-        f.prompt.change(self.read_prompt, {f.prompt}, {self.hint}, **typed)
+        f.prompt.change(self.read_prompt, {f.prompt, f.pair}, {self.hint}, **typed)
         f.seeds.change(self.read_seeds, {f.seeds}, {self.seeds_line}, **typed)
         f.pair.change(
             self.choose_pair,
@@ -172,7 +172,6 @@ class ScrubTab:
         """Updates that put what was drawn back into the form."""
         f, pair = self.fields, self._pair(request.get("pair"))
         guidance = request.get("teacher_guidance")
-        kind, message, _ = prompt.read(request["prompt"])
         offered = pairs.arm_choices(pairs.student_steps(pair))
         known = [arm for _, arm in offered]
         return {
@@ -184,7 +183,7 @@ class ScrubTab:
             f.teacher_guidance: guidance if guidance is not None else pairs.guidance(pair),
             self.pair_line: pairs.line(pair),
             self.seeds_line: pairs.seeds_line(write_seeds(request["seeds"])),
-            self.hint: parts.line(message, kind),
+            self.hint: prompt.line(pair, request["prompt"]),
         }
 
     def _pair(self, pair_id: str | None) -> Pair | None:
@@ -194,8 +193,7 @@ class ScrubTab:
             return None
 
     def read_prompt(self, values: Values) -> Updates:
-        kind, message, _ = prompt.read(values[self.fields.prompt] or "")
-        return {self.hint: parts.line(message, kind)}
+        return {self.hint: prompt.line(self._pair(values[self.fields.pair]), values[self.fields.prompt] or "")}
 
     def read_seeds(self, values: Values) -> Updates:
         return {self.seeds_line: pairs.seeds_line(values[self.fields.seeds])}

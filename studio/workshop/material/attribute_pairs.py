@@ -1,4 +1,4 @@
-"""Pocket World's attributes as teaching material for sliders (`studio.core.material.Contrast`)."""
+"""A world's attributes as teaching material for sliders (`studio.core.material.Contrast`)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
+from studio.core.domain import Attribute, Domain, Item
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.domains.pocket.attributes import Attribute
-from studio.domains.pocket.captions import caption, parse
-from studio.domains.pocket.scene import sample_scene
 from studio.families.stable.folders import tokenize
-from studio.workshop.material.captions import Say, encode_scenes
+from studio.workshop.material.captions import Say, encode_items
 from studio.workshop.material.phrases import before, placed
 from studio.workshop.material.reward import Grader
 
-N_SCENES = 384  # each at every level of the attribute
+N_ITEMS = 384  # each at every level of the attribute
 CAPTIONS = 1024
 
 
-class SceneContrast:
-    """An attribute of Pocket World for an opened model. Nothing is rendered or encoded before it is asked for.
+class AttributeContrast:
+    """An attribute of a world for an opened model. Nothing is made or encoded before it is asked for.
 
     folder: where latents are kept. oracle: needed by `features` alone. prompts: which prompts are taught; none draws
     captions of the world that do not speak of the attribute. preserve: words put before every prompt in turn, so that the
@@ -36,6 +34,7 @@ class SceneContrast:
     def __init__(
         self,
         model: Any,
+        domain: Domain,
         attribute: Attribute,
         folder: Path,
         *,
@@ -44,15 +43,16 @@ class SceneContrast:
         preserve: tuple[str, ...] = (),
         words: tuple[str, str] | None = None,
         seed: int = 0,
-        n_scenes: int = N_SCENES,
+        n_items: int = N_ITEMS,
         say: Say | None = None,
     ):
-        self.model, self.attribute, self.folder, self.seed, self.n_scenes = model, attribute, folder, seed, n_scenes
+        self.model, self.attribute, self.folder, self.seed, self.n_items = model, attribute, folder, seed, n_items
+        self.domain, self.hands = domain, domain.hands()
         self.shape = tuple(model.latent_shape)
         self.pair = words or attribute.words
         self.say = say or (lambda done, total: None)
         self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
-        self.grader = Grader(model, oracle) if oracle is not None else None
+        self.grader = Grader(model, domain, oracle) if oracle is not None else None
         lines = list(prompts) or self._captions()
         self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
         self._tokens = self._tokenised(self.lines)
@@ -62,7 +62,7 @@ class SceneContrast:
 
     def samples(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
         latents, levels, tokens = self._made = self._made or self._make()
-        which = randint(len(latents), (n // 2 + n % 2,), g)  # a scene at two levels of opposite sign, next to one another
+        which = randint(len(latents), (n // 2 + n % 2,), g)  # an item at two levels of opposite sign, next to one another
         at = randint(latents.shape[1] // 2, (len(which),), g)
         rows = torch.stack([which, which], 1).flatten()[:n]
         columns = torch.stack([at, latents.shape[1] - 1 - at], 1).flatten()[:n]
@@ -91,37 +91,37 @@ class SceneContrast:
     # -- making ----------------------------------------------------------------------------------------------------
 
     def _captions(self) -> list[str]:
-        """Captions of scenes of the world that name a subject and say nothing of the attribute."""
+        """Captions of items of the world that say what they are of and nothing of the attribute."""
         rng = np.random.default_rng([self.seed, 1])
         found: list[str] = []
         while len(found) < CAPTIONS:
-            line = caption(sample_scene(rng), rng)
-            stated = parse(line).stated
-            if "subject" in stated and not set(self.attribute.factors) & set(stated):
+            line = self.hands.caption(self.hands.items(1, rng)[0], rng)
+            stated = self.domain.read(line).stated
+            if self.domain.identity[0] in stated and not set(self.attribute.factors) & set(stated):
                 found.append(line)
         return found
 
-    def _scenes(self) -> list[list[Any]]:
-        """[scene][level]; scenes of one row differ in the attribute alone."""
+    def _items(self) -> list[list[Item]]:
+        """[item][level]; those of one row differ in the attribute alone."""
         return [
-            [self.attribute.make(np.random.default_rng([self.seed, 2, i]), level) for level in self.attribute.levels]
-            for i in range(self.n_scenes)
+            [self.attribute.item(np.random.default_rng([self.seed, 2, i]), level) for level in self.attribute.levels]
+            for i in range(self.n_items)
         ]
 
     def _make(self) -> tuple[Tensor, Tensor, Tensor]:
         """(latents [N, L, *shape], levels [L], tokens [N, T] of a caption that says nothing of the attribute)."""
-        rows = self._scenes()
-        path = self.folder / f"pairs-{self.attribute.name}-{self.model.hash}-{self.n_scenes}-seed{self.seed}.safetensors"
+        rows = self._items()
+        path = self.folder / f"pairs-{self.attribute.name}-{self.model.hash}-{self.n_items}-seed{self.seed}.safetensors"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            flat = encode_scenes(self.model, [scene for row in rows for scene in row], self.say)
+            flat = encode_items(self.model, self.hands, [item for row in rows for item in row], self.say)
             save_weights(path, {"latents": flat.view(len(rows), len(self.attribute.levels), *self.shape)})
         latents = load_weights(path)[0]["latents"].to(self.model.device)
         rng, lines = np.random.default_rng([self.seed, 3]), []
         for row in rows:
-            while True:  # true of every level: scenes of a row share everything but the attribute
-                line = caption(row[0], rng)
-                if not set(self.attribute.factors) & set(parse(line).stated):
+            while True:  # true of every level: items of a row share everything but the attribute
+                line = self.hands.caption(row[0], rng)
+                if not set(self.attribute.factors) & set(self.domain.read(line).stated):
                     break
             lines.append(line)
         return latents, torch.tensor(self.attribute.levels, device=latents.device), self._tokenised(lines)

@@ -1,4 +1,4 @@
-"""Scenes of Pocket World with captions and hints, as teaching material for a ControlNet (`methods.controlnets.controlnet`)."""
+"""Items of a world with captions and hints, as teaching material for a ControlNet (`methods.controlnets.controlnet`)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
+from studio.core.domain import Domain
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.domains.pocket.dataset import scenes
-from studio.domains.pocket.hints import of_scenes
 from studio.families.stable.folders import tokenize
-from studio.workshop.material.captions import CAPTIONS_A_SCENE, Say, caption_table, encode_scenes
+from studio.workshop.material.captions import CAPTIONS_EACH, Say, caption_table, encode_items
 
-AT_ONCE = 50  # scenes whose hints are drawn between two words of progress
+AT_ONCE = 50  # items whose hints are drawn between two words of progress
 
 
-class HintedScenes:
-    """``n_scenes`` random scenes for an opened model; nothing is drawn or encoded before it is asked for.
+class HintedItems:
+    """``n_items`` random items for an opened model; nothing is made or encoded before it is asked for.
 
-    hint: a name of `domains.pocket.hints.HINTS`. folder: where latents and hints are kept.
+    hint: one of the domain's. folder: where latents and hints are kept.
     """
 
-    def __init__(self, model: Any, hint: str, folder: Path, *, seed: int = 0, n_scenes: int = 2000, say: Say | None = None):
-        self.model, self.hint, self.folder, self.seed, self.n_scenes = model, hint, folder, seed, n_scenes
+    def __init__(
+        self, model: Any, domain: Domain, hint: str, folder: Path, *, seed: int = 0, n_items: int = 2000, say: Say | None = None
+    ):
+        self.model, self.hands, self.hint, self.folder, self.seed = model, domain.hands(), hint, folder, seed
+        self.n_items = n_items
         self.shape = tuple(model.latent_shape)
         self.halvings = (int(model.image_size) // self.shape[-1]).bit_length() - 1
         self.say = say or (lambda done, total: None)
@@ -46,17 +48,18 @@ class HintedScenes:
 
     def _make(self) -> tuple[Tensor, Tensor, Tensor]:
         """(latents [N, *shape], hints uint8 [N, 3, H, W], tokens [N, K, T])."""
-        drawn = scenes(self.n_scenes, self.seed)
-        tokens = caption_table(drawn, self.model.parts.tokenizers[0], CAPTIONS_A_SCENE, seed=self.seed + 1)
-        path = self.folder / f"hinted-{self.hint}-{self.model.hash}-{self.n_scenes}-seed{self.seed}.safetensors"
+        items = self.hands.items(self.n_items, self.seed)
+        tokens = caption_table(self.hands, items, self.model.parts.tokenizers[0], CAPTIONS_EACH, seed=self.seed + 1)
+        path = self.folder / f"hinted-{self.hint}-{self.model.hash}-{self.n_items}-seed{self.seed}.safetensors"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            total = 2 * len(drawn)
-            latents = encode_scenes(self.model, drawn, lambda done, _: self.say(done, total))
+            total = 2 * len(items)
+            latents = encode_items(self.model, self.hands, items, lambda done, _: self.say(done, total))
             parts = []
-            for i in range(0, len(drawn), AT_ONCE):
-                parts.append(of_scenes(self.hint, drawn[i : i + AT_ONCE], self.model.image_size))
-                self.say(len(drawn) + min(i + AT_ONCE, len(drawn)), total)
+            for i in range(0, len(items), AT_ONCE):
+                shown = self.hands.hint(self.hint, items[i : i + AT_ONCE], self.model.sample_shape)
+                parts.append((shown * 255).round().to(torch.uint8))
+                self.say(len(items) + min(i + AT_ONCE, len(items)), total)
             save_weights(path, {"latents": latents, "hints": torch.cat(parts)})
         kept = load_weights(path)[0]
         device = self.model.device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.core.domain import Domain, Stated
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.domains.pocket.captions import COLOR_WORDS, PLACE_PHRASES, SUBJECT_WORDS, TIME_PHRASES
-from studio.domains.pocket.scene import Scene, sample_scene
-from studio.workshop.material.captions import CAPTIONS_A_SCENE, Say, encode_scenes
+from studio.workshop.material.captions import CAPTIONS_EACH, Say, encode_items
 
 # neutral prompts of textual inversion's kind, for pictures of which nobody said what else they show
 LINES = ("a {}", "a picture of a {}", "a photo of a {}", "a close photo of a {}", "a good photo of a {}", "one {}")
-SAID = 0.5  # share of prompts that state a factor which is not taught
 
 
 class Pictured:
@@ -37,36 +35,35 @@ class Pictured:
         return x0[index].float(), lines
 
 
-def of_scenes(
-    model: Any, folder: Path, shows: Mapping[str, str], word: str, *, seed: int = 0, n_scenes: int = 256, say: Say | None = None
+def of_items(
+    model: Any,
+    domain: Domain,
+    folder: Path,
+    shows: Stated,
+    word: str,
+    *,
+    seed: int = 0,
+    n_items: int = 256,
+    say: Say | None = None,
 ) -> Pictured:
-    """Random scenes that all show `shows` (factor -> value); prompts say what else is in them, and the word for the rest.
+    """Random items that all show `shows` (factor -> value); prompts say what else is in them, and the word for the rest.
 
     folder: where their latents are kept.
     """
-    drawn = [sample_scene(np.random.default_rng([seed, i]), **shows) for i in range(n_scenes)]
-    rng = np.random.default_rng([seed, n_scenes])
-    prompts = [[line_of(scene, shows, word, rng) for _ in range(CAPTIONS_A_SCENE)] for scene in drawn]
+    hands = domain.hands()
+    items = [hands.items(1, [seed, i], shows)[0] for i in range(n_items)]
+    rng = np.random.default_rng([seed, n_items])
+    prompts = [[hands.line(item, word, shows, rng) for _ in range(CAPTIONS_EACH)] for item in items]
 
     def latents() -> Tensor:
-        digest = hashlib.sha256(json.dumps([sorted(shows.items()), seed, n_scenes]).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(json.dumps([sorted(shows.items()), seed, n_items]).encode()).hexdigest()[:12]
         path = folder / f"word-{digest}.safetensors"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            save_weights(path, {"latents": encode_scenes(model, drawn, say or (lambda done, total: None))})
+            save_weights(path, {"latents": encode_items(model, hands, items, say or (lambda done, total: None))})
         return load_weights(path)[0]["latents"]
 
     return Pictured(latents, prompts, model.device)
-
-
-def line_of(scene: Scene, shows: Mapping[str, str], word: str, rng: np.random.Generator) -> str:
-    """A prompt that is true of a scene: the word stands for what is taught, and known words state some of the rest."""
-    said = dict(zip(("color", "place", "time"), rng.random(3) < SAID, strict=True))
-    head = [COLOR_WORDS[scene.color][0]] if said["color"] and "color" not in shows else []
-    head += [word] if "subject" in shows else [word, SUBJECT_WORDS[scene.subject][0]]
-    tail = [PLACE_PHRASES[scene.place][0]] if said["place"] and "place" not in shows else []
-    tail += [TIME_PHRASES[scene.time][0]] if said["time"] and "time" not in shows else []
-    return article(" ".join([*head, *tail]))
 
 
 def article(text: str) -> str:

@@ -24,19 +24,16 @@ def refresh(paths: Paths) -> None:
 def _read_classes(made_for: str) -> Catalogue:
     """From the classes themselves; imports torch."""
     from studio.core.trainer import TrainerConfig
-    from studio.domains.pocket.attributes import ATTRIBUTES
     from studio.methods.distill import METHODS
     from studio.methods.sliders import SLIDERS
 
     found, unavailable = _described(METHODS)
     sliders, missing = _described(SLIDERS)
-    plain = ("title", "low", "high", "unit", "factors", "words")
-    attributes = {name: {field: getattr(attribute, field) for field in plain} for name, attribute in ATTRIBUTES.items()}
     trainer = TrainerConfig.model_json_schema()
     trainer["properties"].pop("steps", None)
     return {
         "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
-        "sliders": {"methods": sliders, "unavailable": missing, "attributes": attributes},
+        "sliders": {"methods": sliders, "unavailable": missing},
     }  # fmt: skip
 
 

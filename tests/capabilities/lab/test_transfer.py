@@ -88,7 +88,7 @@ def test_every_slider_on_every_model_and_nothing_twice(studio: Jobs, warm: Model
 
 
 def test_a_discovered_direction_is_read_along_itself(studio: Jobs, warm: ModelCache) -> None:
-    oracle = warm.oracle(load_registry(studio.paths).pair(PAIR).teacher.oracle)
+    oracle = warm.oracle(load_registry(studio.paths).pair(PAIR).teacher)
     wide = oracle.read(torch.rand(1, 3, 32, 32)).features.shape[1]
     along = [0.0] * wide
     along[3] = 1.0

@@ -163,6 +163,7 @@ def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
     """Samples of the world itself; the estimate's own spread over repetitions is 0.01 with 32 prompts of 8."""
     import torch
 
+    from studio.domains import domain_of
     from studio.domains.pocket import scene
     from studio.domains.pocket.oracle import Readings
     from studio.workshop.held_out import summary
@@ -178,7 +179,7 @@ def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
     readings = [seen() for _ in range(32)]
     widths = []
     for n in (8, 32):
-        found = summary(readings[:n], ["a house"] * n, torch.zeros(1, 4))["diversity"]
+        found = summary(domain_of("pocket"), readings[:n], ["a house"] * n, torch.zeros(1, 4))["diversity"]
         assert found["low"] < found["value"] < found["high"]
         widths.append(found["high"] - found["low"])
     assert widths[1] < 0.15

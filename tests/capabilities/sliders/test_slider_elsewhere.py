@@ -223,7 +223,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"positive": "", "negative": ""}, "needs something to move"),
     ({"positive": ""}, "Only 'young' was given; words of both ends would fit."),
     ({"positive": "young"}, "Both ends say 'young'; two that differ would fit"),
-    ({"attribute": "size"}, "Attributes like 'size' are Pocket World's, and sd15/teacher is of the domain image"),
+    ({"attribute": "size"}, "Attributes like 'size' are of a known world, and sd15/teacher is of the domain image"),
     ({"preserve": [f"word{i}" for i in range(60)]}, "These prompts, each with every word to preserve, are 600; up to 512 fit."),
     ({"pairs": "days"}, "The folder 'days' was given, and text takes none; pairs take a folder."),
     ({"method": "pairs"}, "needs something to move"),

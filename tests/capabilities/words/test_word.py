@@ -17,6 +17,7 @@ from studio.capabilities.words import measure, work
 from studio.capabilities.words.measure import prompts_for
 from studio.capabilities.words.request import WordRequest
 from studio.domains.pocket.captions import parse
+from studio.domains.pocket.face import PocketWorld
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
@@ -167,15 +168,15 @@ def test_a_word_is_learned_from_a_folder_of_pictures(studio: Jobs) -> None:
 
 
 def test_prompts_with_the_word_say_nothing_of_what_is_taught() -> None:
-    night = prompts_for({"time": "night"}, "<x>", "")
+    night = prompts_for(PocketWorld(), {"time": "night"}, "<x>", "")
     assert night["with"][:2] == ["a <x> house", "a <x> house by the sea"]
     assert night["without"][:2] == ["a house", "a house by the sea"]
     assert night["told"][:2] == ["a house at night", "a house by the sea at night"]
     assert not any("time" in parse(line, ("<x>",)).stated for line in night["with"])
-    orange = prompts_for({"subject": "tree", "color": "orange", "size": "small"}, "<x>", "")
+    orange = prompts_for(PocketWorld(), {"subject": "tree", "color": "orange", "size": "small"}, "<x>", "")
     assert (orange["without"][0], orange["told"][0]) == ("a picture", "a small orange tree")
-    assert prompts_for({"color": "orange"}, "<x>", "")["told"][0] == "an orange house"
-    assert "told" not in prompts_for({"position": "left"}, "<x>", "")
+    assert prompts_for(PocketWorld(), {"color": "orange"}, "<x>", "")["told"][0] == "an orange house"
+    assert "told" not in prompts_for(PocketWorld(), {"position": "left"}, "<x>", "")
 
 
 @pytest.mark.parametrize("file", sorted((PRESETS / "jobs" / "words").glob("*.yaml")), ids=lambda f: Path(f).stem)

@@ -159,7 +159,7 @@ def test_another_pair_and_another_tab_leave_what_still_fits(tab: ControlTab) -> 
 def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     tab: ControlTab, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SliderRequest, "_check_settings", lambda *_: None)  # the catalogue of these tests has no sliders
+    monkeypatch.setattr(SliderRequest, "_check_settings", lambda *_: set())  # the catalogue of these tests has no sliders
     shelf = tab.shelf
     asked = shelf.taken({shelf.which: "nano/size", shelf.layout: "kohya", shelf.strip: True})
     assert jobs.spec(asked[shelf.run]).config["layout"] == "kohya"

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from studio.core.domain import Domain
 from studio.core.files import Json
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.library.adapters import Adapters
 from studio.library.meant import Meant
 from studio.library.models import ModelEntry, Pair
@@ -62,9 +63,9 @@ class Setting:
         return Recipe.model_validate(self.student.recipe)
 
     @property
-    def oracle(self) -> Path | None:
-        """Folder of the oracle that reads what is drawn; None where only a judge (`workshop.judge`) can say something."""
-        return self.student.oracle if self.student.domain == "pocket" else None
+    def domain(self) -> Domain:
+        """Of what the pair draws."""
+        return domain_of(self.student.domain)
 
     def of(self, student: ModelEntry) -> Setting:
         """The same with another student."""

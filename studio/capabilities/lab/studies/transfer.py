@@ -15,7 +15,6 @@ from pydantic import Field
 
 from studio.capabilities.lab.studies import STUDIES
 from studio.capabilities.lab.studies.base import Data, Json, Study, StudyCard, StudyConfig
-from studio.domains.pocket.scene import IDENTITY
 from studio.library.adapter_effects import moved
 from studio.library.models import FAMILY
 from studio.sampling.plan import Plan
@@ -105,7 +104,7 @@ class Transfer(Study[TransferConfig]):
 
     def _readable(self, entry: AdapterEntry) -> bool:
         """Whether what it does can be read: an oracle knows attributes and its own directions, a judge takes anything."""
-        return self.setting.oracle is None or moved(entry) is not None
+        return not self.setting.student.has_oracle or moved(entry) is not None
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ class Transfer(Study[TransferConfig]):
                 "id": entry.id, "title": entry.title, "base": entry.base, "kind": entry.card.get("kind", "slider"),
                 **read, "cells": cells, "prompts": fits,
             })  # fmt: skip
-        found: Json = board(sliders, names, data.stated, data.factors, IDENTITY)
+        found: Json = board(sliders, names, data.stated, data.factors, self.setting.domain.identity)
         return found | {"published": PUBLISHED}
 
     @staticmethod

@@ -123,10 +123,3 @@ class DenoisingTraining(Method[DenoisingConfig]):
         error = (square * where / where.mean((2, 3), keepdim=True)).flatten(1).mean(1)
         self.log["v_mse"] = float(square.detach().mean())
         yield "teacher", (weight.float() * error).mean()
-
-
-# Training captions state a free factor more often than the world's own, so that the rare words are seen often enough to be
-# learned. Whether a factor is stated does not depend on its value, so nothing is biased. With 0.35 the shipped teacher follows a
-# stated size in 70 % of pictures; the next teacher learns with 0.6.
-TRAINING_FREE_RATE = 0.35
-TEACHER_FREE_RATE = 0.6

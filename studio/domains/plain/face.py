@@ -1,0 +1,44 @@
+"""Pictures of which no world is known (`studio.core.domain.Domain`): prompts are taken as they are, nothing is stated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Said, Stated, WordGroup, World
+from studio.domains import DOMAINS, PLAIN
+
+
+class PlainPictures:
+    name, title, medium, order, has_world = PLAIN, "Pictures", "image", 1000, False
+    defaults = Defaults(asides=("", "on a table"))
+    factors: Mapping[str, Factor] = {}
+    identity: tuple[str, ...] = ()
+    attributes: Mapping[str, Attribute] = {}
+    hints: Mapping[str, Hint] = {}
+    words: Sequence[WordGroup] = ()
+    vocabulary: Sequence[str] = ()
+    distance = "FD"
+
+    def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
+        return Said(prompt)
+
+    def write(self, stated: Stated) -> str:
+        self.check(stated)
+        return ""
+
+    def world(self, stated: Stated) -> World:
+        return {}
+
+    def check(self, stated: Stated) -> None:
+        if stated:
+            raise ValueError(f"Nothing is known of what these pictures can show, so {next(iter(stated))} cannot be asked for.")
+
+    def illustration(self) -> Sequence[Sequence[Any]]:
+        return ()
+
+    def hands(self) -> Hands:
+        raise ValueError("No world of these pictures is known, so none can be made or read by what they show.")
+
+
+DOMAINS.add(PLAIN)(PlainPictures())
