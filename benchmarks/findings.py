@@ -87,9 +87,14 @@ def _lean(value: Any, inside: str = "") -> Any:
 
 def statements(results: list[Json]) -> list[str]:
     out = ["| statement | models | verdict | effect | n |", "|---|---|---|---|---|"]
-    rows = [(v["id"], v["statement"], r["request"]["pair"], v, before(r)) for r in results for v in r.get("verdicts", [])]
+    drawn = {id(r): r["seeds"] * len(r["prompts"]) for r in results}
+    rows = [
+        (v["id"], v["statement"], r["request"]["pair"], -drawn[id(r)], v, before(r))
+        for r in results
+        for v in r.get("verdicts", [])
+    ]
     seen = set()
-    for id_, words, pair, v, old in sorted(rows, key=lambda row: (*row[:3], -row[3]["n"])):
+    for id_, words, pair, _, v, old in sorted(rows, key=lambda row: row[:4]):
         if (id_, words, pair) not in seen:  # the same statement from several studies: that of most samples, all are below
             seen.add((id_, words, pair))
             effect = f"{interval(v['interval'], percent=relative(v['unit']))} ({v['unit']})"
@@ -248,7 +253,7 @@ def _asked(result: Json) -> Json:
 
 def kept_studies(folder: Path = KEPT) -> list[Json]:
     """Kept results in the order of the page: the larger models first."""
-    results: list[Json] = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    results: list[Json] = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
     order = ["k-sweep", "position-sweep", "masks", "handover", "base-guidance", "commitment", "fork", "arena", "transfer"]
     results.sort(key=lambda r: (not r["request"]["pair"].startswith("pocket"), r["request"]["pair"],
                                 order.index(r["study"]) if r["study"] in order else len(order)))  # fmt: skip

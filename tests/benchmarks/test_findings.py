@@ -62,7 +62,7 @@ def test_the_page_has_every_study_its_figures_and_its_verdicts(results: dict[str
 
 def test_the_study_of_most_samples_speaks_first_and_results_of_before_are_marked(results: dict[str, Any]) -> None:
     small = results["k-sweep"]
-    large, old = copy.deepcopy(small), copy.deepcopy(results["fork"])
+    large, old = copy.deepcopy(small) | {"seeds": 10 * small["seeds"]}, copy.deepcopy(results["fork"])
     for verdict in large["verdicts"]:
         verdict["n"] = 10 * verdict["n"]
     del old["request"]["first_seed"]
