@@ -62,7 +62,7 @@ def study(size: str, student: str, assets: Path, prompts: list[str], seeds: list
     for prompt in prompts:
         cond = encode_once(models, [canonical(prompt)])
         final = {}
-        for name, record in sample_many(arms, models, cond, seeds, models["teacher"].latent_shape):
+        for name, record in sample_many(arms, models, cond, seeds, models["teacher"].shape):
             if record.last:
                 final[name] = oracle.read(models["teacher"].decode(record.after))
         readings[prompt] = final

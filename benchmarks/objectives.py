@@ -55,7 +55,7 @@ def measure(plan: plans.Plan, models: dict, cond: list, model: Any, oracle: Orac
     """Features, accuracy, and diversity (mean pairwise feature distance inside a prompt) of a plan's samples."""
     features, right, spread = [], [], []
     for i, line in enumerate(lines):
-        x = finished(sample(plan, models, cond[i], tuple(range(9000 + seeds * i, 9000 + seeds * (i + 1))), model.latent_shape))
+        x = finished(sample(plan, models, cond[i], tuple(range(9000 + seeds * i, 9000 + seeds * (i + 1))), model.shape))
         seen = oracle.read(model.decode(x))
         shown = correct(seen, parse(line).stated, FACTORS)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(len(seen), dtype=torch.bool))

@@ -176,7 +176,7 @@ def test_shipped_models_draw_the_same_samples(registry: Registry) -> None:
 
 
 def draw(plan: Plan, models: dict[str, Any], cond: Any) -> torch.Tensor:
-    return finished(sample(plan, models, cond, [0, 1], models["nano/teacher"].latent_shape))
+    return finished(sample(plan, models, cond, [0, 1], models["nano/teacher"].shape))
 
 
 def test_checkpoints_are_built_alike() -> None:

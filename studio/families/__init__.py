@@ -21,7 +21,7 @@ def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", d
     id: what plans call it (default: the folder's name). dtype: of the networks (default float32), whatever the files
     store; latents are float32 throughout. ValueError or FileNotFoundError in one sentence where the folder does not fit.
     """
-    from studio.families.stable.model import open_stable
+    from studio.families.stable.opening import open_stable
 
     folder = Path(folder)
     index = folder / "model_index.json"

@@ -64,5 +64,5 @@ def pictures(
         conds: Any = encode_plans([plan], opened, prompts)
     if hints:
         conds = with_pictures(conds, {name: hint.to(first.device) for name, hint in hints.items()})
-    images: Tensor = first.decode(draw(plan, opened, conds, seeds, first.latent_shape, between, batch))
+    images: Tensor = first.decode(draw(plan, opened, conds, seeds, first.shape, between, batch))
     return images.cpu()

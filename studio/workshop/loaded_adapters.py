@@ -17,7 +17,7 @@ from studio.sampling.steps import denoiser_of
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.families.stable.model import Model
+    from studio.families import Model
 
 
 class Wardrobe:

@@ -33,7 +33,7 @@ from studio.workshop.loaded_adapters import Wardrobe, level_of
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.families.stable.model import Model
+    from studio.families import Model
 
 
 class Session:
@@ -83,7 +83,7 @@ class Session:
             self.job.state("loading", f"Opening {entry.title}.")
             self.models[model_id] = self.job.tools.models.model(entry)
             self.job.check()
-        shapes = {tuple(model.latent_shape) for model in self.models.values()}
+        shapes = {tuple(model.shape) for model in self.models.values()}
         if len(shapes) > 1:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
         self._say_teacher()
@@ -155,9 +155,7 @@ class Session:
             cond = with_pictures(cond, self.pictures)
         some = next(iter(self.models.values()))
         self.begun = time.monotonic()
-        stream = sample_many(
-            self.plans, self.models, cond, self.seeds, some.latent_shape, batch_size=batch_size(some.latent_shape)
-        )
+        stream = sample_many(self.plans, self.models, cond, self.seeds, some.shape, batch_size=batch_size(some.shape))
         try:
             for arm, record in stream:
                 yield arm, record

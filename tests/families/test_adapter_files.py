@@ -94,7 +94,7 @@ def test_the_diffusers_pipeline_applies_the_same_change(model, layout, mixed, tm
     write(edit, tmp_path / "a.safetensors", layout)
     pipe = DiffusionPipeline.from_pretrained(model.folder)
     pipe.load_lora_weights(tmp_path, weight_name="a.safetensors")
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         encoded = pipe.encode_prompt(
             ["a red boat", "x"], device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
@@ -117,7 +117,7 @@ def test_plain_diffusers_in_a_process_of_its_own_agrees_on_the_built_in_teacher(
     write(edit, tmp_path / "kohya.safetensors", "kohya", bundle=False)
     model.load_edit("a", edit)
     model.use_adapters([("a", 1.0)])
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     cond = model.encode(["a red house", "a tree"])
     with torch.no_grad():
         out = model.denoiser.network(x, torch.tensor([500.0, 500.0]), cond)
@@ -142,7 +142,7 @@ def test_plain_peft_opens_the_folder(model, tmp_path):
     write(edit, tmp_path / "peft", "peft")
     unet = UNet2DConditionModel.from_pretrained(model.folder / "unet")
     changed = PeftModel.from_pretrained(unet, str(tmp_path / "peft"))
-    ours, x = with_edit(model, edit), torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    ours, x = with_edit(model, edit), torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     more = {}
     if "pooled" in ours:
         more = {"added_cond_kwargs": {"text_embeds": ours["pooled"], "time_ids": ours["time_ids"]}}

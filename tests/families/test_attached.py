@@ -104,7 +104,7 @@ def test_halves_that_are_computed_once_see_the_edit_once(model):
         pytest.skip("SDXL's halves differ from the first block on, so they are never shared")
     model.load_edit("a", some_edits(model)[0])
     model.use_adapters([("a", 1.0)])
-    x = torch.randn(1, *model.latent_shape).repeat(2, 1, 1, 1)
+    x = torch.randn(1, *model.shape).repeat(2, 1, 1, 1)
     states, t = model.encode(["a red boat", "x"])["states"], torch.tensor([500.0, 500.0])
     with torch.no_grad():
         plain = model.parts.unet(x, t, encoder_hidden_states=states).sample
@@ -118,8 +118,8 @@ def test_gradients_pass_after_pictures_were_drawn(model):
     model.use_adapters([("a", 1.0)])
     model.parts.unet.to(torch.float64)  # so that the pair is converted, and kept, while no gradients are recorded
     with torch.inference_mode():
-        model.denoiser.network(torch.zeros(1, *model.latent_shape), torch.tensor([5.0]), model.encode(["a"]))
-    x = torch.zeros(1, *model.latent_shape, requires_grad=True)
+        model.denoiser.network(torch.zeros(1, *model.shape), torch.tensor([5.0]), model.encode(["a"]))
+    x = torch.zeros(1, *model.shape, requires_grad=True)
     model.denoiser.network(x, torch.tensor([5.0]), model.encode(["a"])).sum().backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0

@@ -58,7 +58,7 @@ def asked(model, n: int = 2, hint=None, seed: int = 5):
     """The network's answer to n noised samples with two prompts, and what it was asked."""
     cond = dict(model.encode(["a red boat", "x"]))
     g = torch.Generator().manual_seed(seed)
-    x, t = torch.randn(2, *model.latent_shape, generator=g), torch.tensor([500.0, 500.0])
+    x, t = torch.randn(2, *model.shape, generator=g), torch.tensor([500.0, 500.0])
     cond["hint:c"] = torch.rand(2, 3, 16, 16, generator=g) if hint is None else hint
     with torch.no_grad():
         return model.denoiser.network(x, t, cond), (x, t, cond)
@@ -99,7 +99,7 @@ def test_two_at_once_add_up_in_any_order(model, control_folder):
     answers = []
     for pairs in ([("c", 0.3), ("d", 0.4)], [("d", 0.4), ("c", 0.3)], [("c", 0.7)]):
         model.use_controls(pairs)
-        x, t = torch.ones(1, *model.latent_shape), torch.tensor([300.0])
+        x, t = torch.ones(1, *model.shape), torch.tensor([300.0])
         cond = {**model.encode(["x"]), "hint:c": hint, "hint:d": hint}
         with torch.no_grad():
             answers.append(model.denoiser.network(x, t, cond))
@@ -163,7 +163,7 @@ def test_a_guided_batch_is_two_plain_ones(model, control_folder):
     model.load_control("c", control_folder)
     model.use_controls([("c", 1.0)])
     null, given = model.null(1), model.encode(["a red boat"])
-    x, t = torch.randn(1, *model.latent_shape), torch.tensor([400.0])
+    x, t = torch.randn(1, *model.shape), torch.tensor([400.0])
     one, two = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
     for first, second in ((one, one), (one, two)):
         both = {name: torch.cat([null[name], given[name]]) for name in given}
@@ -182,7 +182,7 @@ def test_plans_with_and_without_a_hint_share_no_answers(model, control_folder):
     assert weak.segments == plan.segments
     assert type(hinted).model_validate_json(hinted.model_dump_json()) == hinted
     conds = with_pictures(encode_once({"m": model}, ["a red boat"]), {"c": torch.rand(3, 3, 16, 16)})
-    args = ({"m": model}, conds, [1, 2, 3], model.latent_shape)
+    args = ({"m": model}, conds, [1, 2, 3], model.shape)
     ends = {name: record.after.clone() for name, record in sample_many([plan, hinted, weak], *args)}
     assert torch.equal(ends["weak"], ends["teacher"])
     assert not torch.allclose(ends["hinted"], ends["teacher"], atol=1e-2)
@@ -190,9 +190,9 @@ def test_plans_with_and_without_a_hint_share_no_answers(model, control_folder):
     assert torch.equal(finished(sample(plan, *args)), ends["teacher"]), "nothing stays on"
     assert torch.allclose(finished(sample(hinted, *args, batch_size=2)), ends["hinted"], atol=1e-4)
     with pytest.raises(ValueError, match="has no picture; give one among its conditions as 'hint:c'"):
-        sample(hinted, {"m": model}, encode_once({"m": model}, ["x"]), [1], model.latent_shape)
+        sample(hinted, {"m": model}, encode_once({"m": model}, ["x"]), [1], model.shape)
     with pytest.raises(ValueError, match="takes no hints"):
-        sample(hinted, {"m": model.denoiser}, conds, [1, 2, 3], model.latent_shape)
+        sample(hinted, {"m": model.denoiser}, conds, [1, 2, 3], model.shape)
     with pytest.raises(ValueError, match="'c' is on twice"):
         with_hint(hinted, "c")
 

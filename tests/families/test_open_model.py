@@ -65,10 +65,10 @@ def test_pixels_are_those_of_the_pipeline(tmp_path, tiny_vae):
     pipe = tiny_models.sd_pipeline(tmp_path, tiny_vae=tiny_vae)
     pipe.save_pretrained(tmp_path / "model")
     model = open_model(tmp_path / "model")
-    x = noise([1, 2], INITIAL, model.latent_shape)
+    x = noise([1, 2], INITIAL, model.shape)
     reference = pipe(PROMPTS, num_inference_steps=2, guidance_scale=1.0, latents=x, output_type="pt", height=16, width=16).images
     plan = teacher_plan("m", (501.0, 1.0)).model_copy(update={"final_t": 0.0})
-    images = model.decode(finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.latent_shape)))
+    images = model.decode(finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.shape)))
     assert images.shape == (2, 3, 16, 16)
     assert images.dtype == torch.float32
     assert float(images.min()) >= 0
@@ -78,7 +78,7 @@ def test_pixels_are_those_of_the_pipeline(tmp_path, tiny_vae):
 
 def test_what_is_known_about_a_model(sd, sdxl, tmp_path):
     model = open_model(sd[1])
-    assert (model.id, model.latent_shape, model.image_size, model.recipe, model.card) == ("model", (4, 8, 8), 16, None, {})
+    assert (model.id, model.shape, model.image_size, model.recipe, model.card) == ("model", (4, 8, 8), 16, None, {})
     assert model.default_guidance == 7.5
     assert model.denoiser.prediction == "eps"
     assert model.hash == weights_hash(sd[1])
@@ -112,7 +112,7 @@ def test_half_precision_files_open_in_the_precision_asked_for(sd, tmp_path):
     assert next(full.parts.encoders[0].parameters()).dtype == torch.float32
     low = open_model(tmp_path / "half", dtype=torch.bfloat16)
     cond = encode_once({"m": low}, PROMPTS[:1])
-    record = next(sample(teacher_plan("m", (900.0,), guidance=3.0), {"m": low}, cond, [1], low.latent_shape))
+    record = next(sample(teacher_plan("m", (900.0,), guidance=3.0), {"m": low}, cond, [1], low.shape))
     assert low.dtype == torch.bfloat16
     assert record.x0.dtype == torch.float32
     half = open_model(tmp_path / "half", dtype=torch.float16)
@@ -146,7 +146,7 @@ def test_prompts_are_encoded_once_per_text_encoder(sd, tmp_path):
 
 def test_text_free_layers_of_a_guided_batch_are_computed_once(sd):
     model = open_model(sd[1])
-    unet, x, t = model.parts.unet, noise([1, 2], 0, model.latent_shape), torch.full((4,), 500.0)
+    unet, x, t = model.parts.unet, noise([1, 2], 0, model.shape), torch.full((4,), 500.0)
     twice = torch.cat([x, x])
     states = torch.cat([model.null(2)["states"], model.encode(PROMPTS)["states"]])
     rows = []
@@ -174,7 +174,7 @@ def test_blocks_without_text_are_all_text_free(tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     model = open_model(tmp_path / "model")
     assert len(text_free(model.parts.unet)) == 3
-    x = noise([1, 2], 0, model.latent_shape)
+    x = noise([1, 2], 0, model.shape)
     states = torch.cat([model.null(2)["states"], model.encode(PROMPTS)["states"]])
     arguments = (torch.cat([x, x]), torch.full((4,), 500.0))
     with torch.no_grad():
@@ -187,12 +187,12 @@ def test_students_that_take_guidance_as_an_input(tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     (tmp_path / "model" / "card.json").write_text(json.dumps({"embedded_guidance": 6.0}))
     model = open_model(tmp_path / "model")
-    x = noise([1, 2], INITIAL, model.latent_shape)
+    x = noise([1, 2], INITIAL, model.shape)
     reference = pipe(
         PROMPTS, num_inference_steps=2, guidance_scale=6.0, latents=x, output_type="latent", height=16, width=16
     ).images
     plan = teacher_plan("m", (501.0, 1.0)).model_copy(update={"final_t": 0.0})
-    ours = finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.latent_shape))
+    ours = finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.shape))
     assert torch.allclose(ours, reference, atol=1e-4)
 
 
@@ -222,7 +222,7 @@ def test_adapters_act_on_their_segment_alone_and_leave_no_trace(sd, tmp_path):
             Segment(model="m", rule="ddim", timesteps=(t,), adapters=(("style", s),) if s is not None else ())
             for t, s in zip(ts, scales, strict=True)
         )
-        return list(sample(Plan(name="p", segments=segments), {"m": model}, cond, [1, 2], model.latent_shape))
+        return list(sample(Plan(name="p", segments=segments), {"m": model}, cond, [1, 2], model.shape))
 
     bare = run(None, None, None)
     with pytest.raises(ValueError, match="not loaded in model; none is"):

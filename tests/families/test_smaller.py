@@ -243,7 +243,7 @@ def test_a_smaller_student_of_a_student_is_saved_opened_and_drawn_by_plain_diffu
 def test_a_student_begins_as_another_with_full_weights_or_as_adapters_on_them() -> None:
     model, start = open_model(NANO / "teacher", "nano/teacher"), open_model(NANO / "lcm", "nano/lcm")
     g = torch.Generator().manual_seed(0)
-    x, t = torch.randn(2, *model.latent_shape, generator=g), torch.tensor([999.0, 400.0])
+    x, t = torch.randn(2, *model.shape, generator=g), torch.tensor([999.0, 400.0])
     cond = model.encode(["a red house", "a boat"])
     wanted, other = start.denoiser.network(x, t, cond), model.denoiser.network(x, t, cond)
     for rank in (None, 4):

@@ -84,8 +84,8 @@ def test_a_remedy_draws_the_pictures_of_the_arenas_arm(studio: Jobs, shipped: Re
     some = models["nano/teacher"]
     plans = list(arena(shipped, "nano/dmd2", 8).values())
     cond = encode_once(models, [captions.canonical(str(NANO["prompt"]))])
-    batch = BATCH_LATENTS // (some.latent_shape[-1] * some.latent_shape[-2])
-    stream = sample_many(plans, models, cond, [0, 1], some.latent_shape, batch_size=batch)
+    batch = BATCH_LATENTS // (some.shape[-1] * some.shape[-2])
+    stream = sample_many(plans, models, cond, [0, 1], some.shape, batch_size=batch)
     ends = {name: record for name, record in stream if record.last}
     for name, arm in NAMES.items():
         assert np.array_equal(shown[arm], pixels(models[ends[name].model].decode(ends[name].after))), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from studio.domains.pocket.hands import NOT_STATED, index_of_stated, stated_log_
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
-from studio.families.stable.folders import tokenize
+from studio.families.stable.autoencoder import decoded_with_gradient
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.distill import METHODS
@@ -65,8 +66,7 @@ def material(model: Any, tmp_path_factory: pytest.TempPathFactory) -> GradedCapt
 def test_a_caption_is_graded_by_what_it_states(model: Any) -> None:
     draw = np.random.default_rng(5)
     lines = [*(caption(scene, draw, free_rate=0.5) for scene in scenes(200, 3)), "a picture", "a large red house at night"]
-    read = model.parts.tokenizers[0].batch_decode(tokenize(model.parts.tokenizers[0], lines).tolist(), skip_special_tokens=True)
-    stated = index_of_stated([PocketWorld().read(line) for line in read])
+    stated = index_of_stated([PocketWorld().read(line) for line in lines])
     for line, row in zip(lines, stated.tolist(), strict=True):
         said = {name: f.values[i] for (name, f), i in zip(FACTORS.items(), row, strict=True) if i != NOT_STATED}
         assert said == parse(line).stated, line
@@ -88,34 +88,35 @@ def test_renders_please_their_own_captions_and_not_those_of_others(material: Gra
     g = generator(0, "data")
     material.data(1, g)  # makes the latents
     assert material._made is not None
-    tokens = material.tokens[:, 0]
-    own = material.grader.reward(tokens)(material._made.float())
-    other = material.grader.reward(tokens.roll(1, 0))(material._made.float())
+    lines = material.said(torch.arange(64) * material.each)
+    own = material.grader.reward(lines)(material._made.float())
+    other = material.grader.reward([lines[-1], *lines[:-1]])(material._made.float())
     assert own.shape == (64,)
     assert float(own.median()) > -0.05
     assert float(other.median()) < -1
 
 
 def test_what_is_graded_is_the_picture_that_is_shown(model: Any, grader: Grader) -> None:
-    latents = torch.randn(3, *model.latent_shape, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(grader.images(latents), model.decode(latents), atol=1e-5)
+    latents = torch.randn(3, *model.shape, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(grader.samples(latents), model.decode(latents), atol=1e-5)
 
 
 class Enlarged(Grader):
     """A model that draws twice the size its oracle reads."""
 
-    def images(self, latents: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(super().images(latents), scale_factor=2, mode="bilinear")
+    def samples(self, latents: Tensor) -> Tensor:
+        return torch.nn.functional.interpolate(super().samples(latents), scale_factor=2, mode="bilinear")
 
 
-@pytest.mark.parametrize("kind", [Grader, Enlarged])
-def test_the_gradient_of_the_reward_is_that_of_finite_differences(model: Any, kind: type[Grader]) -> None:
+@pytest.mark.parametrize(("kind", "at_once"), [(Grader, 8), (Enlarged, 8), (Grader, 1)])
+def test_the_gradient_of_the_reward_is_that_of_finite_differences(model: Any, kind: type[Grader], at_once: int) -> None:
     """In double precision, along random directions, through the decoder, the clamp, the resizing and the oracle."""
     grader = kind(model, PocketWorld(), load_oracle(NANO / "oracle").double())
-    grader.vae = copy.deepcopy(grader.vae).double()
-    reward = grader.reward(tokenize(model.parts.tokenizers[0], ["a red house at night", "a small boat"]))
+    vae = copy.deepcopy(model.parts.vae).double()
+    grader.model = SimpleNamespace(decode_with_gradient=lambda x: decoded_with_gradient(vae, x, at_once))
+    reward = grader.reward(["a red house at night", "a small boat"])
     g = torch.Generator().manual_seed(2)
-    x = torch.randn(2, *model.latent_shape, generator=g, dtype=torch.float64).requires_grad_(True)
+    x = torch.randn(2, *model.shape, generator=g, dtype=torch.float64).requires_grad_(True)
     (gradient,) = torch.autograd.grad(reward(x).sum(), x)
     for _ in range(3):
         direction = torch.randn(x.shape, generator=g, dtype=torch.float64)
@@ -247,13 +248,12 @@ def test_on_nano_the_reward_changes_the_student_alone_and_a_stopped_run_resumes(
 def fixed_samples(method: RewardTuning, network: Any, material: GradedCaptions, n: int = 192) -> tuple[Tensor, float, float]:
     """(latents, share that show all that is stated, mean distance between samples of one caption), on fixed draws."""
     g = generator(99, "held out")
-    tokens = material.captions(n // 4, g).repeat_interleave(4, 0)
-    lines = material.grader.tokenizer.batch_decode(tokens.tolist(), skip_special_tokens=True)
-    cond, stated = material.states(tokens), index_of_stated([PocketWorld().read(line) for line in lines])
+    index = material.captions(n // 4, g).repeat_interleave(4, 0)
+    cond, stated = material.lines.take(index), index_of_stated([PocketWorld().read(line) for line in material.said(index)])
     noise = [torch.randn(n, *material.shape, generator=g) for _ in method.grid]
     with torch.no_grad():
         x = method.sample(Denoiser(network, method.teacher.process, method.teacher.prediction), cond, noise)
-        logits = material.grader.oracle.seen(material.grader.images(x))[1]
+        logits = material.grader.oracle.seen(material.grader.samples(x))[1]
         seen = torch.stack([logits[name].argmax(1) for name in FACTORS], 1)
         right = ((seen == stated) | (stated == NOT_STATED)).all(1)
     spread = torch.stack([torch.pdist(x[i : i + 4].flatten(1)).mean() for i in range(0, n, 4)]).mean()

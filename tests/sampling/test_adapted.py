@@ -67,7 +67,7 @@ def test_a_blended_network_has_its_own() -> None:
 class Shifted:
     """A model whose x̂0 moves with the adapters that are on; remembers under which of them prompts were read."""
 
-    latent_shape = (2,)
+    shape = (2,)
 
     def __init__(self) -> None:
         self.on: tuple[tuple[str, float], ...] = ()

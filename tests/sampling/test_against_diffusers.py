@@ -21,7 +21,7 @@ from studio.core.denoiser import Denoiser
 from studio.core.process import Flow
 from studio.core.rng import INITIAL, noise
 from studio.families import open_model
-from studio.families.stable.model import PREDICTIONS
+from studio.families.stable.opening import PREDICTIONS
 from studio.sampling import grids
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import teacher_plan
@@ -148,7 +148,7 @@ def difference(pair, case, steps, guidance, monkeypatch, prediction="epsilon") -
     monkeypatch.setattr(
         importlib.import_module(kind.__module__), "randn_tensor", lambda shape, **_: noise(SEEDS, next(position), shape[1:])
     )
-    latents = noise(SEEDS, INITIAL, model.latent_shape)
+    latents = noise(SEEDS, INITIAL, model.shape)
     reference = pipe(
         [PROMPT] * 2,
         num_inference_steps=steps,
@@ -162,7 +162,7 @@ def difference(pair, case, steps, guidance, monkeypatch, prediction="epsilon") -
     assert tuple(float(t) for t in pipe.scheduler.timesteps) == pytest.approx(grid(steps), abs=1e-3)
     denoiser = Denoiser(model.denoiser.network, model.denoiser.process, PREDICTIONS[prediction])
     plan = teacher_plan("m", grid(steps), rule, guidance, eta=eta).model_copy(update={"final_t": final_t, "start": start})
-    ours = finished(sample(plan, {"m": denoiser}, encode_once({"m": model}, [PROMPT]), SEEDS, model.latent_shape))
+    ours = finished(sample(plan, {"m": denoiser}, encode_once({"m": model}, [PROMPT]), SEEDS, model.shape))
     assert float(reference.std()) > 0.1
     return float((ours - reference).abs().max())
 

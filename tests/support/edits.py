@@ -40,7 +40,7 @@ def random_edit(
 def outputs(model) -> dict[str, Tensor]:
     """What the whole model says with the adapters that are on: conditions of two prompts and the network's answer."""
     cond = dict(model.encode(["a red boat", "x"]))
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         cond["out"] = model.denoiser.network(x, torch.tensor([500.0, 500.0]), cond)
     return cond

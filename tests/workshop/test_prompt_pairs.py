@@ -44,7 +44,7 @@ def test_conditions_are_those_of_the_models_own_sampling(model: Any) -> None:
     with pytest.raises(ValueError, match="No pairs were given"):
         taught.samples(2, generator(0, "data"))
     with pytest.raises(ValueError, match="Nothing here sees"):
-        taught.features(torch.zeros(1, *model.latent_shape))
+        taught.features(torch.zeros(1, *model.shape))
     plain = WordedContrast(model)
     assert plain.lines == list(LINES)
     with pytest.raises(ValueError, match="No words of its two ends"):
@@ -67,7 +67,7 @@ def test_many_lines_are_read_as_few_are_and_without_adapters_that_were_left_on(m
 
 def test_the_network_that_is_trained_gives_what_the_model_gives(model: Any) -> None:
     cond = model.encode(["a house", "a cat"])
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(1))
     t = torch.tensor([300.0, 700.0])
     with torch.no_grad():
         ours, theirs = slider_denoiser(model).network(x, t, cond), model.denoiser.network(x, t, cond)
@@ -80,7 +80,7 @@ def test_the_network_that_is_trained_gives_what_the_model_gives(model: Any) -> N
 
 def test_samples_of_one_thing_stand_side_by_side_at_two_levels(model: Any) -> None:
     levels = torch.tensor([-1.0, 0.25, 1.0])
-    x0 = torch.arange(5.0).view(5, 1, 1, 1, 1) + levels.view(1, 3, 1, 1, 1) / 10 + torch.zeros(5, 3, *model.latent_shape)
+    x0 = torch.arange(5.0).view(5, 1, 1, 1, 1) + levels.view(1, 3, 1, 1, 1) / 10 + torch.zeros(5, 3, *model.shape)
     taught = WordedContrast(model, samples=lambda: (x0, levels), prompts=("a house", "a tree"))
     seen = set()
     for seed in range(20):
@@ -105,7 +105,7 @@ def test_what_is_encoded_is_on_the_scale_that_the_model_decodes(model: Any) -> N
     with torch.no_grad():
         mean = vae.encode(images * 2 - 1).latent_dist.mean
     found = encoded(model, images.split(2)).float()
-    assert found.shape == (3, *model.latent_shape)
+    assert found.shape == (3, *model.shape)
     assert torch.allclose(found, mean * vae.config.scaling_factor, atol=1e-2)
     before = model.decode(found)
     vae.register_to_config(latents_mean=[0.5, 0.0, -1.0, 2.0], latents_std=[1.0, 2.0, 3.0, 0.5])

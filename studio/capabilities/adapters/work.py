@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from studio.capabilities.adapters.request import AdapterRequest
 from studio.core.edit import Edit
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
-from studio.families.stable import adapter_files
-from studio.families.stable.merged import save_merged
 from studio.jobs.paths import Paths, new_run_id
 from studio.jobs.run import Run
 from studio.library.adapter_uses import AdapterUse, check, distinct
@@ -75,7 +73,7 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
     if not file.exists():
         raise ValueError(f"{brief(file.name)} is not there; a .safetensors file or a PEFT folder would fit.")
     model = models.model(entry)
-    edit, report = adapter_files.read(file, adapter_files.targets(model.modules))
+    edit, report = model.adapter_files.read(file)
     # a card that was written here says what it was trained on; of any other file only the person knows
     mine = edit.card.base in registry.entries and bool(edit.card.base_hash)
     card = edit.card if mine else edit.card.model_copy(update={"base": entry.id, "domain": entry.domain})
@@ -84,7 +82,7 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
 
     def write(target: Path) -> None:
         target.mkdir(parents=True)
-        adapter_files.write(edit, target / FILE, "diffusers", private=True)
+        model.adapter_files.write(edit, target / FILE)
         about = described(entry, card.model_dump(mode="json"), ranks=edit.ranks, layers=len(edit.pairs), words=words, run=token)
         (target / CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
@@ -106,23 +104,22 @@ def export_file(
 ) -> list[Path]:
     """Write a listed adapter in a layout; the files that were written. strip: without what may be private. rank: at most.
     keep: share of its squared change, over all layers."""
-    if layout not in adapter_files.LAYOUTS:
-        raise ValueError(f"The layout {brief(layout)} is unknown; {', '.join(adapter_files.LAYOUTS)} are there.")
     adapter = load_adapters(paths).get(adapter_id)
     if not adapter.available:
         raise ValueError(adapter.reason)
-    edit = open_edit(adapter, registry, models)
+    edit, files = open_edit(adapter, registry, models)
     edit = (edit if rank is None else edit.resized(rank)).trimmed(keep)
-    return adapter_files.write(edit, path, cast(Any, layout), private=not strip)
+    return files.write(edit, path, layout, private=not strip)
 
 
-def open_edit(adapter: AdapterEntry, registry: Registry, models: ModelCache) -> Edit:
-    """The adapter's own weights, read against a model that it fits. ValueError where there is none."""
+def open_edit(adapter: AdapterEntry, registry: Registry, models: ModelCache) -> tuple[Edit, Any]:
+    """The adapter's own weights, and the files of the model against which they were read. ValueError where none fits."""
     known = [registry.entries[adapter.base]] if adapter.base in registry.entries else []
     fitting = next((entry for entry in (*known, *registry.entries.values()) if adapter.fits(entry)), None)
     if fitting is None:
         raise ValueError(f"No model here fits {adapter.id}; it was made for {adapter.base or 'an unknown model'}.")
-    return adapter_files.read(adapter.file, adapter_files.targets(models.model(fitting).modules))[0]
+    files = models.model(fitting).adapter_files
+    return files.read(adapter.file)[0], files
 
 
 def merge_into(paths: Paths, registry: Registry, base: str, uses: Sequence[AdapterUse], name: str, models: ModelCache) -> str:
@@ -138,11 +135,11 @@ def merge_into(paths: Paths, registry: Registry, base: str, uses: Sequence[Adapt
     if not NAME.fullmatch(name):
         raise ValueError(f"The name {brief(name, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and - would.")
     known = [(adapters.get(use.id), use.strength) for use in uses]
-    edits = [(open_edit(adapter, registry, models), strength * adapter.calibration) for adapter, strength in known]
+    edits = [(open_edit(adapter, registry, models)[0], strength * adapter.calibration) for adapter, strength in known]
     token, said = f"merge-{new_run_id()}", ", ".join(use.said(adapters.get(use.id).title) for use in uses)
 
     def write(target: Path) -> None:
-        save_merged(models.model(entry), edits, target)
+        models.model(entry).adapter_files.merge(edits, target)
         card = read_json(target / CARD) or {}
         (target / CARD).write_text(json.dumps(card | {"run": token}, indent=2, allow_nan=False) + "\n")
 

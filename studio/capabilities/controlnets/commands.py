@@ -70,8 +70,6 @@ def export(
 ) -> None:
     """Write a whole ControlNet that plain diffusers reads, with the encoder of its base in it."""
     from studio.families import open_model
-    from studio.families.stable.controlnets import export as write
-    from studio.families.stable.controlnets import open_control
 
     jobs = open_jobs(data_dir)
     entry = controlnets.load_controlnets(jobs.paths).get(control_id)
@@ -84,7 +82,7 @@ def export(
     base = load_registry(jobs.paths).get(entry.base)
     if misfit := entry.misfit(base):
         raise ValueError(misfit)
-    write(open_control(entry.path, open_model(base.folder, base.id).parts.unet), folder, half=not single)
+    open_model(base.folder, base.id).control_files.export(entry.path, folder, half=not single)
     print(f"Written to {folder}.")
 
 

@@ -12,14 +12,12 @@ from torch import Tensor
 
 from studio.capabilities.controlnets.measure import HintMeasurement
 from studio.capabilities.controlnets.request import TRAINER, ControlNetRequest
-from studio.core.control_differences import Differences, hint_channels, restored, trimmed
+from studio.core.control_differences import Differences, hint_channels, trimmed
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import domain_of
 from studio.domains.media.image import jpeg_strip, pixels, small
-from studio.families.stable import controlnets as files
-from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.run import Run, versions
 from studio.library import adapters, controlnets
 from studio.library.curves import finite
@@ -53,7 +51,7 @@ class Hinting(Armed[ControlNetRequest]):
             self.model, domain, request.hint, folder, seed=request.seed, n_items=request.n_scenes, say=self.preparing
         )
         config = HintedConfig.model_validate(request.settings)
-        method = Hinted(config, Streams(request.seed, self.device), teacher_denoiser(self.model), self.data)
+        method = Hinted(config, Streams(request.seed, self.device), self.model.trainable(), self.data)
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
         self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
         if entry.oracle_here:
@@ -84,7 +82,7 @@ class Hinting(Armed[ControlNetRequest]):
         tensors = {key: value.half().float() for key, value in self._tensors().items()}
         for model in models.values():
             self._take_off({"": model})
-            model.take_control(NAME, restored(self.model.parts.unet, tensors, self.channels))
+            model.take_control(NAME, self.model.control_files.of(tensors, self.channels))
 
     @staticmethod
     def _take_off(models: dict[str, Any]) -> None:
@@ -163,7 +161,7 @@ class Hinting(Armed[ControlNetRequest]):
     def _write(self, target: Path) -> None:
         card = self._card()
         brief = {name: value for name, value in card.items() if name != "measured"}  # figures are in card.json alone
-        files.write(target / controlnets.FILE, self._tensors(), self.channels, brief)
+        self.model.control_files.write(target / controlnets.FILE, self._tensors(), self.channels, brief)
         about = {"run": self.job.spec.id, "domain": self.entry.domain, "size": self.entry.size,
                  "architecture": adapters.architecture(self.entry.folder), "card": card}  # fmt: skip
         (target / controlnets.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from studio.core.domain import Domain
 from studio.core.files import Json
 from studio.domains import domain_of
-from studio.families.stable.student_folder import student_folder
-from studio.families.stable.trainable import teacher_denoiser
 from studio.library.models import ModelEntry
 from studio.workshop.tools import Tools
 
@@ -75,10 +73,10 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
             card |= request.model_dump(mode="json", include={"leave_out", "width"})
         if request.adapter_rank is not None:
             card["rank"] = request.adapter_rank
-        student_folder(target, model, network.unet, method, teacher_id=entry.id, card=card)
+        model.save_student(target, network, method, entry.id, card)
 
     return Lesson(
-        teacher=teacher_denoiser(model, request.adapter_rank, start, request.smaller),
+        teacher=model.trainable(request.adapter_rank, start, request.smaller),
         material=material,
         hash=model.hash,
         encode=model.encode,

@@ -35,8 +35,8 @@ from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
+    from studio.families import Model
     from studio.families.efficientnet_lite import Witness
-    from studio.families.stable.model import Model
     from studio.workshop.judge import Judge
 
 BLOCK = 32  # seeds that are drawn together
@@ -170,11 +170,11 @@ class Laboratory:
     def _draw(self, cast: Arms, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         some = next(iter(cast.models.values()))
         cond = encode_plans(arms, cast.models, [prompt])
-        batch = batch_size(some.latent_shape)
+        batch = batch_size(some.shape)
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
-        stream = sample_many(arms, cast.models, cond, list(seeds), some.latent_shape, batch_size=batch, apart=True)
+        stream = sample_many(arms, cast.models, cond, list(seeds), some.shape, batch_size=batch, apart=True)
         try:
             for name, record in stream:
                 spent = record.nfe - (before if record.index else 0)

@@ -44,7 +44,7 @@ class DrawsArm:
     def __init__(self, models: dict[str, Model], oracle: Oracle, domain: Domain, step: Step, between: Callable[[], None]):
         self.models, self.oracle, self.domain, self.step, self._between = models, oracle, domain, step, between
         some = next(iter(models.values()))
-        self.shape, self._decode = some.latent_shape, some.decode
+        self.shape, self._decode = some.shape, some.decode
 
     def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; prompt i goes with seed i."""

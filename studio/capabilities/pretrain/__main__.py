@@ -28,6 +28,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 WORK = Path.home() / ".cache" / "distillation-studio"
 ASSETS = Path("assets")
 HELD_OUT_SEED = 999_983  # scenes no training command ever draws
+CAPTIONS_EACH = 8  # of every scene, for teachers
 
 SizeName = Annotated[str, typer.Option(help="pocket (128 px) or nano (32 px)")]
 Work = Annotated[Path, typer.Option(help="Rendered scenes and checkpoints")]
@@ -199,8 +200,7 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
     from studio.domains.pocket.pretrain.denoising import CaptionedLatents
     from studio.domains.pocket.pretrain.measure import encode_all
     from studio.domains.pocket.render import subject_centre
-    from studio.families.stable.folders import tokenize
-    from studio.workshop.material.captions import tokens_of
+    from studio.families.stable.lines import tokens_of
 
     tokenizer = build_tokenizer(work / s.name / "tokenizer")
     path = work / s.name / "latents.safetensors"
@@ -209,10 +209,11 @@ def captioned_latents(s: Size, work: Path, device: str = "cpu") -> tuple:
         save_weights(path, {"latents": latents})
     drawn = scenes(s.n_scenes, 0)
     rng = np.random.default_rng(1)
-    tokens = tokens_of([caption(x, rng, free_rate=TEACHER_FREE_RATE) for x in drawn for _ in range(8)], tokenizer, 8)
+    lines = [caption(x, rng, free_rate=TEACHER_FREE_RATE) for x in drawn for _ in range(CAPTIONS_EACH)]
+    tokens = tokens_of(tokenizer, lines).view(len(drawn), CAPTIONS_EACH, -1)
     boxes = torch.tensor([(x.x, subject_centre(x), x.scale) for x in drawn], dtype=torch.float32)
     latents = load_weights(path)[0]["latents"]
-    return tokenizer, CaptionedLatents(latents, tokens, tokenize(tokenizer, [""])[0], boxes).to(device)
+    return tokenizer, CaptionedLatents(latents, tokens, tokens_of(tokenizer, [""])[0], boxes).to(device)
 
 
 @app.command()
@@ -336,6 +337,7 @@ def student(
     from studio.core.recipe import weights_hash
     from studio.core.unet import UNetNetwork
     from studio.domains.pocket.pretrain import assemble
+    from studio.families.stable.lines import TokenLines
     from studio.families.stable.student_folder import student_folder
     from studio.methods.distill import METHODS
     from studio.workshop.material.captions import CaptionMaterial
@@ -348,7 +350,8 @@ def student(
     pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
     _, data = captioned_latents(s, work, device)
     shape = tuple(data.latents.shape[1:])
-    material = CaptionMaterial(data.tokens, data.empty, pipe.text_encoder.to(device), lambda: data.latents, shape)
+    lines = TokenLines(data.tokens.flatten(0, 1), data.empty, pipe.text_encoder.to(device).eval().requires_grad_(False))
+    material = CaptionMaterial(lines, CAPTIONS_EACH, lambda: data.latents, shape, device)
     guide = Denoiser(UNetNetwork(for_training(pipe.unet, device)), assemble.process_of(s), "v")
     torch.manual_seed(0)
     method = cls(config, Streams(0, device), guide, material)

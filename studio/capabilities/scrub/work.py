@@ -35,7 +35,7 @@ from studio.workshop.tools import Tools
 from studio.workshop.traces import Trace
 
 if TYPE_CHECKING:
-    from studio.families.stable.model import Model
+    from studio.families import Model
     from studio.sampling.plan import Plan
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from studio.families.perceptual import VARIABLE, Reader, installed, open_reader
 
@@ -32,28 +31,11 @@ def sight(model: Model, reader: Any) -> Callable[[Tensor], Tensor]:
     def see(latents: Tensor) -> Tensor:
         mean, std = (torch.tensor(of, device=latents.device).view(1, 3, 1, 1) for of in (reader.mean, reader.std))
         size = (reader.side, reader.side)
-        small = torch.nn.functional.interpolate(_images(model, latents), size=size, mode="bicubic", antialias=True).clamp(0, 1)
+        small = torch.nn.functional.interpolate(
+            model.decode_with_gradient(latents), size=size, mode="bicubic", antialias=True
+        ).clamp(0, 1)
         out = reader.network(pixel_values=(small - mean) / std)
         features = getattr(out, "image_embeds", None)  # CLIP's shared space where there is its projection
         return torch.nn.functional.normalize((out.pooler_output if features is None else features).float(), dim=-1)
 
     return see
-
-
-def _images(model: Model, latents: Tensor) -> Tensor:
-    """[B, 3, H, W] in [0, 1] as `Model.decode` gives them, with gradient; the decoder's activations are computed twice and
-    not kept, because at the size of real models a batch of them would not fit."""
-    vae = model.parts.vae
-    like = next(vae.parameters())
-    mean, std = vae.config.get("latents_mean"), vae.config.get("latents_std")
-    z = latents * (torch.tensor(std).view(1, -1, 1, 1).to(latents) if std else 1.0) / vae.config.scaling_factor
-    z = z + (torch.tensor(mean).view(1, -1, 1, 1).to(latents) if mean else 0.0)
-
-    def decode(part: Tensor) -> Tensor:
-        return vae.decode(part.to(like), return_dict=False)[0]
-
-    if not torch.is_grad_enabled():
-        parts = [decode(part) for part in z.split(1)]
-    else:
-        parts = [checkpoint(decode, part, use_reentrant=False) for part in z.split(1)]
-    return (torch.cat(parts).to(latents.dtype) * 0.5 + 0.5).clamp(0, 1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from studio.capabilities.sliders.task import SliderTask
 from studio.core.files import Json
-from studio.core.lowrank import Adapter, applied
+from studio.core.lowrank import Adapter
 from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
 from studio.metrics.calibration import shifts, summary
@@ -47,8 +47,8 @@ class SliderMeasurement:
     ) -> Tensor:
         """Samples [N, *shape] with the adapter at a scale; prompt i goes with seed i."""
         conds: Any = encode_once({entry.id: model}, prompts)
-        with applied(model.parts.unet, adapter, scale):
-            return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.latent_shape, lambda _: self.between())
+        with model.under(adapter, scale):
+            return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.shape, lambda _: self.between())
 
     def measure(
         self, model: Model, entry: ModelEntry, adapter: Adapter, step: int, scale: float, strengths: Sequence[float] = STRENGTHS

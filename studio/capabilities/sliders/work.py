@@ -27,8 +27,6 @@ from studio.core.lowrank import Adapter
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.media.image import jpeg_strip, pixels, small
-from studio.families.stable import adapter_files
-from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.run import Run, versions
 from studio.library import adapters
 from studio.library.curves import finite
@@ -70,7 +68,9 @@ class Sliding(Training[SliderRequest]):
         self.stage = open_task(entry, self.model, request, self.job, self.preparing, self.between)
         method_class: Any = SLIDERS.get(request.method)
         config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
-        method = method_class(config, Streams(request.seed, self.device), slider_denoiser(self.model), self.stage.contrast)
+        method = method_class(
+            config, Streams(request.seed, self.device), self.model.trainable_under_adapter(), self.stage.contrast
+        )
         self.stage.take(method)
         settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
         if settings.checkpointing and isinstance(method, Slider):  # of the frozen network, which no trainer knows of
@@ -258,7 +258,7 @@ class Sliding(Training[SliderRequest]):
     def _write(self, target: Path) -> None:
         edit = self.adapter.edit(self._card()).half()
         target.mkdir(parents=True)
-        adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
+        self.model.adapter_files.write(edit, target / adapters.FILE)
         about = adapters.described(
             self.entry,
             edit.card.model_dump(mode="json"),

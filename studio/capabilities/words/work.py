@@ -20,9 +20,6 @@ from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.weights import load_weights, save_weights
 from studio.domains import domain_of
 from studio.domains.media.image import jpeg_strip, pixels, small
-from studio.families.stable import adapter_files
-from studio.families.stable.new_word import NewWord
-from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.run import Run, versions
 from studio.library import adapters
 from studio.library.curves import finite
@@ -54,11 +51,11 @@ class Wording(Armed[WordRequest]):
         request, entry = self.request, self.entry
         self.job.state("loading", f"Opening {entry.title}.")
         self.model = self.job.tools.models.model(entry)
-        self.reader = NewWord(self.model, request.spelled, request.rows)
+        self.reader = self.model.new_word(request.spelled, request.rows)
         method = Word(
             WordConfig.model_validate(request.settings),
             Streams(request.seed, self.device),
-            slider_denoiser(self.model),
+            self.model.trainable_under_adapter(),
             self._data(),
             self.reader,
             self.reader.start(request.init),
@@ -181,7 +178,7 @@ class Wording(Armed[WordRequest]):
     def _write(self, target: Path) -> None:
         edit = Edit({}, self._card(), self.tokens()).half()
         target.mkdir(parents=True)
-        adapter_files.write(edit, target / adapters.FILE, "diffusers", private=True)
+        self.model.adapter_files.write(edit, target / adapters.FILE)
         about = adapters.described(
             self.entry, edit.card.model_dump(mode="json"), ranks=(), layers=0, words=[self.request.spelled], run=self.job.spec.id
         )

@@ -14,12 +14,11 @@ from torch import nn
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
-from studio.families.stable.model import Model
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
 
 
-def save_merged(model: Model, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
+def save_merged(model: Any, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
     """Write the model with the edits at their strengths added to its weights, whole or not at all; returns the folder.
 
     Unchanged parts are copied as they are stored; changed ones are written in the precision the model is open in. Card and
@@ -51,14 +50,14 @@ def save_merged(model: Model, edits: Sequence[tuple[Edit, float]], folder: Path 
     return folder
 
 
-def _changed(model: Model, edits: Sequence[tuple[Edit, float]]) -> set[str]:
+def _changed(model: Any, edits: Sequence[tuple[Edit, float]]) -> set[str]:
     """Parts whose weights change; new words change every text encoder."""
     parts = {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
     words = any(edit.tokens for edit, _ in edits)
     return parts | {name for name in model.modules if words and name != "unet"}
 
 
-def _unwanted(model: Model, edits: Sequence[tuple[Edit, float]]) -> Any:
+def _unwanted(model: Any, edits: Sequence[tuple[Edit, float]]) -> Any:
     """For copytree: weights of the changed parts, and pickles anywhere."""
     changed = _changed(model, edits)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from studio.core.denoiser import Cond
 from studio.core.domain import Attribute, Domain, Item
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.families.stable.folders import tokenize
-from studio.workshop.material.captions import Say, encode_items
+from studio.workshop.material.captions import Lines, Say, encode_items
 from studio.workshop.material.phrases import before, placed
 from studio.workshop.material.reward import Grader
 
@@ -48,40 +46,39 @@ class AttributeContrast:
     ):
         self.model, self.attribute, self.folder, self.seed, self.n_items = model, attribute, folder, seed, n_items
         self.domain, self.hands = domain, domain.hands()
-        self.shape = tuple(model.latent_shape)
+        self.shape = tuple(model.shape)
         self.pair = words or attribute.words
         self.say = say or (lambda done, total: None)
-        self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
+        self.reader = model.line_reader()
         self.grader = Grader(model, domain, oracle) if oracle is not None else None
         lines = list(prompts) or self._captions()
         self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
-        self._tokens = self._tokenised(self.lines)
-        self.empty = self._states(self._tokenised([""]))["states"]
-        self._made: tuple[Tensor, Tensor, Tensor] | None = None
-        self._worded: tuple[Tensor, Tensor] | None = None
+        self._neutral: Lines = self.reader.read(self.lines)
+        self._made: tuple[Tensor, Tensor, Lines] | None = None
+        self._ends: tuple[Lines, Lines] | None = None
 
     def samples(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
-        latents, levels, tokens = self._made = self._made or self._make()
+        latents, levels, lines = self._made = self._made or self._make()
         which = randint(len(latents), (n // 2 + n % 2,), g)  # an item at two levels of opposite sign, next to one another
         at = randint(latents.shape[1] // 2, (len(which),), g)
         rows = torch.stack([which, which], 1).flatten()[:n]
         columns = torch.stack([at, latents.shape[1] - 1 - at], 1).flatten()[:n]
-        return latents[rows, columns].float(), levels[columns], self._states(tokens[rows])
+        return latents[rows, columns].float(), levels[columns], lines.take(rows)
 
     def words(self, n: int, g: torch.Generator) -> tuple[Cond, Cond, Cond]:
         if self.pair is None:
             raise ValueError(f"No words say {self.attribute.title.lower()} in captions; a slider of pairs would fit.")
-        if self._worded is None:
-            low, high = ([placed(form, line) for line in self.lines] for form in self.pair)
-            self._worded = self._tokenised(low), self._tokenised(high)
-        index = randint(len(self._tokens), (n,), g)
-        return self._states(self._tokens[index]), *(self._states(table[index]) for table in self._worded)  # type: ignore[return-value]
+        if self._ends is None:
+            low, high = (self.reader.read([placed(form, line) for line in self.lines]) for form in self.pair)
+            self._ends = low, high
+        index = randint(len(self._neutral), (n,), g)
+        return self._neutral.take(index), self._ends[0].take(index), self._ends[1].take(index)
 
     def conditions(self, n: int, g: torch.Generator) -> Cond:
-        return self._states(self._tokens[randint(len(self._tokens), (n,), g)])
+        return self._neutral.take(randint(len(self._neutral), (n,), g))
 
     def null(self, cond: Cond) -> Cond:
-        return {"states": self.empty.expand(len(cond["states"]), -1, -1)}
+        return self._neutral.null(len(next(iter(cond.values()))))
 
     def features(self, x0: Tensor) -> Tensor:
         if self.grader is None:
@@ -108,8 +105,8 @@ class AttributeContrast:
             for i in range(self.n_items)
         ]
 
-    def _make(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(latents [N, L, *shape], levels [L], tokens [N, T] of a caption that says nothing of the attribute)."""
+    def _make(self) -> tuple[Tensor, Tensor, Lines]:
+        """(latents [N, L, *shape], levels [L], a caption of each that says nothing of the attribute)."""
         rows = self._items()
         path = self.folder / f"pairs-{self.attribute.name}-{self.model.hash}-{self.n_items}-seed{self.seed}.safetensors"
         if not path.exists():
@@ -124,11 +121,4 @@ class AttributeContrast:
                 if not set(self.attribute.factors) & set(self.domain.read(line).stated):
                     break
             lines.append(line)
-        return latents, torch.tensor(self.attribute.levels, device=latents.device), self._tokenised(lines)
-
-    def _tokenised(self, lines: list[str]) -> Tensor:
-        return tokenize(self.model.parts.tokenizers[0], lines).to(self.model.device)
-
-    @torch.no_grad()
-    def _states(self, tokens: Tensor) -> Cond:
-        return {"states": self.text(tokens)[0].float()}
+        return latents, torch.tensor(self.attribute.levels, device=latents.device), self.reader.read(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from studio.core.denoiser import Cond
 from studio.core.domain import Domain
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.families.stable.folders import tokenize
-from studio.workshop.material.captions import CAPTIONS_EACH, Say, caption_table, encode_items
+from studio.workshop.material.captions import CAPTIONS_EACH, Lines, Say, encode_items, taught_captions
 
 AT_ONCE = 50  # items whose hints are drawn between two words of progress
 
@@ -30,26 +28,26 @@ class HintedItems:
     ):
         self.model, self.hands, self.hint, self.folder, self.seed = model, domain.hands(), hint, folder, seed
         self.n_items = n_items
-        self.shape = tuple(model.latent_shape)
+        self.shape = tuple(model.shape)
         self.halvings = (int(model.image_size) // self.shape[-1]).bit_length() - 1
         self.say = say or (lambda done, total: None)
-        self.text = copy.deepcopy(model.parts.encoders[0]).float().eval().requires_grad_(False)
-        self.empty = self._states(tokenize(model.parts.tokenizers[0], [""]).to(model.device))["states"]
-        self._made: tuple[Tensor, Tensor, Tensor] | None = None
+        self.reader = model.line_reader()
+        self.empty: Lines = self.reader.read([""])
+        self._made: tuple[Tensor, Tensor, Lines] | None = None
 
     def hinted(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond, Tensor]:
-        latents, hints, tokens = self._made = self._made or self._make()
+        latents, hints, lines = self._made = self._made or self._make()
         index = randint(len(latents), (n,), g)
-        which = randint(tokens.shape[1], (n,), g)
-        return latents[index].float(), self._states(tokens[index, which]), hints[index].float() / 255
+        cond = lines.take(index * CAPTIONS_EACH + randint(CAPTIONS_EACH, (n,), g))
+        return latents[index].float(), cond, hints[index].float() / 255
 
     def null(self, cond: Cond) -> Cond:
-        return {"states": self.empty.expand(len(cond["states"]), -1, -1)}
+        return self.empty.null(len(next(iter(cond.values()))))
 
-    def _make(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(latents [N, *shape], hints uint8 [N, 3, H, W], tokens [N, K, T])."""
+    def _make(self) -> tuple[Tensor, Tensor, Lines]:
+        """(latents [N, *shape], hints uint8 [N, *decoded shape], captions)."""
         items = self.hands.items(self.n_items, self.seed)
-        tokens = caption_table(self.hands, items, self.model.parts.tokenizers[0], CAPTIONS_EACH, seed=self.seed + 1)
+        lines = self.reader.read(taught_captions(self.hands, items, CAPTIONS_EACH, self.seed + 1))
         path = self.folder / f"hinted-{self.hint}-{self.model.hash}-{self.n_items}-seed{self.seed}.safetensors"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +61,4 @@ class HintedItems:
             save_weights(path, {"latents": latents, "hints": torch.cat(parts)})
         kept = load_weights(path)[0]
         device = self.model.device
-        return kept["latents"].to(device), kept["hints"].to(device), tokens.to(device)
-
-    @torch.no_grad()
-    def _states(self, tokens: Tensor) -> Cond:
-        return {"states": self.text(tokens)[0].float()}
+        return kept["latents"].to(device), kept["hints"].to(device), lines

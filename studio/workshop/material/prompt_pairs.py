@@ -41,7 +41,7 @@ class WordedContrast:
         samples: Callable[[], Samples] | None = None,
         features: Callable[[Tensor], Tensor] | None = None,
     ):
-        self.model, self.pair, self.shape = model, words, tuple(model.latent_shape)
+        self.model, self.pair, self.shape = model, words, tuple(model.shape)
         lines = list(prompts) or list(LINES)
         self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
         self.neutral = self._read(self.lines)
@@ -99,21 +99,9 @@ class WordedContrast:
         return x0.to(self.model.device), levels.to(self.model.device)
 
 
-@torch.no_grad()
 def encoded(model: Any, batches: Iterable[Tensor]) -> Tensor:
-    """Latents [N, *shape] in half precision, scaled as the denoiser sees them, of batches of what its autoencoder takes,
-    in [0, 1]. The mean of the encoder's distribution; the inverse of how the model decodes."""
-    vae, parts = model.parts.vae, []
-    like = next(vae.parameters())
-    mean, std = (vae.config.get(f"latents_{name}") for name in ("mean", "std"))
-    for batch in batches:
-        out = vae.encode(batch.to(like) * 2 - 1)
-        z = (out.latents if hasattr(out, "latents") else out.latent_dist.mean).float()
-        of = (1, -1, *([1] * (z.ndim - 2)))
-        z = z - (torch.tensor(mean).view(of).to(z) if mean else 0.0)
-        z = z * vae.config.scaling_factor / (torch.tensor(std).view(of).to(z) if std else 1.0)
-        parts.append(z.half().cpu())
-    return torch.cat(parts).contiguous()
+    """Latents [N, *shape] in half precision of batches of decoded samples."""
+    return torch.cat([model.to_latents(batch).half().cpu() for batch in batches]).contiguous()
 
 
 def _rows(table: Cond, index: Tensor) -> Cond:

@@ -75,7 +75,7 @@ def pictures(root: Path, levels: tuple[str, ...] = ("low", "high"), n: int = 3, 
 def outputs(model: Any, scales: tuple[float, ...], file: Path) -> list[torch.Tensor]:
     """Of the bare network, then with the adapter at each scale."""
     model.load_adapter("tried", file)
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     found = []
     for scale in (0.0, *scales):
         model.use_adapters([("tried", scale)] if scale else ())
@@ -111,7 +111,7 @@ def test_words_train_on_either_shape_and_the_file_moves_both_ways(hall: Jobs, sh
     assert torch.cosine_similarity((up - bare).flatten(), (down - bare).flatten(), 0) < -0.5
     pipe = DiffusionPipeline.from_pretrained(shapes / base)
     pipe.load_lora_weights(entry.folder, weight_name=entry.file.name)
-    x = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     cond = model.encode(["a house", "a cat"])
     more = {}
     if "pooled" in cond:
@@ -198,7 +198,7 @@ def test_what_an_encoder_sees_has_a_gradient_and_is_what_it_reads(shapes: Path, 
 
     model = open_model(shapes / "sdxl" / "teacher")
     reader = open_reader(save_eye(tmp_path / "eye", "Dinov2Model"), "eye")
-    latents = torch.randn(3, *model.latent_shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    latents = torch.randn(3, *model.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     seen = sight(model, reader)(latents)
     assert torch.allclose(seen, reader.read(model.decode(latents.detach())), atol=1e-4)
     (gradient,) = torch.autograd.grad(seen[:, 0].sum(), latents)

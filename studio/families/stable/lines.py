@@ -1,0 +1,57 @@
+"""Lines of text as conditions for teaching: read by a frozen copy of a model's encoders, whatever adapters the model wears."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.denoiser import Cond
+from studio.families.stable.folders import tokenize
+
+
+class TokenLines:
+    """tokens: int64 [N, L], one row a line; empty: [L]. They are read anew whenever they are taken: of tens of thousands of
+    captions the states would not fit in memory. said: the lines themselves."""
+
+    def __init__(self, tokens: Tensor, empty: Tensor, text: nn.Module, said: Sequence[str] = ()):
+        self.tokens, self.text, self.said = tokens, text, said
+        self.empty = self._states(empty[None])["states"]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def take(self, index: Tensor) -> Cond:
+        return self._states(self.tokens[index.to(self.tokens.device)])
+
+    def null(self, n: int) -> Cond:
+        return {"states": self.empty.expand(n, -1, -1)}
+
+    @torch.no_grad()
+    def _states(self, tokens: Tensor) -> Cond:
+        return {"states": self.text(tokens)[0].float()}
+
+
+class LineReader:
+    """Of an opened model with one text encoder. ValueError where it has more."""
+
+    def __init__(self, model: Any):
+        encoders = model.parts.encoders
+        if len(encoders) != 1:
+            raise ValueError(f"{model.id} has {len(encoders)} text encoders; captions of a world are taught to models with one")
+        self.tokenizer, self.device = model.parts.tokenizers[0], model.device
+        self.text = copy.deepcopy(encoders[0]).float().eval().requires_grad_(False)
+        self.empty = tokenize(self.tokenizer, [""])[0].to(self.device)
+
+    def read(self, lines: Sequence[str]) -> TokenLines:
+        return TokenLines(tokens_of(self.tokenizer, lines).to(self.device), self.empty, self.text, lines)
+
+
+def tokens_of(tokenizer: Any, lines: Sequence[str]) -> Tensor:
+    """`tokenize` of lines of which many are equal: int64 [N, L]."""
+    unique = sorted(set(lines))
+    row = {line: i for i, line in enumerate(unique)}
+    return tokenize(tokenizer, unique)[[row[line] for line in lines]]

@@ -1,0 +1,42 @@
+"""A UNet as the sampling loop asks it: (x, t, cond) -> F."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.denoiser import Cond
+from studio.core.material import guidance_embedding
+from studio.families.stable.controlnets import Controls
+from studio.families.stable.halves import are_equal, computed_once
+
+
+class Network:
+    """The UNet as (x, t, cond) -> F: float32 outside, its own precision and memory layout inside."""
+
+    def __init__(self, unet: Any):
+        self.unet = unet
+        self.controls = Controls(unet)
+        self.time_cond: Tensor | None = None
+        # SDXL's time embedding also holds the pooled text, so its halves differ from the first block on.
+        self.halves = unet.config.get("addition_embed_type") is None and unet.config.get("class_embed_type") is None
+
+    def embed_guidance(self, w: float) -> None:
+        dim = self.unet.config.get("time_cond_proj_dim")
+        self.time_cond = guidance_embedding(torch.tensor([w]), dim) if dim else None
+
+    def __call__(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        like = next(self.unet.parameters())
+        extra: dict[str, Any] = {}
+        if "pooled" in cond:
+            extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": cond["time_ids"].to(like)}
+        given, states, twice = x.to(like), cond["states"].to(like), self.halves and are_equal(x, t)
+        added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
+        if self.time_cond is not None:
+            extra["timestep_cond"] = self.time_cond.to(like).expand(x.shape[0], -1)
+        with computed_once(self.unet) if twice else nullcontext():  # residuals are added behind what is computed once
+            F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]
+        return F.to(dtype=torch.float32, memory_format=torch.contiguous_format)
