@@ -131,7 +131,7 @@ class Domain(Protocol):
     medium: how samples are shown and kept, a module of `studio.domains.media`. order: in lists; the first one's defaults are
     those of forms. factors: {} where no world is known. identity: factors that say what a sample is of, the thing itself first.
     distance: what the Fréchet distance in the oracle's features is called. vocabulary: every word its models know, () where any
-    goes.
+    goes. pretraining: "module:Class" of its curriculum (`core.pretraining`), "" where it makes no models.
     """
 
     name: str
@@ -147,6 +147,7 @@ class Domain(Protocol):
     words: Sequence[WordGroup]
     vocabulary: Sequence[str]
     distance: str
+    pretraining: str
 
     def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
         """What any text asks for. brought: words that adapters bring; they state nothing and are known."""

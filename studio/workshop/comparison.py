@@ -95,7 +95,7 @@ class Comparison:
             level=moment.level,
             model=moment.model,
             strip=moment.strip,
-            size=min(self.session.models[record.model].image_size, STRIP_SIDE),
+            size=min(self.session.models[record.model].sample_shape[-1], STRIP_SIDE),
             count=len(self.session.seeds),
         )
 

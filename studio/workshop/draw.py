@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from studio.core.family import OpenModel
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Conds, Record, sample
 from studio.sampling.plan import Plan
@@ -42,7 +43,7 @@ def draw(
 
 def pictures(
     plan: Plan,
-    models: Mapping[str, Any],
+    models: Mapping[str, OpenModel],
     prompts: Sequence[str],
     seeds: Sequence[int],
     between: Between,

@@ -4,8 +4,9 @@ Worker side."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from studio.core.family import OpenModel
 from studio.core.recipe import files_hash
 from studio.jobs.run import Run
 from studio.library.adapters import Adapters
@@ -16,20 +17,17 @@ from studio.sampling.plan import Plan
 from studio.sampling.steps import denoiser_of
 from studio.workshop.tools import Tools
 
-if TYPE_CHECKING:
-    from studio.families import Model
-
 
 class Wardrobe:
     """What is loaded for one run. A context: at its end every model is as it was."""
 
     def __init__(self, adapters: Adapters, job: Run[Tools]):
         self.adapters, self.job, self.paths = adapters, job, job.home
-        self.loaded: list[tuple[Model, str]] = []
-        self.controls: list[tuple[Model, str]] = []
+        self.loaded: list[tuple[OpenModel, str]] = []
+        self.controls: list[tuple[OpenModel, str]] = []
         self.hashes: dict[str, str] = {}  # by what the files hold
 
-    def open(self, plans: Sequence[Plan], models: Mapping[str, Model], *, more: Sequence[str] = ()) -> None:
+    def open(self, plans: Sequence[Plan], models: Mapping[str, OpenModel], *, more: Sequence[str] = ()) -> None:
         """Load what plans name into the models it is on; `more` (for the words they bring) into all of them."""
         wanted = adapters_of(*plans)
         for name in more:
@@ -50,7 +48,7 @@ class Wardrobe:
                 self.loaded.append((model, name))
 
     def open_controls(
-        self, plans: Sequence[Plan], models: Mapping[str, Model], known: ControlNets, base: Callable[[str], Model]
+        self, plans: Sequence[Plan], models: Mapping[str, OpenModel], known: ControlNets, base: Callable[[str], OpenModel]
     ) -> None:
         """Load the ControlNets that plans name into the models they are on. base: opens a model by its id."""
         for name, model_ids in hints_of(*plans).items():
@@ -80,6 +78,6 @@ class Wardrobe:
         self.controls.clear()
 
 
-def level_of(models: Mapping[str, Any], model: str, t: float) -> float:
+def level_of(models: Mapping[str, OpenModel], model: str, t: float) -> float:
     """Noise level sigma / alpha of a model at its time."""
     return float(denoiser_of(models[model]).process.noise_level(t))

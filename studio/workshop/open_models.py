@@ -10,12 +10,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.family import OpenModel
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
 
 if TYPE_CHECKING:
     from studio.core.domain import Oracle
-    from studio.families import Model
 
 DEFAULT_BYTES = 6 << 30  # two SDXL-sized networks in half precision; `$STUDIO_WARM_BYTES` overrides
 _WEIGHTS = (".safetensors", ".bin")
@@ -63,7 +63,7 @@ class ModelCache:
     def bytes(self) -> int:
         return sum(size for _, size, _ in self._open.values())
 
-    def model(self, entry: ModelEntry) -> Model:
+    def model(self, entry: ModelEntry) -> OpenModel:
         """The opened checkpoint, on the cache's device."""
         from studio.families import open_model
 

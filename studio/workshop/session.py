@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from studio.core.explain import explain
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -32,9 +33,6 @@ from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
 from studio.workshop.tools import Tools
 
-if TYPE_CHECKING:
-    from studio.families import Model
-
 
 class Session:
     """Used as `with session:`, which takes adapters off at the end. In it `open`, `wear`, `hint`, then `drawn`."""
@@ -50,7 +48,7 @@ class Session:
         self.total = sum(plan.nfe for plan in self.plans) * len(self.seeds)  # network evaluations
         self.done = self.computed = 0  # evaluations behind us; those of them that were not shared
         self.begun = 0.0
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, OpenModel] = {}
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.rng import INITIAL, noise
 from studio.core.weights import load_weights, save_weights
@@ -51,7 +51,7 @@ class Trace:
         file = trace_file(self.header.folder, moment.arm)
         return _opened(file, file.stat().st_mtime_ns)[moment.row].float()
 
-    def states(self, models: Mapping[str, Any]) -> Iterator[Tensor]:
+    def states(self, models: Mapping[str, OpenModel]) -> Iterator[Tensor]:
         """x_t [N, *shape] when each step began, in the scale of the model that took it; no network is evaluated.
 
         models: id -> Denoiser or an object with a `.denoiser`, as for the loop; their processes decide the arithmetic.
@@ -81,7 +81,7 @@ class Trace:
             before = x0
             yield x
 
-    def state(self, index: int, models: Mapping[str, Any]) -> Tensor:
+    def state(self, index: int, models: Mapping[str, OpenModel]) -> Tensor:
         """x_t [N, *shape] when step `index` began; see `states`."""
         for at, x in enumerate(self.states(models)):
             if at == index:
@@ -162,7 +162,7 @@ def open_trace(folder: Path, arm: str) -> Trace:
     return Trace(read_header(folder, arm))
 
 
-def scheduled(plan: Plan, models: Mapping[str, Any]) -> list[Json]:
+def scheduled(plan: Plan, models: Mapping[str, OpenModel]) -> list[Json]:
     """Every step of a plan before it is drawn: {"t", "level", "model", "segment", "nfe"}, as `Moment` has them."""
     out, nfe = [], 0
     for step in compiled(plan, models)[1]:
@@ -172,7 +172,7 @@ def scheduled(plan: Plan, models: Mapping[str, Any]) -> list[Json]:
     return out
 
 
-def device_of(models: Mapping[str, Any]) -> torch.device:
+def device_of(models: Mapping[str, OpenModel]) -> torch.device:
     """Where the models are; bare denoisers are on the CPU."""
     return next((model.device for model in models.values() if hasattr(model, "device")), torch.device("cpu"))
 

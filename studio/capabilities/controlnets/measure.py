@@ -8,12 +8,12 @@ drawn, so what is left to chance is seen beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.core.domain import Domain, Oracle
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
@@ -38,7 +38,7 @@ class HintMeasurement:
         self.agreement = hands.agreement(items, shape)
         self._known: dict[str, Json] = {}
 
-    def draw(self, plan: Plan, models: Mapping[str, Any], n: int | None = None) -> Tensor:
+    def draw(self, plan: Plan, models: Mapping[str, OpenModel], n: int | None = None) -> Tensor:
         """Decoded samples [N, *shape] of the first n items, or of all."""
         n = n or len(self.prompts)
         seeds = range(FIRST_SEED, FIRST_SEED + n)
@@ -46,7 +46,7 @@ class HintMeasurement:
             plan, models, self.prompts[:n], seeds, lambda _: self.between(), hints={NAME: self.hints[:n]}, batch=BATCH
         )
 
-    def measure(self, arm: Arm, models: Mapping[str, Any]) -> Json:
+    def measure(self, arm: Arm, models: Mapping[str, OpenModel]) -> Json:
         """{"with": figures, "without": figures} of one arm. Figures: see `_figures`."""
         if (key := arm.plan.model_dump_json()) not in self._known:
             self._known[key] = self._figures(self.draw(arm.plan, models))

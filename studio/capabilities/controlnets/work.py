@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from studio.capabilities.controlnets.measure import HintMeasurement
 from studio.capabilities.controlnets.request import TRAINER, ControlNetRequest
 from studio.core.control_differences import Differences, hint_channels, trimmed
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
@@ -77,7 +77,7 @@ class Hinting(Armed[ControlNetRequest]):
         """What is shown, measured and saved."""
         return trimmed(self.differences.tensors(), self.request.keep)
 
-    def _put_on(self, models: dict[str, Any]) -> None:
+    def _put_on(self, models: dict[str, OpenModel]) -> None:
         """The ControlNet as it is now, in half precision as its file will be, on opened models."""
         tensors = {key: value.half().float() for key, value in self._tensors().items()}
         for model in models.values():
@@ -85,7 +85,7 @@ class Hinting(Armed[ControlNetRequest]):
             model.take_control(NAME, self.model.control_files.of(tensors, self.channels))
 
     @staticmethod
-    def _take_off(models: dict[str, Any]) -> None:
+    def _take_off(models: dict[str, OpenModel]) -> None:
         for model in models.values():
             if NAME in model.control_names:
                 model.unload_control(NAME)
@@ -131,7 +131,7 @@ class Hinting(Armed[ControlNetRequest]):
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         return arms(self.entry, students)
 
-    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
+    def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
         self._put_on(models)
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.domain import Domain
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from studio.core.denoiser import Cond, Denoiser
     from studio.core.material import Material
     from studio.core.method import Method
-    from studio.families import Model
     from studio.jobs.run import Run
 
 Say = Callable[[int, int], None]  # (done, total)
@@ -89,7 +89,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
     )
 
 
-def opened_start(request: DistillRequest, run: Run[Tools]) -> Model | None:
+def opened_start(request: DistillRequest, run: Run[Tools]) -> OpenModel | None:
     """The student that the run begins with, opened, where the request names one."""
     if request.start is None:
         return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from studio.capabilities.lab import witness
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.lab.studies.base import Data
+from studio.core.family import OpenModel
 from studio.core.files import Json, plain
 from studio.domains import domain_of
 from studio.jobs.run import LeftOff, Run, versions
@@ -35,7 +36,6 @@ from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.families import Model
     from studio.families.efficientnet_lite import Witness
     from studio.workshop.judge import Judge
 
@@ -52,7 +52,7 @@ class Arms:
 
     plans: Sequence[Plan]
     steps: bool = False  # whether every step is read
-    models: dict[str, Model] = field(default_factory=dict)
+    models: dict[str, OpenModel] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)  # hash by name of what decides a reading
     always: dict[str, str] = field(default_factory=dict)  # hashes that belong to every cell's name, whatever its plan uses
 

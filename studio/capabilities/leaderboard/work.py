@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.request import MeasureRequest, arms_of, lacking
 from studio.core.domain import Domain, Oracle
 from studio.core.explain import explain
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -26,9 +27,6 @@ from studio.sampling.record import Record
 from studio.workshop.draw import draw
 from studio.workshop.held_out import figures, reference
 from studio.workshop.tools import Tools
-
-if TYPE_CHECKING:
-    from studio.families import Model
 
 Step = Callable[[int, int], None]
 REPORT_S = 0.5  # between progress events
@@ -41,7 +39,7 @@ class DrawsArm:
     step(evaluations, pictures) is called after every network evaluation, `between` after every prompt.
     """
 
-    def __init__(self, models: dict[str, Model], oracle: Oracle, domain: Domain, step: Step, between: Callable[[], None]):
+    def __init__(self, models: dict[str, OpenModel], oracle: Oracle, domain: Domain, step: Step, between: Callable[[], None]):
         self.models, self.oracle, self.domain, self.step, self._between = models, oracle, domain, step, between
         some = next(iter(models.values()))
         self.shape, self._decode = some.shape, some.decode
@@ -114,7 +112,7 @@ class Measuring:
         self.job.state("running", f"{arm.title}: {_said(found)}.")
         self.job.result(self._result())
 
-    def _say_weights(self, arm: Arm, models: dict[str, Model]) -> None:
+    def _say_weights(self, arm: Arm, models: dict[str, OpenModel]) -> None:
         """Say when a hybrid's student was distilled from other weights than its teacher has now."""
         if arm.role == "hybrid" and arm.student is not None:
             then, now = Recipe.model_validate(arm.student.recipe).teacher_hash, models["teacher"].hash

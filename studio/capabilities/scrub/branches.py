@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from studio.capabilities.scrub.request import Branch
+from studio.core.family import OpenModel
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.library.adapter_uses import AdapterUse, dressed, words_of
@@ -35,7 +36,9 @@ from studio.workshop.traces import Recorder, Trace, sigma
 NEAR = 0.95  # a student's own point this near to the state's noise level, as a ratio, is the state's own
 
 
-def plan_of(branch: Branch, parent: Header, models: Mapping[str, Any], registry: Registry, adapters: Adapters, name: str) -> Plan:
+def plan_of(
+    branch: Branch, parent: Header, models: Mapping[str, OpenModel], registry: Registry, adapters: Adapters, name: str
+) -> Plan:
     """The plan of a branch. ValueError in one sentence where its steps do not fit."""
     now = parent.moments[branch.step]
     entry = registry.get(branch.model or now.model)
@@ -70,7 +73,7 @@ def words_brought(branch: Branch, parent: Header, adapters: Adapters) -> tuple[s
 
 
 def _points(
-    branch: Branch, parent: Header, models: Mapping[str, Any], entry: ModelEntry, other: bool
+    branch: Branch, parent: Header, models: Mapping[str, OpenModel], entry: ModelEntry, other: bool
 ) -> tuple[tuple[float, ...] | None, tuple[int, ...]]:
     """(timesteps of what is left, in the time of the model that goes on; their noise positions); (None, ()) keeps all."""
     now = parent.moments[branch.step]
@@ -104,7 +107,7 @@ def _drawn_before(branch: Branch, parent: Header) -> bool:
 
 
 def drawn(
-    plan: Plan, branch: Branch, parent: Trace, models: Mapping[str, Any], folder: Path, pictures: Mapping[str, Tensor]
+    plan: Plan, branch: Branch, parent: Trace, models: Mapping[str, OpenModel], folder: Path, pictures: Mapping[str, Tensor]
 ) -> Iterator[tuple[Record, Moment]]:
     """Draw a branch from its parent's state, recording it; (record, step as it is kept) of every step that is computed.
 

@@ -18,6 +18,7 @@ from studio.capabilities.scrub import decisions
 from studio.capabilities.scrub.request import Branch, ScrubRequest
 from studio.core.domain import Domain
 from studio.core.explain import explain
+from studio.core.family import OpenModel
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
 from studio.jobs.run import Run, versions
@@ -35,7 +36,6 @@ from studio.workshop.tools import Tools
 from studio.workshop.traces import Trace
 
 if TYPE_CHECKING:
-    from studio.families import Model
     from studio.sampling.plan import Plan
 
 
@@ -45,7 +45,7 @@ class Scrubbing:
     def __init__(self, request: ScrubRequest, run: Run[Tools]):
         self.request, self.job, self.folder = request, run, run.folder
         self.headers: dict[str, Header] = {}
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, OpenModel] = {}
         self.frames = Frames(run)
         self.notices: list[str] = []
         self.before: Json = {}  # the result of what was drawn: its arms, figures and models

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.core.family import OpenModel
 from studio.families.perceptual import VARIABLE, Reader, installed, open_reader
 
-if TYPE_CHECKING:
-    from studio.families import Model
 
-
-def seek_reader(model: Model, device: str) -> Reader:
+def seek_reader(model: OpenModel, device: str) -> Reader:
     """The perceptual encoder there is. ValueError in one sentence where none is on this machine."""
     found = installed()
     if found is None:
@@ -25,7 +23,7 @@ def seek_reader(model: Model, device: str) -> Reader:
     return open_reader(*found, device)
 
 
-def sight(model: Model, reader: Any) -> Callable[[Tensor], Tensor]:
+def sight(model: OpenModel, reader: Any) -> Callable[[Tensor], Tensor]:
     """What an encoder sees in latents [B, *shape]: features [B, D] of unit length, as `Reader.read` gives them, with gradient."""
 
     def see(latents: Tensor) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.capabilities.sliders.task import SliderTask
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.core.recipe import Recipe
@@ -19,9 +20,6 @@ from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.workshop.draw import draw
-
-if TYPE_CHECKING:
-    from studio.families import Model
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 TEACHER_STEPS = 10  # enough to tell what a picture shows
@@ -35,7 +33,7 @@ class SliderMeasurement:
         self.stage, self.between, self.seeds = stage, between, seeds
         self._seen: tuple[Any, dict[float, Any]] = (None, {})  # readings of one model at one step by scale
 
-    def plan(self, entry: ModelEntry, model: Model) -> Plan:
+    def plan(self, entry: ModelEntry, model: OpenModel) -> Plan:
         """A student on its recipe; a teacher in few steps."""
         if entry.role == "student":
             return plans.student_plan(entry.id, Recipe.model_validate(entry.recipe))
@@ -43,7 +41,7 @@ class SliderMeasurement:
         return plans.teacher_plan(entry.id, entry.timesteps(steps), entry.sampling.rule, entry.guidance)
 
     def draw(
-        self, model: Model, entry: ModelEntry, adapter: Adapter, scale: float, prompts: Sequence[str], seeds: Sequence[int]
+        self, model: OpenModel, entry: ModelEntry, adapter: Adapter, scale: float, prompts: Sequence[str], seeds: Sequence[int]
     ) -> Tensor:
         """Samples [N, *shape] with the adapter at a scale; prompt i goes with seed i."""
         conds: Any = encode_once({entry.id: model}, prompts)
@@ -51,7 +49,13 @@ class SliderMeasurement:
             return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.shape, lambda _: self.between())
 
     def measure(
-        self, model: Model, entry: ModelEntry, adapter: Adapter, step: int, scale: float, strengths: Sequence[float] = STRENGTHS
+        self,
+        model: OpenModel,
+        entry: ModelEntry,
+        adapter: Adapter,
+        step: int,
+        scale: float,
+        strengths: Sequence[float] = STRENGTHS,
     ) -> Json:
         """`summary` at strengths that stand for multiples of `scale`, with "moved": how far other factors' frequencies
         are apart between the lowest and the highest strength."""
@@ -69,7 +73,9 @@ class SliderMeasurement:
         others = {name: value for name, value in shifts(seen[0], seen[-1]).items() if name not in self.stage.moved}
         return {**found, "sampling_steps": self.plan(entry, model).steps, "moved": others}
 
-    def _read(self, model: Model, entry: ModelEntry, adapter: Adapter, step: int, scale: float, prompts: Sequence[str]) -> Any:
+    def _read(
+        self, model: OpenModel, entry: ModelEntry, adapter: Adapter, step: int, scale: float, prompts: Sequence[str]
+    ) -> Any:
         key, scale = (entry.id, step), round(scale, 6)
         if self._seen[0] != key:
             self._seen = (key, {})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from studio.capabilities.sliders.request import SliderRequest, form
 from studio.core.denoiser import Cond
 from studio.core.domain import Attribute, Domain, Item, Oracle, Readings, Stated
 from studio.core.explain import did_you_mean
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.weights import load_weights, save_weights
@@ -33,9 +34,6 @@ from studio.workshop.judge import Judge, Measure, open_judge
 from studio.workshop.material.attribute_pairs import AttributeContrast
 from studio.workshop.material.prompt_pairs import WordedContrast, encoded
 from studio.workshop.tools import Tools
-
-if TYPE_CHECKING:
-    from studio.families import Model
 
 N_PROMPTS = 3  # that sliders are shown and measured on; those that speak of what a slider moves are passed over
 MADE = 128  # items at either end, for the span of an attribute
@@ -81,7 +79,7 @@ class SliderTask:
 
 
 def open_task(
-    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+    entry: ModelEntry, model: OpenModel, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
 ) -> SliderTask:
     """What a request asks for, on its model. ValueError in one sentence where the request does not fit it."""
     if not domain_of(entry.domain).has_world or request.pairs:
@@ -90,7 +88,7 @@ def open_task(
 
 
 def _world(
-    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+    entry: ModelEntry, model: OpenModel, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
 ) -> SliderTask:
     """The stage of a known world: its items, its captions, its oracle."""
     oracle, domain = _oracle(entry, run), domain_of(entry.domain)
@@ -130,7 +128,7 @@ def _world(
 
 
 def _plain(
-    entry: ModelEntry, model: Model, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
+    entry: ModelEntry, model: OpenModel, request: SliderRequest, run: Run[Tools], say: Say, between: Callable[[], None]
 ) -> SliderTask:
     """The stage of a model of any kind: prompts and pictures that were given. Read by an oracle where there is one and the
     request says which of its attributes the pictures show."""
@@ -192,7 +190,7 @@ def _oracle(entry: ModelEntry, run: Run[Tools]) -> Any:
     return run.tools.models.oracle(entry) if entry.oracle_here else None
 
 
-def _cache(entry: ModelEntry, model: Model, run: Run[Tools]) -> Path:
+def _cache(entry: ModelEntry, model: OpenModel, run: Run[Tools]) -> Path:
     return run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
 
 
@@ -208,14 +206,14 @@ def _unspoken(domain: Domain, moved: set[str]) -> tuple[str, ...]:
     return tuple(line for line in domain.defaults.shown if not moved & set(domain.read(line).stated))
 
 
-def _pictures(pairs: Pairs, model: Model, cache: Path, say: Say) -> tuple[Tensor, Tensor]:
+def _pictures(pairs: Pairs, model: OpenModel, cache: Path, say: Say) -> tuple[Tensor, Tensor]:
     """(latents [N, L, *shape], levels [L]) of a folder of pairs, encoded once at the model's size."""
     total, path = len(pairs.names) * len(pairs.levels), cache / f"pictures-{pairs.digest}.safetensors"
     if not path.exists():
 
         def counted() -> Iterator[Tensor]:
             done = 0
-            for batch in pairs.batches(model.image_size):
+            for batch in pairs.batches(model.sample_shape[-1]):
                 yield batch
                 done += len(batch)
                 say(done, total)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.core.domain import Domain, Oracle, Stated
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.library.models import ModelEntry
 from studio.metrics.proportion import wilson
@@ -60,7 +61,7 @@ class WordMeasurement:
         self.prompts = prompts_for(domain, shows, word, init)
         self._known: dict[tuple[str, str], dict[str, Any]] = {}  # what does not change with the word
 
-    def measure(self, arm: Arm, models: Mapping[str, Any], tokens: Tokens) -> Json:
+    def measure(self, arm: Arm, models: Mapping[str, OpenModel], tokens: Tokens) -> Json:
         """Figures of one arm by side."""
         found: Json = {}
         for side in (side for side in SIDES if side in self.prompts):

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from studio.capabilities.words.measure import PLAIN, WordMeasurement, prompts_for, word_arms
 from studio.capabilities.words.request import TRAINER, WordRequest
 from studio.core.edit import Edit, EditCard
+from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
@@ -95,7 +95,7 @@ class Wording(Armed[WordRequest]):
 
             def counted() -> Iterator[Tensor]:
                 done = 0
-                for batch in pictures.batches(self.model.image_size):
+                for batch in pictures.batches(self.model.sample_shape[-1]):
                     yield batch
                     done += len(batch)
                     self.preparing(done, len(pictures.files))
@@ -162,7 +162,7 @@ class Wording(Armed[WordRequest]):
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         return word_arms(self.entry, students)
 
-    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
+    def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
         return self.bench.measure(arm, models, self.tokens())
 

@@ -19,6 +19,7 @@ class PlainPictures:
     words: Sequence[WordGroup] = ()
     vocabulary: Sequence[str] = ()
     distance = "FD"
+    pretraining = ""
 
     def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
         return Said(prompt)

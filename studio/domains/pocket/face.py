@@ -40,6 +40,7 @@ class PocketWorld:
     words: Sequence[WordGroup] = tuple(WordGroup(factor, TITLES[factor], table) for factor, table in captions.TABLES.items())
     vocabulary: Sequence[str] = tuple(captions.vocabulary())
     distance = "FD-oracle"
+    pretraining = "studio.domains.pocket.pretrain.curriculum:Curriculum"
 
     def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
         parsed = captions.parse(prompt, brought)

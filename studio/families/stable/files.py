@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -27,11 +27,11 @@ class AdapterFiles:
         """A file or folder of any layout, and what of it fitted. ValueError in one sentence where it does not fit the model."""
         return adapter_files.read(path, adapter_files.targets(self.model.modules))
 
-    def write(self, edit: Edit, path: Path, layout: Any = "diffusers", private: bool = True) -> list[Path]:
+    def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
         """The files that were written. private: with prompts, settings and date."""
         if layout not in self.layouts:
             raise ValueError(f"The layout {brief(layout)} is unknown; {', '.join(self.layouts)} are there.")
-        return adapter_files.write(edit, path, layout, private=private)
+        return adapter_files.write(edit, path, cast(adapter_files.Layout, layout), private=private)
 
     def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
         """The model with edits at their strengths in its weights, as a folder of its own."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond
+from studio.core.precision import full_precision
 from studio.families.stable.folders import tokenize
 
 
@@ -30,6 +31,7 @@ class TokenLines:
     def null(self, n: int) -> Cond:
         return {"states": self.empty.expand(n, -1, -1)}
 
+    @full_precision()
     @torch.no_grad()
     def _states(self, tokens: Tensor) -> Cond:
         return {"states": self.text(tokens)[0].float()}

@@ -25,7 +25,6 @@ from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import AdapterFiles, ControlFiles
 from studio.families.stable.lines import LineReader
 from studio.families.stable.new_word import NewWord
-from studio.families.stable.smaller import Smaller
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import Vocabulary
@@ -121,7 +120,7 @@ class Model:
 
     # -- teaching ---------------------------------------------------------------------------------------------------
 
-    def trainable(self, rank: int | None = None, start: Model | None = None, smaller: Smaller | None = None) -> Denoiser:
+    def trainable(self, rank: int | None = None, start: Any = None, smaller: Any = None) -> Denoiser:
         """A float32 copy of the network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
         return trainable.teacher_denoiser(self, rank, start, smaller)
 

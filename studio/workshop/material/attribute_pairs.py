@@ -11,6 +11,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Attribute, Domain, Item
+from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import Lines, Say, encode_items
@@ -31,7 +32,7 @@ class AttributeContrast:
 
     def __init__(
         self,
-        model: Any,
+        model: OpenModel,
         domain: Domain,
         attribute: Attribute,
         folder: Path,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,23 +16,16 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Domain, Hands, Item, Oracle
+from studio.core.family import Lines as Lines
+from studio.core.family import OpenModel
 from studio.core.material import Reward
+from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.reward import Grader
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_EACH = 4  # of every item
-
-
-class Lines(Protocol):
-    """Lines of text as conditions; families bring them (`families.stable.lines`)."""
-
-    said: Sequence[str]
-
-    def __len__(self) -> int: ...
-    def take(self, index: Tensor) -> Cond: ...
-    def null(self, n: int) -> Cond: ...
 
 
 class CaptionMaterial:
@@ -79,7 +72,7 @@ class GradedCaptions(CaptionMaterial):
 
 
 def world_material(
-    model: Any,
+    model: OpenModel,
     domain: Domain,
     folder: Path,
     *,
@@ -108,7 +101,8 @@ def world_material(
     return CaptionMaterial(*captions) if oracle is None else GradedCaptions(Grader(model, domain, oracle), *captions)
 
 
-def encode_items(model: Any, hands: Hands, items: Sequence[Item], say: Say, batch: int = 50) -> Tensor:
+@full_precision()
+def encode_items(model: OpenModel, hands: Hands, items: Sequence[Item], say: Say, batch: int = 50) -> Tensor:
     """Latents [N, *shape] in half precision, scaled as the denoiser sees them."""
     parts = []
     for i in range(0, len(items), batch):

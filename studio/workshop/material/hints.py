@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Domain
+from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import CAPTIONS_EACH, Lines, Say, encode_items, taught_captions
@@ -24,12 +24,20 @@ class HintedItems:
     """
 
     def __init__(
-        self, model: Any, domain: Domain, hint: str, folder: Path, *, seed: int = 0, n_items: int = 2000, say: Say | None = None
+        self,
+        model: OpenModel,
+        domain: Domain,
+        hint: str,
+        folder: Path,
+        *,
+        seed: int = 0,
+        n_items: int = 2000,
+        say: Say | None = None,
     ):
         self.model, self.hands, self.hint, self.folder, self.seed = model, domain.hands(), hint, folder, seed
         self.n_items = n_items
         self.shape = tuple(model.shape)
-        self.halvings = (int(model.image_size) // self.shape[-1]).bit_length() - 1
+        self.halvings = (model.sample_shape[-1] // self.shape[-1]).bit_length() - 1
         self.say = say or (lambda done, total: None)
         self.reader = model.line_reader()
         self.empty: Lines = self.reader.read([""])

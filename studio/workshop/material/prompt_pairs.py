@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
+from studio.core.family import OpenModel
+from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.workshop.material.phrases import before, placed
 
@@ -33,7 +35,7 @@ class WordedContrast:
 
     def __init__(
         self,
-        model: Any,
+        model: OpenModel,
         *,
         words: tuple[str, str] | None = None,
         prompts: Sequence[str] = (),
@@ -99,7 +101,8 @@ class WordedContrast:
         return x0.to(self.model.device), levels.to(self.model.device)
 
 
-def encoded(model: Any, batches: Iterable[Tensor]) -> Tensor:
+@full_precision()
+def encoded(model: OpenModel, batches: Iterable[Tensor]) -> Tensor:
     """Latents [N, *shape] in half precision of batches of decoded samples."""
     return torch.cat([model.to_latents(batch).half().cpu() for batch in batches]).contiguous()
 
@@ -108,6 +111,6 @@ def _rows(table: Cond, index: Tensor) -> Cond:
     return {name: part[index] for name, part in table.items()}
 
 
-def _bare(model: Any) -> Any:
+def _bare(model: OpenModel) -> Any:
     """Without adapters that an earlier run left on."""
     return model.using(()) if hasattr(model, "using") else nullcontext()

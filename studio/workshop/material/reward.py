@@ -14,13 +14,14 @@ from typing import Any
 from torch import Tensor
 
 from studio.core.domain import Domain
+from studio.core.family import OpenModel
 from studio.core.material import Reward
 
 
 class Grader:
     """Reads latents of an opened model with an oracle; both are frozen, and the oracle is a copy."""
 
-    def __init__(self, model: Any, domain: Domain, oracle: Any):
+    def __init__(self, model: OpenModel, domain: Domain, oracle: Any):
         self.model, self.domain = model, domain
         self.oracle = copy.deepcopy(oracle).eval().requires_grad_(False)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from studio.core.domain import Domain, Stated
+from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import CAPTIONS_EACH, Say, encode_items
@@ -36,7 +37,7 @@ class Pictured:
 
 
 def of_items(
-    model: Any,
+    model: OpenModel,
     domain: Domain,
     folder: Path,
     shows: Stated,

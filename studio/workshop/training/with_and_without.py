@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any, Protocol, TypeVar
 
 from studio.core.explain import explain
+from studio.core.family import OpenModel
 from studio.core.files import Json, read_json
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
@@ -32,7 +33,7 @@ class Armed(Training[R]):
 
     THING: str
     EVENT: str
-    model: Any  # of the base, once it is opened
+    model: OpenModel  # of the base, once it is opened
     bench: Any = None  # None where nobody can read the pictures
 
     def __init__(self, request: R, run: Run[Tools]):
@@ -45,7 +46,7 @@ class Armed(Training[R]):
         """What is measured; the base alone comes first."""
 
     @abstractmethod
-    def compared(self, arm: Arm, models: dict[str, Any]) -> Json:
+    def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         """Figures of one arm with it and without."""
 
     @abstractmethod
@@ -90,7 +91,7 @@ class Armed(Training[R]):
     def _row(self, arm: str, step: int) -> Json | None:
         return next((row for row in self.rows if (row["arm"], row["step"]) == (arm, step)), None)
 
-    def _measure(self, arm: Arm, models: dict[str, Any], step: int) -> Json:
+    def _measure(self, arm: Arm, models: dict[str, OpenModel], step: int) -> Json:
         self.job.state("running", f"Measuring {arm.title} with it and without.")
         row = {"step": step, **self.compared(arm, models)}
         self.rows.append(row)

@@ -7,8 +7,16 @@ from typing import Any
 
 import torch
 
+from studio.core.weights import channels_last
 from studio.domains.pocket.dataset import SceneSet, to_images
 from studio.domains.pocket.oracle import load_oracle
+
+
+def load_vae(folder: Path) -> Any:
+    from diffusers import AutoencoderTiny
+
+    vae: Any = AutoencoderTiny.from_pretrained(folder)
+    return channels_last(vae).eval()
 
 
 @torch.inference_mode()
