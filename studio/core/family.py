@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,36 @@ if TYPE_CHECKING:
     from studio.core.lowrank import Adapter
     from studio.core.method import Method
     from studio.core.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's folder, read without torch. shape: of one latent sample. prediction: eps, v, x0 or flow. architecture: equal for
+    models whose layers the same adapters fit. embeds_guidance: whether it takes the guidance scale as an input. reads_besides:
+    what its network reads besides noise and text, in words, or "". reason: why it cannot be opened, to stand behind a colon."""
+
+    shape: tuple[int, ...] = ()
+    prediction: str = ""
+    architecture: str = ""
+    embeds_guidance: bool = False
+    reads_besides: str = ""
+    reason: str = ""
+
+
+class Family(Protocol):
+    """How models of a kind are recognised and opened; the face imports no torch before `open`."""
+
+    @property
+    def name(self) -> str: ...
+    def knows(self, folder: Path) -> bool:
+        """Whether the folder looks like one of its models, whole or not."""
+
+    def describe(self, folder: Path) -> Checkpoint: ...
+    def timesteps(self, folder: Path, n: int, spacing: str | None) -> tuple[float, ...]:
+        """A grid of n steps for sampling; spacing: a name of `sampling.grids`, None for the checkpoint's own."""
+
+    def architecture(self, folder: Path) -> str: ...
+    def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel: ...
 
 
 class Lines(Protocol):

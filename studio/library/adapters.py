@@ -6,8 +6,6 @@ is damaged or missing is listed with its reason. Reads JSON only: no weights, no
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 import shutil
@@ -20,14 +18,13 @@ from typing import Any
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
+from studio.families import family_of
 from studio.jobs.paths import ASSETS, Paths
 from studio.library.models import FAMILY, ModelEntry
 
 FILE, CARD = "adapter.safetensors", "card.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 COPY_KEPT_S = 7 * 86_400  # of a file whose import never began
-SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
-         "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,12 +165,9 @@ def remove(paths: Paths, adapter_id: str) -> None:
 
 
 def architecture(folder: Path) -> str:
-    """12 hexadecimal digits over what decides which layers a model's UNet has; '' where it has none."""
-    config = read_json(folder / "unet" / "config.json")
-    if config is None:
-        return ""
-    shape = {name: config.get(name) for name in SHAPE}
-    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+    """Equal for models whose layers the same adapters fit; '' where no family knows the folder."""
+    family = family_of(folder)
+    return "" if family is None else family.architecture(folder)
 
 
 def described(

@@ -19,6 +19,7 @@ from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, read_json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
+from studio.families import describe, family_of
 from studio.jobs.paths import PRESETS, ROOT, Paths
 from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
 from studio.library.training_request import MAX_STEPS as MAX_STEPS
@@ -113,11 +114,11 @@ class ModelEntry:
         return float(self.sampling.guidance or self.card.get("default_guidance") or 7.5)
 
     def timesteps(self, n: int) -> tuple[float, ...]:
-        """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint's scheduler does."""
-        scheduler = read_json(self.folder / "scheduler" / "scheduler_config.json") or {}
-        spacing = self.sampling.spacing or scheduler.get("timestep_spacing", "leading")
-        train, offset = scheduler.get("num_train_timesteps", 1000), scheduler.get("steps_offset", 0)
-        return spaced(spacing, n, int(train), int(offset))
+        """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint does."""
+        family = family_of(self.folder)
+        if family is None:
+            return spaced(self.sampling.spacing or "leading", n)
+        return family.timesteps(self.folder, n, self.sampling.spacing)
 
     def plain(self) -> Json:
         """For forms: JSON, no paths of this machine."""
@@ -210,8 +211,8 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
     recipe, reason = None, ""
     if not folder.is_dir():
         reason = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
-    elif not (folder / "model_index.json").is_file():
-        reason = f"{model.id} cannot be opened: {model.folder} has no model_index.json, so it is no diffusers folder."
+    elif found := describe(folder).reason:
+        reason = f"{model.id} cannot be opened: {found}."
     elif model.role == "student":
         recipe, reason = _recipe(model, folder)
     return ModelEntry(

@@ -243,7 +243,7 @@ def test_adapters_act_on_their_segment_alone_and_leave_no_trace(sd, tmp_path):
 
 
 def test_folders_that_do_not_fit_are_refused_with_a_sentence(sd, tmp_path):
-    with pytest.raises(FileNotFoundError, match="'nowhere' is not there"):
+    with pytest.raises(FileNotFoundError, match="'nowhere' cannot be opened: it is not there"):
         open_model(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="has no model_index.json"):
@@ -252,7 +252,7 @@ def test_folders_that_do_not_fit_are_refused_with_a_sentence(sd, tmp_path):
     for text, sentence in (
         ("{", "not a JSON object"),
         ("[]", "not a JSON object"),
-        ('{"_class_name": "FluxPipeline"}', "is a FluxPipeline"),
+        ('{"_class_name": "FluxPipeline"}', "is a 'FluxPipeline'"),
     ):
         index.write_text(text)
         with pytest.raises(ValueError, match=sentence):
@@ -260,12 +260,12 @@ def test_folders_that_do_not_fit_are_refused_with_a_sentence(sd, tmp_path):
     shutil.copytree(sd[1], tmp_path / "odd")
     index = tmp_path / "odd" / "model_index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "text_encoder": ["transformers", "T5EncoderModel"]}))
-    with pytest.raises(ValueError, match="text_encoder of this folder is T5EncoderModel"):
+    with pytest.raises(ValueError, match="text_encoder is 'T5EncoderModel'"):
         open_model(tmp_path / "odd")
     shutil.copytree(sd[1], tmp_path / "strange")
     scheduler = tmp_path / "strange" / "scheduler" / "scheduler_config.json"
     scheduler.write_text(json.dumps({"prediction_type": "epsilonn"}))
-    with pytest.raises(ValueError, match="prediction_type 'epsilonn' of 'strange' is unknown"):
+    with pytest.raises(ValueError, match="prediction_type is 'epsilonn'"):
         open_model(tmp_path / "strange")
     shutil.copytree(sd[1], tmp_path / "text")
     weights = tmp_path / "text" / "unet" / "diffusion_pytorch_model.safetensors"

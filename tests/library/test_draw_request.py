@@ -14,6 +14,7 @@ from studio.jobs.paths import Paths, open_paths
 from studio.library.draw_request import CompareRequest, arms_for, label, plans_for
 from studio.library.models import Registry, load_registry
 from studio.library.seeds import parse_seeds
+from tests.support.folders import pretended
 
 FOLDERS = {"teacher": "teacher", "student": "student", "oracle": "oracle"}
 
@@ -26,8 +27,7 @@ def registry(tmp_path: Path) -> Registry:
               "prediction": "v", "valid_steps": [2, 4]}  # fmt: skip
     for role in ("teacher", "student"):
         folder = tmp_path / role
-        folder.mkdir()
-        (folder / "model_index.json").write_text("{}")
+        pretended(folder)
         entry = {
             "id": f"tiny/{role}",
             "title": role,

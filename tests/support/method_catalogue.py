@@ -10,6 +10,7 @@ from pathlib import Path
 
 from studio.core.recipe import Recipe
 from studio.library import method_cards
+from tests.support.folders import pretended
 
 RECIPE = Recipe(teacher="test/teacher", teacher_hash="0" * 12, timesteps=(999, 749, 499, 249), rule="lcm",
                 prediction="eps", valid_steps=(4,))  # fmt: skip
@@ -27,8 +28,7 @@ def stock(data_dir: Path) -> Path:
 
 def _model(data_dir: Path, name: str, more: str) -> None:
     folder = data_dir / "models" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    pretended(folder)
     text = f"id: test/{name}\ntitle: Test {name}\ndomain: pocket\nfolder: {name}\nsize: 128\norder: 1\n{more}\n"
     (data_dir / "models" / f"{name}.yaml").write_text(text)
 

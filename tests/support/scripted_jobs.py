@@ -26,6 +26,7 @@ from studio.library.models import load_registry
 from studio.library.saving import list_student
 from studio.workshop.open_models import ModelCache
 from studio.workshop.tools import Tools
+from tests.support.folders import pretended
 from tests.support.method_catalogue import RECIPE
 from tests.support.scripted_compare import interval
 
@@ -174,8 +175,7 @@ class ScriptedTraining(threading.Thread):
     def _student(self, run: Run) -> str:
         name, models = run.spec.config["name"], self.jobs.paths.models
         folder = models / "mine" / name
-        folder.mkdir(parents=True, exist_ok=True)
+        pretended(folder)
         (folder / "recipe.json").write_text(RECIPE.model_copy(update={"teacher": run.spec.config["teacher"]}).model_dump_json())
-        (folder / "model_index.json").write_text("{}")
         (folder / "card.json").write_text(json.dumps({"title": name, "run": run.spec.id}))
         return list_student(models, name, load_registry(self.jobs.paths).get(run.spec.config["teacher"]), "Made up by a test.")

@@ -28,6 +28,7 @@ from studio.domains import domain_of
 from studio.jobs.run import Run
 from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
+from tests.support.folders import pretended
 
 SHAPE = (3, 8, 8)
 
@@ -109,7 +110,7 @@ def toy_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Callab
         Recipe(teacher=entry.id, teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, prediction="x0",
                valid_steps=how.valid_steps).save(target)  # fmt: skip
         (target / "card.json").write_text(json.dumps(card))
-        (target / "model_index.json").write_text("{}")
+        pretended(target)
 
     return Lesson(
         teacher=Denoiser(Network().requires_grad_(False), VP.scaled_linear(0.00085, 0.012), "x0"), material=ToyMaterial(),
@@ -125,8 +126,7 @@ LESSONS["toy"] = toy_lesson
 def list_teacher(models: Path) -> None:
     """Put the toy teacher into a data folder's list."""
     folder = models / "toy-teacher"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model_index.json").write_text("{}")
+    pretended(folder, {"sample_size": 8, "in_channels": 1})  # no UNet that a smaller student could be cut from
     entry = {"id": "toy/teacher", "title": "Toy teacher", "role": "teacher", "domain": "toy", "size": 8, "folder": "toy-teacher"}
     (models / "toy.yaml").write_text(json.dumps(entry))
 

@@ -219,7 +219,7 @@ def student(
     cls: Any = METHODS.get(given["objective"])
     config = cls.Config.model_validate(given["method"] | overrides(set_))
     folder = out / size / "teacher"
-    model = open_model(folder, f"{size}/teacher", device)
+    model: Any = open_model(folder, f"{size}/teacher", device)
     tokens, empty, latents = lessons.lessons(device)
     lines, each = TokenLines(tokens.flatten(0, 1), empty, model.line_reader().text), tokens.shape[1]
     material = CaptionMaterial(lines, each, lambda: latents, tuple(latents.shape[1:]), device)

@@ -10,8 +10,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.domain import Domain
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import Json, read_json
+from studio.core.files import Json
 from studio.domains import domain_of, first
+from studio.families import describe
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.adapters import check_name
@@ -168,13 +169,13 @@ class SliderRequest(TrainingRequest):
                 f"Attributes like {brief(self.attribute)} are of a known world, and {entry.id} is of the domain {entry.domain}; "
                 "words of both ends, or a folder of pairs, would fit."
             )
-        unet = read_json(entry.folder / "unet" / "config.json") or {}
-        if unet.get("time_cond_proj_dim"):
+        checkpoint = describe(entry.folder)
+        if checkpoint.embeds_guidance:
             raise ValueError(
                 f"{entry.id} takes the guidance scale as an input; a slider of the model it comes from would fit it."
             )
-        if unet.get("in_channels") != unet.get("out_channels"):
-            raise ValueError(f"{entry.id} reads a picture beside the noise, as for inpainting; its plain version would fit.")
+        if checkpoint.reads_besides:
+            raise ValueError(f"{entry.id} reads {checkpoint.reads_besides}, as for inpainting; its plain version would fit.")
         lines = len(self.prompts or range(PLAIN_LINES)) * max(1, len(self.preserve))
         if lines > MAX_LINES:
             raise ValueError(f"These prompts, each with every word to preserve, are {lines:,}; up to {MAX_LINES} fit.")

@@ -1,13 +1,13 @@
 """A folder of a diffusers pipeline opened as a `Model`.
 
-The parts are loaded one by one rather than through a pipeline object: no safety checker, no unused image encoder, and
-classes come from a short list instead of from whatever the folder's index names.
+The parts are loaded one by one rather than through a pipeline object: no safety checker, no unused image encoder. Classes are
+those that the folder's index names, which the face has held against a short list.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,9 @@ from studio.core.recipe import FILE_NAME, Recipe
 from studio.families.stable.model import Model, Parts
 from studio.families.stable.network import Network
 
-PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
-AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
-TEXT_ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
-TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
-
-def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None, xl: bool) -> Model:
-    """Load an SD (or, with ``xl``, SDXL) folder; see `studio.families.open_model`."""
+def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None, xl: bool, prediction: Prediction) -> Model:
+    """Load an SD (or, with ``xl``, SDXL) folder that `face.StableDiffusion.describe` found whole."""
     index = _json(folder / "model_index.json")
     scheduler = _json(folder / "scheduler" / "scheduler_config.json")
     parts = _load_parts(folder, index, dtype or torch.float32, xl)
@@ -38,7 +33,7 @@ def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None
     model = Model(
         id=id,
         folder=folder,
-        denoiser=Denoiser(Network(parts.unet), process_of(scheduler), prediction_of(scheduler, folder)),
+        denoiser=Denoiser(Network(parts.unet), process_of(scheduler), prediction),
         shape=(channels, size, size),
         image_size=size * 2 ** (len(parts.vae.config.block_out_channels) - 1),
         recipe=recipe,
@@ -63,13 +58,6 @@ def process_of(scheduler: Mapping[str, Any]) -> VP:
 _PROCESS_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
 
 
-def prediction_of(scheduler: Mapping[str, Any], folder: Path) -> Prediction:
-    given = scheduler.get("prediction_type", "epsilon")
-    if given not in PREDICTIONS:
-        raise ValueError(f"prediction_type {given!r} of {folder.name!r} is unknown; one of {', '.join(PREDICTIONS)} fits")
-    return PREDICTIONS[given]
-
-
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent.name}/{path.name} is not there; a folder saved by diffusers has it")
@@ -82,21 +70,13 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _named(index: Mapping[str, Any], part: str, allowed: Sequence[str]) -> str:
-    entry = index.get(part)
-    name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-    if name not in allowed:
-        raise ValueError(f"{part} of this folder is {name}; {' or '.join(allowed)} would fit")
-    return str(name)
-
-
 def _load_parts(folder: Path, index: Mapping[str, Any], dtype: torch.dtype, xl: bool) -> Parts:
     """Every part in ``dtype`` whatever the files store; an autoencoder that overflows in half precision stays float32."""
     import diffusers
     import transformers
 
-    def network(library: Any, part: str, allowed: Sequence[str], precision: torch.dtype) -> Any:
-        cls = getattr(library, _named(index, part, allowed))
+    def network(library: Any, part: str, precision: torch.dtype) -> Any:
+        cls = getattr(library, index[part][1])
         kinds = {p.name.split(".")[-2] for p in (folder / part).glob("*.safetensors")}
         variant = {"variant": "fp16"} if kinds == {"fp16"} else {}
         module = cls.from_pretrained(folder / part, dtype=precision, local_files_only=True, use_safetensors=True, **variant)
@@ -104,16 +84,14 @@ def _load_parts(folder: Path, index: Mapping[str, Any], dtype: torch.dtype, xl: 
 
     vae_config = _json(folder / "vae" / "config.json")
     upcast = dtype == torch.float16 and vae_config.get("force_upcast", True)
-    vae = network(diffusers, "vae", AUTOENCODERS, torch.float32 if upcast else dtype)
-    unet = network(diffusers, "unet", ("UNet2DConditionModel",), dtype)
+    vae = network(diffusers, "vae", torch.float32 if upcast else dtype)
+    unet = network(diffusers, "unet", dtype)
     suffixes = ("", "_2") if xl else ("",)
     tokenizers = [
-        getattr(transformers, _named(index, f"tokenizer{s}", TOKENIZERS)).from_pretrained(
-            folder / f"tokenizer{s}", local_files_only=True
-        )
+        getattr(transformers, index[f"tokenizer{s}"][1]).from_pretrained(folder / f"tokenizer{s}", local_files_only=True)
         for s in suffixes
     ]
-    encoders = [network(transformers, f"text_encoder{s}", TEXT_ENCODERS, dtype) for s in suffixes]
+    encoders = [network(transformers, f"text_encoder{s}", dtype) for s in suffixes]
     # Channels-last convolutions are about 5 % faster on CPUs and faster in half precision on GPUs; the fused attention
     # diffusers chooses by default is about 10 % faster than plain matrix products when nothing is trained.
     unet.to(memory_format=torch.channels_last)

@@ -19,6 +19,7 @@ from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 from studio.worker import run_job
 from tests.support.fixtures import PAIR
+from tests.support.folders import pretended
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=12)
 
@@ -269,9 +270,8 @@ def test_a_run_that_was_cancelled_keeps_what_was_measured(studio: Jobs, quick: l
 
 def test_a_student_that_cannot_be_opened_does_not_stop_the_others(studio: Jobs, quick: list[str], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
-    broken.mkdir()
+    pretended(broken)
     source = load_registry(studio.paths).get(PAIR)
-    (broken / "model_index.json").write_text((source.folder / "model_index.json").read_text())
     (broken / "recipe.json").write_text((source.folder / "recipe.json").read_text())
     (broken / "weights.safetensors").write_bytes(b"not weights")
     entry = {"id": "tiny/broken", "title": "Broken", "role": "student", "teacher": "tiny/teacher", "domain": "pocket",

@@ -1,0 +1,133 @@
+"""Folders shaped like Stable Diffusion, read without torch: what they are, why one cannot be opened (`core.family.Family`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.core.explain import brief, did_you_mean
+from studio.core.family import Checkpoint
+from studio.core.files import Json, read_json
+from studio.families import FAMILIES
+from studio.sampling.grids import spaced
+
+if TYPE_CHECKING:
+    import torch
+
+    from studio.core.denoiser import Prediction
+    from studio.core.family import OpenModel
+
+INDEX = "model_index.json"
+PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
+CLASSES = {  # of the parts that are loaded, by the first word of their folder
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL", "AutoencoderTiny"),
+    "text_encoder": ("CLIPTextModel", "CLIPTextModelWithProjection"),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}
+NETWORKS = ("unet", "vae", "text_encoder")  # that have weights
+# What decides which layers a UNet has, and so which adapters fit it.
+SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
+         "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+LINK_BYTES = 400  # a weights file smaller than this may be the text of a link
+
+
+class StableDiffusion:
+    name = "stable"
+
+    def knows(self, folder: Path) -> bool:
+        return (folder / INDEX).is_file()
+
+    def describe(self, folder: Path) -> Checkpoint:
+        """ValueError never: what does not fit is the reason."""
+        try:
+            index = _object(folder / INDEX)
+            _check(folder, index)
+            unet, scheduler = _object(folder / "unet" / "config.json"), _object(folder / "scheduler" / "scheduler_config.json")
+            prediction: str = PREDICTIONS[_of(scheduler.get("prediction_type", "epsilon"), PREDICTIONS, "prediction_type")]
+            side = unet.get("sample_size")
+            if not isinstance(side, int) or not isinstance(unet.get("in_channels"), int):
+                raise ValueError(f"its unet has no plain sample_size and in_channels but {brief(side)}; whole numbers would fit")
+        except ValueError as error:
+            return Checkpoint(reason=str(error))
+        return Checkpoint(
+            shape=(int(unet["in_channels"]), side, side),
+            prediction=prediction,
+            architecture=self.architecture(folder),
+            embeds_guidance=bool(unet.get("time_cond_proj_dim")),
+            reads_besides="" if unet.get("in_channels") == unet.get("out_channels") else "a picture beside the noise",
+        )
+
+    def timesteps(self, folder: Path, n: int, spacing: str | None) -> tuple[float, ...]:
+        """As diffusers' scheduler of the folder lays them, unless a spacing is named."""
+        scheduler = read_json(folder / "scheduler" / "scheduler_config.json") or {}
+        train, offset = scheduler.get("num_train_timesteps", 1000), scheduler.get("steps_offset", 0)
+        return spaced(spacing or scheduler.get("timestep_spacing", "leading"), n, int(train), int(offset))
+
+    def architecture(self, folder: Path) -> str:
+        """12 hexadecimal digits over what decides which layers the UNet has; "" where it has none."""
+        config = read_json(folder / "unet" / "config.json")
+        if config is None:
+            return ""
+        shape = {name: config.get(name) for name in SHAPE}
+        return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+
+    def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel:
+        from studio.families.stable.opening import open_stable
+
+        index, scheduler = _object(folder / INDEX), _object(folder / "scheduler" / "scheduler_config.json")
+        prediction = PREDICTIONS[scheduler.get("prediction_type", "epsilon")]
+        xl = index["_class_name"] == PIPELINES[1]
+        return open_stable(folder, id, device=device, dtype=dtype, xl=xl, prediction=prediction)
+
+
+def _check(folder: Path, index: Json) -> None:
+    """ValueError that goes on behind "it cannot be opened:", where a part of the folder cannot be read as this family does."""
+    pipeline = index.get("_class_name")
+    if pipeline not in PIPELINES:
+        raise ValueError(f"it is a {brief(pipeline)}; {' and '.join(PIPELINES)} folders can be opened")
+    suffixes = ("", "_2") if pipeline == PIPELINES[1] else ("",)
+    for part in ("unet", "vae", *(f"{name}{suffix}" for name in ("text_encoder", "tokenizer") for suffix in suffixes)):
+        kind = part.removesuffix("_2")
+        entry = index.get(part)
+        _of(entry[1] if isinstance(entry, list) and len(entry) == 2 else entry, CLASSES[kind], part)
+        if not (folder / part).is_dir():
+            raise ValueError(f"its {part} is missing; a folder saved by diffusers has it")
+        if kind in NETWORKS:
+            _check_weights(folder / part, part)
+
+
+def _check_weights(folder: Path, part: str) -> None:
+    files = list(folder.glob("*.safetensors"))
+    if not files:
+        other = next((file.suffix for file in folder.iterdir() if file.suffix in (".bin", ".pt", ".ckpt", ".msgpack")), "")
+        have = f"its {part} has {other} weights alone" if other else f"its {part} has no weights"
+        raise ValueError(f"{have}; .safetensors would fit")
+    for file in files:
+        if file.stat().st_size < LINK_BYTES and file.read_bytes()[-12:] == b".safetensors":  # the text of a link, not weights
+            raise ValueError(
+                f"{part}/{file.name} is a link that was checked out as text; clone again with "
+                "`git -c core.symlinks=true clone`, or copy the file it names"
+            )
+
+
+def _of(given: Any, known: Iterable[str], what: str) -> str:
+    if given not in known:
+        raise ValueError(f"its {what} is {brief(given)}; {' or '.join(known)} would fit.{did_you_mean(str(given), known)}")
+    return str(given)
+
+
+def _object(path: Path) -> Json:
+    if not path.is_file():
+        raise ValueError(f"its {path.name} is missing; a folder saved by diffusers has it")
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise ValueError(f"its {path.name} is not a JSON object; the one that diffusers writes would fit")
+    return found
+
+
+FAMILIES.add("stable")(StableDiffusion())

@@ -1,0 +1,141 @@
+"""What a family says of a folder without torch is what opening it gives, and what cannot be opened is not listed as ready."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from studio.families import FAMILIES, describe, family_of, open_model
+from studio.jobs.paths import ROOT, open_paths
+from studio.library.models import load_registry
+from tests.support.folders import pretended
+
+NANO = ROOT / "assets" / "nano"
+
+
+@pytest.mark.parametrize("name", ["teacher", "dmd2", "lcm"])
+def test_what_is_described_is_what_opens(name: str) -> None:
+    found, model = describe(NANO / name), open_model(NANO / name)
+    assert found.reason == ""
+    assert (found.shape, found.prediction) == (model.shape, model.denoiser.prediction)
+    assert found.architecture and not found.embeds_guidance and not found.reads_besides
+    family = family_of(NANO / name)
+    assert family is FAMILIES.get("stable") and family.timesteps(NANO / name, 4, None)[0] < 1000
+
+
+def flux(folder: Path) -> None:
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+
+
+def pickled(folder: Path) -> None:
+    (folder / "unet" / "model.safetensors").rename(folder / "unet" / "diffusion_pytorch_model.bin")
+
+
+def without_decoder(folder: Path) -> None:
+    shutil.rmtree(folder / "vae")
+
+
+def another_text_encoder(folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "text_encoder": ["transformers", "T5EncoderModel"]}))
+
+
+def no_index(folder: Path) -> None:
+    (folder / "model_index.json").unlink()
+
+
+def torn(folder: Path) -> None:
+    (folder / "unet" / "config.json").write_text("{")
+
+
+def oblong(folder: Path) -> None:
+    (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": [8, 16], "in_channels": 4}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (flux, "it is a 'FluxPipeline'; StableDiffusionPipeline"), (pickled, "its unet has .bin weights alone; .safetensors"),
+        (without_decoder, "its vae is missing"), (another_text_encoder, "its text_encoder is 'T5EncoderModel'; CLIPTextModel or"),
+        (no_index, "it has no model_index.json"), (torn, "its config.json is not a JSON object"),
+        (oblong, "its unet has no plain sample_size"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_opened_is_listed_with_its_reason(spoil: Any, words: str, tmp_path: Path) -> None:
+    paths = open_paths(tmp_path / "data")
+    folder = pretended(paths.models / "mine")
+    entry = {"id": "mine/teacher", "title": "Mine", "role": "teacher", "domain": "photos", "size": 64, "folder": "mine"}
+    (paths.models / "mine.yaml").write_text(yaml.safe_dump(entry))
+    assert load_registry(paths).get("mine/teacher").available
+    spoil(folder)
+    listed = load_registry(paths).get("mine/teacher")
+    assert not listed.available
+    assert words in listed.reason and str(tmp_path) not in listed.reason and listed.reason.endswith(".")
+    with pytest.raises((ValueError, FileNotFoundError), match="cannot be opened"):
+        open_model(folder)
+
+
+FAMILY = """
+import json
+from types import SimpleNamespace
+from studio.core.family import Checkpoint
+from studio.families import FAMILIES
+
+
+class Waves:
+    name = "waves"
+
+    def knows(self, folder):
+        return (folder / "waves.json").is_file()
+
+    def describe(self, folder):
+        about = json.loads((folder / "waves.json").read_text())
+        known = about.get("length")
+        return Checkpoint(shape=(1, known), prediction="x0") if known else Checkpoint(reason="it has no length")
+
+    def timesteps(self, folder, n, spacing):
+        return tuple(float(i) for i in range(n, 0, -1))
+
+    def architecture(self, folder):
+        return "waves"
+
+    def open(self, folder, id, device, dtype=None):
+        return SimpleNamespace(id=id, shape=self.describe(folder).shape)
+
+
+FAMILIES.add("waves")(Waves())
+"""
+PROGRAM = """
+import sys
+from pathlib import Path
+from studio.families import FAMILIES, describe, open_model
+from studio.jobs.paths import Paths
+from studio.library.models import load_registry
+entry = load_registry(Paths(Path(sys.argv[1]))).get("toy/waves")
+torn = load_registry(Paths(Path(sys.argv[1]))).get("toy/torn")
+print(sorted(FAMILIES.all()), entry.available, entry.timesteps(3), torn.reason, "torch" in sys.modules)
+print(open_model(entry.folder, entry.id).shape)
+"""
+
+
+def test_a_family_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "waves_family.py").write_text(FAMILY)
+    paths = open_paths(tmp_path / "data")
+    for name, about in (("waves", {"length": 16}), ("torn", {})):
+        (paths.models / name).mkdir()
+        (paths.models / name / "waves.json").write_text(json.dumps(about))
+        entry = {"id": f"toy/{name}", "title": name, "role": "teacher", "domain": "tones", "size": 16, "folder": name}
+        (paths.models / f"{name}.yaml").write_text(yaml.safe_dump(entry))
+    env = {**os.environ, "STUDIO_FAMILIES": "waves_family", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(paths.root)], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "['stable', 'waves'] True (3.0, 2.0, 1.0) toy/torn cannot be opened: it has no length. False", "(1, 16)",
+    ]  # fmt: skip
