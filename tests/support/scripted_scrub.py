@@ -159,7 +159,8 @@ def _pictures(run: Run, headers: Sequence[Header], ends: Mapping[str, np.ndarray
 
 def table(headers: Sequence[Header]) -> Json:
     """Readings made up so that the first half of every row's seeds decides at once and the others half way."""
-    factors = [{"name": f.name, "values": list(f.values), "stated": "house" if f.name == "subject" else None}
+    factors = [{"name": f.name, "title": f.title or f.name, "values": list(f.values), "things": list(f.things),
+                "stated": "house" if f.name == "subject" else None}
                for f in scene.FACTORS.values()]  # fmt: skip
     arms: Json = {}
     for header in headers:

@@ -121,9 +121,11 @@ function reads() {
     say(large[i].words, `${one.title}${at < 0 ? ", not begun" : `, step ${at + 1}`}${inside === 0 ? ", not yet a picture to the oracle" : ""}`);
   });
   if (!arm || table.kind !== "oracle" || index < 0 || !arm.inside?.[index]) { say(box, ""); return; }
-  const said = table.factors.filter((factor, i) => i < FIRST || factor.things?.length).map((factor) => {
-    const labels = arm.factors[factor.name].labels, now = labels[index][k], end = labels[labels.length - 1][k];
-    return now === end ? factor.values[now] : `${factor.values[now]} (then ${factor.values[end]})`;
-  });
+  const said = table.factors.map((factor, i) => {
+    if (i >= FIRST && !factor.things?.length) return "";
+    const labels = arm.factors[factor.name].labels, words = i < FIRST ? factor.values : factor.things;
+    const now = words[labels[index][k]], end = words[labels[labels.length - 1][k]];
+    return now === end ? (now === "nothing" ? "" : now) : `${now} (then ${end})`;
+  }).filter(Boolean);
   say(box, `The oracle reads ${rows[row].title} here as: ${said.join(", ")}.`);
 }
