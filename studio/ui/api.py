@@ -18,6 +18,7 @@ from typing import Any
 import gradio as gr
 
 from studio.domains.media import image
+from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.control.control_runs import Controls
@@ -114,9 +115,9 @@ class Endpoints:
         return {"run": run, "state": "deleted" if gone else self.jobs.get(run).state}
 
 
-def add_api(watch: Watch, scrubs: Scrubs, controls: Controls) -> None:
+def add_api(jobs: Jobs) -> None:
     """Register the endpoints in the open Blocks."""
-    e = Endpoints(watch, scrubs, controls)
+    e = Endpoints(Watch(jobs), Scrubs(jobs), Controls(jobs))
     for endpoint in (e.compare, e.run_state, e.cancel, e.runs, e.models, e.picture, e.start_job, e.background, e.job, e.ask_job):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)
 

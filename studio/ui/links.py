@@ -8,9 +8,9 @@ import gradio as gr
 
 from studio.ui.compare.tab import CompareTab
 from studio.ui.distill.tab import DistillTab
-from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit.address import REMEMBER
-from studio.ui.kit.updates import Updates, Values
+from studio.ui.kit.updates import Updates
+from studio.ui.scrub.tab import ScrubTab
+from studio.ui.tabs import Page
 
 ASKED = """() => { // the tab of the address, and the run of an open jobs panel
   window.studioArrived = true;
@@ -23,20 +23,22 @@ ASKED = """() => { // the tab of the address, and the run of an open jobs panel
 class Moves:
     """Handlers that change more than one part of the page."""
 
-    def __init__(self, tabs: gr.Tabs, panel: JobsPanel, compare: CompareTab, distill: DistillTab):
-        self.tabs, self.panel, self.compare, self.distill = tabs, panel, compare, distill
+    def __init__(self, page: Page):
+        compare, distill, scrub = (page.built[name] for name in ("compare", "distill", "scrub"))
+        assert isinstance(compare, CompareTab) and isinstance(distill, DistillTab) and isinstance(scrub, ScrubTab)
+        self.page, self.tabs, self.panel = page, page.tabs, page.panel
+        self.compare, self.distill, self.scrub = compare, distill, scrub
 
-    def wire(self, demo: gr.Blocks, compare_tab: gr.Tab, distill_tab: gr.Tab) -> None:
+    def wire(self) -> None:
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         pair, filled = self.compare.form.fields.pair, self.distill.filled
-        compare_tab.select(self.compare.refresh, None, {pair}, js=REMEMBER.format(name="compare"), **quiet)
-        distill_tab.select(self.open_distill, {self.distill.form}, filled, js=REMEMBER.format(name="distill"), **quiet)
         ready = self.compare.readied
+        self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         asked = gr.Textbox(visible="hidden")
-        demo.load(self.arrive, asked, {self.tabs, pair, *filled, *self.panel.shown}, js=ASKED, **quiet)
+        self.page.demo.load(self.arrive, asked, {self.tabs, pair, *filled, *self.panel.shown}, js=ASKED, **quiet)
 
     def arrive(self, asked: str) -> Updates:
         """On page load: the tab of the address, the students there are now, and what goes on in the background."""
@@ -45,9 +47,6 @@ class Moves:
         if tab != "distill":
             return shown
         return shown | {self.tabs: gr.Tabs(selected="distill")} | self.distill.opened()
-
-    def open_distill(self, values: Values) -> Updates:
-        return self.distill.opened(values[self.distill.form] or "")
 
     def to_compare(self, event: gr.EventData) -> Updates:
         """Teacher, the new student, a hybrid and skip-first, ready to run."""

@@ -1,7 +1,8 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 () => {
-  const click = (id) => {
-    const node = document.getElementById(id);
+  // The visible button of a kind (every tab has one of its own), or else the first tab's.
+  const click = (kind) => {
+    const all = [...document.querySelectorAll(`.${kind}`)], node = all.find((one) => one.offsetParent) ?? all[0];
     const button = node?.matches("button") ? node : node?.querySelector("button");
     if (button && !button.disabled) button.click();
   };
@@ -12,11 +13,10 @@
       event.stopPropagation();
       // What is being typed reaches the form a moment after the key; a field that loses focus is up to date.
       document.activeElement?.blur?.();
-      const shown = ["start", "lab-start", "scrub-run", "control-run"].find((id) => document.getElementById(id)?.offsetParent) ?? "run";
-      setTimeout(() => click(shown), 60);
+      setTimeout(() => click("runs"), 60);
     }
     if (event.key === "Escape" && !document.querySelector(".drawer.open") && !event.target.closest?.("#jobs, #distill, #lab"))
-      click(document.getElementById("scrub-cancel")?.offsetParent ? "scrub-cancel" : "cancel");
+      click("cancels");
   }, true);
 
   // A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.domains.media import image
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models, hashes
@@ -16,18 +17,22 @@ from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board, figures_table, stage
 from studio.ui.compare.form import CompareForm
 from studio.ui.kit import arms, pairs, parts
+from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
 from studio.ui.kit.updates import Updates, Values
+from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 0.4  # between looks at a live run
 WATCH_S, IDLE_S = 1.0, 5.0  # between looks at the worker while its models open, and afterwards
 
 
-class CompareTab:
+class CompareTab(DrawTab):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
     def __init__(self, watch: Watch, header: gr.HTML):
-        self.watch, self.jobs, self.header = watch, watch.jobs, header
+        super().__init__(watch)
+        self.watch, self.header = watch, header
         self._build()
         self._wire()
 
@@ -57,8 +62,12 @@ class CompareTab:
             self.problem = parts.text("problem")
             self.form.build_cost()
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button("Run", variant="primary", size="md", min_width=120, scale=3, elem_id="run")
-                self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel")
+                self.run = gr.Button(
+                    "Run", variant="primary", size="md", min_width=120, scale=3, elem_id="run", elem_classes="runs"
+                )
+                self.cancel = gr.Button(
+                    "Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel", elem_classes="cancels"
+                )
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore", type="filepath")
 
     # -- events ----------------------------------------------------------------------------------------------------
@@ -78,8 +87,11 @@ class CompareTab:
         self.restore.upload(self.restore_png, {self.restore}, self.shown | self.filled, **quiet)
         self.header.reopen(self.reopen, None, self.shown | self.filled, **quiet)
 
-    def opened(self, demo: gr.Blocks) -> None:
-        """On page load: show the run of the address (?run=…), else re-attach to one of ours that still goes on."""
+    def place(self, page: Page, tab: gr.Tab) -> None:
+        """When chosen: the pairs there are now. On page load: show the run of the address (?run=…), else re-attach to one of ours
+        that still goes on."""
+        chosen: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        tab.select(self.refresh, None, {self.form.fields.pair}, js=REMEMBER.format(name="compare"), **chosen)
         asked = gr.Textbox(visible="hidden")
         js = """() => {
   const given = new URLSearchParams(location.search).get("run");
@@ -88,7 +100,7 @@ class CompareTab:
   return given ? `open ${given}` : `last ${last}`;
 }"""
         outputs = self.shown | self.filled
-        demo.load(self.attach, asked, outputs, js=js, queue=False, show_progress="hidden", api_visibility="private")
+        page.demo.load(self.attach, asked, outputs, js=js, queue=False, show_progress="hidden", api_visibility="private")
 
     # -- the form --------------------------------------------------------------------------------------------------
 
@@ -190,3 +202,6 @@ class CompareTab:
             self.problem: "",
             self.header: worker(self.jobs),
         }
+
+
+TABS.add("compare")(Tab("compare", "Compare", 10, lambda page: CompareTab(Watch(page.jobs), page.header)))

@@ -24,19 +24,17 @@ from studio.ui.control.adapters import Shelf
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.hint_card import HintCard
 from studio.ui.kit import pairs, parts, prompt
-from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.address import ARRIVED, REMEMBER
+from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.theme import script, template
 from studio.ui.kit.updates import Updates, Values
+from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 0.5  # between looks at a live run
 START = {"seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
 BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
-ARRIVED = """() => {
-  const here = new URLSearchParams(location.search);
-  return ["tab", "control", "run"].map((name) => (here.get(name) ?? "").replace(/ /g, "")).join(" ");
-}"""
 READ_WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -60,11 +58,12 @@ class Fields:
         return list(vars(self).values())
 
 
-class ControlTab:
+class ControlTab(DrawTab):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
     def __init__(self, controls: Controls, header: gr.HTML, shelf: Shelf):
-        self.controls, self.jobs, self.header, self.shelf = controls, controls.jobs, header, shelf
+        super().__init__(controls)
+        self.controls, self.header, self.shelf = controls, header, shelf
         self._build()
         self._wire()
 
@@ -122,8 +121,18 @@ class ControlTab:
             self.problem = parts.text("control-problem")
             self.cost = parts.text("control-cost")
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button("Draw", variant="primary", size="md", min_width=120, scale=3, elem_id="control-run")
-                self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="control-cancel")
+                self.run = gr.Button(
+                    "Draw", variant="primary", size="md", min_width=120, scale=3, elem_id="control-run", elem_classes="runs"
+                )
+                self.cancel = gr.Button(
+                    "Cancel",
+                    size="md",
+                    min_width=84,
+                    scale=1,
+                    interactive=False,
+                    elem_id="control-cancel",
+                    elem_classes="cancels",
+                )
         self.fields = Fields(text, pair, chosen, seeds, steps, guidance, *self.follow.fields)
         self.asked = gr.Textbox("{}", visible="hidden", label="adapters")  # filled by the browser when Draw is pressed
 
@@ -148,32 +157,24 @@ class ControlTab:
         gr.on([field.change for field in f.inputs()[1:]], self.estimate, set(f.inputs()), {self.cost}, **typed)
         self.shelf.wire({f.pair}, self.worn, lambda values: self._worn(self._pair(values[f.pair])))
 
-    def place(self, demo: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
+    def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, when the page is loaded with a control run in its address, and when one is
         chosen among Recent runs."""
-        self.tabs, f = tabs, self.fields
-        everything = {tabs, *self.shown, *self.filled, *self.shelf.shown}
+        self.tabs, f = page.tabs, self.fields
+        everything = {page.tabs, *self.shown, *self.filled, *self.shelf.shown}
         tab.select(self.refresh, {f.pair}, {f.pair, self.worn, *self.shelf.shown}, js=REMEMBER.format(name="control"), **_QUIET)
         self.header.control(self.asked_for, None, everything, **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        demo.load(self.arrive, asked, everything, js=ARRIVED, **_QUIET)
+        page.demo.load(self.arrive, asked, everything, js=ARRIVED.format(name="control"), **_QUIET)
 
     def asked_for(self, event: gr.EventData) -> Updates:
         return {self.tabs: gr.Tabs(selected="control")} | self.open(str(event.run))
 
     def arrive(self, asked: str) -> Updates:
         """On page load: the run of the address (?control=…, or ?run=… when that is a control run), in front when it was."""
-        tab, control, run = (str(asked or "").split(" ") + ["", "", ""])[:3]
-        if run and not control and self._is_mine(run):
-            tab, control = "control", run
-        front = {self.tabs: gr.Tabs(selected="control")} if tab == "control" else {}
+        here, control = self.of_address(asked)
+        front = {self.tabs: gr.Tabs(selected="control")} if here else {}
         return {self.problem: ""} | front | (self.open(control) if control else {})  # Gradio wants at least one
-
-    def _is_mine(self, run_id: str) -> bool:
-        try:
-            return self.jobs.get(run_id).kind == "control"
-        except ValueError:
-            return False
 
     # -- the form --------------------------------------------------------------------------------------------------
 
@@ -219,15 +220,6 @@ class ControlTab:
             self.seeds_line: pairs.seeds_line(write_seeds(draw["seeds"])),
             self.hint: prompt.line(pair, draw["prompt"]),
         }
-
-    def _pair(self, pair_id: str | None) -> Pair | None:
-        try:
-            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
-        except ValueError:
-            return None
-
-    def read_prompt(self, values: Values) -> Updates:
-        return {self.hint: prompt.line(self._pair(values[self.fields.pair]), values[self.fields.prompt] or "")}
 
     def choose_pair(self, values: Values) -> Updates:
         f, pair = self.fields, self._pair(values[self.fields.pair])
@@ -330,3 +322,10 @@ def table_html(table: Mapping[str, Any]) -> str:
 
 def _html(value: Json, name: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, html_template=template(name), js_on_load=script(name), apply_default_css=False, elem_id=elem_id)
+
+
+def _build(page: Page) -> ControlTab:
+    return ControlTab(Controls(page.jobs), page.header, Shelf(page.jobs, page.panel))
+
+
+TABS.add("control")(Tab("control", "Control", 30, _build))

@@ -26,7 +26,9 @@ from studio.ui.distill.objective_cards import WAIT, about, families, objectives_
 from studio.ui.distill.student import StudentCard
 from studio.ui.jobs.background import Background
 from studio.ui.kit import parts
+from studio.ui.kit.address import REMEMBER
 from studio.ui.kit.updates import Updates, Values
+from studio.ui.tabs import TABS, Page, Tab
 
 __all__ = ["NO_PRESET", "DistillTab"]
 
@@ -55,6 +57,14 @@ class DistillTab:
         self._build()
         self._wire()
 
+    def place(self, page: Page, tab: gr.Tab) -> None:
+        """When chosen: the form as it was left."""
+        quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        tab.select(self.open_tab, {self.form}, self.filled, js=REMEMBER.format(name="distill"), **quiet)
+
+    def open_tab(self, values: Values) -> Updates:
+        return self.opened(values[self.form] or "")
+
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -77,7 +87,9 @@ class DistillTab:
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("distill-problem")
                     self.cost = parts.text("estimate")
-                    self.start = gr.Button("Start", variant="primary", size="md", elem_id="start", interactive=False)
+                    self.start = gr.Button(
+                        "Start", variant="primary", size="md", elem_id="start", elem_classes="runs", interactive=False
+                    )
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.leaderboard = Leaderboard(self.jobs, teacher)
                 self.picker = objectives_html({"families": [], "chosen": "", "wait": WAIT})
@@ -264,3 +276,10 @@ def teacher_line(entry: ModelEntry | None, asked: str) -> str:
         )
         return parts.line(said, "problem")
     return parts.line(entry.reason, "notice") if not entry.available else parts.line(entry.summary, "hint")
+
+
+def _build(page: Page) -> DistillTab:
+    return DistillTab(page.background, page.panel.focus, page.panel.shown)
+
+
+TABS.add("distill")(Tab("distill", "Distill", 40, _build))

@@ -88,3 +88,13 @@ def line(text: str, kind: str) -> str:
     """A short message under a field: kind is "hint", "notice" or "problem"; empty text draws nothing."""
     role = ' role="alert"' if kind == "problem" else ""
     return f'<p class="line {kind}"{role}>{html.escape(text)}</p>' if text else ""
+
+
+def run_button(text: str, elem_id: str, **more: Any) -> gr.Button:
+    """What starts the tab's work; also by Ctrl and Enter, where it can be seen."""
+    return gr.Button(text, variant="primary", size="md", elem_id=elem_id, elem_classes="runs", **more)
+
+
+def cancel_button(elem_id: str) -> gr.Button:
+    """What ends it; also by Escape."""
+    return gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id=elem_id, elem_classes="cancels")

@@ -56,3 +56,8 @@ def when(created: float) -> str:
 def worker(jobs: Jobs) -> Json:
     """The header: {"state": "ready" | "busy" | "loading" | "away", "text", "title", "jobs": those in the background}."""
     return worker_chip(jobs.status(LANE)) | {"jobs": counts(jobs)}
+
+
+def together(*lists: Sequence[Json]) -> list[Json]:
+    """Cards of several kinds of run, newest first: an id begins with its time."""
+    return sorted((card for cards in lists for card in cards), key=lambda card: str(card["id"]), reverse=True)[:RECENT]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gradio as gr
 
 from studio.jobs.paths import ASSETS
 from studio.ui.kit import arms
 
 LOOK = ASSETS / "ui"
-
-SHEETS = ("kit/studio", "scrub/scrub", "control/control", "jobs/jobs", "distill/distill", "lab/lab")  # in the order they cascade
 
 PAPER = gr.themes.Color(
     name="paper",
@@ -105,9 +105,9 @@ def theme() -> gr.themes.Base:
     return base.set(**VALUES)
 
 
-def css(all_arms: list[str]) -> str:
-    """The style sheet: arm colours first, then the page, then the chips' colours."""
-    page = "\n".join((LOOK / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+def css(all_arms: list[str], sheets: Sequence[str]) -> str:
+    """The style sheet: arm colours first, then these sheets of `assets/ui` as they cascade, then the chips' colours."""
+    page = "\n".join((LOOK / f"{name}.css").read_text(encoding="utf-8") for name in sheets)
     return "\n".join([arms.css_variables(), page, arms.chip_css(":is(#arms, #scrub-arms, #control-arms)", all_arms)])
 
 

@@ -27,6 +27,7 @@ from studio.ui.kit.updates import Updates, Values
 from studio.ui.lab import form as lab_form
 from studio.ui.lab.mixture import MixtureCard
 from studio.ui.lab.result import Studies
+from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 1.0
 FIRST = "k-sweep"
@@ -110,7 +111,9 @@ class LabTab:
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("lab-problem")
                     self.cost = parts.text("lab-cost")
-                    self.start = gr.Button("Start", variant="primary", size="md", elem_id="lab-start", interactive=False)
+                    self.start = gr.Button(
+                        "Start", variant="primary", size="md", elem_id="lab-start", elem_classes="runs", interactive=False
+                    )
             with gr.Column(min_width=280, elem_classes="results"):
                 self.saved = _html("lab-saved", {"studies": []})
                 self.line = _html("lab-line", {"run": ""})
@@ -135,12 +138,12 @@ class LabTab:
         with self.drawn_here:
             gr.render(inputs=[self.form], triggers=[self.form.change], queue=False, show_progress="hidden")(self.draw)
 
-    def place(self, demo: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
+    def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, and when the page is loaded with its name, or a study, in the address."""
-        self.tabs = tabs
+        self.tabs = page.tabs
         tab.select(self.open_tab, {self.form, self.run_id}, self.filled | {self.saved}, js=REMEMBER.format(name="lab"), **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        demo.load(self.arrive, asked, self.filled | self.shown | {tabs}, js=ARRIVED, **_QUIET)
+        page.demo.load(self.arrive, asked, self.filled | self.shown | {page.tabs}, js=ARRIVED, **_QUIET)
 
     def draw(self, text: str) -> None:
         """The settings of the chosen study, from its schema; also what happens with them."""
@@ -313,3 +316,6 @@ def about(card: Json | None) -> str:
         return ""
     title, how = html.escape(card["title"]), parts.line(card["how"], "hint")
     return f'<div class="chosen"><small>Study</small><b>{title}</b>{how}</div>'
+
+
+TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: LabTab(page.background, page.panel)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from studio.capabilities.scrub import exports
@@ -94,11 +94,6 @@ class Scrubs(Reader[ScrubView]):
             return self.jobs.spec(info.id).config
         except ValueError:
             return {}
-
-
-def together(*lists: Sequence[Json]) -> list[Json]:
-    """Cards of several kinds of run, newest first: an id begins with its time."""
-    return sorted((card for cards in lists for card in cards), key=lambda card: str(card["id"]), reverse=True)[:RECENT]
 
 
 def _images(result: Mapping[str, Any]) -> list[str]:

@@ -16,20 +16,18 @@ from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.ui.kit import pairs, parts, prompt
-from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.address import ARRIVED, REMEMBER
+from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.scrubber import scrubber
+from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 0.5  # between looks at a live run
 START = {"seeds": "8", "teacher_steps": 25, "arms": ["teacher", "student", "hybrid-1"]}
 NUMBERS = {"guidance": float, "steps": int, "noise": int, "eta": float}  # what a branch's fields are read as
-ARRIVED = """() => {
-  const here = new URLSearchParams(location.search);
-  return [here.get("tab") ?? "", here.get("scrub") ?? "", here.get("run") ?? ""].map((word) => word.replace(/ /g, "")).join(" ");
-}"""
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -48,11 +46,12 @@ class Fields:
         return set(vars(self).values())
 
 
-class ScrubTab:
+class ScrubTab(DrawTab):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
     def __init__(self, scrubs: Scrubs, header: gr.HTML):
-        self.scrubs, self.jobs, self.header = scrubs, scrubs.jobs, header
+        super().__init__(scrubs)
+        self.scrubs, self.header = scrubs, header
         self._build()
         self._wire()
 
@@ -100,8 +99,18 @@ class ScrubTab:
             self.problem = parts.text("scrub-problem")
             self.cost = parts.text("scrub-cost")
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button("Draw and scrub", variant="primary", size="md", min_width=120, scale=3, elem_id="scrub-run")
-                self.cancel = gr.Button("Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="scrub-cancel")
+                self.run = gr.Button(
+                    "Draw and scrub",
+                    variant="primary",
+                    size="md",
+                    min_width=120,
+                    scale=3,
+                    elem_id="scrub-run",
+                    elem_classes="runs",
+                )
+                self.cancel = gr.Button(
+                    "Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="scrub-cancel", elem_classes="cancels"
+                )
         self.fields = Fields(text, pair, chosen, seeds, steps, guidance)
 
     # -- events ----------------------------------------------------------------------------------------------------
@@ -126,32 +135,24 @@ class ScrubTab:
         counted = [f.pair, f.arms, f.seeds, f.teacher_steps, f.teacher_guidance]
         gr.on([field.change for field in counted], self.estimate, f.inputs(), {self.cost}, **typed)
 
-    def place(self, demo: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab, board: gr.HTML) -> None:
+    def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, when the page is loaded with a scrub run in its address, and when a run is to
-        be scrubbed from Recent runs or from Compare's `board`."""
-        self.tabs, everything = tabs, self.shown | self.filled | {tabs}
+        be scrubbed from Recent runs."""
+        self.tabs = page.tabs
+        self.everything = everything = self.shown | self.filled | {page.tabs}
         tab.select(self.refresh, None, {self.fields.pair}, js=REMEMBER.format(name="scrub"), **_QUIET)
         self.header.scrub(self.asked_for, None, everything, **_QUIET)
-        board.scrub(self.asked_for, None, everything, **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        demo.load(self.arrive, asked, everything, js=ARRIVED, **_QUIET)
+        page.demo.load(self.arrive, asked, everything, js=ARRIVED.format(name="scrub"), **_QUIET)
 
     def asked_for(self, event: gr.EventData) -> Updates:
         return {self.tabs: gr.Tabs(selected="scrub")} | self.open(str(event.run))
 
     def arrive(self, asked: str) -> Updates:
         """On page load: the run of the address (?scrub=…, or ?run=… when that is a scrub run), in front when it was."""
-        tab, scrub, run = (str(asked or "").split(" ") + ["", "", ""])[:3]
-        if run and not scrub and self.is_scrub(run):
-            tab, scrub = "scrub", run
-        front = {self.tabs: gr.Tabs(selected="scrub")} if tab == "scrub" else {}
+        here, scrub = self.of_address(asked)
+        front = {self.tabs: gr.Tabs(selected="scrub")} if here else {}
         return front | self.refresh() | (self.open(scrub) if scrub else {})
-
-    def is_scrub(self, run_id: str) -> bool:
-        try:
-            return self.jobs.get(run_id).kind == "scrub"
-        except ValueError:
-            return False
 
     # -- the form --------------------------------------------------------------------------------------------------
 
@@ -185,18 +186,6 @@ class ScrubTab:
             self.seeds_line: pairs.seeds_line(write_seeds(request["seeds"])),
             self.hint: prompt.line(pair, request["prompt"]),
         }
-
-    def _pair(self, pair_id: str | None) -> Pair | None:
-        try:
-            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
-        except ValueError:
-            return None
-
-    def read_prompt(self, values: Values) -> Updates:
-        return {self.hint: prompt.line(self._pair(values[self.fields.pair]), values[self.fields.prompt] or "")}
-
-    def read_seeds(self, values: Values) -> Updates:
-        return {self.seeds_line: pairs.seeds_line(values[self.fields.seeds])}
 
     def choose_pair(self, values: Values) -> Updates:
         f, pair = self.fields, self._pair(values[self.fields.pair])
@@ -315,3 +304,6 @@ def _numbers(event: gr.EventData) -> Json:
                 what = "a whole number" if kind is int else "a number"
                 raise ValueError(f"{name} is {text[:20]!r}; {what} fits, or nothing.") from error
     return found
+
+
+TABS.add("scrub")(Tab("scrub", "Scrub", 20, lambda page: ScrubTab(Scrubs(page.jobs), page.header)))

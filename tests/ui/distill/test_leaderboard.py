@@ -16,16 +16,10 @@ from studio.capabilities.leaderboard.table import Board
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.library.models import load_registry
-from studio.ui.compare.compare_runs import Watch
-from studio.ui.compare.tab import CompareTab
+from studio.ui.app import assembled
 from studio.ui.distill import leaderboard as page
 from studio.ui.distill import leaderboard_plot
 from studio.ui.distill.leaderboard import Leaderboard, sentences, table_row
-from studio.ui.distill.tab import DistillTab
-from studio.ui.jobs.background import Background
-from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts
-from studio.ui.links import Moves
 
 TEACHER = "test/teacher"
 
@@ -230,15 +224,8 @@ def test_what_cannot_be_measured_is_said_and_nothing_is_queued(shown: SimpleName
 
 
 def test_a_row_opens_in_compare_with_teacher_student_and_hybrid(jobs: Jobs) -> None:
-    with gr.Blocks():
-        header = parts.header([])
-        panel = JobsPanel(Background(jobs), header)
-        with gr.Tabs() as tabs:
-            with gr.Tab("Compare"):
-                compare = CompareTab(Watch(jobs), header)
-            with gr.Tab("Distill"):
-                distill = DistillTab(panel.background, panel.focus, panel.shown)
-    moves = Moves(tabs, panel, compare, distill)
+    moves = assembled(jobs)
+    tabs, compare = moves.tabs, moves.compare
     updates = moves.of_the_board(SimpleNamespace(student="test/lcm"))  # type: ignore[arg-type]
     assert updates[tabs].selected == "compare"
     assert updates[compare.form.fields.pair].value == "test/lcm"

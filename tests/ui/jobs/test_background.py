@@ -15,13 +15,9 @@ from studio.jobs.events import EventLog
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.library.stock import open_jobs
-from studio.ui.compare.compare_runs import Watch
-from studio.ui.compare.tab import CompareTab
+from studio.ui.app import assembled
 from studio.ui.distill.tab import NO_PRESET, DistillTab
 from studio.ui.jobs.background import Background
-from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts
-from studio.ui.links import Moves
 from tests.support.method_catalogue import OBJECTIVES
 from tests.support.scripted_jobs import ScriptedTraining
 
@@ -31,16 +27,8 @@ PATIENCE_S = 20.0
 @pytest.fixture
 def page(jobs: Jobs) -> SimpleNamespace:
     """The parts of the page: panel, compare, distill, moves."""
-    with gr.Blocks():
-        header = parts.header([])
-        panel = JobsPanel(Background(jobs), header)
-        with gr.Tabs() as tabs:
-            with gr.Tab("Compare"):
-                compare = CompareTab(Watch(jobs), header)
-            with gr.Tab("Distill"):
-                distill = DistillTab(panel.background, panel.focus, panel.shown)
-    moves = Moves(tabs, panel, compare, distill)
-    return SimpleNamespace(panel=panel, compare=compare, distill=distill, moves=moves, tabs=tabs)
+    moves = assembled(jobs)
+    return SimpleNamespace(panel=moves.panel, compare=moves.compare, distill=moves.distill, moves=moves, tabs=moves.tabs)
 
 
 @pytest.fixture

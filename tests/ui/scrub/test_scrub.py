@@ -6,14 +6,13 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import gradio as gr
 import pytest
 
 from studio.jobs.jobs import Jobs
+from studio.ui.app import assembled
 from studio.ui.compare.compare_runs import Watch
-from studio.ui.compare.components import board, empty_board
-from studio.ui.kit import parts
-from studio.ui.scrub.scrub_runs import Scrubs, together
+from studio.ui.kit.runs import together
+from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.tab import ScrubTab
 from tests.support.scripted_compare import ScriptedWorker
 from tests.support.scripted_scrub import finished
@@ -23,12 +22,7 @@ FIVE_SECONDS = 100  # looks, 0.05 s apart
 
 @pytest.fixture
 def tab(jobs: Jobs) -> ScrubTab:
-    with gr.Blocks() as demo:
-        header, wall = parts.header([]), board(empty_board())
-        with gr.Tabs() as tabs, gr.Tab("Scrub", id="scrub") as own:
-            made = ScrubTab(Scrubs(jobs), header)
-        made.place(demo, tabs, own, wall)
-    return made
+    return assembled(jobs).scrub
 
 
 def values(tab: ScrubTab, **changes: Any) -> dict[Any, Any]:

@@ -1,0 +1,58 @@
+"""The tabs of the page, a folder each: `tab.py` adds one to `TABS`, found by scanning and in `$STUDIO_TABS`.
+
+    TABS.add("compare")(Tab("compare", "Compare", 10, lambda page: CompareTab(Watch(page.jobs), page.header)))
+
+A style sheet `assets/ui/<name>/<name>.css` is picked up by the name; a tab from elsewhere gives its own as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import gradio as gr
+
+from studio.core.registry import Registry
+from studio.jobs.jobs import Jobs
+from studio.ui.jobs.background import Background
+from studio.ui.jobs.panel import JobsPanel
+
+
+class Built(Protocol):
+    """A tab on a page."""
+
+    def place(self, page: Page, tab: gr.Tab) -> None:
+        """Once all tabs are built: what happens when it is chosen, and when the page is loaded with its name in the address."""
+
+
+@dataclass
+class Page:
+    """What the tabs of one page share. built: those that are there already, by name."""
+
+    jobs: Jobs
+    demo: gr.Blocks
+    tabs: gr.Tabs
+    header: gr.HTML
+    background: Background
+    panel: JobsPanel
+    built: dict[str, Built] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """name: in addresses and ids. order: from left to right. build: makes its components, inside the tab. css: of a tab whose
+    style sheet is not among the assets."""
+
+    name: str
+    title: str
+    order: int
+    build: Callable[[Page], Built]
+    css: str = ""
+
+
+TABS: Registry[Tab] = Registry("studio.ui", "tab", variable="STUDIO_TABS", module="tab")
+
+
+def in_order() -> list[Tab]:
+    return sorted(TABS.all().values(), key=lambda tab: (tab.order, tab.name))
