@@ -1,0 +1,128 @@
+"""docs/extending.md does what it says: every block of it is written to a file, and the thing is looked for where a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from studio.jobs.paths import ROOT, open_paths
+from tests.support.folders import pretended
+
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+BLOCKS = {name: (variable, code) for name, variable, code in re.findall(r"```python\n# (\w+)\.py · (\w+)\n(.*?)```", PAGE, re.S)}
+MODELS = """
+id: test/{role}
+title: Test {role}
+role: {role}
+domain: {domain}
+folder: {role}
+size: 64
+"""
+
+
+def run(tmp_path: Path, block: str, *arguments: str, program: str = "") -> str:
+    """What `python -m studio` with these arguments, or a program, prints while one block is there."""
+    variable, code = BLOCKS[block]
+    (tmp_path / f"{block}.py").write_text(code, encoding="utf-8")
+    env = {**os.environ, variable: block, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "STUDIO_DEVICE": "cpu"}
+    command = [sys.executable, "-c", program] if program else [sys.executable, "-m", "studio", *arguments]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def spec(tmp_path: Path, **fields: object) -> str:
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(fields))
+    return str(tmp_path / "spec.yaml")
+
+
+def result(tmp_path: Path) -> dict[str, object]:
+    """Of the only run of the data folder."""
+    (file,) = (tmp_path / "data" / "runs").glob("*/result.json")
+    found: dict[str, object] = json.loads(file.read_text())
+    return found
+
+
+def pair(tmp_path: Path, domain: str) -> None:
+    models = open_paths(tmp_path / "data").models
+    for role in ("teacher", "student"):
+        folder, more = pretended(models / role), ""
+        if role == "student":
+            recipe = {"teacher": "test/teacher", "teacher_hash": "0" * 12, "timesteps": [999, 499], "rule": "lcm",
+                      "prediction": "v", "valid_steps": [2]}  # fmt: skip
+            (folder / "recipe.json").write_text(json.dumps(recipe))
+            more = "teacher: test/teacher\n"
+        (models / f"{role}.yaml").write_text(MODELS.format(role=role, domain=domain) + more)
+
+
+def test_every_section_has_a_test() -> None:
+    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_tab", "my_domain", "my_family"}
+
+
+@pytest.mark.slow
+def test_an_objective_trains_a_student(tmp_path: Path) -> None:
+    asked = spec(tmp_path, kind="distill", name="floored", teacher="nano/teacher", objective="floor", steps=2,
+                 settings={"batch": 2}, n_scenes=16, sample_every=0, measure_every=0)  # fmt: skip
+    run(tmp_path, "my_objective", "jobs", "run", asked, "--data-dir", "data")
+    assert result(tmp_path)["student"] == "mine/floored"
+    listed = run(tmp_path, "my_objective", "models", "--data-dir", "data")
+    assert "mine/floored" in listed
+
+
+@pytest.mark.slow
+def test_a_study_concludes(tmp_path: Path) -> None:
+    asked = spec(tmp_path, kind="study", study="few-steps", pair="nano/dmd2", prompts=["a red house"], seeds=2, control=0,
+                 settings={"steps": 2})  # fmt: skip
+    run(tmp_path, "my_study", "jobs", "run", asked, "--data-dir", "data")
+    rows = result(tmp_path)["rows"]
+    assert isinstance(rows, list) and [row["arm"] for row in rows] == ["many", "few"]
+    shown = run(
+        tmp_path, "my_study", program="from studio.ui.lab.form import fields; print([f.name for f in fields('few-steps')])"
+    )
+    assert shown.strip() == "['steps']"
+
+
+def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:
+    run(tmp_path, "my_kind", "jobs", "run", spec(tmp_path, kind="echo", text="hello"), "--data-dir", "data")
+    assert result(tmp_path)["said"] == "hello"
+    known = run(tmp_path, "my_kind", program="from studio.jobs.kinds import KINDS; print([kind.title for kind in KINDS.all()])")
+    assert "'Echo'" in known
+
+
+def test_a_tab_stands_behind_the_others(tmp_path: Path) -> None:
+    program = (
+        "from studio.library.stock import open_jobs\nfrom studio.ui.app import build\n"
+        "parts = build(open_jobs('data')).config['components']\n"
+        "print([part['props']['label'] for part in parts if part['type'] == 'tabitem'][-1])"
+    )
+    assert run(tmp_path, "my_tab", program=program).splitlines()[-1] == "Notes"
+
+
+def test_a_domain_brings_its_words(tmp_path: Path) -> None:
+    pair(tmp_path, "marbles")
+    program = (
+        "from studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "from studio.library.models import load_registry\nfrom studio.ui.kit import prompt\n"
+        "paths = open_paths('data'); domain = prompt.domain_for(load_registry(paths).pair('test/student'))\n"
+        "print(domain.title, prompt.beginning(domain), prompt.words(domain, 'a red marble')['stated'], sep='|')\n"
+        "print(prompt.read(domain, 'a red pebble')[1], list(catalogue(paths)['domains']), sep='|')"
+    )
+    said = run(tmp_path, "my_domain", program=program).splitlines()
+    assert said == ["Marbles|two marbles|{'color': 'red'}", "“pebble” is no word for marbles.|['marbles', 'plain', 'pocket']"]
+
+
+def test_a_family_lists_what_it_knows_and_says_what_it_cannot_open(tmp_path: Path) -> None:
+    pair(tmp_path, "tones")
+    for role, about in (("teacher", {"length": 8}), ("student", {})):
+        (tmp_path / "data" / "models" / role / "model_index.json").unlink()
+        (tmp_path / "data" / "models" / role / "waves.json").write_text(json.dumps(about))
+    listed = {model["id"]: model for model in json.loads(run(tmp_path, "my_family", "models", "--json", "--data-dir", "data"))}
+    assert listed["test/teacher"]["available"]
+    assert listed["test/student"]["reason"] == "test/student cannot be opened: it has no length."
