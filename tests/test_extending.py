@@ -63,7 +63,7 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 
 def test_every_section_has_a_test() -> None:
-    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_tab", "my_domain", "my_family"}
+    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_tab", "my_domain", "my_family", "my_remedy"}
 
 
 @pytest.mark.slow
@@ -94,6 +94,19 @@ def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:
     assert result(tmp_path)["said"] == "hello"
     known = run(tmp_path, "my_kind", program="from studio.jobs.kinds import KINDS; print([kind.title for kind in KINDS.all()])")
     assert "'Echo'" in known
+
+
+def test_a_remedy_is_an_arm_with_its_look_and_enters_the_arena(tmp_path: Path) -> None:
+    program = (
+        "from studio.library.draw_request import CompareRequest, label, plans_for\n"
+        "from studio.library.models import load_registry\nfrom studio.ui.app import css\n"
+        "from studio.ui.lab.form import fields\nfrom studio.ui.kit import arms\n"
+        "asked = CompareRequest(prompt='a cat', pair='nano/lcm', arms=['student', 'less-re-noise'], seeds=[0, 1])\n"
+        "print([plan.name for plan in plans_for(asked, load_registry())], arms.look('less-re-noise').marker)\n"
+        "print('--arm-less-re-noise' in css(), 'less' in [field.name for field in fields('arena')])"
+    )
+    said = run(tmp_path, "my_remedy", program=program).splitlines()
+    assert said == ["['student', 'less-re-noise'] bowtie", "True True"]
 
 
 def test_a_tab_stands_behind_the_others(tmp_path: Path) -> None:

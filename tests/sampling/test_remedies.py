@@ -305,7 +305,7 @@ def test_repulsion_finds_more_modes():
         ({"kind": "cads", "psi": 2}, "less than or equal to 1"),
         ({"kind": "prompt-noise", "s": math.inf}, "finite"),
         ({"kind": "particles", "strength": math.nan}, "greater than or equal to 0|finite"),
-        ({"kind": "particle"}, "'cads', 'prompt-noise', 'particles'"),
+        ({"kind": "particle"}, "'cads', 'particles', 'prompt-noise'"),
         ({"kind": "particles", "s": 1}, "Extra inputs"),
     ],
 )

@@ -37,13 +37,7 @@ LOOKS: dict[str, Look] = {
         Look("hybrid-4", "#0b7f95", "#5fcbe0", "diamond-open"),
         Look("skip-first", "#9436b0", "#d592ea", "x"),
         Look("student-first", "#c2255c", "#ff8fb4", "triangle-up"),
-        Look("cads", "#6b4fc9", "#b39df5", "pentagon"),
-        Look("particles", "#b07d00", "#f2c744", "hexagram"),
-        Look("prompt-noise", "#c74ba0", "#f29ad6", "triangle-down"),
-        Look("blend", "#8a5a3c", "#d3a283", "star-square"),
-        Look("more-re-noise", "#c92a2a", "#ff8787", "cross"),
-        Look("guided-hybrid", "#2b8a3e", "#69db7c", "diamond-cross"),
-        Look("guidance-interval", "#1864ab", "#a5d8ff", "circle-x"),
+        *(Look(arm, *remedy.look) for arm, remedy in REMEDIES.items()),
         Look("other", "#6b655c", "#b8b1a4", "star"),
     )
 }

@@ -14,8 +14,8 @@ from studio.sampling.cost import bill
 from studio.ui.kit import schema_form, words
 
 ORDER = ("k-sweep", "position-sweep", "masks", "handover", "base-guidance", "fork", "commitment", "arena")
-LABELS = {"k": "Base steps k", "w": "Guidance scales w", "cads": "CADS", "rho": "Re-noise ρ", "alpha": "Blend α",
-          "references": "Teacher lines, steps", "times": "Hand-over times t*", "after": "Fork after, share of steps"}  # fmt: skip
+LABELS = {"k": "Base steps k", "w": "Guidance scales w", "references": "Teacher lines, steps",
+          "times": "Hand-over times t*", "after": "Fork after, share of steps"}  # fmt: skip
 MIXTURE = "mixture"  # the card that leads to the sliders
 
 

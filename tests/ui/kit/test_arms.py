@@ -6,8 +6,8 @@ import pytest
 
 from studio.library.draw_request import arms_for
 from studio.library.remedies import REMEDIES
+from studio.ui.app import css as page_css
 from studio.ui.kit import arms
-from studio.ui.kit.theme import LOOK
 
 
 def test_the_page_offers_exactly_the_arms_a_request_takes() -> None:
@@ -67,10 +67,10 @@ def test_hybrids_beyond_the_fourth_and_masks_still_have_a_look() -> None:
 
 
 def test_every_remedy_has_a_look_a_name_and_a_tick_in_its_colour() -> None:
-    css = (LOOK / "kit" / "studio.css").read_text(encoding="utf-8")
+    css = page_css()
     for arm, remedy in REMEDIES.items():
         assert arms.look(arm).slug == arm
         assert (arms.title(arm), arms.meaning(arm)) == (remedy.title, remedy.meaning)
-        assert f'#remedies label:has(input[name="{arm}"]) {{ --tone: var(--arm-{arm}); }}' in css
+        assert f'#remedies label:has(input[name="{arm}"]){{--tone:var(--arm-{arm})}}' in css
         assert len(arms.title(arm)) <= 18, "it stands beside a row of pictures"
     assert ".g-both" in css

@@ -6,26 +6,27 @@ formulas are with them and in `studio.sampling.variants`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from studio.capabilities.lab.studies import STUDIES
 from studio.capabilities.lab.studies.base import Data, Json, Setting, Study, StudyCard, StudyConfig
 from studio.library.remedies import REMEDIES as SHARED
-from studio.library.remedies import PairPlans, Remedy, Strengths
+from studio.library.remedies import PairPlans, Remedy
 from studio.sampling.plan import Plan
 
 TEACHER, STUDENT = "teacher", "student"
-Make = Callable[[Setting, Strengths], Plan]
+Make = Callable[[Setting, Mapping[str, float]], Plan]
 
 
 class Entered(StudyConfig):
     remedies: tuple[str, ...] = Field((), description="Which to enter; empty is all of them.")
 
 
-class ArenaConfig(Strengths, Entered):
-    """Which remedies, and how strong each is."""
+FIELDS: dict[str, Any] = {r.strength.name: r.strength.field() for r in SHARED.values() if r.strength is not None}
+ArenaConfig: type[Entered] = create_model("ArenaConfig", __base__=Entered, __doc__="Which remedies, and how strong.", **FIELDS)
 
 
 def ground(s: Setting) -> PairPlans:
@@ -46,7 +47,7 @@ REMEDIES: dict[str, Make] = {
 
 
 @STUDIES.add("arena")
-class Arena(Study[ArenaConfig]):
+class Arena(Study[Entered]):
     card = StudyCard(
         title="Which remedy?",
         question="Against lost diversity, what does each published remedy give back, and what does it cost?",
@@ -65,7 +66,7 @@ class Arena(Study[ArenaConfig]):
 
     def plans(self) -> list[Plan]:
         s = self.setting
-        entered = [REMEDIES[name](s, self.config).model_copy(update={"name": name}) for name in self.chosen]
+        entered = [REMEDIES[name](s, self.config.model_dump()).model_copy(update={"name": name}) for name in self.chosen]
         return [s.reference(), s.alone(), *entered]
 
     def conclude(self, data: Data) -> Json:
