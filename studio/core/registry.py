@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import pkgutil
@@ -10,6 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from studio.core.explain import did_you_mean
 
 T = TypeVar("T")
 
@@ -46,8 +47,7 @@ class Registry(Generic[T]):
             return members[name]
         if name in self.unavailable:
             raise ValueError(f"The {self.what} {name!r} cannot be used here: {self.unavailable[name]}")
-        near = difflib.get_close_matches(str(name)[:60], members, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(members) or 'none'}."
+        hint = did_you_mean(str(name), members) or f" There are {', '.join(members) or 'none'}."
         raise ValueError(f"There is no {self.what} called {str(name)[:60]!r}.{hint}")
 
     def all(self) -> dict[str, T]:

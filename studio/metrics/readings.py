@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from studio.core.domain import Readings as Readings
+from studio.core.explain import did_you_mean
 
 
 class Factor(Protocol):
@@ -75,9 +75,3 @@ def known(name: str, names: Iterable[str], what: str) -> None:
     there = list(names)
     if name not in there:
         raise ValueError(f"There is no {what} {name!r}; there are {', '.join(there)}.{did_you_mean(name, there)}")
-
-
-def did_you_mean(name: Any, names: Sequence[str]) -> str:
-    """' Did you mean …?' or nothing."""
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -16,7 +16,7 @@ from studio.core.lowrank import Adapter, applied
 from studio.core.method import Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
-from studio.domains.pocket.attributes import ATTRIBUTES, attribute
+from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.domains.pocket.captions import parse
 from studio.domains.pocket.face import PocketWorld
 from studio.domains.pocket.oracle import load_oracle
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contrast(model: Any, folder: Path, name: str = "time-of-day", **given: Any) -> AttributeContrast:
     return AttributeContrast(
-        model, PocketWorld(), attribute(name), folder, oracle=load_oracle(NANO / "oracle"), n_items=12, **given
+        model, PocketWorld(), ATTRIBUTES[name], folder, oracle=load_oracle(NANO / "oracle"), n_items=12, **given
     )
 
 
@@ -118,7 +118,7 @@ def true_readings(scenes: list[Any]) -> Any:
 
 @pytest.mark.parametrize("name", list(ATTRIBUTES))
 def test_an_attribute_rises_with_its_level_and_moves_nothing_else(name: str) -> None:
-    a = attribute(name)
+    a = ATTRIBUTES[name]
     rows = {level: [a.make(np.random.default_rng([3, i]), level) for i in range(40)] for level in (-1.0, 0.0, 1.0)}
     low, middle, high = (float(a.read(true_readings(rows[level])).mean()) for level in (-1.0, 0.0, 1.0))
     assert low < middle < high
@@ -129,7 +129,7 @@ def test_an_attribute_rises_with_its_level_and_moves_nothing_else(name: str) -> 
 
 def test_an_unknown_attribute_is_named_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="no attribute 'horizn'.*Did you mean 'horizon'"):
-        attribute("horizn")
+        ATTRIBUTES["horizn"]
 
 
 def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: AttributeContrast) -> None:

@@ -7,7 +7,6 @@ unit, rising with the level, so that the slope of a slider is a number with a un
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,15 +45,6 @@ class Attribute:
     def read(self, seen: Any) -> Tensor:
         """[N] float, in `unit`; `seen` are the oracle's readings."""
         return self.amount(seen).float()
-
-
-def attribute(name: str) -> Attribute:
-    """An attribute by name; ValueError with the nearest one."""
-    if name not in ATTRIBUTES:
-        near = difflib.get_close_matches(name, ATTRIBUTES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"There is no attribute {name!r}; {', '.join(ATTRIBUTES)} are.{hint}")
-    return ATTRIBUTES[name]
 
 
 def _pinned(low: dict[str, tuple[str, ...]], high: dict[str, tuple[str, ...]]) -> Callable[[np.random.Generator, float], Scene]:
