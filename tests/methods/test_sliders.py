@@ -127,11 +127,6 @@ def test_an_attribute_rises_with_its_level_and_moves_nothing_else(name: str) -> 
         assert different <= set(a.factors)
 
 
-def test_an_unknown_attribute_is_named_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match="no attribute 'horizn'.*Did you mean 'horizon'"):
-        ATTRIBUTES["horizn"]
-
-
 def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: AttributeContrast) -> None:
     assert all(not {"time", "stars"} & set(parse(line).stated) for line in taught.lines)
     x0, level, cond = taught.samples(6, generator(0, "data"))
