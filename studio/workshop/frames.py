@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core.domain import Oracle
 from studio.core.explain import explain
 from studio.core.weights import load_weights, save_weights
 from studio.domains.media.image import jpeg_strip, pixels, small
@@ -39,18 +40,18 @@ class Seen:
     Of an encoder: its features alone, with no labels and an empty score and in_distribution.
     """
 
-    labels: dict[str, Tensor]  # factor -> int64 [N]
+    labels: Mapping[str, Tensor]  # factor -> int64 [N]
     features: Tensor  # [N, D], half precision when kept
     score: Tensor  # [N]
     in_distribution: Tensor  # bool [N]
-    values: dict[str, Tensor] = field(default_factory=dict)
-    always: dict[str, Tensor] = field(default_factory=dict)
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    always: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Frames:
     """The pictures and readings of one run directory. `oracle` and `reader` are None where there is none."""
 
-    def __init__(self, job: Run[Tools], oracle: Any = None):
+    def __init__(self, job: Run[Tools], oracle: Oracle | None = None):
         self.job, self.oracle = job, oracle
         self.reader: Reader | None = None  # asked only where there is no oracle
         self._seen: dict[tuple[str, str], dict[int, Seen]] = {}  # (who read, arm) -> step -> what was read
@@ -85,7 +86,7 @@ class Frames:
         if self.oracle is not None:
             seen = self.oracle.read(images)
             self._of(moment.arm)[moment.at] = Seen(
-                seen.labels, seen.features, seen.score, seen.in_distribution, always=seen.always
+                seen.labels, seen.features, seen.score, seen.in_distribution, always=getattr(seen, "always", {})
             )
         elif self.reader is not None:
             features = self.reader.read(images).half().float()  # what is kept, so that it says the same when it is read again
