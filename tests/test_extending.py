@@ -125,10 +125,12 @@ def test_a_domain_brings_its_words(tmp_path: Path) -> None:
         "from studio.library.models import load_registry\nfrom studio.ui.kit import prompt\n"
         "paths = open_paths('data'); domain = prompt.domain_for(load_registry(paths).pair('test/student'))\n"
         "print(domain.title, prompt.beginning(domain), prompt.words(domain, 'a red marble')['stated'], sep='|')\n"
-        "print(prompt.read(domain, 'a red pebble')[1], list(catalogue(paths)['domains']), sep='|')"
+        "print(prompt.read(domain, 'a red pebble')[1], list(catalogue(paths)['domains']), sep='|')\n"
+        "print(*(prompt.toggle(domain, 'a red marble', 'color', value) for value in ('blue', 'red')), sep='|')"
     )
     said = run(tmp_path, "my_domain", program=program).splitlines()
-    assert said == ["Marbles|two marbles|{'color': 'red'}", "“pebble” is no word for marbles.|['marbles', 'plain', 'pocket']"]
+    assert said == ["Marbles|two marbles|{'color': 'red'}", "“pebble” is no word for marbles.|['marbles', 'plain', 'pocket']",
+                    "a blue marble|a marble"]  # fmt: skip
 
 
 def test_a_family_lists_what_it_knows_and_says_what_it_cannot_open(tmp_path: Path) -> None:

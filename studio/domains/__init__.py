@@ -21,5 +21,6 @@ def domain_of(name: str) -> Domain:
 
 
 def first() -> Domain:
-    """Whose defaults forms begin with."""
-    return min(DOMAINS.all().values(), key=lambda domain: (domain.order, domain.name))
+    """Whose defaults forms begin with: of those that name a pair, the first in order."""
+    known = DOMAINS.all().values()
+    return min(known, key=lambda domain: (not domain.defaults.pair, domain.order, domain.name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.core.explain import brief
 from studio.core.family import Checkpoint, Family
 from studio.core.registry import Registry
 
@@ -27,12 +28,16 @@ def family_of(folder: Path) -> Family | None:
 
 def describe(folder: Path) -> Checkpoint:
     """What a folder is, without torch; its `reason` says why it cannot be opened."""
-    family = family_of(folder)
-    if family is not None:
-        return family.describe(folder)
+    try:
+        family = family_of(folder)
+        if family is not None:
+            return family.describe(folder)
+    except Exception as error:  # a family from elsewhere, or a folder nobody thought of, must not take the list with it
+        return Checkpoint(reason=f"it cannot be read ({type(error).__name__}: {brief(str(error))})")
     if not folder.is_dir():
         return Checkpoint(reason="it is not there")
-    return Checkpoint(reason="it has no model_index.json, so it is no diffusers folder, and no other family knows it")
+    broken = "".join(f"; the family {name} cannot be used here ({why})" for name, why in FAMILIES.unavailable.items())
+    return Checkpoint(reason=f"it has no model_index.json, so it is no diffusers folder, and no other family knows it{broken}")
 
 
 def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", dtype: torch.dtype | None = None) -> OpenModel:

@@ -88,6 +88,7 @@ def _version(paths: Paths, registry: Registry) -> str:
         digest.update(json.dumps(entry.plain(), sort_keys=True, default=str).encode())
     digest.update(json.dumps(registry.problems, sort_keys=True).encode())
     digest.update(code_digest().encode())
+    digest.update(json.dumps({name: _domain(domain) for name, domain in DOMAINS.all().items()}, sort_keys=True).encode())
     for folder in (PRESETS / "models", paths.models):
         for file in sorted(folder.rglob("*.yaml")):
             digest.update(f"{_name(file)} {file.stat().st_mtime_ns} {file.stat().st_size}\n".encode())

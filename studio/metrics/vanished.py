@@ -16,7 +16,7 @@ from studio.core.files import Json
 from studio.metrics.margins import DETOUR
 from studio.metrics.readings import Factor, Readings, accepted
 
-ABSENT = ("none", "hidden")  # values that name the absence of a thing: nothing vanishes with them
+ABSENT = ("none", "hidden", "nothing")  # that name the absence of a thing, as a value or as what sentences call it
 _SHORT = 8  # in a run of at most this many steps, one step is a stage; in a longer one it is a flicker
 
 
@@ -57,7 +57,7 @@ def vanished(
         strength, sure = _strength(beliefs, name, min_confidence)
         shown = inside & sure
         for value in labels[:-1].unique().tolist():
-            if _word(factors, name, value) in absent:
+            if _word(factors, name, value) in absent or _thing(factors, name, value) in absent:
                 continue
             seen = (labels == value) & shown
             for sample in (seen[:-1].any(0) & (labels[-1] != value) & inside[-1]).nonzero().flatten().tolist():
@@ -69,6 +69,12 @@ def vanished(
                     row = {"sample": sample, "factor": name, "value": _word(factors, name, value), "end": end}
                     rows.append({**row, "first": first, "last": last, "strongest": best, "strength": how})
     return sorted(rows, key=lambda r: (-(r["strength"] or 0.0), r["first"] - r["last"], r["sample"]))
+
+
+def _thing(factors: Mapping[str, Factor] | None, name: str, value: int) -> str:
+    """What sentences call a value, where the factor's values are things (`core.domain.Factor.things`)."""
+    things = getattr((factors or {}).get(name), "things", ())
+    return str(things[value]) if things else ""
 
 
 def detours(features: Any, *, least: float = DETOUR) -> list[Json]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Protocol
 
 import gradio as gr
@@ -55,4 +56,9 @@ TABS: Registry[Tab] = Registry("studio.ui", "tab", variable="STUDIO_TABS", modul
 
 
 def in_order() -> list[Tab]:
-    return sorted(TABS.all().values(), key=lambda tab: (tab.order, tab.name))
+    """ImportError where one of the program's own cannot be imported; those from elsewhere are passed over then."""
+    found = TABS.all()
+    for name, why in TABS.unavailable.items():
+        if find_spec(f"studio.ui.{name}") is not None:
+            raise ImportError(f"the tab {name} cannot be imported: {why}")
+    return sorted(found.values(), key=lambda tab: (tab.order, tab.name))

@@ -8,17 +8,18 @@ from PIL import Image
 from torch import Tensor
 
 from studio.core.domain import Domain, Stated
+from studio.domains.media.image import square
 from studio.jobs.paths import Paths
 from studio.library.hint_uses import HintUse, uploads
 
 
 def hint_picture(use: HintUse, kind: str, domain: Domain, stated: Stated, shape: Sequence[int], paths: Paths) -> Tensor:
     """What a ControlNet follows, [1, *shape] in [0, 1]. ValueError where a picture cannot be read."""
-    hands = domain.hands()
     if use.scene is not None:
+        hands = domain.hands()
         return hands.hint(kind, hands.items(1, use.scene, stated), shape)
     try:
         with Image.open(uploads(paths) / use.picture) as image:
-            return hands.hint(kind, image, shape)
+            return domain.hands().hint(kind, image, shape) if domain.has_world else square(image, shape[-1])
     except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"{use.picture} is not a picture that can be read; a PNG or JPEG would fit.") from error

@@ -56,6 +56,23 @@ def torn(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text("{")
 
 
+def pointer(folder: Path) -> None:
+    (folder / "unet" / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+
+
+def dangling(folder: Path) -> None:
+    (folder / "vae" / "model.safetensors").unlink()
+    (folder / "vae" / "model.safetensors").symlink_to(folder.parent / "nowhere.safetensors")
+
+
+def odd_prediction(folder: Path) -> None:
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps({"prediction_type": ["v"]}))
+
+
+def no_words(folder: Path) -> None:
+    (folder / "tokenizer" / "vocab.json").unlink()
+
+
 def oblong(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": [8, 16], "in_channels": 4}))
 
@@ -65,8 +82,10 @@ def oblong(folder: Path) -> None:
     [
         (flux, "it is a 'FluxPipeline'; StableDiffusionPipeline"), (pickled, "its unet has .bin weights alone; .safetensors"),
         (without_decoder, "its vae is missing"), (another_text_encoder, "its text_encoder is 'T5EncoderModel'; CLIPTextModel or"),
-        (no_index, "it has no model_index.json"), (torn, "its config.json is not a JSON object"),
-        (oblong, "its unet has no plain sample_size"),
+        (no_index, "it has no model_index.json"), (torn, "its unet/config.json is not a JSON object"),
+        (oblong, "its unet has no plain sample_size"), (pointer, "is a pointer of Git LFS"), (no_words, "its tokenizer is empty"),
+        (dangling, "vae/model.safetensors is a link to a file that is not there"),
+        (odd_prediction, "its prediction_type is ['v']; epsilon or v_prediction or sample would fit"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_opened_is_listed_with_its_reason(spoil: Any, words: str, tmp_path: Path) -> None:
@@ -78,7 +97,8 @@ def test_what_cannot_be_opened_is_listed_with_its_reason(spoil: Any, words: str,
     spoil(folder)
     listed = load_registry(paths).get("mine/teacher")
     assert not listed.available
-    assert words in listed.reason and str(tmp_path) not in listed.reason and listed.reason.endswith(".")
+    assert words in listed.reason and str(tmp_path) not in listed.reason
+    assert listed.reason.endswith(".") and not listed.reason.endswith("..")
     with pytest.raises((ValueError, FileNotFoundError), match="cannot be opened"):
         open_model(folder)
 

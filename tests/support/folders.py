@@ -16,6 +16,10 @@ def pretended(folder: Path, unet: dict[str, object] | None = None) -> Path:
         (folder / part).mkdir(parents=True, exist_ok=True)
         if part != "tokenizer":
             (folder / part / "model.safetensors").touch()
+            if part != "unet" and not (folder / part / "config.json").is_file():
+                (folder / part / "config.json").write_text("{}")
+        else:
+            (folder / part / "vocab.json").touch()
     config = folder / "unet" / "config.json"
     if not config.is_file():
         config.write_text(json.dumps(UNET if unet is None else unet))

@@ -43,3 +43,19 @@ def test_it_is_made_in_full_precision_also_inside_a_training_that_rounds(what: s
     with torch.autocast("cpu", torch.bfloat16):
         within = made(tmp_path / "within")
     assert all(torch.equal(one, other) for one, other in zip(alone, within, strict=True))
+
+
+@pytest.mark.parametrize("domain", ["pocket", "photos"])
+def test_a_picture_that_was_brought_is_followed_in_any_domain(domain: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from studio.jobs.paths import open_paths
+    from studio.library.hint_uses import HintUse, uploads
+    from studio.workshop.hint_pictures import hint_picture
+
+    paths = open_paths(tmp_path)
+    uploads(paths).mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 20), (255, 0, 0)).save(uploads(paths) / "red.png")
+    found = hint_picture(HintUse(id="mine/net", picture="red.png"), "", domain_of(domain), {}, (3, 16, 16), paths)
+    assert found.shape == (1, 3, 16, 16)
+    assert torch.equal(found, torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 16, 16))

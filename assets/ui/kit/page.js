@@ -1,8 +1,8 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 () => {
-  // The visible button of a kind (every tab has one of its own), or else the first tab's.
+  // The visible button of a kind: every tab that draws has one of its own.
   const click = (kind) => {
-    const all = [...document.querySelectorAll(`.${kind}`)], node = all.find((one) => one.offsetParent) ?? all[0];
+    const node = [...document.querySelectorAll(`.${kind}`)].find((one) => one.offsetParent);
     const button = node?.matches("button") ? node : node?.querySelector("button");
     if (button && !button.disabled) button.click();
   };

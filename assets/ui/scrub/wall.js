@@ -122,8 +122,8 @@ function reads() {
   });
   if (!arm || table.kind !== "oracle" || index < 0 || !arm.inside?.[index]) { say(box, ""); return; }
   const said = table.factors.map((factor, i) => {
-    if (i >= FIRST && !factor.things?.length) return "";
-    const labels = arm.factors[factor.name].labels, words = i < FIRST ? factor.values : factor.things;
+    if (i >= FIRST && factor.things && !factor.things.length) return "";
+    const labels = arm.factors[factor.name].labels, words = i < FIRST || !factor.things ? factor.values : factor.things;
     const now = words[labels[index][k]], end = words[labels[labels.length - 1][k]];
     return now === end ? (now === "nothing" ? "" : now) : `${now} (then ${end})`;
   }).filter(Boolean);

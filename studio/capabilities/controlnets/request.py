@@ -30,6 +30,7 @@ class ControlNetRequest(TrainingRequest):
     hint: str = Field(
         default=next(iter(first().hints), ""),
         title="Hint",
+        json_schema_extra={"enum": list(first().hints)},
         description=f"{'. '.join(f'{name}: {hint.about}' for name, hint in first().hints.items())}.",
     )
     rank: int = Field(default=8, ge=1, le=256, title="Rank", description="Of the differences from the model's encoder.")

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
+from studio.domains import first
 from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
@@ -30,7 +31,7 @@ class DistillRequest(TrainingRequest):
     LIKE, STRIPS, MEASURES = "my-student", 20, 5
 
     name: str = Field(title="Name", description="Of the new student; it is listed as mine/<name>.")
-    teacher: str = Field(default="nano/teacher", title="Teacher", description="Id of the model to learn from.")
+    teacher: str = Field(default=first().defaults.teacher, title="Teacher", description="Id of the model to learn from.")
     objective: str = Field(default="lcm", title="Objective", description="What the student is taught by.")
     settings: Json = Field(default_factory=dict, title="Settings", description="Of the objective; the rest is default.")
     steps: int = Field(default=1000, ge=1, le=MAX_STEPS, title="Steps", description="Iterations of the objective.")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
 from studio.core.explain import brief, did_you_mean
+from studio.domains import first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.models import Registry
@@ -20,7 +21,7 @@ class MeasureRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    teacher: str = Field(default="nano/teacher", title="Teacher", description="Id of the model whose students are measured.")
+    teacher: str = Field(default=first().defaults.teacher, title="Teacher", description="Whose students are measured.")
     students: tuple[str, ...] = Field(default=(), title="Students", description="Ids; empty is every student of the teacher.")
     samples: int = Field(
         default=SAMPLES, ge=SAMPLES, le=MAX_SAMPLES, title="Pictures", description="Of each model, over fixed held-out prompts."

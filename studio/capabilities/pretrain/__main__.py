@@ -40,7 +40,10 @@ SizeName = Annotated[str, typer.Option(help="Of the domain's sets of models, e.g
 DomainName = Annotated[str, typer.Option("--domain", help="Whose models are made")]
 Work = Annotated[Path, typer.Option(help="Rendered scenes and checkpoints")]
 Out = Annotated[Path, typer.Option(help="Where finished weights go")]
-Steps = Annotated[int | None, typer.Option(help="Iterations in all; a larger number continues a finished run")]
+Steps = Annotated[
+    int | None,
+    typer.Option(help="In all, the curriculum's own where left out; a larger number continues a finished run"),
+]
 Fresh = Annotated[bool, typer.Option(help="Ignore an existing checkpoint")]
 Device = Annotated[str, typer.Option(help="cpu or cuda; draws, and so weights, differ between kinds of device")]
 Override = Annotated[list[str] | None, typer.Option("--set", help="Override a field of the method, e.g. batch=512")]
@@ -64,11 +67,11 @@ class Bench:
 
 
 def curriculum(domain: str, size: str, work: Path, out: Path) -> Curriculum:
-    name = (DOMAINS.get(domain) if domain else first()).pretraining
-    if not name:
-        raise typer.BadParameter(f"the domain {domain!r} makes no models of its own")
-    module, _, cls = name.partition(":")
     try:
+        chosen = DOMAINS.get(domain) if domain else first()
+        if not chosen.pretraining:
+            raise ValueError(f"the domain {chosen.name!r} makes no models of its own")
+        module, _, cls = chosen.pretraining.partition(":")
         found: Curriculum = getattr(importlib.import_module(module), cls)(size, work, out, Bench())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -19,6 +19,7 @@ from studio.core.files import Json
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
     from torch import Tensor
 
 KEY = "studio"  # keyword of the text chunk
@@ -177,3 +178,15 @@ def pixels(images: Tensor) -> np.ndarray:
     rounded = (images.detach().clamp(0, 1) * 255).round().byte()
     found: np.ndarray = rounded.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return found
+
+
+def square(picture: Image.Image, size: int) -> Tensor:
+    """A Pillow picture of any size and mode as [1, 3, size, size] in [0, 1]; cut to its middle where it is not square."""
+    import numpy as np
+    import torch
+    from PIL import Image as Pillow
+
+    side = min(picture.size)
+    left, top = ((whole - side) // 2 for whole in picture.size)
+    cut = picture.convert("RGB").crop((left, top, left + side, top + side)).resize((size, size), Pillow.Resampling.BOX)
+    return torch.from_numpy(np.array(cut)[None]).permute(0, 3, 1, 2).float().div_(255).contiguous()

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from studio.domains.media.image import square
 from studio.domains.pocket.dataset import to_images
 from studio.domains.pocket.render import RGB, SKIES, Pen, _draw_companion, _hex, draw_subject, palette_of, render_batch
 from studio.domains.pocket.scene import Scene
@@ -76,10 +77,7 @@ def of_picture(kind: str, picture: Any, size: int) -> Tensor:
     the picture itself. Pictures that are not square are cut to their middle."""
     if kind not in HINTS:
         raise ValueError(f"There is no hint {kind!r}; {' and '.join(HINTS)} fit.")
-    side = min(picture.size)
-    left, top = ((whole - side) // 2 for whole in picture.size)
-    cut = picture.convert("RGB").crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BOX)
-    image = to_images(np.asarray(cut)[None]).contiguous()
+    image = square(picture, size)
     return edges(image) if kind == "edges" else image
 
 

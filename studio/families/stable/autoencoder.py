@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 PIXELS_AT_ONCE = 8 * 512 * 512  # keeps the decoder's activations of one call in bounds
+SMALL, PIXELS_KEPT = 128, 256 * 128 * 128  # pixels of a side; of a call whose activations are kept for a gradient
 
 
 def unscaled(vae: Any, latents: Tensor) -> Tensor:
@@ -50,6 +51,11 @@ def encoded(vae: Any, pictures: Tensor) -> Tensor:
     z = (out.latents if hasattr(out, "latents") else out.latent_dist.mean).float()
     mean, std = _statistics(vae, z)
     return (z - (0.0 if mean is None else mean)) * vae.config.scaling_factor / (1.0 if std is None else std)
+
+
+def kept_at_once(side: int) -> int:
+    """Samples whose activations are kept for a gradient: of models that draw large pictures those of one."""
+    return max(1, PIXELS_KEPT // side**2) if side <= SMALL else 1
 
 
 def _statistics(vae: Any, like: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.explain import brief, did_you_mean
+from studio.core.explain import brief
 from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
 from studio.families import FAMILIES
@@ -98,7 +98,10 @@ def _check(folder: Path, index: Json) -> None:
         if not (folder / part).is_dir():
             raise ValueError(f"its {part} is missing; a folder saved by diffusers has it")
         if kind in NETWORKS:
+            _object(folder / part / "config.json")
             _check_weights(folder / part, part)
+        elif not any((folder / part).iterdir()):
+            raise ValueError(f"its {part} is empty; a folder saved by diffusers has files there")
 
 
 def _check_weights(folder: Path, part: str) -> None:
@@ -108,25 +111,36 @@ def _check_weights(folder: Path, part: str) -> None:
         have = f"its {part} has {other} weights alone" if other else f"its {part} has no weights"
         raise ValueError(f"{have}; .safetensors would fit")
     for file in files:
-        if file.stat().st_size < LINK_BYTES and file.read_bytes()[-12:] == b".safetensors":  # the text of a link, not weights
+        if not file.exists():
+            raise ValueError(f"{part}/{file.name} is a link to a file that is not there; the whole set of models would fit")
+        text = file.read_bytes() if file.stat().st_size < LINK_BYTES else b""
+        if text.startswith(b"version https://git-lfs"):
+            raise ValueError(f"{part}/{file.name} is a pointer of Git LFS; `git lfs pull` fetches the file")
+        if text[-12:] == b".safetensors":  # the text of a link, not weights
             raise ValueError(
                 f"{part}/{file.name} is a link that was checked out as text; clone again with "
                 "`git -c core.symlinks=true clone`, or copy the file it names"
             )
 
 
+def _said(path: Path) -> str:
+    """A file's name, behind that of its part."""
+    return path.name if path.name == INDEX else f"{path.parent.name}/{path.name}"
+
+
 def _of(given: Any, known: Iterable[str], what: str) -> str:
-    if given not in known:
-        raise ValueError(f"its {what} is {brief(given)}; {' or '.join(known)} would fit.{did_you_mean(str(given), known)}")
+    names = tuple(known)
+    if given not in names:
+        raise ValueError(f"its {what} is {brief(given)}; {' or '.join(names)} would fit")
     return str(given)
 
 
 def _object(path: Path) -> Json:
     if not path.is_file():
-        raise ValueError(f"its {path.name} is missing; a folder saved by diffusers has it")
+        raise ValueError(f"its {_said(path)} is missing; a folder saved by diffusers has it")
     found = read_json(path)
     if not isinstance(found, dict):
-        raise ValueError(f"its {path.name} is not a JSON object; the one that diffusers writes would fit")
+        raise ValueError(f"its {_said(path)} is not a JSON object; the one that diffusers writes would fit")
     return found
 
 

@@ -101,7 +101,7 @@ class Model:
 
     def decode_with_gradient(self, latents: Tensor) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""
-        return autoencoder.decoded_with_gradient(self.parts.vae, latents, self._at_once)
+        return autoencoder.decoded_with_gradient(self.parts.vae, latents, autoencoder.kept_at_once(self.image_size))
 
     def to_latents(self, samples: Tensor) -> Tensor:
         """The inverse of `decode`: [B, 3, H, W] in [0, 1] -> [B, C, h, w], float32."""

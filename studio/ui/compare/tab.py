@@ -34,6 +34,7 @@ class CompareTab(DrawTab):
         super().__init__(watch)
         self.watch, self.header = watch, header
         self._build()
+        self.fields, self.hint, self.seeds_line = self.form.fields, self.form.hint, self.form.seeds_line
         self._wire()
 
     # -- layout ----------------------------------------------------------------------------------------------------
@@ -62,12 +63,8 @@ class CompareTab(DrawTab):
             self.problem = parts.text("problem")
             self.form.build_cost()
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button(
-                    "Run", variant="primary", size="md", min_width=120, scale=3, elem_id="run", elem_classes="runs"
-                )
-                self.cancel = gr.Button(
-                    "Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="cancel", elem_classes="cancels"
-                )
+                self.run = parts.run_button("Run", "run", min_width=120, scale=3)
+                self.cancel = parts.cancel_button("cancel")
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore", type="filepath")
 
     # -- events ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from studio.ui.kit.updates import Updates, Values
 
 Choices = list[tuple[str, str]]
 POLL_S = 0.7
+BEGIN = "size"  # what a slider is taught unless something else is chosen
 METHODS = [("pairs of pictures", "pairs"), ("two prompts", "text"), ("a direction of the model's own", "direction")]
 LAYOUTS = [("diffusers", "diffusers"), ("PEFT", "peft"), ("kohya", "kohya")]
 WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
@@ -66,9 +67,10 @@ class Shelf:
         with gr.Accordion("Train a slider", open=False, elem_id="shelf-train"):
             with gr.Row(elem_classes="pair-of"):
                 self.base = gr.Dropdown(models, value=_first(models), label="On the model", elem_id="train-base", **_DROP)
+                moved = [(a.title, a.name) for a in first().attributes.values()]
                 self.attribute = gr.Dropdown(
-                    [(a.title, a.name) for a in first().attributes.values()],
-                    value="size",
+                    moved,
+                    value=next((name for _, name in moved if name == BEGIN), _first(moved)),
                     label="What it moves",
                     elem_id="train-attribute",
                     **_DROP,

@@ -121,18 +121,8 @@ class ControlTab(DrawTab):
             self.problem = parts.text("control-problem")
             self.cost = parts.text("control-cost")
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button(
-                    "Draw", variant="primary", size="md", min_width=120, scale=3, elem_id="control-run", elem_classes="runs"
-                )
-                self.cancel = gr.Button(
-                    "Cancel",
-                    size="md",
-                    min_width=84,
-                    scale=1,
-                    interactive=False,
-                    elem_id="control-cancel",
-                    elem_classes="cancels",
-                )
+                self.run = parts.run_button("Draw", "control-run", min_width=120, scale=3)
+                self.cancel = parts.cancel_button("control-cancel")
         self.fields = Fields(text, pair, chosen, seeds, steps, guidance, *self.follow.fields)
         self.asked = gr.Textbox("{}", visible="hidden", label="adapters")  # filled by the browser when Draw is pressed
 

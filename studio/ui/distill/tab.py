@@ -87,9 +87,7 @@ class DistillTab:
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("distill-problem")
                     self.cost = parts.text("estimate")
-                    self.start = gr.Button(
-                        "Start", variant="primary", size="md", elem_id="start", elem_classes="runs", interactive=False
-                    )
+                    self.start = parts.run_button("Start", "start", interactive=False)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.leaderboard = Leaderboard(self.jobs, teacher)
                 self.picker = objectives_html({"families": [], "chosen": "", "wait": WAIT})

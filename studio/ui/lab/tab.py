@@ -111,9 +111,7 @@ class LabTab:
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("lab-problem")
                     self.cost = parts.text("lab-cost")
-                    self.start = gr.Button(
-                        "Start", variant="primary", size="md", elem_id="lab-start", elem_classes="runs", interactive=False
-                    )
+                    self.start = parts.run_button("Start", "lab-start", interactive=False)
             with gr.Column(min_width=280, elem_classes="results"):
                 self.saved = _html("lab-saved", {"studies": []})
                 self.line = _html("lab-line", {"run": ""})

@@ -99,18 +99,8 @@ class ScrubTab(DrawTab):
             self.problem = parts.text("scrub-problem")
             self.cost = parts.text("scrub-cost")
             with gr.Row(elem_classes="buttons"):
-                self.run = gr.Button(
-                    "Draw and scrub",
-                    variant="primary",
-                    size="md",
-                    min_width=120,
-                    scale=3,
-                    elem_id="scrub-run",
-                    elem_classes="runs",
-                )
-                self.cancel = gr.Button(
-                    "Cancel", size="md", min_width=84, scale=1, interactive=False, elem_id="scrub-cancel", elem_classes="cancels"
-                )
+                self.run = parts.run_button("Draw and scrub", "scrub-run", min_width=120, scale=3)
+                self.cancel = parts.cancel_button("scrub-cancel")
         self.fields = Fields(text, pair, chosen, seeds, steps, guidance)
 
     # -- events ----------------------------------------------------------------------------------------------------

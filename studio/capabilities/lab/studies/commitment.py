@@ -15,7 +15,6 @@ from studio.capabilities.lab.studies.base import Data, Json, Study, StudyCard, S
 from studio.sampling.plan import Plan
 
 MOST = 60  # vanished things listed
-THINGS = ("subject", "companion")  # what can be there and be gone; colours and places only change
 
 
 class CommitmentConfig(StudyConfig):
@@ -48,13 +47,13 @@ class Commitment(Study[CommitmentConfig]):
             for prompt, arms_of in data.readings.items()
             if (distance := typical_distance(arms_of["teacher"].features[:, -1])) is not None
         }
-        gone = []
+        gone, things = [], [name for name, factor in data.factors.items() if factor.things]
         for arm in next(iter(data.readings.values())):
             levels = data.levels[arm]
             beliefs = {p: [rows[arm].step(i) for i in range(len(levels))] for p, rows in data.readings.items()}
             arms[arm] = timeline(beliefs, levels, scales=scales, factors=data.factors)
             for prompt, rows in beliefs.items():
-                for row in vanished(rows, factors=data.factors, names=THINGS):
+                for row in vanished(rows, factors=data.factors, names=things):
                     gone.append({"arm": arm, "prompt": prompt, "seed": data.seeds[row["sample"]], **row})
         return {
             "timelines": arms,
