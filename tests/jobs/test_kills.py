@@ -97,7 +97,7 @@ def live_through(jobs: Jobs, run_id: str, start_worker: Callable[[], Any], seed:
 def test_twenty_random_kills_change_nothing(school: Jobs, start_worker: Callable[[], Any]) -> None:
     straight = school.submit("distill", request(**FIELDS))
     here(school, straight)
-    (student,) = (school.paths.models / "mine" / "pupil").rglob("*.safetensors")
+    (student,) = (school.paths.models / "mine" / "pupil" / "unet").rglob("*.safetensors")
     whole = [
         (row["step"], row["losses"], row["log"], row["smooth"]) for row in curves.read(school.paths.run(straight) / curves.FILE)
     ]
@@ -110,7 +110,7 @@ def test_twenty_random_kills_change_nothing(school: Jobs, start_worker: Callable
         assert_equal(checkpoint(school, run_id), checkpoint(school, straight))
         rows = curves.read(school.paths.run(run_id) / curves.FILE)
         assert [(row["step"], row["losses"], row["log"], row["smooth"]) for row in rows] == whole
-        (other,) = (school.paths.models / "mine" / f"killed-{seed}").rglob("*.safetensors")
+        (other,) = (school.paths.models / "mine" / f"killed-{seed}" / "unet").rglob("*.safetensors")
         assert_equal(load_weights(other)[0], load_weights(student)[0])
         numbers = [event["n"] for event in school.tail(run_id)[0]]
         assert numbers == list(range(len(numbers))), "every event is whole, none is lost"

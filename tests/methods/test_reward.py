@@ -230,12 +230,12 @@ def test_on_nano_the_reward_changes_the_student_alone_and_a_stopped_run_resumes(
         return Trainer(method, TrainerConfig(steps=3, warmup=0, checkpoint_every=100), folder)
 
     whole = trainer()
-    frozen = [flat(m) for m in (material.grader.oracle, material.grader.vae, whole.method.before.network)]
+    frozen = [flat(m) for m in (material.grader.oracle, model.parts.vae, whole.method.before.network)]
     begun = flat(whole.method.student.network)
     for progress in whole.run():
         assert {"reward", "satisfied", "drift"} <= progress.log.keys()
     assert not torch.equal(flat(whole.method.student.network), begun)
-    after = [flat(m) for m in (material.grader.oracle, material.grader.vae, whole.method.before.network)]
+    after = [flat(m) for m in (material.grader.oracle, model.parts.vae, whole.method.before.network)]
     assert all(torch.equal(a, b) for a, b in zip(frozen, after, strict=True))
     part = trainer(tmp_path)
     list(part.run(should_stop=lambda: part.step >= 2))

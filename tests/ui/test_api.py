@@ -73,7 +73,7 @@ def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client,
             break
         time.sleep(0.05)
     assert [arm["arm"] for arm in state["result"]["arms"]] == ["student", "cads", "blend"]
-    with pytest.raises(AppError, match="particles lets the seeds"):
+    with pytest.raises(AppError, match="particles works on the seeds"):
         client.predict({**request, "arms": ["particles"], "seeds": [1]}, api_name="/compare")
     with pytest.raises(AppError, match="There is no run"):
         client.predict("20260131-093000-123-abcdef", api_name="/run_state")
