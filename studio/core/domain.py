@@ -62,15 +62,9 @@ class Factor:
         raise ValueError(f"{self.name} cannot be {value!r}; it is one of {', '.join(self.values)}.{hint}")
 
 
-class Attribute(Protocol):
-    """What a slider may move. Its level lies in [−1, 1], 0 being the world as it is.
+class Moved(Protocol):
+    """What an adapter moves. low, high: words for its ends. unit: of what `read` gives. factors: those it moves on purpose."""
 
-    low, high: words for its ends. unit: of what `read` gives. factors: those it moves on purpose. levels: at which samples are
-    made for pairs. words: (negative, positive) additions to a prompt, "{}" standing for the rest; None where no words say it.
-    """
-
-    @property
-    def name(self) -> str: ...
     @property
     def title(self) -> str: ...
     @property
@@ -81,15 +75,25 @@ class Attribute(Protocol):
     def unit(self) -> str: ...
     @property
     def factors(self) -> tuple[str, ...]: ...
+    def read(self, seen: Readings) -> Tensor:
+        """[N] float, in `unit`, rising from low to high."""
+
+
+class Attribute(Moved, Protocol):
+    """What a slider may be taught to move. Its level lies in [−1, 1], 0 being the world as it is.
+
+    levels: at which samples are made for pairs. words: (negative, positive) additions to a prompt, "{}" standing for the rest;
+    None where no words say it.
+    """
+
+    @property
+    def name(self) -> str: ...
     @property
     def levels(self) -> tuple[float, ...]: ...
     @property
     def words(self) -> tuple[str, str] | None: ...
     def item(self, rng: np.random.Generator, level: float) -> Item:
         """Something of the world at this level; equal generators give items that differ in the attribute alone."""
-
-    def read(self, seen: Readings) -> Tensor:
-        """[N] float, in `unit`, rising with the level."""
 
 
 @dataclass(frozen=True)

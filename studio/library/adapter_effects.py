@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from studio.core.domain import Attribute
+from studio.core.domain import Attribute, Moved
 from studio.domains import domain_of
 from studio.library.adapters import AdapterEntry
 
@@ -13,22 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 AXIS_UNIT = "standard deviations of the base's own spread"
-
-
-class Moved(Protocol):
-    """`core.domain.Attribute` is one. factors: those that are moved on purpose."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def low(self) -> str: ...
-    @property
-    def high(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def factors(self) -> tuple[str, ...]: ...
-    def read(self, seen: Any) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -190,10 +190,7 @@ class CompareForm:
         }
 
     def _pair(self, pair_id: str | None) -> Pair | None:
-        try:
-            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
-        except ValueError:
-            return None
+        return pairs.known(self.jobs.paths, pair_id)
 
     def read_prompt(self, values: Values) -> Updates:
         return self._read(values[self.fields.prompt] or "", self._pair(values[self.fields.pair]))

@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.library.models import Pair, load_registry
+from studio.library.models import Pair
 from studio.ui.kit import pairs, prompt
 from studio.ui.kit.updates import Updates, Values
 
@@ -60,10 +60,7 @@ class DrawTab:
             return False
 
     def _pair(self, pair_id: str | None) -> Pair | None:
-        try:
-            return load_registry(self.jobs.paths).pair(pair_id) if pair_id else None
-        except ValueError:
-            return None
+        return pairs.known(self.jobs.paths, pair_id)
 
     def read_prompt(self, values: Values) -> Updates:
         return {self.hint: prompt.line(self._pair(values[self.fields.pair]), values[self.fields.prompt] or "")}

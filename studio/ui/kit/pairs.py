@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.jobs.paths import Paths
 from studio.library.draw_request import CompareRequest, plans_for
-from studio.library.models import Pair, Registry
+from studio.library.models import Pair, Registry, load_registry
 from studio.library.remedies import REMEDIES
 from studio.library.seeds import parse_seeds
 from studio.ui.kit import arms, parts
@@ -90,3 +91,11 @@ def _cost(registry: Registry, form: Mapping[str, Any], arm: str) -> str:
 def remedies_label(chosen: list[str]) -> str:
     """The heading of the folded group; says how many are ticked where nobody sees the ticks."""
     return f"Remedies, {len(chosen)} chosen" if chosen else "Remedies"
+
+
+def known(paths: Paths, pair_id: str | None) -> Pair | None:
+    """The pair of a form; None where there is none of that name."""
+    try:
+        return load_registry(paths).pair(pair_id) if pair_id else None
+    except ValueError:
+        return None
