@@ -67,6 +67,10 @@ class Paths:
     def trash(self) -> Path:
         return self.root / "trash"
 
+    def material(self, model_id: str, weights: str) -> Path:
+        """Where what a model is taught on is kept. weights: their hash."""
+        return self.cache / "material" / f"{model_id.replace('/', '-')}-{weights}"
+
     def run(self, run_id: str) -> Path:
         """The directory of a run. ValueError when `run_id` is not an id this program could have made."""
         return self.runs / check_run_id(run_id)

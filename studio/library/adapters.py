@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
@@ -46,7 +45,7 @@ class AdapterEntry:
     layers: int = 0
     words: tuple[str, ...] = ()
     run: str = ""
-    axis: dict[str, Any] = field(default_factory=dict)
+    axis: Json = field(default_factory=dict)
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -170,6 +169,11 @@ def architecture(folder: Path) -> str:
     return "" if family is None else family.architecture(folder)
 
 
+def made_for(model: ModelEntry, run: str = "") -> Json:
+    """What every card.json says, of what was made for a model by a run."""
+    return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder)}
+
+
 def described(
     model: ModelEntry,
     card: Json,
@@ -178,12 +182,11 @@ def described(
     layers: int,
     words: Iterable[str] = (),
     run: str = "",
-    axis: dict[str, Any] | None = None,
+    axis: Json | None = None,
 ) -> Json:
     """What card.json holds, of an adapter that was made for a model."""
-    return {"run": run, "domain": model.domain, "size": model.size, "architecture": architecture(model.folder),
-            "ranks": list(ranks), "layers": layers, "words": list(words), **({"axis": axis} if axis else {}),
-            "card": card}  # fmt: skip
+    return {**made_for(model, run), "ranks": list(ranks), "layers": layers, "words": list(words),
+            **({"axis": axis} if axis else {}), "card": card}  # fmt: skip
 
 
 def _entry(folder: Path, family: str) -> AdapterEntry:

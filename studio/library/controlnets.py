@@ -119,18 +119,6 @@ def load_controlnets(paths: Paths | None = None) -> ControlNets:
     )
 
 
-def check_name(paths: Paths, name: str) -> str:
-    """A name that a new ControlNet can have. ValueError in one sentence."""
-    if not NAME.fullmatch(name):
-        raise ValueError(
-            f"The name {brief(name, 40)} does not fit; up to 40 lower-case letters, digits, ., _ and -, "
-            "the first a letter or digit, would, like my-layout."
-        )
-    if (home(paths) / FAMILY / name).exists():
-        raise ValueError(f"There is a ControlNet {FAMILY}/{name} already; another name would fit.")
-    return name
-
-
 def remove(paths: Paths, control_id: str) -> None:
     """Take a person's ControlNet away. ValueError for one that is not theirs."""
     entry = load_controlnets(paths).get(control_id)

@@ -21,9 +21,6 @@ from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.families import describe, family_of
 from studio.jobs.paths import PRESETS, ROOT, Paths
-from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
-from studio.library.training_request import MAX_STEPS as MAX_STEPS
-from studio.library.training_request import MAX_STRIPS as MAX_STRIPS
 from studio.sampling.grids import spaced
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")

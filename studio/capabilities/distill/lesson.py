@@ -64,7 +64,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
         raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; those of a known world can.")
     model, start = run.tools.models.model(entry), opened_start(request, run)
     oracle = run.tools.models.oracle(entry) if entry.oracle_here else None
-    folder = run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
+    folder = run.home.material(entry.id, model.hash)
     material = teaching.world_material(model, domain, folder, seed=0, n_items=request.n_scenes, say=say, oracle=oracle)
 
     def save(target: Path, network: Any, method: Method, card: Json) -> None:

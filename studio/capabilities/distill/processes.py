@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,26 +30,23 @@ WITHOUT_MPI = (
 
 if TYPE_CHECKING:
     from studio.capabilities.distill.lesson import Lesson
+    from studio.core.method import Method
     from studio.core.parallel import Parallel
-    from studio.core.trainer import Trainer
 
 
-def make_trainer(request: DistillRequest, lesson: Lesson, folder: Path, device: str, parallel: Parallel) -> Trainer:
-    """The objective on its material, with a trainer around it; what this process has of the batch is its share.
+def make_method(request: DistillRequest, lesson: Lesson, device: str, parallel: Parallel) -> Method:
+    """The objective on its material; what this process has of the batch is its share.
 
-    ValueError when settings do not fit, or the batch does not divide among the processes. folder: the run directory.
+    ValueError when settings do not fit, or the batch does not divide among the processes.
     """
     from studio.core.method import Streams
     from studio.core.parallel import divided
-    from studio.core.trainer import Trainer, TrainerConfig
     from studio.methods.distill import METHODS
 
-    method_class: Any = METHODS.get(request.objective)
-    config = divided(method_class.Config.model_validate(request.settings), parallel.share)
-    streams = Streams(request.seed, device, parallel.share)
-    method = method_class(config, streams, lesson.teacher, lesson.material)
-    settings = TrainerConfig.model_validate({**request.trainer, "steps": request.steps})
-    return Trainer(method, settings, folder / "checkpoints", device, parallel)
+    objective = METHODS.get(request.objective)
+    make: Callable[..., Method] = objective
+    config = divided(objective.Config.model_validate(request.settings), parallel.share)
+    return make(config, Streams(request.seed, device, parallel.share), lesson.teacher, lesson.material)
 
 
 def launched() -> bool:
@@ -105,12 +102,13 @@ def follow(device: str | None) -> None:
 def _train_along(folder: Path, tools: Tools, together: Parallel) -> None:
     from studio.capabilities.distill.lesson import open_lesson
     from studio.methods.distill import METHODS
+    from studio.workshop.training.job import make_trainer
 
     METHODS.all()  # a module of objectives may bring the lesson they are taught in
     request = DistillRequest.model_validate(read_spec(folder).config, context={"registry": tools.registry})
     silent: Any = _Quiet(folder, tools)
     lesson = open_lesson(tools.registry.get(request.teacher), request, silent, lambda done, total: None)
-    trainer = make_trainer(request, lesson, folder, together.device, together)
+    trainer = make_trainer(request, make_method(request, lesson, together.device, together), folder, together.device, together)
     trainer.resume()
     for _ in trainer.run():
         pass

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
-from studio.domains import first
 from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.library.models import FAMILY, ModelEntry, Registry
-from studio.library.training_request import MAX_MEASURES as MAX_MEASURES
-from studio.library.training_request import MAX_STEPS as MAX_STEPS
-from studio.library.training_request import MAX_STRIPS as MAX_STRIPS
-from studio.library.training_request import Every, Seed, Sinks, TrainingRequest
+from studio.library import method_cards
+from studio.library import training_fields as fields
+from studio.library.models import ModelEntry, Registry
+from studio.library.training_request import TrainingRequest
 
 RANK = 16  # of adapters, unless another is given
 
@@ -28,14 +26,14 @@ class DistillRequest(TrainingRequest):
     validation context then holds `paths`), and by their own classes when the run begins.
     """
 
-    LIKE, STRIPS, MEASURES = "my-student", 20, 5
+    ON, HOME, LIKE, STRIPS, MEASURES = "teacher", "models", "my-student", 20, 5
 
-    name: str = Field(title="Name", description="Of the new student; it is listed as mine/<name>.")
-    teacher: str = Field(default=first().defaults.teacher, title="Teacher", description="Id of the model to learn from.")
+    name: Annotated[str, fields.name_of("student")]
+    teacher: str = Field(default=fields.TEACHER, title="Teacher", description="Id of the model to learn from.")
     objective: str = Field(default="lcm", title="Objective", description="What the student is taught by.")
     settings: Json = Field(default_factory=dict, title="Settings", description="Of the objective; the rest is default.")
-    steps: int = Field(default=1000, ge=1, le=MAX_STEPS, title="Steps", description="Iterations of the objective.")
-    seed: Seed = 0
+    steps: Annotated[int, fields.steps_of("Iterations of the objective.")] = 1000
+    seed: fields.Seed = 0
     form: Literal["full", "adapters", "smaller"] = Field(
         default="full",
         title="Form",
@@ -62,24 +60,16 @@ class DistillRequest(TrainingRequest):
         title="Start from",
         description="Id of a student of the same teacher whose weights the run begins with; empty is the teacher itself.",
     )
-    trainer: dict[str, Any] = Field(
+    trainer: Json = Field(
         default_factory=dict, title="Trainer", description="warmup, decay_from, decay_to, precision, checkpoint_every, …"
     )
     n_scenes: int = Field(
         default=4000, ge=16, le=100_000, title="Scenes", description="Renders to learn from, for objectives that use data."
     )
-    sample_every: Every = Field(
-        default=None,
-        title="Sample every",
-        description="Steps between sample strips; empty is twenty in a run, 0 is none.",
-    )
-    measure_every: Every = Field(
-        default=None,
-        title="Measure every",
-        description="Steps between measurements; empty is five in a run, 0 is none.",
-    )
+    sample_every: Annotated[fields.Every, fields.strips_of("sample strips", "twenty")] = None
+    measure_every: Annotated[fields.Every, fields.measurements("; empty is five in a run, 0 is none")] = None
     measure_samples: int = Field(default=128, ge=8, le=2048, title="Samples", description="Pictures drawn for each measurement.")
-    sinks: Sinks = ()
+    sinks: fields.Sinks = ()
 
     @property
     def adapter_rank(self) -> int | None:
@@ -93,7 +83,7 @@ class DistillRequest(TrainingRequest):
 
     @model_validator(mode="before")
     @classmethod
-    def _rank_alone(cls, given: Any) -> Any:
+    def _rank_alone(cls, given: object) -> object:
         """A rank without a form means adapters."""
         if isinstance(given, dict) and given.get("rank") is not None and "form" not in given:
             return {**given, "form": "adapters"}
@@ -101,11 +91,10 @@ class DistillRequest(TrainingRequest):
 
     @field_validator("start", mode="before")
     @classmethod
-    def _start(cls, given: Any) -> Any:
+    def _start(cls, given: object) -> object:
         return given or None  # a form sends what is not chosen as empty text
 
-    @model_validator(mode="after")
-    def _form(self) -> DistillRequest:
+    def check_fields(self) -> None:
         """What belongs to another form was meant for something and would do nothing."""
         if self.form != "adapters" and self.rank is not None:
             raise ValueError(
@@ -118,20 +107,11 @@ class DistillRequest(TrainingRequest):
             )
         if self.form == "smaller":
             Smaller(self.leave_out, self.width)  # refuses a form that makes nothing smaller
-        return self
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> DistillRequest:
-        context = info.context if isinstance(info.context, dict) else {}
-        if isinstance(registry := context.get("registry"), Registry):
-            self._check_teacher(registry)
-            self._check_start(registry)
-            self._check_smaller(registry)
-        if isinstance(paths := context.get("paths"), Paths):  # it is being submitted
-            if registry is not None:
-                self._check_free(registry, paths)
-            self._check_settings(paths)
-        return self
+    def check_models(self, registry: Registry) -> None:
+        self._check_teacher(registry)
+        self._check_start(registry)
+        self._check_smaller(registry)
 
     def _check_teacher(self, registry: Registry) -> None:
         teachers = [entry.id for entry in registry.entries.values() if entry.role == "teacher"]
@@ -173,19 +153,10 @@ class DistillRequest(TrainingRequest):
             raise ValueError(f"{entry.id} is no UNet of diffusers, so it cannot be made smaller; the form full would fit.")
         smaller_config(config, self.smaller, entry.id)
 
-    def _check_free(self, registry: Registry, paths: Paths) -> None:
-        if f"{FAMILY}/{self.name}" in registry.entries or (paths.models / FAMILY / self.name).exists():
-            raise ValueError(f"There is a model {FAMILY}/{self.name} already; another name would fit.")
-
-    def _check_settings(self, paths: Paths) -> None:
-        from studio.library import method_cards
-
-        catalogue = method_cards.objectives(paths)
-        assert catalogue is not None
+    def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: method_cards.Catalogue) -> None:
         method_cards.check_settings(catalogue, self.objective, self.settings)
         if catalogue["objectives"][self.objective]["schema"].get("needs_start") and self.start is None:
             raise ValueError(f"The objective {self.objective} goes on from a student; choose one of {self.teacher} as the start.")
-        method_cards.check_trainer(catalogue, self.trainer)
 
 
 def label(request: DistillRequest) -> str:

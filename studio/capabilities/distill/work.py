@@ -7,44 +7,48 @@ from pathlib import Path
 from studio.capabilities.distill.cautions import cautions
 from studio.capabilities.distill.evidence import Evidence
 from studio.capabilities.distill.lesson import Lesson, open_lesson
-from studio.capabilities.distill.processes import make_trainer
+from studio.capabilities.distill.processes import make_method
 from studio.capabilities.distill.progress import TrainingPictures
 from studio.capabilities.distill.request import DistillRequest
 from studio.capabilities.distill.student_preview import StudentPreview
 from studio.capabilities.distill.symptoms import Vigil
 from studio.core.files import Json
+from studio.core.method import Method
 from studio.core.parallel import join
-from studio.jobs.run import Run, versions
-from studio.library.curves import finite
-from studio.library.saving import list_student, save_student
+from studio.library.saving import list_student
 from studio.methods.distill import METHODS
-from studio.workshop.tools import Tools
-from studio.workshop.training.job import Training
+from studio.workshop.training.job import TrainingJob
 
 
-class Distillation(Training[DistillRequest]):
-    """One run of the kind `distill`."""
+class Distillation(TrainingJob[DistillRequest]):
+    """One run of the kind `distill`. Strips and figures are those of `progress.TrainingPictures`."""
 
-    def __init__(self, request: DistillRequest, run: Run[Tools]):
-        super().__init__(request, run)
-        self.entry = run.tools.registry.get(request.teacher)
+    THING, EVENT = "student", "student"
+    lesson: Lesson
 
-    def open(self) -> None:
-        """Teacher, material, method, trainer; then the checkpoint, if there is one."""
-        request = self.request
-        config = METHODS.get(request.objective).Config.model_validate(request.settings)
-        self.job.state("loading", f"Opening {self.entry.title}.")
-        parallel = join(self.device)
-        parallel.give({"run": str(self.job.folder)})
-        self.lesson: Lesson = open_lesson(self.entry, request, self.job, self.preparing)
-        trainer = make_trainer(request, self.lesson, self.job.folder, self.device, parallel)
-        self.begin(trainer)
-        self.studio = StudentPreview(self.lesson, trainer.method, self.entry, self.between, self.device)
-        self.gallery = TrainingPictures(self.job, self.studio, request.measure_samples, self.curves.forward, trainer.step)
+    def load(self) -> None:
+        """The teacher, with what it is taught from."""
+        # a module of objectives may bring the lesson they are taught in
+        self.settings = METHODS.get(self.request.objective).Config.model_validate(self.request.settings).model_dump(mode="json")
+        self.parallel = join(self.device)
+        self.parallel.give({"run": str(self.job.folder)})
+        self.lesson = open_lesson(self.entry, self.request, self.job, self.preparing)
+
+    @property
+    def base_hash(self) -> str:
+        return self.lesson.hash
+
+    def build(self) -> Method:
+        return make_method(self.request, self.lesson, self.device, self.parallel)
+
+    def prepare(self) -> None:
+        method, step, samples = self.trainer.method, self.trainer.step, self.request.measure_samples
+        self.studio = StudentPreview(self.lesson, method, self.entry, self.between, self.device)
+        self.gallery = TrainingPictures(self.job, self.studio, samples, self.curves.forward, step)
         self.vigil = Vigil(self.gallery.said)
         self.notices += [symptom.text for symptom in self.vigil.said]
-        if trainer.step == 0:
-            for sentence in cautions(request.objective, config.model_dump(mode="json"), request.trainer):
+        if step == 0:
+            for sentence in cautions(self.request.objective, self.settings, self.request.trainer):
                 self.notice(sentence)
 
     # -- on the way ------------------------------------------------------------------------------------------------
@@ -55,8 +59,9 @@ class Distillation(Training[DistillRequest]):
     def shown(self, step: int) -> bool:
         return self.gallery.has_strips(step)
 
-    def measure(self, step: int) -> None:
+    def measure(self, step: int) -> bool:
         self.gallery.measure(step)
+        return True
 
     def measured(self, step: int) -> bool:
         return self.gallery.has_row(step)
@@ -90,34 +95,23 @@ class Distillation(Training[DistillRequest]):
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> Json:
-        self.job.state("running", "Saving the student.")
-        final = [row for row in self.gallery.measures["rows"] if row["step"] == self.request.steps]
-        own = len(self.studio.recipe.timesteps)
+    def save(self) -> str:
+        summary = f"{type(self.trainer.method).card.title}, {self.request.steps:,} steps."
+        listed = list_student(self.job.home.models, self.placed(), self.entry, summary)
+        self.job.event(self.EVENT, id=listed)
+        return listed
+
+    def write(self, target: Path) -> None:
+        request, method = self.request, type(self.trainer.method).card
+        own, rows = len(self.studio.recipe.timesteps), self.gallery.measures["rows"]
         card = {
-            "title": self.request.name, "objective": self.request.objective, "method": type(self.trainer.method).card.title,
-            "paper": type(self.trainer.method).card.paper, "run": self.job.spec.id, "steps": self.request.steps,
-            "measured": next((row for row in final if row["sampling_steps"] == own), None),
+            "title": request.name, "objective": request.objective, "method": method.title, "paper": method.paper,
+            "run": self.job.spec.id, "steps": request.steps,
+            "measured": next((row for row in rows if (row["step"], row["sampling_steps"]) == (request.steps, own)), None),
         }  # fmt: skip
         if self.studio.embedded is not None:
             card["embedded_guidance"] = self.studio.embedded
-        models = self.job.home.models
-        name = save_student(models, self.request.name, self.job.spec.id, lambda target: self._write(target, card))
-        if name != self.request.name:
-            self.notice(f"The name {self.request.name} was taken meanwhile; the student is called {name}.")
-        student = list_student(models, name, self.entry, f"{card['method']}, {self.request.steps:,} steps.")
-        self.job.event("student", id=student)
-        return self.result(student)
-
-    def _write(self, target: Path, card: Json) -> None:
         self.lesson.save(target, self.studio.network, self.trainer.method, card)
 
-    def result(self, student: str | None = None) -> Json:
-        skipped = self.trainer.skipped
-        return {
-            "request": self.request.model_dump(mode="json"), "student": student, "teacher": self.entry.id,
-            "models": {self.entry.id: {"hash": self.lesson.hash, "title": self.entry.title}}, "step": self.trainer.step,
-            "losses": finite(self.last["smooth"]) if self.last else {}, "measures": self.gallery.measures, "skipped": skipped,
-            "sink_failures": self.curves.failures, "notices": self.notices, "symptoms": self.vigil.to_json(),
-            "versions": versions(),
-        }  # fmt: skip
+    def found(self) -> Json:
+        return {"measures": self.gallery.measures, "symptoms": self.vigil.to_json()}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from studio.core.domain import Domain
 from studio.core.explain import brief, did_you_mean
@@ -15,50 +15,45 @@ from studio.domains import domain_of, first
 from studio.families import describe
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
-from studio.library.adapters import check_name
+from studio.library import training_fields as fields
+from studio.library.method_cards import Catalogue, check_slider
 from studio.library.models import ModelEntry, Registry
 from studio.library.picture_pairs import pairs_in
-from studio.library.training_request import MAX_STEPS, Every, Seed, Sinks, TrainingRequest
+from studio.library.training_request import BasedRequest
 
 MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
 PLAIN_LINES = 10  # prompts that are taught behind where none are given
 MAX_LINES = 512  # prompts with every word to preserve before them, where all of them are read at once
-TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # unless others are given: a slider's run is short
+Words = Annotated[str, Field(max_length=MAX_WORDS)]
+Prompts = Annotated[tuple[str, ...], Field(max_length=MAX_PROMPTS)]
 
 
-class SliderRequest(TrainingRequest):
+class SliderRequest(BasedRequest):
     """What to move, on which model, and how. The same object comes from the page, the command line, the API and `spec.json`.
 
     Settings of the method and of the trainer are checked against their schemas where a job is submitted (the validation
     context then holds `paths`), and by their own classes when the run begins.
     """
 
-    LIKE, STRIPS, MEASURES = "my-slider", 4, 1
+    HOME, LIKE, STRIPS, MEASURES = "adapters", "my-slider", 4, 1
+    TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # a slider's run is short
 
-    name: str = Field(title="Name", description="Of the new slider; it is listed as mine/<name>.")
-    title: str = Field(default="", max_length=80, title="Title", description="How lists call it; empty is its name.")
-    base: str = Field(
-        default=first().defaults.teacher, title="Model", description="Id of the teacher or student it is trained on."
-    )
+    name: Annotated[str, fields.name_of("slider")]
+    title: fields.Title = ""
+    base: str = Field(default=fields.TEACHER, title="Model", description="Id of the teacher or student it is trained on.")
     method: str = Field(default="pairs", title="Method", description="From pairs of pictures, two prompts, or the model itself.")
     attribute: str | None = Field(
         default=None, title="Attribute", description="What it moves, one of the world's attributes; none for a direction."
     )
-    negative: str = Field(
-        default="", max_length=MAX_WORDS, title="Less", description="For two prompts: words of the low end, like “by day”."
-    )
-    positive: str = Field(
-        default="", max_length=MAX_WORDS, title="More", description="For two prompts: words of the high end, like “at night”."
-    )
-    prompts: tuple[str, ...] = Field(
+    negative: Words = Field(default="", title="Less", description="For two prompts: words of the low end, like “by day”.")
+    positive: Words = Field(default="", title="More", description="For two prompts: words of the high end, like “at night”.")
+    prompts: Prompts = Field(
         default=(),
-        max_length=MAX_PROMPTS,
         title="Prompts",
         description="What it is taught behind, and shown on; empty is captions of its world, or a few plain things elsewhere.",
     )
-    preserve: tuple[str, ...] = Field(
+    preserve: Prompts = Field(
         default=(),
-        max_length=MAX_PROMPTS,
         title="Preserve",
         description="Words put before every prompt in turn, so that the slider leaves them apart, like “red” and “blue”.",
     )
@@ -72,28 +67,18 @@ class SliderRequest(TrainingRequest):
     settings: Json = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
-    steps: int = Field(default=200, ge=1, le=MAX_STEPS, title="Steps", description="Updates of the adapter.")
-    seed: Seed = 0
-    trainer: dict[str, Any] = Field(
-        default_factory=dict,
-        title="Trainer",
-        description="warmup (10 here), decay_from (0.5 here), decay_to, precision, checkpoint_every, …",
-    )
+    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 200
+    seed: fields.Seed = 0
+    trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_scenes: int = Field(
         default=384, ge=4, le=20_000, title="Scenes", description="Rendered at every level of the attribute, for pairs."
     )
-    sample_every: Every = Field(
-        default=None,
-        title="Sample every",
-        description="Steps between strips of pictures at strengths −2 to 2; empty is four in a run, 0 is none.",
-    )
-    measure_every: Every = Field(
-        default=None,
-        title="Measure every",
-        description="Steps between measurements; empty is once, at the end; 0 is never, and strength 1 then means nothing more.",
-    )
+    sample_every: Annotated[fields.Every, fields.strips_of("strips of pictures at strengths −2 to 2", "four")] = None
+    measure_every: Annotated[
+        fields.Every, fields.measurements("; empty is once, at the end; 0 is never, and strength 1 then means nothing more")
+    ] = None
     measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
-    sinks: Sinks = ()
+    sinks: fields.Sinks = ()
 
     @property
     def worded(self) -> bool:
@@ -102,7 +87,7 @@ class SliderRequest(TrainingRequest):
 
     @field_validator("attribute", mode="before")
     @classmethod
-    def _attribute(cls, given: Any) -> Any:
+    def _attribute(cls, given: object) -> object:
         return given or None  # a form sends what is not chosen as empty text
 
     @field_validator("prompts", "preserve")
@@ -114,8 +99,7 @@ class SliderRequest(TrainingRequest):
             raise ValueError(f"A line has {len(long):,} characters, {brief(long, 30)}; up to {MAX_PROMPT} fit.")
         return lines
 
-    @model_validator(mode="after")
-    def _whole(self) -> SliderRequest:
+    def check_fields(self) -> None:
         """What belongs to another method was meant for something and would do nothing."""
         if bool(self.negative) != bool(self.positive):
             raise ValueError(f"Only {brief(self.negative or self.positive)} was given; words of both ends would fit.")
@@ -133,28 +117,17 @@ class SliderRequest(TrainingRequest):
             raise ValueError(f"Pairs bring their own captions, and {given} was given; text and direction take prompts.")
         if self.method != "direction" and not self.attribute and not self.worded and not self.pairs:
             raise ValueError(f"The method {brief(self.method)} needs something to move; an attribute, like size, would fit.")
-        return self
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> SliderRequest:
-        context = info.context if isinstance(info.context, dict) else {}
-        registry, paths = context.get("registry"), context.get("paths")
-        if isinstance(registry, Registry):
-            self._check_base(registry)
-        if isinstance(paths, Paths):  # it is being submitted
-            check_name(paths, self.name)
-            domain = domain_of(registry.get(self.base).domain) if isinstance(registry, Registry) else first()
-            moved = self._check_settings(paths, domain)
-            if domain.has_world:
-                self._check_words(domain, moved)
-            if self.pairs:
-                pairs_in(paths, self.pairs)
-        return self
+    def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
+        check_slider(catalogue, self.method, self.settings)
+        domain = domain_of(registry.get(self.base).domain) if registry is not None else first()
+        moved = self._check_attribute(domain)
+        if domain.has_world:
+            self._check_words(domain, moved)
+        if self.pairs:
+            pairs_in(paths, self.pairs)
 
-    def _check_base(self, registry: Registry) -> None:
-        entry = registry.get(self.base)
-        if not entry.available:
-            raise ValueError(entry.reason)
+    def check_base(self, entry: ModelEntry) -> None:
         if "embedded_guidance" in entry.card:
             raise ValueError(f"{entry.id} takes the guidance scale as an input; a slider of {entry.teacher} would fit it.")
         if not domain_of(entry.domain).has_world:
@@ -182,14 +155,8 @@ class SliderRequest(TrainingRequest):
         if self.worded and form(self.negative) == form(self.positive):
             raise ValueError(f"Both ends say {brief(self.negative)}; two that differ would fit, like young and old.")
 
-    def _check_settings(self, paths: Paths, domain: Domain) -> set[str]:
-        """Against the catalogue and the domain; the factors that its attribute moves."""
-        from studio.library import method_cards
-
-        catalogue = method_cards.objectives(paths)
-        assert catalogue is not None
-        method_cards.check_slider(catalogue, self.method, self.settings)
-        method_cards.check_trainer(catalogue, self.trainer)
+    def _check_attribute(self, domain: Domain) -> set[str]:
+        """Against the domain; the factors that the attribute moves."""
         if self.attribute is None:
             return set()
         if self.attribute not in domain.attributes:

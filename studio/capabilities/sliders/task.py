@@ -106,7 +106,7 @@ def _world(
         model,
         domain,
         what,
-        _cache(entry, model, run),
+        run.home.material(entry.id, model.hash),
         oracle=oracle,
         prompts=lines,
         preserve=tuple(domain.read(word).text for word in request.preserve),
@@ -138,7 +138,7 @@ def _plain(
     samples, features = None, None
     if request.pairs:
         lines = lines or ("",)  # nobody said what the pictures show
-        samples = partial(_pictures, pairs_in(run.home, request.pairs), model, _cache(entry, model, run), say)
+        samples = partial(_pictures, pairs_in(run.home, request.pairs), model, run.home.material(entry.id, model.hash), say)
     oracle: Any = _oracle(entry, run) if what is not None else None
     measure = None
     if request.method == "direction":
@@ -188,10 +188,6 @@ def _judged(request: SliderRequest, run: Run[Tools]) -> tuple[Judge | None, Meas
 
 def _oracle(entry: ModelEntry, run: Run[Tools]) -> Any:
     return run.tools.models.oracle(entry) if entry.oracle_here else None
-
-
-def _cache(entry: ModelEntry, model: OpenModel, run: Run[Tools]) -> Path:
-    return run.home.cache / "material" / f"{entry.id.replace('/', '-')}-{model.hash}"
 
 
 def _attribute(domain: Domain, name: str) -> Attribute:

@@ -9,34 +9,27 @@ half of that: strengths up to 1 are meant to leave alone what was asked for.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from studio.capabilities.sliders.card import slider_card
+from studio.capabilities.sliders.card import of_a_slider
 from studio.capabilities.sliders.measure import STRENGTHS, SliderMeasurement
-from studio.capabilities.sliders.request import TRAINER, SliderRequest
+from studio.capabilities.sliders.request import SliderRequest
 from studio.capabilities.sliders.task import SliderTask, open_task
-from studio.core.edit import EditCard
 from studio.core.explain import explain
-from studio.core.files import Json, read_json
+from studio.core.files import Json
 from studio.core.lowrank import Adapter
-from studio.core.method import Streams
-from studio.core.trainer import Trainer, TrainerConfig
-from studio.domains.media.image import jpeg_strip, pixels, small
-from studio.jobs.run import Run, versions
+from studio.core.method import Method
 from studio.library import adapters
-from studio.library.curves import finite
 from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
 from studio.methods.sliders import SLIDERS
-from studio.methods.sliders.slider import Slider
 from studio.metrics.calibration import calibrated
-from studio.workshop.tools import Tools
-from studio.workshop.training.job import Training
+from studio.workshop.training.job import TrainingJob
+from studio.workshop.training.strips import Strip
 
 SHOWN = (-2.0, -1.0, 0.0, 1.0, 2.0)
 SHOWN_PROMPTS, SHOWN_SEEDS = 2, (0,)
@@ -47,118 +40,76 @@ LOST = 3  # … if it is so many pictures …
 HALVINGS = 2  # … and not more often
 
 
-class Sliding(Training[SliderRequest]):
-    """One run of the kind `slider`."""
+class Sliding(TrainingJob[SliderRequest]):
+    """One run of the kind `slider`. calibration: {"scale", "reached", "sentence", …}, once it is known."""
 
+    THING, EVENT, ROW, ROWS = "slider", "adapter", "response", "responses"
     stage: SliderTask
     bench: SliderMeasurement
+    calibration: Json = {}
 
-    def __init__(self, request: SliderRequest, run: Run[Tools]):
-        super().__init__(request, run)
-        self.entry = run.tools.registry.get(request.base)
-        self.rows: list[Json] = []
-        self.calibration: Json = {}
-        self._bare: Tensor | None = None  # what the strip shows at strength 0
-
-    def open(self) -> None:
-        request, entry = self.request, self.entry
+    def build(self) -> Method:
         METHODS.all()  # modules of objectives from elsewhere may bring methods of sliders
-        self.job.state("loading", f"Opening {entry.title}.")
-        self.model = self.job.tools.models.model(entry)
-        self.stage = open_task(entry, self.model, request, self.job, self.preparing, self.between)
-        method_class: Any = SLIDERS.get(request.method)
-        config = method_class.Config.model_validate({**self._usual(method_class), **request.settings})
-        method = method_class(
-            config, Streams(request.seed, self.device), self.model.trainable_under_adapter(), self.stage.contrast
-        )
+        request, chosen = self.request, SLIDERS.get(self.request.method)
+        make: Callable[..., Method] = chosen
+        self.stage = open_task(self.entry, self.model, request, self.job, self.preparing, self.between)
+        config = chosen.Config.model_validate({**self._usual(set(chosen.Config.model_fields)), **request.settings})
+        method = make(config, self.streams, self.model.trainable_under_adapter(), self.stage.contrast)
         self.stage.take(method)
-        settings = TrainerConfig.model_validate({**TRAINER, **request.trainer, "steps": request.steps})
-        if settings.checkpointing and isinstance(method, Slider):  # of the frozen network, which no trainer knows of
-            method.recompute()
-            settings = settings.model_copy(update={"checkpointing": False})
-        self.begin(Trainer(method, settings, self.job.folder / "checkpoints", self.device))
-        self.bench = SliderMeasurement(self.stage, self.between, request.measure_seeds)
-        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
-        self.rows = [row for row in kept if row["step"] <= self.trainer.step]
+        return method
 
-    def _usual(self, method_class: Any) -> Json:
-        """Settings that a student's recipe decides, where they are not given: how noisy states are sampled."""
+    def _usual(self, known: set[str]) -> Json:
+        """Of the settings a method knows, those that a student's recipe decides: how noisy states are sampled."""
         if self.entry.role == "teacher":
             return {}
         recipe = self.entry.recipe or {}
         own = {"guidance": max(1.0, float(recipe.get("guidance", 1.0))), "grid": max(2, self.entry.steps),
                "sample_steps": max(2, self.entry.steps)}  # fmt: skip
-        return {name: value for name, value in own.items() if name in method_class.Config.model_fields}
+        return {name: value for name, value in own.items() if name in known}
+
+    def prepare(self) -> None:
+        self.bench = SliderMeasurement(self.stage, self.between, self.request.measure_seeds)
 
     @property
     def adapter(self) -> Adapter:
-        """As it is now: averaged weights where the method averages."""
-        found = self.trainer.method.emas.get("adapter") or self.trainer.method.trained["adapter"].module
-        assert isinstance(found, Adapter)
-        return found
+        """As it is now."""
+        return self.taught("adapter", Adapter)
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _strip(step: int) -> str:
-        return f"artifacts/strips/{step:08d}/slider.jpg"
-
-    def shown(self, step: int) -> bool:
-        return (self.job.folder / self._strip(step)).exists()
-
-    def show(self, step: int) -> None:
+    def strip(self, step: int) -> Strip:
         """Every prompt and seed at strengths −2 to 2, side by side."""
+        columns = [self._bare if s == 0 or step == 0 else self._drawn(s) for s in SHOWN]
+        steps, said = self.bench.plan(self.entry, self.model).steps, {"strengths": list(SHOWN)}
+        return Strip(columns, steps, self.stage.prompts[:SHOWN_PROMPTS], SHOWN_SEEDS, said)
+
+    @cached_property
+    def _bare(self) -> Tensor:
+        """What a strip shows at strength 0."""
+        return self._drawn(0.0)
+
+    def _drawn(self, strength: float) -> Tensor:
         prompts = self.stage.prompts[:SHOWN_PROMPTS]
         rows, seeds = [p for p in prompts for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(prompts)
-        if self._bare is None:
-            self._bare = self.bench.draw(self.model, self.entry, self.adapter, 0.0, rows, seeds)
-        drawn = [
-            self._bare if s == 0 or step == 0 else self.bench.draw(self.model, self.entry, self.adapter, s, rows, seeds)
-            for s in SHOWN
-        ]
-        images = torch.stack([self.model.decode(x) for x in drawn], 1).flatten(0, 1)
-        images = small(images)
-        name = self.job.artifact(self._strip(step), jpeg_strip(pixels(images)))
-        self.job.event(
-            "strip",
-            arm="slider",
-            step=step,
-            sampling_steps=self.bench.plan(self.entry, self.model).steps,
-            strip=name,
-            count=len(images),
-            size=int(images.shape[-1]),
-            prompts=list(prompts),
-            seeds=list(SHOWN_SEEDS),
-            strengths=list(SHOWN),
-        )
+        return self.model.decode(self.bench.draw(self.model, self.entry, self.adapter, strength, rows, seeds))
 
-    def measured(self, step: int) -> bool:
-        return self.stage.oracle is None or self._row(self.entry.id, step) is not None
+    def figures(self, step: int) -> Json | None:
+        return None if self.stage.oracle is None else self._figures(self.entry, step, 1.0)
 
-    def measure(self, step: int) -> None:
-        row = self._measure(self.entry, step, 1.0)
-        self.curves.forward(step, {"measure/slope": row["slope"]["value"] or 0.0, "measure/spearman": row["spearman"] or 0.0})
+    def headline(self, row: Json) -> dict[str, float]:
+        return {"measure/slope": row["slope"]["value"] or 0.0, "measure/spearman": row["spearman"] or 0.0}
 
-    def _row(self, model: str, step: int, scale: float | None = None) -> Json | None:
-        """What was measured: uncalibrated, or at strengths that stand for `scale`."""
-        same = (r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (model, step, scale is not None))
-        return next((r for r in same if scale is None or r["scale"] == scale), None)
-
-    def _measure(
+    def _figures(
         self, entry: ModelEntry, step: int, scale: float, is_calibrated: bool = False, strengths: tuple[float, ...] = STRENGTHS
     ) -> Json:
         self.job.state("running", f"Measuring {entry.title} at strengths {strengths[0]:g} to {strengths[-1]:g}.")
         found = self.bench.measure(self.job.tools.models.model(entry), entry, self.adapter, step, scale, strengths)
-        row = {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
-               "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
-        self.rows.append(row)
-        self.job.event("response", **{name: value for name, value in row.items() if name != "n"})  # events have an n too
-        self.job.keep("measures.json", {"rows": self.rows})
-        return row
+        return {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
+                "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> Json:
+    def finish(self) -> None:
         if self.request.measures_at and self.stage.oracle is not None:
             self._calibrate()
         else:
@@ -168,7 +119,6 @@ class Sliding(Training[SliderRequest]):
             self.calibration = {"scale": 1.0, "reached": False, "sentence": nothing}
             self.notice(self.calibration["sentence"])
         self.heard()
-        return self.result(self.listed("adapters", "slider", "adapter", self._write))
 
     def _calibrate(self) -> None:
         """Find strength 1 and measure the base and its family there; with a smaller unit where it costs too much."""
@@ -211,7 +161,7 @@ class Sliding(Training[SliderRequest]):
         for further in FURTHER:
             if not reached and scale == max(points[0] for points in self._points()):
                 self.heard()
-                self._measure(self.entry, step, 1.0, strengths=(-further, *STRENGTHS, further))
+                self.keep_row(self._figures(self.entry, step, 1.0, strengths=(-further, *STRENGTHS, further)))
                 scale, reached = calibrated(self._points(), wanted)
         unit = self.stage.unit
         if reached:
@@ -245,48 +195,21 @@ class Sliding(Training[SliderRequest]):
     def _transfer(self, entry: ModelEntry) -> None:
         """One model at calibrated strengths; what goes wrong with it is said, and the others go on."""
         scale = float(self.calibration["scale"])
-        if self._row(entry.id, self.request.steps, scale) is not None:
+        if any(row["model"] == entry.id for row in self._final()):
             return
         if adapters.architecture(entry.folder) != adapters.architecture(self.entry.folder):
             self.notice(f"{entry.id} has another architecture, so the slider does not fit it.")
             return
         try:
-            self._measure(entry, self.request.steps, scale, True)
+            self.keep_row(self._figures(entry, self.request.steps, scale, True))
         except (OSError, ValueError, KeyError) as error:
             self.notice(f"The slider could not be measured on {entry.id}: {explain(error)}")
 
-    def _write(self, target: Path) -> None:
-        edit = self.adapter.edit(self._card()).half()
-        target.mkdir(parents=True)
-        self.model.adapter_files.write(edit, target / adapters.FILE)
-        about = adapters.described(
-            self.entry,
-            edit.card.model_dump(mode="json"),
-            ranks=edit.ranks,
-            layers=len(edit.pairs),
-            run=self.job.spec.id,
-            axis=self.stage.axis(),
-        )
-        (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
+    def write(self, target: Path) -> None:
+        settings = {"method": self.request.method, **self.origin()["settings"]}
+        measured = {"models": {row["model"]: row for row in self._final()}, "calibration": self.calibration}
+        about = of_a_slider(self.request, self.stage, self.entry, measured)
+        self.write_edit(self.adapter.edit(self.edit_card(settings=settings, **about)), target, axis=self.stage.axis())
 
-    def _card(self) -> EditCard:
-        final, method = self._final(), self.trainer.method
-        return slider_card(
-            self.request,
-            self.stage,
-            self.entry,
-            {"models": {row["model"]: row for row in final}, "calibration": self.calibration},
-            settings={"method": self.request.method, **method.config.model_dump(mode="json")},
-            method=type(method).card.title,
-            base_hash=self.model.hash,
-            created=self.job.spec.created,
-        )
-
-    def result(self, adapter: str | None = None) -> Json:
-        return {
-            "request": self.request.model_dump(mode="json"), "adapter": adapter, "base": self.entry.id,
-            "models": {self.entry.id: {"hash": self.model.hash, "title": self.entry.title}}, "step": self.trainer.step,
-            "losses": finite(self.last["smooth"]) if self.last else {}, "responses": self.rows, "calibration": self.calibration,
-            "skipped": self.trainer.skipped, "sink_failures": self.curves.failures, "notices": self.notices,
-            "versions": versions(),
-        }  # fmt: skip
+    def found(self) -> Json:
+        return {**super().found(), "calibration": self.calibration}

@@ -1,273 +1,225 @@
-"""A training run in a worker, whatever is trained: open, continue, step, say, save, leave when asked, conclude.
+"""A job that trains: opens its model, trains a method on it, keeps strips and figures on the way, lists what came out.
 
-Continues from `checkpoints/checkpoint.pt` of the run directory when there is one: a run that was killed at any moment and
-continued gives the same weights as one that was not. What is taught, shown and measured is a subclass's business.
+A kind of job says what is built, drawn, measured and written; files, events, resuming and the result are here. Names of files
+and events are those that the page and earlier runs know.
 """
 
 from __future__ import annotations
 
-import gc
+import json
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
-import psutil
-import torch
+from torch import nn
 
-from studio.core.files import Json
-from studio.core.trainer import Progress, Trainer
-from studio.jobs.run import LeftOff, Run
-from studio.library.curves import Curves, Sink, TensorBoard, Trackio
-from studio.library.models import FAMILY
+from studio.core.edit import Edit, EditCard
+from studio.core.family import OpenModel
+from studio.core.files import Json, read_json
+from studio.core.method import Method, Streams
+from studio.core.parallel import ALONE, Parallel
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.jobs.run import Run, versions
+from studio.library import adapters
+from studio.library.curves import finite
+from studio.library.models import FAMILY, ModelEntry
 from studio.library.saving import save_student
+from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
-
-REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
-WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
-SPEED = 0.95  # of the mean of seconds a step
-_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
-
-
-class TrainingRequest(Protocol):
-    """What every request for a training has."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def sinks(self) -> tuple[str, ...]: ...
-    @property
-    def samples_at(self) -> int: ...
-    @property
-    def measures_at(self) -> int: ...
-
+from studio.workshop.training.loop import TrainingLoop
+from studio.workshop.training.strips import Strip, keep_strip, strip_name
 
 R = TypeVar("R", bound=TrainingRequest)
+M = TypeVar("M", bound=nn.Module)
 
 
-class Training(ABC, Generic[R]):
-    """One run that trains, from its beginning or from where it was left off."""
+@runtime_checkable
+class OnFrozen(Protocol):
+    """A method that trains something beside a frozen network, of which no trainer knows."""
 
-    trainer: Trainer
-    curves: Curves
+    def recompute(self) -> None:
+        """From now on the backward pass computes parts of the network again instead of finding them kept."""
+
+
+class TrainingJob(TrainingLoop[R]):
+    """THING: what is trained, as sentences call it. EVENT: the kind of event that says its id, and the key of the id in the
+    result. ROW: the kind of event that says a row of figures. ROWS: their key in the result.
+
+    rows: figures with their "step", kept in measures.json; a run that goes on drops those that are later than its checkpoint.
+    """
+
+    THING: ClassVar[str]
+    EVENT: ClassVar[str]
+    ROW: ClassVar[str] = "figures"
+    ROWS: ClassVar[str] = "figures"
+    model: OpenModel
+    parallel: Parallel = ALONE
 
     def __init__(self, request: R, run: Run[Tools]):
-        self.request, self.job = request, run
-        self.device = run.tools.models.device
-        self.notices: list[str] = []
-        self.begun, self.said_at, self.pace, self.timed = time.monotonic(), 0.0, 0.0, 0
-        self.last: Json = {}
-        self.said = -1  # step of the last progress event
-        self.watched_at = 0.0
-        self.training = False  # the trainer is there
-        self.came_from = 0  # step of the checkpoint this process began with
+        super().__init__(request, run)
+        self.entry: ModelEntry = run.tools.registry.get(request.trained_on)
+        self.rows: list[Json] = []
 
-    def run(self) -> Json:
-        self.job.gate.enter(self.job.check)
-        with _one_sentence_for_memory():
-            self.open()
-            self.job.state("running", f"Continues from step {self.trainer.step:,}." if self.trainer.step else "")
-            try:
-                self._train()
-                return self.conclude()
-            finally:
-                self.curves.close()
-                self._tidy()
-                gc.collect()  # networks hold on to one another; the next run needs the room
-
-    # -- what a subclass does ----------------------------------------------------------------------------------------
+    # -- what a kind of job says -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def open(self) -> None:
-        """Open what is needed, build the method and its trainer, and `begin(trainer)`."""
+    def build(self) -> Method:
+        """The method, on the opened model and its material."""
+
+    def prepare(self) -> None:
+        """Once the trainer is where its checkpoint was: make ready what draws and measures."""
+
+    def strip(self, step: int) -> Strip | None:
+        """Pictures of what is trained as it is now; None where there are none."""
+        return None
+
+    def figures(self, step: int) -> Json | None:
+        """A row of figures of it, with its "step"; None where nobody can read them."""
+        return None
+
+    def headline(self, row: Json) -> dict[str, float]:
+        """The points of curves that a row on the way adds."""
+        return {}
+
+    def finish(self) -> None:
+        """After the last step: what is measured once."""
 
     @abstractmethod
-    def show(self, step: int) -> None:
-        """Draw the pictures of this step."""
+    def write(self, target: Path) -> None:
+        """Write its files into a folder that is not there yet, with a card.json that says "run"."""
 
-    @abstractmethod
-    def shown(self, step: int) -> bool:
-        """Whether they are there."""
-
-    @abstractmethod
-    def measure(self, step: int) -> None: ...
-
-    @abstractmethod
-    def measured(self, step: int) -> bool: ...
-
-    @abstractmethod
-    def conclude(self) -> Json:
-        """Save and list what was trained; the result."""
-
-    @abstractmethod
-    def result(self) -> Json:
-        """The result as far as it is."""
-
-    def watch(self) -> None:
-        """Look for symptoms; nothing by default."""
+    def found(self) -> Json:
+        """What the result says besides."""
+        return {self.ROWS: self.rows}
 
     # -- before ------------------------------------------------------------------------------------------------------
 
-    def begin(self, trainer: Trainer) -> None:
-        """Take up the checkpoint, if there is one; say what is taught, and open the curves."""
-        self._tidy()
-        trainer.resume()
-        card = type(trainer.method).card
-        self.job.event("method", title=card.title, paper=card.paper, family=card.family)
-        self.trainer, self.came_from = trainer, trainer.step
-        self.curves = Curves(self.job.folder, self.request.steps, self.trainer.step)
-        makers: dict[str, Callable[[], Sink]] = {
-            "tensorboard": lambda: TensorBoard(self.job.folder, self.trainer.step),
-            "trackio": lambda: Trackio(f"{self.request.name}-{self.job.spec.id[-6:]}", self.curves.reached),
-        }
-        for name in self.request.sinks:
-            if sentence := self.curves.open_sink(name, makers[name]):
-                self.notice(sentence)
+    def open(self) -> None:
+        self.job.state("loading", f"Opening {self.entry.title}.")
+        self.load()
+        self.begin(make_trainer(self.request, self.build(), self.job.folder, self.device, self.parallel))
+        self.prepare()
+        kept = (read_json(self.job.folder / "measures.json") or {}).get("rows", [])
+        self.rows = [row for row in kept if row["step"] <= self.trainer.step]
 
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-        self.job.notice(text)
+    def load(self) -> None:
+        """Open the model."""
+        self.model = self.job.tools.models.model(self.entry)
 
-    def preparing(self, done: int, total: int) -> None:
-        """While material is made (when data is first asked for): says how far, lets others use the device.
+    @property
+    def base_hash(self) -> str:
+        """Over the weights of the model."""
+        return self.model.hash
 
-        Whoever asks to leave is heard where nothing would be lost; later on, when the step has come to its end.
-        """
-        if time.monotonic() - self.said_at > 1.0 or done == total:
-            self.said_at = time.monotonic()
-            if done < total or not self.training:
-                self.job.state("loading", f"Preparing material: {done:,} of {total:,}.")
-            else:
-                self.job.state("running")
-        self.between()
-        if not self.training or self.trainer.step == self.came_from:
-            self._leave_if_asked()
+    @property
+    def streams(self) -> Streams:
+        """Random numbers of a method that is built."""
+        return Streams(self.request.seed, self.device, self.parallel.share)
 
-    def _leave_if_asked(self) -> None:
-        if (reason := self._asked()) is not None:
-            state, word = _LEFT[reason]
-            raise LeftOff(state, f"{word} while material was prepared, at step {self.came_from:,}.")
+    @property
+    def material(self) -> Path:
+        """The folder in which what the model is taught on is kept."""
+        return self.job.home.material(self.entry.id, self.base_hash)
 
-    def _tidy(self) -> None:
-        """Take away what a killed process, or a full disk, left half written."""
-        for path in (self.job.folder / "checkpoints").glob(".*.tmp"):
-            path.unlink(missing_ok=True)
-
-    # -- the loop --------------------------------------------------------------------------------------------------
-
-    def _asked(self) -> str | None:
-        """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
-        return self.job.asked() or ("" if self.job.leaving() else None)
-
-    def heard(self) -> None:
-        """After the last step, between two measurements: whoever asks to stop or pause is heard, and nothing is lost."""
-        if (reason := self._asked()) is not None:
-            raise LeftOff(
-                _LEFT[reason][0], f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed."
-            )
-
-    def listed(self, home: str, thing: str, event: str, write: Callable[[Path], None]) -> str:
-        """Save what was trained in a folder of the data folder under the name that was asked for, or one near it that is free;
-        the id under which lists have it. thing: as sentences call it. event: the kind of event that says the id."""
-        self.job.state("running", f"Saving the {thing}.")
-        name = save_student(self.job.home.root / home, self.request.name, self.job.spec.id, write)
-        if name != self.request.name:
-            self.notice(f"The name {self.request.name} was taken meanwhile; the {thing} is called {name}.")
-        found = f"{FAMILY}/{name}"
-        self.job.event(event, id=found)
-        self.job.state("running", f"The {thing} is listed as {found}.")
+    def taught(self, name: str, kind: type[M]) -> M:
+        """A trained network as it is now: averaged weights where the method averages."""
+        method = self.trainer.method
+        found = method.emas.get(name, method.trained[name].module)
+        assert isinstance(found, kind)
         return found
 
-    def between(self) -> None:
-        """Between two pieces of work: the device goes to whoever waits for it, and a cancel is heard."""
-        self.job.gate.step(self.job.check)
-        self.job.check()
+    # -- on the way --------------------------------------------------------------------------------------------------
 
-    def _train(self) -> None:
-        self.training = True
-        self._look()
-        for progress in self.trainer.run(lambda: self._asked() is not None):
-            self._report(progress)
-            if self.job.taken("save"):
-                self.trainer.save()
-                self.job.event("saved", step=self.trainer.step)
-            if self.job.taken("sample"):
-                self.show(self.trainer.step)
-            self._look()
-            self.between()
-        if self.last and self.last["step"] != self.said:
-            self._say()
-        if self.trainer.step < self.request.steps:
-            state, word = _LEFT[self._asked() or ""]
-            self.job.result(self.result())
-            at = f"step {self.trainer.step:,} of {self.request.steps:,}"
-            raise LeftOff(state, f"{word} at {at}; a checkpoint is saved.")
+    def shown(self, step: int) -> bool:
+        return (self.job.folder / strip_name(step, self.job.spec.kind)).exists()
 
-    def _look(self) -> None:
-        """Strips and figures that are due at this step and not there yet."""
-        step, last = self.trainer.step, self.trainer.step == self.request.steps
-        shows, measures = self.request.samples_at, self.request.measures_at
-        show = bool(shows) and (last or step % shows == 0) and not self.shown(step)
-        measure = bool(measures) and (last or (step > 0 and step % measures == 0)) and not self.measured(step)
-        if show:
-            self.show(step)
-        if measure:
-            self.measure(step)
-        if show or measure:
-            self._watched()
-        if measure:
-            self.job.result(self.result())
+    def show(self, step: int) -> None:
+        if (strip := self.strip(step)) is not None:
+            keep_strip(self.job, strip, self.job.spec.kind, step)
 
-    def _report(self, progress: Progress) -> None:
-        self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
-        self.pace = progress.seconds if self.timed <= 2 else SPEED * self.pace + (1 - SPEED) * progress.seconds
-        self.last = self.curves.add(progress.step, progress.losses, progress.log, progress.seconds)
-        now = time.monotonic()
-        # a run of days is said less often, so that its events stay a file one can read
-        if now - self.said_at >= min(LONGEST_S, max(REPORT_S, (now - self.begun) / 1000)):
-            self._say()
-            if now - self.watched_at >= WATCH_S:
-                self._watched()
+    def measured(self, step: int) -> bool:
+        return any(row["step"] == step for row in self.rows)
 
-    def _say(self) -> None:
-        step, steps = self.trainer.step, self.request.steps
-        self.said, self.said_at = step, time.monotonic()
-        self.job.progress(
-            step,
-            steps,
-            step=step,
-            steps=steps,
-            seconds_per_step=round(self.pace, 5),
-            eta_s=round(self.pace * (steps - step), 1),
-            losses=self.last["losses"],
-            smooth=self.last["smooth"],
-            log=self.last["log"],
-            skipped=self.trainer.skipped,
-            device=self.device,
-            memory_bytes=_memory(self.device),
-            waited_s=round(self.job.gate.waited_s, 2),
-            sink_failures=self.curves.failures,
-        )
+    def measure(self, step: int) -> bool:
+        row = self.figures(step)
+        if row is not None:
+            self.keep_row(row)
+            self.curves.forward(step, self.headline(row))
+        return row is not None
 
-    def _watched(self) -> None:
-        self.watched_at = time.monotonic()
-        self.watch()
+    def keep_row(self, row: Json) -> None:
+        self.rows.append(row)
+        self.job.event(self.ROW, **{name: value for name, value in row.items() if name != "n"})  # events have an n too
+        self.job.keep("measures.json", {"rows": self.rows})
+
+    # -- after -------------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> Json:
+        self.finish()
+        self.job.state("running", f"Saving the {self.THING}.")
+        listed = self.save()
+        return self.result(listed)
+
+    def save(self) -> str:
+        """Give what was trained its place in the data folder; the id under which lists have it."""
+        listed = f"{FAMILY}/{self.placed()}"
+        self.job.event(self.EVENT, id=listed)
+        self.job.state("running", f"The {self.THING} is listed as {listed}.")
+        return listed
+
+    def placed(self) -> str:
+        """Write it under the name that was asked for, or under one near it that is free; that name."""
+        name = save_student(self.job.home.root / self.request.HOME, self.request.name, self.job.spec.id, self.write)
+        if name != self.request.name:
+            self.notice(f"The name {self.request.name} was taken meanwhile; the {self.THING} is called {name}.")
+        return name
+
+    def origin(self) -> Json:
+        """Of a card: what it was trained on, by what and how long."""
+        method = self.trainer.method
+        return {
+            "base": self.entry.id, "base_hash": self.base_hash, "method": type(method).card.title, "steps": self.request.steps,
+            "seed": self.request.seed, "settings": method.config.model_dump(mode="json"),
+        }  # fmt: skip
+
+    def edit_card(self, **more: object) -> EditCard:
+        """The card of an edit, with what is known of it besides."""
+        known = {"title": self.request.called, "domain": self.entry.domain, **self.origin(), "created": self.created}
+        return EditCard.model_validate({**known, **more})
+
+    def write_edit(self, edit: Edit, target: Path, *, words: Sequence[str] = (), axis: Json | None = None) -> None:
+        """Write an edit, in half precision, as the adapter of a new folder. words, axis: as of `adapters.described`."""
+        edit = edit.half()
+        target.mkdir(parents=True)
+        self.model.adapter_files.write(edit, target / adapters.FILE)
+        card, layers, run = edit.card.model_dump(mode="json"), len(edit.pairs), self.job.spec.id
+        about = adapters.described(self.entry, card, ranks=edit.ranks, layers=layers, words=words, run=run, axis=axis)
+        self.write_card(target, about)
+
+    def write_card(self, target: Path, about: Json) -> None:
+        """Write card.json of a new folder, as lists read it."""
+        (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
+
+    @property
+    def created(self) -> str:
+        """When the run was asked for, ISO 8601 in UTC."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.job.spec.created))
+
+    def result(self, listed: str | None = None) -> Json:
+        return {
+            "request": self.request.model_dump(mode="json"), self.EVENT: listed, self.request.ON: self.entry.id,
+            "models": {self.entry.id: {"hash": self.base_hash, "title": self.entry.title}}, "step": self.trainer.step,
+            "losses": finite(self.last["smooth"]) if self.last else {}, **self.found(), "skipped": self.trainer.skipped,
+            "sink_failures": self.curves.failures, "notices": self.notices, "versions": versions(),
+        }  # fmt: skip
 
 
-@contextmanager
-def _one_sentence_for_memory() -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise RuntimeError("The device ran out of memory; a smaller batch (with accumulate in its place) would fit.") from error
-
-
-def _memory(device: str) -> int:
-    """Bytes in use: of the GPU by this process at most so far, otherwise of the process now."""
-    if device.startswith("cuda"):
-        return int(torch.cuda.max_memory_allocated(device))
-    return int(psutil.Process().memory_info().rss)
+def make_trainer(request: TrainingRequest, method: Method, folder: Path, device: str, parallel: Parallel = ALONE) -> Trainer:
+    """The trainer of a method with a request's settings. folder: the run directory."""
+    settings = TrainerConfig.model_validate({**request.TRAINER, **request.trainer, "steps": request.steps})
+    if settings.checkpointing and isinstance(method, OnFrozen):
+        method.recompute()
+        settings = settings.model_copy(update={"checkpointing": False})
+    return Trainer(method, settings, folder / "checkpoints", device, parallel)
