@@ -93,6 +93,10 @@ class Kinds:
 
         return register if work is None else register(work)
 
+    def add_training(self, name: str, title: str, config: type[BaseModel], label: Callable[[Any], str], work: str) -> None:
+        """Register a kind that trains: in the batch lane, with checkpoints that it continues from."""
+        self.add(name, title=title, config=config, lane="batch", label=label, resumable=True, work=work)
+
     def get(self, name: str) -> Kind:
         self._scan()
         if name in self._kinds:
@@ -130,7 +134,7 @@ def _registers(module: str) -> list[str]:
         text = Path(str(found.origin)).read_text(encoding="utf-8") if found is not None else ""
     except (ImportError, OSError, ValueError):
         text = ""
-    return re.findall(r"""KINDS\.add\(\s*["']([^"']+)""", text) or [module.rsplit(".", 1)[-1]]
+    return re.findall(r"""KINDS\.add(?:_training)?\(\s*["']([^"']+)""", text) or [module.rsplit(".", 1)[-1]]
 
 
 KINDS = Kinds()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
+from studio.metrics.proportion import wilson
 from studio.sampling import plan as plans
 from studio.sampling.hinted import with_hint
 from studio.sampling.plan import Plan
@@ -24,6 +28,16 @@ class Arm:
     plan: Plan  # without hints
     hinted: Plan
     model: str  # id of the model that it is about
+
+    @property
+    def said(self) -> Json:
+        """What a row of figures says of it."""
+        return {"arm": self.name, "title": self.title, "model": self.model, "steps": self.plan.steps, "nfe": self.plan.nfe}
+
+
+def share(hits: Tensor) -> Json:
+    """Of bool [N] the share that is true, with Wilson's interval."""
+    return wilson(int(hits.sum()), len(hits)).to_dict()
 
 
 def arms(teacher: ModelEntry, students: Sequence[ModelEntry]) -> list[Arm]:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from studio.capabilities.controlnets.request import ControlNetRequest
 from studio.capabilities.distill.request import DistillRequest
 from studio.capabilities.sliders.request import SliderRequest
+from studio.capabilities.words.request import WordRequest
 from studio.core.explain import explain
 from studio.library.training_request import TrainingRequest
 
 KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     DistillRequest: {"name": "a", "objective": "lcm"}, SliderRequest: {"name": "a", "attribute": "size"},
+    ControlNetRequest: {"name": "a"}, WordRequest: {"name": "a", "shows": {"subject": "house"}},
 }  # fmt: skip
 
 
@@ -20,6 +23,10 @@ KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     ("kind", "order"),
     [(DistillRequest, "name teacher objective settings steps seed form rank leave_out width start trainer n_scenes "
                       "sample_every measure_every measure_samples sinks"),
+     (ControlNetRequest, "name title base hint rank keep batch lr drop ema steps seed trainer n_scenes sample_every "
+                         "measure_every measure_seeds sinks"),
+     (WordRequest, "name title word base shows pictures init rows batch lr ema steps seed trainer n_scenes sample_every "
+                   "measure_every measure_seeds sinks"),
      (SliderRequest, "name title base method attribute negative positive prompts preserve pairs settings steps seed trainer "
                      "n_scenes sample_every measure_every measure_seeds sinks")],
 )  # fmt: skip
@@ -32,7 +39,7 @@ def test_forms_keep_their_own_order(kind: type[TrainingRequest], order: str) -> 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"name": "My Own"}, "would, like my-s"),
+        ({"name": "My Own"}, "would, like my-"),
         ({"steps": 5000, "sample_every": 1}, "sample_every is 1, which makes more than 1,000 in 5,000 steps; 5 fits."),
         ({"steps": 5000, "measure_every": 2}, "measure_every is 2, which makes more than 200 in 5,000 steps; 25 fits."),
         ({"sinks": ["wandb"]}, "'wandb'"),
@@ -48,10 +55,10 @@ def test_what_does_not_fit_is_one_sentence(kind: type[TrainingRequest], changed:
 
 
 def test_how_often_is_each_kinds_own() -> None:
-    distil, slider = (kind(**given, steps=200) for kind, given in KINDS.items())  # type: ignore[arg-type]
+    distil, slider, *_ = (kind(**given, steps=200) for kind, given in KINDS.items())  # type: ignore[arg-type]
     assert (distil.samples_at, distil.measures_at) == (10, 40)
     assert (slider.samples_at, slider.measures_at) == (50, 200)
-    short, mine = (kind(**given, steps=3) for kind, given in KINDS.items())  # type: ignore[arg-type]
+    short, mine, *_ = (kind(**given, steps=3) for kind, given in KINDS.items())  # type: ignore[arg-type]
     assert (short.samples_at, short.measures_at, mine.samples_at, mine.measures_at) == (1, 1, 1, 3)
     never = DistillRequest(name="a", sample_every=0, measure_every=7)
     assert (never.samples_at, never.measures_at) == (0, 7)

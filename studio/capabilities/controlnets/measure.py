@@ -15,10 +15,9 @@ from torch import Tensor
 from studio.core.domain import Domain, Oracle
 from studio.core.family import OpenModel
 from studio.core.files import Json
-from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
 from studio.sampling.plan import Plan
-from studio.workshop.arms_measured import NAME, Arm
+from studio.workshop.arms_measured import NAME, Arm, share
 from studio.workshop.draw import pictures
 
 HELD_OUT = 515_151  # seed of the items that are measured; no training draws them
@@ -51,8 +50,7 @@ class HintMeasurement:
         if (key := arm.plan.model_dump_json()) not in self._known:
             self._known[key] = self._figures(self.draw(arm.plan, models))
         hinted = self._figures(self.draw(arm.hinted, models))
-        return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe,
-                "with": hinted, "without": self._known[key]}  # fmt: skip
+        return {**arm.said, "with": hinted, "without": self._known[key]}
 
     def _figures(self, drawn: Tensor) -> Json:
         """Shares with Wilson intervals: agreement by name (`core.domain.Agreement`), accuracy of the prompt, samples in
@@ -64,14 +62,10 @@ class HintMeasurement:
         ]
         overlap, ceiling = self.agreement.overlap(drawn)
         return {
-            "agreement": {name: _share(hits) for name, hits in self.agreement.shares(seen).items()},
-            "accuracy": _share(torch.stack(stated)),
-            "in_distribution": _share(accepted(seen)),
+            "agreement": {name: share(hits) for name, hits in self.agreement.shares(seen).items()},
+            "accuracy": share(torch.stack(stated)),
+            "in_distribution": share(accepted(seen)),
             "distance": {name: float(far.mean()) for name, far in self.agreement.distances(seen).items()},
             "overlap": {"value": float(overlap.mean()) if len(overlap) else None, "n": len(overlap),
                         "of_renders": float(ceiling.mean()) if len(overlap) else None},
         }  # fmt: skip
-
-
-def _share(hits: Tensor) -> Json:
-    return wilson(int(hits.sum()), len(hits)).to_dict()

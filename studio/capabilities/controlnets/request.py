@@ -83,12 +83,4 @@ def label(request: ControlNetRequest) -> str:
     return f"{request.name}: {request.hint} on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add(
-    "controlnet",
-    title="ControlNet",
-    config=ControlNetRequest,
-    lane="batch",
-    label=label,
-    resumable=True,
-    work="studio.capabilities.controlnets.work:Hinting",
-)
+KINDS.add_training("controlnet", "ControlNet", ControlNetRequest, label, "studio.capabilities.controlnets.work:Hinting")

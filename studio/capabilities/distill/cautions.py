@@ -10,8 +10,8 @@ only be seen while a run goes on is in `symptoms`, as are the thresholds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from studio.capabilities.distill.evidence import Given
 from studio.capabilities.distill.symptoms import GUIDED, NEAR_NOISE, SID_ALPHA, SOLVER_GRID, T_MAX
 
 CONSISTENCY = ("lcm", "segments")
@@ -23,7 +23,7 @@ OWN_INPUTS = (*CONSISTENCY, "tdm")  # for which data are the published inputs, o
 class Settings:
     """Settings of an objective and of the trainer, with an objective's defaults for what was not given."""
 
-    def __init__(self, objective: str, given: Mapping[str, Any], trainer: Mapping[str, Any], schema: Mapping[str, Any]):
+    def __init__(self, objective: str, given: Given, trainer: Given, schema: Given):
         defaults = {
             k: v["default"] for k, v in (schema.get("properties") or {}).items() if isinstance(v, Mapping) and "default" in v
         }
@@ -49,18 +49,16 @@ class Settings:
         return w if w is not None and w >= GUIDED else None
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return None
 
 
-def cautions(
-    objective: str, settings: Mapping[str, Any], trainer: Mapping[str, Any] | None = None, schema: Mapping[str, Any] | None = None
-) -> list[str]:
+def cautions(objective: str, settings: Given, trainer: Given | None = None, schema: Given | None = None) -> list[str]:
     """A sentence or two for each known trap in a request. trainer: its settings; schema: the objective's JSON schema."""
     s = Settings(objective, settings, trainer or {}, schema or {})
     return [sentence for trap in TRAPS if (sentence := trap(s)) is not None]

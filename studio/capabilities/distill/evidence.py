@@ -8,6 +8,7 @@ from typing import Any
 
 Row = Mapping[str, Any]  # of metrics.jsonl: "step", "losses", "smooth", "log"
 Figures = Mapping[str, Any]  # of `held_out.summary`
+Given = Mapping[str, Any]  # settings
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,14 @@ class Evidence:
 
     objective: str
     family: str
-    settings: Mapping[str, Any]
+    settings: Given
     step: int
     steps: int
     rows: Sequence[Row] = ()
     teacher: Figures | None = None
     teacher_at: Mapping[int, Figures] = field(default_factory=dict)
     measured: Sequence[Figures] = ()
-    contrast: Sequence[Mapping[str, Any]] = ()
+    contrast: Sequence[Figures] = ()
     skipped: int = 0
 
     def logged(self, name: str) -> list[float]:

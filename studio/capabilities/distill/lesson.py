@@ -44,7 +44,7 @@ class Lesson:
     encode: Callable[[Sequence[str]], Cond]
     null: Callable[[int], Cond]
     decode: Callable[[Tensor], Tensor]
-    save: Callable[[Path, Any, Method, dict[str, Any]], None]
+    save: Callable[[Path, Any, Method, Json], None]
     prompts: tuple[str, ...]
     domain: Domain
     oracle: Any = None

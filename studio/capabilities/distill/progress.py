@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +16,13 @@ from torch import Tensor
 from studio.capabilities.distill import beliefs
 from studio.capabilities.distill.student_preview import SEEDS_EACH, StudentPreview, contrast
 from studio.core.files import Json, read_json
-from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.domains.media.image import jpeg_strip, small
 from studio.jobs.run import Run
 from studio.library.curves import finite
 from studio.sampling.plan import Plan
 from studio.workshop.held_out import figures, kept_figures, reference
 from studio.workshop.tools import Tools
+from studio.workshop.training.strips import Strip, keep_strip, strip_name
 
 Forward = Callable[[int, dict[str, float]], None]  # (step, values) to where curves go besides the run's own log
 
@@ -43,15 +43,11 @@ class TrainingPictures:
     # -- strips ----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _strip_name(step: int, n: int) -> str:
-        return f"artifacts/strips/{step:08d}/student-{n}.jpg"
-
-    @staticmethod
     def _beliefs_name(step: int) -> str:
         return f"artifacts/beliefs/{step:08d}.jpg"
 
     def has_strips(self, step: int) -> bool:
-        names = [self._strip_name(step, n) for n in self.studio.step_counts]
+        names = [strip_name(step, f"student-{n}") for n in self.studio.step_counts]
         if beliefs.samples_of(self.studio) is not None:
             names.append(self._beliefs_name(step))
         return all((self.job.folder / name).exists() for name in names)
@@ -72,27 +68,14 @@ class TrainingPictures:
             self.contrast = [r for r in self.contrast if (r["step"], r["sampling_steps"]) != (step, n)]
             if ratio is not None:
                 self.contrast.append({"step": step, "sampling_steps": n, "ratio": ratio})
-            self._show(self._strip_name(step, n), "student", step, plan, x, contrast=ratio)
+            self._show(strip_name(step, f"student-{n}"), "student", step, plan, x, contrast=ratio)
         assert x is not None
         self._beliefs(step, x)
         self.keep()
 
-    def _show(self, name: str, arm: str, step: int, plan: Plan, x: Tensor, **more: Any) -> None:
-        images = small(self.lesson.decode(x))
-        self.job.artifact(name, jpeg_strip(pixels(images)))
-        prompts, seeds = list(self.lesson.prompts), list(range(SEEDS_EACH))
-        self.job.event(
-            "strip",
-            arm=arm,
-            step=step,
-            sampling_steps=plan.steps,
-            strip=name,
-            count=len(images),
-            size=int(images.shape[-1]),
-            prompts=prompts,
-            seeds=seeds,
-            **more,
-        )
+    def _show(self, name: str, arm: str, step: int, plan: Plan, x: Tensor, **said: float | None) -> None:
+        strip = Strip([self.lesson.decode(x)], plan.steps, self.lesson.prompts, range(SEEDS_EACH), said)
+        keep_strip(self.job, strip, arm, step, name)
 
     # -- beliefs ---------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
-from typing import Any
 
-from studio.capabilities.distill.evidence import Evidence, value_of
+from studio.capabilities.distill.evidence import Evidence, Figures, value_of
 from studio.core.files import Json
 
 Found = tuple[str, str] | None  # (what is seen and why, what to do)
@@ -57,7 +56,7 @@ class Symptom:
 class Vigil:
     """Looks through the table while a run goes on and says each symptom once, also over restarts (`said` is kept)."""
 
-    def __init__(self, said: Sequence[Mapping[str, Any]] = ()):
+    def __init__(self, said: Sequence[Figures] = ()):
         self.said = [Symptom(**kept) for kept in said]
 
     def look(self, evidence: Evidence) -> list[Symptom]:
@@ -193,7 +192,7 @@ def worse_than_teacher(e: Evidence) -> Found:
     return f"the student is worse than its teacher drawing in as few steps: {said}. {why}", do
 
 
-def _worse(row: Mapping[str, Any], teacher: Mapping[str, Any]) -> bool:
+def _worse(row: Figures, teacher: Figures) -> bool:
     """In FD-oracle and in accuracy: a student that trades diversity for accuracy is another matter."""
     mine, theirs = row.get("fd_oracle"), teacher.get("fd_oracle")
     right, right_there = value_of(row, "accuracy"), value_of(teacher, "accuracy")
@@ -202,7 +201,7 @@ def _worse(row: Mapping[str, Any], teacher: Mapping[str, Any]) -> bool:
     return further and wronger and not (mine is None and right is None)
 
 
-def _against(row: Mapping[str, Any], teacher: Mapping[str, Any]) -> str:
+def _against(row: Figures, teacher: Figures) -> str:
     n = row["sampling_steps"]
     figures = []
     if row.get("fd_oracle") is not None and teacher.get("fd_oracle") is not None:
@@ -275,7 +274,7 @@ def diversity_lost(e: Evidence) -> Found:
     )
 
 
-def _end(figures: Mapping[str, Any], end: str, otherwise: float) -> float:
+def _end(figures: Figures, end: str, otherwise: float) -> float:
     """An end of the diversity's interval."""
     found = figures["diversity"]
     value = found.get(end) if isinstance(found, Mapping) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ def seek_reader(model: OpenModel, device: str) -> Reader:
     return open_reader(*found, device)
 
 
-def sight(model: OpenModel, reader: Any) -> Callable[[Tensor], Tensor]:
+def sight(model: OpenModel, reader: Reader) -> Callable[[Tensor], Tensor]:
     """What an encoder sees in latents [B, *shape]: features [B, D] of unit length, as `Reader.read` gives them, with gradient."""
 
     def see(latents: Tensor) -> Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from studio.capabilities.sliders.task import SliderTask
+from studio.capabilities.sliders.task import Seen, SliderTask
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
@@ -20,6 +19,7 @@ from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.workshop.draw import draw
+from studio.workshop.judge import Sight
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 TEACHER_STEPS = 10  # enough to tell what a picture shows
@@ -31,7 +31,7 @@ class SliderMeasurement:
 
     def __init__(self, stage: SliderTask, between: Callable[[], None], seeds: int):
         self.stage, self.between, self.seeds = stage, between, seeds
-        self._seen: tuple[Any, dict[float, Any]] = (None, {})  # readings of one model at one step by scale
+        self._seen: tuple[tuple[str, int], dict[float, Seen]] = ("", -1), {}  # of one model at one step by scale
 
     def plan(self, entry: ModelEntry, model: OpenModel) -> Plan:
         """A student on its recipe; a teacher in few steps."""
@@ -44,7 +44,7 @@ class SliderMeasurement:
         self, model: OpenModel, entry: ModelEntry, adapter: Adapter, scale: float, prompts: Sequence[str], seeds: Sequence[int]
     ) -> Tensor:
         """Samples [N, *shape] with the adapter at a scale; prompt i goes with seed i."""
-        conds: Any = encode_once({entry.id: model}, prompts)
+        conds = encode_once({entry.id: model}, prompts)
         with model.under(adapter, scale):
             return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.shape, lambda _: self.between())
 
@@ -75,28 +75,30 @@ class SliderMeasurement:
 
     def _read(
         self, model: OpenModel, entry: ModelEntry, adapter: Adapter, step: int, scale: float, prompts: Sequence[str]
-    ) -> Any:
+    ) -> Seen:
         key, scale = (entry.id, step), round(scale, 6)
         if self._seen[0] != key:
             self._seen = (key, {})
         if scale not in self._seen[1]:
             seeds = list(range(FIRST_SEED, FIRST_SEED + self.seeds)) * len(self.stage.prompts)
             samples = self.draw(model, entry, adapter, scale, prompts, seeds)
+            assert self.stage.oracle is not None, "what nobody can read is not measured"
             self._seen[1][scale] = self.stage.oracle.read(model.decode(samples))
         return self._seen[1][scale]
 
-    def _amount(self, readings: Any, still: Any, strength: float) -> Tensor:
+    def _amount(self, readings: Seen, still: Seen, strength: float) -> Tensor:
         """[N] of readings at a strength; `still` are those at strength 0."""
         if self.stage.measure is None:
             return self.stage.amount(readings)
         found: Tensor = self.stage.measure.amounts(readings.features, still.features, strength)
         return found.float()
 
-    def _right(self, readings: Any) -> Tensor:
+    def _right(self, readings: Seen) -> Tensor:
         """bool [N]: whether every factor that its prompt states, and the slider leaves alone, is shown."""
         world = self.stage.world
         if world is None:
             return torch.ones(len(self.stage.prompts) * self.seeds, dtype=torch.bool)
+        assert not isinstance(readings, Sight), "a judge reads where no world is known"
         rows = []
         for i, prompt in enumerate(self.stage.prompts):
             mine = readings.rows(torch.arange(i * self.seeds, (i + 1) * self.seeds))

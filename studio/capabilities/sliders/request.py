@@ -206,12 +206,4 @@ def label(request: SliderRequest) -> str:
     return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add(
-    "slider",
-    title="Slider",
-    config=SliderRequest,
-    lane="batch",
-    label=label,
-    resumable=True,
-    work="studio.capabilities.sliders.work:Sliding",
-)
+KINDS.add_training("slider", "Slider", SliderRequest, label, "studio.capabilities.sliders.work:Sliding")

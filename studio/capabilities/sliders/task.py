@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,12 @@ from torch import Tensor
 from studio.capabilities.sliders.features_of_samples import seek_reader, sight
 from studio.capabilities.sliders.request import SliderRequest, form
 from studio.core.denoiser import Cond
-from studio.core.domain import Attribute, Domain, Item, Oracle, Readings, Stated
+from studio.core.domain import Attribute, Domain, Item, Oracle, OracleReadings, Readings, Stated
 from studio.core.explain import did_you_mean
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.material import Contrast
 from studio.core.method import Method
-from studio.core.weights import load_weights, save_weights
 from studio.domains import domain_of
 from studio.jobs.run import Run
 from studio.library.adapter_effects import AXIS_UNIT
@@ -30,15 +30,18 @@ from studio.library.models import ModelEntry
 from studio.library.picture_pairs import Pairs, pairs_in
 from studio.methods.sliders.slider import Finder
 from studio.metrics.readings import correct
-from studio.workshop.judge import Judge, Measure, open_judge
+from studio.workshop.judge import Judge, Measure, Sight, open_judge
 from studio.workshop.material.attribute_pairs import AttributeContrast
-from studio.workshop.material.prompt_pairs import WordedContrast, encoded
+from studio.workshop.material.kept import encoded_once
+from studio.workshop.material.prompt_pairs import WordedContrast
 from studio.workshop.tools import Tools
 
 N_PROMPTS = 3  # that sliders are shown and measured on; those that speak of what a slider moves are passed over
 MADE = 128  # items at either end, for the span of an attribute
 DIRECTION_SPAN = 4.0  # of a direction: from −2 to 2 standard deviations
 Say = Callable[[int, int], None]
+Reads = Oracle | Judge  # who reads samples …
+Seen = OracleReadings | Sight  # … and what it saw
 
 
 @dataclass
@@ -48,24 +51,24 @@ class SliderTask:
     oracle: None where samples cannot be read; nothing is measured then. world: of which it reads what prompts state, too.
     measure: how a judge without an oracle tells the amount (`judge.Measure`), which takes readings at strength 0 beside it."""
 
-    contrast: Any
+    contrast: Contrast
     attribute: str
     unit: str
     moved: tuple[str, ...]
     prompts: tuple[str, ...]
-    amount: Callable[[Any], Tensor]
+    amount: Callable[[Readings], Tensor]
     span: Callable[[], float]
-    oracle: Any = None
+    oracle: Reads | None = None
     world: Domain | None = None
-    measure: Any = None
-    axis: Callable[[], dict[str, Any] | None] = lambda: None  # of a direction, as `library.adapter_effects` reads it
+    measure: Measure | None = None
+    axis: Callable[[], Json | None] = lambda: None  # of a direction, as `library.adapter_effects` reads it
 
-    def take(self, method: Method[Any]) -> None:
+    def take(self, method: Method) -> None:
         """Of a method that finds a direction by itself: the amount is how far a picture lies along it."""
         if not isinstance(method, Finder):
             return
 
-        def amount(seen: Any) -> Tensor:
+        def amount(seen: Readings) -> Tensor:
             _, _, along, std = method.found()
             return (seen.features.to(along) @ along / std).cpu()
 
@@ -139,7 +142,7 @@ def _plain(
     if request.pairs:
         lines = lines or ("",)  # nobody said what the pictures show
         samples = partial(_pictures, pairs_in(run.home, request.pairs), model, run.home.material(entry.id, model.hash), say)
-    oracle: Any = _oracle(entry, run) if what is not None else None
+    oracle: Reads | None = _oracle(entry, run) if what is not None else None
     measure = None
     if request.method == "direction":
         reader = seek_reader(model, run.tools.models.device)
@@ -186,7 +189,7 @@ def _judged(request: SliderRequest, run: Run[Tools]) -> tuple[Judge | None, Meas
     return (None, None) if measure.blind else (judge, measure)
 
 
-def _oracle(entry: ModelEntry, run: Run[Tools]) -> Any:
+def _oracle(entry: ModelEntry, run: Run[Tools]) -> Oracle | None:
     return run.tools.models.oracle(entry) if entry.oracle_here else None
 
 
@@ -204,20 +207,9 @@ def _unspoken(domain: Domain, moved: set[str]) -> tuple[str, ...]:
 
 def _pictures(pairs: Pairs, model: OpenModel, cache: Path, say: Say) -> tuple[Tensor, Tensor]:
     """(latents [N, L, *shape], levels [L]) of a folder of pairs, encoded once at the model's size."""
-    total, path = len(pairs.names) * len(pairs.levels), cache / f"pictures-{pairs.digest}.safetensors"
-    if not path.exists():
-
-        def counted() -> Iterator[Tensor]:
-            done = 0
-            for batch in pairs.batches(model.sample_shape[-1]):
-                yield batch
-                done += len(batch)
-                say(done, total)
-
-        flat = encoded(model, counted())
-        cache.mkdir(parents=True, exist_ok=True)
-        save_weights(path, {"latents": flat.view(len(pairs.names), len(pairs.levels), *flat.shape[1:])})
-    return load_weights(path)[0]["latents"], torch.tensor(pairs.levels)
+    n, levels, path = len(pairs.names), len(pairs.levels), cache / f"pictures-{pairs.digest}.safetensors"
+    batches = pairs.batches(model.sample_shape[-1])
+    return encoded_once(path, model, batches, n * levels, say, (n, levels)), torch.tensor(pairs.levels)
 
 
 class _Considerate:
@@ -257,8 +249,9 @@ class Worded:
         return torch.stack(list(correct(seen, stated, self.domain.factors).values())).all(0).float()
 
 
-def _span(domain: Domain, what: Attribute, oracle: Oracle, run: Run[Tools]) -> float:
+def _span(domain: Domain, what: Attribute, oracle: Reads | None, run: Run[Tools]) -> float:
     """Mean amount that the oracle reads in samples at level 1, minus that at level −1; kept while the worker lives."""
+    assert oracle is not None and not isinstance(oracle, Judge), "how far ends are apart only an oracle knows"
     hands = domain.hands()
 
     def mean(level: float) -> float:

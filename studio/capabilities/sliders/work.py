@@ -178,6 +178,7 @@ class Sliding(TrainingJob[SliderRequest]):
 
     def _at_its_own_scale(self) -> Json:
         """Where no renders of both ends say what half of the way between them is."""
+        assert self.stage.measure is not None, "asked where there is one"
         sentence = f"Read by {self.stage.measure.name}, which does not know how far its ends are apart; strength 1 is scale 1."
         return {"scale": 1.0, "reached": False, "share": SHARE, "sentence": sentence}
 

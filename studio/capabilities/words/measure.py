@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +12,8 @@ from studio.core.domain import Domain, Oracle, Stated
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.library.models import ModelEntry
-from studio.metrics.proportion import wilson
 from studio.metrics.readings import accepted, correct
-from studio.workshop.arms_measured import Arm, arms
+from studio.workshop.arms_measured import Arm, arms, share
 from studio.workshop.draw import pictures
 from studio.workshop.material.words import article
 
@@ -59,7 +57,7 @@ class WordMeasurement:
         self.domain, self.shows, self.word, self.oracle = domain, dict(shows), word, oracle
         self.seeds, self.between = seeds, between
         self.prompts = prompts_for(domain, shows, word, init)
-        self._known: dict[tuple[str, str], dict[str, Any]] = {}  # what does not change with the word
+        self._known: dict[tuple[str, str], Json] = {}  # what does not change with the word
 
     def measure(self, arm: Arm, models: Mapping[str, OpenModel], tokens: Tokens) -> Json:
         """Figures of one arm by side."""
@@ -73,7 +71,7 @@ class WordMeasurement:
                 images = pictures(arm.plan, models, lines, seeds, lambda _: self.between(), words=known, batch=BATCH)
                 self._known[key] = self._figures(images)
             found[side] = {"prompts": self.prompts[side], **self._known[key]}
-        return {"arm": arm.name, "title": arm.title, "model": arm.model, "steps": arm.plan.steps, "nfe": arm.plan.nfe, **found}
+        return {**arm.said, **found}
 
     def _figures(self, images: Tensor) -> Json:
         """Shares with Wilson intervals: pictures that show all of what was taught, and each factor of it; that show all of
@@ -87,12 +85,8 @@ class WordMeasurement:
             stated = list(correct(rows, said, self.domain.factors).values())
             rest.append(torch.stack(stated).all(0) if stated else torch.ones(self.seeds, dtype=torch.bool))
         return {
-            "shown": _share(torch.stack(list(taught.values())).all(0)),
-            "factors": {name: _share(hits) for name, hits in taught.items()},
-            "accuracy": _share(torch.cat(rest)),
-            "in_distribution": _share(accepted(seen)),
+            "shown": share(torch.stack(list(taught.values())).all(0)),
+            "factors": {name: share(hits) for name, hits in taught.items()},
+            "accuracy": share(torch.cat(rest)),
+            "in_distribution": share(accepted(seen)),
         }
-
-
-def _share(hits: Tensor) -> Json:
-    return wilson(int(hits.sum()), len(hits)).to_dict()

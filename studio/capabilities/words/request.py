@@ -114,12 +114,4 @@ def label(request: WordRequest) -> str:
     return f"{request.name}: the word {request.spelled} on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add(
-    "word",
-    title="New word",
-    config=WordRequest,
-    lane="batch",
-    label=label,
-    resumable=True,
-    work="studio.capabilities.words.work:Wording",
-)
+KINDS.add_training("word", "New word", WordRequest, label, "studio.capabilities.words.work:Wording")

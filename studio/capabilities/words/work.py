@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from studio.capabilities.words.request import WordRequest
 from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
-from studio.core.weights import load_weights, save_weights
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
 from studio.library.picture_folders import pictures_in
 from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
 from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import pictures
-from studio.workshop.material.prompt_pairs import encoded
+from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.words import LINES, Pictured, of_items
 from studio.workshop.training.strips import Strip
 from studio.workshop.training.with_and_without import Armed
@@ -66,20 +64,8 @@ class Wording(Armed[WordRequest]):
     def _encoded(self) -> Tensor:
         """Latents [N, *shape] of the folder's pictures, encoded once."""
         given = pictures_in(self.job.home, self.request.pictures)
-        path = self.material / f"word-pictures-{given.digest}.safetensors"
-        if not path.exists():
-
-            def counted() -> Iterator[Tensor]:
-                done = 0
-                for batch in given.batches(self.model.sample_shape[-1]):
-                    yield batch
-                    done += len(batch)
-                    self.preparing(done, len(given.files))
-
-            latents = encoded(self.model, counted())
-            self.material.mkdir(parents=True, exist_ok=True)
-            save_weights(path, {"latents": latents})
-        return load_weights(path)[0]["latents"]
+        path, batches = self.material / f"word-pictures-{given.digest}.safetensors", given.batches(self.model.sample_shape[-1])
+        return encoded_once(path, self.model, batches, len(given.files), self.preparing)
 
     def tokens(self) -> dict[str, Tensor]:
         """The rows as they are now; in half precision, as the file will hold them."""
