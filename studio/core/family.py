@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studio.core.denoiser import Cond, Denoiser
     from studio.core.edit import Edit
     from studio.core.files import Json
+    from studio.core.footprint import Footprint, Smaller
     from studio.core.lowrank import Adapter
     from studio.core.method import Method
     from studio.core.recipe import Recipe
@@ -48,6 +49,31 @@ class Family(Protocol):
 
     def architecture(self, folder: Path) -> str: ...
     def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel: ...
+
+
+@runtime_checkable
+class Footprints(Protocol):
+    """A family that knows what a training takes."""
+
+    def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
+        """Of the model's network; of adapters of a rank on it, or of a student cut from it, where these are given. fused:
+        attention as accelerators compute it. ValueError where it cannot be cut so."""
+
+
+@runtime_checkable
+class SmallerStudents(Protocol):
+    """A family whose models can be cut to smaller students."""
+
+    def check_smaller(self, folder: Path, form: Smaller, name: str) -> None:
+        """ValueError in one sentence that `name` begins, where a model cannot be cut so."""
+
+
+@runtime_checkable
+class ForeignControls(Protocol):
+    """A family whose models take ControlNets of other programs, folders with their own config."""
+
+    def control_misfit(self, folder: Path, control: Path) -> str:
+        """Why a ControlNet is of another architecture than a model, to stand behind a colon; "" where it is not."""
 
 
 class Lines(Protocol):
@@ -126,7 +152,7 @@ class OpenModel(Protocol):
     # teaching
     def new_word(self, word: str, rows: int) -> Any: ...
     def line_reader(self) -> LineReader: ...
-    def trainable(self, rank: int | None = ..., start: Any = ..., smaller: Any = ...) -> Denoiser: ...
+    def trainable(self, rank: int | None = ..., start: OpenModel | None = ..., smaller: Smaller | None = ...) -> Denoiser: ...
     def trainable_under_adapter(self) -> Denoiser: ...
     def under(self, adapter: Adapter, strength: float) -> AbstractContextManager[None]: ...
     def save_student(self, folder: Path, network: nn.Module, method: Method[Any], teacher_id: str, card: Json) -> None: ...

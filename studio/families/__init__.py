@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
-from studio.core.family import Checkpoint, Family
+from studio.core.family import Checkpoint, Family, Footprints, ForeignControls, SmallerStudents
+from studio.core.footprint import Footprint, Smaller
 from studio.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,6 +39,36 @@ def describe(folder: Path) -> Checkpoint:
         return Checkpoint(reason="it is not there")
     broken = "".join(f"; the family {name} cannot be used here ({why})" for name, why in FAMILIES.unavailable.items())
     return Checkpoint(reason=f"it has no model_index.json, so it is no diffusers folder, and no other family knows it{broken}")
+
+
+def footprint(folder: Path, *, rank: int | None = None, smaller: Smaller | None = None, fused: bool = False) -> Footprint:
+    """What a training takes (`core.family.Footprints`), nothing of a folder that no family knows. ValueError in one sentence
+    where a family does not say, or a model cannot be cut so."""
+    family = family_of(folder)
+    if family is None:
+        return Footprint(0.0, None)
+    if not isinstance(family, Footprints):
+        raise ValueError(f"What a training holds in memory is not known: models of the family {family.name} do not say.")
+    return family.footprint(folder, rank=rank, smaller=smaller, fused=fused)
+
+
+def check_smaller(folder: Path, form: Smaller, name: str) -> None:
+    """ValueError in one sentence, which `name` begins, where a model cannot be cut to a smaller student."""
+    family = family_of(folder)
+    if not isinstance(family, SmallerStudents):
+        kind = "of no family that is known here" if family is None else f"of the family {family.name}"
+        raise ValueError(f"{name} is {kind}, which has no smaller students; the form full would fit.")
+    family.check_smaller(folder, form, name)
+
+
+def control_misfit(folder: Path, control: Path) -> str:
+    """Why a ControlNet of another program is of another architecture than a model, to stand behind a colon; "" where it is not.
+    ValueError, to stand behind a colon too, where models of that family take none."""
+    family = family_of(folder)
+    if not isinstance(family, ForeignControls):
+        kind = "no family knows the model" if family is None else f"models of the family {family.name} take none"
+        raise ValueError(kind)
+    return family.control_misfit(folder, control)
 
 
 def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", dtype: torch.dtype | None = None) -> OpenModel:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
+from studio.families import control_misfit
 from studio.jobs.paths import ASSETS, Paths
 from studio.library.adapters import CARD, NAME, architecture
 from studio.library.models import FAMILY, ModelEntry
 
 FILE, CONFIG = "control.safetensors", "config.json"
-SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
-        "addition_embed_type")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,11 @@ class ControlNetEntry:
         return ""
 
     def _foreign(self, model: ModelEntry) -> str:
-        theirs, ours = read_json(self.folder / CONFIG) or {}, read_json(model.folder / "unet" / CONFIG) or {}
-        other = next((name for name in SAME if theirs.get(name) != ours.get(name)), None)
-        if other is None:
-            return ""
-        return (
-            f"{self.id} was made for another architecture than {model.id} has: its {other} is {brief(theirs.get(other))}, "
-            f"the model's {brief(ours.get(other))}."
-        )
+        try:
+            other = control_misfit(model.folder, self.folder)
+        except ValueError as error:
+            return f"{self.id} cannot be put on {model.id}: {error}."
+        return f"{self.id} was made for another architecture than {model.id} has: {other}." if other else ""
 
     def fits(self, model: ModelEntry) -> bool:
         return not self.misfit(model)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from studio.families import FAMILIES, describe, family_of, open_model
+from studio.families.stable.face import StableDiffusion
 from studio.jobs.paths import ROOT, open_paths
 from studio.library.models import load_registry
 from tests.support.folders import pretended
@@ -136,14 +137,40 @@ FAMILIES.add("waves")(Waves())
 PROGRAM = """
 import sys
 from pathlib import Path
-from studio.families import FAMILIES, describe, open_model
+from studio.core.footprint import Smaller
+from studio.families import FAMILIES, check_smaller, control_misfit, describe, footprint, open_model
 from studio.jobs.paths import Paths
 from studio.library.models import load_registry
 entry = load_registry(Paths(Path(sys.argv[1]))).get("toy/waves")
 torn = load_registry(Paths(Path(sys.argv[1]))).get("toy/torn")
 print(sorted(FAMILIES.all()), entry.available, entry.timesteps(3), torn.reason, "torch" in sys.modules)
 print(open_model(entry.folder, entry.id).shape)
+for ask in (
+    lambda: footprint(entry.folder),
+    lambda: check_smaller(entry.folder, Smaller(), entry.id),
+    lambda: control_misfit(entry.folder, entry.folder),
+):
+    try:
+        ask()
+    except ValueError as error:
+        print(error)
 """
+
+
+def test_a_folder_is_read_again_when_a_file_of_it_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, folder, reads = StableDiffusion(), pretended(tmp_path / "model"), list[Path]()
+    monkeypatch.setattr(family, "_read", lambda path: reads.append(path) or StableDiffusion._read(family, path))
+    assert family.describe(folder) == family.describe(folder) and len(reads) == 2  # it was changed just now, and may be again
+    monkeypatch.setattr("studio.families.stable.face.SETTLED_NS", -(10**12))
+    assert family.describe(folder) == family.describe(folder) and len(reads) == 3
+    config = (folder / "unet" / "config.json").read_text()
+    (folder / "unet" / "config.json").write_text("{")
+    assert "config.json" in family.describe(folder).reason
+    (folder / "unet" / "config.json").write_text(config)
+    shutil.rmtree(folder / "vae")
+    assert family.describe(folder).reason == "its vae is missing; a folder saved by diffusers has it"
+    assert family.describe(tmp_path / "nowhere") == family.describe(tmp_path / "nowhere")
+    assert len(reads) == 7
 
 
 def test_a_family_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
@@ -158,4 +185,7 @@ def test_a_family_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(paths.root)], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "['stable', 'waves'] True (3.0, 2.0, 1.0) toy/torn cannot be opened: it has no length. False", "(1, 16)",
+        "What a training holds in memory is not known: models of the family waves do not say.",
+        "toy/waves is of the family waves, which has no smaller students; the form full would fit.",
+        "models of the family waves take none",
     ]  # fmt: skip

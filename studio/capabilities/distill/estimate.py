@@ -7,38 +7,22 @@ the memory against the measured peak. Seconds are never guessed: they come from 
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.capabilities.distill.activations import Kept, unet_kept
 from studio.capabilities.distill.request import RANK
 from studio.core.files import Json
+from studio.core.footprint import Activations, Footprint, Smaller
+from studio.families import footprint
 from studio.jobs.jobs import Jobs
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
 MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5, "muon": 1.0}  # of the optimiser, in copies of the weights
 HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
-ADAPTED = (
-    "to_q",
-    "to_k",
-    "to_v",
-    "to_out.0",
-    "proj_in",
-    "proj_out",
-    "ff.net.0.proj",
-    "ff.net.2",
-    "conv1",
-    "conv2",
-    "conv_shortcut",
-    "time_emb_proj",
-)  # fmt: skip - layers that get an adapter, as in families/stable/shared_lora.py
 GRID = 4  # steps of a student whose own grid is taken and not known here
-MAX_HEADER = 1 << 24
 EARLIER = 60  # runs looked through for a measured speed
 Settings = Mapping[str, Any]
 
@@ -175,43 +159,56 @@ class Memory:
 
 
 def memory(folder: Path, known: Cost, settings: Settings, request: Settings | None = None, fused: bool = False) -> Memory | None:
-    """Of a training on the teacher in a diffusers folder; None when its weights cannot be read.
+    """Of a training on the teacher in a folder; None when its weights cannot be read. ValueError in one sentence where the
+    teacher's family does not say what a training takes.
 
     request: the job's other fields, of which form, rank, leave_out, width and trainer matter. fused: attention as
     accelerators compute it. Not counted: the program itself, the opened teacher it was copied from, and what material
     and measurements hold.
     """
     request = request or {}
-    trainer, form = request.get("trainer") or {}, request.get("form", "full")
-    shapes, config = weight_shapes(folder), _config(folder)
-    teacher = float(sum(math.prod(shape) for shape in shapes.values()))
-    kept = unet_kept(config, _text(folder), fused)
-    if not teacher:
+    trainer = request.get("trainer") or {}
+    teacher = footprint(folder, fused=fused)
+    if not teacher.parameters:
         return None
-    student, other, pupil = teacher, teacher, kept
-    if form == "adapters":
-        student = other = float(adapter_parameters(shapes, request.get("rank") or RANK))
-    elif form == "smaller":
-        pupil = _smaller(config, request, _text(folder), fused)
-        student = teacher * (pupil.parameters / kept.parameters) if pupil and kept else teacher
+    student = other = teacher
+    if request.get("form") == "adapters":
+        student = other = footprint(folder, rank=request.get("rank") or RANK, fused=fused)
+    elif request.get("form") == "smaller":
+        student = _smaller(folder, request, fused) or teacher
     moments = 1 + MOMENTS.get(str(trainer.get("optimizer")), MOMENTS["adamw"])
-    gradient = max(student, other if known.fakes else 0.0)
+    gradient = max(student.parameters, other.parameters if known.fakes else 0.0)
     sums = gradient * ((trainer.get("accumulate") or 1) > 1)  # of the micro-batches so far
-    held = teacher + student * (moments + known.spare) + known.fakes * other * moments + sums + gradient
+    held = teacher.parameters + student.parameters * (moments + known.spare)
+    held += known.fakes * other.parameters * moments + sums + gradient
     if trainer.get("precision") == "bf16":
-        held += HALF * teacher  # a second set of the weights in use
-    activations = None
-    if kept and pupil:
-        rows = int(settings.get("batch") or 1)
-        keeps, recomputes = _keeps(trainer)
-        dearest = max(s * keeps(pupil) + o * keeps(kept) for s, o in known.moments)
-        passing = known.beside * (kept.skips + kept.widest)
-        least = 2 * (kept.skips + kept.widest)  # a guided teacher before anything is kept
-        activations = rows * FLOAT_BYTES * max(dearest + max(passing, recomputes * kept.widest), least)
-    return Memory(held * FLOAT_BYTES, activations, gradient * FLOAT_BYTES)
+        held += HALF * teacher.parameters  # a second set of the weights in use
+    rows = int(settings.get("batch") or 1) * FLOAT_BYTES
+    of_batch = _activations(known, student.activations, teacher.activations, trainer)
+    return Memory(held * FLOAT_BYTES, None if of_batch is None else rows * of_batch, gradient * FLOAT_BYTES)
 
 
-def _keeps(trainer: Settings) -> tuple[Callable[[Kept], float], int]:
+def _activations(known: Cost, student: Activations | None, teacher: Activations | None, trainer: Settings) -> float | None:
+    """Numbers a sample at the dearest moment; None where one of the networks is not counted."""
+    if student is None or teacher is None:
+        return None
+    keeps, recomputes = _keeps(trainer)
+    dearest = max(s * keeps(student) + o * keeps(teacher) for s, o in known.moments)
+    passing = known.beside * (teacher.skips + teacher.widest)
+    least = 2 * (teacher.skips + teacher.widest)  # a guided teacher before anything is kept
+    return max(dearest + max(passing, recomputes * teacher.widest), least)
+
+
+def _smaller(folder: Path, request: Settings, fused: bool) -> Footprint | None:
+    """Of a student cut from this teacher; None when it cannot be cut so."""
+    try:
+        form = Smaller(request.get("leave_out", "middle"), float(request.get("width", 1.0)))
+        return footprint(folder, smaller=form, fused=fused)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _keeps(trainer: Settings) -> tuple[Callable[[Activations], float], int]:
     """How much of a network is kept under the trainer's settings, and whether one block at a time is made again."""
     share = HALF if trainer.get("precision") == "bf16" else 1.0
     if trainer.get("checkpointing"):
@@ -219,63 +216,9 @@ def _keeps(trainer: Settings) -> tuple[Callable[[Kept], float], int]:
     return lambda kept: share * kept.kept, 0
 
 
-def weight_shapes(folder: Path) -> dict[str, list[int]]:
-    """Shape of every weight of the network in a diffusers folder, from the headers of its files (nothing else is read)."""
-    found: dict[str, list[int]] = {}
-    for name in ("unet", "transformer"):
-        for file in sorted((folder / name).glob("*.safetensors")):
-            try:
-                with open(file, "rb") as opened:
-                    (length,) = struct.unpack("<Q", opened.read(8))
-                    header = json.loads(opened.read(min(length, MAX_HEADER)))
-                shapes = {k: [int(n) for n in v["shape"]] for k, v in header.items() if k != "__metadata__"}
-            except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
-                continue
-            found |= shapes
-    return found
-
-
 def parameters(folder: Path) -> int:
-    """Parameters of the network in a diffusers folder; 0 when there is none."""
-    return sum(math.prod(shape) for shape in weight_shapes(folder).values())
-
-
-def adapter_parameters(shapes: Mapping[str, list[int]], rank: int) -> int:
-    """Parameters of one adapter: two thin matrices a layer, the first as large as the kernel of a convolution."""
-    return sum(
-        rank * (math.prod(shape[1:]) + shape[0])
-        for name, shape in shapes.items()
-        if len(shape) > 1 and any(name.removesuffix(".weight").endswith(f".{layer}") for layer in ADAPTED)
-    )
-
-
-def _smaller(config: Json, request: Settings, text: int, fused: bool) -> Kept | None:
-    """What a student cut from this teacher keeps; None when it cannot be cut so."""
-    from studio.families.stable.smaller import Smaller, smaller_config
-
-    try:
-        form = Smaller(request.get("leave_out", "middle"), float(request.get("width", 1.0)))
-        return unet_kept(smaller_config(config, form), text, fused)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _config(folder: Path) -> Json:
-    return _json(folder / "unet" / "config.json")
-
-
-def _text(folder: Path) -> int:
-    """Number of text states."""
-    length = _json(folder / "tokenizer" / "tokenizer_config.json").get("model_max_length")
-    return length if isinstance(length, int) and 0 < length < 4096 else 77
-
-
-def _json(path: Path) -> Json:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    """Parameters of the network in a model's folder; 0 when there is none."""
+    return int(footprint(folder).parameters)
 
 
 # -- measured ------------------------------------------------------------------------------------------------------------

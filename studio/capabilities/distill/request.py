@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import Json, read_json
-from studio.families.stable.smaller import LeaveOut, Smaller, smaller_config
+from studio.core.files import Json
+from studio.core.footprint import LeaveOut, Smaller
+from studio.families import check_smaller
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import method_cards
 from studio.library import training_fields as fields
-from studio.library.models import ModelEntry, Registry
+from studio.library.models import Registry
 from studio.library.training_request import TrainingRequest
 
 RANK = 16  # of adapters, unless another is given
@@ -144,14 +145,10 @@ class DistillRequest(TrainingRequest):
             raise ValueError(f"{entry.id} takes the guidance scale as an input, which only the objective guided goes on with.")
 
     def _check_smaller(self, registry: Registry) -> None:
-        """The form against the config of the network that is cut, which is a few lines of JSON."""
-        if self.smaller is None:
-            return
-        entry: ModelEntry = registry.entries[self.start or self.teacher]
-        config = read_json(entry.folder / "unet" / "config.json") or {}
-        if config.get("_class_name") != "UNet2DConditionModel":
-            raise ValueError(f"{entry.id} is no UNet of diffusers, so it cannot be made smaller; the form full would fit.")
-        smaller_config(config, self.smaller, entry.id)
+        """The form against the network that is cut."""
+        if self.smaller is not None:
+            entry = registry.entries[self.start or self.teacher]
+            check_smaller(entry.folder, self.smaller, entry.id)
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: method_cards.Catalogue) -> None:
         method_cards.check_settings(catalogue, self.objective, self.settings)
@@ -164,12 +161,4 @@ def label(request: DistillRequest) -> str:
     return f"{request.name}: {request.objective} of {request.teacher}, {request.steps:,} steps"
 
 
-KINDS.add(
-    "distill",
-    title="Distil",
-    config=DistillRequest,
-    lane="batch",
-    label=label,
-    resumable=True,
-    work="studio.capabilities.distill.work:Distillation",
-)
+KINDS.add_training("distill", "Distil", DistillRequest, label, "studio.capabilities.distill.work:Distillation")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from studio.core.explain import brief
 from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
+from studio.core.footprint import Footprint, Smaller
 from studio.families import FAMILIES
+from studio.families.stable.footprint import footprint
+from studio.families.stable.smaller import smaller_config
 from studio.sampling.grids import spaced
 
 if TYPE_CHECKING:
@@ -33,17 +38,34 @@ NETWORKS = ("unet", "vae", "text_encoder")  # that have weights
 # What decides which layers a UNet has, and so which adapters fit it.
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+# What a ControlNet that diffusers wrote must have like the UNet it is put on.
+SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
+        "addition_embed_type")  # fmt: skip
+SETTLED_NS = 2_000_000_000  # a file changed later than so long ago may change again and look the same
+State = tuple[tuple[str, int, int], ...]  # of files: path, size, time of the last change in ns
 LINK_BYTES = 400  # a weights file smaller than this may be the text of a link
 
 
 class StableDiffusion:
     name = "stable"
 
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[State, Checkpoint]] = {}
+
     def knows(self, folder: Path) -> bool:
         return (folder / INDEX).is_file()
 
     def describe(self, folder: Path) -> Checkpoint:
-        """ValueError never: what does not fit is the reason."""
+        """ValueError never: what does not fit is the reason. Read again when a file of the folder is another than before."""
+        state = _state(folder)
+        if (known := self._known.get(folder)) is not None and known[0] == state:
+            return known[1]
+        found = self._read(folder)
+        if state and max(changed for _, _, changed in state) < time.time_ns() - SETTLED_NS:
+            self._known[folder] = state, found
+        return found
+
+    def _read(self, folder: Path) -> Checkpoint:
         try:
             index = _object(folder / INDEX)
             _check(folder, index)
@@ -76,6 +98,20 @@ class StableDiffusion:
         shape = {name: config.get(name) for name in SHAPE}
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
 
+    def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
+        return footprint(folder, rank, smaller, fused)
+
+    def check_smaller(self, folder: Path, form: Smaller, name: str) -> None:
+        config = read_json(folder / "unet" / "config.json") or {}
+        if config.get("_class_name") != CLASSES["unet"][0]:
+            raise ValueError(f"{name} is no UNet of diffusers, so it cannot be made smaller; the form full would fit.")
+        smaller_config(config, form, name)
+
+    def control_misfit(self, folder: Path, control: Path) -> str:
+        theirs, ours = read_json(control / "config.json") or {}, read_json(folder / "unet" / "config.json") or {}
+        other = next((name for name in SAME if theirs.get(name) != ours.get(name)), None)
+        return f"its {other} is {brief(theirs.get(other))}, the model's {brief(ours.get(other))}" if other else ""
+
     def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel:
         from studio.families.stable.opening import open_stable
 
@@ -83,6 +119,21 @@ class StableDiffusion:
         prediction = PREDICTIONS[scheduler.get("prediction_type", "epsilon")]
         xl = index["_class_name"] == PIPELINES[1]
         return open_stable(folder, id, device=device, dtype=dtype, xl=xl, prediction=prediction)
+
+
+def _state(folder: Path) -> State | None:
+    """Of all files that are read to describe a folder: those in it and in its parts. None where one cannot be looked at."""
+    found: list[tuple[str, int, int]] = []
+    try:
+        todo = [*os.scandir(folder)]
+        for part in [entry for entry in todo if entry.is_dir()]:
+            todo += os.scandir(part)
+        for entry in todo:
+            stat = entry.stat()
+            found.append((entry.path, stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)))
+    except OSError:
+        return None
+    return tuple(sorted(found))
 
 
 def _check(folder: Path, index: Json) -> None:

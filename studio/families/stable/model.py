@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.edit import Edit
+from studio.core.family import OpenModel
+from studio.core.files import Json
+from studio.core.footprint import Smaller
 from studio.core.lowrank import Adapter, applied
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
@@ -46,7 +49,7 @@ class Model:
     image_size: int
     recipe: Recipe | None
     default_guidance: float
-    card: dict[str, Any]
+    card: Json
     parts: Parts
     embedded_guidance: float = 1.0
 
@@ -61,7 +64,7 @@ class Model:
         return files_hash(files, self.folder)
 
     @property
-    def text_key(self) -> tuple[Any, ...]:
+    def text_key(self) -> tuple[object, ...]:
         """Equal for models whose `encode` and `null` give the same tensors on the same device."""
         plain = (self._text_hash, str(self.device), self.dtype, self.image_size, self.parts.zero_null)
         return (*plain, self._attached.text_key(), self._vocabulary.key())
@@ -120,7 +123,7 @@ class Model:
 
     # -- teaching ---------------------------------------------------------------------------------------------------
 
-    def trainable(self, rank: int | None = None, start: Any = None, smaller: Any = None) -> Denoiser:
+    def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
         """A float32 copy of the network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
         return trainable.teacher_denoiser(self, rank, start, smaller)
 
@@ -128,7 +131,7 @@ class Model:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
         return trainable.slider_denoiser(self)
 
-    def save_student(self, folder: Path, network: nn.Module, method: Method[Any], teacher_id: str, card: dict[str, Any]) -> None:
+    def save_student(self, folder: Path, network: nn.Module, method: Method[Any], teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
         student_folder(folder, self, network.get_submodule("unet"), method, teacher_id=teacher_id, card=card)
 

@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from studio.core.denoiser import Cond
 from studio.core.material import ConditionalNetwork
 from studio.core.unet import UNetNetwork
-
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-EVERYTHING = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut", "time_emb_proj")
+from studio.families.stable.footprint import ATTENTION as ATTENTION
+from studio.families.stable.footprint import EVERYTHING
 
 
 class Shared(UNetNetwork):

@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-LeaveOut = Literal["nothing", "middle", "layers", "middle and layers"]
+from studio.core.files import Json
+from studio.core.footprint import Smaller
+
+Config = Mapping[str, Any]  # of a UNet, as diffusers writes it
 BLOCKS = {"DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D", None}
 # What slicing knows the meaning of; None stands for "not in the config".
 PLAIN = {
@@ -26,32 +28,10 @@ PLAIN = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Smaller:
-    """leave_out: blocks that go. width: share of the channels of every stage that stays, in (0, 1]."""
-
-    leave_out: LeaveOut = "middle"
-    width: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.width <= 1:
-            raise ValueError(f"A width of {self.width:g} does not fit; more than 0 and at most 1 would.")
-        if self.leave_out == "nothing" and self.width == 1:
-            raise ValueError("Nothing is left out and the width is 1, so the student is no smaller; a width below 1 would fit.")
-
-    @property
-    def middle(self) -> bool:
-        return self.leave_out in ("middle", "middle and layers")
-
-    @property
-    def layers(self) -> bool:
-        return self.leave_out in ("layers", "middle and layers")
-
-
 # -- configs -------------------------------------------------------------------------------------------------------------
 
 
-def smaller_config(config: Mapping[str, Any], form: Smaller, name: str = "this model") -> dict[str, Any]:
+def smaller_config(config: Config, form: Smaller, name: str = "this model") -> Json:
     """The config of the smaller UNet. ValueError in one sentence when the form does not fit; ``name`` begins it."""
     new = dict(config)
     if form.middle:
@@ -71,19 +51,19 @@ def smaller_config(config: Mapping[str, Any], form: Smaller, name: str = "this m
     return new
 
 
-def layers_of(config: Mapping[str, Any]) -> list[int]:
+def layers_of(config: Config) -> list[int]:
     """Layers of every stage on the way down; on the way up there is one more."""
     layers = config["layers_per_block"]
     return [int(n) for n in layers] if isinstance(layers, (list, tuple)) else [int(layers)] * len(config["block_out_channels"])
 
 
-def heads_of(config: Mapping[str, Any]) -> list[int]:
+def heads_of(config: Config) -> list[int]:
     """Attention heads of every stage; diffusers calls their number ``attention_head_dim``."""
     heads = config.get("num_attention_heads") or config["attention_head_dim"]
     return [int(n) for n in heads] if isinstance(heads, (list, tuple)) else [int(heads)] * len(config["block_out_channels"])
 
 
-def _narrower(config: Mapping[str, Any], width: float, name: str) -> list[int]:
+def _narrower(config: Config, width: float, name: str) -> list[int]:
     """Channels of every stage: the nearest to this share that leaves whole normalisation groups and attention heads."""
     odd = next((k for k, usual in PLAIN.items() if config.get(k, usual) not in (usual, None)), None)
     foreign = sorted({*config["down_block_types"], config.get("mid_block_type"), *config["up_block_types"]} - BLOCKS)
@@ -128,7 +108,7 @@ def make_smaller(unet: Any, form: Smaller) -> Any:
 class _Slices:
     """Which weights of the old network a new one has, by name and axis."""
 
-    def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]):
+    def __init__(self, old: Config, new: Config):
         self.old, self.new = old, new
         self.layers = [(a, b) for a, b in zip(layers_of(old), layers_of(new), strict=True)]
         self.heads, self.groups = heads_of(old), int(old.get("norm_num_groups") or 1)
@@ -169,7 +149,7 @@ class _Slices:
             start += a
         return out
 
-    def _inputs(self, config: Mapping[str, Any], stage: int, layer: int) -> tuple[int, int]:
+    def _inputs(self, config: Config, stage: int, layer: int) -> tuple[int, int]:
         """(channels from below, channels passed over) of a layer of the *new* network, as diffusers lays its way up."""
         widths: Sequence[int] = [int(c) for c in reversed(config["block_out_channels"])]
         last = layer == self.layers[-1 - stage][1]

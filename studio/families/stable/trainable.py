@@ -8,12 +8,13 @@ from typing import Any
 from torch import nn
 
 from studio.core.denoiser import Denoiser
+from studio.core.footprint import Smaller
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Sampling
 from studio.core.unet import SliderNetwork, UNetNetwork
 from studio.families.stable.folders import for_training
 from studio.families.stable.shared_lora import Shared
-from studio.families.stable.smaller import Smaller, make_smaller
+from studio.families.stable.smaller import make_smaller
 
 
 def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, smaller: Smaller | None = None) -> Denoiser:

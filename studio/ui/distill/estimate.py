@@ -49,7 +49,10 @@ def sentences(
 def _memory(jobs: Jobs, teacher: str, known: Cost, settings: Settings, request: Settings) -> list[str]:
     entry = load_registry(jobs.paths).entries.get(teacher)
     device = jobs.status("batch").device or jobs.status("interactive").device or "cpu"
-    found = memory(entry.folder, known, settings, request, fused=device != "cpu") if entry is not None else None
+    try:
+        found = memory(entry.folder, known, settings, request, fused=device != "cpu") if entry is not None else None
+    except ValueError as error:
+        return [str(error)]
     if found is None:
         return []
     held = f"{size(found.weights)} for weights, gradients, optimiser and averages"

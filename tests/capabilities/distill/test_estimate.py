@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.distill import estimate
-from studio.capabilities.distill.activations import unet_kept
 from studio.core.unet import UNetNetwork
+from studio.families import footprint
+from studio.families.stable.activations import unet_kept
 from studio.jobs.paths import ASSETS
 
 NANO = ASSETS / "nano" / "teacher"
@@ -87,13 +88,11 @@ def test_what_is_not_such_a_unet_is_not_counted() -> None:
 
 def test_adapters_weigh_what_peft_makes() -> None:
     from studio.families import open_model
-    from studio.families.stable import shared_lora
     from studio.families.stable.trainable import teacher_denoiser
 
-    assert estimate.ADAPTED == shared_lora.EVERYTHING
     shared: Any = teacher_denoiser(open_model(NANO), 5).network
     real = sum(p.numel() for p in shared.trainable_copy().parameters())
-    assert estimate.adapter_parameters(estimate.weight_shapes(NANO), 5) == real
+    assert footprint(NANO, rank=5).parameters == real
 
 
 def settings(**changed: Any) -> dict[str, Any]:

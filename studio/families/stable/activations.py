@@ -7,61 +7,49 @@ of norms, biases) is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from studio.families.stable.smaller import heads_of, layers_of
+from studio.core.footprint import Activations
+from studio.families.stable.smaller import Config, heads_of, layers_of
 
 CROSS = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
 PLAIN = ("DownBlock2D", "UpBlock2D")
 
 
 @dataclass
-class Kept:
-    """Numbers a sample. kept: saved for the backward pass. inputs: saved when blocks are computed a second time.
-    widest: inside of the largest such block. skips: what the way up needs of the way down, also without a gradient.
-    parameters: of the network, whatever the number of samples."""
-
-    kept: float = 0.0
-    inputs: float = 0.0
-    widest: float = 0.0
-    skips: float = 0.0
-    parameters: float = 0.0
-
-    def block(self, inside: float, entry: float) -> None:
-        """A block that can be computed twice: all it saves, of which its input is `entry`."""
-        self.kept += inside
-        self.inputs += entry
-        self.widest = max(self.widest, inside)
-
-    def always(self, numbers: float) -> None:
-        self.kept += numbers
-        self.inputs += numbers
-
-
-@dataclass
 class _UNet:
     """One walk through a config, from the noise to the prediction. side: of the latent, fused: attention keeps no weights."""
 
-    config: Mapping[str, Any]
+    config: Config
     text: int
     fused: bool
-    out: Kept = field(default_factory=Kept)
+    out: Activations = field(default_factory=Activations)
+
+    def block(self, inside: float, entry: float) -> None:
+        """A block that can be computed twice: all it saves, of which its input is `entry`."""
+        self.out.kept += inside
+        self.out.inputs += entry
+        self.out.widest = max(self.out.widest, inside)
+
+    def always(self, numbers: float) -> None:
+        """What is saved either way."""
+        self.out.kept += numbers
+        self.out.inputs += numbers
 
     def resnet(self, c_in: int, c_out: int, pixels: float) -> None:
         """Norm, its activation and the convolution keep their inputs, twice."""
-        self.out.block(3 * (c_in + c_out) * pixels, c_in * pixels)
+        self.block(3 * (c_in + c_out) * pixels, c_in * pixels)
         shortcut = c_in * c_out * (c_in != c_out)
         self.out.parameters += 9 * (c_in + c_out) * c_out + self.embedding * c_out + shortcut
 
     def transformer(self, c: int, pixels: float, heads: int, depth: int) -> None:
         """Norm and projection in, `depth` blocks, projection out."""
-        self.out.always(3 * c * pixels)
+        self.always(3 * c * pixels)
         weights = 0.0 if self.fused else heads * pixels * (pixels + self.text)
         for _ in range(depth):
             # two norms of attention and their inputs, q, k, v and result; those of the text; a gated layer of 4 c
-            self.out.block((12 + 16) * c * pixels + 2 * c * self.text + weights, c * pixels)
+            self.block((12 + 16) * c * pixels + 2 * c * self.text + weights, c * pixels)
         states = int(self.config["cross_attention_dim"])
         self.out.parameters += 2 * c * c + depth * (18 * c * c + 2 * c * states)
 
@@ -70,14 +58,14 @@ class _UNet:
         """Width of the time embedding."""
         return int(self.config.get("time_embedding_dim") or 4 * self.config["block_out_channels"][0])
 
-    def walk(self) -> Kept:
+    def walk(self) -> Activations:
         c = self.config
         widths = [int(n) for n in c["block_out_channels"]]
         last = len(widths) - 1
         layers, heads, depths = layers_of(c), heads_of(c), _depths(c, len(widths))
         sides = c["sample_size"] if isinstance(c["sample_size"], Sequence) else [c["sample_size"]] * 2
         pixels = float(sides[0] * sides[1])
-        self.out.always(int(c["in_channels"]) * pixels)
+        self.always(int(c["in_channels"]) * pixels)
         self.out.parameters += 18 * int(c["in_channels"]) * widths[0] + self.embedding * (widths[0] + self.embedding)
         passed = [(widths[0], pixels)]  # channels and pixels of what the way up reads
         previous = widths[0]
@@ -90,7 +78,7 @@ class _UNet:
                 passed.append((width, pixels))
             previous = width
             if i < last:
-                self.out.always(width * pixels)  # what the convolution that halves the side reads
+                self.always(width * pixels)  # what the convolution that halves the side reads
                 self.out.parameters += 18 * width * width  # and the one that doubles it again
                 pixels /= 4
                 passed.append((width, pixels))
@@ -105,8 +93,8 @@ class _UNet:
                     self.transformer(width, pixels, heads[i], depths[i])
             if i > 0:
                 pixels *= 4
-                self.out.always(width * pixels)
-        self.out.always(3 * widths[0] * pixels)
+                self.always(width * pixels)
+        self.always(3 * widths[0] * pixels)
         return self.out
 
     def _middle(self, width: int, pixels: float, heads: int, depth: int) -> None:
@@ -120,7 +108,7 @@ class _UNet:
         self.resnet(width, width, pixels)
 
 
-def unet_kept(config: Mapping[str, Any], text: int = 77, fused: bool = False) -> Kept | None:
+def unet_kept(config: Config, text: int = 77, fused: bool = False) -> Activations | None:
     """Of a UNet2DConditionModel's config; None for another network, or a config with blocks not counted here.
 
     text: number of text states. fused: attention as accelerators have it; otherwise its weights are kept, pixels² a head.
@@ -138,7 +126,7 @@ def _kind(name: str) -> bool:
     return name in CROSS
 
 
-def _depths(config: Mapping[str, Any], n: int) -> list[int]:
+def _depths(config: Config, n: int) -> list[int]:
     """Transformer blocks of an attention layer, one whole number a stage."""
     value = config.get("transformer_layers_per_block", 1)
     return [int(v) for v in value] if isinstance(value, Sequence) else [int(value)] * n
