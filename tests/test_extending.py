@@ -63,7 +63,8 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 
 def test_every_section_has_a_test() -> None:
-    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_tab", "my_domain", "my_family", "my_remedy"}
+    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
+                           "my_family", "my_remedy"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -94,6 +95,24 @@ def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:
     assert result(tmp_path)["said"] == "hello"
     known = run(tmp_path, "my_kind", program="from studio.jobs.kinds import KINDS; print([kind.title for kind in KINDS.all()])")
     assert "'Echo'" in known
+
+
+def test_a_job_that_trains_is_in_the_catalogue_and_trains_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "my_training_work.py").write_text(BLOCKS["my_training_work"][1], encoding="utf-8")
+    program = (
+        "import sys\nfrom studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "print(list(catalogue(open_paths('data'))['kinds']['look']['schema']['properties']), 'torch' in sys.modules)"
+    )
+    known = "['name', 'title', 'base', 'steps', 'seed', 'trainer', 'n_scenes', 'sample_every', 'measure_every', 'sinks'] False"
+    assert run(tmp_path, "my_training", program=program).splitlines()[-1] == known
+    asked = {"kind": "look", "name": "mine", "base": "nano/teacher", "steps": 2, "n_scenes": 4}
+    run(tmp_path, "my_training", "jobs", "run", spec(tmp_path, **asked), "--data-dir", "data")
+    found = result(tmp_path)
+    assert (found["adapter"], found["step"], found["base"]) == ("mine/mine", 2, "nano/teacher")
+    assert len(list((tmp_path / "data" / "runs").glob("*/artifacts/strips/*/look.jpg"))) == 3
+    assert "mine/mine" in run(tmp_path, "my_training", "adapters", "list", "--data-dir", "data")
+    with pytest.raises(AssertionError, match="There is an adapter mine/mine already"):
+        run(tmp_path, "my_training", "jobs", "submit", spec(tmp_path, **asked), "--data-dir", "data")
 
 
 def test_a_remedy_is_an_arm_with_its_look_and_enters_the_arena(tmp_path: Path) -> None:
