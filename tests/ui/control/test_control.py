@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from studio.capabilities.sliders.request import SliderRequest
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import copies
 from studio.library.models import load_registry
@@ -159,7 +158,9 @@ def test_another_pair_and_another_tab_leave_what_still_fits(tab: ControlTab) -> 
 def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     tab: ControlTab, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SliderRequest, "_check_settings", lambda *_: set())  # the catalogue of these tests has no sliders
+    monkeypatch.setattr(
+        "studio.capabilities.sliders.request.check_slider", lambda *_: {}
+    )  # the catalogue of these tests has no sliders
     shelf = tab.shelf
     asked = shelf.taken({shelf.which: "nano/size", shelf.layout: "kohya", shelf.strip: True})
     assert jobs.spec(asked[shelf.run]).config["layout"] == "kohya"

@@ -92,8 +92,8 @@ def test_before_anything_is_measured_it_says_when(request_: dict[str, Any], stat
 
 def test_the_panel_carries_the_table_of_a_slider_run(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"name": "size", "base": "test/teacher", "attribute": "size", "steps": 200}
-    monkeypatch.setattr("studio.capabilities.sliders.request.SliderRequest._check_base", lambda self, registry: None)
-    monkeypatch.setattr("studio.capabilities.sliders.request.SliderRequest._check_settings", lambda *_: set())
+    monkeypatch.setattr("studio.capabilities.sliders.request.SliderRequest.check_models", lambda self, registry: None)
+    monkeypatch.setattr("studio.capabilities.sliders.request.SliderRequest.check_submitted", lambda *_: None)
     run_id = jobs.submit("slider", config)
     background = Background(jobs)
     before = background.detail(run_id)
