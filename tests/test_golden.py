@@ -75,7 +75,7 @@ def digest(value: Any) -> str:
 
 def spoken(script: str) -> str:
     """A script without the lines that are comments."""
-    return "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("//"))
+    return "\n".join(line for line in script.splitlines() if not line.lstrip().startswith(("//", "/**", "*")))
 
 
 def digests(values: dict[str, Any]) -> dict[str, str]:
@@ -142,17 +142,20 @@ def test_figures_are_kept_in_the_same_places(paths: Paths, registry: Registry) -
 
 def test_the_page_has_the_same_addresses_names_and_look(tmp_path: Path) -> None:
     from studio.ui.app import build, css
-    from studio.ui.kit import theme
+    from studio.ui.kit import scripts
+
+    def called(script: str | None) -> str:
+        return (script or "").replace(scripts.version(), "…")  # the version is every script's digest, which stand below
 
     page = build(open_jobs(tmp_path / "data")).config
     ids = [part["props"].get("elem_id") for part in page["components"]]
     parts = {part["props"].get("elem_id"): part["props"] for part in page["components"] if part["type"] == "html"}
-    html = {name: [digest(spoken(props.get(field) or "")) for field in ("html_template", "js_on_load")]
+    html = {name: [digest(spoken(props.get("html_template") or "")), called(props.get("js_on_load"))]
             for name, props in parts.items() if name}  # fmt: skip
     same("page", {
         "api": sorted(call["api_name"] for call in page["dependencies"] if call["api_visibility"] == "public"),
         "ids": sorted({name for name in ids if name}), "html": html,
-        "css": digest(css()), "js": digest(theme.script("kit/page")),
+        "css": digest(css()), "scripts": digests({name: spoken(text) for name, text in scripts.scripts().items()}),
     })  # fmt: skip
 
 

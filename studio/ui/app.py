@@ -12,7 +12,7 @@ from studio.jobs.jobs import Jobs
 from studio.ui.api import add_api
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import arms, parts, theme
+from studio.ui.kit import arms, parts, scripts, theme
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import together
 from studio.ui.links import Moves
@@ -71,7 +71,8 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "share": share,
         "theme": theme.theme(),
         "css": css(),
-        "js": theme.script("kit/page"),
+        "js": scripts.called("kit/page", "start"),
+        "head": head(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -84,6 +85,13 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "favicon_path": str(theme.LOOK / "favicon.svg"),
         "app_kwargs": {"openapi_url": None, "routes": routes(jobs), "middleware": middleware(host, public)},
     }
+
+
+def head() -> str:
+    """The scripts of what is there at once, the kit's, the jobs panel's and the first tab's, fetched while the page is set up."""
+    folders = ("kit", "jobs", in_order()[0].name)
+    files = [file for file in scripts.scripts() if file.split("/")[0] in folders]
+    return "\n".join(f'<link rel="modulepreload" href="{scripts.ADDRESS}/{scripts.version()}/{file}">' for file in files)
 
 
 def css() -> str:

@@ -8,16 +8,10 @@ import gradio as gr
 
 from studio.ui.compare.tab import CompareTab
 from studio.ui.distill.tab import DistillTab
+from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
 from studio.ui.scrub.tab import ScrubTab
 from studio.ui.tabs import Page
-
-ASKED = """() => { // the tab of the address, and the run of an open jobs panel
-  window.studioArrived = true;
-  let run = "";
-  try { run = localStorage.getItem("studio:jobs") ?? ""; } catch { /* private mode */ }
-  return `${new URLSearchParams(location.search).get("tab") ?? "compare"} ${run}`;
-}"""
 
 
 class Moves:
@@ -38,7 +32,8 @@ class Moves:
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         asked = gr.Textbox(visible="hidden")
-        self.page.demo.load(self.arrive, asked, {self.tabs, pair, *filled, *self.panel.shown}, js=ASKED, **quiet)
+        shown, js = {self.tabs, pair, *filled, *self.panel.shown}, called("kit/address", "asked")
+        self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
 
     def arrive(self, asked: str) -> Updates:
         """On page load: the tab of the address, the students there are now, and what goes on in the background."""

@@ -1,4 +1,4 @@
-"""What the page fetches besides Gradio: its own fonts, plotly.js, and files that runs made.
+"""What the page fetches besides Gradio: its own fonts and scripts, plotly.js, and files that runs made.
 
 The data folder is never a served folder. A picture of a run is reached through one route that asks the jobs
 service for the path, which refuses every name that is not below that run's `artifacts/`.
@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from studio.jobs.jobs import Jobs
+from studio.ui.kit import scripts
 from studio.ui.kit.theme import LOOK
 
 _TYPES = {
@@ -59,8 +60,17 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
     async def plotly(request: Request) -> Response:
         return FileResponse(plotly_js(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
+    def script(request: Request) -> Response:
+        """A page of another version, left open through an update, gets the scripts there are now, and keeps none."""
+        text = scripts.scripts().get(request.path_params["name"])
+        if text is None:
+            return PlainTextResponse("There is no such script.", 404)
+        fresh = request.path_params["version"] == scripts.version()
+        return Response(text, media_type="text/javascript", headers=_KEEP if fresh else {"Cache-Control": "no-store"})
+
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
+        Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
         Mount("/ui/fonts", StaticFiles(directory=LOOK / "fonts")),
     ]

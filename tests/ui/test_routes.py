@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from studio.jobs.jobs import Jobs
+from studio.ui.kit import scripts
+from studio.ui.kit.theme import LOOK
 from studio.ui.routes import middleware, routes
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -72,6 +74,20 @@ def test_the_page_brings_its_own_fonts_and_plotly(client: TestClient) -> None:
     assert client.get("/ui/fonts/inter.woff2").status_code == 200
     assert client.get("/ui/plotly.min.js").headers["content-type"].startswith("text/javascript")
     assert client.get("/ui/fonts/../js/board.js").status_code == 404
+
+
+def test_scripts_are_kept_by_the_browser_under_their_version_and_under_no_other(client: TestClient) -> None:
+    answer = client.get(f"/{scripts.ADDRESS}/{scripts.version()}/compare/board.js")
+    assert answer.text == (LOOK / "compare" / "board.js").read_text(encoding="utf-8")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+    older = client.get(f"/{scripts.ADDRESS}/0000/compare/board.js")  # of a page that was open during an update
+    assert (older.text, older.headers["cache-control"]) == (answer.text, "no-store")
+
+
+@pytest.mark.parametrize("name", ["compare/nothing.js", "kit/studio.css", "../../pyproject.toml", "%2e%2e/fonts/inter.woff2", ""])
+def test_nothing_but_scripts_is_served_as_a_script(client: TestClient, name: str) -> None:
+    assert client.get(f"/{scripts.ADDRESS}/{scripts.version()}/{name}").status_code == 404
 
 
 def test_a_foreign_host_name_is_answered_only_where_somebody_asked_for_it(tmp_path: Path) -> None:

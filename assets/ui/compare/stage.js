@@ -1,115 +1,180 @@
 // Two arms on one seed: a slider drawn in the browser from pictures already sent, and a flicker.
 // Listens to the board ("studio:view") and tells it what was chosen here ("studio:select").
+import { at, attr, file, put, tone, typing } from "../kit/dom.js";
+import { withModifier } from "../kit/keys.js";
+import { clamp } from "../kit/numbers.js";
+import { Part, tell } from "../kit/part.js";
 
-const $ = (selector) => element.querySelector(selector);
-let view = null, selected = null, flicker = null, shown = "";
+/** @typedef {import("./types.js").Row} Row */
+/** @typedef {import("./types.js").Selected} Selected */
 
-const rowOf = (arm) => view?.rows.find((row) => row.arm === arm);
-const address = (row) => row?.images[selected.seed] && `run-file/${view.run}/${row.images[selected.seed]}`;
+const FLICKER_MS = 420;
+/** @type {Record<string, number>} */
+const CUTS = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }; // percent of the width
 
-function fill(select, chosen) {
-  const key = view.rows.map((row) => row.arm).join();
-  if (select.dataset.key !== key) {
-    select.dataset.key = key;
-    select.replaceChildren(...view.rows.map((row) => new Option(row.title, row.arm)));
+/** @extends {Part<null>} */
+class Stage extends Part {
+  /** @type {import("./types.js").View | null} */
+  view = null;
+  /** @type {Selected} */
+  selected = { seed: 0, left: "", right: "" };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  flicker = undefined; // set while the pictures flicker by themselves
+  shown = "";
+
+  /** @param {import("../kit/part.js").Host<null>} host */
+  constructor(host) {
+    super(host);
+    this.stage = this.$(".stage");
+    this.handle = this.$(".s-handle");
+    this.on("change", (event) => {
+      const left = at(event, ".s-pick-left"), right = at(event, ".s-pick-right");
+      if (left instanceof HTMLSelectElement) tell("studio:select", { left: left.value });
+      if (right instanceof HTMLSelectElement) tell("studio:select", { right: right.value });
+    });
+    this.on("click", (event) => {
+      if (at(event, ".s-flicker")) this.setFlicker(!this.flicker);
+      if (at(event, ".s-prev")) this.step(-1);
+      if (at(event, ".s-next")) this.step(1);
+    });
+    this.on("pointerdown", (event) => this.drag(event));
+    this.on("keydown", (event) => {
+      const by = at(event, ".s-handle") && CUTS[event.key];
+      if (!by) return;
+      event.preventDefault();
+      this.cut(Number(this.handle.getAttribute("aria-valuenow")) + by);
+    });
+    this.onPage("keydown", (event) => this.keydown(event));
+    this.onPage("keyup", (event) => {
+      if (event.key.toLowerCase() !== "f" || this.flicker) return;
+      this.stage.classList.remove("flickering");
+      this.swap(false);
+    });
+    this.hear("studio:view", (/** @type {import("./types.js").Shown} */ told) => {
+      this.view = told.view;
+      this.selected = told.selected;
+      this.draw(told.view);
+    });
+    this.cut(50);
+    tell("studio:hello");
   }
-  select.value = chosen;
-  select.parentElement.style.setProperty("--tone", `var(--arm-${rowOf(chosen)?.tone})`);
+
+  /** @param {string} arm */
+  rowOf(arm) {
+    return this.view?.rows.find((row) => row.arm === arm);
+  }
+
+  /** @param {Row | undefined} row */
+  address(row) {
+    const path = row?.images[this.selected.seed];
+    return path && this.view ? file(this.view.run, path) : "";
+  }
+
+  /** @param {import("./types.js").View} view */
+  draw(view) {
+    const { seed, left, right } = this.selected, missing = [left, right].filter((arm) => !this.address(this.rowOf(arm)));
+    this.fill(this.$(".s-pick-left", HTMLSelectElement), left);
+    this.fill(this.$(".s-pick-right", HTMLSelectElement), right);
+    this.place("left", this.rowOf(left));
+    this.place("right", this.rowOf(right));
+    this.$(".s-saves").hidden = missing.length === 2;
+    this.$(".s-missing").hidden = !missing.length;
+    const first = this.rowOf(missing[0])?.title ?? "This arm";
+    put(this.$(".s-missing"), missing.length ? `${first} has not drawn seed ${seed} yet` : "");
+    put(this.$(".s-seed"), `seed ${seed}`);
+    this.stage.style.setProperty("--tone-left", `var(--arm-${this.rowOf(left)?.tone})`);
+    this.stage.style.setProperty("--tone-right", `var(--arm-${this.rowOf(right)?.tone})`);
+    const now = [view.run, seed, left, right].join();
+    if (now !== this.shown) this.element.dataset.ready = "1";
+    this.shown = now;
+  }
+
+  /**
+   * @param {HTMLSelectElement} select
+   * @param {string} chosen
+   */
+  fill(select, chosen) {
+    const rows = this.view?.rows ?? [], key = rows.map((row) => row.arm).join();
+    if (select.dataset.key !== key) {
+      select.dataset.key = key;
+      select.replaceChildren(...rows.map((row) => new Option(row.title, row.arm)));
+    }
+    select.value = chosen;
+    if (select.parentElement) tone(select.parentElement, `--arm-${this.rowOf(chosen)?.tone}`);
+  }
+
+  /**
+   * @param {"left" | "right"} side
+   * @param {Row | undefined} row
+   */
+  place(side, row) {
+    const image = this.$(`.s-${side}`, HTMLImageElement), link = this.$(`.s-save-${side}`, HTMLAnchorElement);
+    const source = this.address(row), { seed } = this.selected;
+    image.hidden = link.hidden = !source;
+    if (!source || !row) return;
+    if (image.getAttribute("src") !== source) image.src = source;
+    image.alt = `${row.title}, seed ${seed}: ${this.view?.prompt}`;
+    link.href = source;
+    link.download = `studio-${row.arm}-seed-${seed}.png`;
+    link.textContent = row.title.toLowerCase();
+    link.title = "PNG; carries the whole run in its text";
+  }
+
+  /** @param {number} percent of the width where left ends */
+  cut(percent) {
+    const where = clamp(percent, 0, 100);
+    this.stage.style.setProperty("--cut", `${where}%`);
+    attr(this.handle, "aria-valuenow", Math.round(where));
+  }
+
+  /** @param {PointerEvent} event */
+  drag(event) {
+    if (!at(event, ".stage")) return;
+    const box = this.stage.getBoundingClientRect();
+    /** @param {PointerEvent} move */
+    const follow = (move) => this.cut((100 * (move.clientX - box.left)) / box.width);
+    const end = () => this.stage.removeEventListener("pointermove", follow);
+    follow(event);
+    this.stage.setPointerCapture(event.pointerId);
+    this.stage.addEventListener("pointermove", follow);
+    this.stage.addEventListener("pointerup", end, { once: true });
+    this.stage.addEventListener("pointercancel", end, { once: true });
+  }
+
+  /** @param {number} by */
+  step(by) {
+    const seeds = this.view?.seeds ?? [], seed = seeds[seeds.indexOf(this.selected.seed) + by];
+    if (seed !== undefined) tell("studio:select", { seed });
+  }
+
+  /** @param {boolean} on */
+  swap(on) {
+    this.stage.classList.toggle("swapped", on);
+  }
+
+  /** @param {boolean} on */
+  setFlicker(on) {
+    clearInterval(this.flicker);
+    this.flicker = on ? setInterval(() => this.swap(!this.stage.classList.contains("swapped")), FLICKER_MS) : undefined;
+    attr(this.$(".s-flicker"), "aria-pressed", on);
+    this.stage.classList.toggle("flickering", on);
+    this.swap(false);
+  }
+
+  /**
+   * Page-wide keys while nobody types: hold F to see the other picture, [ and ] for the seed before and after.
+   * @param {KeyboardEvent} event
+   */
+  keydown(event) {
+    if (!this.view || typing(event) || withModifier(event)) return;
+    if (event.key.toLowerCase() === "f") {
+      this.stage.classList.add("flickering");
+      this.swap(true);
+    }
+    if (event.key === "[") this.step(-1);
+    if (event.key === "]") this.step(1);
+  }
 }
 
-function place(side, row) {
-  const image = $(`.s-${side}`), link = $(`.s-save-${side}`), source = address(row);
-  image.hidden = !source;
-  link.hidden = !source;
-  if (!source) return;
-  if (image.getAttribute("src") !== source) image.src = source;
-  image.alt = `${row.title}, seed ${selected.seed}: ${view.prompt}`;
-  link.href = source;
-  link.download = `studio-${row.arm}-seed-${selected.seed}.png`;
-  link.textContent = row.title.toLowerCase();
-  link.title = "PNG; carries the whole run in its text";
-}
-
-function draw() {
-  if (!view || !selected) return;
-  fill($(".s-pick-left"), selected.left);
-  fill($(".s-pick-right"), selected.right);
-  place("left", rowOf(selected.left));
-  place("right", rowOf(selected.right));
-  $(".s-saves").hidden = !address(rowOf(selected.left)) && !address(rowOf(selected.right));
-  const missing = [selected.left, selected.right].filter((arm) => !address(rowOf(arm)));
-  $(".s-missing").hidden = !missing.length;
-  $(".s-missing").textContent = missing.length ? `${rowOf(missing[0])?.title ?? "This arm"} has not drawn seed ${selected.seed} yet` : "";
-  $(".s-seed").textContent = `seed ${selected.seed}`;
-  $(".stage").style.setProperty("--tone-left", `var(--arm-${rowOf(selected.left)?.tone})`);
-  $(".stage").style.setProperty("--tone-right", `var(--arm-${rowOf(selected.right)?.tone})`);
-  const now = [view.run, selected.seed, selected.left, selected.right].join();
-  if (now !== shown) { shown = now; element.dataset.ready = "1"; }
-}
-
-const tell = (change) => document.dispatchEvent(new CustomEvent("studio:select", { detail: change }));
-const position = () => +$(".s-handle").getAttribute("aria-valuenow");
-function cut(percent) {
-  const at = Math.max(0, Math.min(100, percent));
-  $(".stage").style.setProperty("--cut", `${at}%`);
-  $(".s-handle").setAttribute("aria-valuenow", Math.round(at));
-}
-function step(by) {
-  const at = view.seeds.indexOf(selected.seed) + by;
-  if (at >= 0 && at < view.seeds.length) tell({ seed: view.seeds[at] });
-}
-function swap(on) { $(".stage").classList.toggle("swapped", on); }
-function setFlicker(on) {
-  clearInterval(flicker);
-  flicker = on ? setInterval(() => swap(!$(".stage").classList.contains("swapped")), 420) : null;
-  $(".s-flicker").setAttribute("aria-pressed", on);
-  $(".stage").classList.toggle("flickering", on);
-  swap(false);
-}
-
-element.addEventListener("change", (event) => {
-  if (event.target.matches(".s-pick-left")) tell({ left: event.target.value });
-  if (event.target.matches(".s-pick-right")) tell({ right: event.target.value });
-});
-element.addEventListener("click", (event) => {
-  if (event.target.closest(".s-flicker")) setFlicker(!flicker);
-  if (event.target.closest(".s-prev")) step(-1);
-  if (event.target.closest(".s-next")) step(1);
-});
-element.addEventListener("pointerdown", (event) => {
-  const stage = event.target.closest(".stage");
-  if (!stage) return;
-  const box = stage.getBoundingClientRect();
-  const follow = (move) => cut((100 * (move.clientX - box.left)) / box.width);
-  follow(event);
-  stage.setPointerCapture(event.pointerId);
-  stage.addEventListener("pointermove", follow);
-  stage.addEventListener("pointerup", () => stage.removeEventListener("pointermove", follow), { once: true });
-  stage.addEventListener("pointercancel", () => stage.removeEventListener("pointermove", follow), { once: true });
-});
-element.addEventListener("keydown", (event) => {
-  if (!event.target.matches(".s-handle")) return;
-  const by = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
-  if (by) { event.preventDefault(); cut(position() + by); }
-});
-
-// Page-wide keys while nobody types: hold F to see the other picture, [ and ] for the seed before and after.
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
-const keydown = (event) => {
-  if (!view || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "f" || event.key === "F") { $(".stage").classList.add("flickering"); swap(true); }
-  if (event.key === "[") step(-1);
-  if (event.key === "]") step(1);
-};
-const keyup = (event) => { if ((event.key === "f" || event.key === "F") && !flicker) { $(".stage").classList.remove("flickering"); swap(false); } };
-const listen = (event) => { if (!element.isConnected) return leave(); ({ view, selected } = event.detail); draw(); };
-function leave() {
-  setTimeout(() => document.removeEventListener("studio:view", listen));
-  document.removeEventListener("keydown", keydown);
-  document.removeEventListener("keyup", keyup);
-}
-document.addEventListener("studio:view", listen);
-document.addEventListener("keydown", keydown);
-document.addEventListener("keyup", keyup);
-cut(50);
-document.dispatchEvent(new CustomEvent("studio:hello"));
+/** @param {import("../kit/part.js").Host<null>} host */
+export const mount = (host) => void new Stage(host);

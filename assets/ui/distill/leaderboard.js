@@ -1,149 +1,190 @@
-// The students of a teacher on one plot, with a table that can be sorted. value = Leaderboard.value()
-// (studio/ui/distill/leaderboard.py). Needs figure.js before it. Choosing what is across the plot asks no server.
+// The students of a teacher on one plot, with a table that can be sorted. value = Leaderboard.value(). Triggers "measure",
+// "look" and "compare" with {student}. Choosing what is across the plot asks no server.
+import { all, at, attr, button, make, put, tone } from "../kit/dom.js";
+import { drawFigure, followTheme } from "../kit/figure.js";
+import { Part } from "../kit/part.js";
+import { keep, kept } from "../kit/storage.js";
+import { inOrder, pressed } from "./order.js";
 
-const $ = (selector, from = element) => from.querySelector(selector);
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const COLUMNS = [["title", "model", 1], ["accuracy", "accuracy", -1], ["diversity", "diversity", -1], ["fd_oracle", "FD-oracle", 1], ["nfe", "NFE", 1]];
-const box = $(".l-box");
-let across = "accuracy", sort = { by: "diversity", sign: -1 };
+/**
+ * @typedef {object} Row
+ * @property {string} title
+ * @property {string} role
+ * @property {string} tone
+ * @property {string} student id of the student, "" of a row that is none
+ * @property {Record<string, import("./order.js").Cell>} cells by column
+ * @property {string} state why it is off the front, or ""
+ * @property {string} about
+ * @property {Record<string, boolean>} front whether it is on the Pareto front, by quality
+ */
+/**
+ * @typedef {object} Value
+ * @property {Row[]} rows
+ * @property {string} [title]
+ * @property {string} [summary]
+ * @property {string} [problem]
+ * @property {string[]} [said]
+ * @property {string} [note]
+ * @property {{ text: string, enabled: boolean, about: string } | null} [action]
+ * @property {Record<string, string | null>} [figures] plotly figures as JSON text, by what is across
+ * @property {[choice: string, words: string][]} [choices]
+ */
 
-// -- the table
+/** @type {[by: string, words: string, sign: number][]} */
+const COLUMNS = [
+  ["title", "model", 1], ["accuracy", "accuracy", -1], ["diversity", "diversity", -1], ["fd_oracle", "FD-oracle", 1],
+  ["nfe", "NFE", 1],
+];
+const OPEN = "leaderboard"; // in the browser's memory
 
-function inOrder(rows) {
-  const of = (row) => (sort.by === "title" ? row.title.toLowerCase() : row.cells[sort.by][0]);
-  return [...rows].sort((a, b) => {
-    const x = of(a), y = of(b);
-    if (x === null || y === null) return (x === null) - (y === null); // what is not known stands last either way
-    return sort.sign * (x < y ? -1 : x > y ? 1 : 0) || a.cells.nfe[0] - b.cells.nfe[0];
-  });
-}
+/** @returns {DOMStringMap} */
+const held = () => (document.activeElement instanceof HTMLElement ? document.activeElement.dataset : {});
 
-function drawHead() {
-  const row = make("tr");
-  for (const [by, words, sign] of COLUMNS) {
-    const cell = make("th"), button = make("button", "l-th", words);
-    cell.scope = "col";
-    button.type = "button";
-    Object.assign(button.dataset, { by, sign });
-    cell.setAttribute("aria-sort", sort.by !== by ? "none" : sort.sign > 0 ? "ascending" : "descending");
-    cell.append(button);
-    row.append(cell);
+/** @extends {Part<Value>} */
+class Leaderboard extends Part {
+  across = "accuracy";
+  sort = { by: "diversity", sign: -1 };
+
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.box = this.$(".l-box", HTMLDetailsElement);
+    this.select = this.$(".l-sort", HTMLSelectElement);
+    this.select.append(...COLUMNS.map(([by, words]) => new Option(words, by)));
+    this.on("click", (event) => this.click(event));
+    this.select.addEventListener("change", () => {
+      const [by, , sign] = COLUMNS.find(([name]) => name === this.select.value) ?? COLUMNS[0];
+      this.sort = { by, sign };
+      this.drawTable();
+    });
+    this.box.open = kept(OPEN) === "1";
+    this.box.addEventListener("toggle", () => {
+      keep(OPEN, this.box.open ? "1" : "");
+      if (!this.box.open) return;
+      void this.drawPlot();
+      this.trigger("look", {});
+    });
+    this.follow(() => this.draw());
+    followTheme(this.element, () => void this.drawPlot());
   }
-  const held = document.activeElement?.dataset?.by;
-  $("thead").replaceChildren(row);
-  if (held) $(`.l-th[data-by="${held}"]`)?.focus();
-  const select = $(".l-sort");
-  if (!select.options.length) select.append(...COLUMNS.map(([by, words]) => new Option(words, by)));
-  select.value = sort.by;
-}
 
-function line(row) {
-  const tr = make("tr", row.state ? "l-otherwise" : ""), name = make("th"), words = make("div", "l-name");
-  name.scope = "row";
-  name.style.setProperty("--tone", `var(--arm-${row.tone})`);
-  const mark = make("i", `l-mark l-${row.role}`);
-  mark.classList.toggle("on", across === "nfe" ? Object.values(row.front).some(Boolean) : row.front[across]);
-  mark.title = mark.classList.contains("on") ? "on the Pareto front" : "";
-  if (row.student) {
-    const open = make("button", "l-open", row.title);
-    open.type = "button";
-    open.dataset.student = row.student;
-    open.title = "Compare it with its teacher and the hybrid";
-    words.append(open);
-  } else words.append(make("b", "l-plain", row.title));
-  words.append(make("small", "", row.state || row.about));
-  const cell = make("div", "l-cell");
-  cell.append(mark, words);
-  name.append(cell);
-  tr.append(name);
-  for (const [by, label] of COLUMNS.slice(1)) {
-    const [, value, ends] = row.cells[by], cell = make("td");
-    cell.dataset.label = label;
-    cell.append(make("b", "", value));
-    if (ends) cell.append(" ", make("small", "", ends));
-    tr.append(cell);
+  draw() {
+    const value = this.value;
+    if (!value) return;
+    this.element.hidden = !value.title && !value.said?.length;
+    put(this.$(".l-sum"), [value.title, value.summary].filter(Boolean).join(": "));
+    this.$(".l-problem").hidden = !value.problem;
+    put(this.$(".l-problem"), value.problem ?? "");
+    this.$(".l-said").replaceChildren(...(value.said ?? []).map((text) => make("p", "", text)));
+    put(this.$(".l-note"), value.rows.length ? value.note ?? "" : "");
+    put(this.$(".l-about"), value.action?.about ?? "");
+    const measure = this.$(".l-measure", HTMLButtonElement);
+    measure.hidden = !value.action?.text;
+    measure.textContent = value.action?.text ?? "";
+    measure.disabled = !value.action?.enabled;
+    this.$(".l-two").hidden = !value.rows.length;
+    this.drawChoices(value);
+    this.drawTable();
+    void this.drawPlot();
   }
-  return tr;
+
+  // -- the plot
+
+  figure() {
+    return this.value?.figures?.[this.across] ?? null;
+  }
+
+  async drawPlot() {
+    if (!this.box.open || !this.value) return;
+    const text = this.figure(), plot = /** @type {import("../kit/figure.js").Plot} */ (this.$(".plot"));
+    this.$(".plot-wait").hidden = Boolean(text);
+    this.$(".plot-box").classList.toggle("l-none", !text);
+    if (!(await drawFigure(plot, text, () => this.figure()))) return;
+    this.element.dataset.ready = "1";
+    plot.removeAllListeners?.("plotly_click");
+    plot.on?.("plotly_click", (event) => {
+      const student = event.points[0]?.data.customdata?.[0];
+      if (student) this.trigger("compare", { student });
+    });
+  }
+
+  /** @param {Value} value */
+  drawChoices(value) {
+    const box = this.$(".l-choices"), choices = value.choices ?? [];
+    box.hidden = !this.figure();
+    if (box.children.length !== choices.length)
+      box.replaceChildren(...choices.map(([choice, words]) => button("", words, { choice })));
+    for (const one of all("button", box)) attr(one, "aria-pressed", one.dataset.choice === this.across);
+  }
+
+  // -- the table
+
+  drawTable() {
+    const { by, student } = held();
+    this.$("thead").replaceChildren(this.head());
+    this.select.value = this.sort.by;
+    this.$("tbody").replaceChildren(...inOrder(this.value?.rows ?? [], this.sort).map((row) => this.line(row)));
+    if (by) all(".l-th", this.element).find((one) => one.dataset.by === by)?.focus();
+    if (student) all(".l-open", this.element).find((one) => one.dataset.student === student)?.focus();
+  }
+
+  head() {
+    const row = make("tr");
+    for (const [by, words, sign] of COLUMNS) {
+      const cell = make("th");
+      cell.scope = "col";
+      attr(cell, "aria-sort", this.sort.by !== by ? "none" : this.sort.sign > 0 ? "ascending" : "descending");
+      cell.append(button("l-th", words, { by, sign }));
+      row.append(cell);
+    }
+    return row;
+  }
+
+  /** @param {Row} row */
+  line(row) {
+    const tr = make("tr", row.state ? "l-otherwise" : ""), name = make("th"), cell = make("div", "l-cell");
+    const words = make("div", "l-name"), mark = make("i", `l-mark l-${row.role}`);
+    const on = this.across === "nfe" ? Object.values(row.front).some(Boolean) : row.front[this.across];
+    name.scope = "row";
+    tone(name, `--arm-${row.tone}`);
+    mark.classList.toggle("on", on);
+    mark.title = on ? "on the Pareto front" : "";
+    if (row.student) {
+      const open = button("l-open", row.title, { student: row.student });
+      open.title = "Compare it with its teacher and the hybrid";
+      words.append(open);
+    } else words.append(make("b", "l-plain", row.title));
+    words.append(make("small", "", row.state || row.about));
+    cell.append(mark, words);
+    name.append(cell);
+    tr.append(name, ...COLUMNS.slice(1).map(([by, label]) => {
+      const [, value, interval] = row.cells[by], figure = make("td");
+      figure.dataset.label = label;
+      figure.append(make("b", "", value));
+      if (interval) figure.append(" ", make("small", "", interval));
+      return figure;
+    }));
+    return tr;
+  }
+
+  /** @param {MouseEvent} event */
+  click(event) {
+    const pushed = at(event, "button"), { choice, by, sign, student } = pushed?.dataset ?? {};
+    if (pushed instanceof HTMLButtonElement && pushed.matches(".l-measure")) {
+      pushed.disabled = true;
+      this.trigger("measure", {});
+    }
+    if (student) this.trigger("compare", { student });
+    if (choice) {
+      this.across = choice;
+      this.draw();
+    }
+    if (by) {
+      this.sort = pressed(this.sort, by, Number(sign));
+      this.drawTable();
+    }
+  }
 }
 
-function drawTable() {
-  drawHead();
-  const held = document.activeElement?.dataset?.student;
-  $("tbody").replaceChildren(...inOrder(props.value.rows).map(line));
-  if (held) $(`.l-open[data-student="${held}"]`)?.focus();
-}
-
-// -- everything
-
-const figure = () => props.value?.figures?.[across] ?? null;
-
-async function drawPlot() {
-  if (!box.open || !props.value) return;
-  const text = figure();
-  $(".plot-wait").hidden = Boolean(text);
-  $(".plot-box").classList.toggle("l-none", !text);
-  if (!(await drawFigure($(".plot"), text, figure))) return;
-  element.dataset.ready = "1";
-  const plot = $(".plot");
-  plot.removeAllListeners?.("plotly_click");
-  plot.on?.("plotly_click", (event) => {
-    const student = event.points[0]?.data.customdata?.[0];
-    if (student) trigger("compare", { student });
-  });
-}
-
-function drawChoices() {
-  const box = $(".l-choices");
-  const choices = props.value.choices ?? [];
-  box.hidden = !figure();
-  if (box.children.length !== choices.length)
-    box.replaceChildren(...choices.map(([choice, words]) => { const b = make("button", "", words); b.type = "button"; b.dataset.choice = choice; return b; }));
-  for (const button of box.children) button.setAttribute("aria-pressed", button.dataset.choice === across);
-}
-
-function draw() {
-  const value = props.value;
-  if (!value) return;
-  element.hidden = !value.title && !value.said?.length;
-  $(".l-sum").textContent = [value.title, value.summary].filter(Boolean).join(": ");
-  $(".l-problem").hidden = !value.problem;
-  $(".l-problem").textContent = value.problem ?? "";
-  $(".l-said").replaceChildren(...(value.said ?? []).map((text) => make("p", "", text)));
-  $(".l-note").textContent = value.rows.length ? value.note : "";
-  $(".l-about").textContent = value.action?.about ?? "";
-  const button = $(".l-measure");
-  button.hidden = !value.action?.text;
-  button.textContent = value.action?.text ?? "";
-  button.disabled = !value.action?.enabled;
-  $(".l-two").hidden = !value.rows.length;
-  drawChoices();
-  drawTable();
-  drawPlot();
-}
-
-element.addEventListener("click", (event) => {
-  const { choice, by, sign, student } = event.target.closest("button")?.dataset ?? {};
-  if (event.target.closest(".l-measure")) { event.target.disabled = true; trigger("measure", {}); }
-  if (student) trigger("compare", { student });
-  if (choice) { across = choice; draw(); }
-  if (by) { sort = { by, sign: sort.by === by ? -sort.sign : Number(sign) }; drawTable(); }
-});
-$(".l-sort").addEventListener("change", (event) => {
-  const [by, , sign] = COLUMNS.find(([name]) => name === event.target.value);
-  sort = { by, sign };
-  drawTable();
-});
-box.addEventListener("toggle", () => {
-  try { localStorage.setItem("studio:leaderboard", box.open ? "1" : ""); } catch { /* private mode */ }
-  if (box.open) { drawPlot(); trigger("look", {}); }
-});
-try { box.open = localStorage.getItem("studio:leaderboard") === "1"; } catch { /* private mode */ }
-
-draw();
-watch("value", draw);
-followTheme(drawPlot);
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Leaderboard(host);

@@ -1,87 +1,84 @@
-// The objectives to choose from, by family, with a search. value, with `families()` of studio/ui/distill/objective_cards.py:
-// {families: [{title, note, items: [{name, title, how, good_for, status, papers: [[text, href]]}]}], chosen, wait}.
+// The objectives to choose from, by family, with a search. Triggers "pick" with {name}.
+import { all, at, attr, button, find, make, put, rebuild } from "../kit/dom.js";
+import { inList } from "../kit/keys.js";
+import { around } from "../kit/numbers.js";
+import { Part } from "../kit/part.js";
+import { fits, text } from "./search.js";
 
-const $ = (selector, from = element) => from.querySelector(selector);
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
+/** @typedef {import("./search.js").Objective} Objective */
+/** @typedef {{ title: string, note: string, items: Objective[] }} Family */
+/** @typedef {{ families: Family[], chosen: string, wait?: string }} Value */
 
+/** @param {Objective} item */
 function card(item) {
-  const box = make("div", "o-card");
+  const box = make("div", "o-card"), pick = button("o-pick"), foot = make("small", "o-foot", item.status);
   box.dataset.name = item.name;
-  box.dataset.text = [item.name, item.title, item.how, item.good_for, item.status, ...item.papers.map(([text]) => text)].join(" ").toLowerCase();
-  const button = make("button", "o-pick");
-  button.type = "button";
-  button.setAttribute("role", "radio");
-  button.append(make("b", "", item.title), make("span", "o-how", item.how), make("span", "o-good", `Good for ${item.good_for}.`));
-  const foot = make("small", "o-foot", item.status);
-  for (const [text, href] of item.papers) {
-    const link = make("a", "", text);
-    Object.assign(link, { href, target: "_blank", rel: "noreferrer" });
-    foot.append(" · ", link);
-  }
-  box.append(button, foot);
+  box.dataset.text = text(item);
+  attr(pick, "role", "radio");
+  const good = make("span", "o-good", `Good for ${item.good_for}.`);
+  pick.append(make("b", "", item.title), make("span", "o-how", item.how), good);
+  for (const [words, href] of item.papers)
+    foot.append(" · ", Object.assign(make("a", "", words), { href, target: "_blank", rel: "noreferrer" }));
+  box.append(pick, foot);
   return box;
 }
 
-function search() {
-  const words = $(".o-search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  let found = 0;
-  for (const family of element.querySelectorAll(".o-family")) {
-    let here = 0;
-    for (const box of family.querySelectorAll(".o-card")) {
-      box.hidden = !words.every((word) => box.dataset.text.includes(word));
-      here += !box.hidden;
+/** @param {Family} family */
+function section(family) {
+  const box = make("section", "o-family"), head = make("header"), cards = make("div", "o-cards");
+  head.append(make("h3", "", family.title), make("p", "", family.note));
+  cards.append(...family.items.map(card));
+  box.append(head, cards);
+  return box;
+}
+
+/** @extends {Part<Value>} */
+class Objectives extends Part {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.on("input", (event) => at(event, ".o-search") && this.search());
+    this.on("click", (event) => {
+      const name = at(event, ".o-pick")?.closest("div")?.dataset.name;
+      if (name) this.trigger("pick", { name });
+    });
+    this.on("keydown", (event) => {
+      const by = inList(event.key), here = at(event, ".o-pick");
+      if (!here || !by) return;
+      event.preventDefault();
+      const picks = all(".o-card:not([hidden]) .o-pick", this.element);
+      picks[around(picks.indexOf(here), by, picks.length)].focus();
+    });
+    this.follow(() => this.draw());
+  }
+
+  search() {
+    const typed = this.$(".o-search", HTMLInputElement).value;
+    let found = 0;
+    for (const family of all(".o-family", this.element)) {
+      const cards = all(".o-card", family);
+      for (const box of cards) box.hidden = !fits(box.dataset.text ?? "", typed);
+      const here = cards.filter((box) => !box.hidden).length;
+      family.hidden = !here;
+      found += here;
     }
-    family.hidden = !here;
-    found += here;
+    this.$(".o-none").hidden = found > 0 || !this.value?.families.length;
   }
-  $(".o-none").hidden = found > 0 || !props.value?.families.length;
-}
 
-function draw() {
-  const value = props.value;
-  if (!value) return;
-  $(".o-wait").hidden = !value.wait;
-  $(".o-wait").textContent = value.wait ?? "";
-  const key = JSON.stringify(value.families), list = $(".o-list");
-  if (list.dataset.key !== key) {
-    list.dataset.key = key;
-    list.replaceChildren(...value.families.map((family) => {
-      const section = make("section", "o-family"), head = make("header");
-      head.append(make("h3", "", family.title), make("p", "", family.note));
-      const cards = make("div", "o-cards");
-      cards.append(...family.items.map(card));
-      section.append(head, cards);
-      return section;
-    }));
-    search();
-  }
-  for (const box of element.querySelectorAll(".o-card")) {
-    const on = box.dataset.name === value.chosen, button = $(".o-pick", box);
-    box.classList.toggle("on", on);
-    button.setAttribute("aria-checked", on);
-    button.tabIndex = on || !value.chosen ? 0 : -1;
+  draw() {
+    const value = this.value;
+    if (!value) return;
+    this.$(".o-wait").hidden = !value.wait;
+    put(this.$(".o-wait"), value.wait ?? "");
+    if (rebuild(this.$(".o-list"), JSON.stringify(value.families), () => value.families.map(section))) this.search();
+    for (const box of all(".o-card", this.element)) {
+      const on = box.dataset.name === value.chosen, pick = find(".o-pick", box);
+      box.classList.toggle("on", on);
+      attr(pick, "aria-checked", on);
+      pick.tabIndex = on || !value.chosen ? 0 : -1;
+    }
   }
 }
 
-element.addEventListener("input", (event) => event.target.matches(".o-search") && search());
-element.addEventListener("click", (event) => {
-  const box = event.target.closest(".o-pick")?.closest(".o-card");
-  if (box) trigger("pick", { name: box.dataset.name });
-});
-element.addEventListener("keydown", (event) => {
-  if (!event.target.matches(".o-pick")) return;
-  const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-  if (!by) return;
-  event.preventDefault();
-  const all = [...element.querySelectorAll(".o-card:not([hidden]) .o-pick")];
-  const next = all[(all.indexOf(event.target) + by + all.length) % all.length];
-  next.focus();
-});
-
-draw();
-watch("value", draw);
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Objectives(host);

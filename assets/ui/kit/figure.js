@@ -1,44 +1,91 @@
-// Plotly figures updated in place (zoom survives while layout.uirevision stays). Plotly is fetched when the first
-// figure arrives, not with the page. Strings that begin with "--" are CSS variables, resolved at drawing time, so
-// that a figure follows light and dark by being drawn again. Put before scripts that draw figures.
+// Plotly figures updated in place (zoom survives while layout.uirevision stays). Plotly is fetched when the first figure
+// arrives, not with the page. Strings that begin with "--" are CSS variables, resolved at drawing time, so that a figure follows
+// light and dark by being drawn again.
 
-const css = (name) => getComputedStyle(element).getPropertyValue(name).trim();
-const resolve = (x) =>
-  typeof x === "string" ? (x.startsWith("--") ? css(x) : x)
-    : Array.isArray(x) ? x.map(resolve)
-      : x && typeof x === "object" ? Object.fromEntries(Object.entries(x).map(([k, v]) => [k, resolve(v)])) : x;
+/** @typedef {{ data: object[], layout: Record<string, object> }} Figure */
+/** @typedef {{ points: { data: { customdata?: string[] } }[] }} Click */
+/** @typedef {(event: string, use: (event: Click) => void) => void} Listen */
+/** @typedef {HTMLElement & { on?: Listen, removeAllListeners?: (event: string) => void }} Plot */
+/**
+ * @typedef {object} Plotly
+ * @property {(box: HTMLElement) => void} purge
+ * @property {(box: HTMLElement, data: object[], layout: object, config: object) => Promise<unknown>} react
+ */
+
+/** @type {Promise<Plotly> | null} */
+let loading = null;
+
+/** @returns {Plotly | undefined} */
+const loaded = () => Reflect.get(globalThis, "Plotly");
 
 function plotly() {
-  window.studioPlotly ??= new Promise((done, fail) => {
+  loading ??= new Promise((found, fail) => {
     const script = document.createElement("script");
     script.src = "ui/plotly.min.js";
-    script.onload = () => done(window.Plotly);
+    script.onload = () => found(/** @type {Plotly} */ (loaded()));
     script.onerror = () => fail(new Error("plotly.js could not be loaded"));
     document.head.append(script);
   });
-  return window.studioPlotly;
+  return loading;
 }
 
-// Draws a figure (JSON text) into `box` while `current()` still gives the same text; nothing clears the box.
-async function drawFigure(box, text, current) {
-  if (!text) { if (window.Plotly) window.Plotly.purge(box); return false; }
-  const Plotly = await plotly();
-  if (text !== current() || !element.isConnected) return false;
-  const figure = resolve(JSON.parse(text)), { layout } = figure;
-  Object.assign(layout, {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
-    font: { family: css("--font"), size: 11.5, color: css("--ink-2") },
-  });
-  for (const axis of Object.keys(layout).filter((key) => /^[xy]axis/.test(key)))
-    layout[axis] = { gridcolor: css("--line"), linecolor: css("--line-2"), tickfont: { family: css("--font-mono"), size: 11 }, fixedrange: axis[0] === "y", ...layout[axis] };
-  layout.hoverlabel = { ...layout.hoverlabel, bgcolor: css("--card"), bordercolor: css("--line-2"), font: { family: css("--font"), size: 12, color: css("--ink") } };
-  await Plotly.react(box, figure.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+/**
+ * The value of a CSS variable where this element stands.
+ * @param {Element} element
+ * @param {string} name
+ */
+export const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+
+/**
+ * A figure with its CSS variables replaced by what `value` says of them.
+ * @param {unknown} found as JSON gives it
+ * @param {(name: string) => string} value
+ * @returns {unknown}
+ */
+export function resolved(found, value) {
+  if (typeof found === "string") return found.startsWith("--") ? value(found) : found;
+  if (Array.isArray(found)) return found.map((one) => resolved(one, value));
+  if (found === null || typeof found !== "object") return found;
+  return Object.fromEntries(Object.entries(found).map(([name, one]) => [name, resolved(one, value)]));
+}
+
+/**
+ * Draws a figure (JSON text) into `box` while `current()` still gives the same text; nothing clears the box.
+ * @param {HTMLElement} box
+ * @param {string | null | undefined} text
+ * @param {() => string | null | undefined} current
+ */
+export async function drawFigure(box, text, current) {
+  if (!text) {
+    loaded()?.purge(box);
+    return false;
+  }
+  const library = await plotly();
+  if (text !== current() || !box.isConnected) return false;
+  /** @param {string} name */
+  const value = (name) => css(box, name);
+  const { data, layout } = /** @type {Figure} */ (resolved(JSON.parse(text), value));
+  const axes = Object.entries(layout).filter(([key]) => /^[xy]axis/.test(key)).map(([key, axis]) => [key, {
+    gridcolor: value("--line"), linecolor: value("--line-2"), tickfont: { family: value("--font-mono"), size: 11 },
+    fixedrange: key[0] === "y", ...axis,
+  }]);
+  await library.react(box, data, {
+    ...layout, ...Object.fromEntries(axes), paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
+    font: { family: value("--font"), size: 11.5, color: value("--ink-2") },
+    hoverlabel: {
+      ...layout.hoverlabel, bgcolor: value("--card"), bordercolor: value("--line-2"),
+      font: { family: value("--font"), size: 12, color: value("--ink") },
+    },
+  }, { responsive: true, displaylogo: false, displayModeBar: false });
   return true;
 }
 
-// Calls `redraw` when the page turns light or dark, for as long as the component is there.
-function followTheme(redraw) {
+/**
+ * Calls `redraw` when the page turns light or dark, for as long as the component is there.
+ * @param {Element} element
+ * @param {() => void} redraw
+ */
+export function followTheme(element, redraw) {
   const themes = new MutationObserver(() => (element.isConnected ? redraw() : themes.disconnect()));
   themes.observe(document.body, { attributes: true, attributeFilter: ["class"] });
 }
-

@@ -1,81 +1,126 @@
 // State of the worker, background jobs, the drawer of recent runs, light and dark.
-// value = {state, text, title, jobs: {active, text}}.
-const $ = (selector) => element.querySelector(selector);
+import { at, attr, button, file, make, put } from "./dom.js";
+import { Part, tell } from "./part.js";
+import { keep } from "./storage.js";
 
-function draw() {
-  const value = props.value ?? {};
-  const worker = $(".worker");
-  worker.dataset.state = value.state ?? "";
-  worker.title = value.title ?? "";
-  $(".worker span").textContent = value.text ?? "";
-  if (value.jobs) count(value.jobs);
-}
+/** @typedef {{ active: number, text: string }} Counts runs in the background, and how the page says so */
+/** @typedef {{ state?: string, text?: string, title?: string, jobs?: Counts }} Worker */
+/**
+ * @typedef {object} Run
+ * @property {string} id
+ * @property {string} [kind]
+ * @property {string} state
+ * @property {string} prompt
+ * @property {string} about
+ * @property {string[]} pictures paths below the run directory
+ */
 
-// The panel of jobs is another component: it is told to fold out or in, and tells when it did and what it counts.
-function count(jobs) {
-  const badge = $(".jobs-count");
-  if (badge.textContent !== jobs.text) badge.textContent = jobs.text;
-  badge.dataset.n = jobs.active || "";
-  if (jobs.active) document.dispatchEvent(new CustomEvent("studio:jobs-active"));
-}
-document.addEventListener("studio:jobs", (event) => {
-  $(".jobs-open").setAttribute("aria-expanded", event.detail.open);
-  if (event.detail.counts) {
-    $(".jobs-count").textContent = event.detail.counts.text;
-    $(".jobs-count").dataset.n = event.detail.counts.active || "";
-  }
-});
+const OWN = ["scrub", "control"]; // kinds that open on a tab of their own
 
-const drawer = $(".drawer");
-const make = (tag, className, text) => { const node = document.createElement(tag); node.className = className; node.textContent = text; return node; };
-
-function entry(run) {
-  const button = make("button", "run-card", "");
-  button.type = "button";
-  button.dataset.run = run.id;
-  const strip = make("span", "run-strip", "");
-  for (const path of run.pictures) { const image = new Image(); image.src = `run-file/${run.id}/${path}`; image.alt = ""; image.loading = "lazy"; strip.append(image); }
-  const words = make("span", "run-words", "");
+/** @param {Run} run */
+function card(run) {
+  const node = button("run-card", "", { run: run.id, kind: run.kind ?? "" });
+  const strip = make("span", "run-strip"), words = make("span", "run-words"), state = make("i", "run-state", run.state);
+  strip.append(...run.pictures.map((path) => Object.assign(new Image(), { loading: "lazy", src: file(run.id, path), alt: "" })));
   words.append(make("b", "", run.prompt), make("small", "", run.about));
-  const state = make("i", "run-state", run.state);
   state.dataset.state = run.state;
-  button.append(strip, words, state);
-  if (run.kind === "scrub" || run.kind === "control" || !["done", "cancelled"].includes(run.state)) { button.dataset.kind = run.kind ?? ""; return button; }
-  const line = make("div", "run-line", ""), scrub = make("button", "run-scrub", "Scrub");
-  scrub.type = "button";
-  scrub.dataset.run = run.id;
+  node.append(strip, words, state);
+  return node;
+}
+
+/** @param {Run} run */
+function entry(run) {
+  if (OWN.includes(run.kind ?? "") || !["done", "cancelled"].includes(run.state)) return card(run);
+  const line = make("div", "run-line"), scrub = button("run-scrub", "Scrub", { run: run.id });
   scrub.title = "Slide through every step of this run";
-  line.append(button, scrub);
+  line.append(card(run), scrub);
   return line;
 }
 
-async function open() {
-  drawer.classList.add("open");
-  drawer.setAttribute("aria-hidden", "false");
-  const list = $(".drawer-list");
-  let runs = [];
-  try { runs = await server.recent_runs(); }
-  catch { list.replaceChildren(make("p", "drawer-none", "The list could not be read; is the studio still running?")); return; }
-  list.replaceChildren(...(runs.length ? runs.map(entry) : [make("p", "drawer-none", "Nothing yet. Every run you make is kept and listed here.")]));
-  $(".drawer-close").focus();
-}
-function close() { drawer.classList.remove("open"); drawer.setAttribute("aria-hidden", "true"); }
-
-element.addEventListener("click", (event) => {
-  if (event.target.closest(".runs-open")) return drawer.classList.contains("open") ? close() : open();
-  if (event.target.closest(".jobs-open")) document.dispatchEvent(new CustomEvent("studio:jobs-toggle"));
-  if (event.target.closest(".drawer-close")) { close(); return $(".runs-open").focus(); }
-  const card = event.target.closest(".run-card");
-  if (card) { trigger(card.dataset.kind === "scrub" || card.dataset.kind === "control" ? card.dataset.kind : "reopen", { run: card.dataset.run }); close(); }
-  const scrub = event.target.closest(".run-scrub");
-  if (scrub) { trigger("scrub", { run: scrub.dataset.run }); close(); }
-  if (event.target.closest(".theme-toggle")) {
-    const dark = document.body.classList.toggle("dark");
-    try { localStorage.setItem("studio:theme", dark ? "dark" : "light"); } catch { /* private mode */ }
+/** @extends {Part<Worker>} */
+class Header extends Part {
+  /** @param {import("./part.js").Host<Worker>} host */
+  constructor(host) {
+    super(host);
+    this.drawer = this.$(".drawer");
+    this.on("click", (event) => this.pressed(event));
+    this.onPage("keydown", (event) => event.key === "Escape" && this.close());
+    this.onPage("pointerdown", (event) => {
+      if (!(event.target instanceof Node && this.element.contains(event.target))) this.close();
+    });
+    this.hear("studio:jobs", (/** @type {{ open: boolean, counts?: Counts }} */ told) => {
+      attr(this.$(".jobs-open"), "aria-expanded", told.open);
+      if (told.counts) this.count(told.counts);
+    });
+    this.follow(() => this.draw());
+    tell("studio:jobs-hello");
   }
-});
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
-document.addEventListener("pointerdown", (event) => { if (!element.contains(event.target)) close(); });
 
-draw();
-watch("value", draw);
+  draw() {
+    /** @type {Worker} */
+    const value = this.value ?? {};
+    const worker = this.$(".worker");
+    worker.dataset.state = value.state ?? "";
+    worker.title = value.title ?? "";
+    put(this.$(".worker span"), value.text ?? "");
+    if (!value.jobs) return;
+    this.count(value.jobs);
+    if (value.jobs.active) tell("studio:jobs-active");
+  }
+
+  /** @param {Counts} jobs */
+  count(jobs) {
+    const badge = this.$(".jobs-count");
+    put(badge, jobs.text);
+    badge.dataset.n = String(jobs.active || "");
+  }
+
+  /** @param {MouseEvent} event */
+  pressed(event) {
+    if (at(event, ".runs-open")) return this.drawer.classList.contains("open") ? this.close() : this.open();
+    if (at(event, ".jobs-open")) tell("studio:jobs-toggle");
+    if (at(event, ".drawer-close")) {
+      this.close();
+      this.$(".runs-open").focus();
+      return;
+    }
+    const run = at(event, ".run-card"), scrub = at(event, ".run-scrub");
+    if (run) this.leave(OWN.includes(run.dataset.kind ?? "") ? String(run.dataset.kind) : "reopen", run);
+    if (scrub) this.leave("scrub", scrub);
+    if (at(event, ".theme-toggle")) keep("theme", document.body.classList.toggle("dark") ? "dark" : "light");
+  }
+
+  /**
+   * @param {string} where
+   * @param {HTMLElement} run
+   */
+  leave(where, run) {
+    this.trigger(where, { run: run.dataset.run });
+    this.close();
+  }
+
+  async open() {
+    this.drawer.classList.add("open");
+    attr(this.drawer, "aria-hidden", false);
+    const list = this.$(".drawer-list");
+    /** @param {string} text */
+    const say = (text) => list.replaceChildren(make("p", "drawer-none", text));
+    try {
+      const runs = /** @type {Run[]} */ (await this.host.server.recent_runs());
+      if (runs.length) list.replaceChildren(...runs.map(entry));
+      else say("Nothing yet. Every run you make is kept and listed here.");
+    } catch {
+      say("The list could not be read; is the studio still running?");
+      return;
+    }
+    this.$(".drawer-close").focus();
+  }
+
+  close() {
+    this.drawer.classList.remove("open");
+    attr(this.drawer, "aria-hidden", true);
+  }
+}
+
+/** @param {import("./part.js").Host<Worker>} host */
+export const mount = (host) => void new Header(host);

@@ -1,9 +1,14 @@
-// One figure, as tall as its card. value = plotly figure as JSON text. Needs figure.js before it.
-async function draw() {
-  element.querySelector(".plot-wait").hidden = Boolean(props.value);
-  if (await drawFigure(element.querySelector(".plot"), props.value, () => props.value)) element.dataset.ready = "1";
-}
+// One figure, as tall as its card. value = plotly figure as JSON text.
+import { drawFigure, followTheme } from "./figure.js";
+import { Part } from "./part.js";
 
-draw();
-watch("value", draw);
-followTheme(draw);
+/** @param {import("./part.js").Host<string>} host */
+export function mount(host) {
+  const part = new Part(host);
+  const draw = async () => {
+    part.$(".plot-wait").hidden = Boolean(part.value);
+    if (await drawFigure(part.$(".plot"), part.value, () => part.value)) part.element.dataset.ready = "1";
+  };
+  part.follow(draw);
+  followTheme(part.element, draw);
+}

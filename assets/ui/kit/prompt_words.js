@@ -1,34 +1,30 @@
-// The words the model knows, as buttons. value = {groups: [{factor, title, words: [[value, word], ...]}], stated: {factor: value}}.
-function draw() {
-  const box = element.querySelector(".words"), value = props.value;
-  if (!value) return;
-  const drawn = JSON.stringify(value.groups);
-  if (box.dataset.groups !== drawn) {
-    box.dataset.groups = drawn;
-    box.replaceChildren();
-    for (const group of value.groups) {
-      const line = document.createElement("div");
-      line.className = "words-line";
-      const title = document.createElement("b");
-      title.textContent = group.title;
-      line.append(title);
-      for (const [key, word] of group.words) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.dataset.factor = group.factor;
-        button.dataset.value = key;
-        button.textContent = word;
-        line.append(button);
-      }
-      box.append(line);
-    }
-  }
-  for (const button of box.querySelectorAll("button"))
-    button.setAttribute("aria-pressed", value.stated[button.dataset.factor] === button.dataset.value);
+// The words the model knows, as buttons. Triggers "pick" with {factor, value}.
+import { all, at, attr, button, make, rebuild } from "./dom.js";
+import { Part } from "./part.js";
+
+/** @typedef {{ factor: string, title: string, words: [value: string, word: string][] }} Group */
+/** @typedef {{ groups: Group[], stated: Record<string, string> }} Vocabulary what the prompt states, by factor */
+
+/** @param {Group} group */
+function line(group) {
+  const box = make("div", "words-line");
+  box.append(make("b", "", group.title));
+  for (const [value, word] of group.words) box.append(button("", word, { factor: group.factor, value }));
+  return box;
 }
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button) trigger("pick", { factor: button.dataset.factor, value: button.dataset.value });
-});
-draw();
-watch("value", draw);
+
+/** @param {import("./part.js").Host<Vocabulary>} host */
+export function mount(host) {
+  const part = new Part(host), box = part.$(".words");
+  part.on("click", (event) => {
+    const word = at(event, "button");
+    if (word) part.trigger("pick", { factor: word.dataset.factor, value: word.dataset.value });
+  });
+  part.follow(() => {
+    const value = part.value;
+    if (!value) return;
+    rebuild(box, JSON.stringify(value.groups), () => value.groups.map(line));
+    for (const word of all("button", box))
+      attr(word, "aria-pressed", value.stated[word.dataset.factor ?? ""] === word.dataset.value);
+  });
+}

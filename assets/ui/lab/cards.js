@@ -1,58 +1,81 @@
-// The studies as cards to choose from. value = {"cards": lab_form.cards()}. Triggers "pick" with {"name"}.
+// The studies as cards to choose from. value = {cards}. Triggers "pick" with {name}.
 // The last card leads to the sliders of the exact laboratory, further down this page; no server is asked for that.
+import { all, at, attr, button, find, make } from "../kit/dom.js";
+import { inList } from "../kit/keys.js";
+import { around } from "../kit/numbers.js";
+import { Part } from "../kit/part.js";
 
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const grid = element.querySelector(".lab-grid");
+/** @typedef {{ name: string, title: string, question: string, how: string, statements: string[], chosen: boolean }} Card */
+/** @typedef {{ cards: Card[] }} Value */
 
-function draw() {
-  const cards = props.value?.cards ?? [], names = cards.map((card) => card.name).join();
-  if (grid.dataset.names !== names) {
-    grid.dataset.names = names;
-    grid.replaceChildren(...cards.map((card) => {
-      const button = make("button", "lab-card");
-      button.type = "button";
-      button.dataset.name = card.name;
-      if (card.name !== "mixture") button.setAttribute("role", "radio");
-      const head = make("b", "", card.title), tested = make("span", "lab-tests");
-      tested.append(...card.statements.map((s) => { const tag = make("i", "", s); tag.title = `tests statement ${s} of the paper`; return tag; }));
-      button.append(head, make("span", "lab-ask", card.question), tested);
-      button.title = card.how;
-      return button;
-    }));
-  }
-  cards.forEach((card, i) => {
-    const button = grid.children[i];
-    button.classList.toggle("on", card.chosen);
-    if (card.name === "mixture") return;
-    button.setAttribute("aria-checked", card.chosen);
-    button.tabIndex = card.chosen || (i === 0 && !cards.some((c) => c.chosen)) ? 0 : -1;
-  });
+const MIXTURE = "mixture";
+
+/** @param {Card} card */
+function node(card) {
+  const box = button("lab-card", undefined, { name: card.name }), tested = make("span", "lab-tests");
+  if (card.name !== MIXTURE) attr(box, "role", "radio");
+  tested.append(...card.statements.map((statement) => {
+    const tag = make("i", "", statement);
+    tag.title = `tests statement ${statement} of the paper`;
+    return tag;
+  }));
+  box.append(make("b", "", card.title), make("span", "lab-ask", card.question), tested);
+  box.title = card.how;
+  return box;
 }
 
-element.addEventListener("click", (event) => {
-  const name = event.target.closest(".lab-card")?.dataset.name;
-  if (name === "mixture") {
-    const box = document.querySelector("#mixture .mix");
-    box.open = true;
-    box.scrollIntoView({ behavior: "smooth", block: "start" });
-    box.querySelector("summary").focus({ preventScroll: true });
-  } else if (name) trigger("pick", { name });
-});
-element.addEventListener("keydown", (event) => { // as in a group of radio buttons
-  const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  const cards = [...grid.querySelectorAll("[role=radio]")], at = cards.indexOf(document.activeElement);
-  if (!by || at < 0) return;
-  event.preventDefault();
-  const next = cards[(at + by + cards.length) % cards.length];
-  next.tabIndex = 0;
-  next.focus();
-  trigger("pick", { name: next.dataset.name });
-});
+function openMixture() {
+  const box = find("#mixture .mix", document, HTMLDetailsElement);
+  box.open = true;
+  box.scrollIntoView({ behavior: "smooth", block: "start" });
+  find("summary", box).focus({ preventScroll: true });
+}
 
-draw();
-watch("value", draw);
+/** @extends {Part<Value>} */
+class Cards extends Part {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.grid = this.$(".lab-grid");
+    this.on("click", (event) => {
+      const name = at(event, ".lab-card")?.dataset.name;
+      if (name === MIXTURE) openMixture();
+      else if (name) this.trigger("pick", { name });
+    });
+    this.on("keydown", (event) => this.walk(event));
+    this.follow(() => this.draw());
+  }
+
+  draw() {
+    const cards = this.value?.cards ?? [], names = cards.map((card) => card.name).join();
+    if (this.grid.dataset.names !== names) {
+      this.grid.dataset.names = names;
+      this.grid.replaceChildren(...cards.map(node));
+    }
+    const nodes = all(".lab-card", this.grid);
+    cards.forEach((card, i) => {
+      nodes[i].classList.toggle("on", card.chosen);
+      if (card.name === MIXTURE) return;
+      attr(nodes[i], "aria-checked", card.chosen);
+      nodes[i].tabIndex = card.chosen || (i === 0 && !cards.some((one) => one.chosen)) ? 0 : -1;
+    });
+  }
+
+  /**
+   * Arrow keys choose, as in a group of radio buttons.
+   * @param {KeyboardEvent} event
+   */
+  walk(event) {
+    const by = inList(event.key), cards = all("[role=radio]", this.grid);
+    const index = cards.findIndex((card) => card === document.activeElement);
+    if (!by || index < 0) return;
+    event.preventDefault();
+    const next = cards[around(index, by, cards.length)];
+    next.tabIndex = 0;
+    next.focus();
+    this.trigger("pick", { name: next.dataset.name });
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Cards(host);

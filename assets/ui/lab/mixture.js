@@ -1,139 +1,208 @@
-// Sliders of the exact Gaussian-mixture laboratory. value = MixtureCard's {"sliders", "page", "note", "pending"}.
+// Sliders of the exact Gaussian-mixture laboratory. value = MixtureCard's {sliders, page, note, pending}.
 // Triggers "ask" with the settings, at most one question at a time: while one is out, only where the sliders end is kept.
 // A question that stays unanswered is asked again after PATIENCE_MS, one that was refused is not.
+import { all, at, attr, button, find, make, put, tone } from "../kit/dom.js";
+import { Part } from "../kit/part.js";
+import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "./settings.js";
 
-const $ = (selector, from = element) => from.querySelector(selector);
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const box = $(".mix"), form = $(".mix-form"), PAUSE_MS = 60, PATIENCE_MS = 4000;
-let settings = null, out = "", refused = "", sentAt = 0, page = null, timer = 0;
+/** @typedef {import("./settings.js").Settings} Settings */
+/** @typedef {import("./settings.js").Slider} Slider */
+/**
+ * @typedef {object} Arm
+ * @property {string} name
+ * @property {string} mask
+ * @property {string} tone
+ * @property {number} nfe
+ * @property {string} modes
+ * @property {string} modes_ci
+ * @property {string} distance
+ * @property {string} distance_ci
+ * @property {string} recovered
+ * @property {number[]} share of samples, by prototype
+ * @property {boolean} chosen
+ */
+/**
+ * @typedef {object} Page
+ * @property {Settings} settings
+ * @property {string} sentence
+ * @property {string} why
+ * @property {{ kappa: number }[]} grid
+ * @property {{ first_open: boolean, second_kept: boolean }} regime
+ * @property {{ world: number[], student: number[] }} weights
+ * @property {Arm[]} arms
+ */
+/** @typedef {{ sliders?: Slider[], page: Page | null, note?: string, pending?: boolean }} Value */
 
-const shown = (name, value) => (name === "beta" ? Number(value).toFixed(2) : String(value));
+const PAUSE_MS = 60, PATIENCE_MS = 4000;
+const ORDERS = ["base first", "student first"];
+const COLUMNS = ["effective modes", "by prototype", "spread", "given back", "NFE"];
 
-function build(sliders) {
-  settings = { order: "base first" };
-  form.replaceChildren(...sliders.map((s) => {
-    const label = make("label", "mix-slider"), head = make("span"), input = make("input"), log = s.step === "log2";
-    settings[s.name] = s.value;
-    head.append(make("b", "", s.label), make("output", "", shown(s.name, s.value)));
-    Object.assign(input, { type: "range", min: log ? Math.log2(s.low) : s.low, max: log ? Math.log2(s.high) : s.high, step: log ? 0.5 : s.step });
-    input.value = log ? Math.log2(s.value) : s.value;
-    input.dataset.name = s.name;
-    input.dataset.log = log ? "1" : "";
-    label.append(head, input, make("small", "", s.info ?? ""));
-    return label;
-  }));
-  const order = make("div", "mix-order");
-  order.setAttribute("role", "group");
-  order.setAttribute("aria-label", "Order");
-  order.append(...["base first", "student first"].map((words) => {
-    const button = make("button", "", words);
-    button.type = "button";
-    button.dataset.order = words;
-    button.setAttribute("aria-pressed", words === settings.order);
-    return button;
-  }));
-  form.append(order);
-}
-
-function ask() {
-  clearTimeout(timer);
-  if (!settings || !box.open) return;
-  const now = JSON.stringify(settings);
-  if (now === refused || (page && JSON.stringify(page) === now)) return;
-  const left = out ? PATIENCE_MS - (performance.now() - sentAt) : 0;
-  timer = setTimeout(ask, left > 0 ? left : PATIENCE_MS);
-  if (left > 0) return; // asked again when the answer is here
-  out = now;
-  sentAt = performance.now();
-  trigger("ask", { ...settings });
-}
-
-const percent = (x) => `${Math.min(100, Math.max(0, 100 * x))}%`;
-
-function drawPage(value) {
-  $(".mix-sentence").textContent = value.sentence;
-  $(".mix-why").textContent = value.why;
-  $(".mix-kappa").replaceChildren(...value.grid.map((step, i) => {
-    const row = make("div", "mix-bar"), bar = make("i"), mark = i === 0 ? value.regime.first_open : i === 1 ? value.regime.second_kept : null;
-    bar.style.width = percent(Math.log1p(step.kappa) / Math.log1p(100));
-    row.append(make("span", "", `step ${i + 1}`), bar, make("b", "", step.kappa < 10 ? step.kappa.toFixed(2) : step.kappa.toFixed(0)));
-    if (mark !== null) {
-      row.dataset.good = mark;
-      row.append(make("small", "", i === 0 ? (mark ? "open" : "decided by the noise") : mark ? "kept" : "forgotten"));
-    }
-    return row;
-  }));
-  const most = Math.max(...value.weights.world, ...value.weights.student);
-  $(".mix-prior").replaceChildren(...value.weights.world.map((w, i) => {
-    const pair = make("div", "mix-pair"), world = make("i", "world"), student = make("i", "student");
-    world.style.height = percent(w / most);
-    student.style.height = percent(value.weights.student[i] / most);
-    pair.title = `prototype ${i + 1}: the world ${(100 * w).toFixed(1)} %, the student's prior ${(100 * value.weights.student[i]).toFixed(1)} %`;
-    pair.append(world, student);
-    return pair;
-  }));
-  $("tbody").replaceChildren(...value.arms.map((arm) => {
-    const row = make("tr"), name = make("th"), modes = make("td"), bars = make("td"), strip = make("div", "mix-share");
-    row.classList.toggle("on", arm.chosen);
-    name.scope = "row";
-    name.style.setProperty("--tone", `var(--arm-${arm.tone})`);
-    name.append(make("i"), arm.name, make("code", "", arm.mask));
-    modes.append(make("b", "", arm.modes), " ", make("small", "", arm.modes_ci));
-    const top = Math.max(...arm.share);
-    strip.append(...arm.share.map((s) => { const bar = make("i"); bar.style.height = percent(s / top); return bar; }));
-    strip.style.setProperty("--tone", `var(--arm-${arm.tone})`);
-    strip.title = arm.share.map((s, i) => `${i + 1}: ${(100 * s).toFixed(0)} %`).join(", ");
-    bars.append(strip);
-    const spread = make("td"), back = make("td"), cost = make("td");
-    spread.append(make("b", "", arm.distance), " ", make("small", "", arm.distance_ci));
-    back.append(make("b", "", arm.recovered || "–"));
-    cost.append(make("b", "", String(arm.nfe)));
-    row.append(name, modes, bars, spread, back, cost);
-    [...row.children].slice(1).forEach((cell, i) => { cell.dataset.label = ["effective modes", "by prototype", "spread", "given back", "NFE"][i]; });
-    return row;
-  }));
-  element.dataset.ready = JSON.stringify(value.settings);
-}
-
-function draw() {
-  const value = props.value;
-  if (!value) return;
-  if (!settings && value.sliders) build(value.sliders);
-  box.classList.toggle("pending", Boolean(value.pending));
-  $(".mix-note").textContent = value.note ?? "";
-  if (value.page) {
-    page = { ...settings, ...value.page.settings };
-    page = Object.fromEntries(Object.keys(settings).map((name) => [name, page[name]]));
-    drawPage(value.page);
+/**
+ * @param {{ kappa: number }} step
+ * @param {number} i
+ * @param {Page} page
+ */
+function kappaBar(step, i, page) {
+  const row = make("div", "mix-bar"), bar = make("i"), said = judged(i, page.regime);
+  bar.style.width = length(reach(step.kappa));
+  row.append(make("span", "", `step ${i + 1}`), bar, make("b", "", step.kappa.toFixed(step.kappa < 10 ? 2 : 0)));
+  if (said) {
+    row.dataset.good = String(said.good);
+    row.append(make("small", "", said.words));
   }
-  if (value.pending) return;
-  refused = value.page ? "" : out;
-  out = "";
-  if (value.page) ask();
+  return row;
 }
 
-form.addEventListener("input", (event) => {
-  const { name, log } = event.target.dataset;
-  if (!name) return;
-  const given = Number(event.target.value);
-  settings[name] = log ? Math.round(2 ** given) : given;
-  event.target.closest("label").querySelector("output").textContent = shown(name, settings[name]);
-  clearTimeout(timer);
-  timer = setTimeout(ask, PAUSE_MS);
-});
-form.addEventListener("click", (event) => {
-  const order = event.target.dataset.order;
-  if (!order) return;
-  settings.order = order;
-  for (const button of form.querySelectorAll("[data-order]")) button.setAttribute("aria-pressed", button.dataset.order === order);
-  ask();
-});
-box.addEventListener("toggle", ask);
+/**
+ * @param {number} world
+ * @param {number} student
+ * @param {number} most
+ * @param {number} i
+ */
+function priorPair(world, student, most, i) {
+  const pair = make("div", "mix-pair"), left = make("i", "world"), right = make("i", "student");
+  left.style.height = length(world / most);
+  right.style.height = length(student / most);
+  const shares = `the world ${(100 * world).toFixed(1)} %, the student's prior ${(100 * student).toFixed(1)} %`;
+  pair.title = `prototype ${i + 1}: ${shares}`;
+  pair.append(left, right);
+  return pair;
+}
 
-draw();
-watch("value", draw);
+/** @param {Arm} arm */
+function armRow(arm) {
+  const row = make("tr"), name = make("th"), strip = make("div", "mix-share"), top = Math.max(...arm.share);
+  row.classList.toggle("on", arm.chosen);
+  name.scope = "row";
+  tone(name, `--arm-${arm.tone}`);
+  name.append(make("i"), arm.name, make("code", "", arm.mask));
+  strip.append(...arm.share.map((share) => {
+    const bar = make("i");
+    bar.style.height = length(share / top);
+    return bar;
+  }));
+  tone(strip, `--arm-${arm.tone}`);
+  strip.title = arm.share.map((share, i) => `${i + 1}: ${(100 * share).toFixed(0)} %`).join(", ");
+  /** @type {(Node | string)[][]} */
+  const contents = [
+    [make("b", "", arm.modes), " ", make("small", "", arm.modes_ci)], [strip],
+    [make("b", "", arm.distance), " ", make("small", "", arm.distance_ci)], [make("b", "", arm.recovered || "–")],
+    [make("b", "", arm.nfe)],
+  ];
+  row.append(name, ...contents.map((content, i) => {
+    const cell = make("td");
+    cell.dataset.label = COLUMNS[i];
+    cell.append(...content);
+    return cell;
+  }));
+  return row;
+}
+
+/** @extends {Part<Value>} */
+class Mixture extends Part {
+  /** @type {Settings | null} */
+  settings = null; // where the sliders stand
+  /** @type {Settings | null} */
+  page = null; // what the page was computed for
+  out = ""; // the question that is asked
+  refused = "";
+  sentAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+  /** @type {Map<string, Slider>} */
+  sliders = new Map();
+
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.box = this.$(".mix", HTMLDetailsElement);
+    this.form = this.$(".mix-form");
+    this.form.addEventListener("input", (event) => this.moved(event));
+    this.form.addEventListener("click", (event) => {
+      const order = at(event, "[data-order]")?.dataset.order;
+      if (!order || !this.settings) return;
+      this.settings.order = order;
+      for (const one of all("[data-order]", this.form)) attr(one, "aria-pressed", one.dataset.order === order);
+      this.ask();
+    });
+    this.box.addEventListener("toggle", () => this.ask());
+    this.follow(() => this.draw());
+  }
+
+  /** @param {Slider[]} sliders */
+  build(sliders) {
+    this.sliders = new Map(sliders.map((slider) => [slider.name, slider]));
+    this.settings = { order: ORDERS[0], ...Object.fromEntries(sliders.map(({ name, value }) => [name, value])) };
+    const order = make("div", "mix-order");
+    attr(order, "role", "group");
+    attr(order, "aria-label", "Order");
+    order.append(...ORDERS.map((words, i) => {
+      const choice = button("", words, { order: words });
+      attr(choice, "aria-pressed", i === 0);
+      return choice;
+    }));
+    this.form.replaceChildren(...sliders.map((slider) => {
+      const label = make("label", "mix-slider"), head = make("span"), input = make("input");
+      head.append(make("b", "", slider.label), make("output", "", written(slider.name, slider.value)));
+      Object.assign(input, { type: "range", ...range(slider) });
+      input.value = String(place(slider, slider.value));
+      input.dataset.name = slider.name;
+      label.append(head, input, make("small", "", slider.info ?? ""));
+      return label;
+    }), order);
+  }
+
+  /** @param {Event} event */
+  moved(event) {
+    const input = event.target, slider = input instanceof HTMLInputElement && this.sliders.get(input.dataset.name ?? "");
+    if (!slider || !this.settings) return;
+    const value = valueAt(slider, Number(input.value)), label = input.closest("label");
+    this.settings[slider.name] = value;
+    if (label) put(find("output", label), written(slider.name, value));
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.ask(), PAUSE_MS);
+  }
+
+  ask() {
+    clearTimeout(this.timer);
+    if (!this.settings || !this.box.open) return;
+    const now = JSON.stringify(this.settings);
+    if (now === this.refused || same(this.page, this.settings)) return;
+    const left = this.out ? PATIENCE_MS - (performance.now() - this.sentAt) : 0;
+    this.timer = setTimeout(() => this.ask(), left > 0 ? left : PATIENCE_MS);
+    if (left > 0) return; // asked again when the answer is here
+    this.out = now;
+    this.sentAt = performance.now();
+    this.trigger("ask", { ...this.settings });
+  }
+
+  draw() {
+    const value = this.value;
+    if (!value) return;
+    if (!this.settings && value.sliders) this.build(value.sliders);
+    this.box.classList.toggle("pending", Boolean(value.pending));
+    put(this.$(".mix-note"), value.note ?? "");
+    if (value.page && this.settings) {
+      this.page = ofPage(this.settings, value.page.settings);
+      this.drawPage(value.page);
+    }
+    if (value.pending) return;
+    this.refused = value.page ? "" : this.out;
+    this.out = "";
+    if (value.page) this.ask();
+  }
+
+  /** @param {Page} page */
+  drawPage(page) {
+    const { world, student } = page.weights, most = Math.max(...world, ...student);
+    put(this.$(".mix-sentence"), page.sentence);
+    put(this.$(".mix-why"), page.why);
+    this.$(".mix-kappa").replaceChildren(...page.grid.map((step, i) => kappaBar(step, i, page)));
+    this.$(".mix-prior").replaceChildren(...world.map((weight, i) => priorPair(weight, student[i], most, i)));
+    this.$("tbody").replaceChildren(...page.arms.map(armRow));
+    this.element.dataset.ready = JSON.stringify(page.settings);
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Mixture(host);

@@ -1,115 +1,183 @@
-// A study's figure, verdicts, tables and the command that repeats it. value = Studies.body(). Needs figure.js before it.
+// A study's figure, verdicts, tables and the command that repeats it. value = Studies.body().
+import { at, make, put, tone } from "../kit/dom.js";
+import { css, drawFigure, followTheme } from "../kit/figure.js";
+import { plural } from "../kit/numbers.js";
+import { Part } from "../kit/part.js";
 
-const $ = (selector, from = element) => from.querySelector(selector);
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const NARROW_PX = 620;
-const article = $(".lab-result");
-let narrow = null;
+/**
+ * @typedef {object} Verdict
+ * @property {string} id
+ * @property {string} statement
+ * @property {string} verdict
+ * @property {string} sentence
+ * @property {string} effect
+ * @property {string} interval
+ * @property {string} unit
+ * @property {number} n
+ * @property {string} expected
+ * @property {string[]} cautions
+ */
+/** @typedef {{ name: string, tone: string, cells: [value: string, interval: string][] }} Row */
+/** @typedef {{ title: string, heads: string[], rows: Row[] }} Table */
+/**
+ * @typedef {object} Study
+ * @property {string} study
+ * @property {string} [run]
+ * @property {string} problem
+ * @property {string} question
+ * @property {string} basis
+ * @property {string} [wait]
+ * @property {{ wide: string, narrow: string } | null} figure plotly figures as JSON text
+ * @property {string} caption
+ * @property {string} [none]
+ * @property {string[]} cautions
+ * @property {Verdict[]} verdicts
+ * @property {Table[]} tables
+ * @property {string} command
+ * @property {[name: string, text: string][]} facts
+ */
+/** @typedef {Partial<Study>} Value empty while no study is open */
 
-const figure = () => {
-  const found = props.value?.figure;
-  return found ? (narrow ? found.narrow : found.wide) : null;
-};
+const NARROW_PX = 620, SAID_MS = 1500;
 
-async function drawPlot() {
-  if (!element.offsetParent) return; // drawn when the tab is shown: a hidden box has no width
-  narrow = element.clientWidth < NARROW_PX;
-  const text = figure(), plot = $(".plot");
-  for (const arm of ["teacher", "student"]) element.style.setProperty(`--area-${arm}`, `${css(`--arm-${arm}`)}33`); // a fifth of the colour
-  plot.style.height = text ? `${JSON.parse(text).layout.height}px` : "";
-  if (await drawFigure(plot, text, figure)) element.dataset.ready = `${props.value.run ?? ""} ${narrow ? "narrow" : "wide"}`;
-}
-
-function drawVerdict(row) {
+/** @param {Verdict} row */
+function verdictItem(row) {
   const item = make("div", "lab-verdict"), head = make("div", "lab-head"), numbers = make("p", "lab-numbers");
   item.dataset.verdict = row.verdict;
   head.append(make("i", "", row.id), make("b", "", row.statement), make("span", "lab-mark", row.verdict));
-  numbers.append(make("span", "", "effect "), make("b", "", row.effect), ` ${row.interval} `, make("span", "", `${row.unit} · n = ${row.n}`));
+  const basis = make("span", "", `${row.unit} · n = ${row.n}`);
+  numbers.append(make("span", "", "effect "), make("b", "", row.effect), ` ${row.interval} `, basis);
   item.append(head, make("p", "lab-sentence", row.sentence), numbers);
   if (row.expected) item.append(make("p", "lab-expected", `Expected: ${row.expected}.`));
   if (row.cautions.length) item.append(make("p", "line notice", `Caution: ${row.cautions.join("; ")}.`));
   return item;
 }
 
-function drawTable(table) {
-  const box = make("details", "lab-table"), summary = make("summary"), scroll = make("div", "lab-scroll");
-  const node = make("table", "figures"), head = make("tr");
-  summary.append(make("h3", "", table.title), make("span", "lab-count", `${table.rows.length} ${table.rows.length === 1 ? "row" : "rows"}`));
-  head.append(...table.heads.map((name) => { const cell = make("th", "", name); cell.scope = "col"; return cell; }));
-  const thead = make("thead"), tbody = make("tbody");
-  thead.append(head);
-  tbody.append(...table.rows.map((row) => {
-    const tr = make("tr"), name = make("th");
-    name.scope = "row";
-    name.style.setProperty("--tone", `var(--arm-${row.tone})`);
-    name.append(make("i"), row.name);
-    tr.append(name, ...row.cells.map(([value, reach], i) => {
-      const cell = make("td");
-      cell.dataset.label = table.heads[i + 1];
-      cell.append(make("b", "", value));
-      if (reach) cell.append(" ", make("small", "", reach));
-      return cell;
-    }));
-    return tr;
+/**
+ * @param {Row} row
+ * @param {string[]} heads
+ */
+function tableRow(row, heads) {
+  const tr = make("tr"), name = make("th");
+  name.scope = "row";
+  tone(name, `--arm-${row.tone}`);
+  name.append(make("i"), row.name);
+  tr.append(name, ...row.cells.map(([value, interval], i) => {
+    const cell = make("td");
+    cell.dataset.label = heads[i + 1];
+    cell.append(make("b", "", value));
+    if (interval) cell.append(" ", make("small", "", interval));
+    return cell;
   }));
+  return tr;
+}
+
+/** @param {Table} table */
+function tableBox(table) {
+  const box = make("details", "lab-table"), summary = make("summary"), scroll = make("div", "lab-scroll");
+  const node = make("table", "figures"), head = make("tr"), thead = make("thead"), tbody = make("tbody");
+  summary.append(make("h3", "", table.title), make("span", "lab-count", plural(table.rows.length, "row")));
+  head.append(...table.heads.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
+  thead.append(head);
+  tbody.append(...table.rows.map((row) => tableRow(row, table.heads)));
   node.append(thead, tbody);
   scroll.append(node);
   box.append(summary, scroll);
   return box;
 }
 
-let tablesOf = "";
-function drawTables(value) {
-  const box = $(".lab-tables"), first = tablesOf !== value.run;
-  const open = first ? [0] : [...box.children].flatMap((node, i) => (node.open ? [i] : []));
-  tablesOf = value.run;
-  box.replaceChildren(...(value.tables ?? []).map(drawTable));
-  open.forEach((i) => { if (box.children[i]) box.children[i].open = true; });
-}
+/** @extends {Part<Value>} */
+class Result extends Part {
+  narrow = false;
+  tablesOf = ""; // the run whose tables are there
 
-function draw() {
-  const value = props.value ?? {};
-  article.hidden = !value.study;
-  if (!value.study) { drawPlot(); return; }
-  $(".lab-problem").hidden = !value.problem;
-  $(".lab-problem").textContent = value.problem;
-  $(".lab-question").textContent = value.question;
-  $(".lab-basis").textContent = value.basis;
-  $(".plot-wait").hidden = Boolean(value.figure) || !value.wait;
-  $(".plot-wait").textContent = value.wait ?? "";
-  $(".lab-figure").hidden = !value.figure && !value.wait;
-  $("figcaption").textContent = value.figure ? value.caption : "";
-  $(".lab-said").hidden = !value.basis;
-  $(".lab-no-verdict").textContent = value.none ?? "";
-  $(".lab-caution").hidden = !value.cautions?.length;
-  $(".lab-caution").textContent = value.cautions?.length ? `Caution, for all of them: ${value.cautions.join("; ")}.` : "";
-  $(".lab-verdicts").replaceChildren(...value.verdicts.map(drawVerdict));
-  drawTables(value);
-  $(".lab-again").hidden = !value.command;
-  $(".lab-command code").textContent = value.command;
-  $(".lab-facts").replaceChildren(...value.facts.map(([name, text]) => { const pair = make("div"); pair.append(make("dt", "", name), make("dd", "", text)); return pair; }));
-  drawPlot();
-}
-
-element.addEventListener("click", async (event) => {
-  const button = event.target.closest(".lab-command button");
-  if (!button) return;
-  try {
-    await navigator.clipboard.writeText(props.value.command);
-    button.textContent = "Copied";
-  } catch { // no permission, or no secure address: the text is selected instead
-    getSelection().selectAllChildren($(".lab-command code"));
-    button.textContent = "Selected";
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.on("click", (event) => this.copy(event));
+    const redraw = () => void this.drawPlot();
+    this.follow(() => this.draw());
+    followTheme(this.element, redraw);
+    new ResizeObserver(() => {
+      if (this.narrow !== this.element.clientWidth < NARROW_PX || !this.element.dataset.ready) redraw();
+    }).observe(this.element);
   }
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
-});
 
-new ResizeObserver(() => { if (element.offsetParent && (narrow !== element.clientWidth < NARROW_PX || !element.dataset.ready)) drawPlot(); }).observe(element);
-draw();
-watch("value", draw);
-followTheme(drawPlot);
+  figure() {
+    const found = this.value?.figure;
+    return found ? (this.narrow ? found.narrow : found.wide) : null;
+  }
+
+  async drawPlot() {
+    const { element } = this;
+    if (!element.offsetParent) return; // drawn when the tab is shown: a hidden box has no width
+    this.narrow = element.clientWidth < NARROW_PX;
+    const text = this.figure(), plot = this.$(".plot");
+    for (const arm of ["teacher", "student"]) // a fifth of the colour
+      element.style.setProperty(`--area-${arm}`, `${css(element, `--arm-${arm}`)}33`);
+    plot.style.height = text ? `${JSON.parse(text).layout.height}px` : "";
+    if (await drawFigure(plot, text, () => this.figure()))
+      element.dataset.ready = `${this.value?.run ?? ""} ${this.narrow ? "narrow" : "wide"}`;
+  }
+
+  draw() {
+    /** @type {Value} */
+    const value = this.value ?? {};
+    const cautions = value.cautions ?? [];
+    this.$(".lab-result").hidden = !value.study;
+    if (value.study) {
+      this.$(".lab-problem").hidden = !value.problem;
+      put(this.$(".lab-problem"), value.problem ?? "");
+      put(this.$(".lab-question"), value.question ?? "");
+      put(this.$(".lab-basis"), value.basis ?? "");
+      this.$(".plot-wait").hidden = Boolean(value.figure) || !value.wait;
+      put(this.$(".plot-wait"), value.wait ?? "");
+      this.$(".lab-figure").hidden = !value.figure && !value.wait;
+      put(this.$("figcaption"), value.figure ? value.caption ?? "" : "");
+      this.$(".lab-said").hidden = !value.basis;
+      put(this.$(".lab-no-verdict"), value.none ?? "");
+      this.$(".lab-caution").hidden = !cautions.length;
+      put(this.$(".lab-caution"), cautions.length ? `Caution, for all of them: ${cautions.join("; ")}.` : "");
+      this.$(".lab-verdicts").replaceChildren(...(value.verdicts ?? []).map(verdictItem));
+      this.drawTables(value);
+      this.drawFacts(value);
+    }
+    void this.drawPlot();
+  }
+
+  /** @param {Value} value */
+  drawTables(value) {
+    const box = this.$(".lab-tables"), old = [...box.querySelectorAll("details")], run = value.run ?? "";
+    const open = this.tablesOf === run ? old.map((node) => node.open) : [true];
+    this.tablesOf = run;
+    box.replaceChildren(...(value.tables ?? []).map((table, i) => Object.assign(tableBox(table), { open: open[i] ?? false })));
+  }
+
+  /** @param {Value} value */
+  drawFacts(value) {
+    this.$(".lab-again").hidden = !value.command;
+    put(this.$(".lab-command code"), value.command ?? "");
+    this.$(".lab-facts").replaceChildren(...(value.facts ?? []).map(([name, text]) => {
+      const pair = make("div");
+      pair.append(make("dt", "", name), make("dd", "", text));
+      return pair;
+    }));
+  }
+
+  /** @param {MouseEvent} event */
+  async copy(event) {
+    const button = at(event, ".lab-command button");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(this.value?.command ?? "");
+      button.textContent = "Copied";
+    } catch { // no permission, or no secure address: the text is selected instead
+      getSelection()?.selectAllChildren(this.$(".lab-command code"));
+      button.textContent = "Selected";
+    }
+    setTimeout(() => put(button, "Copy"), SAID_MS);
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Result(host);

@@ -1,121 +1,151 @@
-// When was it decided: by factor, the share of seeds whose belief already says what it ends with, for every row; and the
-// list of things that were seen on the way and are gone at the end. Put before scrub.js, after scrub_schedule.js.
+// When was it decided: by factor, the share of seeds whose belief already says what it ends with, for every row.
+import { make } from "../kit/dom.js";
+import { middle, percent } from "../kit/numbers.js";
+import { place } from "./axis.js";
+import { FIRST, measureOf, titleOf } from "./decided.js";
+import { shape } from "./shapes.js";
 
-const CURVE = { width: 260, height: 92, left: 34, right: 8, top: 6, bottom: 12 }; // px
-const FIRST = 6; // factors that have a figure of their own before more are asked for
-const factorOf = (name) => table?.factors.find((factor) => factor.name === name) ?? { name, values: [] };
-const titleOf = (name) => factorOf(name).title ?? name;
-const thingOf = (name, value) => { const factor = factorOf(name); return factor.things?.[factor.values.indexOf(value)] ?? value; };
-const WIDE = CURVE.width - CURVE.left - CURVE.right, TALL = CURVE.height - CURVE.top - CURVE.bottom;
-const measureOf = (table) => (table.kind === "features" ? `as ${table.reader} sees it` : "in the model's own space"); // without an oracle
-const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`);
-const middle = (values) => { const s = [...values].sort((a, b) => a - b); return s.length ? s[(s.length - 1) >> 1] : null; };
+/** @typedef {import("./axis.js").Axis} Axis */
+/** @typedef {import("./state.js").Figure} Figure */
+/** @typedef {import("./types.js").Laid} Laid */
+/** @typedef {(number | null)[]} Values a value a step */
+/**
+ * @typedef {object} Line of a row
+ * @property {number} row
+ * @property {Values} values
+ * @property {Values} [low]
+ * @property {Values} [high]
+ * @property {number[]} [sure] share of seeds that read as a picture; below a half the line is dashed
+ * @property {number[]} [commit] the step from which it stays, by seed
+ */
+/** @typedef {{ rows: Laid[], axis: Axis, chosen: string }} Shown chosen: the arm whose interval is drawn */
+/** @typedef {{ x: (tick: number) => number, y: (value: number) => number }} Scale */
 
-// One small figure. `lines`: [{row, values, low, high, sure, commit, chance}], each value at a step of its row.
-function curveFigure(title, about, lines, axis, rows, top) {
-  const box = document.createElement("figure"), head = document.createElement("figcaption"), now = document.createElement("span");
-  box.className = "cv";
-  const name = document.createElement("b");
-  name.textContent = title;
-  now.className = "cv-now";
-  head.append(name, now);
-  if (about) { const small = document.createElement("small"); small.textContent = about; head.append(small); }
-  const svg = shape("svg", { viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img" });
-  const x = (tick) => CURVE.left + WIDE * place(axis, tick), y = (value) => CURVE.top + TALL * (1 - Math.min(1, value / top));
-  for (const value of [0, top / 2, top]) {
-    svg.append(shape("line", { x1: CURVE.left, x2: CURVE.width - CURVE.right, y1: y(value), y2: y(value), class: "cv-grid" }));
-    svg.append(shape("text", { x: CURVE.left - 5, y: y(value) + 3, class: "cv-mark", "text-anchor": "end" }, top === 1 ? `${Math.round(100 * value)}${value === 1 ? " %" : ""}` : value.toFixed(1)));
+const BOX = { width: 260, height: 92, left: 34, right: 8, top: 6, bottom: 12 }; // px
+const WIDE = BOX.width - BOX.left - BOX.right, TALL = BOX.height - BOX.top - BOX.bottom;
+
+/**
+ * @param {Axis} axis
+ * @param {number} top
+ * @returns {Scale}
+ */
+const scaleOf = (axis, top) => ({
+  x: (tick) => BOX.left + WIDE * place(axis, tick), y: (value) => BOX.top + TALL * (1 - Math.min(1, value / top)),
+});
+
+/**
+ * @param {Scale} scale
+ * @param {number} top
+ */
+const grid = (scale, top) => [0, top / 2, top].flatMap((value) => {
+  const y = scale.y(value), text = top === 1 ? `${Math.round(100 * value)}${value === 1 ? " %" : ""}` : value.toFixed(1);
+  return [
+    shape("line", { x1: BOX.left, x2: BOX.width - BOX.right, y1: y, y2: y, class: "cv-grid" }),
+    shape("text", { x: BOX.left - 5, y: y + 3, class: "cv-mark", "text-anchor": "end" }, text),
+  ];
+});
+
+/**
+ * @param {Line} line
+ * @param {Scale} scale
+ * @param {Shown} shown
+ */
+function lineShapes(line, scale, { rows, axis, chosen }) {
+  const row = rows[line.row], colour = `var(--arm-${row.tone})`, ticks = line.values.map((_, i) => axis.tick(line.row, i));
+  /** @param {number} i */
+  const from = (i) => scale.x(ticks[i]);
+  /** @param {number} i */
+  const upto = (i) => scale.x(i + 1 < ticks.length ? ticks[i + 1] : axis.count - 1); // a belief holds until the next one
+  /** @type {SVGElement[]} */
+  const found = [];
+  const { low, high, sure, commit } = line;
+  if (low && high && row.arm === chosen) { // one row's interval at a time: three would hide each other
+    const over = high.map((v, i) => `${from(i)} ${scale.y(v ?? 0)} ${upto(i)} ${scale.y(v ?? 0)}`);
+    const under = low.map((v, i) => `${upto(i)} ${scale.y(v ?? 0)} ${from(i)} ${scale.y(v ?? 0)}`).reverse();
+    found.push(shape("polygon", { points: [...over, ...under].join(" "), fill: colour, class: "cv-band" }));
   }
-  for (const line of lines) {
-    const tone = `var(--arm-${rows[line.row].tone})`, ticks = line.values.map((_, i) => axis.tick(line.row, i));
-    const upto = (i) => (i + 1 < ticks.length ? ticks[i + 1] : axis.count - 1); // a belief holds until the next one
-    if (line.low && rows[line.row].arm === chosen.arm) { // one row's interval at a time: three would hide each other
-      const over = line.high.map((v, i) => `${x(ticks[i])} ${y(v)} ${x(upto(i))} ${y(v)}`);
-      const under = line.low.map((v, i) => `${x(upto(i))} ${y(v)} ${x(ticks[i])} ${y(v)}`).reverse();
-      svg.append(shape("polygon", { points: [...over, ...under].join(" "), fill: tone, class: "cv-band" }));
-    }
-    for (const sure of [true, false]) { // where it does not read as a picture its labels are guesses: dashed
-      let path = "", joined = false;
-      line.values.forEach((value, i) => {
-        if (value === null || (line.sure ? line.sure[i] >= 0.5 : true) !== sure) { joined = false; return; }
-        path += `${joined ? "L" : "M"}${x(ticks[i])} ${y(value)}L${x(upto(i))} ${y(value)}`;
-        joined = true;
-      });
-      if (path) svg.append(shape("path", { d: path, stroke: tone, class: sure ? "cv-line" : "cv-line cv-guess" }));
-    }
-    if (line.commit) {
-      const at = x(axis.tick(line.row, middle(line.commit))), base = CURVE.height - CURVE.bottom;
-      const mark = shape("path", { d: `M${at} ${base + 1}l4.5 8h-9z`, fill: tone, class: "cv-commit" });
-      mark.append(shape("title", {}, `${rows[line.row].title}: decided at step ${middle(line.commit) + 1} of ${line.values.length} (median over seeds)`));
-      svg.append(mark);
-    }
+  for (const solid of [true, false]) { // where it does not read as a picture its labels are guesses: dashed
+    let path = "", joined = false;
+    line.values.forEach((value, i) => {
+      joined &&= value !== null && (sure ? sure[i] >= 0.5 : true) === solid;
+      if (value === null || (sure ? sure[i] >= 0.5 : true) !== solid) return;
+      path += `${joined ? "L" : "M"}${from(i)} ${scale.y(value)}L${upto(i)} ${scale.y(value)}`;
+      joined = true;
+    });
+    if (path) found.push(shape("path", { d: path, stroke: colour, class: solid ? "cv-line" : "cv-line cv-guess" }));
   }
-  const plot = document.createElement("div"), cursor = document.createElement("i");
-  plot.className = "cv-plot";
-  cursor.className = "sc-cursor";
+  const at = commit ? middle(commit) : null;
+  if (at !== null) {
+    const d = `M${scale.x(axis.tick(line.row, at))} ${BOX.height - BOX.bottom + 1}l4.5 8h-9z`;
+    const mark = shape("path", { d, fill: colour, class: "cv-commit" });
+    const said = `${row.title}: decided at step ${at + 1} of ${line.values.length} (median over seeds)`;
+    mark.append(shape("title", {}, said));
+    found.push(mark);
+  }
+  return found;
+}
+
+/**
+ * One small figure.
+ * @param {string} title
+ * @param {string} about
+ * @param {Line[]} lines
+ * @param {Shown} shown
+ * @param {number} top of the scale
+ * @returns {Figure}
+ */
+function curveFigure(title, about, lines, shown, top) {
+  const { axis, rows } = shown, box = make("figure", "cv"), head = make("figcaption"), now = make("span", "cv-now");
+  const plot = make("div", "cv-plot"), cursor = make("i", "sc-cursor"), scale = scaleOf(axis, top);
+  const svg = shape("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img" });
+  head.append(make("b", "", title), now, ...(about ? [make("small", "", about)] : []));
+  svg.append(...grid(scale, top), ...lines.flatMap((line) => lineShapes(line, scale, shown)));
   plot.append(svg, cursor);
   box.append(head, plot);
   const figures = lines.map((line) => {
-    const part = document.createElement("i");
+    const part = make("i");
     part.style.color = `var(--arm-${rows[line.row].tone})`;
-    now.append(part);
     return part;
   });
+  now.append(...figures);
   return {
     box,
-    move: (tick) => { cursor.style.transform = `translateX(${(x(tick) * plot.clientWidth) / CURVE.width}px)`; },
-    say(tick) {
-      lines.forEach((line, k) => {
-        const value = line.values[axis.index(line.row, tick)];
-        figures[k].textContent = top === 1 ? percent(value) : value === undefined || value === null ? "–" : value.toFixed(2);
-      });
+    move: (tick) => {
+      cursor.style.transform = `translateX(${(scale.x(tick) * plot.clientWidth) / BOX.width}px)`;
     },
+    say: (tick) => lines.forEach((line, k) => {
+      const value = line.values[axis.index(line.row, tick)];
+      figures[k].textContent = top === 1 ? percent(value) : value?.toFixed(2) ?? "–";
+    }),
   };
 }
 
-// All figures of a table (studio/capabilities/scrub/decisions.py). `all`: also the factors that are folded away at first.
-function curveFigures(table, axis, rows, all) {
-  const found = rows.map((row, k) => [k, table.arms[row.arm]]).filter(([k, arm]) => arm && arm.distance.q50.length === (rows[k].steps ?? []).length);
-  if (table.kind !== "oracle") {
-    const lines = found.map(([row, arm]) => ({ row, values: arm.distance.q50, low: arm.distance.q25, high: arm.distance.q75, commit: arm.distance.commit }));
-    const top = Math.max(1.5, ...lines.flatMap((line) => line.high.filter((v) => v !== null)));
-    return [curveFigure("distance to the end", `${measureOf(table)}; 1 = two samples of the prompt`, lines, axis, rows, top)];
-  }
-  const names = table.factors.map((factor) => factor.name), first = names.slice(0, FIRST);
-  const shown = all ? [...first, ...names.filter((name) => !first.includes(name))] : first;
-  const figures = shown.map((name) => {
-    const factor = table.factors.find((f) => f.name === name);
-    const lines = found.map(([row, arm]) => {
-      const curve = arm.factors[name];
-      return { row, values: curve.equal, low: curve.low, high: curve.high, commit: curve.commit, sure: arm.accepted };
-    });
-    return curveFigure(titleOf(name), factor.stated ? `asked for: ${factor.stated}` : "", lines, axis, rows, 1);
+/**
+ * All figures of a table. `all`: also the factors that are folded away at first.
+ * @param {import("./types.js").Table} table
+ * @param {Shown} shown
+ * @param {boolean} all
+ */
+export function curveFigures(table, shown, all) {
+  const found = shown.rows.flatMap((row, k) => {
+    const arm = table.arms[row.arm];
+    return arm && arm.distance.q50.length === row.steps.length ? [{ row: k, arm }] : [];
   });
-  if (all) {
-    const lines = found.map(([row, arm]) => ({ row, values: arm.accepted }));
-    figures.push(curveFigure("reads as a picture", "share the oracle takes for a scene", lines, axis, rows, 1));
+  if (table.kind !== "oracle") {
+    const lines = found.map(({ row, arm: { distance: { q25, q50, q75, commit } } }) => ({
+      row, values: q50, low: q25, high: q75, commit,
+    }));
+    const top = Math.max(1.5, ...lines.flatMap((line) => line.high.map((value) => value ?? 0)));
+    return [curveFigure("distance to the end", `${measureOf(table)}; 1 = two samples of the prompt`, lines, shown, top)];
   }
-  return figures;
-}
-
-// What the table says in words, as parts of a sentence: strings, and [row] for a row's name.
-function decidedWords(table, rows) {
-  const here = rows.filter((row) => table.arms[row.arm] && (!row.branch || row.arm === chosen.arm)).slice(0, 4);
-  const step = (row, at) => `step ${at + 1} of ${row.steps.length}`;
-  const listed = (of) => here.flatMap((row, k) => [k ? (k === here.length - 1 ? " and " : ", ") : "", `${of(row)} for `, [row]]);
-  if (table.kind !== "oracle")
-    return [`Half way to its end for good, ${measureOf(table)}, of what two of the teacher's samples differ by: `, ...listed((row) => step(row, middle(table.arms[row.arm].distance.commit))), "."];
-  const open = table.factors.filter((factor) => !factor.stated).map((factor) => factor.name);
-  const commit = (row) => middle(open.flatMap((name) => table.arms[row.arm].factors[name].commit));
-  const clear = (row) => { const at = table.arms[row.arm].accepted.map((share) => share < 0.5).lastIndexOf(true) + 1; return at < row.steps.length ? step(row, at) : "no step"; };
-  const chance = middle(here.flatMap((row) => open.map((name) => table.arms[row.arm].factors[name].chance[0])).filter((x) => x !== null));
-  return ["What the prompt leaves open has its last value for good from ", ...listed((row) => `${step(row, commit(row))} (${percent((commit(row) + 1) / row.steps.length)} of the way)`),
-    ", median over seeds and factors. Half of the pictures can be read from ", ...listed(clear), " on; before that the oracle guesses",
-    chance === null || chance === undefined ? "." : `, and a guess is right ${percent(chance)} of the time.`];
-}
-
-function goneWords(item, kind) {
-  if (kind !== "oracle") return [`seed ${item.seed}`, `near its end at step ${item.near + 1}, far from it again at step ${item.strongest + 1}`];
-  const steps = item.first === item.last ? `at step ${item.first + 1}` : `from step ${item.first + 1} to ${item.last + 1}`;
-  return [`seed ${item.seed}`, `${thingOf(item.factor, item.value)} ${steps}, ${thingOf(item.factor, item.end)} at the end`];
+  const figures = table.factors.slice(0, all ? undefined : FIRST).map(({ name, stated }) => {
+    const lines = found.map(({ row, arm }) => {
+      const { equal, low, high, commit } = arm.factors[name];
+      return { row, values: equal, low, high, commit, sure: arm.accepted };
+    });
+    return curveFigure(titleOf(table, name), stated ? `asked for: ${stated}` : "", lines, shown, 1);
+  });
+  if (!all) return figures;
+  const lines = found.map(({ row, arm }) => ({ row, values: arm.accepted }));
+  return [...figures, curveFigure("reads as a picture", "share the oracle takes for a scene", lines, shown, 1)];
 }

@@ -1,46 +1,63 @@
-// Files to take away, made by the server from the strips it has. Continues scrub.js; draws nothing in an exported file.
+// Files to take away, made by the server from the strips it has. Draws nothing in an exported file.
+import { button, make, put } from "../kit/dom.js";
 
-function buildTake() {
-  const card = $(".sc-exports");
-  if (kept || card.childElementCount) return;
-  const line = make("div", "tk-line");
+/** @typedef {import("./state.js").Scrub} Scrub */
+/** @typedef {{ what: string, kind?: string, arm?: string, seed?: number }} Wish */
+/** @typedef {{ url?: string, name?: string, problem?: string }} Made */
+
+/** @param {Scrub} s */
+export function buildTake(s) {
+  const card = s.$(".sc-exports");
+  if (s.kept || card.childElementCount) return;
+  /**
+   * @param {string} words
+   * @param {[text: string, wish: () => Wish][]} list
+   */
   const group = (words, list) => {
     const box = make("span", "tk-group");
-    box.append(make("b", "", words));
-    for (const [text, wish] of list) {
-      const button = make("button", "", text);
-      button.type = "button";
-      button.addEventListener("click", () => take(button, wish()));
-      box.append(button);
-    }
-    line.append(box);
+    box.append(make("b", "", words), ...list.map(([text, wish]) => {
+      const one = button("", text);
+      one.addEventListener("click", () => void take(s, one, wish()));
+      return one;
+    }));
+    return box;
   };
-  const moving = (wish) => view.formats.map((kind) => [kind === "webp" ? "WebP" : kind.toUpperCase(), () => ({ ...wish(), what: "moving", kind })]);
-  group("the chosen picture", moving(() => ({ arm: chosen.arm, seed: chosen.seed })));
-  group("the chosen seed, all rows", moving(() => ({ seed: chosen.seed })));
-  group("the whole wall", moving(() => ({})));
-  group("contact sheet", [["PNG", () => ({ what: "sheet", seed: chosen.seed })]]);
-  group("a page that scrubs offline", [["HTML", () => ({ what: "page" })]]);
-  const head = make("header", "sc-head");
+  /**
+   * @param {() => { arm?: string, seed?: number }} of
+   * @returns {[text: string, wish: () => Wish][]}
+   */
+  const moving = (of) => (s.view.formats ?? []).map((kind) => [
+    kind === "webp" ? "WebP" : kind.toUpperCase(), () => ({ ...of(), what: "moving", kind }),
+  ]);
+  const line = make("div", "tk-line"), head = make("header", "sc-head");
+  line.append(
+    group("the chosen picture", moving(() => s.chosen)),
+    group("the chosen seed, all rows", moving(() => ({ seed: s.chosen.seed }))),
+    group("the whole wall", moving(() => ({}))),
+    group("contact sheet", [["PNG", () => ({ what: "sheet", seed: s.chosen.seed })]]),
+    group("a page that scrubs offline", [["HTML", () => ({ what: "page" })]]),
+  );
   head.append(make("h3", "", "Take it with you"));
   card.append(head, line, make("p", "sc-problem tk-problem"));
 }
 
-async function take(button, wish) {
-  const words = button.textContent, problem = $(".tk-problem");
-  button.disabled = true;
-  button.textContent = "making";
-  say(problem, "");
+/**
+ * @param {Scrub} s
+ * @param {HTMLButtonElement} pressed
+ * @param {Wish} wish
+ */
+async function take(s, pressed, wish) {
+  const words = pressed.textContent, problem = s.$(".tk-problem");
+  pressed.disabled = true;
+  pressed.textContent = "making";
+  put(problem, "");
   try {
-    const made = await server.take_away({ ...wish, run: view.run, sync });
-    if (made.problem) say(problem, made.problem);
-    else {
-      const link = make("a");
-      link.href = made.url;
-      link.download = made.name;
-      link.click();
-    }
-  } catch { say(problem, "The server did not answer; is the studio still running?"); }
-  button.disabled = false;
-  button.textContent = words;
+    const made = /** @type {Made} */ (await s.host.server.take_away({ ...wish, run: s.view.run, sync: s.sync }));
+    if (made.problem) put(problem, made.problem);
+    else Object.assign(make("a"), { href: made.url, download: made.name }).click();
+  } catch {
+    put(problem, "The server did not answer; is the studio still running?");
+  }
+  pressed.disabled = false;
+  pressed.textContent = words;
 }

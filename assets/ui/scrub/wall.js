@@ -1,131 +1,145 @@
-// The wall of the scrubber: its rows, cells and the small print around them. Continues scrub.js.
+// The wall of the scrubber: its rows and cells, how they stand on the page, and which options are set.
+import { all, attr, button, make, put, tone } from "../kit/dom.js";
+import { noise } from "../kit/numbers.js";
+import { coarseToFine } from "./axis.js";
+import { onPage } from "./grid.js";
+import { redraw } from "./paint.js";
+import { drawSchedule } from "./schedule.js";
+import { context } from "./shapes.js";
+import { sayNow } from "./words.js";
 
-const LEAST = 64, MOST = 156; // px of a picture: below the first a row breaks into lines
+/** @typedef {import("./state.js").Scrub} Scrub */
+/** @typedef {import("./types.js").Laid} Laid */
 
-function buildWall() {
-  const wall = $(".sc-wall");
-  wall.replaceChildren();
+/**
+ * @param {Laid} row
+ * @param {number[]} seeds
+ * @returns {import("./state.js").Lane}
+ */
+function laneOf(row, seeds) {
+  const meta = button("sc-meta", undefined, { arm: row.arm }), at = make("span", "sc-at"), where = make("span", "sc-where");
+  meta.title = row.meaning;
+  meta.append(make("b", "", row.title), make("small", "sc-about", row.about), at, where);
+  const lane = make("div", "sc-lane"), canvas = make("canvas"), cells = make("div", "sc-cells");
+  attr(canvas, "role", "img");
+  cells.append(...seeds.map((seed) => {
+    const cell = button("sc-cell", undefined, { arm: row.arm, seed });
+    attr(cell, "aria-label", `${row.title}, seed ${seed}`);
+    cell.tabIndex = -1;
+    return cell;
+  }));
+  lane.append(canvas, cells);
+  for (const node of [meta, lane]) tone(node, `--arm-${row.tone}`);
+  return { meta, at, where, lane, canvas, cells, ctx: context(canvas), shown: -1 };
+}
+
+/**
+ * @param {Laid} row
+ * @returns {import("./state.js").Large}
+ */
+function largeOf(row) {
+  const figure = make("figure", "sc-one"), canvas = make("canvas"), words = make("figcaption", "", row.title);
+  figure.dataset.arm = row.arm;
+  tone(figure, `--arm-${row.tone}`);
+  figure.append(canvas, words);
+  return { figure, canvas, words, ctx: context(canvas) };
+}
+
+/** @param {Scrub} s */
+export function buildWall(s) {
   const heads = make("div", "sc-heads");
-  for (const seed of view.seeds) { const head = make("button", "w-seed", seed); head.type = "button"; head.dataset.seed = seed; heads.append(head); }
-  wall.append(make("div", "w-corner", "seed"), heads);
-  parts = rows.map((row, k) => {
-    const meta = make("button", "sc-meta"), name = make("b", "", row.title), about = make("small", "sc-about", row.about);
-    meta.type = "button";
-    meta.dataset.arm = row.arm;
-    meta.title = row.meaning;
-    const at = make("span", "sc-at"), where = make("span", "sc-where");
-    meta.append(name, about, at, where);
-    const lane = make("div", "sc-lane"), canvas = make("canvas"), cells = make("div", "sc-cells");
-    canvas.setAttribute("role", "img");
-    for (const seed of view.seeds) {
-      const cell = make("button", "sc-cell");
-      cell.type = "button";
-      Object.assign(cell.dataset, { arm: row.arm, seed });
-      cell.setAttribute("aria-label", `${row.title}, seed ${seed}`);
-      cell.tabIndex = -1;
-      cells.append(cell);
-    }
-    lane.append(canvas, cells);
-    for (const node of [meta, lane]) node.style.setProperty("--tone", `var(--arm-${row.tone})`);
-    wall.append(meta, lane);
-    return { meta, at, where, lane, canvas, cells, ctx: canvas.getContext("2d"), row: k, shown: -1 };
-  });
-  const box = $(".sc-large");
-  box.replaceChildren();
-  large = rows.map((row) => {
-    const figure = make("figure", "sc-one"), canvas = make("canvas"), words = make("figcaption", "", row.title);
-    figure.dataset.arm = row.arm;
-    figure.style.setProperty("--tone", `var(--arm-${row.tone})`);
-    figure.append(canvas, words);
-    box.append(figure);
-    return { figure, canvas, words, ctx: canvas.getContext("2d") };
-  });
+  heads.append(...s.seeds.map((seed) => button("w-seed", seed, { seed })));
+  s.lanes = s.rows.map((row) => laneOf(row, s.seeds));
+  s.large = s.rows.map(largeOf);
+  const corner = make("div", "w-corner", "seed");
+  s.$(".sc-wall").replaceChildren(corner, heads, ...s.lanes.flatMap((part) => [part.meta, part.lane]));
+  s.$(".sc-large").replaceChildren(...s.large.map((part) => part.figure));
 }
 
-// Sizes in CSS: how many pictures stand in a line, and how large. What the canvases hold follows from their strips.
-function layout() {
-  if (!rows.length || !axis || !parts.length) return;
-  const width = parts[0].lane.clientWidth, apart = 1 / 16; // a gap is this part of a picture
-  if (!width) return; // the tab is not shown
-  const columns = Math.max(1, Math.min(n(), Math.floor((width / LEAST + apart) / (1 + apart)))), lines = Math.ceil(n() / columns);
-  const cell = Math.min(MOST, width / (columns + (columns - 1) * apart)), gap = cell * apart;
-  if (strips.arrange(n(), columns)) want();
-  for (const part of parts) {
-    part.canvas.style.width = `${columns * (cell + gap) - gap}px`;
-    part.canvas.style.height = `${lines * (cell + gap) - gap}px`;
+/**
+ * Sizes in CSS: how many pictures stand in a line, and how large. What the canvases hold follows from their strips.
+ * @param {Scrub} s
+ */
+export function layout(s) {
+  const width = s.lanes[0]?.lane.clientWidth;
+  if (!s.rows.length || !width) return; // the tab is not shown
+  const grid = onPage(width, s.seeds.length), heads = s.$(".sc-heads");
+  if (s.strips.arrange(s.seeds.length, grid.columns)) want(s);
+  for (const { canvas, cells } of s.lanes) {
+    canvas.style.width = `${grid.width}px`;
+    canvas.style.height = `${grid.height}px`;
+    cells.style.gridAutoRows = `${grid.cell}px`;
   }
-  for (const grid of [...parts.map((part) => part.cells), $(".sc-heads")]) {
-    grid.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
-    grid.style.gap = `${gap}px`;
-    grid.style.gridAutoRows = grid.matches(".sc-cells") ? `${cell}px` : "";
+  for (const node of [...s.lanes.map((part) => part.cells), heads]) {
+    node.style.gridTemplateColumns = `repeat(${grid.columns}, ${grid.cell}px)`;
+    node.style.gap = `${grid.gap}px`;
   }
-  $(".sc-heads").hidden = $(".w-corner").hidden = lines > 1;
-  root.dataset.lines = lines;
-  $(".sc-slider").max = axis.count - 1;
-  $(".sc-slider").value = tick;
-  drawSchedule($(".sc-schedule"), rows, axis, $(".sc-track").clientWidth, role);
-  redraw();
-  small();
+  heads.hidden = s.$(".w-corner").hidden = grid.lines > 1;
+  s.root.dataset.lines = String(grid.lines);
+  s.slider.max = String(s.axis.count - 1);
+  s.slider.value = String(s.tick);
+  const schedule = s.$(".sc-schedule", SVGSVGElement);
+  drawSchedule(schedule, s.rows, s.axis, s.$(".sc-track").clientWidth, (model) => s.role(model));
+  redraw(s);
+  sayNow(s);
 }
 
-function mark() {
-  for (const part of parts) {
-    const row = rows[part.row];
-    part.meta.setAttribute("aria-pressed", row.arm === chosen.arm);
-    for (const cell of part.cells.children) {
-      const here = +cell.dataset.seed === chosen.seed;
-      cell.classList.toggle("on", here && row.arm === chosen.arm);
+/**
+ * Shows what is chosen.
+ * @param {Scrub} s
+ */
+export function mark(s) {
+  const { arm, seed } = s.chosen;
+  s.lanes.forEach(({ meta, cells }, k) => {
+    const mine = s.rows[k].arm === arm;
+    attr(meta, "aria-pressed", mine);
+    for (const cell of all(".sc-cell", cells)) {
+      const here = Number(cell.dataset.seed) === seed;
+      cell.classList.toggle("on", here && mine);
       cell.classList.toggle("column", here);
-      cell.tabIndex = here && row.arm === chosen.arm ? 0 : -1;
+      cell.tabIndex = here && mine ? 0 : -1;
     }
-  }
-  for (const head of $(".sc-heads").children) head.classList.toggle("on", +head.dataset.seed === chosen.seed);
-  large.forEach((part, k) => part.figure.classList.toggle("on", rows[k].arm === chosen.arm));
-  say($(".sc-seed"), String(chosen.seed));
+  });
+  for (const head of all(".sc-heads .w-seed", s.element)) head.classList.toggle("on", Number(head.dataset.seed) === seed);
+  s.large.forEach((part, k) => part.figure.classList.toggle("on", s.rows[k].arm === arm));
+  put(s.$(".sc-seed"), String(seed));
 }
 
-// Which of the options are set, and what can be flickered with.
-function options() {
-  const set = (name, value) => { for (const b of element.querySelectorAll(`[data-${name}]`)) if (b.matches("button")) b.setAttribute("aria-checked", b.dataset[name] === value); };
-  set("sync", sync);
-  set("show", show);
-  const noisy = rows.some((row) => row.noisy?.some(Boolean));
-  const button = $("[data-show=noisy]");
-  button.disabled = !noisy && (Boolean(kept) || view.live);
-  button.title = noisy ? "The noisy state itself" : "The noisy states themselves; their pictures are made when you press this";
-  const select = $(".sc-against"), key = JSON.stringify([pin, sync, rows.map((row) => row.arm)]);
+/**
+ * @param {import("./axis.js").Axis} axis
+ * @param {number} tick
+ */
+const momentOf = (axis, tick) => (axis.levels ? `moment, noise ${noise(axis.levels[tick])}` : `step ${tick + 1}`);
+
+/**
+ * Which of the options are set, and what can be flickered with.
+ * @param {Scrub} s
+ */
+export function options(s) {
+  for (const one of all("button[data-sync]", s.element)) attr(one, "aria-checked", one.dataset.sync === s.sync);
+  for (const one of all("button[data-show]", s.element)) attr(one, "aria-checked", one.dataset.show === s.show);
+  const states = s.$("[data-show=noisy]", HTMLButtonElement), select = s.$(".sc-against", HTMLSelectElement);
+  states.disabled = !s.hasNoisy && (Boolean(s.kept) || s.view.live);
+  const later = "The noisy states themselves; their pictures are made when you press this";
+  states.title = s.hasNoisy ? "The noisy state itself" : later;
+  const key = JSON.stringify([s.pin, s.sync, s.rows.map((row) => row.arm)]);
   if (select.dataset.key !== key) {
     select.dataset.key = key;
-    const pinned = pin === null ? [] : [new Option(axis.levels ? `the pinned moment, noise ${written(axis.levels[pin])}` : `the pinned step ${pin + 1}`, "pin")];
-    select.replaceChildren(new Option("the last picture", "end"), ...pinned, ...rows.map((row) => new Option(row.title, row.arm)));
+    const pinned = s.pin === null ? [] : [new Option(`the pinned ${momentOf(s.axis, s.pin)}`, "pin")];
+    const rows = s.rows.map((row) => new Option(row.title, row.arm));
+    select.replaceChildren(new Option("the last picture", "end"), ...pinned, ...rows);
   }
-  select.value = against;
+  select.value = s.against;
 }
 
-// Strips in the order in which they make the whole usable soonest.
-function want() {
-  const lengths = rows.map((row) => (row.steps ?? []).length), order = coarseToFine(lengths);
-  const paths = [...new Set(order.map(([row, index]) => rows[row].strips?.[index]))];
-  const noisy = show === "noisy" ? [...new Set(order.map(([row, index]) => rows[row].noisy?.[index]))] : [];
-  const total = new Set(rows.flatMap((row) => row.strips ?? [])).size * (show === "noisy" ? 2 : 1);
-  strips.want([...noisy, ...paths], Math.max(total, lengths.reduce((a, b) => a + b, 0)));
-}
-
-// What the oracle reads in the chosen picture now, beside what it reads in the last one.
-function reads() {
-  const box = $(".sc-reads"), row = rowOf(chosen.arm), arm = table?.arms[chosen.arm], index = axis.index(row, tick);
-  const k = view.seeds.indexOf(chosen.seed);
-  rows.forEach((one, i) => {
-    const at = axis.index(i, tick), found = table?.arms[one.arm];
-    const inside = found?.inside?.[at]?.[k];
-    say(large[i].words, `${one.title}${at < 0 ? ", not begun" : `, step ${at + 1}`}${inside === 0 ? ", not yet a picture to the oracle" : ""}`);
-  });
-  if (!arm || table.kind !== "oracle" || index < 0 || !arm.inside?.[index]) { say(box, ""); return; }
-  const said = table.factors.map((factor, i) => {
-    if (i >= FIRST && factor.things && !factor.things.length) return "";
-    const labels = arm.factors[factor.name].labels, words = i < FIRST || !factor.things ? factor.values : factor.things;
-    const now = words[labels[index][k]], end = words[labels[labels.length - 1][k]];
-    return now === end ? (now === "nothing" ? "" : now) : `${now} (then ${end})`;
-  }).filter(Boolean);
-  say(box, `The oracle reads ${rows[row].title} here as: ${said.join(", ")}.`);
+/**
+ * Asks for strips in the order in which they make the whole usable soonest.
+ * @param {Scrub} s
+ */
+export function want(s) {
+  const lengths = s.rows.map((row) => row.steps.length), order = coarseToFine(lengths), shown = s.show === "noisy" ? 2 : 1;
+  const paths = [...new Set(order.map(([row, index]) => s.rows[row].strips?.[index]))];
+  const noisy = shown === 2 ? [...new Set(order.map(([row, index]) => s.rows[row].noisy?.[index]))] : [];
+  const total = new Set(s.rows.flatMap((row) => row.strips)).size * shown;
+  s.strips.want([...noisy, ...paths], Math.max(total, lengths.reduce((sum, one) => sum + one, 0)));
 }

@@ -16,7 +16,7 @@ from studio.core.files import Json
 from studio.domains import first
 from studio.ui.kit import words
 from studio.ui.kit.parts import _html
-from studio.ui.kit.theme import script
+from studio.ui.kit.scripts import mounted
 
 
 def board(value: dict[str, Any]) -> gr.HTML:
@@ -42,7 +42,7 @@ def board(value: dict[str, Any]) -> gr.HTML:
     <div class="wall-scroll"><div class="wall"></div></div>
   </div>
 </section>"""
-    return _html(value, html_template=template, js_on_load=script("compare/board"), elem_id="board")
+    return _html(value, html_template=template, js_on_load=mounted("compare/board", "scrub"), elem_id="board")
 
 
 def stage() -> gr.HTML:
@@ -63,7 +63,7 @@ def stage() -> gr.HTML:
     <span class="s-hint">drag, or hold <kbd>F</kbd> · <kbd>[</kbd> <kbd>]</kbd> change the seed</span>
     <span class="s-saves">save <a class="s-save-left" hidden></a> <a class="s-save-right" hidden></a></span></div>
 </section>"""
-    return _html(html_template=template, js_on_load=script("compare/stage"), elem_id="stage")
+    return _html(html_template=template, js_on_load=mounted("compare/stage"), elem_id="stage")
 
 
 def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -17,9 +17,10 @@ from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board, figures_table, stage
 from studio.ui.compare.form import CompareForm
 from studio.ui.kit import arms, pairs, parts
-from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.address import chosen
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
+from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
@@ -87,15 +88,10 @@ class CompareTab(DrawTab):
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: the pairs there are now. On page load: show the run of the address (?run=…), else re-attach to one of ours
         that still goes on."""
-        chosen: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        tab.select(self.refresh, None, {self.form.fields.pair}, js=REMEMBER.format(name="compare"), **chosen)
+        quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        tab.select(self.refresh, None, {self.form.fields.pair}, js=chosen("compare"), **quiet)
         asked = gr.Textbox(visible="hidden")
-        js = """() => {
-  const given = new URLSearchParams(location.search).get("run");
-  let last = "";
-  try { last = localStorage.getItem("studio:run") ?? ""; } catch { /* private mode */ }
-  return given ? `open ${given}` : `last ${last}`;
-}"""
+        js = called("kit/address", "ofRun")
         outputs = self.shown | self.filled
         page.demo.load(self.attach, asked, outputs, js=js, queue=False, show_progress="hidden", api_visibility="private")
 

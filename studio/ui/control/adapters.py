@@ -23,6 +23,7 @@ from studio.library.adapters import AdapterEntry
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts, words
+from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
 
 Choices = list[tuple[str, str]]
@@ -30,7 +31,6 @@ POLL_S = 0.7
 BEGIN = "size"  # what a slider is taught unless something else is chosen
 METHODS = [("pairs of pictures", "pairs"), ("two prompts", "text"), ("a direction of the model's own", "direction")]
 LAYOUTS = [("diffusers", "diffusers"), ("PEFT", "peft"), ("kohya", "kohya")]
-WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _DROP: Json = {"filterable": False, "elem_classes": "drop"}
 
@@ -124,7 +124,9 @@ class Shelf:
         self.train.click(self.start, trained, {self.said, *self.panel.shown}, **_QUIET)
         self.bring.upload(self.brought, {self.bring, self.model, self.as_name}, asked, **_QUIET)
         self.take.click(self.taken, {self.which, self.layout, self.strip}, asked, **_QUIET)
-        self.merge.click(self.merged, [self.worn, self.into, self.new], list(asked), js=WORN, **_QUIET)
+        self.merge.click(
+            self.merged, [self.worn, self.into, self.new], list(asked), js=called("control/adapters_on", "readWorn"), **_QUIET
+        )
 
         def ticked(values: Values) -> Updates:
             updates = self.tick(values[self.run])

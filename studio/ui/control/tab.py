@@ -24,18 +24,18 @@ from studio.ui.control.adapters import Shelf
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.hint_card import HintCard
 from studio.ui.kit import pairs, parts, prompt
-from studio.ui.kit.address import ARRIVED, REMEMBER
+from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
+from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.seeds import write_seeds
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 0.5  # between looks at a live run
 START = {"seeds": "4", "teacher_steps": 10, "arms": ["teacher", "student", "hybrid-1"]}
 BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
-READ_WORN = "(worn, ...rest) => [JSON.stringify(window.studioWorn?.() ?? {}), ...rest]"
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -136,7 +136,7 @@ class ControlTab(DrawTab):
         self.shown = [self.board, self.plot, self.table, self.under, self.figures, self.run_id, self.timer, self.run, self.cancel,
                       self.problem, self.header]  # fmt: skip
         self.filled = [*f.inputs(), self.worn, self.pair_line, self.seeds_line, self.hint]
-        self.run.click(self.submit, [self.asked, *f.inputs()], self.shown, js=READ_WORN, **_QUIET)
+        self.run.click(self.submit, [self.asked, *f.inputs()], self.shown, js=called("control/adapters_on", "readWorn"), **_QUIET)
         self.cancel.click(self.stop, {self.run_id}, self.shown, **_QUIET)
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         f.prompt.change(self.read_prompt, {f.prompt, f.pair}, {self.hint}, **typed)
@@ -152,10 +152,10 @@ class ControlTab(DrawTab):
         chosen among Recent runs."""
         self.tabs, f = page.tabs, self.fields
         everything = {page.tabs, *self.shown, *self.filled, *self.shelf.shown}
-        tab.select(self.refresh, {f.pair}, {f.pair, self.worn, *self.shelf.shown}, js=REMEMBER.format(name="control"), **_QUIET)
+        tab.select(self.refresh, {f.pair}, {f.pair, self.worn, *self.shelf.shown}, js=chosen("control"), **_QUIET)
         self.header.control(self.asked_for, None, everything, **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, everything, js=ARRIVED.format(name="control"), **_QUIET)
+        page.demo.load(self.arrive, asked, everything, js=arrived("control"), **_QUIET)
 
     def asked_for(self, event: gr.EventData) -> Updates:
         return {self.tabs: gr.Tabs(selected="control")} | self.open(str(event.run))
@@ -311,7 +311,7 @@ def table_html(table: Mapping[str, Any]) -> str:
 
 
 def _html(value: Json, name: str, elem_id: str) -> gr.HTML:
-    return gr.HTML(value, html_template=template(name), js_on_load=script(name), apply_default_css=False, elem_id=elem_id)
+    return gr.HTML(value, html_template=template(name), js_on_load=mounted(name), apply_default_css=False, elem_id=elem_id)
 
 
 def _build(page: Page) -> ControlTab:

@@ -19,7 +19,8 @@ from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.distill import estimate, leaderboard_plot
 from studio.ui.kit import words as say
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.kit.words import span
 
@@ -29,10 +30,8 @@ NAMED = 4  # arms that a sentence names
 
 def leaderboard_html(value: Json) -> gr.HTML:
     """value = `Leaderboard.value()`. Triggers "measure", "look" (it was unfolded), and "compare" with {"student"}."""
-    js = script("kit/figure") + script("distill/leaderboard")
-    return gr.HTML(
-        value, html_template=template("distill/leaderboard"), js_on_load=js, apply_default_css=False, elem_id="leaderboard"
-    )
+    js, markup = mounted("distill/leaderboard", "measure", "look", "compare"), template("distill/leaderboard")
+    return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="leaderboard")
 
 
 class Leaderboard:

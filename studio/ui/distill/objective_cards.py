@@ -9,7 +9,8 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.ui.kit import parts
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "trajectory": ("Trajectory", "Follow the teacher's own path in fewer steps."),
@@ -21,7 +22,7 @@ WAIT = "The objectives are being listed; this takes some seconds, once."
 
 def objectives_html(value: Json) -> gr.HTML:
     """The objectives by family, searchable. value = {"families", "chosen", "wait"}. Triggers "pick" with {"name"}."""
-    js, markup = script("distill/objectives"), template("distill/objectives")
+    js, markup = mounted("distill/objectives", "pick"), template("distill/objectives")
     return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="objectives")
 
 

@@ -26,7 +26,7 @@ from studio.ui.distill.objective_cards import WAIT, about, families, objectives_
 from studio.ui.distill.student import StudentCard
 from studio.ui.jobs.background import Background
 from studio.ui.kit import parts
-from studio.ui.kit.address import REMEMBER
+from studio.ui.kit.address import chosen
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
@@ -60,7 +60,7 @@ class DistillTab:
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: the form as it was left."""
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        tab.select(self.open_tab, {self.form}, self.filled, js=REMEMBER.format(name="distill"), **quiet)
+        tab.select(self.open_tab, {self.form}, self.filled, js=chosen("distill"), **quiet)
 
     def open_tab(self, values: Values) -> Updates:
         return self.opened(values[self.form] or "")

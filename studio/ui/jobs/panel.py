@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 
 from studio.ui.jobs.background import Background
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 
 POLL_S = 1.0
@@ -23,8 +24,8 @@ def jobs_html(value: dict[str, Any]) -> gr.HTML:
     Triggers "choose" with {"run"} ("first", or "" when it is folded), "act" with {"run", "action"}, and "duplicate" and
     "compare" with {"run"}.
     """
-    js = script("kit/figure") + script("jobs/jobs_shown") + script("jobs/jobs")
-    return gr.HTML(value, html_template=template("jobs/jobs"), js_on_load=js, apply_default_css=False, elem_id="jobs")
+    js, markup = mounted("jobs/jobs", "choose", "act", "compare", "duplicate"), template("jobs/jobs")
+    return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="jobs")
 
 
 class JobsPanel:

@@ -46,7 +46,7 @@ class DrawTab:
         return self.runs.recent()
 
     def of_address(self, words: str) -> tuple[bool, str]:
-        """(whether the tab is to be in front, the run to open or "") of what `kit.address.ARRIVED` sends; ?run=… counts where
+        """(whether the tab is to be in front, the run to open or "") of what `kit.address.arrived` sends; ?run=… counts where
         it is of this kind."""
         tab, own, run = (str(words or "").split(" ") + ["", "", ""])[:3]
         if run and not own and self._is_mine(run):

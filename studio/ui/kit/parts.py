@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.ui.kit.theme import script
+from studio.ui.kit.scripts import mounted
 
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="9" fill="var(--arm-student)"/>'
@@ -54,7 +54,7 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=script("kit/header"),
+        js_on_load=mounted("kit/header", "reopen", "scrub", "control"),
         server_functions=list(server_functions),
         elem_id="header",
     )
@@ -63,7 +63,7 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
 def live_plot(waiting: str, elem_id: str = "plot") -> gr.HTML:
     """A plotly figure (JSON text) updated in place, as tall as its card; `waiting` is shown while there is none."""
     template = f'<div class="plot-box"><div class="plot"></div><p class="plot-wait">{waiting}</p></div>'
-    return _html(html_template=template, js_on_load=script("kit/figure") + script("kit/plot"), elem_id=elem_id)
+    return _html(html_template=template, js_on_load=mounted("kit/plot"), elem_id=elem_id)
 
 
 def words_picker(value: dict[str, Any]) -> gr.HTML:
@@ -71,16 +71,14 @@ def words_picker(value: dict[str, Any]) -> gr.HTML:
 
     value = {"groups": `prompt.groups()`, "stated": {factor: value}}.
     """
-    return _html(value, html_template='<div class="words"></div>', js_on_load=script("kit/prompt_words"), elem_id="words")
+    js = mounted("kit/prompt_words", "pick")
+    return _html(value, html_template='<div class="words"></div>', js_on_load=js, elem_id="words")
 
 
 def chips(texts: Sequence[str]) -> gr.HTML:
     """Example prompts as chips. Triggers "pick" with {"text"}."""
     buttons = "".join(f'<button type="button" data-text="{html.escape(t)}">{html.escape(t)}</button>' for t in texts)
-    js = """element.addEventListener("click", (event) => {
-  const chip = event.target.closest("button");
-  if (chip) trigger("pick", { text: chip.dataset.text });
-});"""
+    js = mounted("kit/chips", "pick")
     return _html(html_template=f'<div class="chips">{buttons}</div>', js_on_load=js, elem_id="examples")
 
 

@@ -113,11 +113,6 @@ def css(all_arms: list[str], sheets: Sequence[str]) -> str:
     return "\n".join([arms.css_variables(), page, *chips])
 
 
-def script(name: str) -> str:
-    """A script of `assets/ui`: "compare/board" is `assets/ui/compare/board.js`."""
-    return (LOOK / f"{name}.js").read_text(encoding="utf-8")
-
-
 def template(name: str) -> str:
     """A markup of `assets/ui`, of a component without values: "lab/cards" is `assets/ui/lab/cards.html`."""
     return (LOOK / f"{name}.html").read_text(encoding="utf-8")

@@ -15,7 +15,8 @@ from studio.capabilities.mixture.request import N_STEPS, MixtureRequest
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import words
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 
 WAIT_S = 0.9  # a handler waits so long for an answer before it lets the page ask again
@@ -37,7 +38,7 @@ class MixtureCard:
         self.html = gr.HTML(
             value,
             html_template=template("lab/mixture"),
-            js_on_load=script("lab/mixture"),
+            js_on_load=mounted("lab/mixture", "ask"),
             apply_default_css=False,
             elem_id="mixture",
         )

@@ -21,8 +21,9 @@ from studio.library.models import Pair, load_registry
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts, schema_form
-from studio.ui.kit.address import REMEMBER
-from studio.ui.kit.theme import script, template
+from studio.ui.kit.address import chosen
+from studio.ui.kit.scripts import called, mounted
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.lab import form as lab_form
 from studio.ui.lab.mixture import MixtureCard
@@ -31,20 +32,15 @@ from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 1.0
 FIRST = "k-sweep"
-ARRIVED = """() => { // the study of the address, so that a reload in the middle of one finds it again
-  const given = new URLSearchParams(location.search), study = given.get("study") ?? "";
-  const here = given.get("tab") === "lab" || (study && !given.get("tab") && !given.get("run"));
-  return `${here ? "lab" : "elsewhere"} ${study}`;
-}"""
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _LINE: Json = {"interactive": True, "max_lines": 1, "elem_classes": "figure"}
 
 
-def _html(name: str, value: Json) -> gr.HTML:
+def _html(name: str, value: Json, *events: str) -> gr.HTML:
     """A component of the tab: markup, script and element id share the name."""
     file = name.replace("-", "/")
-    shared = script("kit/figure") if name == "lab-result" else ""
-    return gr.HTML(value, html_template=template(file), js_on_load=shared + script(file), apply_default_css=False, elem_id=name)
+    js = mounted(file, *events)
+    return gr.HTML(value, html_template=template(file), js_on_load=js, apply_default_css=False, elem_id=name)
 
 
 @dataclass
@@ -74,7 +70,7 @@ class LabTab:
 
     def _build(self) -> None:
         with gr.Row(elem_classes="lab-shell"):
-            self.cards = _html("lab-cards", {"cards": []})
+            self.cards = _html("lab-cards", {"cards": []}, "pick")
             with gr.Column(min_width=280, elem_classes="controls lab-form"):
                 with gr.Column(elem_classes="card fields"):
                     self.about = parts.text("lab-about")
@@ -113,8 +109,8 @@ class LabTab:
                     self.cost = parts.text("lab-cost")
                     self.start = parts.run_button("Start", "lab-start", interactive=False)
             with gr.Column(min_width=280, elem_classes="results"):
-                self.saved = _html("lab-saved", {"studies": []})
-                self.line = _html("lab-line", {"run": ""})
+                self.saved = _html("lab-saved", {"studies": []}, "open", "extend")
+                self.line = _html("lab-line", {"run": ""}, "act")
                 self.result = _html("lab-result", {"study": ""})
                 self.mixture = MixtureCard(self.jobs)
         self.form = gr.Textbox("", visible="hidden", label="form", elem_id="lab-form")  # the request that is drawn
@@ -139,9 +135,9 @@ class LabTab:
     def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, and when the page is loaded with its name, or a study, in the address."""
         self.tabs = page.tabs
-        tab.select(self.open_tab, {self.form, self.run_id}, self.filled | {self.saved}, js=REMEMBER.format(name="lab"), **_QUIET)
+        tab.select(self.open_tab, {self.form, self.run_id}, self.filled | {self.saved}, js=chosen("lab"), **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, self.filled | self.shown | {page.tabs}, js=ARRIVED, **_QUIET)
+        page.demo.load(self.arrive, asked, self.filled | self.shown | {page.tabs}, js=called("kit/address", "ofStudy"), **_QUIET)
 
     def draw(self, text: str) -> None:
         """The settings of the chosen study, from its schema; also what happens with them."""

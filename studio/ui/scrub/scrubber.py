@@ -14,11 +14,11 @@ from studio.capabilities.scrub import exports
 from studio.core.files import Json, atomic_write
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import arms
-from studio.ui.kit.theme import LOOK, script, template
+from studio.ui.kit import arms, scripts
+from studio.ui.kit.theme import LOOK, template
 from studio.ui.scrub.scrub_runs import Scrubs
 
-SCRIPTS = tuple(f"scrub/{name}" for name in ("frames", "axis", "schedule", "curves", "scrub", "wall", "take", "main"))
+SCRIPT = "scrub/scrub"
 FONTS = {"Inter": "inter.woff2", "JetBrains Mono": "jetbrains-mono.woff2"}
 
 
@@ -33,16 +33,11 @@ def scrubber(jobs: Jobs) -> gr.HTML:
     return gr.HTML(
         {"run": None},
         html_template=template("scrub/scrub"),
-        js_on_load=source(),
+        js_on_load=scripts.mounted(SCRIPT, "branch", "states"),
         server_functions=[take_away],
         apply_default_css=False,
         elem_id="scrubber",
     )
-
-
-def source() -> str:
-    """The scripts of the scrubber, as one."""
-    return "\n".join(script(name) for name in SCRIPTS)
 
 
 class Take:
@@ -105,14 +100,27 @@ main {{ max-width: 1240px; margin: 0 auto; padding: 20px 24px 40px; box-sizing: 
 .sc-branch-card, .sc-exports {{ display: none !important; }} .sc-under {{ grid-template-columns: minmax(0, 1fr); }}
 @media (max-width: 820px) {{ main {{ padding: 14px; }} }}</style></head>
 <body><main><div id="scrubber">{template("scrub/scrub")}</div></main>
-<script>
+<script type="importmap">{_inline({"imports": _modules()})}</script>
+<script type="module">
+import {{ mount }} from "{SCRIPT}.js";
 document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
-window.studioScrubFiles = {_inline(files)};
-(function (element, props, trigger, watch, server) {{
-{source()}
-}})(document.getElementById("scrubber"), {{ value: {_inline(board)} }}, () => {{}}, () => {{}}, {{}});
+const studioScrubFiles = {_inline(files)};
+const element = document.getElementById("scrubber"), props = {{ value: {_inline(board)} }}, nothing = () => {{}};
+mount({{ element, props, trigger: nothing, watch: nothing, server: {{}}, events: [] }}, studioScrubFiles);
 </script></body></html>
 """
+
+
+def _modules() -> dict[str, str]:
+    """Name -> address of every script of the scrubber, with the script inside the address: a page on a disk may fetch none."""
+    return {name: _module(name) for name in scripts.needed(SCRIPT)}
+
+
+def _module(name: str) -> str:
+    named = scripts.IMPORTED.sub(
+        lambda found: found[0].replace(found[1], scripts.resolved(name, found[1])), scripts.scripts()[name]
+    )
+    return f"data:text/javascript;base64,{base64.b64encode(named.encode()).decode()}"
 
 
 def _css(name: str) -> str:

@@ -16,7 +16,7 @@ from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.ui.kit import pairs, parts, prompt
-from studio.ui.kit.address import ARRIVED, REMEMBER
+from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
 from studio.ui.kit.seeds import write_seeds
@@ -130,10 +130,10 @@ class ScrubTab(DrawTab):
         be scrubbed from Recent runs."""
         self.tabs = page.tabs
         self.everything = everything = self.shown | self.filled | {page.tabs}
-        tab.select(self.refresh, None, {self.fields.pair}, js=REMEMBER.format(name="scrub"), **_QUIET)
+        tab.select(self.refresh, None, {self.fields.pair}, js=chosen("scrub"), **_QUIET)
         self.header.scrub(self.asked_for, None, everything, **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, everything, js=ARRIVED.format(name="scrub"), **_QUIET)
+        page.demo.load(self.arrive, asked, everything, js=arrived("scrub"), **_QUIET)
 
     def asked_for(self, event: gr.EventData) -> Updates:
         return {self.tabs: gr.Tabs(selected="scrub")} | self.open(str(event.run))

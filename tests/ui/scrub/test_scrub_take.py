@@ -113,7 +113,7 @@ def test_the_offline_page_holds_everything_and_asks_for_nothing(jobs: Jobs, run_
 def test_a_prompt_cannot_end_the_offline_page_s_script(jobs: Jobs) -> None:
     run_id = finished(jobs, **DRAWN, prompt="a house </script><script>alert(1)</script>")
     text = offline_page(jobs, Scrubs(jobs).board(run_id))
-    assert text.count("</script>") == 1
+    assert text.count("</script>") == text.count("<script ") == 2  # the addresses of modules, and what starts them
     assert "<title>a house &lt;/script&gt;" in text
 
 
