@@ -1,0 +1,88 @@
+// Numbers, keys, addresses and figures as every part of the page uses them.
+import assert from "node:assert/strict";
+import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit/address.js";
+import { resolved } from "../../assets/ui/kit/figure.js";
+import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
+import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
+
+const HOME = "http://127.0.0.1:7860/studio/";
+
+Deno.test("a strength has its sign, and a minus that is as wide as the plus", () => {
+  assert.deepEqual([1.5, 0, -0.4].map(signed), ["+1.5", "0", "−0.4"]);
+});
+
+Deno.test("a share is whole percent, a dash where it is not known", () => {
+  assert.deepEqual([0.704, 0, 1, null, undefined].map(percent), ["70 %", "0 %", "100 %", "–", "–"]);
+});
+
+Deno.test("a noise level has three figures at most", () => {
+  assert.deepEqual([Infinity, 28.54, 10, 9.876, 0.1, 0.01234].map(noise), ["∞", "28.5", "10.0", "9.88", "0.10", "0.012"]);
+});
+
+Deno.test("one is singular, whatever it is written as", () => {
+  assert.deepEqual([plural(1, "step"), plural("1", "step"), plural(0, "row"), plural(4, "step")], ["1 step", "1 step", "0 rows", "4 steps"]);
+});
+
+Deno.test("a figure keeps its sign on the line", () => {
+  assert.equal(unbroken("recovers 70 % [57–82] of 5 %"), "recovers 70\u00a0% [57–82] of 5\u00a0%");
+});
+
+Deno.test("a run that is done has everything, one without a total nothing", () => {
+  assert.equal(done("done", null), 100);
+  assert.equal(done("running", { done: 3, total: 12 }), 25);
+  assert.equal(done("loading", { done: 3 }), 0);
+  assert.equal(done("queued", null), 0);
+});
+
+Deno.test("the middle of an even number of values is the lower one", () => {
+  assert.equal(middle([9, 1, 4]), 4);
+  assert.equal(middle([9, 1, 4, 5]), 4);
+  assert.equal(middle([]), null);
+});
+
+Deno.test("places stay in a list, or begin anew after its end", () => {
+  assert.deepEqual([clamp(-2, 0, 3), clamp(2, 0, 3), clamp(9, 0, 3)], [0, 2, 3]);
+  assert.deepEqual([around(0, -1, 4), around(3, 1, 4), around(1, 1, 4)], [3, 0, 2]);
+});
+
+Deno.test("arrows move in a grid, in a list and on a slider", () => {
+  assert.deepEqual(inGrid("ArrowUp"), [0, -1]);
+  assert.equal(inGrid("Home"), null);
+  assert.deepEqual(["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown", "a"].map(inList), [-1, -1, 1, 1, 0]);
+  assert.equal(onSlider("ArrowLeft", false), -1);
+  assert.equal(onSlider("ArrowRight", true), 5);
+  assert.equal(onSlider("PageDown", false), 5);
+  assert.equal(onSlider("x", true), 0);
+  assert.ok(withModifier({ ctrlKey: false, metaKey: true, altKey: false }));
+});
+
+Deno.test("the first tab needs no name in the address, and other values stay", () => {
+  assert.equal(withTab(`${HOME}?run=a`, "lab"), `${HOME}?run=a&tab=lab`);
+  assert.equal(withTab(`${HOME}?tab=lab&run=a`, "compare"), `${HOME}?run=a`);
+  assert.equal(withValue(`${HOME}?run=a`, "run", "b"), `${HOME}?run=b`);
+  assert.equal(withValue(`${HOME}?study=a&tab=lab`, "study", ""), `${HOME}?tab=lab`);
+});
+
+Deno.test("an address is said in words that hold no blanks of its own", () => {
+  assert.equal(wordsOf("?tab=scrub&scrub=20260131 a", "scrub"), "scrub 20260131a ");
+  assert.equal(wordsOf("?run=x", "control"), "  x");
+});
+
+Deno.test("a study opens the Lab unless the address means another tab or run", () => {
+  assert.equal(studyOf("?study=s"), "lab s");
+  assert.equal(studyOf("?tab=lab"), "lab ");
+  assert.equal(studyOf("?study=s&tab=distill"), "elsewhere s");
+  assert.equal(studyOf("?study=s&run=r"), "elsewhere s");
+});
+
+Deno.test("the run of the address goes before the last one of this browser", () => {
+  assert.equal(runOf("?run=a", "b"), "open a");
+  assert.equal(runOf("", "b"), "last b");
+});
+
+Deno.test("colours of a figure are looked up however deep they lie", () => {
+  /** @param {string} name */
+  const value = (name) => `<${name}>`;
+  const figure = { data: [{ line: { color: "--arm-student" }, y: [1, null] }], text: "a -- b" };
+  assert.deepEqual(resolved(figure, value), { data: [{ line: { color: "<--arm-student>" }, y: [1, null] }], text: "a -- b" });
+});

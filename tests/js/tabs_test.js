@@ -1,0 +1,121 @@
+// What single tabs compute: choices on the wall, adapters of a form, sliders of the laboratory, order of the leaderboard.
+import assert from "node:assert/strict";
+import { atFirst, beside, named, pressed, waiting } from "../../assets/ui/compare/choice.js";
+import { after, scoped, without } from "../../assets/ui/control/worn.js";
+import { inOrder, pressed as sorted } from "../../assets/ui/distill/order.js";
+import { fits, text } from "../../assets/ui/distill/search.js";
+import { cellOf, placeOf, stepsOf, upTo } from "../../assets/ui/jobs/moments.js";
+import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "../../assets/ui/lab/settings.js";
+
+Deno.test("a new wall holds the student against the teacher, or what there is", () => {
+  assert.deepEqual(atFirst(["hybrid-1", "student", "teacher"], [3, 5]), { seed: 3, left: "teacher", right: "student" });
+  assert.deepEqual(atFirst(["student", "cads"], [0]), { seed: 0, left: "student", right: "cads" });
+  assert.deepEqual(atFirst(["student"], [0]), { seed: 0, left: "student", right: "student" });
+});
+
+Deno.test("a press takes the seed, and the arm unless it stands on the left", () => {
+  const selected = { seed: 0, left: "teacher", right: "student" };
+  assert.deepEqual(pressed(selected, "hybrid-1", 4), { seed: 4, left: "teacher", right: "hybrid-1" });
+  assert.deepEqual(pressed(selected, "teacher", 4), { seed: 4, left: "teacher", right: "student" });
+});
+
+Deno.test("arrow keys stay on the wall", () => {
+  const arms = ["teacher", "student"], seeds = [3, 5, 8];
+  assert.deepEqual(beside(arms, seeds, { arm: "teacher", seed: 5 }, [1, 0]), { arm: "teacher", seed: 8 });
+  assert.deepEqual(beside(arms, seeds, { arm: "student", seed: 8 }, [1, 1]), { arm: "student", seed: 8 });
+});
+
+Deno.test("a sentence is cut where it names an arm, and nothing of it is lost", () => {
+  const sentence = "Hybrid recovers 70 % of what the student lost", parts = named(sentence, "hybrid-2");
+  assert.equal(parts.map((part) => part.text).join(""), sentence);
+  assert.deepEqual(parts.filter((part) => part.tone), [{ text: "Hybrid", tone: "hybrid-2" }, { text: "student", tone: "student" }]);
+});
+
+Deno.test("a row without figures says how far it is", () => {
+  assert.equal(waiting({ images: { 0: "a" }, strip: { step: 2, steps: 4 } }, 16, true), "1 of 16 drawn");
+  assert.equal(waiting({ images: {}, strip: { step: 2, steps: 4 } }, 16, true), "step 2 of 4");
+  assert.deepEqual([true, false].map((live) => waiting({ images: {}, strip: null }, 16, live)), ["waiting", "not drawn"]);
+});
+
+const known = ["a", "b"].map((id) => ({ id, title: id, about: "", base: "t" })), use = { id: "b", strength: 2, on: "all" };
+
+Deno.test("what was set stays when only the adapters there are have changed, and what does not fit comes off", () => {
+  const before = { worn: [use, { id: "gone", strength: 1, on: "all" }], vary: "gone" };
+  assert.deepEqual(after(before, { known }), { worn: [use], vary: "b" });
+  assert.deepEqual(after({ worn: [], vary: "" }, { known }), { worn: [{ id: "a", strength: 1, on: "all" }], vary: "a" });
+  assert.deepEqual(after(before, {}), { worn: [], vary: "" });
+});
+
+Deno.test("taking off the varied adapter varies another one", () => {
+  const other = { id: "a", strength: 1, on: "all" };
+  assert.deepEqual(without({ worn: [use, other], vary: "b" }, use), { worn: [other], vary: "a" });
+  assert.deepEqual(without({ worn: [use, other], vary: "a" }, use), { worn: [other], vary: "a" });
+});
+
+Deno.test("only bounds have a level, with a point in it", () => {
+  assert.deepEqual([scoped("below", "1,5"), scoped("teacher", "1,5")], ["below:1.5", "teacher"]);
+});
+
+Deno.test("what is not measured stands last either way, and of equals the cheaper one first", () => {
+  /**
+   * @param {string} title
+   * @param {number | null} accuracy
+   * @param {number} nfe
+   */
+  const row = (title, accuracy, nfe) => ({
+    title, cells: {
+      accuracy: /** @type {[number | null, string, string]} */ ([accuracy, "", ""]),
+      nfe: /** @type {[number | null, string, string]} */ ([nfe, "", ""]),
+    },
+  });
+  const rows = [row("b", null, 1), row("c", 0.5, 8), row("A", 0.5, 4), row("d", 0.9, 50)];
+  /**
+   * @param {string} by
+   * @param {number} sign
+   */
+  const titles = (by, sign) => inOrder(rows, { by, sign }).map(({ title }) => title).join("");
+  assert.equal(titles("accuracy", -1), "dAcb");
+  assert.equal(titles("accuracy", 1), "Acdb");
+  assert.equal(titles("title", 1), "Abcd");
+  assert.deepEqual(sorted({ by: "nfe", sign: 1 }, "nfe", 1), { by: "nfe", sign: -1 });
+  assert.deepEqual(sorted({ by: "nfe", sign: 1 }, "accuracy", -1), { by: "accuracy", sign: -1 });
+});
+
+Deno.test("an objective is found by all the words that are typed, in any order", () => {
+  const item = { name: "dmd2", title: "DMD2", how: "One step", good_for: "speed", status: "tested", papers: [] };
+  const words = text({ ...item, papers: [/** @type {[string, string]} */ (["arXiv 2405.14867", "https://arxiv.org"])] });
+  assert.ok(fits(words, " STEP 2405 "));
+  assert.ok(fits(words, ""));
+  assert.ok(!fits(words, "step two"));
+});
+
+Deno.test("a moment of training shows what was there by then", () => {
+  const rows = [{ step: 10 }, { step: 20 }, { step: 40 }];
+  assert.deepEqual([null, 5, 20, 39].map((step) => upTo(rows, step).step), [40, 10, 20, 20]);
+  assert.deepEqual([null, 5, 39].map((step) => placeOf([10, 20, 40], step)), [2, 0, 1]);
+  assert.deepEqual(stepsOf([{ step: 20 }, { step: 10 }, { step: 20 }]), [10, 20]);
+  assert.deepEqual(cellOf(3, 1, 7, 3), { size: "700% 300%", position: "50% 50%" });
+  assert.deepEqual(cellOf(0, 0, 1, 1).position, "0% 0%");
+});
+
+Deno.test("a slider of powers stands on halves and gives whole numbers", () => {
+  const dimension = { name: "D", label: "", low: 2, high: 1024, step: /** @type {"log2"} */ ("log2"), value: 64 };
+  assert.deepEqual(range(dimension), { min: 1, max: 10, step: 0.5 });
+  assert.equal(place(dimension, 64), 6);
+  assert.equal(valueAt(dimension, 6.5), 91);
+  assert.deepEqual(range({ ...dimension, step: 0.25 }), { min: 2, max: 1024, step: 0.25 });
+  assert.deepEqual([written("beta", 2), written("K", 8)], ["2.00", "8"]);
+});
+
+Deno.test("a page is of the settings that it names, in the sliders' order", () => {
+  const settings = { order: "base first", K: 8, beta: 2 };
+  assert.ok(same(ofPage(settings, { beta: 2, order: "base first", K: 8, seed: 1 }), settings));
+  assert.ok(!same(ofPage(settings, { beta: 3 }), settings));
+  assert.ok(!same(null, settings));
+});
+
+Deno.test("the first two steps of the laboratory are judged, the others are not", () => {
+  const regime = { first_open: true, second_kept: false };
+  assert.deepEqual([0, 1, 2].map((index) => judged(index, regime)?.words), ["open", "forgotten", undefined]);
+  assert.deepEqual([reach(0), reach(100), length(2), length(0.5)], [0, 1, "100%", "50%"]);
+});
