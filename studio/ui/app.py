@@ -56,10 +56,21 @@ def assembled(jobs: Jobs) -> Moves:
         moves = Moves(page)
         moves.wire()
         add_api(jobs)
+    mark_one(demo, header)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
     demo.queue(api_open=False, max_size=64)
     return moves
+
+
+def mark_one(demo: gr.Blocks, component: gr.HTML) -> None:
+    """Events without a progress display mark one component as waiting instead of every output.
+
+    Gradio's browser side tells each marked component at every step of every event, and each time looks through the whole page.
+    """
+    for event in demo.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = [component]
 
 
 def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json:
