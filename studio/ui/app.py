@@ -83,7 +83,6 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "theme": theme.theme(),
         "css": css(),
         "js": scripts.called("kit/page", "start"),
-        "head": head(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -96,13 +95,6 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "favicon_path": str(theme.LOOK / "favicon.svg"),
         "app_kwargs": {"openapi_url": None, "routes": routes(jobs), "middleware": middleware(host, public)},
     }
-
-
-def head() -> str:
-    """The scripts of what is there at once, the kit's, the jobs panel's and the first tab's, fetched while the page is set up."""
-    folders = ("kit", "jobs", in_order()[0].name)
-    files = [file for file in scripts.scripts() if file.split("/")[0] in folders]
-    return "\n".join(f'<link rel="modulepreload" href="{scripts.ADDRESS}/{scripts.version()}/{file}">' for file in files)
 
 
 def css() -> str:

@@ -1,4 +1,4 @@
-"""What the page fetches besides Gradio: its own fonts and scripts, plotly.js, and files that runs made.
+"""What the page fetches besides Gradio: its own fonts, scripts and pictures, plotly.js, and files that runs made.
 
 The data folder is never a served folder. A picture of a run is reached through one route that asks the jobs
 service for the path, which refuses every name that is not below that run's `artifacts/`.
@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import scripts
+from studio.ui.kit import pictures, scripts
 from studio.ui.kit.theme import LOOK
 
 _TYPES = {
@@ -68,9 +68,14 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         fresh = request.path_params["version"] == scripts.version()
         return Response(text, media_type="text/javascript", headers=_KEEP if fresh else {"Cache-Control": "no-store"})
 
+    def picture(request: Request) -> Response:
+        found = pictures.read(request.path_params["name"])
+        return PlainTextResponse("There is no such picture.", 404) if found is None else Response(found, 200, _KEEP, "image/jpeg")
+
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
+        Route(f"/{pictures.ADDRESS}/{{name}}", picture, methods=["GET", "HEAD"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
         Mount("/ui/fonts", StaticFiles(directory=LOOK / "fonts")),
     ]

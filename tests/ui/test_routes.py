@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import scripts
+from studio.ui.kit import pictures, scripts
 from studio.ui.kit.theme import LOOK
 from studio.ui.routes import middleware, routes
 
@@ -88,6 +89,14 @@ def test_scripts_are_kept_by_the_browser_under_their_version_and_under_no_other(
 @pytest.mark.parametrize("name", ["compare/nothing.js", "kit/studio.css", "../../pyproject.toml", "%2e%2e/fonts/inter.woff2", ""])
 def test_nothing_but_scripts_is_served_as_a_script(client: TestClient, name: str) -> None:
     assert client.get(f"/{scripts.ADDRESS}/{scripts.version()}/{name}").status_code == 404
+
+
+def test_pictures_of_the_page_are_served_under_their_digest(client: TestClient) -> None:
+    address = pictures.address(Image.new("RGB", (8, 8), "plum"))
+    assert pictures.address(Image.new("RGB", (8, 8), "plum")) == address
+    answer = client.get(f"/{address}")
+    assert (answer.headers["content-type"], answer.content[:2]) == ("image/jpeg", b"\xff\xd8")
+    assert client.get(f"/{pictures.ADDRESS}/0000.jpg").status_code == 404
 
 
 def test_a_foreign_host_name_is_answered_only_where_somebody_asked_for_it(tmp_path: Path) -> None:

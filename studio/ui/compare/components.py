@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from studio.core.files import Json
 from studio.domains import first
-from studio.ui.kit import words
+from studio.ui.kit import pictures, words
 from studio.ui.kit.parts import _html
 from studio.ui.kit.scripts import mounted
 
@@ -111,13 +108,7 @@ def empty_board() -> Json:
     """Before the first run: three rows of the world's own samples that show what a wall says at a glance."""
     arms = (("Teacher", "teacher"), ("Student", "student"), ("Hybrid", "hybrid-1"))
     rows = [
-        {"title": title, "tone": tone, "images": [_data_uri(picture) for picture in pictures]}
-        for (title, tone), pictures in zip(arms, first().illustration(), strict=False)
+        {"title": title, "tone": tone, "images": [pictures.address(picture) for picture in drawn]}
+        for (title, tone), drawn in zip(arms, first().illustration(), strict=False)
     ]
     return {"run": None, "illustration": {"rows": rows}}
-
-
-def _data_uri(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
