@@ -84,7 +84,9 @@ def test_a_component_names_a_script_that_is_there() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(DENO is None, reason="deno is not installed (it is in the dev group of pyproject.toml)")
-@pytest.mark.parametrize("command", ["lint", "check assets/ui tests/js", "test --no-remote --no-npm tests/js"])
+@pytest.mark.parametrize(
+    "command", ["lint", "check assets/ui tests/js", "test --no-remote --no-npm --allow-read=assets tests/js"]
+)
 def test_deno_agrees(command: str) -> None:
     env = {**os.environ, "NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
     done = subprocess.run([str(DENO), *command.split()], cwd=ROOT, env=env, capture_output=True, text=True)

@@ -80,6 +80,23 @@ Deno.test("the run of the address goes before the last one of this browser", () 
   assert.equal(runOf("", "b"), "last b");
 });
 
+Deno.test("a tab that is chosen before the address was read changes nothing of what it asked for", async () => {
+  const place = { search: "?tab=scrub&scrub=r", href: `${HOME}?tab=scrub&scrub=r` };
+  const changes = { replaceState: (/** @type {null} */ _state, /** @type {string} */ _title, /** @type {string} */ href) => {
+    Object.assign(place, { href, search: new URL(href).search });
+  } };
+  Object.defineProperty(globalThis, "location", { value: place, configurable: true });
+  Object.defineProperty(globalThis, "history", { value: changes, configurable: true });
+  /** @type {typeof import("../../assets/ui/kit/address.js")} */
+  const opened = await import(`../../assets/ui/kit/address.js?${Math.random()}`);
+  opened.chosen("compare");
+  assert.equal(place.search, "?tab=scrub&scrub=r");
+  opened.asked();
+  opened.chosen("compare");
+  assert.equal(place.search, "?scrub=r");
+  assert.equal(opened.ofTab("scrub"), "scrub r ");
+});
+
 Deno.test("colours of a figure are looked up however deep they lie", () => {
   /** @param {string} name */
   const value = (name) => `<${name}>`;

@@ -2,6 +2,7 @@
 import { kept } from "./storage.js";
 
 const FIRST = "compare"; // the tab that an address without one means
+const BEGAN = globalThis.location?.search ?? ""; // as the page was opened: a tab that is chosen meanwhile changes the address
 let arrived = false;
 
 /** Whether the address was read: before, the first tab says that it was chosen, and nobody chose it. */
@@ -87,10 +88,10 @@ export function chosen(tab, ...given) {
 /** The page is there: the tab of the address, and the run of an open jobs panel. */
 export function asked() {
   arrived = true;
-  return `${new URLSearchParams(location.search).get("tab") ?? FIRST} ${kept("jobs")}`;
+  return `${new URLSearchParams(BEGAN).get("tab") ?? FIRST} ${kept("jobs")}`;
 }
 
 /** @param {string} tab */
-export const ofTab = (tab) => wordsOf(location.search, tab);
-export const ofStudy = () => studyOf(location.search);
-export const ofRun = () => runOf(location.search, kept("run"));
+export const ofTab = (tab) => wordsOf(BEGAN, tab);
+export const ofStudy = () => studyOf(BEGAN);
+export const ofRun = () => runOf(BEGAN, kept("run"));
