@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from studio.core.domain import told
 from studio.domains.pocket.captions import canonical, parse
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS, frequencies
@@ -60,7 +61,7 @@ def study(size: str, student: str, assets: Path, prompts: list[str], seeds: list
     readings: dict[str, dict] = {}
     worlds: dict[str, dict] = {}
     for prompt in prompts:
-        cond = encode_once(models, [canonical(prompt)])
+        cond = encode_once(models, told([canonical(prompt)]))
         final = {}
         for name, record in sample_many(arms, models, cond, seeds, models["teacher"].shape):
             if record.last:

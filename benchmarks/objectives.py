@@ -27,6 +27,7 @@ import yaml
 
 from benchmarks.report import prompts
 from studio.core.denoiser import Denoiser
+from studio.core.domain import told
 from studio.core.method import Streams
 from studio.core.recipe import Recipe
 from studio.core.trainer import NotFinite, Trainer, TrainerConfig
@@ -91,7 +92,7 @@ class Bench:
         self.material = world_material(
             self.model, domain_of("pocket"), self.work / "latents", n_items=n_scenes, oracle=self.oracle
         )
-        self.cond = [encode_once({"teacher": self.model}, [line]) for line in self.lines]
+        self.cond = [encode_once({"teacher": self.model}, told([line])) for line in self.lines]
         self.w = float(self.model.default_guidance)
         self.reference, self.teacher = self._teacher()
 

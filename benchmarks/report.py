@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from studio.core.domain import told
 from studio.domains.pocket.captions import caption, parse
 from studio.domains.pocket.dataset import scenes, to_images
 from studio.domains.pocket.oracle import Readings, load_oracle
@@ -47,7 +48,7 @@ def figures(model, plan: plans.Plan, oracle, lines: list[str], reference: torch.
     """Accuracy over all (prompt, seed) pairs, every stated factor right; by factor; FD-oracle; in-distribution share."""
     right, by_factor, features, inside = [], {}, [], []
     for line in lines:
-        x = finished(sample(plan, {model.id: model}, encode_once({model.id: model}, [line]), SEEDS, model.shape))
+        x = finished(sample(plan, {model.id: model}, encode_once({model.id: model}, told([line])), SEEDS, model.shape))
         seen: Readings = oracle.read(model.decode(x))
         shown = correct(seen, parse(line).stated, FACTORS)
         for factor, ok in shown.items():

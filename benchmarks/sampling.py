@@ -24,6 +24,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from studio.core.domain import told  # noqa: E402
 from studio.core.recipe import Recipe  # noqa: E402
 from studio.core.rng import INITIAL, noise  # noqa: E402
 from studio.families import open_model  # noqa: E402
@@ -95,10 +96,10 @@ def compare(model: Any, pipe: Any, steps: int, w: float, seeds: list[int], round
     run = plan.teacher_plan("m", ts, "ddim", w)
     models = {"m": model}
     x = noise(seeds, INITIAL, model.shape).to(device)
-    bare_work = bare(model, encode_once(models, [PROMPT])["m"], ts, w, x)
+    bare_work = bare(model, encode_once(models, told([PROMPT]))["m"], ts, w, x)
 
     def plan_work() -> torch.Tensor:  # encoding included
-        return model.decode(finished(sample(run, models, encode_once(models, [PROMPT]), seeds, model.shape)))
+        return model.decode(finished(sample(run, models, encode_once(models, told([PROMPT])), seeds, model.shape)))
 
     size = {"height": model.image_size, "width": model.image_size}
 
@@ -133,7 +134,7 @@ def sharing(model: Any, seeds: list[int]) -> None:
     plans = [plan.hybrid_plan("m", "s", recipe, k) for k in (1, 2, 3)]
     models = {"m": model, "s": model}
     before = model.denoiser.calls
-    records = [record for _, record in sample_many(plans, models, encode_once(models, [PROMPT]), seeds, model.shape)]
+    records = [record for _, record in sample_many(plans, models, encode_once(models, told([PROMPT])), seeds, model.shape)]
     calls, alone = model.denoiser.calls - before, sum(p.nfe for p in plans)
     print(
         f"hybrids k = 1, 2, 3: {calls} network calls for {alone} evaluations per image ({sum(r.shared for r in records)} shared)"
@@ -148,7 +149,7 @@ def forking(model: Any, seeds: list[int], n: int = 4) -> None:
     student = plan.student_plan("m", recipe)
     plans = [student, *(fork for index in range(4) for fork in forks(student, index, n))]
     before = model.denoiser.calls
-    for _ in sample_many(plans, {"m": model}, encode_once({"m": model}, [PROMPT]), seeds, model.shape):
+    for _ in sample_many(plans, {"m": model}, encode_once({"m": model}, told([PROMPT])), seeds, model.shape):
         pass
     calls, alone = model.denoiser.calls - before, sum(p.nfe for p in plans)
     print(f"{n} forks at each of 4 steps: {calls} network calls for {alone} evaluations per image")
@@ -163,7 +164,7 @@ def remedies(model: Any, seeds: list[int], rounds: int, device: str) -> None:
     }  # fmt: skip
 
     def work(p: plan.Plan) -> Callable[[], Any]:
-        return lambda: finished(sample(p, {"m": model}, encode_once({"m": model}, [PROMPT]), seeds, model.shape))
+        return lambda: finished(sample(p, {"m": model}, encode_once({"m": model}, told([PROMPT])), seeds, model.shape))
 
     ratios: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds):

@@ -18,6 +18,7 @@ import torch
 
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.leaderboard import kept_figures
+from studio.core.domain import told
 from studio.core.method import Streams
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import domain_of
@@ -164,7 +165,7 @@ def test_shipped_models_draw_the_same_samples(registry: Registry) -> None:
     request = CompareRequest.model_validate({**DRAWN, "arms": ["teacher", "student", "hybrid-1"]})
     models = {name: open_model(registry.get(name).folder) for name in ("nano/teacher", "nano/dmd2")}
     plans = plans_for(request, registry)
-    cond = encode_plans(plans, models, [request.prompt])
+    cond = encode_plans(plans, models, told([request.prompt]))
     drawn = {}
     for plan in plans:
         image = models["nano/teacher"].decode(draw(plan, models, cond))

@@ -77,6 +77,9 @@ def compare(
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
     adapter: Annotated[list[str] | None, typer.Option("--adapter", help=_help("adapters"))] = None,
     hint: Annotated[list[str] | None, typer.Option("--hint", help=f"A ControlNet and what it follows: {WRITE_HELP}.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--given", help="An input beside the prompt, name=value, where models take some.")
+    ] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
@@ -90,6 +93,7 @@ def compare(
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
+        "given": given or {},
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

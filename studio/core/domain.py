@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.core.explain import did_you_mean
+from studio.core.files import Json
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from studio.core.denoiser import Cond
     from studio.core.material import Reward
 
 Item = Any  # one thing of a world; only its own domain looks inside
@@ -29,13 +31,24 @@ Seed = Any  # what numpy.random.default_rng takes, a generator included
 
 @dataclass(frozen=True)
 class Said:
-    """What a prompt asks for. text: as encoders should see it. stated: factor -> value. notice: a sentence about what was not
-    understood, or "". left: what a sample is free in, in words."""
+    """What a sample is asked for. text: as encoders should see it. stated: factor -> value. notice: a sentence about what was
+    not understood, or "". left: what a sample is free in, in words. given: the domain's inputs beside the text, JSON values by
+    name, every one of them."""
 
     text: str
     stated: Stated = field(default_factory=dict)
     notice: str = ""
     left: tuple[str, ...] = ()
+    given: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something that is asked for beside the text, a length or a curve. schema: JSON schema of its value, with its "default"
+    and, for the form, a "description" of a line; a number, a choice ("enum"), text, or a list of numbers."""
+
+    title: str
+    schema: Json
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,8 @@ class Defaults:
 class Domain(Protocol):
     """The face of a domain; importing it imports no torch.
 
-    medium: how samples are shown and kept, a module of `studio.domains.media`. order: in lists; the first one's defaults are
+    medium: how samples are shown and kept, a name of `studio.domains.media.MEDIA`. inputs: what is asked for beside the text,
+    by name; {} where text says it all. order: in lists; the first one's defaults are
     those of forms. factors: {} where no world is known. identity: factors that say what a sample is of, the thing itself first.
     distance: what the Fréchet distance in the oracle's features is called. vocabulary: every word its models know, () where any
     goes. pretraining: "module:Class" of its curriculum (`core.pretraining`), "" where it makes no models.
@@ -148,13 +162,16 @@ class Domain(Protocol):
     identity: tuple[str, ...]
     attributes: Mapping[str, Attribute]
     hints: Mapping[str, Hint]
+    inputs: Mapping[str, Input]
     words: Sequence[WordGroup]
     vocabulary: Sequence[str]
     distance: str
     pretraining: str
 
-    def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
-        """What any text asks for. brought: words that adapters bring; they state nothing and are known."""
+    def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:
+        """What any text asks for. brought: words that adapters bring; they state nothing and are known. given: values of
+        inputs, of which the others take their defaults (`core.inputs.filled`); ValueError in one sentence where one does not
+        fit."""
 
     def write(self, stated: Stated) -> str:
         """A prompt that states exactly this; `read` gives it back. ValueError where no words say it."""
@@ -178,7 +195,16 @@ class Hands(Protocol):
         """n things of the world, one after another from one generator, in which only what is stated is pinned."""
 
     def samples(self, items: Sequence[Item], shape: Sequence[int]) -> Tensor:
-        """[N, *shape] in the medium's range, as models decode theirs."""
+        """[N, *shape] in the medium's range, as models decode theirs. Of samples that end earlier the rest is the medium's
+        padding."""
+
+    def given(self, item: Item) -> Json:
+        """The inputs beside the text that are true of an item; {} where the domain has none."""
+
+    def project(self, x: Tensor, given: Cond) -> Tensor:
+        """[B, *shape of a latent sample] onto what samples asked for like this can be: nothing past their end, say, or the
+        centre of mass in the origin. given: tensors by input, one row for all or one each (`beside`, or conditions, which hold
+        them too). Idempotent; every draw of noise passes through it. x itself where anything can be."""
 
     def caption(self, item: Item, rng: np.random.Generator | None = None, taught: bool = False) -> str:
         """What is true of an item. Without rng: all that is stated as a rule; with it: a part, as people write.
@@ -243,8 +269,8 @@ class OracleReadings(Readings, Protocol):
 
 
 class Oracle(Protocol):
-    """Reads samples. key: equal only for oracles that read the same of the same samples. shape: of a sample as it was taught;
-    others are fitted to it."""
+    """Reads samples, and never learns from them. key: equal only for oracles that read the same of the same samples. shape: of a
+    sample as it was taught; others are fitted to it."""
 
     @property
     def key(self) -> str: ...
@@ -255,6 +281,26 @@ class Oracle(Protocol):
 
     def features_of(self, samples: Tensor) -> Tensor:
         """[N, D] with gradient."""
+
+
+def told(texts: Sequence[str]) -> list[Said]:
+    """Texts that are taken as they stand, with nothing beside them."""
+    return [Said(text) for text in texts]
+
+
+def as_written(domain: Domain, lines: Sequence[str]) -> list[Said]:
+    """Lines word for word, and beside them what stands there by default."""
+    given = domain.read("").given
+    return [Said(line, given=given) for line in lines]
+
+
+def beside(said: Sequence[Said]) -> Cond:
+    """The inputs beside the text as they stand in conditions: tensors by name, [B] of numbers and [B, n] of lists, float32.
+    Those that are text are not there: only encoders make something of them."""
+    import torch
+
+    names = [name for name, value in (said[0].given if said else {}).items() if not isinstance(value, str)]
+    return {name: torch.tensor([one.given[name] for one in said], dtype=torch.float32) for name in names}
 
 
 Keep = Callable[[str, Callable[[], Any], int], Any]  # (name, how it is made, its bytes) -> what was kept

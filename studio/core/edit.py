@@ -1,7 +1,7 @@
 """An edit: what personalization, unlearning and sliders leave behind, and what is applied to any model at a scale.
 
 An edit changes some layers of a network by low-rank pairs, y = W x + scale · (alpha / rank) · B (A x) (Hu et al. 2021,
-arXiv 2106.09685), and may bring rows for new words. It knows nothing of files (`families.stable.adapter_files`) and nothing
+arXiv 2106.09685), and may bring rows for new words. It knows nothing of files (`families.adapter_files`) and nothing
 of what applies it. The card says where it comes from and what was measured; its values travel in the file's header.
 """
 

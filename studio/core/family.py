@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from studio.core.denoiser import Cond, Denoiser
+    from studio.core.denoiser import Cond, Denoiser, Predictor
+    from studio.core.domain import Said
     from studio.core.edit import Edit
     from studio.core.files import Json
     from studio.core.footprint import Footprint, Smaller
@@ -77,22 +78,22 @@ class ForeignControls(Protocol):
 
 
 class Lines(Protocol):
-    """Lines of text as conditions. said: the lines themselves."""
+    """What samples are asked for, as conditions. said: one a line."""
 
-    said: Sequence[str]
+    said: Sequence[Said]
 
     def __len__(self) -> int: ...
     def take(self, index: Tensor) -> Cond:
         """Conditions of these lines, int64 [n]."""
 
-    def null(self, n: int) -> Cond:
-        """Conditions of n empty prompts."""
+    def null(self, cond: Cond) -> Cond:
+        """These conditions with nothing said in words; what stands beside the text stays."""
 
 
 class LineReader(Protocol):
     """Reads captions for teaching, whatever adapters the model wears."""
 
-    def read(self, lines: Sequence[str]) -> Lines: ...
+    def read(self, lines: Sequence[Said]) -> Lines: ...
 
 
 class Fitted(Protocol):
@@ -124,12 +125,15 @@ class OpenModel(Protocol):
     takes the scale as an input; 1 is none."""
 
     id: str
-    denoiser: Denoiser
     shape: tuple[int, ...]
     recipe: Recipe | None
     default_guidance: float
     card: Json
     embedded_guidance: float
+
+    @property
+    def denoiser(self) -> Predictor:
+        """A `core.denoiser.Denoiser` where its process is Gaussian."""
 
     @property
     def hash(self) -> str:
@@ -143,10 +147,17 @@ class OpenModel(Protocol):
     def text_key(self) -> tuple[object, ...]:
         """Equal for models whose `encode` and `null` give the same."""
 
-    def encode(self, prompts: Sequence[str]) -> Cond: ...
-    def null(self, n: int) -> Cond: ...
-    def decode(self, latents: Tensor) -> Tensor: ...
-    def decode_with_gradient(self, latents: Tensor) -> Tensor: ...
+    def encode(self, said: Sequence[Said]) -> Cond:
+        """Conditions, a row each. The inputs beside the text are among them under their names (`core.domain.beside`)."""
+
+    def null(self, cond: Cond) -> Cond:
+        """These conditions with nothing said in words; what stands beside the text stays."""
+
+    def decode(self, latents: Tensor, given: Cond) -> Tensor:
+        """Samples [B, *sample_shape]. given: the inputs beside the text, one row for all or one each; where a sample ends
+        earlier the rest is the medium's padding."""
+
+    def decode_with_gradient(self, latents: Tensor, given: Cond) -> Tensor: ...
     def to_latents(self, samples: Tensor) -> Tensor: ...
 
     # teaching

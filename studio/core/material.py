@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond
+from studio.core.lowrank import Adapter, applied
 from studio.core.method import Sampling
 
+LayerSet = Literal["no cross-attention", "everything", "attention", "self-attention", "cross-attention"]
 Reward = Callable[[Tensor], Tensor]  # clean samples [B, *shape] -> [B], larger is better, differentiable
 
 
@@ -31,6 +34,11 @@ class Material(Protocol):
 
     def null(self, cond: Cond) -> Cond:
         """The unconditional condition, of the same batch size."""
+        ...
+
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        """Standard normal [B, *shape] for samples under these conditions, onto what they can be (`core.domain.Hands.project`).
+        The one source of noise of a method."""
         ...
 
 
@@ -55,8 +63,12 @@ class Contrast(Protocol):
         """The unconditional condition, of the same batch size."""
         ...
 
-    def features(self, x0: Tensor) -> Tensor:
-        """[n, D] of clean samples, with gradient."""
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        """As `Material.noise`."""
+        ...
+
+    def features(self, x0: Tensor, cond: Cond) -> Tensor:
+        """[n, D] of clean samples under these conditions, with gradient."""
         ...
 
 
@@ -107,6 +119,24 @@ class ConditionalNetwork(nn.Module):
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Inner features [B, C] or [B, C, ...] for a discriminator's head."""
         raise TypeError(f"{type(self).__name__} gives no features, so objectives with a discriminator cannot use it")
+
+    # -- adapters --------------------------------------------------------------------------------------------------
+
+    @property
+    def adapted(self) -> nn.Module:
+        """The module whose layers adapters name."""
+        return self
+
+    def adaptable(self, chosen: LayerSet) -> dict[str, nn.Module]:
+        """Linear and Conv2d layers by their place in `adapted`, of a set that trainers of adapters offer. Networks without
+        attention have one set, everything."""
+        if chosen not in ("everything", "no cross-attention"):
+            raise ValueError(f"{type(self).__name__} has no layers called {chosen}; everything would fit")
+        return {place: layer for place, layer in self.adapted.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
+
+    def wearing(self, adapter: Adapter, strength: Tensor | float) -> AbstractContextManager[None]:
+        """With an adapter that is being taught, at a strength or one for each sample [B]."""
+        return applied(self.adapted, adapter, strength)
 
     def recompute(self, flag: bool) -> None:
         """Whether the backward pass computes a part of this network again instead of finding it kept: less memory, more time."""

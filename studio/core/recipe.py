@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
@@ -24,7 +23,7 @@ class Recipe(BaseModel):
     timesteps: the grid it was trained on, decreasing, in its own time (0 = clean).
     rule: name of an update rule in `studio.sampling.rules`.
     guidance: scale applied when sampling; 1 means none, which is also right when guidance is baked into the weights.
-    prediction: what the network outputs.
+    prediction: what the network outputs, by a name that its process knows.
     valid_steps: step counts that are on the recipe.
     eta: the rule's stochasticity, where it has one; None leaves the rule's default.
     """
@@ -36,7 +35,7 @@ class Recipe(BaseModel):
     timesteps: tuple[float, ...]
     rule: str
     guidance: float = 1.0
-    prediction: Literal["x0", "eps", "v", "flow"]
+    prediction: str
     valid_steps: tuple[int, ...]
     eta: float | None = None
     note: str = ""

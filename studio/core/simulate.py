@@ -14,13 +14,13 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, expand
 from studio.core.material import Material
-from studio.core.process import Process
-from studio.core.rng import generator, randint, randn
+from studio.core.process import Gaussian
+from studio.core.rng import generator, randint
 
 Inputs = Literal["backward simulation", "noised teacher samples", "noised data"]
 
 
-def add_noise(process: Process, x0: Tensor, t: Tensor | float, eps: Tensor) -> Tensor:
+def add_noise(process: Gaussian, x0: Tensor, t: Tensor | float, eps: Tensor) -> Tensor:
     """x_t = alpha(t) x0 + sigma(t) eps; t scalar or [B]."""
     alpha, sigma = process.alpha_sigma(torch.as_tensor(t, dtype=torch.float64))
     return expand(alpha, x0) * x0 + expand(sigma, x0) * eps
@@ -55,14 +55,14 @@ def backward_simulation(
     return x, timesteps[last]
 
 
-def ddim(process: Process, x: Tensor, x0: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
+def ddim(process: Gaussian, x: Tensor, x0: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
     """The deterministic step t → s with belief x0: alpha_s x0 + sigma_s eps (Song et al. 2021, equation 12, eta = 0)."""
     alpha, sigma = process.alpha_sigma(torch.as_tensor(t, dtype=torch.float64))
     eps = (x - expand(alpha, x) * x0) / expand(sigma, x)
     return add_noise(process, x0, s, eps)
 
 
-def ddim_target(process: Process, x: Tensor, xs: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
+def ddim_target(process: Gaussian, x: Tensor, xs: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
     """The x0 that makes one `ddim` step t → s land on ``xs`` (Salimans & Ho 2022, appendix G; s may be clean).
 
     x0 = (x_s − (sigma_s / sigma_t) x_t) / (alpha_s − (sigma_s / sigma_t) alpha_t)
@@ -132,7 +132,7 @@ class TeacherPool:
         for low in range(0, self.n, batch):
             size = min(batch, self.n - low)
             cond = self.material.conditions(size, g)
-            noise = randn((size, *self.material.shape), g)
+            noise = self.material.noise(cond, g)
             path = rollout(self.teacher, noise, times, cond, self.material.null(cond), self.w)
             parts.append((noise, torch.stack(path if self.states else path[-1:], 1), cond))
         conds = {k: torch.cat([p[2][k] for p in parts]) for k in parts[0][2]}

@@ -20,7 +20,7 @@ from studio.core.denoiser import Cond, Denoiser
 from studio.core.former_names import also_known_as
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Believer, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randint, randn
+from studio.core.rng import rand, randint
 from studio.core.scores import discriminator_loss, generator_loss, mean
 from studio.core.simulate import Inputs, TeacherPool, add_noise, backward_simulation, guided_x0
 
@@ -60,9 +60,9 @@ class Head(nn.Module):
 def head_for(network: ConditionalNetwork, material: Material, streams: Streams) -> Head:
     """A head that fits the network's features, with weights that depend on the seed alone."""
     g = streams["head"]
-    x, t = randn((1, *material.shape), g), torch.zeros(1, device=g.device)
+    cond, t = material.conditions(1, g), torch.zeros(1, device=g.device)
     with torch.no_grad():
-        channels = network.features(x, t, material.conditions(1, g)).shape[1]
+        channels = network.features(material.noise(cond, g), t, cond).shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.seed)
         return Head(channels).to(streams.device)
@@ -101,8 +101,8 @@ class Duel:
     def conditions(self) -> Cond:
         return self.material.conditions(self.config.batch, self.streams["data"])
 
-    def draw(self, purpose: str) -> Tensor:
-        return randn((self.config.batch, *self.material.shape), self.streams[purpose])
+    def draw(self, cond: Cond, purpose: str) -> Tensor:
+        return self.material.noise(cond, self.streams[purpose])
 
     def times(self, low: float, high: float, purpose: str) -> Tensor:
         """[B], uniform in [low, high] · t_max"""
@@ -129,13 +129,13 @@ class Duel:
         c, k = self.config, self.position()
         t = c.timesteps[k]
         if k == 0 or c.inputs == "backward simulation":
-            xt, t = backward_simulation(self.student, cond, c.timesteps, k, lambda: self.draw(purpose))
+            xt, t = backward_simulation(self.student, cond, c.timesteps, k, lambda: self.draw(cond, purpose))
         else:
             if c.inputs == "noised data":
                 x0, cond = self.material.data(c.batch, self.streams[purpose])
             else:
                 _, x0, cond = self.pool.draw(c.batch, self.streams[purpose])
-            xt = add_noise(self.student.process, x0, t, self.draw(purpose))
+            xt = add_noise(self.student.process, x0, t, self.draw(cond, purpose))
         return self.student.x0(xt, t, cond), cond
 
     def critic_turns(self, cond: Cond, log: dict[str, float]) -> Generator[tuple[str, Tensor], None, Cond]:
@@ -150,10 +150,10 @@ class Duel:
             cond = self.conditions()
         return cond
 
-    def noised(self, x: Tensor, purpose: str = "time") -> tuple[Tensor, Tensor]:
+    def noised(self, x: Tensor, cond: Cond, purpose: str = "time") -> tuple[Tensor, Tensor]:
         """(x_t, t [B]) with t uniform in [t_low, t_high] · t_max; x_t carries x's gradient."""
         t = self.times(self.config.t_low, self.config.t_high, purpose)
-        return add_noise(self.teacher.process, x, t, self.draw("noise")), t
+        return add_noise(self.teacher.process, x, t, self.draw(cond, "noise")), t
 
     def scores(self, xt: Tensor, t: Tensor, cond: Cond) -> tuple[Tensor, Tensor]:
         """(guided teacher's x0, fake score's x0) at x_t; the fake is never guided."""
@@ -163,14 +163,15 @@ class Duel:
     def critic_loss(self, x: Tensor, cond: Cond, log: dict[str, float]) -> Tensor:
         """The fake score's denoising loss on student samples in v (finite at every time), and the discriminator's."""
         t = self.times(0.0, 1.0, "critic time")
-        eps = self.draw("critic noise")
+        eps = self.draw(cond, "critic noise")
         xt = add_noise(self.fake.process, x, t, eps)
         v = add_noise(self.fake.process, eps, t, -x)  # alpha eps − sigma x
         loss = ((self.fake.velocity(xt, t, cond) - v) ** 2).mean()
         if self.critic.head is None:
             return loss
         real, real_cond = self.real_samples("real")
-        real_logits = self.critic.logits(add_noise(self.fake.process, real, t, self.draw("critic noise")), t, real_cond)
+        noised = add_noise(self.fake.process, real, t, self.draw(real_cond, "critic noise"))
+        real_logits = self.critic.logits(noised, t, real_cond)
         fake_logits = self.critic.logits(xt, t, cond)
         right = ((real_logits > 0).float().mean() + (fake_logits < 0).float().mean()) / 2
         log["discriminator_right"] = float(right)
@@ -182,7 +183,7 @@ class Duel:
             return torch.zeros(len(x), device=x.device)
         t = self.times(0.0, 1.0, "gan time")
         return self.config.gan * generator_loss(
-            self.critic.logits(add_noise(self.fake.process, x, t, self.draw("noise")), t, cond)
+            self.critic.logits(add_noise(self.fake.process, x, t, self.draw(cond, "noise")), t, cond)
         )
 
     def ratio_logits(self, xt: Tensor, t: Tensor, cond: Cond) -> Tensor:

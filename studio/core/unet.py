@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from studio.core.denoiser import Cond
-from studio.core.lowrank import applied
-from studio.core.material import GUIDANCE_DIM, ConditionalNetwork, guidance_embedding
+from studio.core.lowrank import Adapter, applied
+from studio.core.material import GUIDANCE_DIM, ConditionalNetwork, LayerSet, guidance_embedding
+
+ENDS = ("conv_in", "conv_out", "time_embedding", "add_embedding", "time_proj", "class_embedding")  # worn by no adapter
 
 
 class _Reached(Exception):
@@ -69,6 +71,28 @@ class UNetNetwork(ConditionalNetwork):
 
         self.unet.enable_gradient_checkpointing(twice)
 
+    @property
+    def adapted(self) -> nn.Module:
+        return self.unet
+
+    def adaptable(self, chosen: LayerSet) -> dict[str, nn.Module]:
+        """First and last convolution and the time embedding are in none of the sets. "no cross-attention" is Concept Sliders'
+        usual choice (`noxattn`): the text is read as before."""
+        found: dict[str, nn.Module] = {}
+        for place, module in self.unet.named_modules():
+            if not isinstance(module, nn.Linear | nn.Conv2d) or place.split(".")[0] in ENDS:
+                continue
+            cross, own = ".attn2." in place, ".attn1." in place
+            if {
+                "no cross-attention": not cross,
+                "everything": True,
+                "attention": cross or own,
+                "self-attention": own,
+                "cross-attention": cross,
+            }[chosen]:
+                found[place] = module
+        return found
+
     def as_now(self) -> AbstractContextManager[Any]:
         """What must hold again when a block of now is computed a second time; nothing for a network of its own."""
         return nullcontext()
@@ -87,7 +111,7 @@ class UNetNetwork(ConditionalNetwork):
 class SliderNetwork(UNetNetwork):
     """A UNet that also reads ``cond['pooled']`` [B, P] and ``cond['time_ids']`` [B, 6] where conditions hold them (SDXL)."""
 
-    worn: tuple[Any, Any] | None = None  # the adapter of now and its strength, for blocks that are computed a second time
+    worn: tuple[Adapter, Tensor | float] | None = None  # now, for blocks that are computed twice
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         extra = {"added_cond_kwargs": {"text_embeds": cond["pooled"], "time_ids": cond["time_ids"]}} if "pooled" in cond else {}
@@ -95,3 +119,12 @@ class SliderNetwork(UNetNetwork):
 
     def as_now(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.worn is None else applied(self.unet, *self.worn)
+
+    @contextmanager
+    def wearing(self, adapter: Adapter, strength: Tensor | float) -> Iterator[None]:
+        self.worn = adapter, strength
+        try:
+            with applied(self.unet, adapter, strength):
+                yield
+        finally:
+            self.worn = None

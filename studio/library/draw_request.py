@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean
+from studio.core.files import Json
+from studio.core.inputs import parse_given
 from studio.core.recipe import Recipe
-from studio.domains import first
+from studio.domains import domain_of, first
 from studio.library import hint_uses
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse, check, distinct
 from studio.library.adapters import load_adapters
@@ -98,7 +101,18 @@ class CompareRequest(BaseModel):
     hints: tuple[HintUse, ...] = Field(
         default=(), title="Hints", description=f"ControlNets with the picture each follows: {hint_uses.WRITE_HELP}."
     )
+    given: Json = Field(
+        default_factory=dict,
+        exclude_if=operator.not_,
+        title="Beside the prompt",
+        description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
+    )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
+
+    @field_validator("given", mode="before")
+    @classmethod
+    def _given(cls, given: Any) -> Any:
+        return parse_given(given)
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -176,6 +190,7 @@ class CompareRequest(BaseModel):
         registry, home = context.get("registry"), context.get("home")
         if registry is not None:
             models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
+            domain_of(registry.usable(self.pair).student.domain).read(self.prompt, given=self.given)
             if self.adapters:
                 check(self.adapters, models, registry, load_adapters(home))
             if self.hints:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.core.domain import Said
+from studio.core.files import Json
 from studio.sampling.plan import Plan
 
 MAX_HEADER_BYTES = 8 << 20
@@ -39,6 +41,11 @@ class Moment:
         """The picture of x̂0, all seeds side by side, relative to the run directory."""
         return f"artifacts/{self.arm}/step-{self.at:03d}.jpg"
 
+    @property
+    def noisy(self) -> str:
+        """The picture of x_t there."""
+        return f"artifacts/{self.arm}/noisy-{self.at:03d}.jpg"
+
 
 @dataclass(frozen=True)
 class Header:
@@ -53,6 +60,13 @@ class Header:
     exact: bool  # beliefs are kept as they were computed
     order: int
     parent: tuple[str, int] | None
+    given: Json = field(default_factory=dict)  # beside the prompt
+    shape: tuple[int, ...] = ()  # of one state; () where a file holds none of its own
+
+    @property
+    def said(self) -> Said:
+        """What was asked for, as the encoders saw it."""
+        return Said(self.prompt, given=self.given)
 
 
 def trace_file(folder: Path, arm: str) -> Path:
@@ -86,6 +100,8 @@ def read_header(folder: Path, arm: str) -> Header:
             bool(raw["exact"]),
             int(raw["order"]),
             (str(parent[0]), int(parent[1])) if parent else None,
+            raw.get("given", {}),
+            tuple(raw.get("state") or raw["shape"][2:]),
         )
     except (OSError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"The states of {arm} were not kept in {folder.name}; run it again to scrub it.") from error

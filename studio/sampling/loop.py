@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,13 @@ from torch import Tensor
 
 from studio.sampling.plan import Plan
 from studio.sampling.record import Record
-from studio.sampling.run import Conds, Run, State, check_resume, updated
+from studio.sampling.run import Conds, Run, State, check_resume
 from studio.sampling.steps import Step, compiled
 
 if TYPE_CHECKING:
     from studio.sampling.record import Recorded
 
-__all__ = ["Conds", "Record", "finished", "sample", "sample_many", "updated"]
+__all__ = ["Conds", "Record", "finished", "sample", "sample_many"]
 
 
 def sample(
@@ -117,7 +117,7 @@ def _stream(
                 record = replace(record, steps=len(steps), segment=step.segment, position=step.position, computed=0)
             else:
                 if state is None:
-                    state = run.resumed(resume, step.here) if resume else run.initial(scale, start)
+                    state = run.resumed(resume, step) if resume else run.initial(steps[0], scale, start)
                 x0, took, computed = beliefs.form(state.x, step, at, asked)
                 believed = time.perf_counter()
                 following = run.move(state, step, x0)
@@ -128,7 +128,7 @@ def _stream(
                     model=step.model,
                     t=step.here.t,
                     level=step.moment.level,
-                    sigma=step.here.sigma,
+                    scale=step.here.scale,
                     x=state.x,
                     x0=x0,
                     after=following.x,
@@ -149,14 +149,14 @@ def _stream(
 class _Beliefs:
     """What was believed at states, and what networks said there, for as long as somebody waits for it."""
 
-    def __init__(self, run: Run, paths: Sequence[Sequence[tuple[Any, int, int]]], apart: bool):
+    def __init__(self, run: Run, paths: Sequence[Sequence[tuple[Hashable, int, int]]], apart: bool):
         self.run, self.apart = run, apart
         # beliefs to be formed at each state
         self.asking = Counter(at for at, _ in {(at, asked) for path in paths for at, asked, _ in path})
-        self.answers: dict[Any, dict[Any, Tensor]] = {}  # outputs of networks at a state
+        self.answers: dict[Hashable, dict[Hashable, Tensor]] = {}  # outputs of networks at a state
         self.known: dict[int, tuple[Tensor, float]] = {}  # x̂0 and the seconds it took
 
-    def form(self, x: Tensor, step: Step, at: Any, asked: int) -> tuple[Tensor, float, int]:
+    def form(self, x: Tensor, step: Step, at: Hashable, asked: int) -> tuple[Tensor, float, int]:
         """(x̂0, the seconds it took, evaluations that were run for it now). at: the state's number, asked: the belief's."""
         if asked in self.known:
             return (*self.known[asked], 0)
@@ -176,13 +176,13 @@ class _Beliefs:
 
 def _prefix_tree(
     ready: Iterable[tuple[float, tuple[Step, ...]]], first: int, *, given_start: bool
-) -> list[list[tuple[Any, int, int]]]:
+) -> list[list[tuple[Hashable, int, int]]]:
     """(state, belief, next state) a step, from step ``first`` on: a number for every distinct question to the networks at
     every distinct state, and one for every distinct state that follows. Plans that begin alike pass through the same numbers."""
-    known: dict[tuple[Any, ...], int] = {}
+    known: dict[tuple[Hashable, ...], int] = {}
     paths = []
     for scale, steps in ready:
-        at: Any = ("start", None if given_start or first else scale)
+        at: Hashable = ("start", None if given_start or first else scale)
         path = []
         for step in steps[first:]:
             asked = known.setdefault((at, step.asked), len(known))

@@ -16,7 +16,8 @@ class Record:
 
     x, x0: the state at time t in this model's scale, and the (guided) belief about the clean sample there.
     after: the state the step leaves, in the next model's scale; of the last record it is the sample.
-    level, sigma: sigma / alpha at t, and sigma alone. nfe: network evaluations per image so far, counting shared ones,
+    level, scale: how much is hidden at t, and in proportion to what x is there (`core.levels.Level`; sigma / alpha and sigma of
+        a Gaussian process). nfe: network evaluations per image so far, counting shared ones,
     which is what the plan costs on its own. seconds: this step's wall time; what is shared was measured once.
     computed: network evaluations per image that were run for this record; 0 where plans before it had asked the same.
     """
@@ -27,7 +28,7 @@ class Record:
     model: str
     t: float
     level: float
-    sigma: float
+    scale: float
     x: Tensor
     x0: Tensor
     after: Tensor
@@ -49,18 +50,18 @@ class Record:
 class Recorded:
     """The state a recorded run had when step ``index`` began, for the loop's ``resume``.
 
-    x: [N, ...] in the scale of the model that took the step, at noise level ``level`` = sigma / alpha with this ``sigma``.
+    x: [N, ...] as the model that took the step had it, at noise ``level`` and in this ``scale`` (`Record`).
     previous: x̂0 of the step before; rules that look back need it.
     """
 
     index: int
     x: Tensor
     level: float
-    sigma: float
+    scale: float
     previous: Tensor | None = None
 
     @classmethod
     def at(cls, records: Sequence[Record], index: int) -> Recorded:
         """From all records of a run."""
         record = records[index]
-        return cls(index, record.x, record.level, record.sigma, records[index - 1].x0 if index else None)
+        return cls(index, record.x, record.level, record.scale, records[index - 1].x0 if index else None)

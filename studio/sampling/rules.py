@@ -16,21 +16,11 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
-
-@dataclass(frozen=True)
-class Level:
-    """A place on a forward process: time t (−1 = clean) with its float64 coefficients."""
-
-    t: float
-    alpha: float
-    sigma: float
-
-    @property
-    def noise(self) -> float:
-        """A = sigma / alpha, inf where there is no signal."""
-        return self.sigma / self.alpha if self.alpha > 0 else math.inf
+from studio.core.levels import GaussianLevel as Level
+from studio.core.levels import Weights
 
 
 @dataclass(frozen=True)
@@ -46,32 +36,6 @@ class Move:
     eta: float
     before: float | None
     at: Callable[[float], Level]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """x_s = x · x_t + x0 · x̂0 + previous · x̂0_before + noise · z."""
-
-    x: float
-    x0: float
-    previous: float = 0.0
-    noise: float = 0.0
-
-    def modulated(self, rho: float) -> Weights:
-        """With rho times the fresh noise."""
-        return self if rho == 1 else replace(self, noise=rho * self.noise)
-
-    def raised(self, low: Level, high: Level) -> Weights:
-        """The same step, then back up from ``low`` to ``high`` by the forward process (Xu et al. 2023, arXiv 2306.14878, eq. 3).
-
-        x_high = r x_low + k z with r = alpha_high / alpha_low, k² = sigma_high² − r² sigma_low²; two independent draws add
-        up to one.
-        """
-        r = high.alpha / low.alpha
-        rise = max(high.sigma**2 - (r * low.sigma) ** 2, 0.0)
-        return Weights(
-            x=r * self.x, x0=r * self.x0, previous=r * self.previous, noise=math.hypot(r * self.noise, math.sqrt(rise))
-        )
 
 
 def _combine(move: Move, a: float, b: float, k: float) -> Weights:
@@ -130,19 +94,34 @@ def dpmpp_2m(move: Move) -> Weights:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with its stochasticity: ``eta`` is the default, None where the rule has no such setting."""
+    """A rule with its stochasticity: ``eta`` is the default, None where the rule has no such setting.
+
+    process: the kind of process it moves on. weights: the numbers of one step, as that process takes them (`core.levels.Update`).
+    """
 
     name: str
-    weights: Callable[[Move], Weights]
+    weights: Callable[[Move], Any]
     eta: float | None
     fixed_eta: float = 0.0  # used where eta is None; above 0 means that the rule adds noise of its own
     multistep: bool = False
+    process: str = "gaussian"
 
     def effective_eta(self, given: float | None) -> float:
         """The stochasticity used where ``given`` is what a segment says; 0 means that no noise is drawn."""
         if given is not None:
             return given
         return self.fixed_eta if self.eta is None else self.eta
+
+
+OTHERS: dict[str, Rule] = {}  # of processes that are not Gaussian; the faces of their families add them
+
+
+def add_rule(rule: Rule) -> Rule:
+    """Make a rule known to plans. ValueError where the name is taken."""
+    if rule.name in RULES or OTHERS.get(rule.name, rule) != rule:
+        raise ValueError(f"There are two update rules called {rule.name!r}; rename one.")
+    OTHERS[rule.name] = rule
+    return rule
 
 
 RULES: dict[str, Rule] = {
@@ -160,8 +139,13 @@ RULES: dict[str, Rule] = {
 
 def rule_named(name: str) -> Rule:
     """The rule of this name, or a ValueError that lists what fits."""
-    if name in RULES:
-        return RULES[name]
-    near = difflib.get_close_matches(str(name), RULES, n=1, cutoff=0.4)
+    known = RULES | OTHERS
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"update rule {name!r} is unknown; one of {', '.join(RULES)} fits.{hint}")
+    raise ValueError(f"update rule {name!r} is unknown; one of {', '.join(known)} fits.{hint}")
+
+
+def every_rule() -> list[Rule]:
+    return [*RULES.values(), *OTHERS.values()]

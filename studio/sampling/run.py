@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from studio.core.denoiser import Cond, to_x0
-from studio.core.rng import INITIAL, noise
+from studio.core.denoiser import Cond
+from studio.core.process import Process
+from studio.core.rng import INITIAL
 from studio.sampling.guidance import guide, guided, is_plain, rows, stacked
 from studio.sampling.hinted import check_hints
 from studio.sampling.plan import Plan
-from studio.sampling.rules import Level, Weights
 from studio.sampling.segment import condition_key
 from studio.sampling.steps import Call, Step, denoiser_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studio.sampling.record import Recorded
 
 Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
-Answers = MutableMapping[Any, Tensor]  # at one state: what a network was asked (`Step.questions`) -> its output [N, ...]
+Answers = MutableMapping[Hashable, Tensor]  # at one state: what a network was asked (`Step.questions`) -> its output [N, ...]
 
 
 @dataclass(frozen=True)
@@ -82,20 +82,23 @@ class Run:
 
     # -- states ----------------------------------------------------------------------------------------------------
 
-    def noise(self, position: int) -> Tensor:
-        z = noise(self.seeds, position, self.shape).to(self.device)
+    def noise(self, process: Process, position: int) -> Tensor:
+        z = process.draw(self.seeds, position, self.shape).to(self.device)
         return self.project(z) if self.project else z
 
-    def initial(self, scale: float, start: Tensor | None) -> State:
-        x = start.to(self.device) if start is not None else self.noise(INITIAL) * scale
-        return State(x, None)
+    def initial(self, first: Step, begun: float, start: Tensor | None) -> State:
+        """start: given instead of noise."""
+        process = self._process(first)
+        return State(start.to(self.device) if start is not None else process.start(self.noise(process, INITIAL), begun), None)
 
-    def resumed(self, recorded: Recorded, here: Level) -> State:
+    def resumed(self, recorded: Recorded, step: Step) -> State:
         """A recorded state in the scale of the model that goes on from it."""
         x, previous = recorded.x.to(self.device), recorded.previous
-        if here.sigma != recorded.sigma:
-            x = x * (here.sigma / recorded.sigma)
+        x = self._process(step).passed_on(x, recorded.scale, step.here)
         return State(x, None if previous is None else previous.to(self.device))
+
+    def _process(self, step: Step) -> Process:
+        return denoiser_of(self.models[step.model]).process
 
     # -- one step --------------------------------------------------------------------------------------------------
 
@@ -113,8 +116,9 @@ class Run:
 
     @torch.inference_mode()
     def move(self, state: State, step: Step, x0: Tensor) -> State:
-        z = self.noise(step.position) if step.weights.noise else None
-        after = updated(step.weights, state.x, x0, state.previous, z)
+        process = self._process(step)
+        z = self.noise(process, step.position) if step.weights.noise else None
+        after = process.move(step.weights, state.x, x0, state.previous, z)
         self._wait()
         return State(after, x0)
 
@@ -130,8 +134,8 @@ class Run:
         if hasattr(model, "use_controls"):
             model.use_controls(call.hints)
         F = self._together(call, x, step) if answers is None else self._apart(call, x, step, answers)
-        alpha, sigma = (torch.tensor(c, dtype=torch.float64) for c in (call.here.alpha, call.here.sigma))
-        return to_x0(denoiser_of(model).prediction, F, x, alpha, sigma)
+        denoiser = denoiser_of(model)
+        return denoiser.process.believe(denoiser.prediction, F, x, call.here)
 
     def _together(self, call: Call, x: Tensor, step: Step) -> Tensor:
         """Guided F [N, ...]; null and prompt go through the network side by side."""
@@ -139,7 +143,7 @@ class Run:
         parts = []
         for low, high in self.batches:
             part = x[low:high] if plain else torch.cat([x[low:high], x[low:high]])
-            F, _, _ = denoiser.output(part, call.here.t, self._condition(call, step, low, high))
+            F = denoiser.predict(part, call.here.t, self._condition(call, step, low, high))
             parts.append(F if plain else guide(F, call.guidance))
         return joined(parts)
 
@@ -149,10 +153,7 @@ class Run:
         own, *null = step.questions(call)
         if own not in answers:
             answers[own] = joined(
-                [
-                    denoiser.output(x[low:high], call.here.t, self._condition(bare, step, low, high))[0]
-                    for low, high in self.batches
-                ]
+                [denoiser.predict(x[low:high], call.here.t, self._condition(bare, step, low, high)) for low, high in self.batches]
             )
         if not null:
             return answers[own]
@@ -161,7 +162,7 @@ class Run:
             assert nothing is not None, "checked before anything ran"
             answers[null[0]] = joined(
                 [
-                    denoiser.output(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))[0]
+                    denoiser.predict(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))
                     for low, high in self.batches
                 ]
             )
@@ -202,22 +203,6 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
-def updated(w: Weights, x: Tensor, x0: Tensor, previous: Tensor | None, z: Tensor | None) -> Tensor:
-    """x_s = w.x x_t + w.x0 x̂0 + w.previous x̂0_before + w.noise z."""
-    if (w.x, w.x0, w.previous, w.noise) == (0.0, 1.0, 0.0, 0.0):
-        return x0
-    after = x0 * w.x0
-    if w.x:
-        after = torch.add(after, x, alpha=w.x)
-    if w.previous:
-        assert previous is not None, "a multistep rule looks back only after a step of its own"
-        after = torch.add(after, previous, alpha=w.previous)
-    if w.noise:
-        assert z is not None
-        after = torch.add(after, z, alpha=w.noise)
-    return after
-
-
 def check_resume(recorded: Recorded, plan: Plan, steps: Sequence[Step], n: int, shape: tuple[int, ...]) -> None:
     """ValueError in one sentence where a plan cannot go on from a recorded state."""
     if recorded.index >= len(steps):
@@ -231,5 +216,5 @@ def check_resume(recorded: Recorded, plan: Plan, steps: Sequence[Step], n: int, 
     if step.weights.previous and recorded.previous is None:
         raise ValueError(f"step {recorded.index} of plan {plan.name!r} looks back; give the x̂0 of the step before as previous")
     for tensor in (recorded.x, recorded.previous):
-        if tensor is not None and tuple(tensor.shape) != (n, *shape):
+        if tensor is not None and tuple(tensor.shape[: 1 + len(shape)]) != (n, *shape):  # beliefs may be of more
             raise ValueError(f"a recorded state has shape {tuple(tensor.shape)}; {(n, *shape)} would fit")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.core.denoiser import Denoiser
+from studio.core.denoiser import Predictor
+from studio.core.levels import Level, Update
 from studio.core.process import Process
 from studio.sampling.guidance import evaluations, is_plain
 from studio.sampling.plan import Plan
 from studio.sampling.remedies.base import Moment, Remedy
-from studio.sampling.rules import Level, Move, Weights, rule_named
-from studio.sampling.segment import CLEAN, AdapterPairs, HintPairs, Segment, condition_key
+from studio.sampling.rules import Move, Rule, every_rule, rule_named
+from studio.sampling.segment import AdapterPairs, HintPairs, Segment, condition_key
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Step:
     remedies: tuple[Remedy, ...]  # those that do something here
     moment: Moment
     there: Level  # in the scale of the next step's model: the hand-over rescales by landing there
-    weights: Weights
+    weights: Update[Any]
     segment: int = field(compare=False)
 
     @property
@@ -63,12 +64,12 @@ class Step:
         return sum(evaluations(call.guidance) for call in self.calls)
 
     @property
-    def asked(self) -> Any:
+    def asked(self) -> Hashable:
         """All that decides x̂0, given the state: steps that ask alike share their network evaluations."""
         draws = any(remedy.draws for remedy in self.remedies)
         return (self.call, self.blend, self.remedies, self.position if draws else None)
 
-    def questions(self, call: Call) -> tuple[Any, ...]:
+    def questions(self, call: Call) -> tuple[Hashable, ...]:
         """All that decides each output of the network in a call, given the state: to the prompt, and to the null if guided."""
         told = tuple(remedy for remedy in self.remedies if remedy.tells)
         when = (self.moment.share, self.moment.level, self.position if any(r.draws for r in told) else None) if told else None
@@ -77,31 +78,23 @@ class Step:
         return (own,) if is_plain(call.guidance) else (own, (bare, "null"))
 
     @property
-    def asks(self) -> tuple[Any, ...]:
+    def asks(self) -> tuple[Hashable, ...]:
         """The questions of all its calls."""
         return tuple(question for call in self.calls for question in self.questions(call))
 
     @property
-    def done(self) -> Any:
+    def done(self) -> Hashable:
         """All that decides the next state, given state and x̂0. A step without fresh noise is the same at every position."""
         return (self.there, self.weights, self.position if self.weights.noise else None)
 
 
-def denoiser_of(model: Any) -> Denoiser:
-    """A family's Model carries its denoiser; a bare Denoiser is its own."""
+def denoiser_of(model: Any) -> Predictor:
+    """A family's Model carries its denoiser; a bare one is its own."""
     return getattr(model, "denoiser", model)
 
 
-def level_at(process: Process, t: float) -> Level:
-    """float64 coefficients at t; t < 0 is clean on every process."""
-    if t < 0:
-        return Level(CLEAN, 1.0, 0.0)
-    alpha, sigma = process.alpha_sigma(t)
-    return Level(float(t), float(alpha), float(sigma))
-
-
 def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, ...]]:
-    """(scale of x_T, the steps). ValueError where the plan cannot run on these models."""
+    """(how it begins (`Process.begin`), the steps). ValueError where the plan cannot run on these models."""
     for model in plan.models:
         if model not in models:
             near = difflib.get_close_matches(model, models, n=1)
@@ -111,17 +104,18 @@ def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, 
             )
     flat = [(number, segment, t) for number, segment in enumerate(plan.segments) for t in segment.timesteps]
     processes = [denoiser_of(models[segment.model]).process for _, segment, _ in flat]
-    levels = [level_at(process, t) for process, (_, _, t) in zip(processes, flat, strict=True)]
-    levels.append(level_at(processes[-1], plan.final_t))
+    levels = [process.level(t) for process, (_, _, t) in zip(processes, flat, strict=True)]
+    levels.append(processes[-1].level(plan.final_t))
     steps = []
     before: float | None = None
     for i, ((number, segment, t), position) in enumerate(zip(flat, plan.positions(), strict=True)):
         here, there, process = levels[i], levels[i + 1], processes[min(i + 1, len(flat) - 1)]
         rises = segment.lands is not None and t == segment.timesteps[-1]
-        low = level_at(process, segment.lands) if rises and segment.lands is not None else there
+        low = process.level(segment.lands) if rises and segment.lands is not None else there
         _check_levels(plan, i, here, low, there)
         rule = rule_named(segment.rule)
-        move = Move(here, low, rule.effective_eta(segment.eta), before, lambda t, p=process: level_at(p, t))  # type: ignore[misc]
+        _check_kinds(plan, segment, rule, processes[i], process)
+        move = Move(here, low, rule.effective_eta(segment.eta), before, process.level)
         weights = rule.weights(move).modulated(segment.rho)
         moment = Moment(here.t / processes[i].t_max, here.noise, position)
         steps.append(
@@ -136,8 +130,25 @@ def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, 
             )
         )
         before = here.noise if rule.multistep and not rises else None
-    first = levels[0]
-    return (math.hypot(first.alpha, first.sigma) if plan.start == "marginal" else first.sigma), tuple(steps)
+    return processes[0].begin(levels[0], plan.start), tuple(steps)
+
+
+def _check_kinds(plan: Plan, segment: Segment, rule: Rule, own: Process, following: Process) -> None:
+    """ValueError where a step's rule or remedy is of another kind of process than its model, or the next model is."""
+    if rule.process != own.kind:
+        raise ValueError(
+            f"{segment.model!r} is a {own.kind} process and {rule.name!r} a rule of {rule.process} ones; "
+            f"{' or '.join(known.name for known in every_rule() if known.process == own.kind) or 'a rule of its own'} would fit"
+        )
+    for remedy in segment.remedies:
+        if own.kind not in remedy.processes:
+            raise ValueError(
+                f"remedy {remedy.kind!r} is made for {' and '.join(remedy.processes)} processes, not a {own.kind} one"
+            )
+    if own.kind != following.kind:
+        raise ValueError(
+            f"plan {plan.name!r} hands over from a {own.kind} process to a {following.kind} one, which share no states"
+        )
 
 
 def _check_levels(plan: Plan, i: int, here: Level, low: Level, there: Level) -> None:
@@ -157,15 +168,17 @@ def _blended(segment: Segment, here: Level, models: Mapping[str, Any]) -> tuple[
     if blend is None:
         return None
     other = denoiser_of(models[blend.model]).process
-    level = level_at(other, here.t)
-    if (level.alpha, level.sigma) != (here.alpha, here.sigma):
-        level = level_at(other, float(other.time_of(here.noise)))
+    if other.kind != denoiser_of(models[segment.model]).process.kind:
+        raise ValueError(f"{blend.model!r} is a {other.kind} process and cannot be blended into another kind")
+    level = other.level(here.t)
+    if replace(level, t=here.t) != here:
+        level = other.level(float(other.time_of(here.noise)))
         if not math.isclose(level.noise, here.noise, rel_tol=1e-6):
             raise ValueError(
                 f"{blend.model!r} knows no noise level of {here.noise:.4g} (t = {here.t:g} of {segment.model!r}); "
                 "a blend below its highest level would fit"
             )
-    return _asking(blend.model, segment, blend.guidance, blend.adapters, level, level.sigma / here.sigma), blend.weight
+    return _asking(blend.model, segment, blend.guidance, blend.adapters, level, level.scale / here.scale), blend.weight
 
 
 def _asking(model: str, segment: Segment, w: float, adapters: AdapterPairs, here: Level, scale: float = 1.0) -> Call:

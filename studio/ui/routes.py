@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from studio.domains import media
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import pictures, scripts
 from studio.ui.kit.theme import LOOK
@@ -51,7 +52,7 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
             path = jobs.artifact(request.path_params["run_id"], request.path_params["path"])
         except ValueError as error:
             return PlainTextResponse(str(error), 404)
-        kind = _TYPES.get(path.suffix)
+        kind = (media.types() | _TYPES).get(path.suffix)
         if kind is None or not path.is_file():
             return PlainTextResponse("There is no such file in this run.", 404)
         name = (f"studio-{path.name}" if path.suffix == ".html" else path.name) if path.suffix in _SAVED else None

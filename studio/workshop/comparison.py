@@ -10,7 +10,6 @@ from torch import Tensor
 
 from studio.core.domain import Domain, Oracle, Stated
 from studio.core.files import Json, plain
-from studio.domains.media.image import STRIP_SIDE, pixels, png_bytes
 from studio.jobs.run import Run
 from studio.library.draw_request import CompareRequest, label
 from studio.library.remedies import REMEDIES
@@ -37,7 +36,7 @@ class Comparison:
     def __init__(self, request: CompareRequest, run: Run[Tools]):
         self.request, self.job = request, run
         self.session = Session(request, run)
-        self.frames = Frames(run)
+        self.frames = Frames(run, self.session.medium)
         self.readings: dict[str, Readings] = {}
         self.rows: list[Json] = []
         self.recovery: list[Json] = []
@@ -55,7 +54,7 @@ class Comparison:
             session.hint()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
-            recorder = Recorder(self.job.folder, plans, session.seeds, session.text)
+            recorder = Recorder(self.job.folder, plans, session.seeds, session.said)
             for plan in session.plans:
                 self.job.event("steps", arm=plan.name, steps=scheduled(plan, session.models))
             seconds = 0.0
@@ -73,7 +72,7 @@ class Comparison:
         images = None
         if record.last:
             begun = time.perf_counter()
-            images = self.session.models[record.model].decode(record.after)
+            images = self.session.decoded(record.model, record.after)
             seconds += time.perf_counter() - begun
         if self.request.previews and _previewed(record):
             self._preview(plan.name, record, moment, images)
@@ -85,7 +84,7 @@ class Comparison:
     def _preview(self, arm: str, record: Record, moment: Moment, images: Tensor | None) -> None:
         """Show a step; one that an earlier arm shares was decoded then."""
         if not self.frames.has(moment):
-            self.frames.add(moment, self.session.models[record.model].decode(record.x0) if images is None else images)
+            self.frames.add(moment, self.session.decoded(record.model, record.x0) if images is None else images)
         self.job.event(
             "preview",
             arm=arm,
@@ -95,7 +94,7 @@ class Comparison:
             level=moment.level,
             model=moment.model,
             strip=moment.strip,
-            size=min(self.session.models[record.model].sample_shape[-1], STRIP_SIDE),
+            size=self.frames.side(moment),
             count=len(self.session.seeds),
         )
 
@@ -103,12 +102,9 @@ class Comparison:
         """Save the arm's pictures, measure them, keep what is finished in `result.json`."""
         arm, request = plan.name, self.request.model_dump(mode="json")
         saved = []
-        for seed, picture in zip(self.session.seeds, pixels(images), strict=True):
-            path = self.job.artifact(
-                f"artifacts/{arm}/{seed}.png", png_bytes(picture, self.session.about(plan, seed, "compare", request))
-            )
-            self.job.event("image", arm=arm, seed=seed, path=path)
-            saved.append({"seed": seed, "path": path})
+        for one in self.session.kept(plan, images, "compare", request):
+            self.job.event("image", arm=arm, **one)
+            saved.append(one)
         row = {"arm": arm, "label": label(arm), "plan": plan.model_dump(mode="json"), "nfe": plan.nfe,
                "seconds": round(seconds, 4), "seconds_per_image": round(seconds / len(self.session.seeds), 5),
                "images": saved, "measures": {}}  # fmt: skip

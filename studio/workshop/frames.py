@@ -18,8 +18,9 @@ from torch import Tensor
 
 from studio.core.domain import Oracle
 from studio.core.explain import explain
+from studio.core.medium import Medium
 from studio.core.weights import load_weights, save_weights
-from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.domains.media.image import STRIP_SIDE, jpeg_strip
 from studio.jobs.run import Run
 from studio.library.trace_header import Moment
 from studio.workshop.tools import Tools
@@ -51,8 +52,9 @@ class Seen:
 class Frames:
     """The pictures and readings of one run directory. `oracle` and `reader` are None where there is none."""
 
-    def __init__(self, job: Run[Tools], oracle: Oracle | None = None):
-        self.job, self.oracle = job, oracle
+    def __init__(self, job: Run[Tools], medium: Medium, oracle: Oracle | None = None):
+        self.job, self.medium, self.oracle = job, medium, oracle
+        self._sides: dict[str, int] = {}  # of pictures in a strip, by its name
         self.reader: Reader | None = None  # asked only where there is no oracle
         self._seen: dict[tuple[str, str], dict[int, Seen]] = {}  # (who read, arm) -> step -> what was read
 
@@ -60,7 +62,7 @@ class Frames:
         """For pictures without an oracle: take the perceptual encoder there is. The sentence says what stands in."""
         from studio.families.perceptual import installed, open_reader
 
-        found = installed()
+        found = installed() if self.medium.pictures else None
         if found is None:
             return "Distances in the model's own space stand in for an oracle's readings."
         folder, name = found
@@ -81,8 +83,12 @@ class Frames:
         there = (self.job.folder / moment.strip).is_file()
         return there and (not self._who or self.reading(moment) is not None)
 
+    def side(self, moment: Moment) -> int:
+        """Pixels of the side of one sample in a strip that was added."""
+        return self._sides[moment.strip]
+
     def add(self, moment: Moment, images: Tensor) -> str:
-        """Keep the picture of x̂0, [N, 3, H, W] in [0, 1], and read it; returns its name."""
+        """Keep the picture of x̂0, of samples [N, *shape], and read it; returns its name."""
         if self.oracle is not None:
             seen = self.oracle.read(images)
             self._of(moment.arm)[moment.at] = Seen(
@@ -91,14 +97,12 @@ class Frames:
         elif self.reader is not None:
             features = self.reader.read(images).half().float()  # what is kept, so that it says the same when it is read again
             self._of(moment.arm)[moment.at] = Seen({}, features, torch.zeros(0), torch.zeros(0).bool())
-        return self.job.artifact(moment.strip, jpeg_strip(pixels(small(images)), QUALITY))
-
-    def noisy(self, moment: Moment) -> str:
-        """The name of the picture of x_t at a step."""
-        return moment.strip.replace("/step-", "/noisy-")
+        stills = self.medium.still(images, STRIP_SIDE)
+        self._sides[moment.strip] = stills.shape[1]
+        return self.job.artifact(moment.strip, jpeg_strip(stills, QUALITY))
 
     def add_noisy(self, moment: Moment, images: Tensor) -> str:
-        return self.job.artifact(self.noisy(moment), jpeg_strip(pixels(small(images)), NOISE_QUALITY))
+        return self.job.artifact(moment.noisy, jpeg_strip(self.medium.still(images, STRIP_SIDE), NOISE_QUALITY))
 
     def reading(self, moment: Moment) -> Seen | None:
         return self._of(moment.arm).get(moment.at)

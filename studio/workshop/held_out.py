@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
+from studio.core.domain import Said
 from studio.core.files import Json, atomic_write, read_json
 from studio.sampling.plan import Plan
 
@@ -22,12 +23,14 @@ WORLD_SEED, WORLD_RENDERS = 777_001, 1024  # samples of the world that FD-oracle
 N_BOOT = 200
 
 
-def measured_prompts(domain: Domain, samples: int) -> list[str]:
-    """Random partial captions of things that no training draws, one for every `MEASURE_SEEDS` samples."""
+def measured_prompts(domain: Domain, samples: int) -> list[Said]:
+    """Random partial captions, and what stands beside them, of things that no training draws, one for every `MEASURE_SEEDS`
+    samples."""
     import numpy as np
 
     hands, rng = domain.hands(), np.random.default_rng(PROMPTS_SEED)
-    return [hands.caption(item, rng) for item in hands.items(max(1, samples // MEASURE_SEEDS), PROMPTS_SEED)]
+    items = hands.items(max(1, samples // MEASURE_SEEDS), PROMPTS_SEED)
+    return [Said(hands.caption(item, rng), given=hands.given(item)) for item in items]
 
 
 def reference(oracle: Oracle, domain: Domain, keep: Keep) -> Tensor:
@@ -47,10 +50,10 @@ class Draws(Protocol):
     oracle: Oracle
     domain: Domain
 
-    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """Samples [N, *shape]; prompt i goes with seed i."""
+    def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; what is said i-th goes with seed i."""
 
-    def decode(self, samples: Tensor) -> Tensor:
+    def decode(self, samples: Tensor, said: Sequence[Said]) -> Tensor:
         """[N, *shape] -> what the oracle reads."""
 
     def between(self) -> None:
@@ -62,13 +65,13 @@ def figures(draws: Draws, plan: Plan, samples: int, world: Tensor) -> Json:
     prompts, seeds = measured_prompts(draws.domain, samples), list(range(500, 500 + MEASURE_SEEDS))
     readings = []
     for prompt in prompts:
-        images = draws.decode(draws.draw(plan, [prompt] * len(seeds), seeds))
-        readings.append(draws.oracle.read(images))
+        said = [prompt] * len(seeds)
+        readings.append(draws.oracle.read(draws.decode(draws.draw(plan, said, seeds), said)))
         draws.between()
     return {"nfe": plan.nfe, **summary(draws.domain, readings, prompts, world)}
 
 
-def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequence[str], world: Tensor) -> Json:
+def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequence[Said], world: Tensor) -> Json:
     """accuracy (all stated factors right, over all samples), diversity (mean over prompts of H / ln K of what a prompt
     leaves open, samples in distribution) beside the world's own, in_distribution, fd_oracle with its n."""
     from studio.metrics import report
@@ -79,7 +82,7 @@ def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequenc
 
     right, inside, estimates, worlds = [], [], [], []
     for seen, prompt in zip(readings, prompts, strict=True):
-        stated = domain.read(prompt).stated
+        stated = domain.read(prompt.text).stated
         shown = correct(seen, stated, domain.factors)
         n = len(seen)
         right.append(torch.stack(list(shown.values())).all(0) if shown else torch.ones(n, dtype=torch.bool))

@@ -79,5 +79,5 @@ class Wardrobe:
 
 
 def level_of(models: Mapping[str, OpenModel], model: str, t: float) -> float:
-    """Noise level sigma / alpha of a model at its time."""
-    return float(denoiser_of(models[model]).process.noise_level(t))
+    """Noise level of a model at its time, sigma / alpha of Gaussian ones."""
+    return float(denoiser_of(models[model]).process.level(t).noise)

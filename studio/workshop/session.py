@@ -12,11 +12,13 @@ from typing import Any
 
 from torch import Tensor
 
+from studio.core.domain import Oracle, beside
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.domains.media.image import pixels, png_bytes
 from studio.jobs.run import Run, versions
 from studio.library.adapter_uses import AdapterUse, dressed, unused, words_of
@@ -25,12 +27,13 @@ from studio.library.controlnets import load_controlnets
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.hint_uses import hinted
 from studio.sampling.hinted import with_pictures
-from studio.sampling.loop import Record, sample_many
+from studio.sampling.loop import Conds, Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
+from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 
 
@@ -52,7 +55,9 @@ class Session:
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)
-        self.said = self.domain.read(request.prompt, self.words)
+        self.said = self.domain.read(request.prompt, self.words, request.given)
+        self.given = beside([self.said])
+        self.medium = medium_of(self.domain)
 
     def __enter__(self) -> Session:
         self.wardrobe.__enter__()
@@ -64,7 +69,7 @@ class Session:
     @property
     def text(self) -> str:
         """The prompt as the text encoders should see it."""
-        return self.domain.read(self.request.prompt, self.words).text
+        return self.said.text
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -86,7 +91,7 @@ class Session:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
         self._say_teacher()
 
-    def open_oracle(self) -> Any:
+    def open_oracle(self) -> Oracle | None:
         """What reads these pictures; None where it cannot be opened, which is said. Only where they are `readable`."""
         try:
             return self.job.tools.models.oracle(self.pair.student)
@@ -148,18 +153,34 @@ class Session:
 
     def drawn(self) -> Iterator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
-        cond: Any = encode_plans(self.plans, self.models, [self.text])
+        cond: Conds = encode_plans(self.plans, self.models, [self.said])
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         some = next(iter(self.models.values()))
         self.begun = time.monotonic()
-        stream = sample_many(self.plans, self.models, cond, self.seeds, some.shape, batch_size=batch_size(some.shape))
+        project, batch = projected(self.domain, [self.said]), batch_size(some.shape)
+        stream = sample_many(self.plans, self.models, cond, self.seeds, some.shape, batch_size=batch, project=project)
         try:
             for arm, record in stream:
                 yield arm, record
                 self.job.check()
         finally:
             stream.close()  # type: ignore[attr-defined]
+
+    def decoded(self, model: str, latents: Tensor) -> Tensor:
+        """Samples of what a model drew or believed."""
+        return self.models[model].decode(latents, self.given)
+
+    def kept(self, plan: Plan, samples: Tensor, kind: str, request: Json) -> Iterator[Json]:
+        """Every sample of a plan as it is kept: {"seed", "path" of its still}, and "files" where its medium has more.
+
+        kind, request: of the run, for what a picture says of itself.
+        """
+        for i, (seed, still) in enumerate(zip(self.seeds, self.medium.still(samples), strict=True)):
+            name = f"artifacts/{plan.name}/{seed}"
+            path = self.job.artifact(f"{name}.png", png_bytes(still, self.about(plan, seed, kind, request)))
+            files = [self.job.artifact(f"{name}{end}", data) for end, data in self.medium.files(samples, i).items()]
+            yield {"seed": seed, "path": path, **({"files": files} if files else {})}
 
     def count(self, plan: Plan, record: Record) -> None:
         """A step was made."""

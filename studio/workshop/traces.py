@@ -20,16 +20,17 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core.domain import Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
-from studio.core.rng import INITIAL, noise
+from studio.core.rng import INITIAL
 from studio.core.weights import load_weights, save_weights
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
-from studio.sampling.loop import updated
 from studio.sampling.plan import Plan
 from studio.sampling.record import Record
-from studio.sampling.steps import Step, compiled
+from studio.sampling.steps import compiled, denoiser_of
 from studio.workshop.lossless import packed, unpacked
+from studio.workshop.projection import Project
 
 EXACT_BYTES = 64 << 20  # of one arm; a larger one is kept in half precision: what continues from it is near, not equal
 
@@ -42,8 +43,8 @@ class Trace:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample."""
-        return tuple(self.beliefs(0).shape[1:])
+        """Of one state."""
+        return self.header.shape or read_header(self.header.folder, self.header.moments[0].arm).shape
 
     def beliefs(self, index: int) -> Tensor:
         """x̂0 [N, *shape] at step `index`, float32."""
@@ -51,39 +52,41 @@ class Trace:
         file = trace_file(self.header.folder, moment.arm)
         return _opened(file, file.stat().st_mtime_ns)[moment.row].float()
 
-    def states(self, models: Mapping[str, OpenModel]) -> Iterator[Tensor]:
+    def states(self, models: Mapping[str, OpenModel], project: Project) -> Iterator[Tensor]:
         """x_t [N, *shape] when each step began, in the scale of the model that took it; no network is evaluated.
 
         models: id -> Denoiser or an object with a `.denoiser`, as for the loop; their processes decide the arithmetic.
+        project: of noise, as the run was drawn (`workshop.projection.projected` of the header's `said`).
         Equal to the states of the run bit for bit where `header.exact`, on the device the run was made on.
         """
         header, device = self.header, device_of(models)
-        scale, steps = compiled(header.plan, models)
+        begun, steps = compiled(header.plan, models)
         first = 0
         if header.parent is None:
-            x = noise(header.seeds, INITIAL, self.shape).to(device) * scale
+            process = denoiser_of(models[steps[0].model]).process
+            x = process.start(project(process.draw(header.seeds, INITIAL, self.shape).to(device)), begun)
         else:
             arm, first = header.parent
             parent = open_trace(header.folder, arm)
-            for index, x in enumerate(parent.states(models)):
+            for index, x in enumerate(parent.states(models, project)):
                 if index == first:
                     break
                 yield x
-            theirs = sigma(compiled(parent.header.plan, models)[1][first])
-            if sigma(steps[first]) != theirs:  # as the loop does when it goes on from a recorded state
-                x = x * (sigma(steps[first]) / theirs)
+            left = compiled(parent.header.plan, models)[1][first].here  # as the loop does when it goes on from a recorded state
+            x = denoiser_of(models[steps[first].model]).process.passed_on(x, left.scale, steps[first].here)
         yield x
         before = self.beliefs(first - 1).to(device) if first else None
         for index in range(first, len(steps) - 1):
-            weights, x0 = steps[index].weights, self.beliefs(index).to(device)
-            z = noise(header.seeds, steps[index].position, self.shape).to(device) if weights.noise else None
-            x = updated(weights, x, x0, before, z)
+            step, x0 = steps[index], self.beliefs(index).to(device)
+            process = denoiser_of(models[step.model]).process
+            z = project(process.draw(header.seeds, step.position, self.shape).to(device)) if step.weights.noise else None
+            x = process.move(step.weights, x, x0, before, z)
             before = x0
             yield x
 
-    def state(self, index: int, models: Mapping[str, OpenModel]) -> Tensor:
+    def state(self, index: int, models: Mapping[str, OpenModel], project: Project) -> Tensor:
         """x_t [N, *shape] when step `index` began; see `states`."""
-        for at, x in enumerate(self.states(models)):
+        for at, x in enumerate(self.states(models, project)):
             if at == index:
                 return x
         raise ValueError(f"{self.header.arm} has no step {index}; 0 to {len(self.header.moments) - 1} would fit")
@@ -92,14 +95,15 @@ class Trace:
 class Recorder:
     """Takes the records of `sample_many`, writes an arm's file when its last step is there."""
 
-    def __init__(self, folder: Path, plans: Mapping[str, Plan], seeds: Sequence[int], prompt: str):
-        self.folder, self.plans, self.seeds, self.prompt = folder, plans, list(seeds), prompt
+    def __init__(self, folder: Path, plans: Mapping[str, Plan], seeds: Sequence[int], said: Said):
+        self.folder, self.plans, self.seeds, self.said = folder, plans, list(seeds), said
         self._order = len(traced(folder))
         self._kept: dict[int, tuple[Tensor, Moment]] = {}  # id of x̂0 -> (x̂0, so that the id stays its own; its step)
         self._arm = ""
         self._x0: list[Tensor] = []
         self._moments: list[Moment] = []
         self._parent: tuple[str, int] | None = None
+        self._shape: tuple[int, ...] = ()  # of one state
 
     def branch(self, arm: str, parent: Header, index: int) -> None:
         """The next records are those of a branch: what came before step `index` is the parent's."""
@@ -115,6 +119,7 @@ class Recorder:
             self._begin(arm)
         known = self._kept.get(id(record.x0))  # a step that several arms share comes with the same tensor
         where = known[1] if known else None
+        self._shape = tuple(record.x.shape[1:])
         level = record.level if math.isfinite(record.level) else None
         moment = Moment(
             record.index,
@@ -138,9 +143,13 @@ class Recorder:
     def _write(self, arm: str) -> None:
         x0 = torch.stack(self._x0) if self._x0 else torch.zeros(0)
         exact = x0.numel() * x0.element_size() <= EXACT_BYTES
-        header = {"arm": arm, "plan": self.plans[arm].model_dump(mode="json"), "seeds": self.seeds, "prompt": self.prompt,
+        header = {"arm": arm, "plan": self.plans[arm].model_dump(mode="json"), "seeds": self.seeds, "prompt": self.said.text,
                   "moments": [asdict(moment) for moment in self._moments], "exact": exact, "order": self._order,
                   "parent": self._parent, "shape": list(x0.shape)}  # fmt: skip
+        if self._x0 and self._shape != tuple(x0.shape[2:]):  # a belief that is no sample: how likely each token is, say
+            header["state"] = list(self._shape)
+        if self.said.given:
+            header["given"] = self.said.given
         data = packed(x0.float() if exact else x0.half())
         save_weights(trace_file(self.folder, arm), {"x0": data}, {"trace": json.dumps(header)})
         self._order += 1
@@ -175,8 +184,3 @@ def scheduled(plan: Plan, models: Mapping[str, OpenModel]) -> list[Json]:
 def device_of(models: Mapping[str, OpenModel]) -> torch.device:
     """Where the models are; bare denoisers are on the CPU."""
     return next((model.device for model in models.values() if hasattr(model, "device")), torch.device("cpu"))
-
-
-def sigma(step: Step) -> float:
-    """The sigma at which a step begins, in the scale of its model."""
-    return step.here.sigma

@@ -51,7 +51,6 @@ def test_impossible_step_counts_are_refused():
         ({"timesteps": ()}, "at least one"),
         ({"timesteps": (5, -3)}, "none below 0"),
         ({"valid_steps": (2,)}, "that include 4"),
-        ({"prediction": "epsilon"}, "prediction"),
         ({"extra": 1}, "Extra inputs"),
     ],
 )

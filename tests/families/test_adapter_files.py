@@ -13,10 +13,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from studio.core.domain import told
 from studio.core.edit import Edit
 from studio.families import open_model
-from studio.families.stable.adapter_files import LAYOUTS, read, targets, write
-from studio.families.stable.adapter_files.targets import ldm_names
+from studio.families.adapter_files import LAYOUTS, read, targets, write
+from studio.families.adapter_files.targets import ldm_names
 from studio.jobs.paths import ROOT
 from tests.support import tiny_models
 from tests.support.edits import CARD, farthest, outputs, random_edit
@@ -118,7 +119,7 @@ def test_plain_diffusers_in_a_process_of_its_own_agrees_on_the_built_in_teacher(
     model.load_edit("a", edit)
     model.use_adapters([("a", 1.0)])
     x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
-    cond = model.encode(["a red house", "a tree"])
+    cond = model.encode(told(["a red house", "a tree"]))
     with torch.no_grad():
         out = model.denoiser.network(x, torch.tensor([500.0, 500.0]), cond)
     torch.save({"x": x}, tmp_path / "given.pt")
@@ -131,7 +132,7 @@ def test_plain_diffusers_in_a_process_of_its_own_agrees_on_the_built_in_teacher(
     for file in ("diffusers", "kohya"):
         assert torch.allclose(answers[file]["states"], cond["states"], atol=1e-5)
         assert torch.allclose(answers[file]["out"], out, atol=1e-5)
-    assert torch.allclose(answers["word"], model.encode(["a <toy>"])["states"], atol=1e-5)
+    assert torch.allclose(answers["word"], model.encode(told(["a <toy>"]))["states"], atol=1e-5)
 
 
 def test_plain_peft_opens_the_folder(model, tmp_path):

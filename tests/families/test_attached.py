@@ -8,9 +8,10 @@ import json
 import pytest
 import torch
 
+from studio.core.domain import told
 from studio.core.edit import Edit
 from studio.families import open_model
-from studio.families.stable.adapter_files import targets
+from studio.families.adapter_files import targets
 from studio.families.stable.halves import computed_once
 from studio.families.stable.merged import save_merged
 from studio.families.stable.vocabulary import Vocabulary
@@ -105,7 +106,7 @@ def test_halves_that_are_computed_once_see_the_edit_once(model):
     model.load_edit("a", some_edits(model)[0])
     model.use_adapters([("a", 1.0)])
     x = torch.randn(1, *model.shape).repeat(2, 1, 1, 1)
-    states, t = model.encode(["a red boat", "x"])["states"], torch.tensor([500.0, 500.0])
+    states, t = model.encode(told(["a red boat", "x"]))["states"], torch.tensor([500.0, 500.0])
     with torch.no_grad():
         plain = model.parts.unet(x, t, encoder_hidden_states=states).sample
         with computed_once(model.parts.unet):
@@ -118,9 +119,9 @@ def test_gradients_pass_after_pictures_were_drawn(model):
     model.use_adapters([("a", 1.0)])
     model.parts.unet.to(torch.float64)  # so that the pair is converted, and kept, while no gradients are recorded
     with torch.inference_mode():
-        model.denoiser.network(torch.zeros(1, *model.shape), torch.tensor([5.0]), model.encode(["a"]))
+        model.denoiser.network(torch.zeros(1, *model.shape), torch.tensor([5.0]), model.encode(told(["a"])))
     x = torch.zeros(1, *model.shape, requires_grad=True)
-    model.denoiser.network(x, torch.tensor([5.0]), model.encode(["a"])).sum().backward()
+    model.denoiser.network(x, torch.tensor([5.0]), model.encode(told(["a"]))).sum().backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0
 
@@ -170,7 +171,8 @@ def new_words(model) -> dict[str, torch.Tensor]:
 
 def test_new_words_are_understood_and_forgotten_bit_for_bit(model):
     bare, before, key = outputs(model), tree(model), model.text_key
-    said = ["a <toy>", "a <hat> <toy> b"]
+    texts = ["a <toy>", "a <hat> <toy> b"]
+    said = told(texts)
     unknown = model.encode(said)
     model.load_tokens("t", new_words(model))
     assert model.words == ("<hat>", "<toy>")
@@ -178,7 +180,7 @@ def test_new_words_are_understood_and_forgotten_bit_for_bit(model):
     known = model.encode(said)
     assert farthest({"states": known["states"]}, {"states": unknown["states"]}) > 0.1
     assert equal(outputs(model), bare)  # other prompts are encoded as they were
-    ids = model.parts.tokenizers[0](model._vocabulary.spelled(said, 0)).input_ids
+    ids = model.parts.tokenizers[0](model._vocabulary.spelled(texts, 0)).input_ids
     assert [len([i for i in row if i >= 54]) for row in ids] == [3, 4]  # the model's own tokens are 0 to 53
     with pytest.raises(ValueError, match="known to this model already"):
         model.load_tokens("again", {"<toy>": torch.ones(1, 16)})
@@ -200,7 +202,7 @@ def test_new_words_are_those_of_the_diffusers_pipeline(model):
         theirs = pipe.encode_prompt(
             ["a <toy>", "a <hat> b"], device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
         )
-    ours = model.encode(["a <toy>", "a <hat> b"])
+    ours = model.encode(told(["a <toy>", "a <hat> b"]))
     assert torch.allclose(ours["states"], theirs[0], atol=1e-5)
     if "pooled" in ours:
         assert torch.allclose(ours["pooled"], theirs[2], atol=1e-5)
@@ -233,10 +235,10 @@ def test_a_merged_model_opens_without_this_project(model, tmp_path):
     model.load_edit("a", first)
     model.load_edit("b", second)
     model.use_adapters([("a", 0.6), ("b", -0.5)])
-    wanted, known = outputs(model), model.encode(["a <toy>"])
+    wanted, known = outputs(model), model.encode(told(["a <toy>"]))
     folder = save_merged(model, [(first, 0.6), (second, -0.5)], tmp_path / "saved")
     assert equal(outputs(model), wanted)
-    assert equal(model.encode(["a <toy>"]), known)
+    assert equal(model.encode(told(["a <toy>"])), known)
     model.unload_adapter("a")
     model.unload_adapter("b")
     assert same(before, tree(model))

@@ -11,6 +11,7 @@ from diffusers import ControlNetModel
 from torch import nn
 
 from studio.core.control_differences import Differences, copy_of, restored
+from studio.core.domain import told
 from studio.core.weights import load_weights
 from studio.families import open_model
 from studio.families.stable.controlnets import export, open_control, read_card, write
@@ -56,7 +57,7 @@ def model(folder):
 
 def asked(model, n: int = 2, hint=None, seed: int = 5):
     """The network's answer to n noised samples with two prompts, and what it was asked."""
-    cond = dict(model.encode(["a red boat", "x"]))
+    cond = dict(model.encode(told(["a red boat", "x"])))
     g = torch.Generator().manual_seed(seed)
     x, t = torch.randn(2, *model.shape, generator=g), torch.tensor([500.0, 500.0])
     cond["hint:c"] = torch.rand(2, 3, 16, 16, generator=g) if hint is None else hint
@@ -100,7 +101,7 @@ def test_two_at_once_add_up_in_any_order(model, control_folder):
     for pairs in ([("c", 0.3), ("d", 0.4)], [("d", 0.4), ("c", 0.3)], [("c", 0.7)]):
         model.use_controls(pairs)
         x, t = torch.ones(1, *model.shape), torch.tensor([300.0])
-        cond = {**model.encode(["x"]), "hint:c": hint, "hint:d": hint}
+        cond = {**model.encode(told(["x"])), "hint:c": hint, "hint:d": hint}
         with torch.no_grad():
             answers.append(model.denoiser.network(x, t, cond))
     assert torch.equal(answers[0], answers[1])
@@ -115,7 +116,7 @@ def differences(model):
 
 
 def test_differences_survive_their_file_and_become_a_whole_network(model, differences, tmp_path):
-    if "pooled" in model.encode(["x"]):
+    if "pooled" in model.encode(told(["x"])):
         pytest.skip("Differences are trained on models with one text encoder; SDXL's ControlNets come as folders.")
     file = tmp_path / "control.safetensors"
     write(file, differences.tensors(), CHANNELS, CARD)
@@ -162,7 +163,8 @@ def test_a_guided_batch_is_two_plain_ones(model, control_folder):
     """What is computed once for both halves changes nothing, with the picture in both and with two pictures."""
     model.load_control("c", control_folder)
     model.use_controls([("c", 1.0)])
-    null, given = model.null(1), model.encode(["a red boat"])
+    given = model.encode(told(["a red boat"]))
+    null = model.null(given)
     x, t = torch.randn(1, *model.shape), torch.tensor([400.0])
     one, two = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
     for first, second in ((one, one), (one, two)):
@@ -181,7 +183,7 @@ def test_plans_with_and_without_a_hint_share_no_answers(model, control_folder):
     assert "hints" not in plan.segments[0].model_dump()
     assert weak.segments == plan.segments
     assert type(hinted).model_validate_json(hinted.model_dump_json()) == hinted
-    conds = with_pictures(encode_once({"m": model}, ["a red boat"]), {"c": torch.rand(3, 3, 16, 16)})
+    conds = with_pictures(encode_once({"m": model}, told(["a red boat"])), {"c": torch.rand(3, 3, 16, 16)})
     args = ({"m": model}, conds, [1, 2, 3], model.shape)
     ends = {name: record.after.clone() for name, record in sample_many([plan, hinted, weak], *args)}
     assert torch.equal(ends["weak"], ends["teacher"])
@@ -190,7 +192,7 @@ def test_plans_with_and_without_a_hint_share_no_answers(model, control_folder):
     assert torch.equal(finished(sample(plan, *args)), ends["teacher"]), "nothing stays on"
     assert torch.allclose(finished(sample(hinted, *args, batch_size=2)), ends["hinted"], atol=1e-4)
     with pytest.raises(ValueError, match="has no picture; give one among its conditions as 'hint:c'"):
-        sample(hinted, {"m": model}, encode_once({"m": model}, ["x"]), [1], model.shape)
+        sample(hinted, {"m": model}, encode_once({"m": model}, told(["x"])), [1], model.shape)
     with pytest.raises(ValueError, match="takes no hints"):
         sample(hinted, {"m": model.denoiser}, conds, [1, 2, 3], model.shape)
     with pytest.raises(ValueError, match="'c' is on twice"):

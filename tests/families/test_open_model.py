@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from studio.core.domain import told
 from studio.core.recipe import Recipe, weights_hash
 from studio.core.rng import INITIAL, noise
 from studio.families import open_model
@@ -41,8 +42,9 @@ def test_sd_conditions_are_those_of_the_pipeline(sd):
     for prompts in (PROMPTS, ["", LONG]):  # empty, and longer than the tokenizer allows
         with torch.no_grad():
             given, null = pipe.encode_prompt(prompts, "cpu", 1, True)
-        assert torch.equal(model.encode(prompts)["states"], given)
-        assert torch.equal(model.null(2)["states"], null)
+        cond = model.encode(told(prompts))
+        assert torch.equal(cond["states"], given)
+        assert torch.equal(model.null(cond)["states"], null)
 
 
 @pytest.mark.parametrize("force_zeros", [True, False])
@@ -52,11 +54,12 @@ def test_sdxl_conditions_are_those_of_the_pipeline(tmp_path, force_zeros):
     model = open_model(tmp_path / "model")
     with torch.no_grad():
         given, null, pooled, null_pooled = pipe.encode_prompt(PROMPTS, device="cpu", do_classifier_free_guidance=True)
-    cond, empty = model.encode(PROMPTS), model.null(2)
+    cond = model.encode(told(PROMPTS))
+    empty = model.null(cond)
     assert torch.equal(cond["states"], given)
     assert torch.equal(cond["pooled"], pooled)
-    assert torch.equal(empty["states"], null)
-    assert torch.equal(empty["pooled"], null_pooled)
+    torch.testing.assert_close(empty["states"], null)  # asked once, and not once a prompt
+    torch.testing.assert_close(empty["pooled"], null_pooled)
     assert cond["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 2
 
 
@@ -68,7 +71,7 @@ def test_pixels_are_those_of_the_pipeline(tmp_path, tiny_vae):
     x = noise([1, 2], INITIAL, model.shape)
     reference = pipe(PROMPTS, num_inference_steps=2, guidance_scale=1.0, latents=x, output_type="pt", height=16, width=16).images
     plan = teacher_plan("m", (501.0, 1.0)).model_copy(update={"final_t": 0.0})
-    images = model.decode(finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.shape)))
+    images = model.decode(finished(sample(plan, {"m": model}, encode_once({"m": model}, told(PROMPTS)), [1, 2], model.shape)))
     assert images.shape == (2, 3, 16, 16)
     assert images.dtype == torch.float32
     assert float(images.min()) >= 0
@@ -111,7 +114,7 @@ def test_half_precision_files_open_in_the_precision_asked_for(sd, tmp_path):
     assert full.dtype == torch.float32
     assert next(full.parts.encoders[0].parameters()).dtype == torch.float32
     low = open_model(tmp_path / "half", dtype=torch.bfloat16)
-    cond = encode_once({"m": low}, PROMPTS[:1])
+    cond = encode_once({"m": low}, told(PROMPTS[:1]))
     record = next(sample(teacher_plan("m", (900.0,), guidance=3.0), {"m": low}, cond, [1], low.shape))
     assert low.dtype == torch.bfloat16
     assert record.x0.dtype == torch.float32
@@ -134,21 +137,22 @@ def test_prompts_are_encoded_once_per_text_encoder(sd, tmp_path):
         encode = model.encode
         model.encode = lambda prompts, name=name, encode=encode: (asked.append(name), encode(prompts))[1]
     cache: dict = {}
-    out = encode_once(models, PROMPTS[:1], cache)
+    out = encode_once(models, told(PROMPTS[:1]), cache)
     assert out["a"] is out["b"]
     assert out["a"] is not out["c"]
-    assert asked.count("a") == 2
+    assert asked.count("a") == 1
     assert asked.count("b") == 0
-    assert asked.count("c") == 2
-    encode_once(models, PROMPTS[:1], cache)
-    assert len(asked) == 4
+    assert asked.count("c") == 1
+    encode_once(models, told(PROMPTS[:1]), cache)
+    assert len(asked) == 2
 
 
 def test_text_free_layers_of_a_guided_batch_are_computed_once(sd):
     model = open_model(sd[1])
     unet, x, t = model.parts.unet, noise([1, 2], 0, model.shape), torch.full((4,), 500.0)
     twice = torch.cat([x, x])
-    states = torch.cat([model.null(2)["states"], model.encode(PROMPTS)["states"]])
+    cond = model.encode(told(PROMPTS))
+    states = torch.cat([model.null(cond)["states"], cond["states"]])
     rows = []
     handle = unet.down_blocks[0].resnets[0].conv1.register_forward_hook(lambda m, a, out: rows.append(out.shape[0]))
     with torch.no_grad():
@@ -175,7 +179,8 @@ def test_blocks_without_text_are_all_text_free(tmp_path):
     model = open_model(tmp_path / "model")
     assert len(text_free(model.parts.unet)) == 3
     x = noise([1, 2], 0, model.shape)
-    states = torch.cat([model.null(2)["states"], model.encode(PROMPTS)["states"]])
+    cond = model.encode(told(PROMPTS))
+    states = torch.cat([model.null(cond)["states"], cond["states"]])
     arguments = (torch.cat([x, x]), torch.full((4,), 500.0))
     with torch.no_grad():
         plain = model.parts.unet(*arguments, encoder_hidden_states=states).sample
@@ -192,7 +197,7 @@ def test_students_that_take_guidance_as_an_input(tmp_path):
         PROMPTS, num_inference_steps=2, guidance_scale=6.0, latents=x, output_type="latent", height=16, width=16
     ).images
     plan = teacher_plan("m", (501.0, 1.0)).model_copy(update={"final_t": 0.0})
-    ours = finished(sample(plan, {"m": model}, encode_once({"m": model}, PROMPTS), [1, 2], model.shape))
+    ours = finished(sample(plan, {"m": model}, encode_once({"m": model}, told(PROMPTS)), [1, 2], model.shape))
     assert torch.allclose(ours, reference, atol=1e-4)
 
 
@@ -214,7 +219,7 @@ def lora(folder, pipe):
 def test_adapters_act_on_their_segment_alone_and_leave_no_trace(sd, tmp_path):
     lora(tmp_path, tiny_models.sd_pipeline(tmp_path))
     model = open_model(sd[1])
-    cond = encode_once({"m": model}, PROMPTS[:1])
+    cond = encode_once({"m": model}, told(PROMPTS[:1]))
 
     def run(*scales):
         ts = (999.0, 700.0, 400.0)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.method import Streams
+from studio.core.rng import randn
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.unet import UNetNetwork
 from studio.families.stable.shared_lora import ATTENTION, Shared, View
@@ -40,6 +41,9 @@ class Words:
 
     def null(self, cond: Cond) -> Cond:
         return {"states": torch.zeros_like(cond["states"])}
+
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        return randn((len(cond["states"]), *self.shape), g)
 
 
 def trainer(name: str, folder=None, iterations: int = 3, **config) -> Trainer:

@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
 from studio.core.denoiser import Denoiser
+from studio.core.domain import told
 from studio.core.method import Streams
 from studio.core.recipe import weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
@@ -244,7 +245,7 @@ def test_a_student_begins_as_another_with_full_weights_or_as_adapters_on_them() 
     model, start = open_model(NANO / "teacher", "nano/teacher"), open_model(NANO / "lcm", "nano/lcm")
     g = torch.Generator().manual_seed(0)
     x, t = torch.randn(2, *model.shape, generator=g), torch.tensor([999.0, 400.0])
-    cond = model.encode(["a red house", "a boat"])
+    cond = model.encode(told(["a red house", "a boat"]))
     wanted, other = start.denoiser.network(x, t, cond), model.denoiser.network(x, t, cond)
     for rank in (None, 4):
         guide = teacher_denoiser(model, rank, start=start)

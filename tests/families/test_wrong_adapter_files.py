@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from studio.families.stable.adapter_files import read, targets, write
+from studio.families.adapter_files import read, targets, write
 from tests.support import tiny_models
 from tests.support.edits import random_edit
 

@@ -33,7 +33,7 @@ def edit(rank: int = 2, **card: Any) -> Edit:
 
 @pytest.fixture
 def lora(tmp_path: Path) -> Path:
-    from studio.families.stable import adapter_files
+    from studio.families import adapter_files
 
     path = tmp_path / "foreign.safetensors"
     adapter_files.write(edit(), path, "kohya", private=True)

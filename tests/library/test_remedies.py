@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from studio.capabilities.lab.studies.arena import Arena, ArenaConfig
 from studio.capabilities.lab.studies.base import Setting
+from studio.core.domain import told
 from studio.core.explain import explain
 from studio.domains.media.image import pixels
 from studio.domains.pocket import captions
@@ -83,7 +84,7 @@ def test_a_remedy_draws_the_pictures_of_the_arenas_arm(studio: Jobs, shipped: Re
     models = {name: warm.model(shipped.get(name)) for name in ("nano/teacher", "nano/dmd2")}
     some = models["nano/teacher"]
     plans = list(arena(shipped, "nano/dmd2", 8).values())
-    cond = encode_once(models, [captions.canonical(str(NANO["prompt"]))])
+    cond = encode_once(models, told([captions.canonical(str(NANO["prompt"]))]))
     batch = BATCH_LATENTS // (some.shape[-1] * some.shape[-2])
     stream = sample_many(plans, models, cond, [0, 1], some.shape, batch_size=batch)
     ends = {name: record for name, record in stream if record.last}

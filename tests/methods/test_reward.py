@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Denoiser
+from studio.core.domain import told
 from studio.core.method import Sampling, Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
@@ -89,8 +90,8 @@ def test_renders_please_their_own_captions_and_not_those_of_others(material: Gra
     material.data(1, g)  # makes the latents
     assert material._made is not None
     lines = material.said(torch.arange(64) * material.each)
-    own = material.grader.reward(lines)(material._made.float())
-    other = material.grader.reward([lines[-1], *lines[:-1]])(material._made.float())
+    own = material.grader.reward(lines, {})(material._made.float())
+    other = material.grader.reward([lines[-1], *lines[:-1]], {})(material._made.float())
     assert own.shape == (64,)
     assert float(own.median()) > -0.05
     assert float(other.median()) < -1
@@ -98,14 +99,14 @@ def test_renders_please_their_own_captions_and_not_those_of_others(material: Gra
 
 def test_what_is_graded_is_the_picture_that_is_shown(model: Any, grader: Grader) -> None:
     latents = torch.randn(3, *model.shape, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(grader.samples(latents), model.decode(latents), atol=1e-5)
+    assert torch.allclose(grader.samples(latents, {}), model.decode(latents), atol=1e-5)
 
 
 class Enlarged(Grader):
     """A model that draws twice the size its oracle reads."""
 
-    def samples(self, latents: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(super().samples(latents), scale_factor=2, mode="bilinear")
+    def samples(self, latents: Tensor, cond: Any) -> Tensor:
+        return torch.nn.functional.interpolate(super().samples(latents, cond), scale_factor=2, mode="bilinear")
 
 
 @pytest.mark.parametrize(("kind", "at_once"), [(Grader, 8), (Enlarged, 8), (Grader, 1)])
@@ -113,8 +114,8 @@ def test_the_gradient_of_the_reward_is_that_of_finite_differences(model: Any, ki
     """In double precision, along random directions, through the decoder, the clamp, the resizing and the oracle."""
     grader = kind(model, PocketWorld(), load_oracle(NANO / "oracle").double())
     vae = copy.deepcopy(model.parts.vae).double()
-    grader.model = SimpleNamespace(decode_with_gradient=lambda x: decoded_with_gradient(vae, x, at_once))
-    reward = grader.reward(["a red house at night", "a small boat"])
+    grader.model = SimpleNamespace(decode_with_gradient=lambda x, given: decoded_with_gradient(vae, x, at_once))
+    reward = grader.reward(told(["a red house at night", "a small boat"]), {})
     g = torch.Generator().manual_seed(2)
     x = torch.randn(2, *model.shape, generator=g, dtype=torch.float64).requires_grad_(True)
     (gradient,) = torch.autograd.grad(reward(x).sum(), x)
@@ -249,11 +250,11 @@ def fixed_samples(method: RewardTuning, network: Any, material: GradedCaptions, 
     """(latents, share that show all that is stated, mean distance between samples of one caption), on fixed draws."""
     g = generator(99, "held out")
     index = material.captions(n // 4, g).repeat_interleave(4, 0)
-    cond, stated = material.lines.take(index), index_of_stated([PocketWorld().read(line) for line in material.said(index)])
+    cond, stated = material.lines.take(index), index_of_stated([PocketWorld().read(line.text) for line in material.said(index)])
     noise = [torch.randn(n, *material.shape, generator=g) for _ in method.grid]
     with torch.no_grad():
         x = method.sample(Denoiser(network, method.teacher.process, method.teacher.prediction), cond, noise)
-        logits = material.grader.oracle.seen(material.grader.samples(x))[1]
+        logits = material.grader.oracle.seen(material.grader.samples(x, {}))[1]
         seen = torch.stack([logits[name].argmax(1) for name in FACTORS], 1)
         right = ((seen == stated) | (stated == NOT_STATED)).all(1)
     spread = torch.stack([torch.pdist(x[i : i + 4].flatten(1)).mean() for i in range(0, n, 4)]).mean()

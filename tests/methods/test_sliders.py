@@ -16,6 +16,7 @@ from studio.core.lowrank import Adapter, applied
 from studio.core.method import Streams
 from studio.core.rng import generator
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.core.unet import UNetNetwork
 from studio.domains.pocket.attributes import ATTRIBUTES
 from studio.domains.pocket.captions import parse
 from studio.domains.pocket.face import PocketWorld
@@ -25,7 +26,6 @@ from studio.families import open_model
 from studio.families.stable.trainable import slider_denoiser, teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.sliders import SLIDERS
-from studio.methods.sliders.layer_sets import layers
 from studio.workshop.material.attribute_pairs import AttributeContrast
 from studio.workshop.material.phrases import placed
 
@@ -100,7 +100,10 @@ def test_an_adapter_becomes_an_edit_with_the_same_effect() -> None:
 
 
 def test_sets_of_layers_are_what_they_say(model: Any) -> None:
-    found = {name: set(layers(model.parts.unet, name)) for name in ("no cross-attention", "everything", "cross-attention")}  # type: ignore[arg-type]
+    found = {
+        name: set(UNetNetwork(model.parts.unet).adaptable(name))
+        for name in ("no cross-attention", "everything", "cross-attention")
+    }  # type: ignore[arg-type]
     assert found["no cross-attention"] | found["cross-attention"] == found["everything"]
     assert not found["no cross-attention"] & found["cross-attention"]
     assert all(".attn2." in place for place in found["cross-attention"])
@@ -128,7 +131,7 @@ def test_an_attribute_rises_with_its_level_and_moves_nothing_else(name: str) -> 
 
 
 def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: AttributeContrast) -> None:
-    assert all(not {"time", "stars"} & set(parse(line).stated) for line in taught.lines)
+    assert all(not {"time", "stars"} & set(parse(line.text).stated) for line in taught.lines)
     x0, level, cond = taught.samples(6, generator(0, "data"))
     assert x0.shape == (6, *taught.shape)
     assert level.tolist()[::2] == [-v for v in level.tolist()[1::2]]  # both ends of one scene, side by side
@@ -137,7 +140,7 @@ def test_prompts_of_a_slider_do_not_speak_of_its_attribute(taught: AttributeCont
 
 def test_words_of_a_slider_stand_where_captions_have_them(model: Any, folder: Path) -> None:
     named = contrast(model, folder, "size", prompts=("a red house", "an orange tree"), preserve=("pink",))
-    assert named.lines == ["a pink red house", "a pink orange tree"]
+    assert [line.text for line in named.lines] == ["a pink red house", "a pink orange tree"]
     assert placed("small {}", "an orange tree") == "a small orange tree"
     assert placed("orange {}", "a tree") == "an orange tree"
     assert placed("{} at night", "a tree") == "a tree at night"
@@ -167,11 +170,11 @@ def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
 @pytest.mark.slow
 def test_an_update_changes_the_adapter_alone_and_a_resumed_run_is_the_same(trainer: Any) -> None:
     straight = trainer("straight")
-    unet = {k: v.clone() for k, v in straight.method.unet.state_dict().items()}
+    unet = {k: v.clone() for k, v in straight.method.network.state_dict().items()}
     first = weights(straight)
     list(straight.run())
     assert any(not torch.equal(value, first[key]) for key, value in weights(straight).items())
-    assert all(torch.equal(value, unet[key]) for key, value in straight.method.unet.state_dict().items())
+    assert all(torch.equal(value, unet[key]) for key, value in straight.method.network.state_dict().items())
     broken = trainer("broken")
     for progress in broken.run():
         if progress.step == 2:
@@ -211,7 +214,7 @@ def test_a_slider_of_pairs_learns_both_ends(model: Any, folder: Path) -> None:
     method = cls(cls.Config.model_validate({"batch": 8, "drop": 0.0}), Streams(0), teacher_denoiser(model), taught)
     list(Trainer(method, TrainerConfig(steps=60, warmup=5), None).run())
     x0, level, cond = taught.samples(16, generator(5, "test"))
-    x, t, target = method.noised(x0)
+    x, t, target = method.noised(x0, cond)
     with torch.no_grad():
         errors = [float(((method.output(x, t, cond, sign * level) - target) ** 2).mean()) for sign in (1.0, 0.0, -1.0)]
     assert errors[0] < errors[1] < errors[2]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Denoiser
+from studio.core.domain import told
 from studio.core.process import VP
 from studio.core.recipe import Recipe
 from studio.sampling.adapted import adapted, adapters_of
@@ -96,16 +97,16 @@ class Shifted:
     def text_key(self) -> tuple[Any, ...]:
         return (tuple(pair for pair in self.on if pair[0] == "text"),)  # only this one has layers in the text encoder
 
-    def encode(self, prompts: Any) -> Any:
+    def encode(self, said: Any) -> Any:
         self.encoded.append(self.on)
-        return {"states": torch.full((len(prompts), 1), 10.0 * sum(w for name, w in self.on if name == "text"))}
+        return {"states": torch.full((len(said), 1), 10.0 * sum(w for name, w in self.on if name == "text"))}
 
-    def null(self, n: int) -> Any:
-        return {"states": torch.zeros(n, 1)}
+    def null(self, cond: Any) -> Any:
+        return {"states": torch.zeros_like(cond["states"])}
 
 
 def draw(plan: Plan, model: Shifted) -> Tensor:
-    return finished(sample(plan, {"t": model}, encode_plans([plan], {"t": model}, ["a prompt"]), [0, 1], (2,)))
+    return finished(sample(plan, {"t": model}, encode_plans([plan], {"t": model}, told(["a prompt"])), [0, 1], (2,)))
 
 
 @pytest.mark.parametrize("rule", ["ddim", "euler", "dpmpp-2m"])

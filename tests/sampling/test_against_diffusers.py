@@ -18,6 +18,7 @@ from diffusers import (
 )
 
 from studio.core.denoiser import Denoiser
+from studio.core.domain import told
 from studio.core.process import Flow
 from studio.core.rng import INITIAL, noise
 from studio.families import open_model
@@ -162,7 +163,7 @@ def difference(pair, case, steps, guidance, monkeypatch, prediction="epsilon") -
     assert tuple(float(t) for t in pipe.scheduler.timesteps) == pytest.approx(grid(steps), abs=1e-3)
     denoiser = Denoiser(model.denoiser.network, model.denoiser.process, PREDICTIONS[prediction])
     plan = teacher_plan("m", grid(steps), rule, guidance, eta=eta).model_copy(update={"final_t": final_t, "start": start})
-    ours = finished(sample(plan, {"m": denoiser}, encode_once({"m": model}, [PROMPT]), SEEDS, model.shape))
+    ours = finished(sample(plan, {"m": denoiser}, encode_once({"m": model}, told([PROMPT])), SEEDS, model.shape))
     assert float(reference.std()) > 0.1
     return float((ours - reference).abs().max())
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from studio.core.domain import told
 from studio.core.rng import INITIAL, noise
 from studio.sampling.branch import REDRAWN, branched, forks
 from studio.sampling.loop import finished, sample, sample_many
@@ -113,15 +114,15 @@ def test_prompts_of_segments_are_encoded_once_each():
         text_key = "one encoder"
         encoded: list = []
 
-        def encode(self, prompts):
-            self.encoded.append(tuple(prompts))
-            return push(float(len(prompts[0])))
+        def encode(self, said):
+            self.encoded.append(tuple(one.text for one in said))
+            return push(float(len(said[0].text)))
 
-        def null(self, n):
+        def null(self, cond):
             return push(0.0)
 
     branch = branched(hybrid_plan("t", "s", recipe(), 2), 2, prompt="another")
-    out = encode_plans([student_plan("s", recipe()), branch], {"t": Model(), "s": Model()}, ["a prompt"])
+    out = encode_plans([student_plan("s", recipe()), branch], {"t": Model(), "s": Model()}, told(["a prompt"]))
     assert set(out) == {"s", "t", "s: another"}
     assert Model.encoded == [("a prompt",), ("another",)]
     assert out["t"] is out["s"] and float(out["s: another"][0]["push"]) == 7
@@ -260,9 +261,9 @@ def test_redrawn_noise_is_nobody_elses():
         ),
         (lambda p, r: run(teacher_plan("t", (999.0,)), resume=Recorded.at(r, 1)), "step 1 does not exist"),
         (lambda p, r: run(p, resume=Recorded.at(r, 1), start=r[0].x), "both a start and a recorded state"),
-        (lambda p, r: run(p, resume=Recorded(1, torch.zeros(1, 3, 4), r[1].level, r[1].sigma)), r"shape \(1, 3, 4\)"),
+        (lambda p, r: run(p, resume=Recorded(1, torch.zeros(1, 3, 4), r[1].level, r[1].scale)), r"shape \(1, 3, 4\)"),
         (
-            lambda p, r: run(branched(p, 0, rule="dpmpp-2m"), resume=Recorded(2, r[2].x, r[2].level, r[2].sigma)),
+            lambda p, r: run(branched(p, 0, rule="dpmpp-2m"), resume=Recorded(2, r[2].x, r[2].level, r[2].scale)),
             "looks back; give the x̂0 of the step before",
         ),
     ],

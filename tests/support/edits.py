@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from studio.core.domain import told
 from studio.core.edit import Edit, EditCard, LowRank
 
 CARD = EditCard(title="snow", kind="slider", base="tiny/base", base_hash="0123456789ab", seed=7, steps=300, calibration=1.5,
@@ -39,7 +40,7 @@ def random_edit(
 
 def outputs(model) -> dict[str, Tensor]:
     """What the whole model says with the adapters that are on: conditions of two prompts and the network's answer."""
-    cond = dict(model.encode(["a red boat", "x"]))
+    cond = dict(model.encode(told(["a red boat", "x"])))
     x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         cond["out"] = model.denoiser.network(x, torch.tensor([500.0, 500.0]), cond)

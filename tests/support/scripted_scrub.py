@@ -90,7 +90,7 @@ def serve(run: Run, step_s: Callable[[], float] = lambda: 0.0) -> None:
     for header in headers:
         steps = [{k: getattr(m, k) for k in ("t", "level", "model", "segment", "nfe")} for m in header.moments]
         have = [m.index for m in header.moments if (run.folder / m.strip).is_file()]
-        noisy = [m.index for m in header.moments if (run.folder / _noisy(m)).is_file()]
+        noisy = [m.index for m in header.moments if (run.folder / m.noisy).is_file()]
         run.event("steps", arm=header.arm, steps=steps, strips=[m.strip for m in header.moments], have=have, noisy=noisy,
                   branch=about.get(header.arm), exact=True)  # fmt: skip
     ends = {header.arm: scenes(header.arm, header.seeds, header.prompt) for header in headers}
@@ -105,8 +105,8 @@ def serve(run: Run, step_s: Callable[[], float] = lambda: 0.0) -> None:
         run.event("frame", arm=arm, step=index, strip=moment.strip)
         run.progress(done, len(order), phase="pictures", eta_s=(len(order) - done) * step_s())
         if request.states:
-            run.artifact(_noisy(moment), jpeg_strip(faded(ends[moment.arm], index, steps_of, noisy=True)))
-            run.event("noisy", arm=arm, step=index, strip=_noisy(moment))
+            run.artifact(moment.noisy, jpeg_strip(faded(ends[moment.arm], index, steps_of, noisy=True)))
+            run.event("noisy", arm=arm, step=index, strip=moment.noisy)
     run.event("timeline", file=run.artifact("artifacts/timeline.json", json.dumps(table(headers)).encode()))
     run.result({"request": run.spec.config, "root": root, "prompt": headers[0].prompt, "seeds": list(headers[0].seeds),
                 "branches": about, "models": {}, "arms": before.get("arms") or _pictures(run, headers, ends)})  # fmt: skip

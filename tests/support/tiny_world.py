@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Reward
 from studio.core.process import VP
+from studio.core.rng import randn
 
 PROCESS = VP.scaled_linear(0.00085, 0.012)
 
@@ -55,6 +56,9 @@ class Blobs:
 
     def null(self, cond: Cond) -> Cond:
         return {"c": torch.zeros_like(cond["c"])}
+
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        return randn((len(cond["c"]), *self.shape), g)
 
     def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
         """The nearer to the middle of its blob, the better."""

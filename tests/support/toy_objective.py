@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from studio.capabilities.distill.lesson import LESSONS, Lesson
 from studio.capabilities.distill.request import DistillRequest
 from studio.core.denoiser import Cond, Denoiser
+from studio.core.domain import told
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.process import VP
@@ -56,6 +57,9 @@ class ToyMaterial:
     def null(self, cond: Cond) -> Cond:
         return {"states": torch.zeros_like(cond["states"])}
 
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        return randn((len(cond["states"]), *SHAPE), g)
+
 
 class ToyConfig(MethodConfig):
     batch: int = Field(4, ge=1)
@@ -89,7 +93,7 @@ class Toy(Method[ToyConfig]):
         x0, cond = batch
         time.sleep(self.config.seconds)
         t = rand((len(x0),), self.streams["time"], torch.float64) * 999
-        xt = add_noise(self.teacher.process, x0, t, randn(x0.shape, self.streams["noise"]))
+        xt = add_noise(self.teacher.process, x0, t, self.material.noise(cond, self.streams["noise"]))
         loss = ((self.student.x0(xt, t, cond) - x0) ** 2).mean()
         if self.config.nan_from and step >= self.config.nan_from:
             loss = loss * math.nan
@@ -114,9 +118,9 @@ def toy_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Callab
 
     return Lesson(
         teacher=Denoiser(Network().requires_grad_(False), VP.scaled_linear(0.00085, 0.012), "x0"), material=ToyMaterial(),
-        hash="0" * 12, encode=lambda prompts: {"states": torch.tensor([len(p) / 10 for p in prompts])},
-        null=lambda n: {"states": torch.zeros(n)}, decode=lambda x: (x * 0.5 + 0.5).clamp(0, 1), save=save,
-        prompts=("a", "bb"), domain=domain_of("toy"),
+        hash="0" * 12, encode=lambda said: {"states": torch.tensor([len(one.text) / 10 for one in said])},
+        null=lambda cond: {"states": 0 * cond["states"]}, decode=lambda x, given: (x * 0.5 + 0.5).clamp(0, 1), save=save,
+        said=tuple(told(["a", "bb"])), domain=domain_of("toy"),
     )  # fmt: skip
 
 

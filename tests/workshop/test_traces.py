@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from studio.core.domain import Said
 from studio.core.recipe import Recipe
 from studio.library import trace_header
 from studio.sampling import plan as plans
@@ -35,7 +36,7 @@ def recipe(rule: str, eta: float | None = None) -> Recipe:
 def recorded(folder: Path, drawn: list[Plan], **options: Any) -> dict[str, list[Record]]:
     """Run plans with a recorder; their records by name."""
     known, found = models(), {plan.name: [] for plan in drawn}
-    recorder = Recorder(folder, {plan.name: plan for plan in drawn}, SEEDS, "a prompt")
+    recorder = Recorder(folder, {plan.name: plan for plan in drawn}, SEEDS, Said("a prompt"))
     conds = {name: (push(0.5), push(0.0)) for name in known}
     for name, record in sample_many(drawn, known, conds, SEEDS, SHAPE, **options):
         recorder.add(name, record)
@@ -44,7 +45,7 @@ def recorded(folder: Path, drawn: list[Plan], **options: Any) -> dict[str, list[
 
 
 def same_states(folder: Path, name: str, records: list[Record]) -> bool:
-    states = list(open_trace(folder, name).states(models()))
+    states = list(open_trace(folder, name).states(models(), lambda x: x))
     return len(states) == len(records) and all(torch.equal(a, r.x) for a, r in zip(states, records, strict=True))
 
 
@@ -99,7 +100,7 @@ def test_a_large_arm_is_kept_in_half_precision_and_says_so(tmp_path: Path, monke
     assert open_trace(tmp_path, "student").header.exact
     trace = open_trace(tmp_path, "teacher")
     assert not trace.header.exact
-    near = trace.state(4, models())
+    near = trace.state(4, models(), lambda x: x)
     assert torch.allclose(near, records["teacher"][4].x, atol=5e-3)
     assert not torch.equal(near, records["teacher"][4].x)
 
@@ -140,4 +141,4 @@ def test_an_arm_that_was_not_kept_is_one_sentence(tmp_path: Path) -> None:
             open_trace(tmp_path, name)
     assert trace_header.traced(tmp_path) == ["student"]
     with pytest.raises(ValueError, match="has no step 4; 0 to 3 would fit"):
-        open_trace(tmp_path, "student").state(4, models())
+        open_trace(tmp_path, "student").state(4, models(), lambda x: x)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from studio.capabilities.control.request import ControlRequest, name
 from studio.core.files import Json, plain
-from studio.domains.media.image import pixels, png_bytes
 from studio.jobs.run import Run
 from studio.library.adapter_effects import moved
 from studio.library.adapter_uses import unused
@@ -64,7 +63,7 @@ class Controlling:
                 where = {"arm": arm, "step": record.index + 1, "steps": record.steps}
                 self.job.progress(session.done, session.total, **where, eta_s=session.eta())
                 if record.last:
-                    self._cell(plan, session.models[record.model].decode(record.after))
+                    self._cell(plan, session.decoded(record.model, record.after))
             self._conclude()
             return self._result()
 
@@ -100,12 +99,8 @@ class Controlling:
 
     def _cell(self, plan: Plan, images: Tensor) -> None:
         """Save one arm at one strength, and read it."""
-        cell, saved, request = self.cells[plan.name], [], self.request.model_dump(mode="json")
-        for seed, picture in zip(self.session.seeds, pixels(images), strict=True):
-            about = self.session.about(plan, seed, "control", request)
-            path = self.job.artifact(f"artifacts/{plan.name}/{seed}.png", png_bytes(picture, about))
-            saved.append({"seed": seed, "path": path})
-        cell |= {"images": saved, "nfe": plan.nfe}
+        cell, request = self.cells[plan.name], self.request.model_dump(mode="json")
+        cell |= {"images": list(self.session.kept(plan, images, "control", request)), "nfe": plan.nfe}
         if self.oracle is not None:
             self.readings[plan.name] = self.oracle.read(images)
             cell |= self._read(plan.name)

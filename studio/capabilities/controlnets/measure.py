@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Oracle
+from studio.core.domain import Domain, Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.metrics.readings import accepted, correct
 from studio.sampling.plan import Plan
 from studio.workshop.arms_measured import NAME, Arm, share
-from studio.workshop.draw import pictures
+from studio.workshop.draw import samples
 
 HELD_OUT = 515_151  # seed of the items that are measured; no training draws them
 FIRST_SEED = 5000
@@ -32,7 +32,8 @@ class HintMeasurement:
         self.domain, self.oracle, self.between = domain, oracle, between
         hands = domain.hands()
         items = hands.items(seeds, HELD_OUT)
-        self.prompts = [hands.caption(item) for item in items]
+        self.said = [Said(hands.caption(item), given=hands.given(item)) for item in items]
+        self.prompts = [one.text for one in self.said]
         self.hints = hands.hint(hint, items, shape)
         self.agreement = hands.agreement(items, shape)
         self._known: dict[str, Json] = {}
@@ -41,9 +42,8 @@ class HintMeasurement:
         """Decoded samples [N, *shape] of the first n items, or of all."""
         n = n or len(self.prompts)
         seeds = range(FIRST_SEED, FIRST_SEED + n)
-        return pictures(
-            plan, models, self.prompts[:n], seeds, lambda _: self.between(), hints={NAME: self.hints[:n]}, batch=BATCH
-        )
+        hints, said = {NAME: self.hints[:n]}, self.said[:n]
+        return samples(plan, models, self.domain, said, seeds, lambda _: self.between(), hints=hints, batch=BATCH)
 
     def measure(self, arm: Arm, models: Mapping[str, OpenModel]) -> Json:
         """{"with": figures, "without": figures} of one arm. Figures: see `_figures`."""

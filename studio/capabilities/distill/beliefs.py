@@ -17,16 +17,17 @@ from torch import Tensor
 
 from studio.capabilities.distill.student_preview import StudentPreview, evaluating
 from studio.core.denoiser import Cond
+from studio.core.domain import Said
 from studio.core.method import Believer
 from studio.core.rng import noise
 from studio.core.simulate import add_noise, guided_x0
-from studio.domains.media.image import pixels
+from studio.workshop.projection import projected
 
 PROMPTS = 2
 SEED = 0  # of the samples and of their noise
 FRACTIONS = (0.25, 0.5, 0.75)  # of t_max, where a fake score is asked: further out both name x, or no picture at all
 NOISE = 100_000  # step index of the first level's noise; no sampling run has so many steps
-BLANK = 0.5  # grey, below x: there is nothing to believe about a sample without noise
+BLANK = 128  # grey, below x: there is nothing to believe about a sample without noise
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Beliefs:
     levels: tuple[float, ...]
     guidance: float
     rows: dict[str, Tensor]
+
+    @property
+    def samples(self) -> Tensor:
+        """x, then every row after another."""
+        return torch.cat([self.x, *self.rows.values()])
+
+    def asked(self, said: Sequence[Said]) -> list[Said]:
+        """What each of `samples` is asked for; said: of x."""
+        return [*said, *[one for _ in self.rows for one in said for _ in self.times]]
 
 
 def samples_of(studio: StudentPreview) -> str | None:
@@ -56,12 +66,13 @@ def times(studio: StudentPreview, of: str) -> tuple[float, ...]:
     return tuple(grid[i * (len(grid) - 1) // (n - 1)] for i in range(n)) if n > 1 else grid
 
 
-def believe(studio: StudentPreview, of: str, x: Tensor, prompts: Sequence[str]) -> Beliefs:
-    """Everybody's x̂₀ of samples x [P, *shape], one of each prompt."""
+def believe(studio: StudentPreview, of: str, x: Tensor, said: Sequence[Said]) -> Beliefs:
+    """Everybody's x̂₀ of samples x [P, *shape], one of each that is said."""
     t_levels, process = times(studio, of), studio.student.process
-    rows = [prompt for prompt in prompts for _ in t_levels]
+    rows = [one for one in said for _ in t_levels]
     cond, for_student = studio.conditions(rows)
     eps = torch.stack([noise([SEED] * len(x), NOISE + i, x.shape[1:]) for i in range(len(t_levels))], 1).flatten(0, 1)
+    eps = projected(studio.domain, rows)(eps)
     t = torch.tensor(t_levels * len(x), dtype=torch.float64)
     found = studio.method.believers()
     with torch.inference_mode():
@@ -80,16 +91,16 @@ def _estimate(studio: StudentPreview, role: str, who: Believer, xt: Tensor, t: T
         with studio.evaluated() as student:
             return student.x0(xt, t, cond)
     with evaluating(who.denoiser.network):
-        return guided_x0(who.denoiser, xt, t, cond, studio.lesson.null(len(xt)), who.guidance)
+        return guided_x0(who.denoiser, xt, t, cond, studio.lesson.null(cond), who.guidance)
 
 
-def grid(x: Tensor, rows: Sequence[Tensor]) -> np.ndarray:
-    """Images x [P, 3, H, W] and rows of [P · T, 3, H, W] as uint8 columns [P · (1 + T), rows · H, W, 3]: x, then its levels.
+def grid(found: Beliefs, stills: np.ndarray) -> np.ndarray:
+    """Stills of `Beliefs.samples` [N, S, S, 3] as uint8 columns [P · (1 + T), rows · S, S, 3]: x, then its levels.
 
     Columns side by side, as `jpeg_strip` puts them, are the picture. Below x it is grey.
     """
-    shape = x.shape[1:]
-    levels = [row.reshape(len(x), -1, *shape) for row in rows]
-    blank = torch.full((len(x), 1, *shape), BLANK, device=x.device)
-    whole = [torch.cat([x[:, None] if i == 0 else blank, row], 1).flatten(0, 1) for i, row in enumerate(levels)]
-    return np.concatenate([pixels(row) for row in whole], 1)
+    n, cell = len(found.x), stills.shape[1:]
+    x, levels = stills[:n, None], stills[n:].reshape(len(found.rows), n, -1, *cell)
+    blank = np.full_like(x, BLANK)
+    columns = [np.concatenate([x if i == 0 else blank, row], 1).reshape(-1, *cell) for i, row in enumerate(levels)]
+    return np.concatenate(columns, 1)

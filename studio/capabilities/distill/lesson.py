@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.domain import Domain
+from studio.core.domain import Domain, Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.domains import domain_of
@@ -34,18 +34,17 @@ LESSONS: dict[str, Callable[[ModelEntry, Any, Any, Say], Lesson]] = {}  # by dom
 
 @dataclass
 class Lesson:
-    """encode(prompts) -> conditions with one row a prompt; null(n) -> the empty ones; decode(samples [N, ...]) -> images
-    [N, 3, H, W] in [0, 1]; save(folder, network, method, card) writes the student. `oracle` measures pictures, where
-    there is one; `hash` is that of the teacher's weights."""
+    """encode, null, decode: of the teacher (`core.family.OpenModel`). save(folder, network, method, card) writes the student.
+    `oracle` measures samples, where there is one; `hash` is that of the teacher's weights."""
 
     teacher: Denoiser
     material: Material
     hash: str
-    encode: Callable[[Sequence[str]], Cond]
-    null: Callable[[int], Cond]
-    decode: Callable[[Tensor], Tensor]
+    encode: Callable[[Sequence[Said]], Cond]
+    null: Callable[[Cond], Cond]
+    decode: Callable[[Tensor, Cond], Tensor]
     save: Callable[[Path, Any, Method, Json], None]
-    prompts: tuple[str, ...]
+    said: tuple[Said, ...]
     domain: Domain
     oracle: Any = None
 
@@ -83,7 +82,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
         null=model.null,
         decode=model.decode,
         save=save,
-        prompts=tuple(domain.read(text).text for text in domain.defaults.examples[:4]),
+        said=tuple(domain.read(text) for text in domain.defaults.examples[:4]),
         domain=domain,
         oracle=oracle,
     )

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from studio.capabilities.distill import beliefs
-from studio.capabilities.distill.student_preview import SEEDS_EACH, StudentPreview, contrast
+from studio.capabilities.distill.student_preview import SEEDS_EACH, StudentPreview, contrast, each
 from studio.core.files import Json, read_json
-from studio.domains.media.image import jpeg_strip, small
+from studio.domains.media import medium_of
+from studio.domains.media.image import STRIP_SIDE, jpeg_strip
 from studio.jobs.run import Run
 from studio.library.curves import finite
 from studio.sampling.plan import Plan
@@ -32,6 +32,7 @@ class TrainingPictures:
 
     def __init__(self, job: Run[Tools], studio: StudentPreview, samples: int, forward: Forward, at: int):
         self.job, self.studio, self.lesson, self.samples, self.forward = job, studio, studio.lesson, samples, forward
+        self.medium = medium_of(studio.domain)
         kept = {"teacher": None, "teacher_at": {}, "rows": [], **(read_json(job.folder / "measures.json") or {})}
         self.measures: Json = {**kept, "rows": [row for row in kept["rows"] if row["step"] <= at]}
         seen = read_json(job.folder / "symptoms.json") or {}
@@ -54,7 +55,7 @@ class TrainingPictures:
 
     def strips(self, step: int) -> None:
         """The student at every step count of its recipe, and once the teacher, on the same prompts and seeds; beliefs."""
-        teacher, prompts = "artifacts/strips/teacher.jpg", self.lesson.prompts
+        teacher, prompts = "artifacts/strips/teacher.jpg", self.lesson.said
         if self.teacher_contrast is None or not (self.job.folder / teacher).exists():
             plan = self.studio.teacher_plan()
             drawn = self.studio.strip(plan, prompts)
@@ -74,26 +75,25 @@ class TrainingPictures:
         self.keep()
 
     def _show(self, name: str, arm: str, step: int, plan: Plan, x: Tensor, **said: float | None) -> None:
-        strip = Strip([self.lesson.decode(x)], plan.steps, self.lesson.prompts, range(SEEDS_EACH), said)
-        keep_strip(self.job, strip, arm, step, name)
+        drawn, prompts = self.studio.decode(x, each(self.lesson.said)), [one.text for one in self.lesson.said]
+        keep_strip(self.job, self.medium, Strip([drawn], plan.steps, prompts, range(SEEDS_EACH), said), arm, step, name)
 
     # -- beliefs ---------------------------------------------------------------------------------------------------
 
     def _beliefs(self, step: int, x: Tensor) -> None:
         """`x`: the student's strip. One sample of each of the first prompts, and what everybody makes of it noised."""
-        of, prompts = beliefs.samples_of(self.studio), self.lesson.prompts[: beliefs.PROMPTS]
+        of, said = beliefs.samples_of(self.studio), self.lesson.said[: beliefs.PROMPTS]
         if of is None:
             return
         if of == "teacher":
             if self._teacher_x is None:
-                self._teacher_x = self.studio.draw(self.studio.teacher_plan(), prompts, [beliefs.SEED] * len(prompts))
+                self._teacher_x = self.studio.draw(self.studio.teacher_plan(), said, [beliefs.SEED] * len(said))
             x = self._teacher_x
         else:
-            x = x[::SEEDS_EACH][: len(prompts)]
-        found = beliefs.believe(self.studio, of, x, prompts)
-        decoded = small(self.lesson.decode(torch.cat([found.x, *found.rows.values()])))
-        shown, *rows = decoded.split([len(x), *[len(row) for row in found.rows.values()]])
-        name = self.job.artifact(self._beliefs_name(step), jpeg_strip(beliefs.grid(shown, rows)))
+            x = x[::SEEDS_EACH][: len(said)]
+        found = beliefs.believe(self.studio, of, x, said)
+        stills = self.medium.still(self.studio.decode(found.samples, found.asked(said)), STRIP_SIDE)
+        name = self.job.artifact(self._beliefs_name(step), jpeg_strip(beliefs.grid(found, stills)))
         columns = [{"t": round(t, 1), "noise": float(f"{level:.3g}")} for t, level in zip(found.times, found.levels, strict=True)]
         self.job.event(
             "triple",
@@ -104,9 +104,9 @@ class TrainingPictures:
             columns=columns,
             guidance=found.guidance,
             sampling_steps=max(self.studio.step_counts),
-            prompts=list(prompts),
+            prompts=[one.text for one in said],
             seed=beliefs.SEED,
-            size=int(decoded.shape[-1]),
+            size=stills.shape[1],
         )
 
     # -- figures ---------------------------------------------------------------------------------------------------

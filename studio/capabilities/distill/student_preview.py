@@ -14,12 +14,14 @@ from torch import Tensor
 
 from studio.capabilities.distill.lesson import TEACHER_STEPS, Lesson
 from studio.core.denoiser import Cond, Denoiser
+from studio.core.domain import Said, beside
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 from studio.workshop.draw import draw
+from studio.workshop.projection import projected
 
 SHOWN = (1, 2, 4, 8)  # step counts that are shown, those on the student's recipe
 SEEDS_EACH = 2  # pictures a prompt in a strip
@@ -55,23 +57,24 @@ class StudentPreview:
     def student_plan(self, steps: int | None = None) -> Plan:
         return plans.student_plan("student", self.recipe, steps)
 
-    def conditions(self, prompts: Sequence[str]) -> tuple[Cond, Cond]:
-        """(the teacher's, the student's): one row a prompt; the student's with the scale, where it takes one."""
-        cond = self.lesson.encode(prompts)
+    def conditions(self, said: Sequence[Said]) -> tuple[Cond, Cond]:
+        """(the teacher's, the student's): one row each; the student's with the scale, where it takes one."""
+        cond = self.lesson.encode(said)
         if self.embedded is None:
             return cond, cond
-        return cond, {**cond, "w": torch.full((len(prompts),), self.embedded, device=self.device)}
+        return cond, {**cond, "w": torch.full((len(said),), self.embedded, device=self.device)}
 
-    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """Samples [N, *shape]; prompt i goes with seed i."""
-        cond, for_student = self.conditions(prompts)
-        conds: Any = {"teacher": (cond, self.lesson.null(1)), "student": (for_student, None)}
+    def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; what is said i-th goes with seed i."""
+        cond, for_student = self.conditions(said)
+        conds: Any = {"teacher": (cond, self.lesson.null(cond)), "student": (for_student, None)}
         with self.evaluated() as student:
             models = {"teacher": self.lesson.teacher, "student": student}
-            return draw(plan, models, conds, seeds, self.lesson.material.shape, lambda _: self.between())
+            project = projected(self.domain, said)
+            return draw(plan, models, conds, seeds, self.lesson.material.shape, lambda _: self.between(), project)
 
-    def decode(self, samples: Tensor) -> Tensor:
-        return self.lesson.decode(samples)
+    def decode(self, samples: Tensor, said: Sequence[Said]) -> Tensor:
+        return self.lesson.decode(samples, beside(said))
 
     def between(self) -> None:
         self._between()
@@ -87,10 +90,14 @@ class StudentPreview:
         with evaluating(self.network):
             yield Denoiser(self.network, self.student.process, self.student.prediction)
 
-    def strip(self, plan: Plan, prompts: Sequence[str]) -> Tensor:
-        """Samples [prompts × SEEDS_EACH, *shape] on fixed seeds, the seeds of a prompt side by side."""
-        rows = [prompt for prompt in prompts for _ in range(SEEDS_EACH)]
-        return self.draw(plan, rows, list(range(SEEDS_EACH)) * len(prompts))
+    def strip(self, plan: Plan, said: Sequence[Said]) -> Tensor:
+        """Samples [said × SEEDS_EACH, *shape] on fixed seeds, the seeds of each side by side."""
+        return self.draw(plan, each(said), list(range(SEEDS_EACH)) * len(said))
+
+
+def each(said: Sequence[Said]) -> list[Said]:
+    """What the samples of a strip are asked for."""
+    return [one for one in said for _ in range(SEEDS_EACH)]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.core.explain import brief, explain
 from studio.core.files import Json
-from studio.domains import first
+from studio.core.inputs import parse_given
+from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
@@ -60,6 +62,12 @@ class StudyRequest(BaseModel):
         description="Seeds a prompt on which the teacher stands in for the student, where nothing may change; 0 is none.",
     )
     teacher_steps: int = Field(default=25, ge=1, le=MAX_STEPS, title="Teacher steps", description="Of the reference lines.")
+    given: Json = Field(
+        default_factory=dict,
+        exclude_if=operator.not_,
+        title="Beside the prompts",
+        description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
+    )
     settings: Json = Field(default_factory=dict, title="Settings", description="Of the study; the rest is default.")
 
     @property
@@ -77,6 +85,11 @@ class StudyRequest(BaseModel):
         if given and not _NAME.fullmatch(given):
             raise ValueError(f"The name {brief(given, 40)} does not fit; up to 60 letters, digits and spaces would.")
         return given
+
+    @field_validator("given", mode="before")
+    @classmethod
+    def _given(cls, given: Any) -> Any:
+        return parse_given(given)
 
     @field_validator("prompts", mode="before")
     @classmethod
@@ -105,7 +118,8 @@ class StudyRequest(BaseModel):
     def _fits(self, info: ValidationInfo) -> StudyRequest:
         registry = info.context.get("registry") if isinstance(info.context, dict) else None
         if isinstance(registry, Registry):
-            study_of(self, registry, info.context.get("home") if isinstance(info.context, dict) else None)
+            study = study_of(self, registry, info.context.get("home") if isinstance(info.context, dict) else None)
+            domain_of(study.setting.student.domain).read("", given=self.given)
         return self
 
 

@@ -9,6 +9,7 @@ The identity control comes first, where a study has one: the same drawing with t
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 from studio.capabilities.lab import witness
 from studio.capabilities.lab.request import StudyRequest, study_of
 from studio.capabilities.lab.studies.base import Data
+from studio.core.denoiser import Cond
+from studio.core.domain import beside
 from studio.core.family import OpenModel
 from studio.core.files import Json, plain
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.jobs.run import LeftOff, Run, versions
 from studio.metrics.rows import Rows, joined, over_steps, taken
 from studio.sampling.adapted import adapters_of
@@ -32,6 +36,7 @@ from studio.sampling.record import Record
 from studio.sampling.steps import compiled
 from studio.workshop.draw import batch_size
 from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.projection import projected
 from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
@@ -66,7 +71,8 @@ class Laboratory:
         self.arms = Arms(self.study.plans(), self.study.steps)
         self.controls = Arms(self.study.control() if request.control else [])
         self.domain = domain_of(self.study.setting.student.domain)
-        self.prompts = [self.domain.read(prompt).text for prompt in request.prompts]
+        self.said = {said.text: said for said in (self.domain.read(prompt, given=request.given) for prompt in request.prompts)}
+        self.prompts = list(self.said)
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
         self.cells = Cells(run.home.cache / "cells")
         self.done = self.computed = self.reused = 0  # evaluations: settled; run by a network; spared by cells or shared steps
@@ -133,7 +139,8 @@ class Laboratory:
         student = self.study.setting.student
         if student.has_oracle:
             self.oracle = self.job.tools.models.oracle(student)
-            self.witness = None if self.arms.steps else witness.open_installed(self.job.tools.models)
+            seen = not self.arms.steps and medium_of(self.domain).pictures
+            self.witness = witness.open_installed(self.job.tools.models) if seen else None
             beside = f" {self.witness.key}" if self.witness is not None else ""
             return f"{self.oracle.key}{beside}"
         from studio.workshop.judge import open_judge
@@ -150,7 +157,9 @@ class Laboratory:
         adapters = (f"adapter {name}" for name in adapters_of(plan))
         used = {name: cast.weights[name] for name in (*plan.models, "oracle", *adapters)} | cast.always
         group = block if plan.coupled else ()
-        return self.cells.name(plan, prompt, used, steps=cast.steps, group=group)
+        said = self.said[prompt]
+        asked = f"{prompt} {json.dumps(said.given, sort_keys=True)}" if said.given else prompt
+        return self.cells.name(plan, asked, used, steps=cast.steps, group=group)
 
     def _fill(self, cast: Arms, prompt: str, block: Sequence[int]) -> None:
         """Draw what the cells of one prompt lack of these seeds."""
@@ -169,29 +178,31 @@ class Laboratory:
 
     def _draw(self, cast: Arms, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         some = next(iter(cast.models.values()))
-        cond = encode_plans(arms, cast.models, [prompt])
+        said = self.said[prompt]
+        cond = encode_plans(arms, cast.models, [said])
         batch = batch_size(some.shape)
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
-        stream = sample_many(arms, cast.models, cond, list(seeds), some.shape, batch_size=batch, apart=True)
+        project, given = projected(self.domain, [said]), beside([said])
+        stream = sample_many(arms, cast.models, cond, list(seeds), some.shape, batch_size=batch, apart=True, project=project)
         try:
             for name, record in stream:
                 spent = record.nfe - (before if record.index else 0)
                 before = record.nfe
                 self._count(spent * len(seeds), record.computed * len(seeds))
                 if cast.steps:
-                    trail.append(self._read(cast, record, final=False))
+                    trail.append(self._read(cast, record, given, final=False))
                 if record.last:
-                    rows = over_steps(trail) if cast.steps else self._read(cast, record, final=True)
+                    rows = over_steps(trail) if cast.steps else self._read(cast, record, given, final=True)
                     self.cells.add(self._name(cast, plans[name], prompt, block), seeds, rows)
                     trail = []
                 self._between()
         finally:
             stream.close()  # type: ignore[attr-defined]
 
-    def _read(self, cast: Arms, record: Record, final: bool) -> Rows:
-        images = cast.models[record.model].decode(record.after if final else record.x0)
+    def _read(self, cast: Arms, record: Record, given: Cond, final: bool) -> Rows:
+        images = cast.models[record.model].decode(record.after if final else record.x0, given)
         return taken(self.oracle.read(images), None if self.witness is None else self.witness.read(images))
 
     def _count(self, evaluations: int, computed: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.request import MeasureRequest, arms_of, lacking
-from studio.core.domain import Domain, Oracle
+from studio.core.domain import Domain, Oracle, Said, beside
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -26,6 +26,7 @@ from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.workshop.draw import draw
 from studio.workshop.held_out import figures, reference
+from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 
 Step = Callable[[int, int], None]
@@ -44,9 +45,9 @@ class DrawsArm:
         some = next(iter(models.values()))
         self.shape, self._decode = some.shape, some.decode
 
-    def draw(self, plan: Plan, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """Samples [N, *shape]; prompt i goes with seed i."""
-        conds: Any = encode_once(self.models, prompts)
+    def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
+        """Samples [N, *shape]; what is said i-th goes with seed i."""
+        conds: Any = encode_once(self.models, said)
         made, n = 0, len(seeds)
 
         def between(record: Record) -> None:
@@ -54,10 +55,10 @@ class DrawsArm:
             self.step(n * (record.nfe - made), n if record.last else 0)
             made = record.nfe
 
-        return draw(plan, self.models, conds, seeds, self.shape, between)
+        return draw(plan, self.models, conds, seeds, self.shape, between, projected(self.domain, said))
 
-    def decode(self, samples: Tensor) -> Tensor:
-        return self._decode(samples)
+    def decode(self, samples: Tensor, said: Sequence[Said]) -> Tensor:
+        return self._decode(samples, beside(said))
 
     def between(self) -> None:
         self._between()

@@ -19,6 +19,7 @@ import typer
 from torch import Tensor
 
 from studio.capabilities.pretrain.fitting import fitting
+from studio.core.domain import Domain
 from studio.core.files import Json
 from studio.core.method import Streams
 from studio.core.pretraining import Asked, Curriculum, Part
@@ -66,9 +67,17 @@ class Bench:
         write_readme(folder, example)
 
 
-def curriculum(domain: str, size: str, work: Path, out: Path) -> Curriculum:
+def named(domain: str) -> Domain:
+    """The domain of a command; "" is the first one."""
     try:
-        chosen = DOMAINS.get(domain) if domain else first()
+        return DOMAINS.get(domain) if domain else first()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def curriculum(domain: str, size: str, work: Path, out: Path) -> Curriculum:
+    chosen = named(domain)
+    try:
         if not chosen.pretraining:
             raise ValueError(f"the domain {chosen.name!r} makes no models of its own")
         module, _, cls = chosen.pretraining.partition(":")
@@ -217,6 +226,7 @@ def student(
     """Distil OUT/SIZE/teacher into OUT/SIZE/PRESET as presets/distill/SIZE-PRESET.yaml says, with its recipe and card."""
     from studio.methods.distill import METHODS
     from studio.workshop.material.captions import CaptionMaterial
+    from studio.workshop.projection import noise_of
 
     lessons, given = curriculum(domain, size, work, out), read_preset(size, preset)
     cls: Any = METHODS.get(given["objective"])
@@ -225,7 +235,8 @@ def student(
     model: Any = open_model(folder, f"{size}/teacher", device)
     tokens, empty, latents = lessons.lessons(device)
     lines, each = TokenLines(tokens.flatten(0, 1), empty, model.line_reader().text), tokens.shape[1]
-    material = CaptionMaterial(lines, each, lambda: latents, tuple(latents.shape[1:]), device)
+    shape = tuple(latents.shape[1:])
+    material = CaptionMaterial(lines, each, lambda: latents, shape, noise_of(named(domain), shape), device)
     guide = model.trainable()
     torch.manual_seed(0)
     method = cls(config, Streams(0, device), guide, material)

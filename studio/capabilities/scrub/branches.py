@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from studio.capabilities.scrub.request import Branch
+from studio.core.domain import Domain
 from studio.core.family import OpenModel
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -31,7 +32,8 @@ from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
 from studio.workshop.draw import batch_size
 from studio.workshop.loaded_adapters import level_of
-from studio.workshop.traces import Recorder, Trace, sigma
+from studio.workshop.projection import projected
+from studio.workshop.traces import Recorder, Trace
 
 NEAR = 0.95  # a student's own point this near to the state's noise level, as a ratio, is the state's own
 
@@ -78,8 +80,8 @@ def _points(
     """(timesteps of what is left, in the time of the model that goes on; their noise positions); (None, ()) keeps all."""
     now = parent.moments[branch.step]
     ours, theirs = (denoiser_of(models[name]).process for name in (now.model, entry.id))
-    level = float(ours.noise_level(now.t))
-    same = ours is theirs or (float(theirs.noise_level(now.t)) == level and ours.t_max == theirs.t_max)
+    level = ours.level(now.t).noise
+    same = ours is theirs or (theirs.level(now.t).noise == level and ours.t_max == theirs.t_max)
     here = now.t if same else float(theirs.time_of(level))
     if branch.steps:
         n = branch.steps
@@ -89,14 +91,14 @@ def _points(
         return points, ()
     if other and entry.role == "student":
         grid = Recipe.model_validate(entry.recipe).timesteps
-        below = [i for i, t in enumerate(grid) if float(theirs.noise_level(t)) < NEAR * level]
+        below = [i for i, t in enumerate(grid) if theirs.level(t).noise < NEAR * level]
         first = below[0] - 1 if below else len(grid) - 1
         positions = tuple(range(first, first + len(below) + 1)) if first >= 0 and not _drawn_before(branch, parent) else ()
         return (here, *(grid[i] for i in below)), positions  # at a point of its grid it gets the noise it always gets there
     if other and not same:
         left = parent.moments[branch.step :]
         processes = [denoiser_of(models[moment.model]).process for moment in left]
-        levels = [float(process.noise_level(moment.t)) for process, moment in zip(processes, left, strict=True)]
+        levels = [process.level(moment.t).noise for process, moment in zip(processes, left, strict=True)]
         return tuple(float(theirs.time_of(at)) for at in levels), tuple(parent.plan.positions()[branch.step :])
     return None, ()
 
@@ -107,27 +109,34 @@ def _drawn_before(branch: Branch, parent: Header) -> bool:
 
 
 def drawn(
-    plan: Plan, branch: Branch, parent: Trace, models: Mapping[str, OpenModel], folder: Path, pictures: Mapping[str, Tensor]
+    plan: Plan,
+    branch: Branch,
+    parent: Trace,
+    models: Mapping[str, OpenModel],
+    folder: Path,
+    pictures: Mapping[str, Tensor],
+    domain: Domain,
 ) -> Iterator[tuple[Record, Moment]]:
     """Draw a branch from its parent's state, recording it; (record, step as it is kept) of every step that is computed.
 
     pictures: that its ControlNets follow, by their id.
     """
     header, index = parent.header, branch.step
-    before = sigma(compiled(header.plan, models)[1][index])
+    project = projected(domain, [header.said])
+    before = compiled(header.plan, models)[1][index].here.scale
     own = denoiser_of(models[header.moments[index].model]).process
     state = Recorded(
         index,
-        parent.state(index, models),
-        float(own.noise_level(header.moments[index].t)),
+        parent.state(index, models, project),
+        own.level(header.moments[index].t).noise,
         before,
         parent.beliefs(index - 1) if index else None,
     )
-    cond = with_pictures(encode_plans([plan], models, [header.prompt]), pictures)
-    recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.prompt)
+    cond = with_pictures(encode_plans([plan], models, [header.said]), pictures)
+    recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.said)
     recorder.branch(plan.name, header, index)
     batch = batch_size(parent.shape)
-    stream = sample(plan, models, cond, header.seeds, parent.shape, resume=state, batch_size=batch)
+    stream = sample(plan, models, cond, header.seeds, parent.shape, resume=state, batch_size=batch, project=project)
     try:
         for record in stream:
             yield record, recorder.add(plan.name, record)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from studio.capabilities.scrub import decisions
 from studio.capabilities.scrub.request import Branch, ScrubRequest
-from studio.core.domain import Domain
+from studio.core.domain import Domain, beside
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.jobs.run import Run, versions
 from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
@@ -32,6 +33,7 @@ from studio.workshop.comparison import Comparison
 from studio.workshop.frames import Frames, readings_file
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 from studio.workshop.traces import Trace
 
@@ -44,9 +46,9 @@ class Scrubbing:
 
     def __init__(self, request: ScrubRequest, run: Run[Tools]):
         self.request, self.job, self.folder = request, run, run.folder
+        self.frames: Frames  # once it is known of what
         self.headers: dict[str, Header] = {}
         self.models: dict[str, OpenModel] = {}
-        self.frames = Frames(run)
         self.notices: list[str] = []
         self.before: Json = {}  # the result of what was drawn: its arms, figures and models
         self.branches: dict[str, Json] = {}  # arm -> its request and parent
@@ -104,14 +106,17 @@ class Scrubbing:
             _link(readings_file(source, name), readings_file(self.folder, name))
         self.headers = {name: read_header(self.folder, name) for name in names}
         for moment in _own(self.headers.values()):
-            for strip in (moment.strip, self.frames.noisy(moment)):
+            for strip in (moment.strip, moment.noisy):
                 _link(source / strip, self.folder / strip)
         self.before = read_json(source / "result.json") or {}
         self.branches = {name: dict(about) for name, about in (self.before.get("branches") or {}).items()}
         self.root = str(self.before.get("root") or source.name)
         for row in self.before.get("arms") or []:
             for image in row.get("images") or []:
-                _link(source / image["path"], self.folder / image["path"])
+                for path in (image["path"], *image.get("files", ())):
+                    _link(source / path, self.folder / path)
+        first = next(iter(self.headers.values())).plan.models[0]
+        self.frames = Frames(self.job, medium_of(domain_of(self.job.tools.registry.get(first).domain)))
         self._announce()
 
     def _open(self) -> None:
@@ -162,7 +167,7 @@ class Scrubbing:
         for sentence in changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
             self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
-        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures):
+        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures, self.domain):
             self.computed += (moment.nfe - before) * len(parent.seeds)
             before = moment.nfe
             where = {"phase": "branch", "arm": name, "step": record.index + 1, "steps": record.steps}
@@ -191,7 +196,7 @@ class Scrubbing:
     def _say(self, header: Header) -> None:
         steps = [{"t": m.t, "level": m.level, "model": m.model, "segment": m.segment, "nfe": m.nfe} for m in header.moments]
         have = [m.index for m in header.moments if (self.folder / m.strip).is_file()]
-        noisy = [m.index for m in header.moments if (self.folder / self.frames.noisy(m)).is_file()]
+        noisy = [m.index for m in header.moments if (self.folder / m.noisy).is_file()]
         self.job.event(
             "steps",
             arm=header.arm,
@@ -211,7 +216,8 @@ class Scrubbing:
         for done, (arm, index) in enumerate(todo, 1):
             moment = self.headers[arm].moments[index]
             if not self.frames.has(moment):
-                images = self.models[moment.model].decode(Trace(self.headers[arm]).beliefs(index))
+                header = self.headers[arm]
+                images = self.models[moment.model].decode(Trace(header).beliefs(index), beside([header.said]))
                 self.frames.add(moment, images)
                 made += 1
             self.job.event("frame", arm=arm, step=index, strip=moment.strip)
@@ -225,11 +231,12 @@ class Scrubbing:
         """Pictures of x_t. Replayed without a network, but each must be decoded."""
         done = total // 2
         for arm, header in self.headers.items():
-            for moment, x in zip(header.moments, Trace(header).states(self.models), strict=True):
+            project = projected(self.domain, [header.said])
+            for moment, x in zip(header.moments, Trace(header).states(self.models, project), strict=True):
                 done += 1
-                if not (self.folder / self.frames.noisy(moment)).is_file():
-                    self.frames.add_noisy(moment, self.models[moment.model].decode(x))
-                self.job.event("noisy", arm=arm, step=moment.index, strip=self.frames.noisy(moment))
+                if not (self.folder / moment.noisy).is_file():
+                    self.frames.add_noisy(moment, self.models[moment.model].decode(x, beside([header.said])))
+                self.job.event("noisy", arm=arm, step=moment.index, strip=moment.noisy)
                 left = (time.monotonic() - begun) / done * (total - done)
                 self.job.progress(done, total, phase="noisy states", eta_s=round(left, 1))
                 self.job.check()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from studio.core.denoiser import Cond
 from studio.core.family import OpenModel
 from studio.families.perceptual import VARIABLE, Reader, installed, open_reader
 
@@ -22,14 +23,14 @@ def seek_reader(model: OpenModel, device: str) -> Reader:
     return open_reader(*found, device)
 
 
-def sight(model: OpenModel, reader: Reader) -> Callable[[Tensor], Tensor]:
+def sight(model: OpenModel, reader: Reader) -> Callable[[Tensor, Cond], Tensor]:
     """What an encoder sees in latents [B, *shape]: features [B, D] of unit length, as `Reader.read` gives them, with gradient."""
 
-    def see(latents: Tensor) -> Tensor:
+    def see(latents: Tensor, cond: Cond) -> Tensor:
         mean, std = (torch.tensor(of, device=latents.device).view(1, 3, 1, 1) for of in (reader.mean, reader.std))
         size = (reader.side, reader.side)
         small = torch.nn.functional.interpolate(
-            model.decode_with_gradient(latents), size=size, mode="bicubic", antialias=True
+            model.decode_with_gradient(latents, cond), size=size, mode="bicubic", antialias=True
         ).clamp(0, 1)
         out = reader.network(pixel_values=(small - mean) / std)
         features = getattr(out, "image_embeds", None)  # CLIP's shared space where there is its projection

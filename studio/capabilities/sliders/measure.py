@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from studio.capabilities.sliders.task import Seen, SliderTask
+from studio.core.domain import as_written, beside
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.library.models import ModelEntry
 from studio.metrics.calibration import shifts, summary
 from studio.metrics.readings import accepted, correct
@@ -20,6 +22,7 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.workshop.draw import draw
 from studio.workshop.judge import Sight
+from studio.workshop.projection import projected
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 TEACHER_STEPS = 10  # enough to tell what a picture shows
@@ -43,10 +46,13 @@ class SliderMeasurement:
     def draw(
         self, model: OpenModel, entry: ModelEntry, adapter: Adapter, scale: float, prompts: Sequence[str], seeds: Sequence[int]
     ) -> Tensor:
-        """Samples [N, *shape] with the adapter at a scale; prompt i goes with seed i."""
-        conds = encode_once({entry.id: model}, prompts)
+        """Decoded samples [N, *sample shape] with the adapter at a scale; prompt i goes with seed i."""
+        domain = domain_of(entry.domain)
+        said, plan = as_written(domain, prompts), self.plan(entry, model)
+        conds, project = encode_once({entry.id: model}, said), projected(domain, said)
         with model.under(adapter, scale):
-            return draw(self.plan(entry, model), {entry.id: model}, conds, seeds, model.shape, lambda _: self.between())
+            drawn = draw(plan, {entry.id: model}, conds, seeds, model.shape, lambda _: self.between(), project)
+        return model.decode(drawn, beside(said))
 
     def measure(
         self,
@@ -83,7 +89,7 @@ class SliderMeasurement:
             seeds = list(range(FIRST_SEED, FIRST_SEED + self.seeds)) * len(self.stage.prompts)
             samples = self.draw(model, entry, adapter, scale, prompts, seeds)
             assert self.stage.oracle is not None, "what nobody can read is not measured"
-            self._seen[1][scale] = self.stage.oracle.read(model.decode(samples))
+            self._seen[1][scale] = self.stage.oracle.read(samples)
         return self._seen[1][scale]
 
     def _amount(self, readings: Seen, still: Seen, strength: float) -> Tensor:

@@ -151,6 +151,7 @@ def _plain(
         oracle, measure = _judged(request, run)
     contrast = WordedContrast(
         model,
+        domain,
         words=(form(request.negative), form(request.positive)) if request.worded else None,
         prompts=lines,
         preserve=request.preserve,

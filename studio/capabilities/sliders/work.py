@@ -91,7 +91,7 @@ class Sliding(TrainingJob[SliderRequest]):
     def _drawn(self, strength: float) -> Tensor:
         prompts = self.stage.prompts[:SHOWN_PROMPTS]
         rows, seeds = [p for p in prompts for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(prompts)
-        return self.model.decode(self.bench.draw(self.model, self.entry, self.adapter, strength, rows, seeds))
+        return self.bench.draw(self.model, self.entry, self.adapter, strength, rows, seeds)
 
     def figures(self, step: int) -> Json | None:
         return None if self.stage.oracle is None else self._figures(self.entry, step, 1.0)

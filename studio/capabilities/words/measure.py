@@ -8,13 +8,13 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Oracle, Stated
+from studio.core.domain import Domain, Oracle, Stated, as_written
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.library.models import ModelEntry
 from studio.metrics.readings import accepted, correct
 from studio.workshop.arms_measured import Arm, arms, share
-from studio.workshop.draw import pictures
+from studio.workshop.draw import samples
 from studio.workshop.material.words import article
 
 FIRST_SEED = 7000  # of the measured pictures
@@ -68,8 +68,9 @@ class WordMeasurement:
                 lines = [line for line in self.prompts[side] for _ in range(self.seeds)]
                 seeds = [FIRST_SEED + i for _ in self.prompts[side] for i in range(self.seeds)]
                 known = [tokens] if side == "with" else []
-                images = pictures(arm.plan, models, lines, seeds, lambda _: self.between(), words=known, batch=BATCH)
-                self._known[key] = self._figures(images)
+                said, between = as_written(self.domain, lines), lambda _: self.between()
+                drawn = samples(arm.plan, models, self.domain, said, seeds, between, words=known, batch=BATCH)
+                self._known[key] = self._figures(drawn)
             found[side] = {"prompts": self.prompts[side], **self._known[key]}
         return {**arm.said, **found}
 

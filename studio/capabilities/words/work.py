@@ -10,6 +10,7 @@ from torch import Tensor
 
 from studio.capabilities.words.measure import PLAIN, WordMeasurement, prompts_for, word_arms
 from studio.capabilities.words.request import WordRequest
+from studio.core.domain import as_written
 from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -18,9 +19,10 @@ from studio.library.models import ModelEntry
 from studio.library.picture_folders import pictures_in
 from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
 from studio.workshop.arms_measured import Arm
-from studio.workshop.draw import pictures
+from studio.workshop.draw import samples
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.words import LINES, Pictured, of_items
+from studio.workshop.projection import noise_of
 from studio.workshop.training.strips import Strip
 from studio.workshop.training.with_and_without import Armed
 
@@ -57,8 +59,9 @@ class Wording(Armed[WordRequest]):
             data = of_items(self.model, self.domain, self.material, request.shows, word, seed=request.seed, n_items=n, say=say)
         else:
             lines = LINES[:1] if self.domain.vocabulary else LINES  # its captions have no photos
-            data = Pictured(self._encoded, [[line.format(word) for line in lines]], self.device)
-        self.reader.check([line for lines in data.prompts for line in lines])
+            said = as_written(self.domain, [line.format(word) for line in lines])
+            data = Pictured(self._encoded, [said], noise_of(self.domain, self.model.shape), self.device)
+        self.reader.check([line.text for lines in data.prompts for line in lines])
         return data
 
     def _encoded(self) -> Tensor:
@@ -87,8 +90,8 @@ class Wording(Armed[WordRequest]):
     def _drawn(self, side: str, tokens: dict[str, Tensor] | None) -> Tensor:
         arm, models = self.alone
         lines, known = self._lines[side], [tokens] if tokens else []
-        prompts, seeds = [line for line in lines for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(lines)
-        return pictures(arm.plan, models, prompts, seeds, lambda _: self.between(), words=known)
+        said, seeds = as_written(self.domain, [line for line in lines for _ in SHOWN_SEEDS]), list(SHOWN_SEEDS) * len(lines)
+        return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=known)
 
     @cached_property
     def _lines(self) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.files import Json
+from studio.domains.media import MEDIA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,13 +165,26 @@ def _parse(text: bytes) -> Json:
     return run
 
 
-def small(images: Tensor) -> Tensor:
+class Pictures:
+    """[N, 3, H, W] in [0, 1], H = W. A still is all there is of one."""
+
+    name, title, pictures, viewer = "image", "Pictures", True, ""
+    types: Mapping[str, str] = {}
+
+    def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
+        return pixels(samples if side is None else small(samples, side))
+
+    def files(self, samples: Tensor, i: int) -> Mapping[str, bytes]:
+        return {}
+
+
+def small(images: Tensor, side: int = STRIP_SIDE) -> Tensor:
     """Images [N, 3, H, W] no larger than a strip shows them, by area."""
-    if images.shape[-1] <= STRIP_SIDE:
+    if images.shape[-1] <= side:
         return images
     from torch.nn import functional as F
 
-    return F.interpolate(images, size=STRIP_SIDE, mode="area")
+    return F.interpolate(images, size=side, mode="area")
 
 
 def pixels(images: Tensor) -> np.ndarray:
@@ -190,3 +204,6 @@ def square(picture: Image.Image, size: int) -> Tensor:
     left, top = ((whole - side) // 2 for whole in picture.size)
     cut = picture.convert("RGB").crop((left, top, left + side, top + side)).resize((size, size), Pillow.Resampling.BOX)
     return torch.from_numpy(np.array(cut)[None]).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+MEDIA.add("image")(Pictures())

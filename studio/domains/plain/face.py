@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Said, Stated, WordGroup, World
+from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Input, Said, Stated, WordGroup, World
+from studio.core.files import Json
+from studio.core.inputs import filled
 from studio.domains import DOMAINS, PLAIN
 
 
@@ -16,13 +18,14 @@ class PlainPictures:
     identity: tuple[str, ...] = ()
     attributes: Mapping[str, Attribute] = {}
     hints: Mapping[str, Hint] = {}
+    inputs: Mapping[str, Input] = {}
     words: Sequence[WordGroup] = ()
     vocabulary: Sequence[str] = ()
     distance = "FD"
     pretraining = ""
 
-    def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
-        return Said(prompt)
+    def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:
+        return Said(prompt, given=filled(self.inputs, given))
 
     def write(self, stated: Stated) -> str:
         self.check(stated)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Said, Stated, WordGroup, World
+from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Input, Said, Stated, WordGroup, World
+from studio.core.files import Json
+from studio.core.inputs import filled
 from studio.domains import DOMAINS
 from studio.domains.pocket import captions, scene
 from studio.domains.pocket.attributes import ATTRIBUTES
@@ -37,14 +39,15 @@ class PocketWorld:
         "layout": Hint("Layout", "red subject, green ground, blue companion", scene.LAYOUT),
         "edges": Hint("Edges", "bright contours on black", scene.LAYOUT),
     }
+    inputs: Mapping[str, Input] = {}
     words: Sequence[WordGroup] = tuple(WordGroup(factor, TITLES[factor], table) for factor, table in captions.TABLES.items())
     vocabulary: Sequence[str] = tuple(captions.vocabulary())
     distance = "FD-oracle"
     pretraining = "studio.domains.pocket.pretrain.curriculum:Curriculum"
 
-    def read(self, prompt: str, brought: Sequence[str] = ()) -> Said:
-        parsed = captions.parse(prompt, brought)
-        return Said(captions.canonical(prompt, brought), parsed.stated, parsed.notice() or "", _left(parsed.stated))
+    def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:
+        parsed, beside = captions.parse(prompt, brought), filled(self.inputs, given)
+        return Said(captions.canonical(prompt, brought), parsed.stated, parsed.notice() or "", _left(parsed.stated), beside)
 
     def write(self, stated: Stated) -> str:
         return captions.written(stated)

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.core.denoiser import Cond
 from studio.core.domain import Oracle, Readings, Said, Seed, Stated
+from studio.core.files import Json
 from studio.core.material import Reward
 from studio.domains.pocket import captions, hints
 from studio.domains.pocket import oracle as reading
@@ -35,6 +37,12 @@ class PocketHands:
         if rng is None:
             return captions.full_caption(item)
         return captions.caption(item, rng, free_rate=captions.TRAINING_FREE_RATE if taught else captions.FREE_RATE)
+
+    def given(self, item: Scene) -> Json:
+        return {}
+
+    def project(self, x: Tensor, given: Cond) -> Tensor:
+        return x
 
     def state(self, item: Scene) -> Stated:
         return {name: getattr(item, name) for name in FACTORS}

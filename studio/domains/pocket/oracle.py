@@ -172,7 +172,7 @@ def sharpness(images: Tensor) -> Tensor:
 
 
 def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
-    """The oracle saved in ``folder``; FileNotFoundError names the folder when it holds none."""
+    """The oracle saved in ``folder``, frozen; FileNotFoundError names the folder when it holds none."""
     path = Path(folder) / "oracle.safetensors"
     if not path.exists():
         raise FileNotFoundError(f"No oracle in {folder}; train one with `python -m studio.capabilities.pretrain oracle`")
@@ -180,4 +180,4 @@ def load_oracle(folder: Path | str, device: str = "cpu") -> Oracle:
     oracle = Oracle(**json.loads(header["config"]))
     oracle.key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     oracle.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    return channels_last(oracle.to(device)).eval()
+    return channels_last(oracle.to(device)).eval().requires_grad_(False)

@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
 from studio.core.control_differences import restored
 from studio.core.edit import Edit
-from studio.core.explain import brief
-from studio.families.stable import adapter_files, controlnets
+from studio.families.opened import AdapterFiles
+from studio.families.stable import controlnets
 from studio.families.stable.merged import save_merged
 
 
-class AdapterFiles:
-    """Adapter files as this model knows their layers."""
+class MergeableFiles(AdapterFiles):
+    """Adapter files of a model whose weights take edits."""
 
-    layouts: tuple[str, ...] = tuple(adapter_files.LAYOUTS)
-
-    def __init__(self, model: Any):
-        self.model = model
-
-    def read(self, path: Path) -> tuple[Edit, adapter_files.Report]:
-        """A file or folder of any layout, and what of it fitted. ValueError in one sentence where it does not fit the model."""
-        return adapter_files.read(path, adapter_files.targets(self.model.modules))
-
-    def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
-        """The files that were written. private: with prompts, settings and date."""
-        if layout not in self.layouts:
-            raise ValueError(f"The layout {brief(layout)} is unknown; {', '.join(self.layouts)} are there.")
-        return adapter_files.write(edit, path, cast(adapter_files.Layout, layout), private=private)
+    model: Any
 
     def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
-        """The model with edits at their strengths in its weights, as a folder of its own."""
         save_merged(self.model, edits, folder)
 
 

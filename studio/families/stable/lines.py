@@ -10,26 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond
+from studio.core.domain import Said, beside
 from studio.core.precision import full_precision
 from studio.families.stable.folders import tokenize
 
 
 class TokenLines:
     """tokens: int64 [N, L], one row a line; empty: [L]. They are read anew whenever they are taken: of tens of thousands of
-    captions the states would not fit in memory. said: the lines themselves."""
+    captions the states would not fit in memory. said: what the lines say, and what stands beside them."""
 
-    def __init__(self, tokens: Tensor, empty: Tensor, text: nn.Module, said: Sequence[str] = ()):
+    def __init__(self, tokens: Tensor, empty: Tensor, text: nn.Module, said: Sequence[Said] = ()):
         self.tokens, self.text, self.said = tokens, text, said
         self.empty = self._states(empty[None])["states"]
+        self.given = {name: value.to(tokens.device) for name, value in beside(said).items()}
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def take(self, index: Tensor) -> Cond:
-        return self._states(self.tokens[index.to(self.tokens.device)])
+        where = index.to(self.tokens.device)
+        return {**self._states(self.tokens[where]), **{name: value[where] for name, value in self.given.items()}}
 
-    def null(self, n: int) -> Cond:
-        return {"states": self.empty.expand(n, -1, -1)}
+    def null(self, cond: Cond) -> Cond:
+        return {**cond, "states": self.empty.expand(len(cond["states"]), -1, -1)}
 
     @full_precision()
     @torch.no_grad()
@@ -48,8 +51,9 @@ class LineReader:
         self.text = copy.deepcopy(encoders[0]).float().eval().requires_grad_(False)
         self.empty = tokenize(self.tokenizer, [""])[0].to(self.device)
 
-    def read(self, lines: Sequence[str]) -> TokenLines:
-        return TokenLines(tokens_of(self.tokenizer, lines).to(self.device), self.empty, self.text, lines)
+    def read(self, lines: Sequence[Said]) -> TokenLines:
+        tokens = tokens_of(self.tokenizer, [line.text for line in lines]).to(self.device)
+        return TokenLines(tokens, self.empty, self.text, lines)
 
 
 def tokens_of(tokenizer: Any, lines: Sequence[str]) -> Tensor:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.edit import Edit
+from studio.core.domain import Said, beside
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.footprint import Smaller
-from studio.core.lowrank import Adapter, applied
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.families.opened import Opened
 from studio.families.stable import autoencoder, trainable
-from studio.families.stable.adapter_files import Report
-from studio.families.stable.attached import Attached
 from studio.families.stable.controlnets import Controls
-from studio.families.stable.files import AdapterFiles, ControlFiles
+from studio.families.stable.files import ControlFiles, MergeableFiles
 from studio.families.stable.lines import LineReader
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.student_folder import student_folder
@@ -34,7 +31,7 @@ from studio.families.stable.vocabulary import Vocabulary
 
 
 @dataclass(eq=False)
-class Model:
+class Model(Opened):
     """An open checkpoint.
 
     shape: (C, H, W) of one sample. image_size: pixels of a side. default_guidance: from the card where it has
@@ -75,34 +72,33 @@ class Model:
         return (3, self.image_size, self.image_size)
 
     @property
-    def device(self) -> torch.device:
-        return next(self.parts.unet.parameters()).device
-
-    @property
     def dtype(self) -> torch.dtype:
         return next(self.parts.unet.parameters()).dtype
 
-    def encode(self, prompts: Sequence[str]) -> Cond:
-        """Conditions of prompts, as diffusers' ``encode_prompt`` gives them."""
+    def encode(self, said: Sequence[Said]) -> Cond:
+        """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
+        return {**beside(said), **self._encode([one.text for one in said])}
+
+    def _encode(self, prompts: Sequence[str]) -> Cond:
         p = self.parts
         spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
         if len(p.encoders) == 1:
             return encode_sd(p.tokenizers[0], p.encoders[0], spelled[0])
         return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": time_ids(self.image_size, len(prompts), self.device)}
 
-    def null(self, n: int) -> Cond:
-        """Condition of n empty prompts; zeros where the folder says so (SDXL base)."""
-        cond = dict(self.encode([""] * n))
+    def null(self, cond: Cond) -> Cond:
+        """Conditions of the empty prompt; zeros where the folder says so (SDXL base)."""
+        empty, n = dict(self._encode([""])), len(cond["states"])
         if self.parts.zero_null:
-            cond.update({name: torch.zeros_like(cond[name]) for name in ("states", "pooled")})
-        return cond
+            empty.update({name: torch.zeros_like(empty[name]) for name in ("states", "pooled")})
+        return {**cond, **{name: part.expand(n, *part.shape[1:]) for name, part in empty.items()}}
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
         return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), self._at_once)
 
-    def decode_with_gradient(self, latents: Tensor) -> Tensor:
+    def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""
         return autoencoder.decoded_with_gradient(self.parts.vae, latents, autoencoder.kept_at_once(self.image_size))
 
@@ -114,12 +110,6 @@ class Model:
     def _at_once(self) -> int:
         """Samples of one call of the decoder."""
         return max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
-
-    @contextmanager
-    def under(self, adapter: Adapter, strength: float) -> Iterator[None]:
-        """With an adapter that is being taught on the network."""
-        with applied(self.parts.unet, adapter, strength):
-            yield
 
     # -- teaching ---------------------------------------------------------------------------------------------------
 
@@ -157,10 +147,6 @@ class Model:
         return {"unet": self.parts.unet, **encoders}
 
     @cached_property
-    def _attached(self) -> Attached:
-        return Attached(self.modules)
-
-    @cached_property
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.parts.tokenizers, self.parts.encoders)
 
@@ -170,14 +156,14 @@ class Model:
         return controls
 
     @property
-    def adapter_files(self) -> AdapterFiles:
-        return AdapterFiles(self)
+    def adapter_files(self) -> MergeableFiles:
+        return MergeableFiles(self)
 
     @property
     def control_files(self) -> ControlFiles:
         return ControlFiles(self)
 
-    def load_control(self, name: str, path: Path | str, base: Model | None = None) -> None:
+    def load_control(self, name: str, path: Path | str, base: OpenModel | None = None) -> None:
         """Read a ControlNet, off until a segment's hints name it: a file with differences or a folder that diffusers wrote.
 
         base: the model whose encoder the differences belong to, where that is not this one; a student then gets the very
@@ -208,78 +194,26 @@ class Model:
         leaves the bare network."""
         self._controls.use(hints)
 
-    def load_adapter(self, name: str, path: Path | str) -> Report:
-        """Read an adapter file or folder of any layout, off until a segment names it; returns what of it fitted."""
-        self._refuse_known(name)
-        edit, report = self.adapter_files.read(Path(path))
-        self.load_edit(name, edit)
-        return report
-
-    def load_edit(self, name: str, edit: Edit) -> None:
-        """Take an edit under a name: its layers off until `use_adapters` names it, its words known at once."""
-        self._refuse_known(name)
-        self._attached.add(name, edit)
-        try:
-            if edit.tokens:
-                self._vocabulary.add(name, edit.tokens)
-        except ValueError:
-            self._attached.remove(name)
-            raise
-
-    def load_tokens(self, name: str, tokens: Mapping[str, Tensor]) -> None:
-        """Let prompts use new words, {"<word>": [n, width]} (with "<word>@2" for a second text encoder), under a name."""
-        self._refuse_known(name)
+    def _learn(self, name: str, tokens: Mapping[str, Tensor]) -> None:
+        """{"<word>": [n, width]}, with "<word>@2" for a second text encoder."""
         self._vocabulary.add(name, tokens)
 
     def unload_tokens(self, name: str) -> None:
         """Forget the words that were loaded under a name; tokenizer and rows are then the original objects."""
         self._vocabulary.remove(name)
 
-    def unload_adapter(self, name: str) -> None:
-        """Forget an edit and its words; the model is then as if it had never been there."""
-        if name not in self._attached.edits:
-            raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
-        self._attached.remove(name)
-        self._vocabulary.remove(name)
-
-    @property
-    def adapter_names(self) -> tuple[str, ...]:
-        return tuple(self._attached.edits)
-
     @property
     def words(self) -> tuple[str, ...]:
         """The new words prompts may use now."""
         return self._vocabulary.words
-
-    def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
-        """Exactly these (name, strength) pairs are on, negative ones too; their order never matters, and none leaves the
-        bare network. Layers of the text encoders change what `encode` gives from now on, and `text_key` with it."""
-        wanted = tuple((name, float(strength)) for name, strength in adapters)
-        if wanted == self._attached.on:
-            return
-        for name, strength in wanted:
-            if name not in self._attached.edits:
-                raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
-            if not math.isfinite(strength):
-                raise ValueError(f"a strength of {strength} for adapter {name!r} does not fit; a finite number would")
-        self._attached.use(wanted)
-
-    @contextmanager
-    def using(self, adapters: Sequence[tuple[str, float]]) -> Iterator[None]:
-        """These adapters for a while, as for encoding prompts; afterwards those that were on before."""
-        before = self._attached.on
-        self.use_adapters(adapters)
-        try:
-            yield
-        finally:
-            self.use_adapters(before)
 
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
         """For a while just these new words; afterwards those that were known before."""
         return self._vocabulary.only(tokens)
 
     def _refuse_known(self, name: str) -> None:
-        if name in self._attached.edits or name in self._vocabulary.brought:
+        super()._refuse_known(name)
+        if name in self._vocabulary.brought:
             raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.core.denoiser import Cond
+from studio.core.domain import Said, beside, told
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import SECOND, Vocabulary
 
@@ -44,7 +45,7 @@ class NewWord:
             encoder.set_input_embeddings(place)
             self._places.append(place)
         with torch.no_grad():
-            empty = self([""], [table[:1].expand(n, -1) for table in self.tables])
+            empty = self(told([""]), [table[:1].expand(n, -1) for table in self.tables])
         zero = model.parts.zero_null
         self.empty = {k: torch.zeros_like(v) if zero and k in ("states", "pooled") else v for k, v in empty.items()}
 
@@ -72,8 +73,11 @@ class NewWord:
                         "this model reads; fewer rows would fit."
                     )
 
-    def __call__(self, prompts: Sequence[str], rows: Sequence[Tensor]) -> Cond:
+    def __call__(self, said: Sequence[Said], rows: Sequence[Tensor]) -> Cond:
         """Every condition of the model's sampling, float32, with gradient to the rows."""
+        return {**beside(said), **self._encode([one.text for one in said], rows)}
+
+    def _encode(self, prompts: Sequence[str], rows: Sequence[Tensor]) -> Cond:
         for place, part in zip(self._places, rows, strict=True):
             place.rows = part
         spelled = [self.vocabulary.spelled(prompts, i) for i in range(len(self.encoders))]

@@ -9,7 +9,6 @@ from typing import Any
 from torch import nn
 
 from studio.core.method import Method
-from studio.core.recipe import Recipe
 from studio.families.stable.folders import save_pipeline
 from studio.families.stable.plain_call import scheduler_for, write_readme
 
@@ -29,16 +28,7 @@ def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *,
     drawn = scheduler_for(kept, how.rule, how.timesteps)
     p = model.parts
     save_pipeline(target, p.tokenizers[0], p.encoders[0], unet, drawn, p.vae)
-    Recipe(
-        teacher=teacher_id,
-        teacher_hash=model.hash,
-        timesteps=how.timesteps,
-        rule=how.rule,
-        prediction=model.denoiser.prediction,
-        valid_steps=how.valid_steps,
-        eta=how.eta,
-        note=method.card.title,
-    ).save(target)
+    model.recipe_of(method, teacher_id).save(target)
     if how.embedded_guidance is not None:
         card = {**card, "embedded_guidance": how.embedded_guidance}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")

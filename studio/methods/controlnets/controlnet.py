@@ -17,7 +17,7 @@ from torch import Tensor
 from studio.core.control_differences import Differences, copy_of, hint_channels
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randn
+from studio.core.rng import rand
 from studio.core.simulate import add_noise
 from studio.core.unet import UNetNetwork
 
@@ -34,6 +34,10 @@ class HintedData(Protocol):
 
     def null(self, cond: Cond) -> Cond:
         """The unconditional condition, of the same batch size."""
+        ...
+
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        """As `core.material.Material.noise`."""
         ...
 
 
@@ -84,7 +88,7 @@ class Hinted(Method[HintedConfig]):
         x0, cond, hint = batch
         process = self.denoiser.process
         t = rand((len(x0),), self.streams["time"]).double() * process.t_max
-        x = add_noise(process, x0, t, randn(tuple(x0.shape), self.streams["noise"]))
+        x = add_noise(process, x0, t, self.data.noise(cond, self.streams["noise"]))
         alpha, sigma = process.alpha_sigma(t)
         target = from_x0(self.denoiser.prediction, x0, x, alpha, sigma)
         found = self.output(x, t.float(), self._sometimes_null(cond), hint)

@@ -36,7 +36,7 @@ class DMD2(ScoreMethod[DuelConfig]):
     def loss(self, x: Tensor, cond: Cond) -> Tensor:
         """[B]: ½ ‖x − sg[x + A / n]‖², whose gradient on x is −A / n."""
         with torch.no_grad():
-            xt, t = self.duel.noised(x)
+            xt, t = self.duel.noised(x, cond)
             real, fake = self.duel.scores(xt, t, cond)
             n = normaliser(x, real)
             log_scores(self.log, x, real, fake, n)

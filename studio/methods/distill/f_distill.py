@@ -45,7 +45,7 @@ class FDistill(ScoreMethod[FDistillConfig]):
     def loss(self, x: Tensor, cond: Cond) -> Tensor:
         """[B]: its gradient on x is −h(r) A / n, with h of mean 1."""
         with torch.no_grad():
-            xt, t = self.duel.noised(x)
+            xt, t = self.duel.noised(x, cond)
             real, fake = self.duel.scores(xt, t, cond)
             n = normaliser(x, real)
             log_scores(self.log, x, real, fake, n)

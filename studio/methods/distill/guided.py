@@ -19,7 +19,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randn
+from studio.core.rng import rand
 from studio.core.scores import per_sample
 from studio.core.simulate import add_noise
 from studio.methods.distill import METHODS
@@ -66,7 +66,7 @@ class GuidanceDistillation(Method[GuidedConfig]):
         c, process, n = self.config, self.teacher.process, len(batch[0])
         t = (rand((n,), self.streams["time"], torch.float64) * (process.t_max + 1)).floor().clamp(max=process.t_max)
         w = c.w_low + (c.w_high - c.w_low) * rand((n,), self.streams["guidance"])
-        xt = add_noise(process, x0, t, randn(x0.shape, self.streams["noise"]))
+        xt = add_noise(process, x0, t, self.material.noise(cond, self.streams["noise"]))
         with torch.no_grad():
             null = self.material.null(cond)
             both = {k: torch.cat([cond[k], null[k]]) for k in cond}

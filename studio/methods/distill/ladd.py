@@ -16,7 +16,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randint, randn
+from studio.core.rng import rand, randint
 from studio.core.scores import discriminator_loss, generator_loss
 from studio.core.simulate import TeacherPool, add_noise
 from studio.core.student_and_fake import Critic, head_for
@@ -75,7 +75,7 @@ class LADD(Method[LADDConfig]):
         _, x0, cond = batch
         g = self.streams["noise"]
         k = int(randint(len(self.config.timesteps), (), self.streams["position"]))
-        t, eps = self.config.timesteps[k], randn(x0.shape, g)
+        t, eps = self.config.timesteps[k], self.material.noise(cond, g)
         xt = eps if k == 0 else add_noise(self.student.process, x0, t, eps)
         return self.student.x0(xt, t, cond)
 
@@ -83,7 +83,7 @@ class LADD(Method[LADDConfig]):
         """[B]: the head's opinion of x, noised to a random time."""
         g = self.streams[purpose]
         t = rand((len(x),), g, torch.float64) * self.teacher.process.t_max
-        return self.critic.logits(add_noise(self.teacher.process, x, t, randn(x.shape, g)), t, cond)
+        return self.critic.logits(add_noise(self.teacher.process, x, t, self.material.noise(cond, g)), t, cond)
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         for _ in range(self.config.head_updates):

@@ -20,7 +20,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, expand, from_x0
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import randint, randn
+from studio.core.rng import randint
 from studio.core.simulate import add_noise, guided_x0
 from studio.methods.distill import METHODS
 
@@ -66,7 +66,7 @@ class LCM(Method[LCMConfig]):
         index = randint(c.grid, (len(x0),), self.streams["time"])
         t, r = self.times[index], self.times[index + 1]
         clean = index + 1 == c.grid  # x_r is the clean sample: the boundary f(x, 0) = x
-        xt = add_noise(process, x0, t, randn(x0.shape, self.streams["noise"]))
+        xt = add_noise(process, x0, t, self.material.noise(cond, self.streams["noise"]))
         with torch.no_grad():
             y = guided_x0(self.teacher, xt, t, cond, self.material.null(cond), c.guidance)
             alpha_t, sigma_t = process.alpha_sigma(t)

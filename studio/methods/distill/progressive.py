@@ -19,7 +19,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained, longer_at_the_end, shared_out
-from studio.core.rng import randint, randn
+from studio.core.rng import randint
 from studio.core.simulate import add_noise, ddim, ddim_target, guided_x0
 from studio.methods.distill import METHODS
 
@@ -94,7 +94,7 @@ class Progressive(Method[ProgressiveConfig]):
         process, n = self.teacher.process, self.halvings()[self.round]
         grid, i = self.grid(n), randint(n, (len(x0),), self.streams["time"])
         t, half, end = grid[2 * i], grid[2 * i + 1], grid[2 * i + 2]
-        xt = add_noise(process, x0, t, randn(x0.shape, self.streams["noise"]))
+        xt = add_noise(process, x0, t, self.material.noise(cond, self.streams["noise"]))
         with torch.no_grad():
             middle = ddim(process, xt, self.believed(xt, t, cond), t, half)
             landed = ddim(process, middle, self.believed(middle, half, cond), half, end)

@@ -25,7 +25,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Material, Reward, graded
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import randint, randn
+from studio.core.rng import randint
 from studio.core.scores import mean
 from studio.core.simulate import backward_simulation, student_ode
 from studio.methods.distill import METHODS
@@ -85,7 +85,7 @@ class RewardTuning(Method[RewardConfig]):
         c, k = self.config, len(self.grid) - 1
         if c.through == "random step":
             k = int(randint(len(self.grid), (), self.streams["position"]))
-        noise = [randn((c.batch, *self.material.shape), self.streams["noise"]) for _ in range(k + 1)]
+        noise = [self.material.noise(cond, self.streams["noise"]) for _ in range(k + 1)]
         x = self.sample(self.student, cond, noise)
         R = reward(x)
         with torch.no_grad():

@@ -23,7 +23,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, from_x0
 from studio.core.material import ConditionalNetwork, Material
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained, longer_at_the_end, shared_out
-from studio.core.rng import randint, randn
+from studio.core.rng import randint
 from studio.core.simulate import TeacherPool, add_noise, ddim, ddim_target, guided_x0
 from studio.methods.distill import METHODS
 
@@ -83,7 +83,8 @@ class Segments(Method[SegmentsConfig]):
             return self.pool.draw_state(c.batch, g)
         x0, cond = self.material.data(c.batch, g)
         index = randint(c.grid, (c.batch,), self.streams["time"])
-        return add_noise(self.teacher.process, x0, self.times[index], randn(x0.shape, self.streams["noise"])), index, cond
+        eps = self.material.noise(cond, self.streams["noise"])
+        return add_noise(self.teacher.process, x0, self.times[index], eps), index, cond
 
     def end(self, index: Tensor) -> Tensor:
         """Index of the time where the segment of each grid index ends."""

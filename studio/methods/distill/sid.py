@@ -39,7 +39,7 @@ class SiD(ScoreMethod[SiDConfig]):
     Config = SiDConfig
 
     def loss(self, x: Tensor, cond: Cond) -> Tensor:
-        xt, t = self.duel.noised(x)
+        xt, t = self.duel.noised(x, cond)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
         return sid(x, real, fake, self.config.alpha) * x[0].numel()

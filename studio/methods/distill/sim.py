@@ -37,7 +37,7 @@ class SIM(ScoreMethod[SIMConfig]):
     Config = SIMConfig
 
     def loss(self, x: Tensor, cond: Cond) -> Tensor:
-        xt, t = self.duel.noised(x)
+        xt, t = self.duel.noised(x, cond)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
         return sim(x, real, fake, self.config.c) * x[0].numel() ** 0.5

@@ -65,7 +65,7 @@ class TDM(Method[TDMConfig]):
             cond = self.batch()
         x, middle, m, t = self.point(cond, "noise")
         with torch.no_grad():
-            xt, tau, _, _ = self.diffused(middle, m, t, "time", "noise")
+            xt, tau, _, _ = self.diffused(middle, m, t, cond, "time", "noise")
             real, fake = self.duel.scores(xt, tau, cond)
             n = normaliser(x, real)
             log_scores(self.log, x, real, fake, n)
@@ -76,12 +76,14 @@ class TDM(Method[TDMConfig]):
         """(x0 at t_k with gradient, the trajectory point x_m, m, t_k); m = −1 (clean) after the last step."""
         grid = self.config.timesteps
         k = self.duel.position()
-        xt, t = student_ode(self.student, cond, self.duel.draw(purpose), grid, k)
+        xt, t = student_ode(self.student, cond, self.duel.draw(cond, purpose), grid, k)
         x0 = self.student.x0(xt, t, cond)
         m = grid[k + 1] if k + 1 < len(grid) else -1.0
         return x0, ddim(self.student.process, xt, x0, t, m), m, t
 
-    def diffused(self, middle: Tensor, m: float, t: float, times: str, noise: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def diffused(
+        self, middle: Tensor, m: float, t: float, cond: Cond, times: str, noise: str
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(x_tau, tau [B], eps that the kernel means, weight (s / sigma_tau)² [B]), tau inside (m, t)."""
         process = self.teacher.process
         u = rand((len(middle),), self.streams[times], torch.float64)
@@ -91,12 +93,12 @@ class TDM(Method[TDMConfig]):
         alpha, sigma = process.alpha_sigma(tau)
         a = alpha / alpha_m.to(alpha.device)
         s = (sigma**2 - (a * sigma_m.to(alpha.device)) ** 2).clamp_min(1e-8).sqrt()
-        z = self.duel.draw(noise)
+        z = self.duel.draw(cond, noise)
         return expand(a, middle) * middle + expand(s, z) * z, tau, expand(sigma / s, z) * z, (s / sigma) ** 2
 
     def critic_loss(self, middle: Tensor, m: float, t: float, cond: Cond) -> Tensor:
         """[]: the fake score's error in eps, weighted by (s / sigma)² so that the kernel's own variance is 1."""
-        xt, tau, eps, weight = self.diffused(middle, m, t, "critic time", "critic noise")
+        xt, tau, eps, weight = self.diffused(middle, m, t, cond, "critic time", "critic noise")
         return (weight.float() * mean((self.duel.fake.eps(xt, tau, cond) - eps) ** 2)).mean()
 
     def sampling(self) -> Sampling:

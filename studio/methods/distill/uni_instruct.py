@@ -47,7 +47,7 @@ class UniInstruct(ScoreMethod[UniInstructConfig]):
     Config = UniInstructConfig
 
     def loss(self, x: Tensor, cond: Cond) -> Tensor:
-        xt, t = self.duel.noised(x)
+        xt, t = self.duel.noised(x, cond)
         real, fake = self.duel.scores(xt, t, cond)  # autograd runs through x_t in both networks
         log_scores(self.log, x, real, fake, normaliser(x, real))
         alpha, sigma = self.teacher.process.alpha_sigma(t)

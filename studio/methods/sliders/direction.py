@@ -20,7 +20,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond, Denoiser, to_x0
 from studio.core.material import Contrast
 from studio.core.method import Card, Streams
-from studio.core.rng import generator, randint, randn
+from studio.core.rng import generator, randint
 from studio.core.simulate import rollout
 from studio.methods.sliders import SLIDERS
 from studio.methods.sliders.slider import Slider, SliderConfig
@@ -46,8 +46,7 @@ class DirectionSlider(Slider[DirectionConfig]):
     Config = DirectionConfig
 
     def __init__(self, config: DirectionConfig, streams: Streams, teacher: Denoiser, contrast: Contrast):
-        super().__init__(config, streams, teacher)
-        self.contrast = contrast
+        super().__init__(config, streams, teacher, contrast)
         self._found: tuple[Tensor, Cond, Tensor, float] | None = None
 
     def found(self) -> tuple[Tensor, Cond, Tensor, float]:
@@ -64,12 +63,12 @@ class DirectionSlider(Slider[DirectionConfig]):
                 n = min(c.batch, c.samples - first)
                 cond = self.contrast.conditions(n, g)
                 times = [self.denoiser.process.t_max * (1 - k / c.sample_steps) for k in range(c.sample_steps)]
-                noise = randn((n, *self.contrast.shape), g)
+                noise = self.contrast.noise(cond, g)
                 made = rollout(self.denoiser, noise, times, cond, self.contrast.null(cond), c.guidance)[-1]
                 x0.append(made)
                 conds.append(cond)
                 with torch.no_grad():
-                    features.append(self.contrast.features(made))
+                    features.append(self.contrast.features(made, cond))
             flat = torch.cat(features).double()
             centred = flat - flat.mean(0)
             _, spread, v = torch.linalg.svd(centred, full_matrices=False)
@@ -90,13 +89,13 @@ class DirectionSlider(Slider[DirectionConfig]):
     def iteration(self, batch: tuple[Tensor, Cond], step: int) -> Iterator[tuple[str, Tensor]]:
         x0, cond = batch
         _, _, along, std = self.found()
-        x, t, _ = self.noised(x0)
+        x, t, _ = self.noised(x0, cond)
         s = torch.tensor([-1.0, 1.0], device=x.device).repeat(len(x))[: len(x)]
         alpha, sigma = self.denoiser.process.alpha_sigma(t)
 
         def seen(strength: Tensor | None) -> Tensor:
             F = self.output(x, t, cond, strength)
-            return self.contrast.features(to_x0(self.denoiser.prediction, F, x, alpha, sigma))
+            return self.contrast.features(to_x0(self.denoiser.prediction, F, x, alpha, sigma), cond)
 
         with torch.no_grad():
             before = seen(None)

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.material import Contrast
-from studio.core.method import Card, Streams
+from studio.core.denoiser import Cond
+from studio.core.method import Card
 from studio.methods.sliders import SLIDERS
 from studio.methods.sliders.slider import Slider, SliderConfig
 
@@ -33,16 +32,12 @@ class PairSlider(Slider[PairConfig]):
     )
     Config = PairConfig
 
-    def __init__(self, config: PairConfig, streams: Streams, teacher: Denoiser, contrast: Contrast):
-        super().__init__(config, streams, teacher)
-        self.contrast = contrast
-
     def batch(self) -> tuple[Tensor, Tensor, Cond]:
         return self.contrast.samples(self.config.batch, self.streams["data"])
 
     def iteration(self, batch: tuple[Tensor, Tensor, Cond], step: int) -> Iterator[tuple[str, Tensor]]:
         x0, level, cond = batch
-        x, t, target = self.noised(x0)
+        x, t, target = self.noised(x0, cond)
         found = self.output(x, t, self.sometimes_null(cond, self.contrast.null(cond)), level)
         loss = ((found - target) ** 2).mean()
         self.log["mse"] = float(loss.detach())

@@ -9,12 +9,11 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
-from studio.core.lowrank import Adapter, applied
+from studio.core.lowrank import Adapter
+from studio.core.material import ConditionalNetwork, Contrast, LayerSet
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randn
+from studio.core.rng import rand
 from studio.core.simulate import add_noise
-from studio.core.unet import SliderNetwork, UNetNetwork
-from studio.methods.sliders.layer_sets import LayerSet, layers
 
 
 class SliderConfig(MethodConfig):
@@ -41,48 +40,38 @@ class Finder(Protocol):
 
 
 class Slider(Method[C]):
-    """Holds the denoiser and the adapter. The trained network is called "adapter"."""
+    """Holds the denoiser, the adapter and what is moved. The trained network is called "adapter"."""
 
-    def __init__(self, config: C, streams: Streams, teacher: Denoiser):
+    def __init__(self, config: C, streams: Streams, teacher: Denoiser, contrast: Contrast):
         super().__init__(config, streams)
-        assert isinstance(teacher.network, UNetNetwork)
+        network = teacher.network
+        assert isinstance(network, ConditionalNetwork)
         if config.t_min >= config.t_max:
             raise ValueError(f"t_min {config.t_min:g} and t_max {config.t_max:g} do not fit; t_min below t_max would")
-        teacher.network.requires_grad_(False).eval()
-        self.denoiser, self.unet = teacher, teacher.network.unet
-        self.adapter = Adapter(layers(self.unet, config.layers), config.rank, config.alpha, streams.seed).to(streams.device)
+        network.requires_grad_(False).eval()
+        self.denoiser, self.network, self.contrast = teacher, network, contrast
+        self.adapter = Adapter(network.adaptable(config.layers), config.rank, config.alpha, streams.seed).to(streams.device)
         self.trained = {"adapter": Trained(self.adapter, config.lr, ema=config.ema)}
 
     def output(self, x: Tensor, t: Tensor, cond: Cond, strength: Tensor | None = None) -> Tensor:
         """F [B, ...] with the adapter at a strength for each sample [B], or without it."""
         if strength is None:
             return self.denoiser.output(x, t, cond)[0]
-        network = self.denoiser.network
-        with applied(self.unet, self.adapter, strength):
-            if not isinstance(network, SliderNetwork):
-                return self.denoiser.output(x, t, cond)[0]
-            network.worn = self.adapter, strength
-            try:
-                return self.denoiser.output(x, t, cond)[0]
-            finally:
-                network.worn = None
+        with self.network.wearing(self.adapter, strength):
+            return self.denoiser.output(x, t, cond)[0]
 
     def recompute(self) -> None:
         """From now on the backward pass computes blocks of the network again instead of finding them kept."""
-        assert isinstance(self.denoiser.network, SliderNetwork)
-        self.denoiser.network.recompute(True)
+        self.network.recompute(True)
 
-    def noised(self, x0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def noised(self, x0: Tensor, cond: Cond) -> tuple[Tensor, Tensor, Tensor]:
         """(x_t, t [B] uniform between t_min and t_max, F that means x0 there)."""
         c, process = self.config, self.denoiser.process
         u = rand((len(x0),), self.streams["time"]).double()
         t = (c.t_min + (c.t_max - c.t_min) * u) * process.t_max
-        x = add_noise(process, x0, t, self.noise(x0))
+        x = add_noise(process, x0, t, self.contrast.noise(cond, self.streams["noise"]))
         alpha, sigma = process.alpha_sigma(t)
         return x, t, from_x0(self.denoiser.prediction, x0, x, alpha, sigma)
-
-    def noise(self, like: Tensor) -> Tensor:
-        return randn(tuple(like.shape), self.streams["noise"])
 
     def sometimes_null(self, cond: Cond, null: Cond) -> Cond:
         """Conditions of which a share is dropped, so that a guided sampler's unconditional half learns the slider as well."""

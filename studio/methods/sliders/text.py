@@ -19,7 +19,6 @@ from pydantic import Field
 from torch import Tensor
 
 from studio.core.denoiser import Cond, Denoiser
-from studio.core.lowrank import applied
 from studio.core.material import Contrast
 from studio.core.method import Card, Streams
 from studio.core.rng import randint
@@ -47,8 +46,7 @@ class TextSlider(Slider[TextConfig]):
     Config = TextConfig
 
     def __init__(self, config: TextConfig, streams: Streams, teacher: Denoiser, contrast: Contrast):
-        super().__init__(config, streams, teacher)
-        self.contrast = contrast
+        super().__init__(config, streams, teacher, contrast)
         contrast.words(2, streams["words"])  # says at once when there are none
 
     def batch(self) -> tuple[Cond, Cond, Cond]:
@@ -77,10 +75,10 @@ class TextSlider(Slider[TextConfig]):
         inside = [k for k, t in enumerate(times) if c.t_min * process.t_max <= t <= c.t_max * process.t_max] or [0]
         stop = inside[int(randint(len(inside), (), self.streams["time"]))]
         n = len(s)
-        x = self.noise(torch.empty((n, *self.contrast.shape), device=s.device))
+        x = self.contrast.noise(cond, self.streams["noise"])
         null = self.contrast.null(cond)
         both = torch.cat([s, s]) if c.guidance != 1 else s
-        with applied(self.unet, self.adapter, both):
+        with self.network.wearing(self.adapter, both):
             for here, there in zip(times[:stop], times[1 : stop + 1], strict=True):
                 x = ddim(process, x, guided_x0(self.denoiser, x, here, cond, null, c.guidance), here, there)
         return x, torch.full((n,), times[stop], dtype=torch.float64, device=s.device)

@@ -18,17 +18,22 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser, from_x0
+from studio.core.domain import Said
+from studio.core.material import ConditionalNetwork
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
-from studio.core.rng import rand, randn
+from studio.core.rng import rand
 from studio.core.simulate import add_noise
-from studio.core.unet import SliderNetwork, UNetNetwork
 
 
 class Pictures(Protocol):
     """Pictures of what the word is for."""
 
-    def pictures(self, n: int, g: torch.Generator) -> tuple[Tensor, list[str]]:
+    def pictures(self, n: int, g: torch.Generator) -> tuple[Tensor, list[Said]]:
         """(x0 [n, *shape], n prompts that hold the word and are true of them)."""
+        ...
+
+    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
+        """As `core.material.Material.noise`."""
         ...
 
 
@@ -37,7 +42,7 @@ class Reads(Protocol):
 
     tables: list[Tensor]  # [words, width] of each encoder
 
-    def __call__(self, prompts: Sequence[str], rows: Sequence[Tensor]) -> Cond: ...
+    def __call__(self, said: Sequence[Said], rows: Sequence[Tensor]) -> Cond: ...
 
 
 class TokenRows(nn.Module):
@@ -88,20 +93,21 @@ class Word(Method[WordConfig]):
 
     def recompute(self) -> None:
         """From now on the backward pass computes blocks of the network again instead of finding them kept."""
-        assert isinstance(self.denoiser.network, SliderNetwork | UNetNetwork)
+        assert isinstance(self.denoiser.network, ConditionalNetwork)
         self.denoiser.network.recompute(True)
 
-    def batch(self) -> tuple[Tensor, list[str]]:
+    def batch(self) -> tuple[Tensor, list[Said]]:
         return self.data.pictures(self.config.batch, self.streams["data"])
 
-    def iteration(self, batch: tuple[Tensor, list[str]], step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, prompts = batch
+    def iteration(self, batch: tuple[Tensor, list[Said]], step: int) -> Iterator[tuple[str, Tensor]]:
+        x0, said = batch
         process = self.denoiser.process
         t = rand((len(x0),), self.streams["time"]).double() * process.t_max
-        x = add_noise(process, x0, t, randn(tuple(x0.shape), self.streams["noise"]))
+        cond = self.read(said, self.rows())
+        x = add_noise(process, x0, t, self.data.noise(cond, self.streams["noise"]))
         alpha, sigma = process.alpha_sigma(t)
         target = from_x0(self.denoiser.prediction, x0, x, alpha, sigma)
-        found = self.denoiser.output(x, t, self.read(prompts, self.rows()))[0]
+        found = self.denoiser.output(x, t, cond)[0]
         loss = ((found - target) ** 2).mean()
         self.log["mse"] = float(loss.detach())
         self.log["norm"] = float(self.rows()[0].detach().norm(dim=1).mean())

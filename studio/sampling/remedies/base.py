@@ -31,11 +31,13 @@ class Remedy(BaseModel):
 
     draws: makes random draws that belong to a step's position, so that other positions give another result.
     coupled: looks at all seeds of a prompt together, so that a sample depends on which seeds are drawn beside it.
+    processes: kinds of processes it is made for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     draws: ClassVar[bool] = False
     coupled: ClassVar[bool] = False
+    processes: ClassVar[tuple[str, ...]] = ("gaussian",)
 
     @property
     def neutral(self) -> bool:

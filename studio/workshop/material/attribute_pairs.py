@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.domain import Attribute, Domain, Item
+from studio.core.domain import Attribute, Domain, Item, Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import Lines, Say, encode_items
 from studio.workshop.material.phrases import before, placed
 from studio.workshop.material.reward import Grader
+from studio.workshop.projection import noise_of
 
 N_ITEMS = 384  # each at every level of the attribute
 CAPTIONS = 1024
@@ -37,7 +38,7 @@ class AttributeContrast:
         attribute: Attribute,
         folder: Path,
         *,
-        oracle: Any = None,
+        oracle: Oracle | None = None,
         prompts: tuple[str, ...] = (),
         preserve: tuple[str, ...] = (),
         words: tuple[str, str] | None = None,
@@ -48,12 +49,13 @@ class AttributeContrast:
         self.model, self.attribute, self.folder, self.seed, self.n_items = model, attribute, folder, seed, n_items
         self.domain, self.hands = domain, domain.hands()
         self.shape = tuple(model.shape)
+        self.noise = noise_of(domain, self.shape)
         self.pair = words or attribute.words
         self.say = say or (lambda done, total: None)
         self.reader = model.line_reader()
         self.grader = Grader(model, domain, oracle) if oracle is not None else None
-        lines = list(prompts) or self._captions()
-        self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
+        lines = [domain.read(line) for line in prompts] or self._captions()
+        self.lines = [_with(before(word, line.text), line) for line in lines for word in preserve] if preserve else lines
         self._neutral: Lines = self.reader.read(self.lines)
         self._made: tuple[Tensor, Tensor, Lines] | None = None
         self._ends: tuple[Lines, Lines] | None = None
@@ -70,7 +72,7 @@ class AttributeContrast:
         if self.pair is None:
             raise ValueError(f"No words say {self.attribute.title.lower()} in captions; a slider of pairs would fit.")
         if self._ends is None:
-            low, high = (self.reader.read([placed(form, line) for line in self.lines]) for form in self.pair)
+            low, high = (self.reader.read([_with(placed(form, line.text), line) for line in self.lines]) for form in self.pair)
             self._ends = low, high
         index = randint(len(self._neutral), (n,), g)
         return self._neutral.take(index), self._ends[0].take(index), self._ends[1].take(index)
@@ -79,24 +81,25 @@ class AttributeContrast:
         return self._neutral.take(randint(len(self._neutral), (n,), g))
 
     def null(self, cond: Cond) -> Cond:
-        return self._neutral.null(len(next(iter(cond.values()))))
+        return self._neutral.null(cond)
 
-    def features(self, x0: Tensor) -> Tensor:
+    def features(self, x0: Tensor, cond: Cond) -> Tensor:
         if self.grader is None:
             raise ValueError("There is no oracle for these models, so there are no features to find directions in.")
-        return self.grader.features(x0)
+        return self.grader.features(x0, cond)
 
     # -- making ----------------------------------------------------------------------------------------------------
 
-    def _captions(self) -> list[str]:
+    def _captions(self) -> list[Said]:
         """Captions of items of the world that say what they are of and nothing of the attribute."""
         rng = np.random.default_rng([self.seed, 1])
-        found: list[str] = []
+        found: list[Said] = []
         while len(found) < CAPTIONS:
-            line = self.hands.caption(self.hands.items(1, rng)[0], rng)
+            item = self.hands.items(1, rng)[0]
+            line = self.hands.caption(item, rng)
             stated = self.domain.read(line).stated
             if self.domain.identity[0] in stated and not set(self.attribute.factors) & set(stated):
-                found.append(line)
+                found.append(Said(line, given=self.hands.given(item)))
         return found
 
     def _items(self) -> list[list[Item]]:
@@ -121,5 +124,10 @@ class AttributeContrast:
                 line = self.hands.caption(row[0], rng)
                 if not set(self.attribute.factors) & set(self.domain.read(line).stated):
                     break
-            lines.append(line)
+            lines.append(Said(line, given=self.hands.given(row[0])))
         return latents, torch.tensor(self.attribute.levels, device=latents.device), self.reader.read(lines)
+
+
+def _with(text: str, said: Said) -> Said:
+    """Another text beside which the same stands."""
+    return replace(said, text=text)

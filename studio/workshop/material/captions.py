@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.domain import Domain, Hands, Item, Oracle
+from studio.core.domain import Domain, Hands, Item, Oracle, Said
 from studio.core.family import Lines as Lines
 from studio.core.family import OpenModel
 from studio.core.material import Reward
@@ -23,6 +23,7 @@ from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.reward import Grader
+from studio.workshop.projection import Device, Noise, noise_of
 
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_EACH = 4  # of every item
@@ -34,8 +35,16 @@ class CaptionMaterial:
     lines: of all samples, `each` of one after another. latents: gives [N, *shape], called on first use.
     """
 
-    def __init__(self, lines: Lines, each: int, latents: Callable[[], Tensor], shape: tuple[int, ...], device: Any = "cpu"):
-        self.lines, self.each, self.shape, self.device = lines, each, shape, device
+    def __init__(
+        self,
+        lines: Lines,
+        each: int,
+        latents: Callable[[], Tensor],
+        shape: tuple[int, ...],
+        noise: Noise,
+        device: Device = "cpu",
+    ):
+        self.lines, self.each, self.shape, self.noise, self.device = lines, each, shape, noise, device
         self._latents = latents
         self._made: Tensor | None = None
 
@@ -53,7 +62,7 @@ class CaptionMaterial:
         return self.lines.take(self.captions(n, g))
 
     def null(self, cond: Cond) -> Cond:
-        return self.lines.null(len(next(iter(cond.values()))))
+        return self.lines.null(cond)
 
 
 class GradedCaptions(CaptionMaterial):
@@ -65,9 +74,10 @@ class GradedCaptions(CaptionMaterial):
 
     def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
         index = self.captions(n, g)
-        return self.lines.take(index), self.grader.reward(self.said(index))
+        cond = self.lines.take(index)
+        return cond, self.grader.reward(self.said(index), cond)
 
-    def said(self, index: Tensor) -> list[str]:
+    def said(self, index: Tensor) -> list[Said]:
         return [self.lines.said[i] for i in index.tolist()]
 
 
@@ -97,7 +107,7 @@ def world_material(
             save_weights(path, {"latents": encode_items(model, hands, items, say or (lambda done, total: None))})
         return load_weights(path)[0]["latents"]
 
-    captions = (lines, CAPTIONS_EACH, latents, tuple(model.shape), model.device)
+    captions = (lines, CAPTIONS_EACH, latents, tuple(model.shape), noise_of(domain, model.shape), model.device)
     return CaptionMaterial(*captions) if oracle is None else GradedCaptions(Grader(model, domain, oracle), *captions)
 
 
@@ -111,7 +121,7 @@ def encode_items(model: OpenModel, hands: Hands, items: Sequence[Item], say: Say
     return torch.cat(parts).contiguous()
 
 
-def taught_captions(hands: Hands, items: Sequence[Item], each: int, seed: int) -> list[str]:
-    """`each` random partial captions of every item, as teachers are taught."""
+def taught_captions(hands: Hands, items: Sequence[Item], each: int, seed: int) -> list[Said]:
+    """`each` random partial captions of every item, as teachers are taught, with what stands beside them."""
     rng = np.random.default_rng(seed)
-    return [hands.caption(item, rng, taught=True) for item in items for _ in range(each)]
+    return [Said(hands.caption(item, rng, taught=True), given=hands.given(item)) for item in items for _ in range(each)]

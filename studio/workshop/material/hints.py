@@ -13,6 +13,7 @@ from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import CAPTIONS_EACH, Lines, Say, encode_items, taught_captions
+from studio.workshop.projection import noise_of
 
 AT_ONCE = 50  # items whose hints are drawn between two words of progress
 
@@ -40,7 +41,7 @@ class HintedItems:
         self.halvings = (model.sample_shape[-1] // self.shape[-1]).bit_length() - 1
         self.say = say or (lambda done, total: None)
         self.reader = model.line_reader()
-        self.empty: Lines = self.reader.read([""])
+        self.noise = noise_of(domain, self.shape)
         self._made: tuple[Tensor, Tensor, Lines] | None = None
 
     def hinted(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond, Tensor]:
@@ -50,7 +51,8 @@ class HintedItems:
         return latents[index].float(), cond, hints[index].float() / 255
 
     def null(self, cond: Cond) -> Cond:
-        return self.empty.null(len(next(iter(cond.values()))))
+        latents, hints, lines = self._made = self._made or self._make()
+        return lines.null(cond)
 
     def _make(self) -> tuple[Tensor, Tensor, Lines]:
         """(latents [N, *shape], hints uint8 [N, *decoded shape], captions)."""

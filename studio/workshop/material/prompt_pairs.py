@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
+from studio.core.domain import Domain, as_written, beside
 from studio.core.family import OpenModel
 from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.workshop.material.phrases import before, placed
+from studio.workshop.projection import noise_of
 
 LINES = ("a person", "a woman", "a man", "a child", "a house", "a street", "a forest", "a dog", "a car", "a cup")
 AT_ONCE = 32  # prompts that are read together
@@ -30,25 +32,28 @@ class WordedContrast:
 
     words: what is said at the low and the high end, "{}" standing for the rest of a prompt. prompts: what is taught behind;
     none is `LINES`. preserve: words put before every prompt in turn. samples: gives N things at L levels each, called on first
-    need. features: [n, D] of clean samples with gradient.
+    need. features: [n, D] of clean samples under their conditions, with gradient.
     """
 
     def __init__(
         self,
         model: OpenModel,
+        domain: Domain,
         *,
         words: tuple[str, str] | None = None,
         prompts: Sequence[str] = (),
         preserve: Sequence[str] = (),
         samples: Callable[[], Samples] | None = None,
-        features: Callable[[Tensor], Tensor] | None = None,
+        features: Callable[[Tensor, Cond], Tensor] | None = None,
     ):
-        self.model, self.pair, self.shape = model, words, tuple(model.shape)
+        self.model, self.domain, self.pair, self.shape = model, domain, words, tuple(model.shape)
+        self.noise = noise_of(domain, self.shape)
         lines = list(prompts) or list(LINES)
         self.lines = [before(word, line) for line in lines for word in preserve] if preserve else lines
         self.neutral = self._read(self.lines)
         with _bare(model):
-            self.empty = {name: part.float() for name, part in model.null(1).items()}
+            self.empty = {name: part.float() for name, part in model.null(_rows(self.neutral, torch.tensor([0]))).items()}
+        self.beside = tuple(beside(as_written(domain, [""])))
         self._samples, self._features = samples, features
         self._made: Samples | None = None
         self._ends: tuple[Cond, Cond] | None = None
@@ -79,19 +84,21 @@ class WordedContrast:
 
     def null(self, cond: Cond) -> Cond:
         n = len(next(iter(cond.values())))
-        return {name: part.expand(n, *part.shape[1:]) for name, part in self.empty.items()}
+        kept = {name: cond[name] for name in self.beside}
+        return {**{name: part.expand(n, *part.shape[1:]) for name, part in self.empty.items()}, **kept}
 
-    def features(self, x0: Tensor) -> Tensor:
+    def features(self, x0: Tensor, cond: Cond) -> Tensor:
         if self._features is None:
             raise ValueError("Nothing here sees what these samples show, so there are no features to find directions in.")
-        return self._features(x0)
+        return self._features(x0, cond)
 
     # -- making ----------------------------------------------------------------------------------------------------
 
     def _read(self, lines: Sequence[str]) -> Cond:
         """Conditions of all lines, float32."""
+        said = as_written(self.domain, lines)
         with _bare(self.model):
-            parts = [self.model.encode(lines[i : i + AT_ONCE]) for i in range(0, len(lines), AT_ONCE)]
+            parts = [self.model.encode(said[i : i + AT_ONCE]) for i in range(0, len(said), AT_ONCE)]
         return {name: torch.cat([part[name].float() for part in parts]) for name in parts[0]}
 
     def _on_device(self, made: Samples) -> Samples:

@@ -7,35 +7,33 @@ ask for (diversity, FD-oracle, the share of samples in distribution) must be rea
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 
-from studio.core.domain import Domain
+from studio.core.denoiser import Cond
+from studio.core.domain import Domain, Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.material import Reward
 
 
 class Grader:
-    """Reads latents of an opened model with an oracle; both are frozen, and the oracle is a copy."""
+    """Reads latents of an opened model with an oracle; both are frozen."""
 
-    def __init__(self, model: OpenModel, domain: Domain, oracle: Any):
+    def __init__(self, model: OpenModel, domain: Domain, oracle: Oracle):
         self.model, self.domain = model, domain
-        self.oracle = copy.deepcopy(oracle).eval().requires_grad_(False)
+        self.oracle = oracle
 
-    def samples(self, latents: Tensor) -> Tensor:
+    def samples(self, latents: Tensor, cond: Cond) -> Tensor:
         """Decoded, with gradient."""
-        found: Tensor = self.model.decode_with_gradient(latents)
-        return found
+        return self.model.decode_with_gradient(latents, cond)
 
-    def features(self, latents: Tensor) -> Tensor:
+    def features(self, latents: Tensor, cond: Cond) -> Tensor:
         """The oracle's features [B, D]."""
-        found: Tensor = self.oracle.features_of(self.samples(latents))
-        return found
+        return self.oracle.features_of(self.samples(latents, cond))
 
-    def reward(self, lines: Sequence[str]) -> Reward:
-        """Of samples drawn under these captions, in their order."""
-        of_samples = self.domain.hands().reward(self.oracle, [self.domain.read(line) for line in lines])
-        return lambda latents: of_samples(self.samples(latents))
+    def reward(self, said: Sequence[Said], cond: Cond) -> Reward:
+        """Of samples drawn under these captions, in their order. cond: the same as conditions."""
+        asked = [self.domain.read(one.text, given=one.given) for one in said]
+        of_samples = self.domain.hands().reward(self.oracle, asked)
+        return lambda latents: of_samples(self.samples(latents, cond))

@@ -6,30 +6,31 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Stated
+from studio.core.domain import Domain, Said, Stated
 from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.captions import CAPTIONS_EACH, Say, encode_items
+from studio.workshop.projection import Device, Noise, noise_of
 
 # neutral prompts of textual inversion's kind, for pictures of which nobody said what else they show
 LINES = ("a {}", "a picture of a {}", "a photo of a {}", "a close photo of a {}", "a good photo of a {}", "one {}")
 
 
 class Pictured:
-    """latents: gives [N, *shape] on first need. prompts: K of each picture, or of all of them (one list)."""
+    """latents: gives [N, *shape] on first need. prompts: K of each picture, or of all of them (one list). noise: of the domain
+    and the model (`material.noise.noise_of`)."""
 
-    def __init__(self, latents: Callable[[], Tensor], prompts: Sequence[Sequence[str]], device: Any = "cpu"):
-        self._latents, self.prompts, self.device = latents, prompts, device
+    def __init__(self, latents: Callable[[], Tensor], prompts: Sequence[Sequence[Said]], noise: Noise, device: Device = "cpu"):
+        self._latents, self.prompts, self.noise, self.device = latents, prompts, noise, device
         self._made: Tensor | None = None
 
-    def pictures(self, n: int, g: torch.Generator) -> tuple[Tensor, list[str]]:
+    def pictures(self, n: int, g: torch.Generator) -> tuple[Tensor, list[Said]]:
         x0 = self._made = self._latents().to(self.device) if self._made is None else self._made
         index, which = randint(len(x0), (n,), g), randint(len(self.prompts[0]), (n,), g)
         lines = [self.prompts[i % len(self.prompts)][k] for i, k in zip(index.tolist(), which.tolist(), strict=True)]
@@ -54,7 +55,9 @@ def of_items(
     hands = domain.hands()
     items = [hands.items(1, [seed, i], shows)[0] for i in range(n_items)]
     rng = np.random.default_rng([seed, n_items])
-    prompts = [[hands.line(item, word, shows, rng) for _ in range(CAPTIONS_EACH)] for item in items]
+    prompts = [
+        [Said(hands.line(item, word, shows, rng), given=hands.given(item)) for _ in range(CAPTIONS_EACH)] for item in items
+    ]
 
     def latents() -> Tensor:
         digest = hashlib.sha256(json.dumps([sorted(shows.items()), seed, n_items]).encode()).hexdigest()[:12]
@@ -64,7 +67,7 @@ def of_items(
             save_weights(path, {"latents": encode_items(model, hands, items, say or (lambda done, total: None))})
         return load_weights(path)[0]["latents"]
 
-    return Pictured(latents, prompts, model.device)
+    return Pictured(latents, prompts, noise_of(domain, model.shape), model.device)
 
 
 def article(text: str) -> str:

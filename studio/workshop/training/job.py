@@ -21,6 +21,8 @@ from studio.core.files import Json, read_json
 from studio.core.method import Method, Streams
 from studio.core.parallel import ALONE, Parallel
 from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.jobs.run import Run, versions
 from studio.library import adapters
 from studio.library.curves import finite
@@ -137,7 +139,7 @@ class TrainingJob(TrainingLoop[R]):
 
     def show(self, step: int) -> None:
         if (strip := self.strip(step)) is not None:
-            keep_strip(self.job, strip, self.job.spec.kind, step)
+            keep_strip(self.job, medium_of(domain_of(self.entry.domain)), strip, self.job.spec.kind, step)
 
     def measured(self, step: int) -> bool:
         return any(row["step"] == step for row in self.rows)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from studio.core.files import Json
-from studio.domains.media.image import jpeg_strip, pixels, small
+from studio.core.medium import Medium
+from studio.domains.media.image import STRIP_SIDE, jpeg_strip
 from studio.jobs.run import Run
 from studio.workshop.tools import Tools
 
@@ -31,10 +32,10 @@ def strip_name(step: int, arm: str) -> str:
     return f"artifacts/strips/{step:08d}/{arm}.jpg"
 
 
-def keep_strip(run: Run[Tools], strip: Strip, arm: str, step: int, name: str = "") -> None:
-    """Write the file and say so. arm: who is shown. name: of the file where it is not `strip_name`."""
-    images = small(torch.stack(list(strip.columns), 1).flatten(0, 1))
-    file = run.artifact(name or strip_name(step, arm), jpeg_strip(pixels(images)))
+def keep_strip(run: Run[Tools], medium: Medium, strip: Strip, arm: str, step: int, name: str = "") -> None:
+    """Write the file and say so. medium: of the samples. arm: who is shown. name: of the file where it is not `strip_name`."""
+    images = medium.still(torch.stack(list(strip.columns), 1).flatten(0, 1), STRIP_SIDE)
+    file = run.artifact(name or strip_name(step, arm), jpeg_strip(images))
     run.event(
         "strip",
         arm=arm,
@@ -42,7 +43,7 @@ def keep_strip(run: Run[Tools], strip: Strip, arm: str, step: int, name: str = "
         sampling_steps=strip.sampling_steps,
         strip=file,
         count=len(images),
-        size=int(images.shape[-1]),
+        size=images.shape[1],
         prompts=list(strip.prompts),
         seeds=list(strip.seeds),
         **strip.said,

@@ -12,9 +12,11 @@ from PIL import Image
 from studio.capabilities.distill import beliefs
 from studio.capabilities.distill.request import DistillRequest
 from studio.capabilities.distill.student_preview import StudentPreview, contrast
+from studio.core.domain import told
 from studio.core.method import Method, Streams
 from studio.core.rng import noise
 from studio.core.simulate import guided_x0
+from studio.domains.media.image import pixels
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.methods.distill import METHODS
@@ -39,7 +41,7 @@ def test_every_belief_is_that_of_its_network_at_the_same_noised_sample(school: J
         for parameter in studio.method.trained["fake"].module.parameters():
             parameter.add_(0.1)  # otherwise it says what the teacher says
     x = noise([5, 6], 0, SHAPE)
-    found = beliefs.believe(studio, "student", x, ("a", "bb"))
+    found = beliefs.believe(studio, "student", x, told(["a", "bb"]))
     process, teacher, fake = studio.student.process, studio.lesson.teacher, studio.method.duel.fake  # type: ignore[attr-defined]
     assert list(found.rows) == ["noised", "teacher", "fake"]
     assert found.guidance == 2.0
@@ -47,12 +49,12 @@ def test_every_belief_is_that_of_its_network_at_the_same_noised_sample(school: J
     assert list(found.levels) == sorted(found.levels)
     i = 0
     for k, prompt in enumerate(("a", "bb")):
-        cond = studio.lesson.encode([prompt])
+        cond = studio.lesson.encode(told([prompt]))
         for level, t in enumerate(found.times):
             alpha, sigma = (float(c) for c in process.alpha_sigma(t))
             xt = alpha * x[k : k + 1] + sigma * noise([0], beliefs.NOISE + level, SHAPE)
             with torch.no_grad():
-                wanted = [xt, guided_x0(teacher, xt, t, cond, studio.lesson.null(1), 2.0), fake.x0(xt, t, cond)]
+                wanted = [xt, guided_x0(teacher, xt, t, cond, studio.lesson.null(cond), 2.0), fake.x0(xt, t, cond)]
             for row, value in zip(found.rows.values(), wanted, strict=True):
                 torch.testing.assert_close(row[i : i + 1], value, atol=1e-5, rtol=1e-4)
             i += 1
@@ -65,7 +67,7 @@ def test_without_a_fake_score_teacher_and_student_are_asked_on_the_students_own_
     assert beliefs.times(studio, "teacher") == (249, 499, 999)
     assert beliefs.times(studio_of(school, "toy", timesteps=(999,)), "teacher") == (999,)
     studio.method.emas["student"] = studio.student.network  # type: ignore[assignment]
-    found = beliefs.believe(studio, "teacher", noise([5], 0, SHAPE), ("a",))
+    found = beliefs.believe(studio, "teacher", noise([5], 0, SHAPE), told(["a"]))
     assert list(found.rows) == ["noised", "teacher", "student"]
     torch.testing.assert_close(found.rows["teacher"], found.rows["student"])  # nothing has been learnt yet
     studio.method.believers = dict  # type: ignore[method-assign]
@@ -79,7 +81,7 @@ def test_asking_leaves_generators_and_modes_alone(school: Jobs) -> None:
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    found = beliefs.believe(studio, "student", noise([5], 0, SHAPE), ("a",))
+    found = beliefs.believe(studio, "student", noise([5], 0, SHAPE), told(["a"]))
     assert torch.equal(torch.rand(1), expected)
     after = studio.method.streams.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[k], after[k]) for k in before)
@@ -90,7 +92,9 @@ def test_asking_leaves_generators_and_modes_alone(school: Jobs) -> None:
 def test_the_picture_has_x_once_and_its_levels_beside_it() -> None:
     x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 2, 2)
     rows = [torch.full((4, 3, 2, 2), value) for value in (0.2, 0.4, 0.6)]
-    columns = beliefs.grid(x, rows)
+    found = beliefs.Beliefs("student", x, (1.0, 2.0), (0.5, 1.0), 1.0, dict(zip("abc", rows, strict=True)))
+    assert [one.text for one in found.asked(told(["p", "q"]))] == ["p", "q", *["p", "p", "q", "q"] * 3]
+    columns = beliefs.grid(found, pixels(found.samples))
     assert columns.shape == (6, 6, 2, 3)
     assert [int(c[0, 0, 0]) for c in columns] == [0, 51, 51, 255, 51, 51]
     assert [int(c[2, 0, 0]) for c in columns] == [128, 102, 102, 128, 102, 102]

@@ -45,13 +45,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.rows = 0
-        output = Denoiser.output
+        predict = Denoiser.predict
 
         def counted(denoiser: Denoiser, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
             self.rows += len(x)
-            return output(denoiser, x, *args, **kwargs)
+            return predict(denoiser, x, *args, **kwargs)
 
-        monkeypatch.setattr(Denoiser, "output", counted)
+        monkeypatch.setattr(Denoiser, "predict", counted)
 
 
 def test_no_evaluation_is_made_twice_and_the_table_is_the_same(

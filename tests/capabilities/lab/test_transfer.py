@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import findings_tables
 from studio.core.edit import Edit, EditCard, LowRank
-from studio.families.stable.adapter_files import write
+from studio.families.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapter_effects, adapters
 from studio.library.models import load_registry

@@ -12,8 +12,8 @@ import torch
 
 from benchmarks import findings, findings_tables
 from studio.core.edit import Edit, EditCard, LowRank
+from studio.families.adapter_files import write
 from studio.families.perceptual import VARIABLE
-from studio.families.stable.adapter_files import write
 from studio.jobs.jobs import Jobs
 from studio.library import adapters
 from studio.library.models import load_registry

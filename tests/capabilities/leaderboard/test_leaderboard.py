@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from studio.capabilities.leaderboard import kept_figures, table
 from studio.capabilities.leaderboard.table import Row, board, front
+from studio.core.domain import told
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
@@ -180,7 +181,7 @@ def test_the_interval_of_diversity_narrows_with_the_number_of_prompts() -> None:
     readings = [seen() for _ in range(32)]
     widths = []
     for n in (8, 32):
-        found = summary(domain_of("pocket"), readings[:n], ["a house"] * n, torch.zeros(1, 4))["diversity"]
+        found = summary(domain_of("pocket"), readings[:n], told(["a house"] * n), torch.zeros(1, 4))["diversity"]
         assert found["low"] < found["value"] < found["high"]
         widths.append(found["high"] - found["low"])
     assert widths[1] < 0.15

@@ -64,8 +64,8 @@ def test_a_branch_that_changes_nothing_is_its_parent_bit_for_bit(
         assert ours.strip != theirs.strip
         assert studio.artifact(run_id, ours.strip).read_bytes() == studio.artifact(drawn, theirs.strip).read_bytes()
     models = {model: warm._open[model][2] for model in (TEACHER, PAIR)}
-    again = list(open_trace(studio.paths.run(run_id), name).states(models))
-    assert equal(again, list(open_trace(studio.paths.run(drawn), arm).states(models)))
+    again = list(open_trace(studio.paths.run(run_id), name).states(models, lambda x: x))
+    assert equal(again, list(open_trace(studio.paths.run(drawn), arm).states(models, lambda x: x)))
     new = len(header.moments) - step
     evaluations = header.moments[-1].nfe - (header.moments[step - 1].nfe if step else 0)
     result = studio.result(run_id)
@@ -123,7 +123,7 @@ def test_other_noise_of_a_student_is_another_end_from_the_same_state(studio: Job
     run_id = execute(studio, warm, source=drawn, branches=[{"arm": "student", "step": 1, "noise": n} for n in (1, 2)])
     models = {model: warm._open[model][2] for model in (TEACHER, PAIR)}
     parts = [open_trace(studio.paths.run(run_id), branch_of(studio, run_id, i)) for i in (0, 1)]
-    at_one = [part.state(1, models) for part in parts]
+    at_one = [part.state(1, models, lambda x: x) for part in parts]
     assert torch.equal(*at_one)
     assert torch.equal(*(part.beliefs(1) for part in parts))
     assert not torch.equal(*(part.beliefs(2) for part in parts))

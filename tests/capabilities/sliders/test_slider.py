@@ -229,8 +229,7 @@ def test_what_is_within_the_noise_of_a_few_pictures_halves_nothing(
 
 
 def test_the_file_holds_what_was_trained(hall: Jobs, pair: Path) -> None:
-    from studio.families import open_model
-    from studio.families.stable import adapter_files
+    from studio.families import adapter_files, open_model
 
     run_id = hall.submit("slider", request(sample_every=0, measure_every=0))
     assert here(hall, run_id) == ("done", "")
@@ -327,16 +326,12 @@ def test_a_method_from_elsewhere_is_checked_and_trained(hall: Jobs, monkeypatch:
         card = Card(title="Lean", paper="none", status="made up", good_for="a test")
         Config = LeanConfig
 
-        def __init__(self, config: LeanConfig, streams: Any, teacher: Any, contrast: Any):
-            super().__init__(config, streams, teacher)
-            self.contrast = contrast
-
         def batch(self) -> Any:
             return self.contrast.samples(self.config.batch, self.streams["data"])
 
         def iteration(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
             x0, level, cond = batch
-            x, t, _ = self.noised(x0)
+            x, t, _ = self.noised(x0, cond)
             wanted = self.output(x, t, cond).detach() + self.config.push * level.view(-1, 1, 1, 1)
             yield "adapter", ((self.output(x, t, cond, level) - wanted) ** 2).mean()
 

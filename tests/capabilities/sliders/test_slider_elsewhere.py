@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from studio.capabilities.adapters.commands import app
 from studio.capabilities.sliders import measure, task
 from studio.capabilities.sliders.request import PLAIN_LINES
+from studio.core.domain import told
 from studio.families import open_model
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
@@ -80,7 +81,7 @@ def outputs(model: Any, scales: tuple[float, ...], file: Path) -> list[torch.Ten
     for scale in (0.0, *scales):
         model.use_adapters([("tried", scale)] if scale else ())
         with torch.no_grad():
-            found.append(model.denoiser.network(x, torch.tensor([500.0, 500.0]), model.encode(["a house", "a cat"])))
+            found.append(model.denoiser.network(x, torch.tensor([500.0, 500.0]), model.encode(told(["a house", "a cat"]))))
     model.use_adapters(())
     return found
 
@@ -112,7 +113,7 @@ def test_words_train_on_either_shape_and_the_file_moves_both_ways(hall: Jobs, sh
     pipe = DiffusionPipeline.from_pretrained(shapes / base)
     pipe.load_lora_weights(entry.folder, weight_name=entry.file.name)
     x = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(5))
-    cond = model.encode(["a house", "a cat"])
+    cond = model.encode(told(["a house", "a cat"]))
     more = {}
     if "pooled" in cond:
         more = {"added_cond_kwargs": {"text_embeds": cond["pooled"], "time_ids": cond["time_ids"]}}
@@ -199,7 +200,7 @@ def test_what_an_encoder_sees_has_a_gradient_and_is_what_it_reads(shapes: Path, 
     model = open_model(shapes / "sdxl" / "teacher")
     reader = open_reader(save_eye(tmp_path / "eye", "Dinov2Model"), "eye")
     latents = torch.randn(3, *model.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    seen = sight(model, reader)(latents)
+    seen = sight(model, reader)(latents, {})
     assert torch.allclose(seen, reader.read(model.decode(latents.detach())), atol=1e-4)
     (gradient,) = torch.autograd.grad(seen[:, 0].sum(), latents)
     assert gradient.isfinite().all() and (gradient.flatten(1).abs().sum(1) > 0).all()

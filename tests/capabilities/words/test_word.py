@@ -131,16 +131,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(studio: Jobs
     straight = studio.submit("word", request(name="straight", word="<it>", sample_every=2))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("word", request(name="broken-off", word="<it>", sample_every=2))
-    real = work.pictures
+    real = work.samples
 
     def stop_at_the_strip(*args: Any, **how: Any) -> Tensor:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
         return real(*args, **how)
 
-    monkeypatch.setattr(work, "pictures", stop_at_the_strip)
+    monkeypatch.setattr(work, "samples", stop_at_the_strip)
     assert here(studio, run_id) == ("stopped", "Stopped at step 2 of 4; a checkpoint is saved.")
-    monkeypatch.setattr(work, "pictures", real)
+    monkeypatch.setattr(work, "samples", real)
     studio.resume(run_id)
     assert here(studio, run_id) == ("done", "")
     assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))

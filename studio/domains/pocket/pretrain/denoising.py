@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import expand
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
-from studio.core.process import Process
+from studio.core.process import Gaussian
 from studio.core.rng import rand, randint, randn
 
 
@@ -94,7 +94,7 @@ class DenoisingTraining(Method[DenoisingConfig]):
         config: DenoisingConfig,
         streams: Streams,
         network: TextConditioned,
-        process: Process,
+        process: Gaussian,
         data: CaptionedLatents,
     ):
         super().__init__(config, streams)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from studio.families.stable.adapter_files.container import shown
+from studio.families.adapter_files.container import shown
 
 Config = Mapping[str, Any]  # what PEFT's LoraConfig holds: r, lora_alpha, alpha_pattern, use_rslora, …
 

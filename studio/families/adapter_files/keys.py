@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.families.stable.adapter_files.container import shown
-from studio.families.stable.adapter_files.targets import Names
+from studio.families.adapter_files.container import shown
+from studio.families.adapter_files.targets import Names
 
 Role = Literal["down", "up", "alpha"]
 

@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
-from studio.families.stable.adapter_files import words
-from studio.families.stable.adapter_files.alphas import Config, alpha_of, check
-from studio.families.stable.adapter_files.container import (
+from studio.families.adapter_files import words
+from studio.families.adapter_files.alphas import Config, alpha_of, check
+from studio.families.adapter_files.container import (
     LIMIT_BYTES,
     PICKLES,
     as_float,
@@ -21,9 +21,9 @@ from studio.families.stable.adapter_files.container import (
     read_json,
     shown,
 )
-from studio.families.stable.adapter_files.header import card_of
-from studio.families.stable.adapter_files.keys import layout_of, made_for, place, refuse_unsupported
-from studio.families.stable.adapter_files.targets import Names, Targets
+from studio.families.adapter_files.header import card_of
+from studio.families.adapter_files.keys import layout_of, made_for, place, refuse_unsupported
+from studio.families.adapter_files.targets import Names, Targets
 
 PARTS = ("unet", "text_encoder", "text_encoder_2")
 PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from studio.families.stable.adapter_files.container import as_float, shown
-from studio.families.stable.adapter_files.targets import Targets, word_width
+from studio.families.adapter_files.container import as_float, shown
+from studio.families.adapter_files.targets import Targets, word_width
 
 BUNDLE = "bundle_emb."
 SECOND = "@2"  # how an Edit marks rows of the second text encoder

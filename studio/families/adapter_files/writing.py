@@ -30,10 +30,10 @@ from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
 from studio.core.weights import replace_bytes
-from studio.families.stable.adapter_files import words
-from studio.families.stable.adapter_files.container import shown
-from studio.families.stable.adapter_files.header import header_of
-from studio.families.stable.adapter_files.reading import DIFFUSERS_CONFIG, PARTS, PEFT_CONFIG, PEFT_WEIGHTS
+from studio.families.adapter_files import words
+from studio.families.adapter_files.container import shown
+from studio.families.adapter_files.header import header_of
+from studio.families.adapter_files.reading import DIFFUSERS_CONFIG, PARTS, PEFT_CONFIG, PEFT_WEIGHTS
 
 Layout = Literal["diffusers", "peft", "kohya"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -4,8 +4,8 @@ edit, report = read(path, targets(parts))       # ValueError in one sentence whe
 write(edit, path, "kohya", private=False)       # the files that were written
 """
 
-from studio.families.stable.adapter_files.reading import Report, read
-from studio.families.stable.adapter_files.targets import targets
-from studio.families.stable.adapter_files.writing import LAYOUTS, Layout, write
+from studio.families.adapter_files.reading import Report, read
+from studio.families.adapter_files.targets import targets
+from studio.families.adapter_files.writing import LAYOUTS, Layout, write
 
 __all__ = ["LAYOUTS", "Layout", "Report", "read", "targets", "write"]

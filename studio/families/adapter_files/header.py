@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.core.edit import Edit, EditCard
-from studio.families.stable.adapter_files.container import parse_json
+from studio.families.adapter_files.container import parse_json
 
 CARD = "distillation_studio"
 CARD_CHARACTERS = 256 << 10

@@ -1,0 +1,243 @@
+"""What opened models of every family have alike: adapters on their layers, read, put on and taken off again.
+
+A family's own model adds its network, what it reads and what its samples are (`core.family.OpenModel`). What a family cannot
+do stays as it is here: one sentence where somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.denoiser import Denoiser
+from studio.core.edit import Edit
+from studio.core.explain import brief
+from studio.core.family import ControlFiles, LineReader, OpenModel
+from studio.core.footprint import Smaller
+from studio.core.lowrank import Adapter, applied
+from studio.core.material import ConditionalNetwork
+from studio.core.method import Method, Sampling
+from studio.core.recipe import Recipe
+from studio.families import adapter_files
+from studio.families.adapter_files import Report
+from studio.families.attached import Attached
+from studio.families.encoded_lines import EncodedLineReader
+
+NETWORK = "unet"  # the part that denoises, as files of adapters call it whatever it is
+
+
+class AdapterFiles:
+    """Adapter files as a model knows their layers."""
+
+    layouts: tuple[str, ...] = tuple(adapter_files.LAYOUTS)
+
+    def __init__(self, model: Opened):
+        self.model = model
+
+    def read(self, path: Path) -> tuple[Edit, Report]:
+        """A file or folder of any layout, and what of it fitted. ValueError in one sentence where it does not fit the model."""
+        return adapter_files.read(path, adapter_files.targets(self.model.modules))
+
+    def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
+        """The files that were written. private: with prompts, settings and date."""
+        if layout not in self.layouts:
+            raise ValueError(f"The layout {brief(layout)} is unknown; {', '.join(self.layouts)} are there.")
+        return adapter_files.write(edit, path, cast(adapter_files.Layout, layout), private=private)
+
+    def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
+        """The model with edits at their strengths in its weights, as a folder of its own."""
+        raise ValueError(f"{self.model.id} is of a family whose weights take no edits; the edits could be put on it instead.")
+
+
+class Opened:
+    """id, denoiser: of the model. A network that is no `nn.Module` of its own is found by overriding `modules`."""
+
+    id: str
+    denoiser: Denoiser
+
+    @property
+    def hash(self) -> str:
+        """Over its weight files."""
+        raise NotImplementedError
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts that edits may change, by the first word of a layer's path; the one that denoises is `NETWORK`."""
+        network = self.denoiser.network
+        assert isinstance(network, nn.Module)
+        return {NETWORK: network}
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.modules[NETWORK].parameters()).device
+
+    # -- teaching --------------------------------------------------------------------------------------------------
+
+    def line_reader(self) -> LineReader:
+        """What reads captions for teaching; conditions that are small are kept as they were read."""
+        return EncodedLineReader(cast(OpenModel, self))
+
+    def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
+        """A float32 copy of the network for training; students are whole copies of it, or of `start`'s."""
+        if rank is not None or smaller is not None:
+            raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
+        network = _copy(self)
+        if start is not None:
+            r = start.recipe
+            if r is None:
+                raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+            network.teaches(_copy(start).trainable_copy, Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta))
+        return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
+
+    def trainable_under_adapter(self) -> Denoiser:
+        """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
+        return self.trainable()
+
+    def recipe_of(self, method: Method[Any], teacher_id: str) -> Recipe:
+        """How a student that a method has taught is sampled."""
+        how = method.sampling()
+        return Recipe(
+            teacher=teacher_id,
+            teacher_hash=self.hash,
+            timesteps=how.timesteps,
+            rule=how.rule,
+            prediction=self.denoiser.prediction,
+            valid_steps=how.valid_steps,
+            eta=how.eta,
+            note=method.card.title,
+        )
+
+    # -- adapters --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _attached(self) -> Attached:
+        return Attached(self.modules)
+
+    @property
+    def adapter_files(self) -> AdapterFiles:
+        return AdapterFiles(self)
+
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        return tuple(self._attached.edits)
+
+    def load_adapter(self, name: str, path: Path | str) -> Report:
+        """Read an adapter file or folder of any layout, off until a segment names it; returns what of it fitted."""
+        self._refuse_known(name)
+        edit, report = self.adapter_files.read(Path(path))
+        self.load_edit(name, edit)
+        return report
+
+    def load_edit(self, name: str, edit: Edit) -> None:
+        """Take an edit under a name: its layers off until `use_adapters` names it, its words known at once."""
+        self._refuse_known(name)
+        self._attached.add(name, edit)
+        try:
+            if edit.tokens:
+                self._learn(name, edit.tokens)
+        except ValueError:
+            self._attached.remove(name)
+            raise
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an edit and its words; the model is then as if it had never been there."""
+        self._check_loaded(name)
+        words = bool(self._attached.edits[name].tokens)
+        self._attached.remove(name)
+        if words:
+            self.unload_tokens(name)
+
+    def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
+        """Exactly these (name, strength) pairs are on, negative ones too; their order never matters, and none leaves the
+        bare network. Layers of the text encoders change what `encode` gives from now on, and `text_key` with it."""
+        wanted = tuple((name, float(strength)) for name, strength in adapters)
+        if wanted == self._attached.on:
+            return
+        for name, strength in wanted:
+            self._check_loaded(name)
+            if not math.isfinite(strength):
+                raise ValueError(f"a strength of {strength} for adapter {name!r} does not fit; a finite number would")
+        self._attached.use(wanted)
+
+    @contextmanager
+    def using(self, adapters: Sequence[tuple[str, float]]) -> Iterator[None]:
+        """These adapters for a while, as for encoding prompts; afterwards those that were on before."""
+        before = self._attached.on
+        self.use_adapters(adapters)
+        try:
+            yield
+        finally:
+            self.use_adapters(before)
+
+    @contextmanager
+    def under(self, adapter: Adapter, strength: float) -> Iterator[None]:
+        """With an adapter that is being taught on the network."""
+        with applied(self.modules[NETWORK], adapter, strength):
+            yield
+
+    def _check_loaded(self, name: str) -> None:
+        if name not in self._attached.edits:
+            raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
+
+    def _refuse_known(self, name: str) -> None:
+        if name in self._attached.edits:
+            raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
+
+    # -- new words -------------------------------------------------------------------------------------------------
+
+    def new_word(self, word: str, rows: int) -> Any:
+        raise ValueError(f"{self.id} is of a family that learns no new words.")
+
+    def load_tokens(self, name: str, tokens: Mapping[str, Tensor]) -> None:
+        """Let prompts use new words, {"<word>": [n, width]}, under a name."""
+        self._refuse_known(name)
+        self._learn(name, tokens)
+
+    def _learn(self, name: str, tokens: Mapping[str, Tensor]) -> None:
+        raise ValueError(f"{self.id} is of a family that reads no new words, and {name} brings some.")
+
+    def unload_tokens(self, name: str) -> None:
+        """Forget the words that were loaded under a name."""
+
+    def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
+        """For a while just these new words; afterwards those that were known before."""
+        if tokens:
+            raise ValueError(f"{self.id} is of a family that reads no new words.")
+        return nullcontext()
+
+    # -- ControlNets -----------------------------------------------------------------------------------------------
+
+    @property
+    def control_files(self) -> ControlFiles:
+        raise ValueError(f"{self.id} is of a family that follows no hints.")
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        return ()
+
+    def load_control(self, name: str, path: Path | str, base: OpenModel | None = None) -> None:
+        raise ValueError(f"{self.id} is of a family that follows no hints, so {name} cannot be put on it.")
+
+    def take_control(self, name: str, control: nn.Module) -> None:
+        raise ValueError(f"{self.id} is of a family that follows no hints, so {name} cannot be put on it.")
+
+    def unload_control(self, name: str) -> None:
+        raise ValueError(f"{self.id} is of a family that follows no hints.")
+
+    def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
+        if hints:
+            raise ValueError(f"{self.id} is of a family that follows no hints.")
+
+
+def _copy(model: Opened | OpenModel) -> ConditionalNetwork:
+    network = copy.deepcopy(model.denoiser.network)
+    assert isinstance(network, ConditionalNetwork)
+    return network.float()
