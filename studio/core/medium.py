@@ -15,20 +15,15 @@ class Medium(Protocol):
     was made; what a picture cannot hold is kept in files beside it.
 
     pictures: samples are pictures [N, 3, H, W] in [0, 1], so that encoders of pictures can read them. types: MIME type of each
-    suffix that `files` writes (".wav"); text/html is never opened on the page. viewer: suffix of the file that the page shows
-    where a sample is looked at closely, "" for the still.
+    suffix that `files` writes (".wav"); text/html is never opened on the page.
     """
 
     @property
     def name(self) -> str: ...
     @property
-    def title(self) -> str: ...
-    @property
     def pictures(self) -> bool: ...
     @property
     def types(self) -> Mapping[str, str]: ...
-    @property
-    def viewer(self) -> str: ...
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
         """uint8 [N, S, S, 3]; side: S is at most this."""
 

@@ -7,6 +7,7 @@ eps ~ N(0, I); their coefficients are float64, because ``alpha`` is near zero wh
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -53,19 +54,19 @@ class Process(Protocol):
         """The next state, by a rule's numbers (`core.levels.Update`). before: the belief of the step before; z: a draw."""
 
 
-class Gaussian:
+class Gaussian(ABC):
     """x_t = alpha(t) x0 + sigma(t) eps, eps ~ N(0, I): all but its two coefficients."""
 
     kind = "gaussian"
     t_max: float
 
+    @abstractmethod
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         """Coefficients (alpha, sigma), float64, shaped like ``t``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def time_of(self, level: Tensor | float) -> Tensor:
         """Inverse of `noise_level`, clamped to [0, t_max]."""
-        raise NotImplementedError
 
     def noise_level(self, t: Tensor | float) -> Tensor:
         """sigma / alpha, float64; grows with t; ``inf`` where alpha is zero."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
@@ -25,6 +26,7 @@ from studio.core.footprint import Smaller
 from studio.core.lowrank import Adapter, applied
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Method, Sampling
+from studio.core.process import Gaussian
 from studio.core.recipe import Recipe
 from studio.families import adapter_files
 from studio.families.adapter_files import Report
@@ -57,16 +59,16 @@ class AdapterFiles:
         raise ValueError(f"{self.model.id} is of a family whose weights take no edits; the edits could be put on it instead.")
 
 
-class Opened:
+class Opened(ABC):
     """id, denoiser: of the model. A network that is no `nn.Module` of its own is found by overriding `modules`."""
 
     id: str
     denoiser: Denoiser
 
     @property
+    @abstractmethod
     def hash(self) -> str:
         """Over its weight files."""
-        raise NotImplementedError
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -89,6 +91,9 @@ class Opened:
         """A float32 copy of the network for training; students are whole copies of it, or of `start`'s."""
         if rank is not None or smaller is not None:
             raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
+        if self.denoiser.process.kind != Gaussian.kind:
+            kind = self.denoiser.process.kind
+            raise ValueError(f"{self.id} is a {kind} process, and what can be taught so far is taught to {Gaussian.kind} ones.")
         network = _copy(self)
         if start is not None:
             r = start.recipe
@@ -194,7 +199,7 @@ class Opened:
     # -- new words -------------------------------------------------------------------------------------------------
 
     def new_word(self, word: str, rows: int) -> Any:
-        raise ValueError(f"{self.id} is of a family that learns no new words.")
+        raise ValueError(f"{self.id} is of a family that learns no new words; a model of another one would fit.")
 
     def load_tokens(self, name: str, tokens: Mapping[str, Tensor]) -> None:
         """Let prompts use new words, {"<word>": [n, width]}, under a name."""
@@ -206,18 +211,19 @@ class Opened:
 
     def unload_tokens(self, name: str) -> None:
         """Forget the words that were loaded under a name."""
+        raise ValueError(f"{self.id} is of a family that reads no new words, so it knows none called {name}.")
 
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
         """For a while just these new words; afterwards those that were known before."""
         if tokens:
-            raise ValueError(f"{self.id} is of a family that reads no new words.")
+            raise ValueError(f"{self.id} is of a family that reads no new words; prompts without them would fit.")
         return nullcontext()
 
     # -- ControlNets -----------------------------------------------------------------------------------------------
 
     @property
     def control_files(self) -> ControlFiles:
-        raise ValueError(f"{self.id} is of a family that follows no hints.")
+        raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
 
     @property
     def control_names(self) -> tuple[str, ...]:
@@ -230,11 +236,11 @@ class Opened:
         raise ValueError(f"{self.id} is of a family that follows no hints, so {name} cannot be put on it.")
 
     def unload_control(self, name: str) -> None:
-        raise ValueError(f"{self.id} is of a family that follows no hints.")
+        raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
 
     def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
         if hints:
-            raise ValueError(f"{self.id} is of a family that follows no hints.")
+            raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
 
 
 def _copy(model: Opened | OpenModel) -> ConditionalNetwork:

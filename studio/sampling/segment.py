@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from studio.core.levels import CLEAN as CLEAN
 from studio.sampling.guidance import evaluations
 from studio.sampling.remedies import AnyRemedy
 from studio.sampling.rules import rule_named
 
-CLEAN = -1.0  # the time that means no noise at all
 AdapterPairs = tuple[tuple[str, float], ...]  # (name, weight)
 HintPairs = tuple[tuple[str, float], ...]  # (name of a ControlNet, weight)
 

@@ -13,7 +13,6 @@ from studio.core.domain import Domain, Said, beside
 from studio.core.rng import randn
 
 Project = Callable[[Tensor], Tensor]
-Device = torch.device | str
 Noise = Callable[[Cond, torch.Generator], Tensor]  # `core.material.Material.noise`
 
 

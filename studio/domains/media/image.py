@@ -168,7 +168,7 @@ def _parse(text: bytes) -> Json:
 class Pictures:
     """[N, 3, H, W] in [0, 1], H = W. A still is all there is of one."""
 
-    name, title, pictures, viewer = "image", "Pictures", True, ""
+    name, pictures = "image", True
     types: Mapping[str, str] = {}
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:

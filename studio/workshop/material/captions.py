@@ -23,8 +23,9 @@ from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
 from studio.workshop.material.reward import Grader
-from studio.workshop.projection import Device, Noise, noise_of
+from studio.workshop.projection import Noise, noise_of
 
+Device = torch.device | str
 Say = Callable[[int, int], None]  # (done, total), called while something long is prepared
 CAPTIONS_EACH = 4  # of every item
 

@@ -15,8 +15,8 @@ from studio.core.domain import Domain, Said, Stated
 from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
-from studio.workshop.material.captions import CAPTIONS_EACH, Say, encode_items
-from studio.workshop.projection import Device, Noise, noise_of
+from studio.workshop.material.captions import CAPTIONS_EACH, Device, Say, encode_items
+from studio.workshop.projection import Noise, noise_of
 
 # neutral prompts of textual inversion's kind, for pictures of which nobody said what else they show
 LINES = ("a {}", "a picture of a {}", "a photo of a {}", "a close photo of a {}", "a good photo of a {}", "one {}")

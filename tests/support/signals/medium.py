@@ -15,7 +15,7 @@ SIDE = 64  # pixels of a plot
 
 
 class SignalPlots:
-    name, title, pictures, viewer = "signal", "Signals", False, ".signal.json"
+    name, pictures = "signal", False
     types: Mapping[str, str] = {".signal.json": "application/json"}
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
