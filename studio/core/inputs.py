@@ -13,7 +13,10 @@ from studio.core.json_schema import check
 
 def filled(inputs: Mapping[str, Input], given: Json | None) -> Json:
     """Every input's value: the given ones, the others by default. ValueError in one sentence where one does not fit."""
-    if not inputs and not given:
+    if not inputs:
+        if given:
+            name = brief(next(iter(given)))
+            raise ValueError(f"These models take nothing beside the prompt, so {name} does not fit; leave it out.")
         return {}
     schema = {"properties": {name: dict(one.schema) for name, one in inputs.items()}}
     defaults = {name: one.schema.get("default") for name, one in inputs.items()}

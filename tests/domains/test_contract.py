@@ -113,6 +113,14 @@ def test_the_oracle_reads_its_own_samples(domain: Domain) -> None:
     assert all(hits.float().mean() > 0.9 for hits in agreement.shares(seen).values())
 
 
+@each
+def test_what_stands_beside_the_text_is_whole_and_refused_in_a_sentence(domain: Domain) -> None:
+    given = domain.read("").given
+    assert given.keys() == domain.inputs.keys() and domain.read("", given=given).given == given
+    with pytest.raises(ValueError, match="no setting 'strange'" if domain.inputs else "nothing beside the prompt, so 'strange'"):
+        domain.read("", given={"strange": 1})
+
+
 def test_an_unlisted_domain_is_plain_and_a_broken_one_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert domain_of("photos") is domain_of("") is domain_of("plain")
     monkeypatch.setitem(DOMAINS.unavailable, "torn", "ImportError: no such thing")
