@@ -37,6 +37,23 @@ def test_the_page_fits_and_follows_the_theme(visit: Any, width: int, scheme: str
     page.wait_for_function("document.fonts.check('14px Inter')")  # it may still be on its way
 
 
+def test_what_is_pressed_before_the_jobs_panel_is_there_opens_it(chromium: Any, site: SimpleNamespace) -> None:
+    page, late = chromium.new_page(), []
+    page.route("**/jobs/jobs.js", lambda route: late.append(route))
+    page.goto(site.url)
+    page.wait_for_selector("#header[data-mounted], #header [data-mounted]", state="attached")
+    page.wait_for_function("document.querySelector('.jobs-open')")
+    page.click(".jobs-open")
+    assert page.get_attribute("html", "data-page") != "ready"
+    while not late:
+        page.wait_for_timeout(20)
+    late[0].continue_()
+    page.wait_for_selector(".j-panel:not([hidden])")
+    page.wait_for_selector("html[data-page=ready]", state="attached")
+    assert page.get_attribute(".jobs-open", "aria-expanded") == "true"
+    page.close()
+
+
 def test_a_run_fills_the_wall_and_is_measured(visit: Any) -> None:
     page = visit()
     run(page)

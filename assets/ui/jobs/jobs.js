@@ -55,6 +55,7 @@ class JobsPanel extends Part {
     followTheme(this.element, () => {
       if (this.view?.detail && !this.panel.hidden) void this.figures.draw();
     });
+    this.report();
   }
 
   /** Tells the header whether the panel is open and what it counts. */

@@ -39,6 +39,9 @@ function entry(run) {
 
 /** @extends {Part<Worker>} */
 class Header extends Part {
+  panelThere = false; // the jobs panel is mounted by a script of its own, at times after this one
+  asked = false; // to open it, before it was there
+
   /** @param {import("./part.js").Host<Worker>} host */
   constructor(host) {
     super(host);
@@ -49,6 +52,11 @@ class Header extends Part {
       if (!(event.target instanceof Node && this.element.contains(event.target))) this.close();
     });
     this.hear("studio:jobs", (/** @type {{ open: boolean, counts?: Counts }} */ told) => {
+      this.panelThere = true;
+      if (this.asked) {
+        this.asked = false;
+        if (!told.open) return tell("studio:jobs-toggle");
+      }
       attr(this.$(".jobs-open"), "aria-expanded", told.open);
       if (told.counts) this.count(told.counts);
     });
@@ -78,7 +86,10 @@ class Header extends Part {
   /** @param {MouseEvent} event */
   pressed(event) {
     if (at(event, ".runs-open")) return this.drawer.classList.contains("open") ? this.close() : this.open();
-    if (at(event, ".jobs-open")) tell("studio:jobs-toggle");
+    if (at(event, ".jobs-open")) {
+      if (this.panelThere) tell("studio:jobs-toggle");
+      else this.asked = !this.asked;
+    }
     if (at(event, ".drawer-close")) {
       this.close();
       this.$(".runs-open").focus();

@@ -48,10 +48,14 @@ function acceptDrops() {
   }, true);
 }
 
-export function start() {
+/** Header and jobs panel stand on every tab; until their scripts are there, nobody hears what is pressed on them. */
+const heard = () => ["#header", "#jobs"].every((part) => document.querySelector(`${part}[data-mounted], ${part} [data-mounted]`));
+
+export async function start() {
   document.addEventListener("keydown", keydown, true);
   acceptDrops();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");
+  while (!heard()) await new Promise(requestAnimationFrame);
   document.documentElement.dataset.page = "ready";
 }

@@ -26,6 +26,7 @@ export class Part {
   constructor(host) {
     this.host = host;
     this.element = host.element;
+    this.element.dataset.mounted = ""; // what is pressed from now on is heard
   }
 
   get value() {
