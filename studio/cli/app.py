@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -268,7 +268,7 @@ def _report(result: Json | None) -> None:
         out.print(entry["sentence"], markup=False, highlight=False)
 
 
-def _interval(measure: dict[str, Any] | None, percent: bool = False) -> str:
+def _interval(measure: Json | None, percent: bool = False) -> str:
     if not measure or measure.get("value") is None:
         return "–"
     scale, digits = (100, 0) if percent else (1, 2)
@@ -278,5 +278,5 @@ def _interval(measure: dict[str, Any] | None, percent: bool = False) -> str:
     return f"{text} [{measure['low'] * scale:.{digits}f}–{measure['high'] * scale:.{digits}f}]"
 
 
-def _mapping(value: Any) -> Json:
+def _mapping(value: object) -> Json:
     return value if isinstance(value, dict) else {}

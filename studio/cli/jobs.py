@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -281,7 +281,7 @@ def _say(info: RunInfo, otherwise: str) -> None:
     print(f"{info.state}: {info.note or otherwise}")
 
 
-def _seconds(seconds: Any) -> str:
+def _seconds(seconds: object) -> str:
     if not isinstance(seconds, (int, float)):
         return ""
     minutes, hours = seconds / 60, seconds / 3600

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.core.domain import Attribute, Moved
 from studio.domains import domain_of
@@ -11,6 +11,8 @@ from studio.library.adapters import AdapterEntry
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from studio.core.domain import Readings
 
 AXIS_UNIT = "standard deviations of the base's own spread"
 
@@ -27,7 +29,7 @@ class Axis:
     unit: str = AXIS_UNIT
     factors: tuple[str, ...] = ()
 
-    def read(self, seen: Any) -> Tensor:
+    def read(self, seen: Readings) -> Tensor:
         """Readings of N pictures -> [N], how far each lies along the direction."""
         import torch
 

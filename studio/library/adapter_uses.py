@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -48,7 +47,7 @@ class AdapterUse(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _written(cls, given: Any) -> Any:
+    def _written(cls, given: object) -> object:
         if not isinstance(given, str):
             return given
         match = WRITTEN.fullmatch(given[:200])

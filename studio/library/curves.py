@@ -13,9 +13,9 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict, cast
 
-from studio.core.files import Json, atomic_write
+from studio.core.files import atomic_write
 
 FILE = "metrics.jsonl"
 MAX_LINES = 20_000
@@ -23,7 +23,17 @@ SMOOTHING = 0.98  # of the smoothed loss, per iteration
 GIVE_UP = 20  # failures after which a sink is not tried again
 MOST = 2000  # rows of a history
 
-Row = dict[str, Any]  # "step", "losses", "smooth", "log", "seconds"
+Values = dict[str, float | None]
+
+
+class Row(TypedDict):
+    """Of an iteration: losses, smoothed ones and what else the method says of it, by name; None is what was not finite."""
+
+    step: int
+    losses: Values
+    smooth: Values
+    log: Values
+    seconds: float
 
 
 class Smooth:
@@ -129,11 +139,11 @@ class Curves:
     def _fold(self, name: str, value: float) -> float | None:
         return self.smooth.setdefault(name, Smooth()).add(value)
 
-    def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> Json:
+    def add(self, step: int, losses: Mapping[str, float], log: Mapping[str, float], seconds: float) -> Row:
         """The row of this step, JSON-ready; it goes to the file and the sinks when it is its turn."""
         kept = finite(losses)  # smoothed as they are written, so that a run that continues smooths the same numbers
         smooth = {name: self._fold(name, math.nan if value is None else value) for name, value in kept.items()}
-        row = {"step": step, "losses": kept, "smooth": finite(smooth), "log": finite(log), "seconds": round(seconds, 5)}
+        row: Row = {"step": step, "losses": kept, "smooth": finite(smooth), "log": finite(log), "seconds": round(seconds, 5)}
         if step % self.every == 0:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(_line(row))
@@ -180,23 +190,23 @@ def read(path: Path) -> list[Row]:
 
 def parse(raw: bytes) -> list[Row]:
     """Rows of whole lines; what is no row is passed over."""
-    rows = []
+    rows: list[Row] = []
     for line in raw.splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             continue
         if isinstance(row, dict) and isinstance(row.get("step"), int) and isinstance(row.get("losses"), dict):
-            rows.append(row)
+            rows.append(cast(Row, row))
     return rows
 
 
-def finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+def finite(values: Mapping[str, float | None]) -> Values:
     """JSON has no NaN: what is not finite is None; floats are cut to six digits."""
     return {k: float(f"{v:.6g}") if v is not None and math.isfinite(v) else None for k, v in values.items()}
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def _line(row: Row) -> str:
     return json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n"
 
 

@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -42,7 +42,7 @@ class HintUse(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _written(cls, given: Any) -> Any:
+    def _written(cls, given: object) -> object:
         if not isinstance(given, str):
             return given
         match = WRITTEN.fullmatch(given[:300])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from studio.domains import domain_of
 
@@ -29,7 +28,7 @@ class Meant:
         return f"“{self.positive}”" if self.positive else f"less “{self.negative}”"
 
 
-def meant(card: Mapping[str, Any]) -> Meant | None:
+def meant(card: Mapping[str, object]) -> Meant | None:
     """What an adapter's card says it is for, as words that a person would use; None where it says nothing of the kind.
 
     Looked for in this order: settings "positive" and "negative"; the attribute ("sad to smiling", or one of the world's); for
@@ -55,17 +54,17 @@ def meant(card: Mapping[str, Any]) -> Meant | None:
     return Meant(said) if said else None
 
 
-def _mapping(given: Any) -> Mapping[str, Any]:
+def _mapping(given: object) -> Mapping[str, object]:
     return given if isinstance(given, Mapping) else {}
 
 
-def _plain(given: Any) -> str:
+def _plain(given: object) -> str:
     """Words of a prompt without places ({}) and without words that only the adapter knows (<…>)."""
     text = re.sub(r"\{\}|<[^<>\s]*>", " ", given) if isinstance(given, str) else ""
     return " ".join(text.split()).strip(" ,")[:200]
 
 
-def _telling(given: Any) -> str:
+def _telling(given: object) -> str:
     """Words of a title or a file's name that mean something; "" where there are none."""
     words = re.findall(r"[^\W\d_]+\d*", _plain(given).lower())
     return " ".join(word for word in words if len(word) > 2 and word not in NO_MEANING and not word[-1].isdigit())

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -54,7 +54,7 @@ class ModelFile(BaseModel):
     teacher: str | None = None
     oracle: str | None = None
     sampling: Sampling = Sampling()
-    recipe: dict[str, Any] | None = None  # for students whose folder carries no recipe.json
+    recipe: Json | None = None  # for students whose folder carries no recipe.json
 
     @field_validator("id")
     @classmethod
@@ -76,7 +76,7 @@ class ModelEntry:
     domain: str
     size: int
     card: Json = field(default_factory=dict)
-    recipe: dict[str, Any] | None = None
+    recipe: Json | None = None
     summary: str = ""
     oracle: Path | None = None
     sampling: Sampling = Sampling()
@@ -230,7 +230,7 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
     )
 
 
-def _recipe(model: ModelFile, folder: Path) -> tuple[dict[str, Any] | None, str]:
+def _recipe(model: ModelFile, folder: Path) -> tuple[Json | None, str]:
     """(a student's recipe as plain values, why there is none)."""
     if not model.teacher:
         return None, f"{model.id} is a student whose file names no teacher."

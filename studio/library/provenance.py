@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from studio.core.files import Json
 from studio.core.recipe import weights_hash
@@ -12,7 +11,7 @@ from studio.library.models import Registry
 HASH_BYTES = 200 << 20  # weights of more bytes than this are not read while a person waits
 
 
-def changed_models(made_with: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changed_models(made_with: Json, now: Json) -> list[str]:
     """Sentences for models whose weights are no longer those a picture or an older run was made with.
 
     Both arguments are the `models` of a result or of a picture: {id: {"hash", "title"}}.
@@ -37,7 +36,7 @@ def hashes(model_ids: Iterable[str], registry: Registry, limit_bytes: int = HASH
     return found
 
 
-def missing_models(made_with: dict[str, Any], registry: Registry) -> list[str]:
+def missing_models(made_with: Json, registry: Registry) -> list[str]:
     """Sentences for models of a picture that cannot be opened here."""
     out = []
     for model_id in made_with:

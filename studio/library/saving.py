@@ -6,11 +6,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from studio.core.files import atomic_write, read_json
+from studio.core.files import Json, atomic_write, read_json
 from studio.library.models import FAMILY, ModelEntry
 
 ORDER = 200  # in lists: after the shipped models
@@ -61,7 +60,7 @@ def list_changed(models: Path, name: str, of: ModelEntry, summary: str) -> str:
     return _list(models, name, of, {**role, **sampling, "summary": summary})
 
 
-def _list(models: Path, name: str, like: ModelEntry, more: dict[str, Any]) -> str:
+def _list(models: Path, name: str, like: ModelEntry, more: Json) -> str:
     entry = {
         "id": f"{FAMILY}/{name}", "title": name, "domain": like.domain, "folder": f"{FAMILY}/{name}", "size": like.size,
         "order": ORDER, **more,

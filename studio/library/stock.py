@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -30,7 +29,7 @@ class ModelStock:
     def context(self, home: Paths) -> Json:
         return {"registry": load_registry(home)}
 
-    def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterator[tuple[str, bytes]]:
+    def parcel(self, config: Json, home: Paths) -> Iterator[tuple[str, bytes]]:
         """Every model that the request names, listed as here."""
         for entry in needed(config, load_registry(home)):
             name = entry.id.replace("/", "--")
@@ -59,7 +58,7 @@ class ModelStock:
         return renamed
 
 
-def needed(config: Mapping[str, Any], registry: Registry) -> list[ModelEntry]:
+def needed(config: Mapping[str, object], registry: Registry) -> list[ModelEntry]:
     """Models whose id is a value of a request, and the teachers of the students among them."""
     named = [value for given in config.values() for value in (given if isinstance(given, (list, tuple)) else (given,))]
     found: dict[str, ModelEntry] = {}

@@ -10,7 +10,6 @@ import json
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from studio.core.domain import Said
 from studio.core.files import Json
@@ -88,7 +87,7 @@ def traced(folder: Path) -> list[str]:
 def read_header(folder: Path, arm: str) -> Header:
     """ValueError in one sentence when the arm was not kept, or was kept by another version of the program."""
     try:
-        raw: dict[str, Any] = json.loads(_metadata(trace_file(folder, arm))["trace"])
+        raw: Json = json.loads(_metadata(trace_file(folder, arm))["trace"])
         parent = raw["parent"]
         return Header(
             folder,

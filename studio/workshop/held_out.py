@@ -47,8 +47,10 @@ def reference(oracle: Oracle, domain: Domain, keep: Keep) -> Tensor:
 class Draws(Protocol):
     """What figures are made with."""
 
-    oracle: Oracle
-    domain: Domain
+    @property
+    def oracle(self) -> Oracle: ...
+    @property
+    def domain(self) -> Domain: ...
 
     def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; what is said i-th goes with seed i."""

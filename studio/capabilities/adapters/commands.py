@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -155,7 +155,7 @@ def _shown(card: Json) -> None:
     if not isinstance(arms, dict) or not arms:
         return
 
-    def share(found: Any) -> str:
+    def share(found: object) -> str:
         if not isinstance(found, dict) or found.get("value") is None:
             return "–"
         return f"{found['value']:.0%} [{found['low']:.0%} to {found['high']:.0%}]"

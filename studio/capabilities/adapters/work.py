@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from studio.capabilities.adapters.request import AdapterRequest
 from studio.core.edit import Edit
 from studio.core.explain import brief
+from studio.core.family import AdapterFiles
 from studio.core.files import Json, read_json
 from studio.jobs.paths import Paths, new_run_id
 from studio.jobs.run import Run
@@ -112,7 +112,7 @@ def export_file(
     return files.write(edit, path, layout, private=not strip)
 
 
-def open_edit(adapter: AdapterEntry, registry: Registry, models: ModelCache) -> tuple[Edit, Any]:
+def open_edit(adapter: AdapterEntry, registry: Registry, models: ModelCache) -> tuple[Edit, AdapterFiles]:
     """The adapter's own weights, and the files of the model against which they were read. ValueError where none fits."""
     known = [registry.entries[adapter.base]] if adapter.base in registry.entries else []
     fitting = next((entry for entry in (*known, *registry.entries.values()) if adapter.fits(entry)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from studio.workshop.session import Session
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from studio.core.domain import Readings
+    from studio.core.domain import Factor, Oracle, Readings
 
 
 class Controlling:
@@ -38,7 +38,7 @@ class Controlling:
         self.entry = self.session.wardrobe.adapters.get(request.vary.id)
         self.session.words = (*self.session.words, *self.entry.words)
         self.attribute = moved(self.entry) if self.session.domain.has_world else None
-        self.oracle: Any = None
+        self.oracle: Oracle | None = None
         self.readings: dict[str, Readings] = {}  # by cell
         self.cells: dict[str, Json] = {}
         self.measured: Json = {}
@@ -151,7 +151,9 @@ class Controlling:
             about["amounts"] = [round(v, 4) for v in found.tolist()]
         self._board(measure.slider(), self.sights, {}, {})
 
-    def _board(self, read: dict[str, Any], seen: Mapping[str, Any], stated: dict[str, str], factors: Mapping[str, Any]) -> None:
+    def _board(
+        self, read: Json, seen: Mapping[str, Readings | Sight], stated: dict[str, str], factors: Mapping[str, Factor]
+    ) -> None:
         """A row of the transfer board, of this adapter on every arm. read: what is measured; seen: by arm and strength."""
         strengths = self.request.strengths
         arms, at = (

@@ -8,10 +8,9 @@ the memory against the measured peak. Seconds are never guessed: they come from 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.capabilities.distill.request import RANK
 from studio.core.files import Json
@@ -24,7 +23,7 @@ MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5, "muon": 1.0}  # of the optimiser, in 
 HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
 GRID = 4  # steps of a student whose own grid is taken and not known here
 EARLIER = 60  # runs looked through for a measured speed
-Settings = Mapping[str, Any]
+Settings = Json
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-Row = Mapping[str, Any]  # of metrics.jsonl: "step", "losses", "smooth", "log"
-Figures = Mapping[str, Any]  # of `held_out.summary`
-Given = Mapping[str, Any]  # settings
+from studio.core.files import Json
+from studio.library.curves import Row
+
+Figures = Json  # of `held_out.summary`
+Given = Json  # settings
 
 
 @dataclass(frozen=True)

@@ -9,27 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from studio.core.domain import Domain, Said
+from studio.core.domain import Domain, Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.domains import domain_of
+from studio.jobs.paths import Paths
 from studio.library.models import ModelEntry
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from studio.capabilities.distill.request import DistillRequest
     from studio.core.denoiser import Cond, Denoiser
     from studio.core.material import Material
     from studio.core.method import Method
-    from studio.jobs.run import Run
 
 Say = Callable[[int, int], None]  # (done, total)
 TEACHER_STEPS = 25
-LESSONS: dict[str, Callable[[ModelEntry, Any, Any, Say], Lesson]] = {}  # by domain: models that no family opens
+LESSONS: dict[str, Callable[[ModelEntry, DistillRequest, Bench, Say], Lesson]] = {}  # by domain: models that no family opens
+
+
+class Bench(Protocol):
+    """What a lesson asks of a run."""
+
+    tools: Tools
+    home: Paths
 
 
 @dataclass
@@ -43,13 +50,13 @@ class Lesson:
     encode: Callable[[Sequence[Said]], Cond]
     null: Callable[[Cond], Cond]
     decode: Callable[[Tensor, Cond], Tensor]
-    save: Callable[[Path, Any, Method, Json], None]
+    save: Callable[[Path, nn.Module, Method, Json], None]
     said: tuple[Said, ...]
     domain: Domain
-    oracle: Any = None
+    oracle: Oracle | None = None
 
 
-def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say: Say) -> Lesson:
+def open_lesson(entry: ModelEntry, request: DistillRequest, run: Bench, say: Say) -> Lesson:
     """Open a teacher. ValueError in one sentence when nothing can be taught from models of its kind.
 
     The world's own samples and captions are the material; its oracle measures.
@@ -66,7 +73,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
     folder = run.home.material(entry.id, model.hash)
     material = teaching.world_material(model, domain, folder, seed=0, n_items=request.n_scenes, say=say, oracle=oracle)
 
-    def save(target: Path, network: Any, method: Method, card: Json) -> None:
+    def save(target: Path, network: nn.Module, method: Method, card: Json) -> None:
         card = {**card, **request.model_dump(mode="json", include={"form", "start"}, exclude_none=True)}
         if request.form == "smaller":
             card |= request.model_dump(mode="json", include={"leave_out", "width"})
@@ -88,7 +95,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Run[Tools], say
     )
 
 
-def opened_start(request: DistillRequest, run: Run[Tools]) -> OpenModel | None:
+def opened_start(request: DistillRequest, run: Bench) -> OpenModel | None:
     """The student that the run begins with, opened, where the request names one."""
     if request.start is None:
         return None

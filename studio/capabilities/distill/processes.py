@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.paths import Paths
@@ -106,7 +106,7 @@ def _train_along(folder: Path, tools: Tools, together: Parallel) -> None:
 
     METHODS.all()  # a module of objectives may bring the lesson they are taught in
     request = DistillRequest.model_validate(read_spec(folder).config, context={"registry": tools.registry})
-    silent: Any = _Quiet(folder, tools)
+    silent = _Quiet(folder, tools)
     lesson = open_lesson(tools.registry.get(request.teacher), request, silent, lambda done, total: None)
     trainer = make_trainer(request, make_method(request, lesson, together.device, together), folder, together.device, together)
     trainer.resume()

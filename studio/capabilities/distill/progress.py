@@ -117,10 +117,8 @@ class TrainingPictures:
 
     def measure(self, step: int) -> None:
         """Accuracy, diversity and FD-oracle of the student as it is now; of the teacher once, and kept."""
-        lesson, models = self.lesson, self.job.tools.models
-        world = reference(
-            lesson.oracle, lesson.domain, lambda name, make, size: models.keep(name, (id(lesson.oracle),), make, size)
-        )
+        lesson, models, oracle = self.lesson, self.job.tools.models, self.studio.oracle
+        world = reference(oracle, lesson.domain, lambda name, make, size: models.keep(name, (id(oracle),), make, size))
         if self.measures["teacher"] is None:
             self._measure_teacher(world)
         for n in self.studio.step_counts:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.capabilities.distill.lesson import TEACHER_STEPS, Lesson
-from studio.core.denoiser import Cond, Denoiser
-from studio.core.domain import Said, beside
+from studio.core.denoiser import Cond, Denoiser, Network
+from studio.core.domain import Oracle, Said, beside
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
 from studio.sampling import plan as plans
+from studio.sampling.loop import Conds
 from studio.sampling.plan import Plan
 from studio.workshop.draw import draw
 from studio.workshop.projection import projected
@@ -33,7 +33,7 @@ class StudentPreview:
 
     def __init__(self, lesson: Lesson, method: Method, entry: ModelEntry, between: Between, device: str):
         self.lesson, self.method, self.entry, self._between, self.device = lesson, method, entry, between, device
-        self.oracle, self.domain = lesson.oracle, lesson.domain
+        self.domain = lesson.domain
         how = method.sampling()
         self.student: Denoiser = getattr(method, "student")  # noqa: B009 - by contract, not by type
         self.embedded = how.embedded_guidance
@@ -67,11 +67,16 @@ class StudentPreview:
     def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; what is said i-th goes with seed i."""
         cond, for_student = self.conditions(said)
-        conds: Any = {"teacher": (cond, self.lesson.null(cond)), "student": (for_student, None)}
+        conds: Conds = {"teacher": (cond, self.lesson.null(cond)), "student": (for_student, None)}
         with self.evaluated() as student:
             models = {"teacher": self.lesson.teacher, "student": student}
             project = projected(self.domain, said)
             return draw(plan, models, conds, seeds, self.lesson.material.shape, lambda _: self.between(), project)
+
+    @property
+    def oracle(self) -> Oracle:
+        assert self.lesson.oracle is not None, "the caller has looked"
+        return self.lesson.oracle
 
     def decode(self, samples: Tensor, said: Sequence[Said]) -> Tensor:
         return self.lesson.decode(samples, beside(said))
@@ -80,9 +85,11 @@ class StudentPreview:
         self._between()
 
     @property
-    def network(self) -> Any:
+    def network(self) -> nn.Module:
         """The student's network: averaged weights where the objective averages."""
-        return self.method.emas.get("student", self.student.network)
+        found = self.method.emas.get("student", self.student.network)
+        assert isinstance(found, nn.Module), "what is trained is a module"
+        return found
 
     @contextmanager
     def evaluated(self) -> Iterator[Denoiser]:
@@ -101,8 +108,9 @@ def each(said: Sequence[Said]) -> list[Said]:
 
 
 @contextmanager
-def evaluating(network: Any) -> Iterator[None]:
+def evaluating(network: Network) -> Iterator[None]:
     """A network in evaluation mode for as long as this lasts."""
+    assert isinstance(network, nn.Module), "what is trained is a module"
     was = network.training
     network.eval()
     try:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from studio.core.files import Json, atomic_write, read_json
 from studio.core.recipe import Recipe, weights_hash
@@ -128,7 +128,7 @@ def kept(paths: Paths, arm: Arm, samples: int) -> Json | None:
     return None if file is None else read_json(file)
 
 
-def keep(paths: Paths, arm: Arm, samples: int, figures: Mapping[str, Any]) -> None:
+def keep(paths: Paths, arm: Arm, samples: int, figures: Mapping[str, object]) -> None:
     file = figures_file(paths, arm, samples, float("inf"))
     assert file is not None, "an arm that was drawn has weights"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import SAMPLES, Arm
@@ -78,7 +77,7 @@ def front(points: Sequence[Sequence[float]]) -> list[bool]:
     return [all(map(math.isfinite, p)) and not beaten(p) for p in points]
 
 
-def number(measure: Any) -> float | None:
+def number(measure: object) -> float | None:
     """The value of a figure: an interval's, or a number that stands alone."""
     value = measure.get("value") if isinstance(measure, Mapping) else measure
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

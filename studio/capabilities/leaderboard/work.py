@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.jobs.run import LeftOff, Run, versions
+from studio.sampling.loop import Conds
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
@@ -47,7 +47,7 @@ class DrawsArm:
 
     def draw(self, plan: Plan, said: Sequence[Said], seeds: Sequence[int]) -> Tensor:
         """Samples [N, *shape]; what is said i-th goes with seed i."""
-        conds: Any = encode_once(self.models, said)
+        conds: Conds = encode_once(self.models, said)
         made, n = 0, len(seeds)
 
         def between(record: Record) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -45,7 +44,7 @@ def plan_of(
     now = parent.moments[branch.step]
     entry = registry.get(branch.model or now.model)
     other = entry.id != now.model
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if other:
         changes["model"] = entry.id
     if other and entry.role == "student":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 
@@ -97,7 +96,7 @@ def _levels(header: Header) -> list[float]:
     return [math.inf if moment.level is None else moment.level for moment in header.moments]
 
 
-def _factor(curve: Mapping[str, Any]) -> Json:
+def _factor(curve: Json) -> Json:
     equal = curve["equal"]
     return {
         "equal": [p["value"] for p in equal], "low": [p["low"] for p in equal], "high": [p["high"] for p in equal],
@@ -105,7 +104,7 @@ def _factor(curve: Mapping[str, Any]) -> Json:
     }  # fmt: skip
 
 
-def _distance(curve: Mapping[str, Any]) -> Json:
+def _distance(curve: Json) -> Json:
     rows = curve["curve"]
     return {q: [row[q]["value"] for row in rows] for q in ("q25", "q50", "q75")} | {"commit": curve["commit"]["steps"]}
 
@@ -114,7 +113,7 @@ def to_bytes(table: Json) -> bytes:
     return json.dumps(_rounded(table), separators=(",", ":"), allow_nan=False).encode()
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -6,7 +6,7 @@ recorded steps. What was drawn is read from traces; only what is new touches a n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -69,7 +69,7 @@ class Branch(BaseModel):
 
     @field_validator("model", "prompt", mode="before")
     @classmethod
-    def _given(cls, given: Any) -> Any:
+    def _given(cls, given: object) -> object:
         return None if isinstance(given, str) and not given.strip() else given
 
     @field_validator("prompt")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
+from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.core.registry import Registry
 from studio.sampling import plan as plans
@@ -34,12 +36,13 @@ class Strength:
     open: bool = False
     label: str = ""
 
-    def field(self) -> tuple[type[float], Any]:
+    def field(self) -> tuple[type[float], FieldInfo]:
         """For `pydantic.create_model`."""
-        more: dict[str, Any] = {"gt": self.low, "lt": self.high} if self.open else {"ge": self.low, "le": self.high}
+        more: Json = {"gt": self.low, "lt": self.high} if self.open else {"ge": self.low, "le": self.high}
         if self.label:
             more["title"] = self.label
-        return float, Field(self.default, description=self.description, **more)
+        field: FieldInfo = Field(self.default, description=self.description, **more)
+        return float, field
 
 
 @dataclass(frozen=True)

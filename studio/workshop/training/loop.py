@@ -19,7 +19,7 @@ import torch
 from studio.core.files import Json
 from studio.core.trainer import Progress, Trainer
 from studio.jobs.run import LeftOff, Run
-from studio.library.curves import Curves, Sink, TensorBoard, Trackio
+from studio.library.curves import Curves, Row, Sink, TensorBoard, Trackio
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
 
@@ -43,7 +43,7 @@ class TrainingLoop(ABC, Generic[R]):
         self.device = run.tools.models.device
         self.notices: list[str] = []
         self.begun, self.said_at, self.pace, self.timed = time.monotonic(), 0.0, 0.0, 0
-        self.last: Json = {}
+        self.last: Row | None = None  # of the step before
         self.said = -1  # step of the last progress event
         self.watched_at = 0.0
         self.training = False  # the trainer is there
@@ -206,6 +206,7 @@ class TrainingLoop(ABC, Generic[R]):
                 self._watched()
 
     def _say(self) -> None:
+        assert self.last is not None, "there is something to say after a step"
         step, steps = self.trainer.step, self.request.steps
         self.said, self.said_at = step, time.monotonic()
         self.job.progress(
