@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -26,6 +27,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
+T = TypeVar("T")
 _FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
@@ -129,7 +131,7 @@ def _decoded(png: str) -> bytes:
         raise ValueError("The picture is not base64 text; send the PNG's bytes encoded that way.") from error
 
 
-def with_addresses(run: str, value: Any) -> Any:
+def with_addresses(run: str, value: object) -> Any:
     """The same with addresses below this server's own in place of the names of the run's files.
 
     A picture's "path" becomes its "url": of an object with a "path" gradio_client believes that Gradio serves the file, asks
@@ -142,7 +144,7 @@ def with_addresses(run: str, value: Any) -> Any:
     return f"run-file/{run}/{value}" if isinstance(value, str) and _FILE.fullmatch(value) else value
 
 
-def _said(action: Any) -> Any:
+def _said(action: Callable[[], T]) -> T:
     """A person's mistake reaches the caller as its one sentence."""
     try:
         return action()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import gradio as gr
 
@@ -33,7 +32,7 @@ def assembled(jobs: Jobs) -> Moves:
     """The same with its parts at hand: `page.built` has the tabs."""
     built: dict[str, Built] = {}
 
-    def recent_runs(_asked: Any = None) -> list[Json]:
+    def recent_runs(_asked: object = None) -> list[Json]:
         """The newest runs of the tabs that draw, for the drawer. Gradio's browser side always sends one argument."""
         return together(*(tab.recent() for tab in built.values() if isinstance(tab, DrawTab)))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.compare.tab import CompareTab
 from studio.ui.distill.tab import DistillTab
 from studio.ui.kit.scripts import called
@@ -24,7 +23,7 @@ class Moves:
         self.compare, self.distill, self.scrub = compare, distill, scrub
 
     def wire(self) -> None:
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         pair, filled = self.compare.form.fields.pair, self.distill.filled
         ready = self.compare.readied
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 
 import gradio as gr
 
@@ -16,7 +15,7 @@ from studio.ui.kit.parts import _html
 from studio.ui.kit.scripts import mounted
 
 
-def board(value: dict[str, Any]) -> gr.HTML:
+def board(value: Json) -> gr.HTML:
     """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
 
     Triggers "scrub" with {"run": id}.
@@ -63,7 +62,7 @@ def stage() -> gr.HTML:
     return _html(html_template=template, js_on_load=mounted("compare/stage"), elem_id="stage")
 
 
-def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:
+def figures_table(rows: Iterable[Json]) -> str:
     """Every measured arm with every figure; diversity and accuracy always side by side."""
     heads = ("arm", "diversity", "accuracy", "in distribution", "NFE", "per image", "FD-oracle")
     body = "".join(_table_row(row, heads) for row in rows if row["nfe"] is not None)
@@ -80,7 +79,7 @@ def figures_table(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def _table_row(row: Mapping[str, Any], heads: Sequence[str]) -> str:
+def _table_row(row: Json, heads: Sequence[str]) -> str:
     measures = row["measures"]
     cells = [
         words.interval(measures.get("diversity")),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from studio.core.files import Json
 from studio.ui.kit import arms, words
@@ -35,14 +34,14 @@ def spread_out(costs: Sequence[float]) -> list[float]:
     return places
 
 
-def _errors(measure: Mapping[str, Any], scale: float) -> Json:
+def _errors(measure: Json, scale: float) -> Json:
     value, low, high = measure["value"], measure.get("low"), measure.get("high")
     known = isinstance(low, (int, float)) and isinstance(high, (int, float))
     up, down = ((high - value) * scale, (value - low) * scale) if known else (0.0, 0.0)
     return {"type": "data", "symmetric": False, "array": [up], "arrayminus": [down], "thickness": 1.6, "width": 5}
 
 
-def cost_figure(rows: Iterable[Mapping[str, Any]]) -> str | None:
+def cost_figure(rows: Iterable[Json]) -> str | None:
     """Diversity above accuracy, both with 95 % intervals, against network evaluations per image; None if too early."""
     drawn = [r for r in rows if r["nfe"] and isinstance((r["measures"].get("diversity") or {}).get("value"), (int, float))]
     if not drawn:
@@ -94,7 +93,7 @@ def label_sides(points: Sequence[tuple[float, float, str]], edges: tuple[float, 
     return sides
 
 
-def _traces(row: Mapping[str, Any], x: float, side: str) -> list[Json]:
+def _traces(row: Json, x: float, side: str) -> list[Json]:
     style = arms.look(row["arm"])
     color = f"--arm-{style.slug}"
     marker = {"color": color, "symbol": style.marker, "size": 11, "line": {"color": color, "width": 1.5}}
@@ -121,7 +120,7 @@ def _edges(places: Sequence[float]) -> tuple[float, float]:
     return low, max(high, low + 0.9)
 
 
-def _layout(drawn: Sequence[Mapping[str, Any]], edges: tuple[float, float]) -> Json:
+def _layout(drawn: Sequence[Json], edges: tuple[float, float]) -> Json:
     ticks = sorted({row["nfe"] for row in drawn})
     kept = [t for i, t in enumerate(ticks) if i == 0 or t / ticks[i - 1] > 1.12 or i == len(ticks) - 1]
     axis = {"type": "log", "range": list(edges), "tickvals": kept, "ticktext": [f"{t:g}" for t in kept]}

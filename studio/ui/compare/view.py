@@ -7,8 +7,6 @@ so that ten browsers watching one run read its event file once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from studio.core.files import Json
 from studio.library.adapter_uses import AdapterUse
@@ -20,7 +18,7 @@ from studio.ui.kit.words import count, evaluations, interval, seconds
 class RunView:
     """Folds the events of one run. `request` is the run's configuration as it was submitted."""
 
-    def __init__(self, run_id: str, request: Mapping[str, Any], student_steps: int):
+    def __init__(self, run_id: str, request: Json, student_steps: int):
         self.run_id, self.request = run_id, dict(request)
         self.seeds = [int(seed) for seed in self.request["seeds"]]
         self.state, self.note = "queued", ""
@@ -47,7 +45,7 @@ class RunView:
             "measures": {},
         }
 
-    def apply(self, event: Mapping[str, Any]) -> None:
+    def apply(self, event: Json) -> None:
         """Fold one event in. Kinds and arms this page does not know are passed over."""
         kind, row = event.get("kind"), self.rows.get(str(event.get("arm")))
         if kind == "state":
@@ -72,11 +70,11 @@ class RunView:
         if state not in LIVE and self.began_s is not None:
             self.took_s = max(0.0, time_s - self.began_s)
 
-    def _measured(self, row: Json, arm: Mapping[str, Any]) -> None:
+    def _measured(self, row: Json, arm: Json) -> None:
         row["nfe"], row["seconds"] = arm.get("nfe"), arm.get("seconds_per_image")
         row["measures"] = dict(arm.get("measures") or {})
 
-    def finish(self, result: Mapping[str, Any] | None) -> None:
+    def finish(self, result: Json | None) -> None:
         """Take what only `result.json` holds: the recovery sentences, and arms measured again on all of them."""
         self.finished = True
         if not result:
@@ -122,7 +120,7 @@ class RunView:
         }
 
 
-def row_figures(row: Mapping[str, Any]) -> Json | None:
+def row_figures(row: Json) -> Json | None:
     """The four figures beside a row of the wall; None until the arm is measured."""
     if row["nfe"] is None:
         return None
@@ -196,7 +194,7 @@ def _sentences(entries: list[Json]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _plain(row: Mapping[str, Any]) -> str:
+def _plain(row: Json) -> str:
     figures = row_figures(row) or {}
     diversity = " ".join(p for p in (figures.get("diversity"), figures.get("diversity_ci")) if p)
     accuracy = " ".join(p for p in (figures.get("accuracy"), figures.get("accuracy_ci")) if p)

@@ -9,7 +9,6 @@ import html
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -110,7 +109,7 @@ class Shelf:
                 self.take = gr.Button("Write the file", size="md", elem_id="take")
                 self.delete = gr.Button("Delete this adapter", size="md", elem_id="take-delete")
 
-    def wire(self, fields: set[Any], worn: gr.HTML, of_form: Callable[[Values], Json]) -> None:
+    def wire(self, fields: set[gr.components.Component], worn: gr.HTML, of_form: Callable[[Values], Json]) -> None:
         """worn, of_form: the form's adapters, which are listed anew when there is another one."""
         asked = {self.said, self.run, self.timer}
         self.method.change(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -32,7 +31,7 @@ class HintCard:
             self.picture = gr.Textbox("", visible="hidden", label="brought picture")
 
     @property
-    def fields(self) -> tuple[Any, ...]:
+    def fields(self) -> tuple[gr.components.Component, ...]:
         return self.controlnet, self.weight, self.scene, self.picture
 
     def wire(self) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from studio.core.files import Json
 from studio.ui.kit import arms, words
@@ -14,7 +12,7 @@ from studio.ui.kit.views import LIVE
 class ControlView:
     """Folds the events of one run of the kind "control"."""
 
-    def __init__(self, run_id: str, request: Mapping[str, Any], title: str, attribute: Mapping[str, Any] | None):
+    def __init__(self, run_id: str, request: Json, title: str, attribute: Json | None):
         """title: of the adapter that is varied; attribute: what it moves (title, low, high, unit), where that can be read."""
         draw = request["draw"]
         self.run_id, self.request, self.title = run_id, dict(request), title
@@ -31,7 +29,7 @@ class ControlView:
         self.finished = False
         self.hint = ""  # picture that a ControlNet follows
 
-    def apply(self, event: Mapping[str, Any]) -> None:
+    def apply(self, event: Json) -> None:
         """Fold one event in. Kinds this page does not know are passed over."""
         kind = event.get("kind")
         if kind == "state":
@@ -45,7 +43,7 @@ class ControlView:
         elif kind == "cell":
             self._cell(event)
 
-    def _cell(self, cell: Mapping[str, Any]) -> None:
+    def _cell(self, cell: Json) -> None:
         if cell.get("images"):
             self.cells[str(cell["arm"]), float(cell["strength"])] = {
                 "images": {str(image["seed"]): image["path"] for image in cell["images"]},
@@ -53,7 +51,7 @@ class ControlView:
                 "accuracy": cell.get("accuracy"),
             }
 
-    def finish(self, result: Mapping[str, Any] | None) -> None:
+    def finish(self, result: Json | None) -> None:
         """Take what only `result.json` holds."""
         self.finished = True
         for cell in (result or {}).get("cells") or []:
@@ -163,7 +161,7 @@ NOTE = (
 )
 
 
-def _change(accuracy: Mapping[str, Any]) -> tuple[str, str]:
+def _change(accuracy: Json) -> tuple[str, str]:
     """The lower accuracy at −1 and 1, and what it is without the adapter."""
     ends = [found for s, found in accuracy.items() if found and abs(float(s)) == 1.0]
     if not ends:
@@ -173,7 +171,7 @@ def _change(accuracy: Mapping[str, Any]) -> tuple[str, str]:
     return words.number(worst["value"], 0, True), f"without: {words.number(still['value'], 0, True)}" if still else ""
 
 
-def _trace(row: Mapping[str, Any], marker: str, points: list[tuple[float, float, float | None, float | None]]) -> Json:
+def _trace(row: Json, marker: str, points: list[tuple[float, float, float | None, float | None]]) -> Json:
     color = f"--arm-{row['tone']}"
     known = all(low is not None and high is not None for _, _, low, high in points)
     trace: Json = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.distill import estimate
 from studio.ui.kit import schema_form
@@ -23,7 +22,7 @@ def seconds(text: str) -> float | None:
     return float(match[1].replace(",", ".")) * _SECONDS[match[2].lower()] if match else None
 
 
-def steps(text: Any, pace: float | None) -> int:
+def steps(text: object, pace: float | None) -> int:
     """Training steps from what stands in the field. `pace`: seconds a step, or None when it is not known.
 
     ValueError in one sentence when it cannot be read, or is a time without a pace.
@@ -43,7 +42,7 @@ def steps(text: Any, pace: float | None) -> int:
     return max(1, math.floor(wanted_s / pace))
 
 
-def pace(jobs: Jobs, asked: Mapping[str, Any], defaults: Mapping[str, Any]) -> float | None:
+def pace(jobs: Jobs, asked: Json, defaults: Json) -> float | None:
     """Seconds a step of the newest such run; None when there is none, or when its steps were of another kind.
 
     asked: the request, so far. defaults: of its objective's settings.
@@ -58,7 +57,7 @@ def pace(jobs: Jobs, asked: Mapping[str, Any], defaults: Mapping[str, Any]) -> f
     return float(earlier["pace"]) if same else None
 
 
-def said(text: Any, count: int, pace_s: float | None) -> str:
+def said(text: object, count: int, pace_s: float | None) -> str:
     """A time turned into steps, as a sentence; nothing for a number of steps."""
     given = schema_form.write(text).strip()
     if seconds(given) is None or not pace_s:

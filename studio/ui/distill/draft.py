@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from studio.capabilities.distill.request import DistillRequest
 from studio.core.files import Json
@@ -54,7 +52,7 @@ class Draft:
         return {**self.kept, self.objective: {"settings": self.settings, "steps": self.steps, "given": self.given}}
 
 
-def of_text(text: str, **typed: Any) -> Draft:
+def of_text(text: str, **typed: object) -> Draft:
     """The draft a page remembers, with what was typed since."""
     known = json.loads(text)
     return Draft(**{**{k: v for k, v in known.items() if k in Draft.__dataclass_fields__}, **typed})
@@ -84,7 +82,7 @@ class Drafts:
 
     # -- made ------------------------------------------------------------------------------------------------------
 
-    def of_request(self, request: Mapping[str, Any]) -> Draft:
+    def of_request(self, request: Json) -> Draft:
         """A request as a draft; what it leaves out is the preset's that is simply this objective, or default."""
         known = self.catalogue()["objectives"]
         wished = request.get("objective")
@@ -213,7 +211,7 @@ class Drafts:
         """The student's form; settings of a form that was not chosen are left out, as their fields are not shown."""
         return settings.read_all(settings.shown(known, str(typed.get("form", ""))), typed)
 
-    def whole(self, draft: Draft, own: Mapping[str, Any]) -> Json:
+    def whole(self, draft: Draft, own: Json) -> Json:
         """Settings of the objective with its defaults filled in."""
         properties = self.schema(draft.objective)["properties"]
         return {name: prop.get("default") for name, prop in properties.items()} | dict(own)
@@ -223,7 +221,7 @@ class Drafts:
         known = self.catalogue()["objectives"]
         return dict(known[objective]["schema"]) if objective in known else {"properties": {}}
 
-    def pace(self, draft: Draft, asked: Mapping[str, Any]) -> float | None:
+    def pace(self, draft: Draft, asked: Json) -> float | None:
         """Seconds a step of what is asked for, where a time was given and such runs have been measured."""
         if budget.seconds(draft.steps) is None:
             return None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from studio.capabilities.distill.estimate import COSTS, Cost, cost, measured, memory, parameters
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
@@ -14,7 +11,7 @@ from studio.ui.kit import words
 from studio.ui.kit.words import span
 
 __all__ = ["COSTS", "amount", "cost", "measured", "memory", "parameters", "sentences"]
-Settings = Mapping[str, Any]
+Settings = Json
 FORMS = ("form", "rank", "leave_out", "width", "start")  # fields of a request that change what a step costs
 USUAL = {"precision": "fp32", "accumulate": 1, "checkpointing": False, "optimizer": "adamw"}  # so do these of the trainer
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import gradio as gr
 
@@ -12,7 +11,7 @@ from studio.ui.distill.draft import Draft
 from studio.ui.kit import parts, schema_form
 from studio.ui.kit.updates import Values
 
-Drawn = dict[tuple[str, str], Any]  # (scope, name) -> component
+Drawn = dict[tuple[str, str], gr.components.Component]  # (scope, name) -> component
 TITLES = {"settings": "Objective", "trainer": "Trainer", "run": "Run"}
 
 

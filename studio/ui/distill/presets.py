@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import yaml
 
@@ -23,7 +22,7 @@ class Preset:
     objective: str
     steps: int
     settings: Json = field(default_factory=dict)
-    trainer: dict[str, Any] = field(default_factory=dict)
+    trainer: Json = field(default_factory=dict)
     start: str | None = None
 
 

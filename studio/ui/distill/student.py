@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from studio.capabilities.distill.request import DistillRequest
@@ -57,7 +55,7 @@ class StudentCard:
                 api_visibility="private",
             )
 
-    def _component(self, field: schema_form.Field) -> Any:
+    def _component(self, field: schema_form.Field) -> gr.components.Component:
         options: Json = {
             "label": field.label,
             "interactive": True,
@@ -70,11 +68,11 @@ class StudentCard:
         visible = field.name not in schema_form.ONLY_OF or "form" not in self.fields
         return schema_form.component(field, field.default, "student", visible=visible)
 
-    def inputs(self) -> set[Any]:
+    def inputs(self) -> set[gr.components.Component]:
         return set(self.fields.values())
 
     @property
-    def shown(self) -> set[Any]:
+    def shown(self) -> set[gr.components.Component]:
         """Everything `show` changes."""
         return self.inputs() | ({self.line} if "form" in self.fields else set())
 

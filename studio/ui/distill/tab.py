@@ -10,7 +10,6 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
@@ -43,14 +42,14 @@ class Fields:
     steps: gr.Textbox
     executor: gr.Dropdown
 
-    def inputs(self) -> set[Any]:
+    def inputs(self) -> set[gr.components.Component]:
         return set(vars(self).values())
 
 
 class DistillTab:
     """Builds the tab and holds its handlers. `started(run_id)` gives the updates that show a run; `shown` are its outputs."""
 
-    def __init__(self, background: Background, started: Callable[[str], Updates], shown: set[Any]):
+    def __init__(self, background: Background, started: Callable[[str], Updates], shown: set[gr.components.Component]):
         self.background, self.jobs = background, background.jobs
         self.started, self.shown = started, shown
         self.drafts = Drafts(self.jobs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from studio.core.files import Json
 from studio.ui.jobs.view import JobView
@@ -116,12 +116,12 @@ def _measured(n: int, rows: Mapping[int, Json], key: str, scale: float, dash: st
     return trace
 
 
-def _value(measure: Any) -> float | None:
+def _value(measure: words.Measure) -> float | None:
     value = measure.get("value") if isinstance(measure, Mapping) else measure
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _ends(measure: Any) -> tuple[float, float] | None:
+def _ends(measure: words.Measure) -> tuple[float, float] | None:
     low, high = (measure.get("low"), measure.get("high")) if isinstance(measure, Mapping) else (None, None)
     return (float(low), float(high)) if isinstance(low, (int, float)) and isinstance(high, (int, float)) else None
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
@@ -47,7 +44,7 @@ def waiting(view: JobView, kind: str) -> str:
     return f"How the reading follows the strength is measured {on_the_way}at the end, on its model and on those of its family."
 
 
-def _about(row: Mapping[str, Any], is_final: bool, calibration: Mapping[str, Any]) -> str:
+def _about(row: Json, is_final: bool, calibration: Json) -> str:
     pictures = f"Mean of {words.count(int(row['n']), 'picture')} a strength" if row.get("n") else "Mean reading by strength"
     unit = f", in {row['unit']}" if row.get("unit") else ""
     scale = "" if is_final else " Strengths are the adapter's own scale until it is calibrated."
@@ -56,7 +53,7 @@ def _about(row: Mapping[str, Any], is_final: bool, calibration: Mapping[str, Any
     return f"{pictures}{unit}, the same seeds at each, {slope}{scale}{said}"
 
 
-def _row(row: Mapping[str, Any], strengths: list[float]) -> Json:
+def _row(row: Json, strengths: list[float]) -> Json:
     found = {float(point["strength"]): point for point in row["points"]}
     cells = [_figure(found[s], "amount") if s in found else (words.NO_VALUE, "") for s in strengths]
     even = row.get("even") or [0.0, 0.0]
@@ -72,7 +69,7 @@ def _row(row: Mapping[str, Any], strengths: list[float]) -> Json:
     }
 
 
-def _figure(measure: Mapping[str, Any], key: str) -> tuple[str, str]:
+def _figure(measure: Json, key: str) -> tuple[str, str]:
     value, interval = words.interval({"value": measure.get(key), "low": measure.get("low"), "high": measure.get("high")}, 3)
     if interval:  # an en dash between two signed numbers is easily taken for a sign
         interval = f"[{measure['low']:.3f}, {measure['high']:.3f}]"

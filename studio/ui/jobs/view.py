@@ -7,8 +7,7 @@ the run's metrics file, which holds every step (`rows`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from studio.core.files import Json
 from studio.ui.kit import words
@@ -21,7 +20,7 @@ class JobView:
     """Folds the events of one background run. `request` is its configuration as it was submitted, `read` gives the rows
     of its metrics file as they are now, thinned, oldest first."""
 
-    def __init__(self, run_id: str, request: Mapping[str, Any], read: Callable[[], list[Json]] = list):
+    def __init__(self, run_id: str, request: Json, read: Callable[[], list[Json]] = list):
         self.run_id, self.request, self.read = run_id, dict(request), read
         self.state, self.note = "queued", ""
         self.family = ""  # of its objective, once the run has said so
@@ -47,13 +46,13 @@ class JobView:
     def live(self) -> bool:
         return self.state in LIVE
 
-    def apply(self, event: Mapping[str, Any]) -> None:
+    def apply(self, event: Json) -> None:
         """Fold one event in; kinds this page does not know are passed over."""
         fold = getattr(self, f"_on_{event.get('kind')}", None)
         if fold is not None:
             fold(event)
 
-    def finish(self, result: Mapping[str, Any] | None) -> None:
+    def finish(self, result: Json | None) -> None:
         """Take what only `result.json` holds."""
         self.finished = True
         if result:
@@ -65,7 +64,7 @@ class JobView:
             for text in result.get("notices") or []:
                 self._notice(str(text))
 
-    def _say(self, event: Mapping[str, Any], text: str) -> None:
+    def _say(self, event: Json, text: str) -> None:
         self.log.append((float(event.get("time") or 0), text))
         del self.log[:-MAX_LINES]
 
@@ -75,19 +74,19 @@ class JobView:
             self.notices.append(text)
         return new
 
-    def _on_state(self, event: Mapping[str, Any]) -> None:
+    def _on_state(self, event: Json) -> None:
         self.state, self.note = str(event["state"]), str(event.get("note") or "")
         if self.state == "loading" and self.log and self.log[-1][1].startswith("loading"):
             self.log.pop()  # preparing material says how far it is every second
         self._say(event, f"{self.state}: {self.note}" if self.note else self.state)
 
-    def _on_method(self, event: Mapping[str, Any]) -> None:
+    def _on_method(self, event: Json) -> None:
         self.family = str(event.get("family") or "")
 
-    def _on_progress(self, event: Mapping[str, Any]) -> None:
+    def _on_progress(self, event: Json) -> None:
         self.progress = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}
 
-    def _on_notice(self, event: Mapping[str, Any]) -> None:
+    def _on_notice(self, event: Json) -> None:
         if event.get("symptom"):
             if event["symptom"] not in self.symptoms:
                 self._say(event, str(event["text"]))
@@ -96,18 +95,18 @@ class JobView:
         elif self._notice(str(event["text"])):
             self._say(event, str(event["text"]))
 
-    def _on_strip(self, event: Mapping[str, Any]) -> None:
+    def _on_strip(self, event: Json) -> None:
         found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast", "strengths")}
         if event.get("arm") == "teacher":
             self.teacher = found
         else:
             self.strips.setdefault(int(event["sampling_steps"]), {})[int(event["step"])] = found
 
-    def _on_triple(self, event: Mapping[str, Any]) -> None:
+    def _on_triple(self, event: Json) -> None:
         names = ("triple", "of", "rows", "columns", "guidance", "sampling_steps", "prompts", "seed")
         self.beliefs[int(event["step"])] = {k: event.get(k) for k in names}
 
-    def _on_measure(self, event: Mapping[str, Any]) -> None:
+    def _on_measure(self, event: Json) -> None:
         figures, arm = dict(event.get("measures") or {}), str(event.get("arm") or "")
         if arm == "teacher":
             self.teacher_measures = figures
@@ -120,7 +119,7 @@ class JobView:
             steps = words.count(int(event["sampling_steps"]), "step")
             self._say(event, f"step {event['step']:,}, the student in {steps}: {said_figures(figures)}")
 
-    def _on_response(self, event: Mapping[str, Any]) -> None:
+    def _on_response(self, event: Json) -> None:
         row = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}  # of events, n is their number
         names = ("model", "step", "calibrated", "scale")
         again = [old for old in self.responses if all(old.get(n) == row.get(n) for n in names)]
@@ -130,22 +129,22 @@ class JobView:
         slope = " ".join(filter(None, words.interval(row.get("slope"), 3)))
         self._say(event, f"{row.get('title') or row.get('model')}: slope {slope} a unit of strength")
 
-    def _on_agreement(self, event: Mapping[str, Any]) -> None:
+    def _on_agreement(self, event: Json) -> None:
         row = {k: v for k, v in event.items() if k not in ("n", "kind", "time")}
         self.sides = [*(old for old in self.sides if (old["arm"], old["step"]) != (row["arm"], row["step"])), row]
         self._say(event, f"{row.get('title') or row['arm']}: measured with and without")
 
     _on_shown = _on_agreement
 
-    def _on_saved(self, event: Mapping[str, Any]) -> None:
+    def _on_saved(self, event: Json) -> None:
         self._say(event, f"step {event.get('step', 0):,}: a checkpoint is saved")
 
-    def _on_student(self, event: Mapping[str, Any]) -> None:
+    def _on_student(self, event: Json) -> None:
         self.student = str(event["id"])
         self._say(event, f"the student is listed as {self.student}")
 
 
-def said_figures(measures: Mapping[str, Any]) -> str:
+def said_figures(measures: Json) -> str:
     """Accuracy, diversity and FD-oracle in one clause, with their intervals."""
     accuracy = " ".join(filter(None, words.interval(measures.get("accuracy"), percent=True)))
     diversity = " ".join(filter(None, words.interval(measures.get("diversity"))))

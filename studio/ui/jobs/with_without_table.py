@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from studio.core.files import Json
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
@@ -57,15 +54,15 @@ def waiting(view: JobView, kind: str) -> str:
     return "It is measured at the end, on the teacher, its students and a hybrid."
 
 
-def _row(row: Mapping[str, Any], columns: list[tuple[str, str, tuple[str, ...]]]) -> Json:
+def _row(row: Json, columns: list[tuple[str, str, tuple[str, ...]]]) -> Json:
     arm = str(row.get("arm"))
     tone = "--arm-teacher" if arm == "teacher" else "--arm-hybrid-1" if arm.startswith("hybrid") else "--arm-student"
     return {"model": str(row.get("title") or arm), "tone": tone, "when": f"{row.get('nfe')} evaluations",
             "cells": [_cell(row.get(side) or {}, place) for _, side, place in columns]}  # fmt: skip
 
 
-def _cell(found: Mapping[str, Any], place: tuple[str, ...]) -> tuple[str, str]:
-    value: Any = found
+def _cell(found: Json, place: tuple[str, ...]) -> tuple[str, str]:
+    value: Json | None = found
     for name in place:
         value = (value or {}).get(name)
     if not value or value.get("value") is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
 
 
 def import_gradio() -> None:
@@ -18,7 +17,7 @@ def import_gradio() -> None:
         return
     find = inspect.getfile
 
-    def getfile(thing: Any) -> str:
+    def getfile(thing: object) -> str:
         if isinstance(thing, type) and thing.__module__.startswith("gradio."):
             raise OSError("no stubs, please")
         return find(thing)

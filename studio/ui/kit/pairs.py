@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, Registry, load_registry
@@ -68,7 +66,7 @@ def in_order(chosen: list[str]) -> list[str]:
     return sorted(chosen, key=lambda arm: order.index(arm) if arm in order else len(order))
 
 
-def remedy_choices(registry: Registry, form: Mapping[str, Any]) -> list[tuple[str, str]]:
+def remedy_choices(registry: Registry, form: Json) -> list[tuple[str, str]]:
     """Every remedy with its cost, meaning and paper, or with why it does not fit what the form says. A name, then a line.
 
     form: fields of a request. All are offered at all times, so that one that was ticked before another pair was chosen is
@@ -77,7 +75,7 @@ def remedy_choices(registry: Registry, form: Mapping[str, Any]) -> list[tuple[st
     return [(f"{arms.title(arm)}{_cost(registry, form, arm)}", arm) for arm in REMEDIES]
 
 
-def _cost(registry: Registry, form: Mapping[str, Any], arm: str) -> str:
+def _cost(registry: Registry, form: Json, arm: str) -> str:
     about = f"\n{REMEDIES[arm].meaning}\n{REMEDIES[arm].paper}"
     try:
         request = CompareRequest.model_validate({**form, "prompt": "any", "arms": [arm]})

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.kit.scripts import mounted
 
 MARK = (
@@ -20,17 +20,17 @@ MARK = (
 )
 
 
-def _html(value: Any = None, **options: Any) -> gr.HTML:
+def _html(value: object = None, **options: object) -> gr.HTML:
     """A bare `gr.HTML`: without Gradio's prose styles, which are made for articles."""
     return gr.HTML(value, apply_default_css=False, **options)
 
 
-def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
+def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
     """A place for `line()` or a table."""
     return _html(value, js_on_load=None, elem_id=elem_id, **options)
 
 
-def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
+def header(server_functions: Sequence[Callable[..., object]]) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
     value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub" and "control" with {"run": id}.
@@ -66,7 +66,7 @@ def live_plot(waiting: str, elem_id: str = "plot") -> gr.HTML:
     return _html(html_template=template, js_on_load=mounted("kit/plot"), elem_id=elem_id)
 
 
-def words_picker(value: dict[str, Any]) -> gr.HTML:
+def words_picker(value: Json) -> gr.HTML:
     """The vocabulary as buttons, by factor. Triggers "pick" with {"factor", "value"}.
 
     value = {"groups": `prompt.groups()`, "stated": {factor: value}}.
@@ -88,7 +88,7 @@ def line(text: str, kind: str) -> str:
     return f'<p class="line {kind}"{role}>{html.escape(text)}</p>' if text else ""
 
 
-def run_button(text: str, elem_id: str, **more: Any) -> gr.Button:
+def run_button(text: str, elem_id: str, **more: object) -> gr.Button:
     """What starts the tab's work; also by Ctrl and Enter, where it can be seen."""
     return gr.Button(text, variant="primary", size="md", elem_id=elem_id, elem_classes="runs", **more)
 

@@ -5,5 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Values = Mapping[Any, Any]  # component -> what it holds
-Updates = dict[Any, Any]  # component -> what it shows from now on
+from gradio.blocks import Block
+
+Values = Mapping[Block, Any]  # component -> what it holds
+Updates = dict[Block, Any]  # component -> what it shows from now on

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from studio.core.files import Json
 
 LIVE = ("queued", "loading", "running")
 KEPT_VIEWS = 64
 READS_PER_LOOK = 64  # a reader that is behind catches up in blocks; this bounds one look at about 256 MB
-Tail = Callable[[str, int], tuple[Sequence[Mapping[str, Any]], int]]
+Tail = Callable[[str, int], tuple[Sequence[Json], int]]
 
 
 class View(Protocol):
@@ -22,8 +22,8 @@ class View(Protocol):
 
     @property
     def live(self) -> bool: ...
-    def apply(self, event: Mapping[str, Any]) -> None: ...
-    def finish(self, result: Mapping[str, Any] | None) -> None: ...
+    def apply(self, event: Json) -> None: ...
+    def finish(self, result: Json | None) -> None: ...
 
 
 V = TypeVar("V", bound=View)

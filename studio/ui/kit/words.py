@@ -6,19 +6,21 @@ A diversity is never worded without the accuracy beside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from studio.core.files import Json
 
 NO_VALUE = "–"
+Measure = Json | float | None  # an interval's dict, a number that stands alone, or nothing
 
 
-def number(x: Any, digits: int = 2, percent: bool = False) -> str:
+def number(x: object, digits: int = 2, percent: bool = False) -> str:
     """0.81, 96 %, or a dash when there is no value."""
     if not isinstance(x, (int, float)):
         return NO_VALUE
     return f"{100 * x:.0f} %" if percent else f"{x:.{digits}f}"
 
 
-def interval(measure: Mapping[str, Any] | None, digits: int = 2, percent: bool = False) -> tuple[str, str]:
+def interval(measure: Measure, digits: int = 2, percent: bool = False) -> tuple[str, str]:
     """("0.81", "[0.74–0.88]"); ("96 %", "[89–99]"); ("–", "") when it could not be computed.
 
     Ends of shares beyond ±999 %, which say nothing more, are "[7–over 999]".

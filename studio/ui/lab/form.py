@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from studio.capabilities.lab.request import DEFAULT_PROMPTS, StudyRequest, study_of
 from studio.capabilities.lab.studies import STUDIES
 from studio.core.files import Json
@@ -29,7 +26,7 @@ def cards(chosen: str) -> list[Json]:
     return [*shown, _card(MIXTURE, why, "")]
 
 
-def _card(name: str, card: Mapping[str, Any], chosen: str) -> Json:
+def _card(name: str, card: Json, chosen: str) -> Json:
     return {"name": name, "chosen": name == chosen, "statements": list(card["statements"]),
             **{key: card[key] for key in ("title", "question", "how")}}  # fmt: skip
 
@@ -54,7 +51,7 @@ def _names(study: str, field: str) -> tuple[str, ...]:
     return ()
 
 
-def request(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
+def request(typed: Json, given: Json) -> Json:
     """A request from what stands in the form: `typed` in its own fields, `given` in the study's settings by name.
 
     Settings that are what they are by default are left out, so that the same study is the same request. ValueError in one
@@ -71,13 +68,13 @@ def request(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
     }  # fmt: skip
 
 
-def _whole(text: Any, label: str, default: int) -> int:
+def _whole(text: object, label: str, default: int) -> int:
     field = schema_form.Field(label, label, "whole", default, "")
     found = schema_form.read(field, text)
     return default if found is None else int(found)
 
 
-def cost(jobs: Jobs, asked: Mapping[str, Any]) -> str:
+def cost(jobs: Jobs, asked: Json) -> str:
     """What Start would cost, in a sentence. ValueError when the request does not fit."""
     registry = load_registry(jobs.paths)
     found = StudyRequest.model_validate(dict(asked))

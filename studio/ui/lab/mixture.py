@@ -6,8 +6,6 @@ import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
 
 import gradio as gr
 
@@ -74,7 +72,7 @@ class MixtureCard:
             while not (info := self.jobs.get(run_id)).final:
                 if time.monotonic() > until:
                     note = self.jobs.status().note if self.jobs.status().state != "ready" else "Computing."
-                    waiting = {self.waiting: f"{run_id} {position}", self.timer: gr.Timer(active=True)}
+                    waiting: Updates = {self.waiting: f"{run_id} {position}", self.timer: gr.Timer(active=True)}
                     return {self.html: {"sliders": sliders(), "page": None, "note": note, "pending": True}, **waiting}
                 time.sleep(LOOK_S)
             found = self.jobs.result(run_id)
@@ -94,7 +92,7 @@ class MixtureCard:
         value = {"sliders": sliders(), "page": page, "note": note, "pending": False}
         return {self.html: value, self.waiting: "", self.timer: gr.Timer(active=False)}
 
-    def _drop(self, waiting: Any) -> None:
+    def _drop(self, waiting: object) -> None:
         """Forget a run: its answer is kept here, or nobody wants it any more."""
         if run_id := str(waiting or "").partition(" ")[0]:
             with contextlib.suppress(ValueError):  # it is gone already
@@ -113,7 +111,7 @@ def sliders() -> list[Json]:
     return out
 
 
-def shown(page: Mapping[str, Any]) -> Json:
+def shown(page: Json) -> Json:
     """`metrics.gmm_page.lab_page` in words and figures for the browser."""
     arms = []
     for arm in page["arms"]:
@@ -134,7 +132,7 @@ def shown(page: Mapping[str, Any]) -> Json:
     }  # fmt: skip
 
 
-def why(page: Mapping[str, Any]) -> str:
+def why(page: Json) -> str:
     """The regime in one sentence, from κ alone."""
     first, second = (page["grid"][i]["kappa"] for i in (0, 1))
     opened, kept = page["regime"]["first_open"], page["regime"]["second_kept"]

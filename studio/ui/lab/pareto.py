@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from studio.core.files import Json
 from studio.ui.kit import words
@@ -14,9 +13,7 @@ LETTER_PX, LINE_PX = 6.6, 15.0
 ON = ("front", "undecided")
 
 
-def pareto(
-    rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]], narrow: bool, path: Sequence[str] = ()
-) -> Json | None:
+def pareto(rows: Sequence[Json], front: Sequence[Json], narrow: bool, path: Sequence[str] = ()) -> Json | None:
     """`front`: rows of `metrics.pareto.front`; `path`: arms joined by a line, in this order."""
     drawn = [r for r in rows if value(r.get("diversity")) is not None and value(r.get("accuracy")) is not None]
     if not drawn:
@@ -44,7 +41,7 @@ def pareto(
     return out
 
 
-def _point(row: Mapping[str, Any], found: Mapping[str, Any], side: str) -> Json:
+def _point(row: Json, found: Json, side: str) -> Json:
     tone, mark = colour(row["arm"]), symbol(row["arm"]).removesuffix("-open")
     on = found.get("status", "front") in ON
     said = {"front": "on the front", "undecided": "perhaps on the front", "unknown": "not comparable"}.get(
@@ -64,11 +61,11 @@ def _point(row: Mapping[str, Any], found: Mapping[str, Any], side: str) -> Json:
     return trace
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _name(row: Json) -> str:
     return f"{row['arm']} ({words.evaluations(row.get('cost'))})"
 
 
-def _sides(drawn: Sequence[Mapping[str, Any]], across: tuple[float, float], up: tuple[float, float], narrow: bool) -> list[str]:
+def _sides(drawn: Sequence[Json], across: tuple[float, float], up: tuple[float, float], narrow: bool) -> list[str]:
     """Where each name goes, so that it covers no mark and no other name; "" where it would (the pointer tells it then).
 
     Names stand above or below the interval across, never on it.
@@ -107,7 +104,7 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _range(measures: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _range(measures: Sequence[Json]) -> tuple[float, float]:
     found = [v for m in measures for v in [value(m), *(ends(m) or ())] if v is not None]
     low, high = min(found), max(found)
     room = max(0.02, 0.06 * (high - low))

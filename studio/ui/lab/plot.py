@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from studio.core.files import Json
 from studio.library.remedies import REMEDIES
@@ -49,19 +48,19 @@ def symbol(arm: str) -> str:
     return arms.LOOKS[slug(arm)].marker
 
 
-def value(measure: Any) -> float | None:
+def value(measure: words.Measure) -> float | None:
     """Of an interval's dict, or of a number."""
     found = measure.get("value") if isinstance(measure, Mapping) else measure
     return float(found) if isinstance(found, (int, float)) else None
 
 
-def ends(measure: Any) -> tuple[float, float] | None:
+def ends(measure: words.Measure) -> tuple[float, float] | None:
     """Both ends of an interval's dict; None when they are not known."""
     low, high = (measure.get("low"), measure.get("high")) if isinstance(measure, Mapping) else (None, None)
     return (float(low), float(high)) if isinstance(low, (int, float)) and isinstance(high, (int, float)) else None
 
 
-def bars(measures: Sequence[Any], scale: float = 1.0, tone: str = MUTED, width: float = 1.6) -> Json:
+def bars(measures: Sequence[words.Measure], scale: float = 1.0, tone: str = MUTED, width: float = 1.6) -> Json:
     """Error bars, from intervals."""
     up: list[float | None] = []
     down: list[float | None] = []
@@ -73,7 +72,7 @@ def bars(measures: Sequence[Any], scale: float = 1.0, tone: str = MUTED, width: 
             "visible": any(v is not None for v in up)}  # fmt: skip
 
 
-def scaled(measures: Sequence[Any], scale: float = 1.0) -> list[float | None]:
+def scaled(measures: Sequence[words.Measure], scale: float = 1.0) -> list[float | None]:
     return [None if (v := value(m)) is None else round(v * scale, 5) for m in measures]
 
 
@@ -83,7 +82,7 @@ def heading(text: str, y: float, x: float = 0.0, axis: str = "paper") -> Json:
             "font": {"size": 12, "color": "--ink-2"}, "text": text}  # fmt: skip
 
 
-def figures(row: Mapping[str, Any]) -> str:
+def figures(row: Json) -> str:
     """Diversity, accuracy and cost of a row, for the pointer: never one without the others."""
     return (
         f"<b>{row['arm']}</b><br>diversity {_both(row.get('diversity'))}<br>accuracy {_both(row.get('accuracy'), True)}"
@@ -91,18 +90,18 @@ def figures(row: Mapping[str, Any]) -> str:
     )
 
 
-def _both(measure: Any, percent: bool = False) -> str:
+def _both(measure: words.Measure, percent: bool = False) -> str:
     return " ".join(filter(None, words.interval(measure, percent=percent)))
 
 
-def floor(rows: Sequence[Mapping[str, Any]], name: str = "accuracy") -> float:
+def floor(rows: Sequence[Json], name: str = "accuracy") -> float:
     """Where an axis of per cents begins: a little below the lowest interval."""
     lows = [pair[0] for row in rows if (pair := ends(row.get(name))) is not None]
     lows += [v for row in rows if (v := value(row.get(name))) is not None]
     return max(0.0, 100 * min(lows, default=0.0) - 6)
 
 
-def layout(height: int, **more: Any) -> Json:
+def layout(height: int, **more: object) -> Json:
     """What every figure of the laboratory has in common."""
     return {
         "height": height, "margin": {"l": 46, "r": 10, "t": 26, "b": 46}, "annotations": [], "shapes": [], "showlegend": False,

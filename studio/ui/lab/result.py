@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import yaml
 
@@ -66,7 +65,7 @@ class Studies:
         return str(config.get("name") or self._asks(config) or info.title)
 
     @staticmethod
-    def _asks(config: Mapping[str, Any]) -> str:
+    def _asks(config: Json) -> str:
         member = STUDIES.all().get(str(config.get("study")))
         return member.card.title if member is not None else ""
 
@@ -100,7 +99,7 @@ class Studies:
             return ["up", "down", "cancel"] if info.ahead else ["pause", "cancel"]
         return ["resume"] if is_resumable(info.kind) and self.jobs.resumable(info.id) else []
 
-    def _text(self, info: RunInfo, p: Mapping[str, Any]) -> str:
+    def _text(self, info: RunInfo, p: Json) -> str:
         done, total = p.get("done"), p.get("total")
         at = f"{done:,} of {total:,} network evaluations" if isinstance(done, int) and isinstance(total, int) else ""
         shared = f"{p['reused']:,} of them shared or drawn before" if p.get("reused") else ""
@@ -142,7 +141,7 @@ class Studies:
         return found
 
 
-def body(config: Mapping[str, Any], result: Mapping[str, Any] | None) -> Json:
+def body(config: Json, result: Json | None) -> Json:
     """See `Studies.body`. A result that cannot be read is said to be so; the rest of the page goes on."""
     of = f"{words.count(len(config.get('prompts', ())), 'prompt')} × {words.count(config.get('seeds', 0), 'seed')}"
     shown: Json = {"study": config.get("study", ""), "figure": None, "caption": "", "verdicts": [], "cautions": [],
@@ -176,20 +175,20 @@ def body(config: Mapping[str, Any], result: Mapping[str, Any] | None) -> Json:
 # -- verdicts ------------------------------------------------------------------------------------------------------------
 
 
-def no_verdict(card: Mapping[str, Any]) -> str:
+def no_verdict(card: Json) -> str:
     """What stands where a study compares and judges nothing."""
     on = ", ".join(card.get("statements") or ())
     return f"{f'It bears on {on} and' if on else 'It'} gives no verdict by itself: read the figures with their intervals."
 
 
-def cautions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def cautions(rows: Sequence[Json]) -> list[str]:
     """Those that every verdict carries: said once for all, where there are several."""
     if len(rows) < 2:
         return []
     return [text for text in rows[0].get("cautions", []) if all(text in row.get("cautions", []) for row in rows)]
 
 
-def verdict(row: Mapping[str, Any], common: Sequence[str] = ()) -> Json:
+def verdict(row: Json, common: Sequence[str] = ()) -> Json:
     """A row of `metrics.verdicts` in words; `common` cautions are left out."""
     effect, reach = words.interval(row.get("interval"), digits=3)
     return {
@@ -200,7 +199,7 @@ def verdict(row: Mapping[str, Any], common: Sequence[str] = ()) -> Json:
     }  # fmt: skip
 
 
-def command(config: Mapping[str, Any]) -> str:
+def command(config: Json) -> str:
     """What repeats it from a terminal: its preset where one is the same request, else the request spelt out."""
     try:
         own = StudyRequest.model_validate(dict(config))
@@ -220,7 +219,7 @@ def command(config: Mapping[str, Any]) -> str:
 # -- tables --------------------------------------------------------------------------------------------------------------
 
 
-def tables(result: Mapping[str, Any]) -> list[Json]:
+def tables(result: Json) -> list[Json]:
     """The figures behind the plot: {"title", "heads", "rows": [{"name", "tone", "cells": [[value, interval]]}]}."""
     made = [
         _arms(result),
@@ -236,14 +235,14 @@ def tables(result: Mapping[str, Any]) -> list[Json]:
     return [table for table in made if table is not None and table["rows"]]
 
 
-def arm_rows(result: Mapping[str, Any]) -> list[Json]:
+def arm_rows(result: Json) -> list[Json]:
     """Rows of all arms, each once."""
     swept = result.get("sweep") or {}
     rows = [*swept.get("references", []), *swept.get("points", []), *swept.get("controls", []), *result.get("rows", [])]
     return list({row["arm"]: row for row in rows}.values())
 
 
-def _arms(result: Mapping[str, Any]) -> Json:
+def _arms(result: Json) -> Json:
     rows = []
     for row in arm_rows(result):
         cells = [words.interval(row["diversity"]), words.interval(row["accuracy"], percent=True),
@@ -256,7 +255,7 @@ def _arms(result: Mapping[str, Any]) -> Json:
     return {"title": "Arms", "heads": [heads[0], *(heads[i + 1] for i in used)], "rows": kept}
 
 
-def _witness(result: Mapping[str, Any]) -> Json | None:
+def _witness(result: Json) -> Json | None:
     """What a second reader says of the arms (`metrics.second_witness`)."""
     found = result.get("witness")
     if not found:
@@ -271,7 +270,7 @@ def _witness(result: Mapping[str, Any]) -> Json | None:
     return {"title": f"Second witness: {found['reader']}", "heads": heads, "rows": rows}
 
 
-def _shapley(result: Mapping[str, Any]) -> Json | None:
+def _shapley(result: Json) -> Json | None:
     found = result.get("masks") or {}
     if not found.get("diversity"):
         return None
@@ -285,7 +284,7 @@ def _shapley(result: Mapping[str, Any]) -> Json | None:
             "heads": ["position", "diversity, Shapley", "accuracy, Shapley", "main effect", "alone", "last"]}  # fmt: skip
 
 
-def _costs(result: Mapping[str, Any]) -> Json | None:
+def _costs(result: Json) -> Json | None:
     found = result.get("map")
     if not found:
         return None
@@ -304,7 +303,7 @@ def _costs(result: Mapping[str, Any]) -> Json | None:
                       "surely beats all cheaper"]}  # fmt: skip
 
 
-def _commits(result: Mapping[str, Any]) -> Json | None:
+def _commits(result: Json) -> Json | None:
     arms = result.get("timelines")
     if not arms:
         return None
@@ -319,7 +318,7 @@ def _commits(result: Mapping[str, Any]) -> Json | None:
     return {"title": "Median commit step, as a share of the arm's steps", "heads": ["what", *arms], "rows": rows}
 
 
-def _forks(result: Mapping[str, Any]) -> list[Json]:
+def _forks(result: Json) -> list[Json]:
     out = []
     for arm, series in (result.get("forks") or {}).items():
         curves = {"": series.get("all"), **series["factors"]}
@@ -332,7 +331,7 @@ def _forks(result: Mapping[str, Any]) -> list[Json]:
     return out
 
 
-def _vanished(result: Mapping[str, Any]) -> Json | None:
+def _vanished(result: Json) -> Json | None:
     rows = [
         {"name": f"{row['factor']} {row['value']}", "tone": plot.slug(row["arm"]), "cells": [
             (row["arm"], ""), (row["prompt"], ""), (str(row["seed"]), ""), (f"{row['first'] + 1}–{row['last'] + 1}", ""),
@@ -343,7 +342,7 @@ def _vanished(result: Mapping[str, Any]) -> Json | None:
             "heads": ["thing", "arm", "prompt", "seed", "steps", "what the end shows"]} if rows else None  # fmt: skip
 
 
-def identity(control: Mapping[str, Any] | None) -> str:
+def identity(control: Json | None) -> str:
     """What came of the teacher standing in for the student, in few words; nothing where a study has no such control."""
     if not control or not (control["checked"] or control["fired"]):
         return ""
@@ -353,11 +352,11 @@ def identity(control: Mapping[str, Any] | None) -> str:
     return f"passed, {words.count(len(control['rows']), 'arm')} × {words.count(control['n'], 'sample')}, {how}"
 
 
-def facts(result: Mapping[str, Any]) -> list[list[str]]:
+def facts(result: Json) -> list[list[str]]:
     """Name and value: what was drawn, of which weights, and what it cost."""
     done = result.get("evaluations") or {}
     hashes = [f"{name} {model['hash']}" for name, model in (result.get("models") or {}).items()]
-    request: Mapping[str, Any] = result["request"]
+    request: Json = result["request"]
     seeds: Sequence[int] = range(result["seeds"])
     return [
         ["prompts", ", ".join(result["prompts"])],
@@ -376,6 +375,6 @@ def facts(result: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _listed(value: Any) -> str:
+def _listed(value: object) -> str:
     """A setting in words: lists by their items."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
@@ -53,7 +52,7 @@ class Fields:
     teacher_steps: gr.Textbox
     name: gr.Textbox
 
-    def inputs(self) -> set[Any]:
+    def inputs(self) -> set[gr.components.Component]:
         return set(vars(self).values())
 
 
@@ -144,7 +143,7 @@ class LabTab:
         if not text:
             return
         request = json.loads(text)
-        drawn: dict[str, Any] = {}
+        drawn: dict[str, gr.components.Component] = {}
         known = lab_form.fields(request["study"])
         if known:
             with gr.Column(elem_classes="card fields"):
@@ -169,7 +168,7 @@ class LabTab:
 
     # -- the form --------------------------------------------------------------------------------------------------
 
-    def request(self, study: str, values: Values, given: Mapping[str, Any]) -> Json:
+    def request(self, study: str, values: Values, given: Json) -> Json:
         typed = {name: values[component] for name, component in vars(self.fields).items()}
         return lab_form.request({**typed, "study": study}, given)
 
@@ -194,7 +193,7 @@ class LabTab:
         filled = self.fill(lab_form.blank(FIRST, first))
         return dropdown | filled | {self.fields.pair: gr.Dropdown(choices=choices, value=first)}
 
-    def fill(self, request: Mapping[str, Any]) -> Updates:
+    def fill(self, request: Json) -> Updates:
         """Updates that put a request into the form."""
         f, study = self.fields, str(request["study"])
         card = next((c for c in lab_form.cards(study) if c["chosen"]), None)
@@ -220,19 +219,19 @@ class LabTab:
         kept = {"prompts": prompts or blank["prompts"], "seeds": typed["seeds"], "teacher_steps": typed["teacher_steps"]}
         return self.fill(blank | {k: v for k, v in kept.items() if v})
 
-    def count(self, asked: Any, values: Values) -> Updates:
+    def count(self, asked: Callable[[Values], Json], values: Values) -> Updates:
         try:
             return {self.cost: self._cost(asked(values))}
         except ValueError as error:
             return {self.cost: parts.line(str(error), "notice")}
 
-    def _cost(self, request: Mapping[str, Any]) -> str:
+    def _cost(self, request: Json) -> str:
         try:
             return parts.line(lab_form.cost(self.jobs, request), "hint")
         except ValueError as error:
             return parts.line(explain(error), "notice")
 
-    def submit(self, asked: Any, values: Values) -> Updates:
+    def submit(self, asked: Callable[[Values], Json], values: Values) -> Updates:
         try:
             run_id = self.jobs.submit("study", asked(values))
         except ValueError as error:

@@ -56,7 +56,7 @@ def _lines(title: str, narrow: bool) -> str:
     return "<br>".join(textwrap.wrap(title, 13 if narrow else 20)[:3])
 
 
-def table(result: Mapping[str, Any]) -> Json | None:
+def table(result: Json) -> Json | None:
     """A line a cell, with everything that was measured."""
     board, rows, read = result.get("board") or {}, [], readers(result)
     changes = any("change" in cell for row in board.get("rows", []) for cell in row["cells"].values())
@@ -82,7 +82,7 @@ def table(result: Mapping[str, Any]) -> Json | None:
     return {"title": title, "heads": heads, "rows": rows} if rows else None
 
 
-def theirs(result: Mapping[str, Any]) -> Json | None:
+def theirs(result: Json) -> Json | None:
     """What the paper reports, apart from what was measured here."""
     found = result.get("published")
     if not found:
@@ -93,7 +93,7 @@ def theirs(result: Mapping[str, Any]) -> Json | None:
             "rows": rows}  # fmt: skip
 
 
-def readers(result: Mapping[str, Any]) -> list[str]:
+def readers(result: Json) -> list[str]:
     """Who read in place of an oracle; nobody where there is one."""
     return [str(name) for name in (result.get("board") or {}).get("readers", ())]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from studio.capabilities.scrub import exports
 from studio.core.files import Json
 from studio.jobs.info import RunInfo
@@ -96,12 +93,12 @@ class Scrubs(Reader[ScrubView]):
             return {}
 
 
-def _images(result: Mapping[str, Any]) -> list[str]:
+def _images(result: Json) -> list[str]:
     """Two pictures an arm, for the drawer."""
     return [image["path"] for arm in result.get("arms") or [] for image in (arm.get("images") or [])[:2]]
 
 
-def _models(registry: Registry, used: set[str], named: Mapping[str, Any]) -> Json:
+def _models(registry: Registry, used: set[str], named: Json) -> Json:
     """{id: {"title", "role", "goes"}} of the models that took steps, and of those that could go on from them ("goes")."""
     known = [registry.entries[name] for name in used if name in registry.entries]
     alike = {(entry.domain, entry.size) for entry in known}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import gradio as gr
 
@@ -26,7 +24,7 @@ def scrubber(jobs: Jobs) -> gr.HTML:
     """value = `Scrubs.board()`. Triggers "branch" with {"run", "arm", "step", …} and "states" with {"run"}."""
     take = Take(jobs)
 
-    def take_away(wish: Any = None) -> Json:
+    def take_away(wish: object = None) -> Json:
         """Make a file of a run: {"run", "what", "kind", "sync", "arm", "seed"} -> {"url", "name"} or {"problem"}."""
         return take.away(wish if isinstance(wish, dict) else {})
 
@@ -46,14 +44,14 @@ class Take:
     def __init__(self, jobs: Jobs):
         self.jobs, self.scrubs = jobs, Scrubs(jobs)
 
-    def away(self, wish: Mapping[str, Any]) -> Json:
+    def away(self, wish: Json) -> Json:
         try:
             name = self._make(wish)
         except (ValueError, KeyError, TypeError, OSError) as error:
             return {"problem": str(error) or "This file could not be made."}
         return {"url": f"run-file/{wish['run']}/artifacts/export/{name}", "name": f"studio-{name}"}
 
-    def _make(self, wish: Mapping[str, Any]) -> str:
+    def _make(self, wish: Json) -> str:
         run_id = str(wish.get("run"))
         info = self.jobs.get(run_id)
         if info.kind != "scrub" or info.state not in FINAL:
@@ -131,7 +129,7 @@ def _font(file: str) -> str:
     return base64.b64encode((LOOK / "fonts" / file).read_bytes()).decode()
 
 
-def _inline(value: Any) -> str:
+def _inline(value: object) -> str:
     """JSON inside a script element: nothing in it can end the element."""
     return (
         json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

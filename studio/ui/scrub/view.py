@@ -6,7 +6,6 @@ A pure reducer like `view.RunView`; the names of pictures are those below the ru
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from studio.core.files import Json
 from studio.ui.kit import arms, words
@@ -18,7 +17,7 @@ BRANCH_TONES = ("hybrid-2", "student-first", "hybrid-4", "skip-first", "hybrid-3
 class ScrubView:
     """Folds the events of one run. `request` is the run's configuration as it was submitted."""
 
-    def __init__(self, run_id: str, request: Mapping[str, Any], about: Mapping[str, Any] | None = None):
+    def __init__(self, run_id: str, request: Json, about: Json | None = None):
         """`about` of a run that looks at an earlier one: its "root", "prompt", "seeds" and "images" as far as they are known."""
         self.run_id, self.request = run_id, dict(request)
         known, drawn = dict(about or {}), dict(request.get("draw") or {})
@@ -42,7 +41,7 @@ class ScrubView:
                               "about": "", "steps": None, "strips": [], "noisy": [], "branch": None, "exact": True}  # fmt: skip
         return self.rows[arm]
 
-    def apply(self, event: Mapping[str, Any]) -> None:
+    def apply(self, event: Json) -> None:
         """Fold one event in. Kinds this page does not know are passed over."""
         kind = event.get("kind")
         if kind == "state":
@@ -64,7 +63,7 @@ class ScrubView:
         elif kind == "timeline":
             self.timeline = str(event["file"])
 
-    def _steps(self, event: Mapping[str, Any]) -> None:
+    def _steps(self, event: Json) -> None:
         """What a row's steps are; with their pictures where the run knows them already."""
         row, steps = self._row(str(event["arm"])), [dict(step) for step in event["steps"]]
         known = len(row["strips"]) == len(steps)
@@ -95,7 +94,7 @@ class ScrubView:
         if row is not None and row["steps"] is not None and 0 <= index < len(row["steps"]):
             row[kind][index] = name
 
-    def finish(self, result: Mapping[str, Any] | None) -> None:
+    def finish(self, result: Json | None) -> None:
         """Take what only `result.json` holds."""
         self.finished = True
         self.models = dict((result or {}).get("models") or {})
