@@ -122,7 +122,7 @@ def test_words_the_model_does_not_know_are_named_while_typing(visit: Any) -> Non
 
 @pytest.mark.parametrize(
     ("field", "text", "words"),
-    [("#seeds", "10000", "10,000 seeds"), ("#prompt", "", "prompt is empty"), ("#teacher-steps", "0", "teacher_steps is 0")],
+    [("#seeds", "10000", "10,000 seeds"), ("#prompt", "", "prompt is empty"), ("#teacher-steps", "0", "Teacher steps: 0")],
 )
 def test_bad_input_gets_one_sentence_and_loses_nothing(visit: Any, field: str, text: str, words: str) -> None:
     page = visit()

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="9" fill="var(--arm-student)"/>'
@@ -23,6 +24,11 @@ MARK = (
 def _html(value: Any = None, **options: Any) -> gr.HTML:
     """A bare `gr.HTML`: without Gradio's prose styles, which are made for articles."""
     return gr.HTML(value, apply_default_css=False, **options)
+
+
+def mounted_html(value: Any, name: str, elem_id: str) -> gr.HTML:
+    """A component of a tab: its markup and script lie under this name in the assets."""
+    return _html(value, html_template=template(name), js_on_load=mounted(name), elem_id=elem_id)
 
 
 def text(elem_id: str, value: str = "", **options: Any) -> gr.HTML:
@@ -76,10 +82,9 @@ def words_picker(value: dict[str, Any]) -> gr.HTML:
 
 
 def chips(texts: Sequence[str]) -> gr.HTML:
-    """Example prompts as chips. Triggers "pick" with {"text"}."""
-    buttons = "".join(f'<button type="button" data-text="{html.escape(t)}">{html.escape(t)}</button>' for t in texts)
+    """Example prompts as chips; value: the texts. Triggers "pick" with {"text"}."""
     js = mounted("kit/chips", "pick")
-    return _html(html_template=f'<div class="chips">{buttons}</div>', js_on_load=js, elem_id="examples")
+    return _html(list(texts), html_template='<div class="chips"></div>', js_on_load=js, elem_id="examples")
 
 
 def line(text: str, kind: str) -> str:

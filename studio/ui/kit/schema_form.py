@@ -50,12 +50,13 @@ class Field:
 
 def fields(schema: Mapping[str, Any]) -> list[Field]:
     """Every setting of a schema: simple ones first, in the order of `SIMPLE`, then the rest as the schema has them."""
-    found = [_field(name, prop) for name, prop in schema.get("properties", {}).items()]
+    found = [one(name, prop) for name, prop in schema.get("properties", {}).items()]
     return sorted(found, key=lambda f: SIMPLE.index(f.name) if f.simple else len(SIMPLE))
 
 
-def _field(name: str, prop: Mapping[str, Any]) -> Field:
-    label = LABELS.get(name) or name.replace("_", " ").capitalize()
+def one(name: str, prop: Mapping[str, Any], title: str = "") -> Field:
+    """A setting of this schema; title: what it is called, where somebody says it."""
+    label = title or LABELS.get(name) or name.replace("_", " ").capitalize()
     default, info = prop.get("default"), str(prop.get("description", ""))
     for option in prop.get("anyOf", ()):  # optional: the first type that is not null
         if option.get("type") != "null":
@@ -88,14 +89,22 @@ def component(field: Field, value: Any, scope: str, **more: Any) -> Any:
         "info": field.info or None,
         "elem_id": f"{scope}-{field.name.replace('_', '-')}",
     }
+    value = stands(field, value)
     if field.kind == "choice":
         return gr.Dropdown(list(field.choices), value=value, filterable=False, elem_classes="drop", **options)
     if field.kind == "choices":
-        return gr.CheckboxGroup(list(field.choices), value=value or [], **options)
+        return gr.CheckboxGroup(list(field.choices), value=value, **options)
     if field.kind == "yes":
-        return gr.Checkbox(bool(value), **options)
+        return gr.Checkbox(value, **options)
     # Text, also for numbers: what was typed stays as it was typed (1.5e-4, or a mistake), and is answered in a sentence.
-    return gr.Textbox(write(value), max_lines=1, elem_classes="figure", **options)
+    return gr.Textbox(value, max_lines=1, elem_classes="figure", **options)
+
+
+def stands(field: Field, value: Any) -> Any:
+    """A value as the component of its field holds it."""
+    if field.kind == "choices":
+        return list(value or [])
+    return value if field.kind == "choice" else bool(value) if field.kind == "yes" else write(value)
 
 
 def write(value: Any) -> str:

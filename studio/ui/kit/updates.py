@@ -5,5 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gradio.blocks import Block
+
 Values = Mapping[Any, Any]  # component -> what it holds
 Updates = dict[Any, Any]  # component -> what it shows from now on
+Shown = set[Block]  # what a handler may change
