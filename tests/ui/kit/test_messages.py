@@ -14,7 +14,7 @@ from studio.ui.kit.messages import in_form
         ("draw.teacher_guidance is 99; at most 15 fits.", "scrub", "Teacher guidance: 99; at most 15 fits."),
         ("seeds.3 is 'x'; a whole number fits.", "compare", "Seeds: 'x'; a whole number fits."),
         ("critic_lr is -1; above 0 fits.", "distill", "Learning rate of the fake score: -1; above 0 fits."),
-        ("A run needs student_steps where it is off_recipe.", "compare", "A run needs Student steps where it is Allow off-recipe use."),
+        ("It asks for student_steps off its recipe.", "compare", "It asks for Student steps off its recipe."),
         ("There is no model called house_of_cards.", "compare", "There is no model called house_of_cards."),
         ("The prompt is empty; any words fit.", "compare", "The prompt is empty; any words fit."),
     ],
