@@ -8,14 +8,18 @@ and the zero convolutions, is held in full. A file is then a fraction of a copy,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from studio.core.lowrank import Adapter, applied
 from studio.core.trim import cut, ranks_for
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 OWN = ("controlnet_cond_embedding", "controlnet_down_blocks", "controlnet_mid_block")  # what the encoder has not
 PLACES = ("down_blocks", "mid_block")  # whose layers get low-rank pairs
@@ -29,13 +33,13 @@ def hint_channels(halvings: int) -> tuple[int, ...]:
     return (*CHANNELS[:halvings], CHANNELS[min(halvings, len(CHANNELS) - 1)])
 
 
-def copy_of(unet: Any, channels: tuple[int, ...]) -> Any:
+def copy_of(unet: UNet2DConditionModel, channels: tuple[int, ...]) -> ControlNetModel:
     """A diffusers ControlNetModel with the encoder of ``unet``: float32, frozen, its zero convolutions at zero."""
     from diffusers import ControlNetModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the hint encoder's first values; `Differences` draws them anew from its seed
-        control: Any = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=channels)
+        control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=channels)
     nn.Module.to(control, next(unet.parameters()).device, torch.float32)  # diffusers' own warns of any change of precision
     return control.eval().requires_grad_(False)
 
@@ -47,7 +51,7 @@ class Differences(nn.Module):
     decides every first value.
     """
 
-    def __init__(self, control: Any, rank: int, seed: int = 0):
+    def __init__(self, control: ControlNetModel, rank: int, seed: int = 0):
         super().__init__()
         layers = {
             place: module
@@ -55,7 +59,7 @@ class Differences(nn.Module):
             if place.split(".")[0] in PLACES and isinstance(module, nn.Linear | nn.Conv2d)
         }
         self.adapter = Adapter(layers, rank, float(rank), seed)
-        self._control = [control]  # in a list, as it is no part of what is saved
+        self._control = (control,)  # in a tuple, as it is no part of what is saved
         for name in OWN:
             self.add_module(name, getattr(control, name).requires_grad_(True))
         g = torch.Generator().manual_seed(seed)
@@ -98,7 +102,7 @@ def trimmed(tensors: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
     return out
 
 
-def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]) -> Any:
+def restored(unet: UNet2DConditionModel, tensors: Mapping[str, Tensor], channels: tuple[int, ...]) -> ControlNetModel:
     """The whole ControlNet again, float32: the encoder of ``unet`` with the differences merged into it.
 
     ValueError in one sentence where the differences belong to another architecture.
@@ -129,7 +133,7 @@ def restored(unet: Any, tensors: Mapping[str, Tensor], channels: tuple[int, ...]
     return control
 
 
-def _check(place: str, wanted: Any, given: Any) -> None:
+def _check(place: str, wanted: Sequence[int], given: Sequence[int]) -> None:
     if tuple(wanted) != tuple(given):
         raise ValueError(
             f"{place} has the shape {list(given)} and this model needs {list(wanted)}; a ControlNet made for this "

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from studio.core.explain import did_you_mean
 from studio.core.files import Json
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import Tensor
 
     from studio.core.denoiser import Cond
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Item = Any  # one thing of a world; only its own domain looks inside
 Stated = Mapping[str, str]  # factor -> value
 World = Mapping[str, Mapping[str, float]]  # factor -> value -> frequency
-Seed = Any  # what numpy.random.default_rng takes, a generator included
+Seed: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | np.random.Generator"  # what default_rng takes
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class Domain(Protocol):
     def check(self, stated: Stated) -> None:
         """ValueError in one sentence where no sample can show all of it."""
 
-    def illustration(self) -> Sequence[Sequence[Any]]:
+    def illustration(self) -> Sequence[Sequence[Image]]:
         """Three rows of Pillow images for an empty page: varied, all alike in what is free, varied again; () for none."""
 
     def hands(self) -> Hands: ...
@@ -219,7 +220,7 @@ class Hands(Protocol):
     def oracle(self, folder: Path, device: str) -> Oracle:
         """What reads samples; FileNotFoundError or ValueError in one sentence where there is none."""
 
-    def hint(self, kind: str, source: Any, shape: Sequence[int]) -> Tensor:
+    def hint(self, kind: str, source: Sequence[Item] | Image, shape: Sequence[int]) -> Tensor:
         """What a ControlNet follows, [N, *shape] in [0, 1]: of items, or of one picture that was brought (Pillow)."""
 
     def agreement(self, items: Sequence[Item], shape: Sequence[int]) -> Agreement:
@@ -303,4 +304,9 @@ def beside(said: Sequence[Said]) -> Cond:
     return {name: torch.tensor([one.given[name] for one in said], dtype=torch.float32) for name in names}
 
 
-Keep = Callable[[str, Callable[[], Any], int], Any]  # (name, how it is made, its bytes) -> what was kept
+K = TypeVar("K")
+
+
+class Keep(Protocol):
+    def __call__(self, name: str, make: Callable[[], K], size: int, /) -> K:
+        """What was kept under a name, or is made now. size: its bytes."""

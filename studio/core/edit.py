@@ -11,12 +11,13 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from studio.core.files import Json
 from studio.core.trim import cut, ranks_for
 
 PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
@@ -87,8 +88,8 @@ class EditCard(BaseModel):
     attribute: str = ""
     unit: str = ""
     prompts: tuple[str, ...] = ()
-    settings: dict[str, Any] = Field(default_factory=dict)
-    measured: dict[str, Any] = Field(default_factory=dict)
+    settings: Json = Field(default_factory=dict)
+    measured: Json = Field(default_factory=dict)
     seed: int = 0
     steps: int = 0
     created: str = ""

@@ -7,9 +7,12 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most"),
            "greater_than": ("gt", "more than"), "less_than": ("lt", "less than")}  # fmt: skip
@@ -35,7 +38,7 @@ def did_you_mean(given: str, options: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def brief(value: Any, limit: int = 60) -> str:
+def brief(value: object, limit: int = 60) -> str:
     """`repr` cut to `limit` characters, without ever building the whole of something huge."""
     if isinstance(value, str):
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")
@@ -70,7 +73,7 @@ def explain(error: BaseException, request: type[BaseModel] | None = None) -> str
     return (text if known else f"{type(error).__name__}: {text}")[:500]
 
 
-def _detail(detail: Any, title: str, fields: Iterable[str]) -> str:
+def _detail(detail: ErrorDetails, title: str, fields: Iterable[str]) -> str:
     kind, given, context = detail["type"], detail.get("input"), detail.get("ctx") or {}
     field = ".".join(str(part) for part in detail["loc"])
     if kind == "value_error":

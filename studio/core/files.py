@@ -35,7 +35,7 @@ def atomic_write(path: Path, data: bytes | str, *, durable: bool = True) -> None
             os.close(folder)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> Json | None:
     """The JSON object in a file, or None when it is missing, unreadable or something else."""
     try:
         data = json.loads(path.read_bytes())
@@ -44,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """JSON-ready: numbers that are not finite become None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

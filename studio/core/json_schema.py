@@ -22,7 +22,7 @@ MAX_WHOLE = 10_000_000  # of a whole number, where its schema sets no limit
 _RANGES = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt", "multipleOf": "multiple_of"}
 
 
-def check(schema: Mapping[str, Any], values: Mapping[str, Any], owner: str, limits: Mapping[str, int] | None = None) -> Json:
+def check(schema: Json, values: Mapping[str, object], owner: str, limits: Mapping[str, int] | None = None) -> Json:
     """`values` as the schema's types, without filling in defaults. ValueError in one sentence when they do not fit.
 
     owner: whose settings these are, at the beginning of a sentence. limits: largest value of fields by name, where the
@@ -51,7 +51,7 @@ def check(schema: Mapping[str, Any], values: Mapping[str, Any], owner: str, limi
         raise ValueError(explain(error)) from error
 
 
-def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+def _type(schema: Json, definitions: Json) -> Any:
     """A type that pydantic checks as the schema says."""
     if "$ref" in schema:
         return _type(definitions.get(str(schema["$ref"]).rsplit("/", 1)[-1], {}), definitions)
@@ -62,7 +62,7 @@ def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
     options = schema.get("anyOf") or schema.get("oneOf")
     if options:
         return reduce(or_, (_type(option, definitions) for option in options))
-    ranges: dict[str, Any] = {ours: schema[theirs] for theirs, ours in _RANGES.items() if theirs in schema}
+    ranges: Json = {ours: schema[theirs] for theirs, ours in _RANGES.items() if theirs in schema}
     kind = schema.get("type")
     if kind == "integer":
         top = {} if "le" in ranges or "lt" in ranges else {"le": MAX_WHOLE}
@@ -77,7 +77,7 @@ def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
     return {"boolean": bool, "null": None}.get(str(kind), Any)
 
 
-def _list(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+def _list(schema: Json, definitions: Json) -> Any:
     if "prefixItems" in schema:
         parts = tuple(_type(part, definitions) for part in schema["prefixItems"])
         return tuple[parts]  # type: ignore[valid-type]

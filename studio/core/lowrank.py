@@ -8,9 +8,9 @@ is not changed: hooks add the second term while `applied` is open, so leaving it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,7 @@ class Adapter(nn.Module):
         down, up = self.down[_key(place)].to(x), self.up[_key(place)].to(x)
         if down.ndim == 2:
             return F.linear(F.linear(x, down), up) * (self.alpha / self.rank)
-        conv: Any = layer
+        conv = cast(nn.Conv2d, layer)  # or what stands in its place
         return F.conv2d(F.conv2d(x, down, None, conv.stride, conv.padding, conv.dilation), up) * (self.alpha / self.rank)
 
     def edit(self, card: EditCard, part: str = "unet") -> Edit:
@@ -68,7 +68,7 @@ class Adapter(nn.Module):
 def applied(network: nn.Module, adapter: Adapter, strength: float | Tensor) -> Iterator[None]:
     """The adapter is active on `network` at `strength` (a number, or [B] with one a sample) until the block is left."""
 
-    def hook(place: str) -> Any:
+    def hook(place: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
         def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             change = adapter.change(place, layer, inputs[0])
             if isinstance(strength, Tensor):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
+
+from studio.core.weights import State
 
 Optimizer = Literal["adamw", "adamw8bit", "muon"]
 # Both keep small tensors (below 4,096 numbers) in 32 bits. torchao compiles its step, which takes a minute at the start.
@@ -21,7 +24,7 @@ def make_optimizer(
 
     ValueError in one sentence when no package here has it.
     """
-    settings: dict[str, Any] = {"lr": lr, "betas": betas, "weight_decay": weight_decay}
+    settings: _Settings = {"lr": lr, "betas": betas, "weight_decay": weight_decay}
     if kind == "adamw":
         return torch.optim.AdamW(module.parameters(), fused=True, **settings)
     if kind == "muon":
@@ -32,6 +35,12 @@ def make_optimizer(
         except (ImportError, OSError, AttributeError):  # not installed, or not for this machine
             continue
     raise ValueError(f"The optimiser adamw8bit needs the package {' or '.join(EIGHT_BIT)}; install one, or choose adamw.")
+
+
+class _Settings(TypedDict):
+    lr: float
+    betas: tuple[float, float]
+    weight_decay: float
 
 
 class Muon(torch.optim.Optimizer):
@@ -51,7 +60,7 @@ class Muon(torch.optim.Optimizer):
         self.adamw = torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         hidden, rest = self.param_groups
         set_rate(self.adamw, rest["lr"])
         self.adamw.step()
@@ -70,10 +79,10 @@ class Muon(torch.optim.Optimizer):
                 far = self.PACE * hidden["lr"] * max(1.0, rows / columns) ** 0.5
                 p.sub_(move.view(p.shape).to(p.dtype), alpha=far)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {"matrices": super().state_dict(), "adamw": self.adamw.state_dict()}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         super().load_state_dict(state_dict["matrices"])
         self.adamw.load_state_dict(state_dict["adamw"])
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from pydantic import BaseModel
@@ -104,7 +104,7 @@ class Parallel:
             self.broken = self.world > 1
             raise
 
-    def give(self, task: dict[str, Any]) -> None:
+    def give(self, task: Json) -> None:
         """The leader hands a task to those who wait in `wait`."""
         if self.world > 1:
             self.call(TASK)
@@ -115,10 +115,10 @@ class Parallel:
         """For followers: the next task, or None when it is time to go."""
         while not self.ended:
             if self.call() == TASK:
-                given: list[Any] = [None]
+                given: list[Json | None] = [None]
                 with _one_sentence():
                     torch.distributed.broadcast_object_list(given, 0)
-                return dict(given[0])
+                return dict(given[0] or {})
         return None
 
     def dismiss(self) -> None:

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.trainer import Trainer, TrainerConfig
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Part:
     """
 
     name: str
-    method: Method[Any]
+    method: Method
     trainer: TrainerConfig
     folder: Path
     finish: Callable[[Trainer, Json], Json]
@@ -51,16 +57,25 @@ class Asked:
 class Bench(Protocol):
     """What the family of the models brings."""
 
-    def tokens(self, tokenizer: Any, lines: Sequence[str]) -> Tensor:
+    def tokens(self, tokenizer: PreTrainedTokenizerBase, lines: Sequence[str]) -> Tensor:
         """int64 [N, L]."""
 
-    def laid_out(self, network: Any, device: str) -> Any:
+    def laid_out(self, network: UNet2DConditionModel, device: str) -> UNet2DConditionModel:
         """As it trains fastest."""
 
-    def load(self, network: Any, folder: Path) -> None:
+    def load(self, network: nn.Module, folder: Path) -> None:
         """The weights of a folder into a network that a curriculum built."""
 
-    def save(self, folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler: Any, vae: Any, example: str) -> None:
+    def save(
+        self,
+        folder: Path,
+        tokenizer: PreTrainedTokenizerBase,
+        text: nn.Module,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        vae: AutoencoderTiny,
+        example: str,
+    ) -> None:
         """A teacher's folder."""
 
 
@@ -79,5 +94,5 @@ class Curriculum(Protocol):
     def schedule(self) -> Iterator[str]:
         """Lines that help to place a student's steps."""
 
-    def decoder(self) -> Any:
+    def decoder(self) -> AutoencoderTiny:
         """The autoencoder as it was trained last, for `refresh`."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from studio.core.levels import CLEAN, GaussianLevel, Weights
+from studio.core.levels import CLEAN, GaussianLevel, Level, Update, Weights
 from studio.core.prediction import Prediction, to_x0
 from studio.core.rng import noise
 
+L = TypeVar("L", bound=Level)
+U = TypeVar("U", bound=Update, contravariant=True)
 
-class Process(Protocol):
+
+class Process(Protocol[L, U]):
     """What sampling asks of a forward process: levels, draws, beliefs and moves.
 
     kind: "gaussian", "masked", …: update rules, remedies and objectives name the kinds they fit. t_max: the time of pure noise.
@@ -28,29 +31,29 @@ class Process(Protocol):
     kind: str
     t_max: float
 
-    def level(self, t: float) -> Any:
+    def level(self, t: float) -> L:
         """The `core.levels.Level` at a time; t < 0 is clean on every process."""
 
-    def time_of(self, level: Tensor | float) -> Any:
+    def time_of(self, level: Tensor | float) -> Tensor | float:
         """The time at which so much is hidden (`Level.noise`), within [0, t_max]."""
 
     def draw(self, seeds: Sequence[int], position: int, shape: Sequence[int]) -> Tensor:
         """[len(seeds), ...]: all that a step may need of chance, a function of seed and position. shape: of one sample."""
 
-    def begin(self, level: Any, how: str) -> float:
+    def begin(self, level: L, how: str) -> float:
         """What decides the first state besides the draw, hashable: plans that begin alike share their first steps. how: of
         the plan (`sampling.plan.Plan.start`)."""
 
     def start(self, z: Tensor, begun: float) -> Tensor:
         """The first state [N, *shape] of a draw."""
 
-    def passed_on(self, x: Tensor, scale: float, level: Any) -> Tensor:
+    def passed_on(self, x: Tensor, scale: float, level: L) -> Tensor:
         """A state that another model left at the same noise, in this process's scale. scale: of the level it was left at."""
 
-    def believe(self, prediction: str, F: Tensor, x: Tensor, level: Any) -> Tensor:
+    def believe(self, prediction: str, F: Tensor, x: Tensor, level: L) -> Tensor:
         """What is believed of the clean sample, from a network's output: x̂0 [N, *shape], or logits [N, *shape, K]."""
 
-    def move(self, update: Any, x: Tensor, belief: Tensor, before: Tensor | None, z: Tensor | None) -> Tensor:
+    def move(self, update: U, x: Tensor, belief: Tensor, before: Tensor | None, z: Tensor | None) -> Tensor:
         """The next state, by a rule's numbers (`core.levels.Update`). before: the belief of the step before; z: a draw."""
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +23,7 @@ from studio.core.material import ConditionalNetwork
 from studio.core.method import Method
 from studio.core.optimizers import Optimizer, make_optimizer, set_rate
 from studio.core.parallel import ALONE, Parallel
-from studio.core.weights import load_checkpoint, save_checkpoint
+from studio.core.weights import State, load_checkpoint, save_checkpoint
 
 
 class TrainerConfig(BaseModel):
@@ -224,7 +224,7 @@ class Trainer:
 
     # -- state ---------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {
             "step": self.step,
             "skipped": self.skipped,
@@ -236,7 +236,7 @@ class Trainer:
             "streams": self.method.streams.state_dict(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         self.step, self.skipped, self.updates = state["step"], state["skipped"], dict(state["updates"])
         for name, t in self.method.trained.items():
             t.module.load_state_dict(state["modules"][name])

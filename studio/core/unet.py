@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,10 @@ from studio.core.denoiser import Cond
 from studio.core.lowrank import Adapter, applied
 from studio.core.material import GUIDANCE_DIM, ConditionalNetwork, LayerSet, guidance_embedding
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+Out = TypeVar("Out")
 ENDS = ("conv_in", "conv_out", "time_embedding", "add_embedding", "time_proj", "class_embedding")  # worn by no adapter
 
 
@@ -35,9 +39,9 @@ class UNetNetwork(ConditionalNetwork):
     A UNet with ``time_cond_proj_dim`` also reads cond["w"] [B], the guidance scale.
     """
 
-    unet: Any  # diffusers' types hide what its mixins add
+    unet: UNet2DConditionModel
 
-    def __init__(self, unet: nn.Module):
+    def __init__(self, unet: UNet2DConditionModel):
         super().__init__()
         self.unet = unet
 
@@ -66,7 +70,7 @@ class UNetNetwork(ConditionalNetwork):
             self.unet.disable_gradient_checkpointing()
             return
 
-        def twice(block: Callable[..., Any], *inputs: Any) -> Any:
+        def twice(block: Callable[..., Out], *inputs: object) -> Out:
             return checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), self.as_now()))
 
         self.unet.enable_gradient_checkpointing(twice)
@@ -93,19 +97,19 @@ class UNetNetwork(ConditionalNetwork):
                 found[place] = module
         return found
 
-    def as_now(self) -> AbstractContextManager[Any]:
+    def as_now(self) -> AbstractContextManager[None]:
         """What must hold again when a block of now is computed a second time; nothing for a network of its own."""
         return nullcontext()
 
     def with_guidance_input(self) -> UNetNetwork:
         if self.unet.config["time_cond_proj_dim"]:  # a student that has it already, which another begins with
             return copy.deepcopy(self)
-        unet = type(self.unet).from_config({**self.unet.config, "time_cond_proj_dim": GUIDANCE_DIM})
+        unet = cast("UNet2DConditionModel", type(self.unet).from_config({**self.unet.config, "time_cond_proj_dim": GUIDANCE_DIM}))
         missing, unexpected = unet.load_state_dict(self.unet.state_dict(), strict=False)
         assert missing == ["time_embedding.cond_proj.weight"] and not unexpected, (missing, unexpected)
         torch.nn.init.zeros_(unet.get_parameter(missing[0]))
         unet.set_attn_processor(dict(self.unet.attn_processors))
-        return UNetNetwork(unet.to(next(self.unet.parameters()).device))
+        return UNetNetwork(nn.Module.to(unet, next(self.unet.parameters()).device))
 
 
 class SliderNetwork(UNetNetwork):
@@ -117,7 +121,7 @@ class SliderNetwork(UNetNetwork):
         extra = {"added_cond_kwargs": {"text_embeds": cond["pooled"], "time_ids": cond["time_ids"]}} if "pooled" in cond else {}
         return self.unet(x, t, cond["states"], return_dict=False, **extra)[0]
 
-    def as_now(self) -> AbstractContextManager[Any]:
+    def as_now(self) -> AbstractContextManager[None]:
         return nullcontext() if self.worn is None else applied(self.unet, *self.worn)
 
     @contextmanager

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+State = dict[str, Any]  # of a training, as checkpoints hold it: nested dicts of tensors and plain values
 M = TypeVar("M", bound=nn.Module)
 _SYSTEM = re.compile(r"([^:]+) \(os error (\d+)\)")  # how Rust's standard library ends the text of an error of the system
 
@@ -65,7 +66,7 @@ def system_errors() -> Iterator[None]:
         raise OSError(number, found[1].strip(), None, number) from error
 
 
-def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
+def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, object] | None = None) -> None:
     """Tensors as safetensors; ``header`` values go into the file's metadata as JSON strings."""
     meta = {k: v if isinstance(v, str) else json.dumps(v) for k, v in (header or {}).items()}
     replace_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"format": "pt", **meta}))
@@ -91,13 +92,13 @@ def opens_in_float32(folder: Path) -> None:
         replace_bytes(path, (json.dumps(config | {"dtype": "float32"}, indent=2) + "\n").encode())
 
 
-def save_checkpoint(path: Path, state: Any) -> None:
+def save_checkpoint(path: Path, state: State) -> None:
     """Training state (nested dicts of tensors and plain values), atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path) as f:
-        witness: Any = _Witness(f)
+        witness = _Witness(f)
         try:
-            torch.save(state, witness)
+            torch.save(state, cast("IO[bytes]", witness))
         except RuntimeError:  # torch closes its archive after a write that failed, and says only that it does not add up
             if witness.error is None:
                 raise
@@ -122,6 +123,7 @@ class _Witness:
         self.file.flush()
 
 
-def load_checkpoint(path: Path) -> Any:
+def load_checkpoint(path: Path) -> State:
     """What `save_checkpoint` wrote; refuses pickled code."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    return state

@@ -8,13 +8,16 @@ arXiv 2106.09685). Modules, weights, their names and their memory layout stay wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.core.edit import Edit, LowRank
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
 
 
 class Attached:
@@ -29,7 +32,7 @@ class Attached:
         self.on: tuple[tuple[str, float], ...] = ()
         self._hashes: dict[str, str] = {}
         self._pairs: dict[str, dict[str, _Pair]] = {}
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
 
     def add(self, name: str, edit: Edit) -> None:
         """Keep an edit under a name, off. ValueError where a layer of it is not in the model or has another shape."""
@@ -62,7 +65,7 @@ class Attached:
         self._hooks.clear()
         self.on = ()
 
-    def text_key(self) -> tuple[Any, ...]:
+    def text_key(self) -> tuple[tuple[str, float], ...]:
         """What is on in the text encoders: equal where prompts are encoded alike."""
         return tuple(
             sorted(
@@ -86,13 +89,13 @@ class _Pair:
                 self.down, self.up = (t.detach().to(x.device, x.dtype) for t in (self.pair.down, self.pair.up))
         by = strength * self.pair.multiplier
         if isinstance(layer, nn.Conv2d):
-            inner: Any = functional.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
+            inner = functional.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
             return functional.conv2d(inner * by, self.up)
         return functional.linear(functional.linear(x, self.down) * by, self.up)
 
 
-def _adding(changes: list[tuple[_Pair, float]]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    def hook(layer: nn.Module, args: Any, y: Tensor) -> Tensor:
+def _adding(changes: list[tuple[_Pair, float]]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    def hook(layer: nn.Module, args: tuple[Tensor, ...], y: Tensor) -> Tensor:
         for pair, strength in changes:
             y = y + pair.change(layer, args[0], strength)
         return y

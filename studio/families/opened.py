@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import Denoiser
 from studio.core.edit import Edit
 from studio.core.explain import brief
-from studio.core.family import ControlFiles, LineReader, OpenModel
+from studio.core.family import ControlFiles, LineReader, NewWord, OpenModel
 from studio.core.footprint import Smaller
 from studio.core.lowrank import Adapter, applied
 from studio.core.material import ConditionalNetwork
@@ -106,7 +106,7 @@ class Opened(ABC):
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
         return self.trainable()
 
-    def recipe_of(self, method: Method[Any], teacher_id: str) -> Recipe:
+    def recipe_of(self, method: Method, teacher_id: str) -> Recipe:
         """How a student that a method has taught is sampled."""
         how = method.sampling()
         return Recipe(
@@ -198,7 +198,7 @@ class Opened(ABC):
 
     # -- new words -------------------------------------------------------------------------------------------------
 
-    def new_word(self, word: str, rows: int) -> Any:
+    def new_word(self, word: str, rows: int) -> NewWord:
         raise ValueError(f"{self.id} is of a family that learns no new words; a model of another one would fit.")
 
     def load_tokens(self, name: str, tokens: Mapping[str, Tensor]) -> None:

@@ -14,13 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from studio.core.files import Json
 from studio.core.recipe import weights_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 VARIABLE = "STUDIO_PERCEPTUAL"
 NONE = "none"
@@ -74,7 +78,7 @@ class Words:
     """The text half of a CLIP: lines in, features out, in the space of the features that its image half gives."""
 
     name: str
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     network: nn.Module
 
     @torch.no_grad()
@@ -129,7 +133,7 @@ def open_reader(folder: Path, name: str, device: str = "cpu") -> Reader:
         raise ValueError(f"{name!r} holds {what}; {', '.join(READERS)} would fit.")
     network = _network(folder, name, READERS[kinds[0]])
     side, mean, std = _processing(folder, network.config)
-    reader = Reader(name, folder, network.to(device), side, mean, std)
+    reader = Reader(name, folder, nn.Module.to(network, device), side, mean, std)
     if not reader.read(torch.full((1, 3, side, side), 0.5)).isfinite().all():
         raise ValueError(f"{name!r} gives features that are not finite; another copy of its weights would fit.")
     return reader
@@ -151,7 +155,7 @@ def open_words(folder: Path, name: str, device: str = "cpu") -> Words:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # tokenizers raises Exception itself where a file is damaged
         raise ValueError(f"The tokenizer of {name!r} cannot be read ({_first(error)}); a whole copy would fit.") from error
-    words = Words(name, tokenizer, network.to(device))
+    words = Words(name, tokenizer, nn.Module.to(network, device))
     try:
         found = words.read(["a picture"])
     except (IndexError, RuntimeError, TypeError) as error:  # ids beyond the table of a smaller vocabulary
@@ -161,7 +165,7 @@ def open_words(folder: Path, name: str, device: str = "cpu") -> Words:
     return words
 
 
-def _network(folder: Path, name: str, kind: str) -> nn.Module:
+def _network(folder: Path, name: str, kind: str) -> PreTrainedModel:
     """A transformers class with the weights of a folder, in eval mode. kind: the class's name."""
     if not _weights(folder):
         raise FileNotFoundError(f"{name!r} has no .safetensors file beside its config.json; save_pretrained writes both.")
@@ -175,11 +179,11 @@ def _network(folder: Path, name: str, kind: str) -> nn.Module:
         raise ValueError(f"The weights of {name!r} cannot be read ({_first(error)}); a whole copy would fit.") from error
     if missing := sorted(found["missing_keys"]):  # transformers would put random numbers there
         raise ValueError(f"{name!r} lacks {len(missing)} of its weights, {missing[0]} first; a whole copy would fit.")
-    made: nn.Module = network.eval().requires_grad_(False)
+    made: PreTrainedModel = network.eval().requires_grad_(False)
     return made
 
 
-def _processing(folder: Path, config: Any) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+def _processing(folder: Path, config: PreTrainedConfig) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """(side, mean, std) of the image processor's config, where there is one; CLIP's position embeddings fit one size only."""
     found = _json(folder, "preprocessor_config.json", folder.name) if (folder / "preprocessor_config.json").is_file() else {}
     side = int(config.image_size)
@@ -193,21 +197,22 @@ def _processing(folder: Path, config: Any) -> tuple[int, tuple[float, ...], tupl
     return side, mean, std
 
 
-def _side(size: Any) -> int | None:
+def _side(size: object) -> int | None:
     values = [size] if isinstance(size, int) else list(size.values()) if isinstance(size, dict) else []
     return next((value for value in values if isinstance(value, int)), None)
 
 
-def _channels(given: Any, default: tuple[float, ...]) -> tuple[float, ...]:
-    fits = isinstance(given, list) and len(given) == 3 and all(isinstance(x, (int, float)) and math.isfinite(x) for x in given)
-    return tuple(float(x) for x in given) if fits else default
+def _channels(given: object, default: tuple[float, ...]) -> tuple[float, ...]:
+    numbers = given if isinstance(given, list) and len(given) == 3 else ()
+    fits = numbers and all(isinstance(x, (int, float)) and math.isfinite(x) for x in numbers)
+    return tuple(float(x) for x in numbers) if fits else default
 
 
 def _weights(folder: Path) -> bool:
     return any(file.is_file() for file in folder.glob("*.safetensors"))
 
 
-def _json(folder: Path, file: str, name: str) -> dict[str, Any]:
+def _json(folder: Path, file: str, name: str) -> Json:
     if not (folder / file).is_file():
         where = "is not there" if not folder.is_dir() else f"has no {file}"
         raise FileNotFoundError(f"The folder {name!r} {where}; one that transformers saved would fit.")

@@ -11,7 +11,6 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from studio.core.files import Json
 
@@ -37,7 +36,7 @@ class EventLog:
             if not _ends_with_newline(path, size):
                 os.write(self._fd, b"\n")  # ends a torn line, which readers then skip
 
-    def write(self, kind: str, **fields: Any) -> Json:
+    def write(self, kind: str, **fields: object) -> Json:
         event = {"n": self._next, "time": round(time.time(), 3), "kind": kind, **fields}
         if "n" in fields or "time" in fields:
             raise ValueError(f"An event of kind {kind} has a field of its own called n or time; another name would fit.")

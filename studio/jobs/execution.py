@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 from studio.core.explain import disk_full, explain
 from studio.core.files import Json
@@ -84,7 +83,7 @@ def _log_to(path: Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root, show = logging.getLogger(), warnings.showwarning
 
-    def to_log(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    def to_log(message: object, category: type[Warning], *_: object, **__: object) -> None:
         logging.getLogger("warnings").warning("%s: %s", category.__name__, message)
 
     root.addHandler(handler)

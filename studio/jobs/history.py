@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.core.files import Json, read_json
 from studio.jobs.events import last_event
@@ -21,8 +20,8 @@ class Opened:
     info: RunInfo
     request: Json
     result: Json | None  # what is finished, also of a run that was stopped
-    progress: dict[str, Any] | None  # its last progress event
-    environment: dict[str, Any] | None
+    progress: Json | None  # its last progress event
+    environment: Json | None
     parent: str | None
 
 
@@ -46,7 +45,7 @@ def open_run(jobs: Jobs, run_id: str) -> Opened:
     )
 
 
-def rerun(jobs: Jobs, run_id: str, **changes: Any) -> str:
+def rerun(jobs: Jobs, run_id: str, **changes: object) -> str:
     """Submit the same request again, with some fields changed; returns the new run's id."""
     spec = jobs.spec(run_id)
     return jobs.submit(spec.kind, {**spec.config, **changes}, lane=spec.lane, parent=run_id)

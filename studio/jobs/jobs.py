@@ -14,7 +14,6 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -55,11 +54,11 @@ class Jobs(Register):
     def submit(
         self,
         kind: str,
-        config: BaseModel | Mapping[str, Any],
+        config: BaseModel | Mapping[str, object],
         *,
         lane: str | None = None,
         parent: str | None = None,
-        executor: str | Mapping[str, Any] | None = None,
+        executor: str | Mapping[str, object] | None = None,
     ) -> str:
         """Validate a request, make its run directory, queue it; returns the run id.
 
@@ -72,11 +71,11 @@ class Jobs(Register):
     def submit_sweep(
         self,
         kind: str,
-        config: Mapping[str, Any],
-        sweep: Mapping[str, Any],
+        config: Mapping[str, object],
+        sweep: Mapping[str, object],
         *,
         lane: str | None = None,
-        executor: str | Mapping[str, Any] | None = None,
+        executor: str | Mapping[str, object] | None = None,
     ) -> Ids:
         """Submit a run for every combination of the values in `sweep` (see `sweep.expand`); returns their ids.
 
@@ -91,9 +90,7 @@ class Jobs(Register):
                 raise ValueError(f"Run {i} of {len(points)} ({point.label}): {error}") from error
         return self._submit(kind, requests, lane, None, where)
 
-    def _submit(
-        self, kind: str, requests: Sequence[BaseModel], lane: str | None, parent: str | None, executor: dict[str, Any]
-    ) -> Ids:
+    def _submit(self, kind: str, requests: Sequence[BaseModel], lane: str | None, parent: str | None, executor: Json) -> Ids:
         known = KINDS.get(kind)
         lane = lane or known.lane
         if lane in AWAY:
@@ -152,7 +149,7 @@ class Jobs(Register):
             more = f", and {n} more would pass the {MAX_QUEUED} that fit" if n > 1 else " already"
             raise ValueError(f"{waiting} runs are waiting{more}; cancel some or wait for them.")
 
-    def validate(self, kind: str, config: BaseModel | Mapping[str, Any]) -> BaseModel:
+    def validate(self, kind: str, config: BaseModel | Mapping[str, object]) -> BaseModel:
         """The typed request, or ValueError in one sentence. Milliseconds: no weights are touched."""
         known = KINDS.get(kind)
         if not isinstance(config, (BaseModel, Mapping)):

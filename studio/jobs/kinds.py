@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,11 +31,12 @@ from studio.core.former_names import also_known_as
 from studio.jobs import run
 
 HOME = "studio.capabilities"  # the package whose folders add kinds
-Execute = Callable[[Any, Any], dict[str, Any]]
+R = TypeVar("R", bound=BaseModel)
+Execute = Callable[[R, run.Run], Json]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Generic[R]):
     """What can be done with the device. `label(request)` is a short title for lists of runs.
 
     resumable: it saves checkpoints in `checkpoints/` of its run directory and continues from them when it is run
@@ -44,17 +45,17 @@ class Kind:
 
     name: str
     title: str
-    config: type[BaseModel]
-    work: str | Execute  # "module:Class", or a function
+    config: type[R]
+    work: str | Execute[R]  # "module:Class", or a function
     lane: str
-    label: Callable[[Any], str]
+    label: Callable[[R], str]
     resumable: bool = False
 
-    def run(self, request: Any, run: Any) -> Json:
+    def run(self, request: R, run: run.Run) -> Json:
         """Do the work; returns what goes to `result.json`."""
         return self.load()(request, run)
 
-    def load(self) -> Execute:
+    def load(self) -> Execute[R]:
         """What executes a run; imports it where it is a name."""
         if not isinstance(self.work, str):
             return self.work
@@ -77,23 +78,28 @@ class Kinds:
         name: str,
         *,
         title: str,
-        config: type[BaseModel],
+        config: type[R],
         lane: str,
-        label: Callable[[Any], str] | None = None,
+        label: Callable[[R], str] | None = None,
         resumable: bool = False,
         work: str | None = None,
-    ) -> Callable[[Execute], Execute]:
+    ) -> Callable[[Execute[R]], Execute[R]]:
         """Register a kind by the name of its work. Without `work`: a decorator of the function that does it."""
 
-        def register(does: str | Execute) -> Any:
+        def keep(does: str | Execute[R]) -> None:
             if name in self._kinds:
                 raise ValueError(f"There are two kinds of job called {name!r}; rename one.")
             self._kinds[name] = Kind(name, title, config, does, lane, label or (lambda request: title), resumable)
+
+        def register(does: Execute[R]) -> Execute[R]:
+            keep(does)
             return does
 
-        return register if work is None else register(work)
+        if work is not None:
+            keep(work)
+        return register
 
-    def add_training(self, name: str, title: str, config: type[BaseModel], label: Callable[[Any], str], work: str) -> None:
+    def add_training(self, name: str, title: str, config: type[R], label: Callable[[R], str], work: str) -> None:
         """Register a kind that trains: in the batch lane, with checkpoints that it continues from."""
         self.add(name, title=title, config=config, lane="batch", label=label, resumable=True, work=work)
 

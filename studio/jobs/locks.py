@@ -8,7 +8,6 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -23,7 +22,7 @@ def identity() -> Json:
     return {"pid": os.getpid(), "started": psutil.Process().create_time(), "host": platform.node()}
 
 
-def alive(who: dict[str, Any] | None) -> bool | None:
+def alive(who: Json | None) -> bool | None:
     """Whether the process of an `identity` still runs; None when it lives on another host and cannot be asked."""
     if not who or not isinstance(who.get("pid"), int) or not isinstance(who.get("started"), (int, float)):
         return False
@@ -54,7 +53,7 @@ class FileLock:
     def held(self) -> bool:
         return self._fd is not None
 
-    def acquire(self, *, wait_s: float = 0.0, **about: Any) -> bool:
+    def acquire(self, *, wait_s: float = 0.0, **about: object) -> bool:
         """Take the lock, trying for `wait_s` seconds; `about` is written beside who holds it."""
         deadline = time.monotonic() + wait_s
         while not self._try(about):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -55,7 +55,7 @@ class Spec(BaseModel):
     version: int = VERSION
     title: str = ""
     parent: str | None = None  # the run this one repeats
-    executor: dict[str, Any] = {}  # where it is executed: {"name": ..., its options}; empty is this machine
+    executor: Json = {}  # where it is executed: {"name": ..., its options}; empty is this machine
 
 
 def read_spec(folder: Path) -> Spec:
@@ -109,7 +109,7 @@ class Run(Generic[T]):
         folder: Path,
         tools: T,
         *,
-        owner: Mapping[str, Any] | None = None,
+        owner: Mapping[str, object] | None = None,
         leaving: Callable[[], bool] = lambda: False,
         told: Callable[[str], None] = lambda state: None,
     ):
@@ -141,7 +141,7 @@ class Run(Generic[T]):
             return False
         return True
 
-    def event(self, kind: str, **fields: Any) -> Json:
+    def event(self, kind: str, **fields: object) -> Json:
         return self.events.write(kind, **fields)
 
     def state(self, state: str, note: str = "") -> None:
@@ -154,7 +154,7 @@ class Run(Generic[T]):
         """Something a person should know that is no error. The kind keeps it in its result as well."""
         self.events.write("notice", text=text)
 
-    def progress(self, done: int, total: int, **where: Any) -> None:
+    def progress(self, done: int, total: int, **where: object) -> None:
         self.events.write("progress", done=done, total=total, **where)
 
     def artifact(self, relative: str, data: bytes) -> str:
@@ -164,11 +164,11 @@ class Run(Generic[T]):
         atomic_write(path, data, durable=False)
         return relative
 
-    def result(self, data: Mapping[str, Any]) -> None:
+    def result(self, data: Mapping[str, object]) -> None:
         """Write `result.json`. A kind may call it again and again: what is there is kept when the run is stopped."""
         atomic_write(self.folder / "result.json", json.dumps(data, indent=1, allow_nan=False))
 
-    def keep(self, name: str, data: Mapping[str, Any]) -> None:
+    def keep(self, name: str, data: Mapping[str, object]) -> None:
         """Write a JSON file of the kind's own beside `result.json`."""
         atomic_write(self.folder / name, json.dumps(data, indent=1, allow_nan=False))
 

@@ -9,9 +9,9 @@ executor: ray
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -19,6 +19,7 @@ from studio.core.explain import brief
 from studio.core.files import Json
 
 MAX_SPEC_BYTES = 1 << 20
+Place = str | Mapping[str, object] | None  # an executor: its name, or an object with its name and options
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class Submission:
 
     kind: str
     config: Json
-    sweep: Any = None
-    executor: Any = None
+    sweep: Mapping[str, object] | None = None  # this and the next as the file has them: checked where they are used
+    executor: Place = None
 
 
-def read_spec_file(path: Path) -> tuple[str, dict[str, Any]]:
+def read_spec_file(path: Path) -> tuple[str, Json]:
     """(kind, request) of a spec file that describes one run."""
     found = read_submission(path)
     if found.sweep is not None:
@@ -59,7 +60,7 @@ def read_submission(path: Path) -> Submission:
     return Submission(str(kind), data, sweep, executor)
 
 
-def place(name: str | None, options: list[str], given: Any) -> Any:
+def place(name: str | None, options: list[str], given: Place) -> Place:
     """Where to run: the command's words before the file's. `options` are field=value, as in a spec file's `executor`."""
     if name is None and not options:
         return given

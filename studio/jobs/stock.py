@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from studio.core.files import Json
 from studio.jobs.paths import Paths
@@ -16,7 +16,7 @@ class Stock(Protocol):
     def context(self, home: Paths) -> Json:
         """What a request is checked against: the validation context of its pydantic model."""
 
-    def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterable[tuple[str, bytes]]:
+    def parcel(self, config: Json, home: Paths) -> Iterable[tuple[str, bytes]]:
         """(path below the data folder, contents) of all that a request names, for a machine that has nothing."""
 
     def made(self, home: Paths) -> dict[str, Path]:
@@ -43,7 +43,7 @@ class _Empty:
     def context(self, home: Paths) -> Json:
         return {}
 
-    def parcel(self, config: Mapping[str, Any], home: Paths) -> Iterable[tuple[str, bytes]]:
+    def parcel(self, config: Json, home: Paths) -> Iterable[tuple[str, bytes]]:
         return ()
 
     def made(self, home: Paths) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from studio.core.files import Json, atomic_write, read_json
 from studio.jobs.events import ACTIVE, FINAL, last_event
@@ -192,7 +192,7 @@ class Store:
             if old.exists():
                 os.replace(old, f"{broken}{suffix}")
 
-    def _rows(self, query: str, *values: Any) -> list[Row]:
+    def _rows(self, query: str, *values: str | float | None) -> list[Row]:
         return self._do(lambda connection: [Row(**found) for found in connection.execute(query, values)])
 
     def insert(self, row: Row) -> None:
@@ -212,7 +212,7 @@ class Store:
         limit: int = 100,
     ) -> list[Row]:
         """Newest first."""
-        where, values = ["1"], list[Any]()
+        where, values = ["1"], list[str | float]()
         for column, value in (("kind", kind), ("lane", lane), ("station", station)):
             if value is not None:
                 where.append(f"{column} = ?")

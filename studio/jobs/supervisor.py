@@ -14,11 +14,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.jobs.code import code_digest
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import AWAY
@@ -152,7 +151,7 @@ class Supervisor(threading.Thread):
         """The lane is held from another machine on the same folder; only its runs can be settled from here."""
         self.jobs.reconcile(lane.name)
 
-    def _outdated(self, lane: _Lane, holder: Mapping[str, Any]) -> None:
+    def _outdated(self, lane: _Lane, holder: Json) -> None:
         """Ask an idle worker that began with other files than are here now to leave: it has yet to import some of them.
 
         One of another checkout is left alone; one that does not say where it is from is of a version before this was said.

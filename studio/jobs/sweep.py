@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from studio.core.explain import brief
 from studio.core.files import Json
@@ -34,7 +33,7 @@ class Point:
     label: str
 
 
-def expand(config: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[Point]:
+def expand(config: Mapping[str, object], sweep: Mapping[str, object]) -> list[Point]:
     """Every combination, the last key fastest. ValueError in one sentence when the sweep is none or too large.
 
     Where the request has a `name`, each run's is told apart by its values, or by its number where they would not fit.
@@ -51,12 +50,12 @@ def expand(config: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[Point]:
         for (key, _), value in zip(axes, values, strict=True):
             _put(request, key, value)
         points.append(Point(request, ", ".join(f"{name} {brief(v, 30)}" for name, v in zip(short, values, strict=True))))
-    if isinstance(config.get("name"), str) and "name" not in short:
-        _name(points, config["name"], short, [key for key, _ in axes])
+    if isinstance(base := config.get("name"), str) and "name" not in short:
+        _name(points, base, short, [key for key, _ in axes])
     return points
 
 
-def _axes(sweep: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+def _axes(sweep: Mapping[str, object]) -> list[tuple[str, list[object]]]:
     if not isinstance(sweep, Mapping) or not sweep:
         raise ValueError(f"A sweep is an object with lists of values, not {brief(sweep)}; sweep: {{seed: [0, 1]}} would fit.")
     axes = []
@@ -73,7 +72,7 @@ def _axes(sweep: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return axes
 
 
-def _put(request: Json, key: str, value: Any) -> None:
+def _put(request: Json, key: str, value: object) -> None:
     *path, last = key.split(".")
     place = request
     for part in path:
@@ -101,14 +100,14 @@ def _name(points: list[Point], base: str, short: list[str], keys: list[str]) -> 
         point.config["name"] = base[: MAX_NAME - len(word)] + word
 
 
-def _get(request: Mapping[str, Any], key: str) -> Any:
-    value: Any = request
+def _get(request: Json, key: str) -> object:
+    value = request
     for part in key.split("."):
         value = value[part]
     return value
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     """A value in the letters of a name: 0.5 and 1e-5 stay, [999, 499] is 999.499, DDIM is ddim."""
     if isinstance(value, (list, tuple)):
         return ".".join(_word(part) for part in value)

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from studio.core.explain import explain
 from studio.core.files import Json, atomic_write
@@ -59,7 +59,7 @@ class Worker:
         self._stop = threading.Event()
         self._beat_lock = threading.Lock()
         self._seen = 0
-        self._saying: dict[str, Any] = {"state": "starting", "note": "The worker is starting.", "run": None}
+        self._saying: Json = {"state": "starting", "note": "The worker is starting.", "run": None}
 
     def say(self, state: str, note: str, run: str | None = None) -> None:
         """Publish what the worker does, at once and with every heartbeat."""
@@ -79,7 +79,7 @@ class Worker:
         while not self._stop.wait(BEAT_S):
             self._beat()
 
-    def stop(self, *_: Any) -> None:
+    def stop(self, *_: object) -> None:
         self._stop.set()
 
     def serve(self) -> None:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
@@ -26,7 +25,7 @@ VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.
 DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
-Catalogue = dict[str, Any]
+Catalogue = Json  # what `objectives` says
 
 
 def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
@@ -54,13 +53,13 @@ def check_objective(catalogue: Catalogue, name: str) -> Json:
     return _entry(catalogue["objectives"], catalogue["unavailable"], name, "objective")
 
 
-def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> Json:
+def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, object]) -> Json:
     """Settings of a method of sliders, checked against its schema; only what was given comes back."""
     found = _entry(catalogue["sliders"]["methods"], catalogue["sliders"]["unavailable"], name, "method of sliders")
     return check(found["schema"], settings, f"The method {name}", LIMITS)
 
 
-def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, what: str) -> Json:
+def _entry(known: Mapping[str, Json], unavailable: Mapping[str, str], name: str, what: str) -> Json:
     if name in known:
         return dict(known[name])
     if name in unavailable:
@@ -69,12 +68,12 @@ def _entry(known: Mapping[str, Any], unavailable: Mapping[str, str], name: str, 
     raise ValueError(f"There is no {what} {brief(name)}.{hint}")
 
 
-def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, Any]) -> Json:
+def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, object]) -> Json:
     """Settings of an objective, checked against its schema; only what was given comes back."""
     return check(check_objective(catalogue, name)["schema"], settings, f"The objective {name}", LIMITS)
 
 
-def check_trainer(catalogue: Catalogue, settings: Mapping[str, Any]) -> Json:
+def check_trainer(catalogue: Catalogue, settings: Mapping[str, object]) -> Json:
     """Settings of the trainer (all but `steps`, which is a field of the job)."""
     return check(catalogue["trainer"], settings, "The trainer", LIMITS)
 

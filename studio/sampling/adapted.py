@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
 from studio.sampling.plan import Plan
 from studio.sampling.segment import AdapterPairs, Segment
@@ -26,7 +25,7 @@ def adapted(plan: Plan, name: str, weight: float, chosen: Chosen) -> Plan:
         runs = groupby(range(len(segment.timesteps)), lambda i, s=segment, d=done: _answers(s, i, d + i, chosen))  # type: ignore[misc]
         for (own, second), steps in runs:
             indices = list(steps)
-            changes: dict[str, Any] = {}
+            changes: dict[str, object] = {}
             if own:
                 changes["adapters"] = _with(segment.adapters, name, weight)
             if second and segment.blend:

@@ -8,9 +8,8 @@ step counts as not shared, so the figure is never too low.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from studio.sampling.guidance import evaluations, is_plain
 from studio.sampling.plan import Plan
@@ -29,8 +28,8 @@ class Bill:
 def bill(plans: Iterable[Plan]) -> Bill:
     """What plans cost that are drawn from the same noise."""
     alone = together = 0
-    states: dict[Any, int] = {}
-    questions: set[tuple[int, Any]] = set()
+    states: dict[Hashable, int] = {}
+    questions: set[tuple[int, Hashable]] = set()
     for plan in plans:
         alone += plan.nfe
         at = states.setdefault(("start", plan.start, plan.segments[0].model), len(states))
@@ -42,7 +41,7 @@ def bill(plans: Iterable[Plan]) -> Bill:
     return Bill(alone, together)
 
 
-def _steps(plan: Plan) -> Iterable[tuple[Any, tuple[Any, ...], Any]]:
+def _steps(plan: Plan) -> Iterable[tuple[Hashable, tuple[Hashable, ...], Hashable]]:
     """(what decides x̂0, what networks are asked for it, what then decides the next state) of every step."""
     flat = [(segment, t) for segment in plan.segments for t in segment.timesteps]
     before: float | None = None
@@ -60,14 +59,14 @@ def _steps(plan: Plan) -> Iterable[tuple[Any, tuple[Any, ...], Any]]:
         before = t if rises is None else None
 
 
-def _belief(segment: Segment, t: float, position: int) -> Any:
+def _belief(segment: Segment, t: float, position: int) -> Hashable:
     w = 1.0 if is_plain(segment.guidance) else segment.guidance
     blend = segment.blend and (segment.blend.model, segment.blend.weight, evaluations(segment.blend.guidance))
     changed = tuple(remedy.model_dump_json() for remedy in segment.remedies)
     return segment.model, t, w, segment.prompt, segment.adapters, blend, changed, position if changed else None
 
 
-def _questions(segment: Segment, t: float, position: int) -> Iterable[Any]:
+def _questions(segment: Segment, t: float, position: int) -> Iterable[Hashable]:
     """One for each network evaluation of a step."""
     told = tuple(remedy.model_dump_json() for remedy in segment.remedies if remedy.tells)
     calls = [(segment.model, segment.guidance, segment.adapters)]

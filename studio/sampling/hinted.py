@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.sampling.plan import Plan
 from studio.sampling.segment import HintPairs, Segment, hint_key
@@ -11,7 +11,8 @@ from studio.sampling.segment import HintPairs, Segment, hint_key
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from studio.core.denoiser import Cond
+    from studio.core.denoiser import Cond, Predictor
+    from studio.core.family import OpenModel
 
 Conds = Mapping[str, tuple["Cond", "Cond | None"]]
 
@@ -49,7 +50,7 @@ def with_pictures(conds: Conds, pictures: Mapping[str, Tensor]) -> dict[str, tup
     return {key: ({**given, **hints}, None if null is None else {**null, **hints}) for key, (given, null) in conds.items()}
 
 
-def check_hints(model: Any, id: str, hints: HintPairs, given: Cond, null: Cond | None) -> None:
+def check_hints(model: OpenModel | Predictor, id: str, hints: HintPairs, given: Cond, null: Cond | None) -> None:
     """ValueError in one sentence where a segment's hints cannot be followed."""
     for name, _ in (pair for pair in hints if pair[1]):
         if not hasattr(model, "use_controls"):

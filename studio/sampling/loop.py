@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -20,6 +20,8 @@ from studio.sampling.run import Conds, Run, State, check_resume
 from studio.sampling.steps import Step, compiled
 
 if TYPE_CHECKING:
+    from studio.core.denoiser import Predictor
+    from studio.core.family import OpenModel
     from studio.sampling.record import Recorded
 
 __all__ = ["Conds", "Record", "finished", "sample", "sample_many"]
@@ -27,7 +29,7 @@ __all__ = ["Conds", "Record", "finished", "sample", "sample_many"]
 
 def sample(
     plan: Plan,
-    models: Mapping[str, Any],
+    models: Mapping[str, OpenModel | Predictor],
     cond: Conds,
     seeds: Sequence[int],
     shape: Sequence[int],
@@ -38,8 +40,8 @@ def sample(
     project: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Record]:
     """Run one plan; see `sample_many`."""
-    options: dict[str, Any] = {"start": start, "resume": resume, "batch_size": batch_size, "project": project}
-    return _records(sample_many([plan], models, cond, seeds, shape, **options))
+    many = sample_many([plan], models, cond, seeds, shape, start=start, resume=resume, batch_size=batch_size, project=project)
+    return _records(many)
 
 
 def _records(many: Iterator[tuple[str, Record]]) -> Iterator[Record]:
@@ -49,7 +51,7 @@ def _records(many: Iterator[tuple[str, Record]]) -> Iterator[Record]:
 
 def sample_many(
     plans: Sequence[Plan],
-    models: Mapping[str, Any],
+    models: Mapping[str, OpenModel | Predictor],
     cond: Conds,
     seeds: Sequence[int],
     shape: Sequence[int],

@@ -6,16 +6,21 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Said
 from studio.sampling.plan import Plan
 from studio.sampling.segment import AdapterPairs, condition_key
 
+if TYPE_CHECKING:
+    from studio.core.family import OpenModel
+
+Encodings = dict[Hashable, tuple[Cond, Cond]]  # what was read, by whom -> (condition, null)
+
 
 def encode_once(
-    models: Mapping[str, Any], said: Sequence[Said], cache: dict[Hashable, tuple[Cond, Cond]] | None = None
+    models: Mapping[str, OpenModel], said: Sequence[Said], cache: Encodings | None = None
 ) -> dict[str, tuple[Cond, Cond]]:
     """id -> (condition, null) for the loop, of plans without adapters. One gives one row, which all seeds share.
 
@@ -29,7 +34,10 @@ def encode_once(
 
 
 def encode_plans(
-    plans: Sequence[Plan], models: Mapping[str, Any], said: Sequence[Said], cache: dict[Hashable, tuple[Cond, Cond]] | None = None
+    plans: Sequence[Plan],
+    models: Mapping[str, OpenModel],
+    said: Sequence[Said],
+    cache: Encodings | None = None,
 ) -> dict[str, tuple[Cond, Cond]]:
     """All conditions that plans need: what is ``said`` for their models, and the prompts that segments have of their own, each
     read with the adapters that are on in its segment (their layers in text encoders change what a prompt means). Beside a
@@ -46,9 +54,7 @@ def encode_plans(
     }
 
 
-def _encoded(
-    model: Any, said: Sequence[Said], adapters: AdapterPairs, known: dict[Hashable, tuple[Cond, Cond]]
-) -> tuple[Cond, Cond]:
+def _encoded(model: OpenModel, said: Sequence[Said], adapters: AdapterPairs, known: Encodings) -> tuple[Cond, Cond]:
     with model.using(adapters) if hasattr(model, "using") else nullcontext():  # not those an earlier run left on
         key = (model.text_key, tuple((one.text, json.dumps(one.given, sort_keys=True)) for one in said))
         if key not in known:

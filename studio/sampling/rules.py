@@ -17,10 +17,9 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from studio.core.levels import GaussianLevel as Level
-from studio.core.levels import Weights
+from studio.core.levels import Update, Weights
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Rule:
     """
 
     name: str
-    weights: Callable[[Move], Any]
+    weights: Callable[[Move], Update]
     eta: float | None
     fixed_eta: float = 0.0  # used where eta is None; above 0 means that the rule adds noise of its own
     multistep: bool = False

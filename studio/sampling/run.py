@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from studio.sampling.segment import condition_key
 from studio.sampling.steps import Call, Step, denoiser_of
 
 if TYPE_CHECKING:
+    from studio.core.denoiser import Predictor
+    from studio.core.family import OpenModel
     from studio.sampling.record import Recorded
 
 Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
@@ -37,7 +39,7 @@ class Run:
 
     def __init__(
         self,
-        models: Mapping[str, Any],
+        models: Mapping[str, OpenModel | Predictor],
         cond: Conds,
         seeds: list[int],
         shape: tuple[int, ...],

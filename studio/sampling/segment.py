@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from studio.core.files import Json
 from studio.core.levels import CLEAN as CLEAN
 from studio.sampling.guidance import evaluations
 from studio.sampling.remedies import AnyRemedy
@@ -32,7 +32,7 @@ class Blend(BaseModel):
     adapters: AdapterPairs = ()
 
     @model_serializer(mode="wrap")
-    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> Json:
         return {name: value for name, value in plain(self).items() if name != "adapters" or value}
 
 
@@ -91,7 +91,7 @@ class Segment(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> Json:
         """Settings that came later are written only where they are used, so that a plain plan stays the text it was."""
         return {name: value for name, value in plain(self).items() if name not in _LATER or value not in (None, "", (), [])}
 
@@ -116,9 +116,9 @@ class Segment(BaseModel):
         """Whether its steps draw fresh noise (the one that lands on clean data never does)."""
         return rule_named(self.rule).effective_eta(self.eta) > 0 and self.rho > 0
 
-    def part(self, low: int, high: int, **changes: Any) -> Segment:
+    def part(self, low: int, high: int, **changes: object) -> Segment:
         """Its steps low … high − 1, with other settings where given."""
-        own: dict[str, Any] = {"timesteps": self.timesteps[low:high], "positions": self.positions[low:high]}
+        own: dict[str, object] = {"timesteps": self.timesteps[low:high], "positions": self.positions[low:high]}
         if high < len(self.timesteps):
             own["lands"] = None
         return Segment.model_validate({**self.model_dump(), **own, **changes})

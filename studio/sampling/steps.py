@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.denoiser import Predictor
 from studio.core.levels import Level, Update
@@ -16,6 +16,10 @@ from studio.sampling.plan import Plan
 from studio.sampling.remedies.base import Moment, Remedy
 from studio.sampling.rules import Move, Rule, every_rule, rule_named
 from studio.sampling.segment import AdapterPairs, HintPairs, Segment, condition_key
+
+if TYPE_CHECKING:
+    from studio.core.denoiser import Predictor
+    from studio.core.family import OpenModel
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Step:
     remedies: tuple[Remedy, ...]  # those that do something here
     moment: Moment
     there: Level  # in the scale of the next step's model: the hand-over rescales by landing there
-    weights: Update[Any]
+    weights: Update
     segment: int = field(compare=False)
 
     @property
@@ -88,12 +92,12 @@ class Step:
         return (self.there, self.weights, self.position if self.weights.noise else None)
 
 
-def denoiser_of(model: Any) -> Predictor:
+def denoiser_of(model: OpenModel | Predictor) -> Predictor:
     """A family's Model carries its denoiser; a bare one is its own."""
-    return getattr(model, "denoiser", model)
+    return model if isinstance(model, Predictor) else model.denoiser
 
 
-def compiled(plan: Plan, models: Mapping[str, Any]) -> tuple[float, tuple[Step, ...]]:
+def compiled(plan: Plan, models: Mapping[str, OpenModel | Predictor]) -> tuple[float, tuple[Step, ...]]:
     """(how it begins (`Process.begin`), the steps). ValueError where the plan cannot run on these models."""
     for model in plan.models:
         if model not in models:
@@ -162,7 +166,7 @@ def _check_levels(plan: Plan, i: int, here: Level, low: Level, there: Level) -> 
         )
 
 
-def _blended(segment: Segment, here: Level, models: Mapping[str, Any]) -> tuple[Call, float] | None:
+def _blended(segment: Segment, here: Level, models: Mapping[str, OpenModel | Predictor]) -> tuple[Call, float] | None:
     """The second network at the same noise level, with x' = x sigma' / sigma where its process is another."""
     blend = segment.blend
     if blend is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
 from studio.sampling.guidance import is_plain
 from studio.sampling.plan import Plan
@@ -32,7 +31,7 @@ def with_interval(plan: Plan, low: float, high: float, *, name: str | None = Non
         guided = not is_plain(segment.guidance) or (segment.blend is not None and not is_plain(segment.blend.guidance))
         return guided and not low < t <= high
 
-    def unguided(segment: Segment) -> dict[str, Any]:
+    def unguided(segment: Segment) -> dict[str, object]:
         return {"guidance": 1.0, "blend": segment.blend and segment.blend.model_copy(update={"guidance": 1.0})}
 
     return _changed(plan, outside, unguided, name or f"{plan.name}, guided in ({low:g}, {high:g}]")
@@ -99,7 +98,7 @@ def with_strength(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"strength {alpha:g} does not fit; 0 (teacher) to 1 (student) would")
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if alpha == 0:
         changes = {"model": teacher, "guidance": guidance, "adapters": ()}
     elif alpha < 1:
@@ -129,7 +128,7 @@ def with_restarts(plan: Plan, low: float, high: float, loops: int = 1, *, name: 
     first, last = within[number].index(True), len(within[number]) - within[number][::-1].index(True)
     lands = _landing(plan, number, last)
 
-    def again(start: int, stop: int, loop: int, **more: Any) -> Segment:
+    def again(start: int, stop: int, loop: int, **more: object) -> Segment:
         moved = tuple(p + loop * LOOP if first <= i < last else p for i, p in enumerate(own))[start:stop]
         return segment.part(start, stop, positions=moved, **more)
 
@@ -152,7 +151,7 @@ def _landing(plan: Plan, number: int, last: int) -> float:
 
 
 def _changed(
-    plan: Plan, where: Callable[[Segment, float], bool], changes: Callable[[Segment], dict[str, Any]], name: str
+    plan: Plan, where: Callable[[Segment, float], bool], changes: Callable[[Segment], dict[str, object]], name: str
 ) -> Plan:
     """The plan with other settings at some steps; segments are divided where that begins and ends."""
     segments: list[Segment] = []
@@ -167,7 +166,7 @@ def _changed(
     return _renamed(plan, segments, name)
 
 
-def _part(segment: Segment, **changes: Any) -> Segment:
+def _part(segment: Segment, **changes: object) -> Segment:
     return segment.part(0, len(segment.timesteps), **changes)
 
 

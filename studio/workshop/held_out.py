@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -104,7 +104,7 @@ def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequenc
     }
 
 
-def kept_figures(file: Path, make: Callable[[], Mapping[str, Any]]) -> Json:
+def kept_figures(file: Path, make: Callable[[], Mapping[str, object]]) -> Json:
     """Figures that depend on nothing but what the file's name says, measured once."""
     kept = read_json(file)
     if kept is None:

@@ -10,10 +10,10 @@ Worker side: imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SIDE = 16  # pixels of a side that pictures are shrunk to where no encoder looks at them
 HUNDRED = 100.0  # a CLIP score is commonly written as 100 times the cosine
 POINTS = "CLIP points (100 × cosine)"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ class Measure:
             return -away
         return toward if away is None else toward - away
 
-    def at(self, cell: Mapping[float, Mapping[str, Any]], strength: float, prompt: str) -> Tensor:
+    def at(self, cell: Mapping[float, Mapping[str, Sight]], strength: float, prompt: str) -> Tensor:
         """The same from readings by strength and prompt, as `metrics.transfer.board` asks for it."""
         return self.amounts(cell[strength][prompt].features, cell[0.0][prompt].features, strength)
 
-    def score(self, seen: Any) -> Tensor:
+    def score(self, seen: Sight) -> Tensor:
         """CLIP score [N] with the positive words alone, of readings."""
         assert self.more is not None, "the caller has looked"
         return HUNDRED * seen.features.double() @ self.more.double()
@@ -158,7 +160,7 @@ def open_judge(models: ModelCache) -> Judge:
     return Judge(reader, words)
 
 
-def _kept(models: ModelCache, what: str, folder: Path, make: Any) -> Any:
+def _kept(models: ModelCache, what: str, folder: Path, make: Callable[[], T]) -> T:
     """Opened once as long as its files stay what they are."""
     files = sorted(file for file in folder.glob("*") if file.suffix in (".json", ".safetensors"))
     stamp = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)

@@ -4,7 +4,6 @@ Worker side."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from studio.core.family import OpenModel
 from studio.core.recipe import files_hash
@@ -69,7 +68,7 @@ class Wardrobe:
     def __enter__(self) -> Wardrobe:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         for model, name in self.loaded:
             model.unload_adapter(name)
         for model, name in self.controls:

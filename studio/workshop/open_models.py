@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.core.family import OpenModel
 from studio.domains import domain_of
@@ -46,13 +47,16 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in _WEIGHTS and path.is_file())
 
 
+T = TypeVar("T")
+
+
 class ModelCache:
     """Open models by id. A model whose files changed is opened again."""
 
     def __init__(self, device: str = "cpu", limit_bytes: int | None = None):
         self.device = device
         self.limit_bytes = limit_bytes or int(os.environ.get("STUDIO_WARM_BYTES") or DEFAULT_BYTES)
-        self._open: OrderedDict[str, tuple[tuple[Any, ...], int, Any]] = OrderedDict()
+        self._open: OrderedDict[str, tuple[tuple[object, ...], int, Any]] = OrderedDict()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ class ModelCache:
         assert folder is not None, "looked at before"
         return self._get(f"oracle:{folder}", folder, lambda: domain_of(entry.domain).hands().oracle(folder, self.device))
 
-    def keep(self, name: str, stamp: tuple[Any, ...], make: Any, size: int) -> Any:
+    def keep(self, name: str, stamp: tuple[object, ...], make: Callable[[], T], size: int) -> T:
         """Anything else worth keeping, e.g. reference features: made when `name` is new or `stamp` has changed."""
         found = self._open.get(name)
         if found is None or found[0] != stamp:
@@ -84,9 +88,10 @@ class ModelCache:
             found = (stamp, size, make())
             self._open[name] = found
         self._open.move_to_end(name)
-        return found[2]
+        kept: T = found[2]
+        return kept
 
-    def _get(self, name: str, folder: Path, make: Any) -> Any:
+    def _get(self, name: str, folder: Path, make: Callable[[], T]) -> T:
         files = weight_files(folder)
         stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
         # weights are often stored in half precision and opened in single: count the larger of the two

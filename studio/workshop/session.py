@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
@@ -63,7 +62,7 @@ class Session:
         self.wardrobe.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.wardrobe.__exit__(*error)
 
     @property

@@ -10,18 +10,18 @@ import importlib
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.capabilities.pretrain.fitting import fitting
 from studio.core.domain import Domain
 from studio.core.files import Json
-from studio.core.method import Streams
+from studio.core.method import Method, Streams
 from studio.core.pretraining import Asked, Curriculum, Part
 from studio.core.recipe import Recipe, weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
@@ -29,8 +29,15 @@ from studio.domains import DOMAINS, first
 from studio.families import open_model
 from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
 from studio.families.stable.lines import TokenLines, tokens_of
+from studio.families.stable.model import Model
 from studio.families.stable.plain_call import write_readme
 from studio.jobs.paths import PRESETS
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from transformers import PreTrainedTokenizerBase
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -53,16 +60,25 @@ Override = Annotated[list[str] | None, typer.Option("--set", help="Override a fi
 class Bench:
     """What models shaped like Stable Diffusion bring (`core.pretraining.Bench`)."""
 
-    def tokens(self, tokenizer: Any, lines: Sequence[str]) -> Tensor:
+    def tokens(self, tokenizer: PreTrainedTokenizerBase, lines: Sequence[str]) -> Tensor:
         return tokens_of(tokenizer, lines)
 
-    def laid_out(self, network: Any, device: str) -> Any:
+    def laid_out(self, network: UNet2DConditionModel, device: str) -> UNet2DConditionModel:
         return for_training(network, device)
 
-    def load(self, network: Any, folder: Path) -> None:
+    def load(self, network: nn.Module, folder: Path) -> None:
         load_into(network, folder)
 
-    def save(self, folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler: Any, vae: Any, example: str) -> None:
+    def save(
+        self,
+        folder: Path,
+        tokenizer: PreTrainedTokenizerBase,
+        text: nn.Module,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        vae: AutoencoderTiny,
+        example: str,
+    ) -> None:
         save_pipeline(folder, tokenizer, text, unet, scheduler, vae)
         write_readme(folder, example)
 
@@ -229,21 +245,23 @@ def student(
     from studio.workshop.projection import noise_of
 
     lessons, given = curriculum(domain, size, work, out), read_preset(size, preset)
-    cls: Any = METHODS.get(given["objective"])
+    cls = METHODS.get(given["objective"])
     config = cls.Config.model_validate(given["method"] | overrides(set_))
     folder = out / size / "teacher"
-    model: Any = open_model(folder, f"{size}/teacher", device)
+    model = open_model(folder, f"{size}/teacher", device)
+    assert isinstance(model, Model)
     tokens, empty, latents = lessons.lessons(device)
     lines, each = TokenLines(tokens.flatten(0, 1), empty, model.line_reader().text), tokens.shape[1]
     shape = tuple(latents.shape[1:])
     material = CaptionMaterial(lines, each, lambda: latents, shape, noise_of(named(domain), shape), device)
     guide = model.trainable()
     torch.manual_seed(0)
-    method = cls(config, Streams(0, device), guide, material)
+    make: Callable[..., Method] = cls
+    method = make(config, Streams(0, device), guide, material)
     settings = TrainerConfig(steps=steps or given["steps"], **given["trainer"])
     trainer = Trainer(method, settings, work / size / f"{preset}-training", device)
     trained = train(trainer, f"{size} {preset}", every=25, fresh=fresh)
-    best: Any = trainer.ema["student"].module
+    best = trainer.ema["student"].module
     card = {
         "what": f"{given['title']}: a student of {size}/teacher",
         "objective": given["objective"],
@@ -259,7 +277,8 @@ def student(
 @app.command()
 def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = ASSETS, domain: DomainName = "") -> None:
     """Put WORK/SIZE/vae into every pipeline of the size, and the teacher's new hash into every recipe."""
-    vae = curriculum(domain, size, work, out).decoder().to(dtype=torch.float16, memory_format=torch.contiguous_format)
+    decoder = curriculum(domain, size, work, out).decoder()
+    vae = nn.Module.to(decoder, dtype=torch.float16, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     folders = [p.parent for p in (out / size).glob("*/model_index.json")]
     for folder in folders:
         (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink(missing_ok=True)  # it may be a link

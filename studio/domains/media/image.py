@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.core.files import Json
 from studio.domains.media import MEDIA
@@ -34,7 +34,7 @@ _OTHER_KINDS = {b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP or
                 b"BM": "a BMP", b"<svg": "an SVG"}  # fmt: skip
 
 
-def png_bytes(pixels: np.ndarray, run: Mapping[str, Any]) -> bytes:
+def png_bytes(pixels: np.ndarray, run: Mapping[str, object]) -> bytes:
     """A PNG of `pixels` [H, W, 3] uint8 with `run` as JSON text under the key `studio`; same input, same bytes."""
     from PIL import Image, PngImagePlugin
 

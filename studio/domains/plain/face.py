@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Input, Said, Stated, WordGroup, World
 from studio.core.files import Json
 from studio.core.inputs import filled
 from studio.domains import DOMAINS, PLAIN
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class PlainPictures:
@@ -38,7 +41,7 @@ class PlainPictures:
         if stated:
             raise ValueError(f"Nothing is known of what these pictures can show, so {next(iter(stated))} cannot be asked for.")
 
-    def illustration(self) -> Sequence[Sequence[Any]]:
+    def illustration(self) -> Sequence[Sequence[Image]]:
         return ()
 
     def hands(self) -> Hands:

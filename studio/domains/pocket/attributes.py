@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from studio.domains.pocket.scene import COLORS, FACTORS, HORIZON_OF, SCALE_OF, S
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from studio.core.domain import Readings
 
 WARM, COLD = ("red", "orange", "yellow", "pink"), ("green", "blue", "purple")
 SPAN_SIZE, SPAN_HORIZON = 0.115, 0.11  # from the middle class to its neighbours, fractions of the side
@@ -36,13 +38,13 @@ class Attribute:
     factors: tuple[str, ...]
     levels: tuple[float, ...]
     make: Callable[[np.random.Generator, float], Scene]
-    amount: Callable[[Any], Tensor]
+    amount: Callable[[Readings], Tensor]
     words: tuple[str, str] | None = None
 
     def item(self, rng: np.random.Generator, level: float) -> Scene:
         return self.make(rng, level)
 
-    def read(self, seen: Any) -> Tensor:
+    def read(self, seen: Readings) -> Tensor:
         """[N] float, in `unit`; `seen` are the oracle's readings."""
         return self.amount(seen).float()
 
@@ -74,11 +76,11 @@ def _horizoned(rng: np.random.Generator, level: float) -> Scene:
     return dataclasses.replace(scene, horizon=nearest, horizon_y=at)
 
 
-def _label(factor: str, **amounts: float) -> Callable[[Any], Tensor]:
+def _label(factor: str, **amounts: float) -> Callable[[Readings], Tensor]:
     """The amount that the oracle's label of a factor stands for; 0 where none is given."""
     table = [amounts.get(value, 0.0) for value in FACTORS[factor].values]
 
-    def read(seen: Any) -> Tensor:
+    def read(seen: Readings) -> Tensor:
         import torch
 
         labels = seen.labels[factor].long()  # kept readings are bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.domain import Attribute, Defaults, Factor, Hands, Hint, Input, Said, Stated, WordGroup, World
 from studio.core.files import Json
@@ -11,6 +11,9 @@ from studio.core.inputs import filled
 from studio.domains import DOMAINS
 from studio.domains.pocket import captions, scene
 from studio.domains.pocket.attributes import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 TITLES = {"subject": "Subject", "color": "Colour", "place": "Place", "time": "Time", "size": "Size", "clouds": "Clouds"}
 
@@ -60,7 +63,7 @@ class PocketWorld:
 
         scene.sample_scene(np.random.default_rng(0), **stated)
 
-    def illustration(self) -> Sequence[Sequence[Any]]:
+    def illustration(self) -> Sequence[Sequence[Image]]:
         from studio.domains.pocket.render import illustration
 
         return illustration()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from studio.domains.pocket import oracle as reading
 from studio.domains.pocket.dataset import CONTINUOUS, to_images
 from studio.domains.pocket.render import render_batch
 from studio.domains.pocket.scene import FACTORS, LAYOUT, Scene, sample_scene
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PLACED = ("position", "size", "horizon")  # together: "where"
 READABLE = 0.8  # overlap that colours alone must find in a scene's own render, for its picture to be counted
@@ -53,7 +56,7 @@ class PocketHands:
     def oracle(self, folder: Path, device: str) -> Oracle:
         return reading.load_oracle(folder, device)
 
-    def hint(self, kind: str, source: Any, shape: Sequence[int]) -> Tensor:
+    def hint(self, kind: str, source: Sequence[Scene] | Image, shape: Sequence[int]) -> Tensor:
         if isinstance(source, Sequence):
             return hints.of_scenes(kind, source, shape[-1]).float() / 255
         return hints.of_picture(kind or "layout", source, shape[-1])

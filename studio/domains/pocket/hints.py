@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +71,7 @@ def of_scenes(kind: str, scenes: Sequence[Scene], size: int) -> Tensor:
     raise ValueError(f"There is no hint {kind!r}; {' and '.join(HINTS)} fit.")
 
 
-def of_picture(kind: str, picture: Any, size: int) -> Tensor:
+def of_picture(kind: str, picture: Image.Image, size: int) -> Tensor:
     """The hint [1, 3, size, size] in [0, 1] that a picture (Pillow, any size and mode) gives: its edges, or, for a layout,
     the picture itself. Pictures that are not square are cut to their middle."""
     if kind not in HINTS:

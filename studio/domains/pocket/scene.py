@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,8 +27,11 @@ IDENTITY = ("subject", "color", "place", "time")  # factors that say what a pict
 COUNT = "count"  # how many subjects a picture has: one in every scene, and what a reader says first of spoilt ones
 
 
-def _uniform(name: str, values: tuple[str, ...], **more: Any) -> Factor:
-    return Factor(name, values, (1.0 / len(values),) * len(values), stated=True, **more)
+def _uniform(
+    name: str, values: tuple[str, ...], *, title: str = "", goes_with: tuple[str, ...] = (), things: tuple[str, ...] = ()
+) -> Factor:
+    each = (1.0 / len(values),) * len(values)
+    return Factor(name, values, each, stated=True, title=title, goes_with=goes_with, things=things)
 
 
 # P(stars | night). By day and at sunset there are none, hence the marginal in the table below.
@@ -118,7 +120,7 @@ class Scene:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Scene:
+    def from_dict(cls, data: Json) -> Scene:
         """A scene from `to_dict`'s output; names what is missing or unknown."""
         names = {f.name for f in dataclasses.fields(cls)}
         missing, extra = sorted(names - set(data)), sorted(set(data) - names)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
+from studio.core.files import Json
 from studio.families.adapter_files.container import shown
 
-Config = Mapping[str, Any]  # what PEFT's LoraConfig holds: r, lora_alpha, alpha_pattern, use_rslora, …
+Config = Json  # what PEFT's LoraConfig holds: r, lora_alpha, alpha_pattern, use_rslora, …
 
 
 def alpha_of(config: Config | None, path: str, rank: int) -> float:
@@ -49,7 +49,7 @@ def _names(pattern: str, path: str) -> bool:
     return literal == path or bare == plain or (not anchored and path.endswith("." + literal))
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{what} is {shown(value)}; a number above 0 would fit")
     return float(value)

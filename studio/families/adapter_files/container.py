@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from studio.core.files import Json
 
 LIMIT_BYTES = 4 << 30  # an SDXL adapter of rank 256 on every layer is about 1.7 GB in half precision
 HEADER_BYTES = 32 << 20  # training tools put tag counts and a thumbnail there
@@ -41,14 +42,14 @@ def open_safetensors(path: Path, limit_bytes: int = LIMIT_BYTES) -> tuple[dict[s
     return tensors, header
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Json:
     """A JSON object from a small file; ValueError where it is none."""
     if path.stat().st_size > JSON_BYTES:
         raise ValueError(f"{shown(path.name)} is larger than {JSON_BYTES >> 20} MB; the one PEFT writes would fit")
     return parse_json(path.read_bytes(), path.name)
 
 
-def parse_json(text: str | bytes, name: str) -> dict[str, Any]:
+def parse_json(text: str | bytes, name: str) -> Json:
     """A JSON object without NaN or infinity; ValueError where it is none."""
     try:
         content = json.loads(text, parse_constant=_no_constant)
@@ -98,12 +99,11 @@ def _checked_header(path: Path, limit_bytes: int) -> dict[str, str]:
     return metadata
 
 
-def _described(entry: Any, room: int) -> bool:
+def _described(entry: object, room: int) -> bool:
     """Does a header entry name a known type and a shape whose bytes are exactly its place in the file?"""
     if not isinstance(entry, dict):
         return False
-    shape: Any = entry.get("shape")
-    offsets: Any = entry.get("data_offsets")
+    shape, offsets = entry.get("shape", ()), entry.get("data_offsets", ())
     width = BYTES.get(str(entry.get("dtype")))
     for numbers in (shape, offsets):
         if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n <= LIMIT_BYTES for n in numbers):

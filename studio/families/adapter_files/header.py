@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.core.edit import Edit, EditCard
+from studio.core.files import Json
 from studio.families.adapter_files.container import parse_json
 
 CARD = "distillation_studio"
@@ -86,7 +87,7 @@ def header_of(edit: Edit, layout: str, private: bool, xl: bool) -> dict[str, str
     card = edit.card if private else edit.card.public()
     ranks, alphas = edit.ranks, sorted({pair.alpha for pair in edit.pairs.values()})
     words = sorted({word.removesuffix("@2") for word in edit.tokens})
-    values: dict[str, Any] = {
+    values: Json = {
         CARD: json.dumps(card.model_dump(mode="json"), allow_nan=False),
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{card.domain or ARCHITECTURES[xl]}/{'lora' if edit.pairs else 'textual-inversion'}",

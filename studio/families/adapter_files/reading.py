@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -207,7 +206,7 @@ def _folder(folder: Path, modules: Targets, limit_bytes: int) -> tuple[Edit, Rep
 
 
 def _peft(folder: Path, part: str | None, modules: Targets, limit_bytes: int) -> _File:
-    config: dict[str, Any] = read_json(folder / PEFT_CONFIG)
+    config = read_json(folder / PEFT_CONFIG)
     check(config)
     if not (folder / PEFT_WEIGHTS).is_file() and any(p.suffix in PICKLES for p in folder.iterdir()):
         raise ValueError(

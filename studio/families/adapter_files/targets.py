@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from torch import nn
 
@@ -32,7 +31,7 @@ def targets(parts: Mapping[str, nn.Module]) -> dict[str, dict[str, tuple[int, ..
     }
 
 
-def _fits(path: str, layer: Any) -> bool:
+def _fits(path: str, layer: nn.Module) -> bool:
     plain = isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
     return plain or (isinstance(layer, nn.Embedding) and path.endswith(WORDS))
 

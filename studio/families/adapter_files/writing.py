@@ -20,15 +20,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
+from studio.core.files import Json
 from studio.core.weights import replace_bytes
 from studio.families.adapter_files import words
 from studio.families.adapter_files.container import shown
@@ -139,7 +140,7 @@ def _peft(folder: Path, pairs: Pairs, header: Mapping[str, str], base: str) -> l
     return [weights, folder / PEFT_CONFIG]
 
 
-def _config(pairs: Pairs) -> dict[str, Any]:
+def _config(pairs: Pairs) -> Json:
     """The LoraConfig of one part: the usual rank and alpha, and the layers that have others. Paths are without
     "text_model.", which PEFT's matching by endings finds with or without it."""
     rank, alpha = int(_usual(p.rank for p in pairs.values())), _usual(p.alpha for p in pairs.values())
@@ -153,7 +154,7 @@ def _config(pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def _usual(values: Any) -> float:
+def _usual(values: Iterable[float]) -> float:
     counts = Counter(float(value) for value in values)
     return max(counts, key=lambda value: (counts[value], value))
 

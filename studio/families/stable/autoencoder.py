@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+if TYPE_CHECKING:
+    from studio.families.stable.parts import Autoencoder
+
 PIXELS_AT_ONCE = 8 * 512 * 512  # keeps the decoder's activations of one call in bounds
 SMALL, PIXELS_KEPT = 128, 256 * 128 * 128  # pixels of a side; of a call whose activations are kept for a gradient
 
 
-def unscaled(vae: Any, latents: Tensor) -> Tensor:
+def unscaled(vae: Autoencoder, latents: Tensor) -> Tensor:
     """Latents as the decoder takes them."""
     mean, std = _statistics(vae, latents)
-    z = latents * (1.0 if std is None else std) / vae.config.scaling_factor
+    z = latents * (1.0 if std is None else std) / vae.config["scaling_factor"]
     return z + (0.0 if mean is None else mean)
 
 
-def decoded(vae: Any, latents: Tensor, at_once: int) -> Tensor:
+def decoded(vae: Autoencoder, latents: Tensor, at_once: int) -> Tensor:
     """Pictures of float32 latents, in calls of `at_once`."""
     dtype = next(vae.parameters()).dtype
     parts = [vae.decode(part.to(dtype), return_dict=False)[0].float() for part in unscaled(vae, latents).split(at_once)]
     return (torch.cat(parts) * 0.5 + 0.5).clamp(0, 1)
 
 
-def decoded_with_gradient(vae: Any, latents: Tensor, at_once: int) -> Tensor:
+def decoded_with_gradient(vae: Autoencoder, latents: Tensor, at_once: int) -> Tensor:
     """The same with gradient. More than `at_once` are decoded one by one, their activations computed twice and not kept:
     at the size of real models those of a batch would not fit."""
     like, z = next(vae.parameters()), unscaled(vae, latents)
@@ -45,12 +48,12 @@ def decoded_with_gradient(vae: Any, latents: Tensor, at_once: int) -> Tensor:
 
 
 @torch.no_grad()
-def encoded(vae: Any, pictures: Tensor) -> Tensor:
+def encoded(vae: Autoencoder, pictures: Tensor) -> Tensor:
     """Latents, float32: the mean of the encoder's distribution; the inverse of `decoded`."""
     out = vae.encode(pictures.to(next(vae.parameters())) * 2 - 1)
     z = (out.latents if hasattr(out, "latents") else out.latent_dist.mean).float()
     mean, std = _statistics(vae, z)
-    return (z - (0.0 if mean is None else mean)) * vae.config.scaling_factor / (1.0 if std is None else std)
+    return (z - (0.0 if mean is None else mean)) * vae.config["scaling_factor"] / (1.0 if std is None else std)
 
 
 def kept_at_once(side: int) -> int:
@@ -58,7 +61,7 @@ def kept_at_once(side: int) -> int:
     return max(1, PIXELS_KEPT // side**2) if side <= SMALL else 1
 
 
-def _statistics(vae: Any, like: Tensor) -> tuple[Tensor | None, Tensor | None]:
+def _statistics(vae: Autoencoder, like: Tensor) -> tuple[Tensor | None, Tensor | None]:
     """(mean, standard deviation) of the latents by channel, where the autoencoder keeps them."""
     kept = (vae.config.get(f"latents_{name}") for name in ("mean", "std"))
     mean, std = (torch.tensor(of).view(1, -1, *[1] * (like.ndim - 2)).to(like) if of else None for of in kept)

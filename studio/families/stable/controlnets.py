@@ -12,16 +12,21 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from studio.core.control_differences import restored
 from studio.core.denoiser import Cond
+from studio.core.files import Json
 from studio.core.weights import load_weights, save_weights, system_errors
 from studio.families.stable.halves import are_equal, computed_once
 from studio.sampling.segment import HintPairs, hint_key
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 FORMAT = "distillation-studio.controlnet.1"
 CLASS = "ControlNetModel"
@@ -29,19 +34,19 @@ SHARED = ("in_channels", "block_out_channels", "down_block_types", "layers_per_b
           "addition_embed_type", "projection_class_embeddings_input_dim")  # fmt: skip
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], channels: Sequence[int], card: Mapping[str, Any]) -> None:
+def write(path: Path, tensors: Mapping[str, Tensor], channels: Sequence[int], card: Json) -> None:
     """Differences as one file. card: where they come from (JSON); "base" and "base_hash" name what they differ from."""
     _refuse_broken(tensors, path.name)
     halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
     save_weights(path, halves, {"format_of": FORMAT, "channels": list(channels), "card": dict(card)})
 
 
-def read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> Json:
     """The card in a file's header."""
     return dict(_header(path)[1])
 
 
-def open_control(path: Path | str, unet: Any) -> Any:
+def open_control(path: Path | str, unet: UNet2DConditionModel) -> ControlNetModel:
     """A ControlNet for a UNet, float32 and frozen: from a file with differences (``unet`` is then the base they were trained
     on, or a student whose own encoder is to be used), or from a folder that diffusers wrote.
 
@@ -53,7 +58,7 @@ def open_control(path: Path | str, unet: Any) -> Any:
     return control
 
 
-def check_fits(control: Any, unet: Any, name: str) -> None:
+def check_fits(control: ControlNetModel, unet: UNet2DConditionModel, name: str) -> None:
     """ValueError in one sentence where a ControlNet was made for another architecture than the UNet has."""
     for key in SHARED:
         ours, theirs = unet.config.get(key), control.config.get(key)
@@ -64,7 +69,7 @@ def check_fits(control: Any, unet: Any, name: str) -> None:
             )
 
 
-def export(control: Any, folder: Path, half: bool = True) -> None:
+def export(control: ControlNetModel, folder: Path, half: bool = True) -> None:
     """A folder for `diffusers.ControlNetModel.from_pretrained`; ``half`` stores half precision."""
     import copy
 
@@ -77,20 +82,20 @@ def export(control: Any, folder: Path, half: bool = True) -> None:
 class Controls:
     """The ControlNets a model has at hand, and those that are on."""
 
-    def __init__(self, unet: Any):
+    def __init__(self, unet: UNet2DConditionModel):
         self.unet = unet
-        self.networks: dict[str, Any] = {}
+        self.networks: dict[str, ControlNetModel] = {}
         self.on: HintPairs = ()
         self._seen: dict[str, tuple[Tensor, Tensor]] = {}  # the last picture and what the hint encoder made of it
 
-    def add(self, name: str, control: Any) -> None:
+    def add(self, name: str, control: ControlNetModel) -> None:
         """Keep one under a name, off. It is moved to the UNet's device and precision."""
         if name in self.networks:
             raise ValueError(f"ControlNet {name!r} is already loaded; another name would fit")
         check_fits(control, self.unet, name)
         like = next(self.unet.parameters())
         nn.Module.to(control, like.device, like.dtype)  # diffusers' own warns of any change of precision
-        self.networks[name] = control.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.networks[name] = nn.Module.to(control, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
 
     def remove(self, name: str) -> None:
         if name not in self.networks:
@@ -110,12 +115,12 @@ class Controls:
 
     def to(self, device: str | torch.device) -> None:
         for control in self.networks.values():
-            control.to(device)
+            nn.Module.to(control, device)
         self._seen.clear()
 
     def residuals(
-        self, x: Tensor, t: Tensor, cond: Cond, states: Tensor, halves: bool, extra: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, x: Tensor, t: Tensor, cond: Cond, states: Tensor, halves: bool, extra: Mapping[str, object]
+    ) -> dict[str, Tensor | tuple[Tensor, ...]]:
         """What the UNet is given besides, of all that are on: keyword arguments of its forward, none where none is on.
 
         x [B, C, h, w] and states in the network's precision; extra: further arguments that both networks take. halves: the
@@ -127,7 +132,7 @@ class Controls:
             control = self.networks[name]
             seen = self._embedded(name, cond, x)
             once = halves and are_equal(seen, t)
-            control.controlnet_cond_embedding.forward = lambda _, seen=seen: seen
+            control.controlnet_cond_embedding.forward = lambda _, seen=seen: seen  # type: ignore[method-assign, misc]
             try:
                 with computed_once(control) if once else nullcontext():
                     d, m = control(x, t, states, x, conditioning_scale=weight, return_dict=False, **extra)
@@ -167,7 +172,7 @@ class Controls:
         return made.expand(len(x), -1, -1, -1)
 
 
-def _from_file(path: Path, unet: Any) -> Any:
+def _from_file(path: Path, unet: UNet2DConditionModel) -> ControlNetModel:
     channels, _ = _header(path)
     tensors, _ = load_weights(path)
     _refuse_broken(tensors, path.name)
@@ -177,7 +182,7 @@ def _from_file(path: Path, unet: Any) -> Any:
         raise ValueError(f"the ControlNet {path.name!r} does not fit: {error}") from error
 
 
-def _header(path: Path) -> tuple[list[int], dict[str, Any]]:
+def _header(path: Path) -> tuple[list[int], Json]:
     """(channels of the hint encoder, card) of a file with differences."""
     from safetensors import SafetensorError, safe_open
 
@@ -200,9 +205,9 @@ def _header(path: Path) -> tuple[list[int], dict[str, Any]]:
     return channels, card
 
 
-def _from_folder(folder: Path) -> Any:
+def _from_folder(folder: Path) -> ControlNetModel:
     """A diffusers ControlNetModel. Its own class list is not trusted: the folder must say it is one."""
-    import diffusers
+    from diffusers.models.controlnets.controlnet import ControlNetModel
 
     config_file = folder / "config.json"
     if not config_file.is_file():
@@ -220,7 +225,7 @@ def _from_folder(folder: Path) -> Any:
         raise FileNotFoundError(f"ControlNet folder {folder.name!r} has no .safetensors file; weights in that format would fit")
     variant = {"variant": "fp16"} if kinds == {"fp16"} else {}
     try:
-        control: Any = diffusers.ControlNetModel.from_pretrained(
+        control: ControlNetModel = ControlNetModel.from_pretrained(
             folder, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True, **variant
         )
     except (OSError, RuntimeError) as error:
@@ -241,5 +246,5 @@ def _refuse_broken(tensors: Mapping[str, Tensor], name: str) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple | list) else value

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
 from studio.core.family import Checkpoint
@@ -179,7 +179,7 @@ def _said(path: Path) -> str:
     return path.name if path.name == INDEX else f"{path.parent.name}/{path.name}"
 
 
-def _of(given: Any, known: Iterable[str], what: str) -> str:
+def _of(given: object, known: Iterable[str], what: str) -> str:
     names = tuple(known)
     if given not in names:
         raise ValueError(f"its {what} is {brief(given)}; {' or '.join(names)} would fit")

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
 
 from studio.core.control_differences import restored
 from studio.core.edit import Edit
+from studio.core.files import Json
 from studio.families.opened import AdapterFiles
 from studio.families.stable import controlnets
 from studio.families.stable.merged import save_merged
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+
+    from studio.families.stable.parts import Open
 
 
 class MergeableFiles(AdapterFiles):
     """Adapter files of a model whose weights take edits."""
 
-    model: Any
-
     def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
-        save_merged(self.model, edits, folder)
+        save_merged(cast("Open", self.model), edits, folder)
 
 
 class ControlFiles:
     """ControlNets of this model: low-rank differences from its own encoder, or whole ones that diffusers wrote."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Open):
         self.model = model
 
-    def open(self, path: Path | str) -> Any:
+    def open(self, path: Path | str) -> ControlNetModel:
         return controlnets.open_control(path, self.model.parts.unet)
 
-    def of(self, tensors: Mapping[str, Tensor], channels: Sequence[int]) -> Any:
+    def of(self, tensors: Mapping[str, Tensor], channels: Sequence[int]) -> ControlNetModel:
         """One that is being taught, from its differences as they are now."""
         return restored(self.model.parts.unet, tensors, tuple(channels))
 
-    def write(self, path: Path, tensors: Mapping[str, Tensor], channels: Sequence[int], about: Mapping[str, Any]) -> None:
+    def write(self, path: Path, tensors: Mapping[str, Tensor], channels: Sequence[int], about: Json) -> None:
         """Differences as a file that `open` reads."""
         controlnets.write(path, tensors, channels, about)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import filecmp
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,18 @@ from torch import Tensor, nn
 from studio.core.trainer import computes_in_bf16
 from studio.core.weights import channels_last, opens_in_float32, system_errors
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from transformers import PreTrainedTokenizerBase
 
-def for_training(unet: Any, device: str = "cpu") -> Any:
+    from studio.families.stable.parts import Autoencoder
+
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def for_training(unet: UNet2DConditionModel, device: str = "cpu") -> UNet2DConditionModel:
     """Layout and attention that train fastest.
 
     On CPUs plain matrix attention, because fused attention's backward was four times slower; channels-last weights
@@ -25,11 +36,11 @@ def for_training(unet: Any, device: str = "cpu") -> Any:
     from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
     unet.set_attn_processor(AttnProcessor() if device == "cpu" else AttnProcessor2_0())
-    unet.to(device)
+    nn.Module.to(unet, device)
     return channels_last(unet) if computes_in_bf16(device) else unet
 
 
-def tokenize(tokenizer: Any, captions: Sequence[str]) -> Tensor:
+def tokenize(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> Tensor:
     """int64 [N, tokenizer.model_max_length], padded and cut as diffusers pipelines do it."""
     how = {"padding": "max_length", "max_length": tokenizer.model_max_length, "truncation": True}
     ids: Tensor = tokenizer(list(captions), **how, return_tensors="pt").input_ids
@@ -47,28 +58,39 @@ def load_into(network: nn.Module, folder: Path) -> None:
     network.get_submodule("text").load_state_dict(text.state_dict())
 
 
-def save_pipeline(folder: Path, tokenizer: Any, text: Any, unet: Any, scheduler: Any, vae: Any) -> None:
+def save_pipeline(
+    folder: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    text: nn.Module,
+    unet: UNet2DConditionModel,
+    scheduler: SchedulerMixin,
+    vae: Autoencoder,
+) -> None:
     """Write the folder; live modules are left in the precision they had."""
-    import copy
-
     from diffusers import StableDiffusionPipeline
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    half = [copy.deepcopy(m).to("cpu", torch.float16, memory_format=torch.contiguous_format) for m in (text, unet, vae)]
-    half[1].set_attn_processor(AttnProcessor2_0())
-    pipeline: Any = StableDiffusionPipeline(
-        vae=half[2],
-        text_encoder=half[0],
+    half = _halved(unet)
+    half.set_attn_processor(AttnProcessor2_0())
+    pipeline = StableDiffusionPipeline(
+        vae=_halved(vae),
+        text_encoder=_halved(text),
         tokenizer=tokenizer,
-        unet=half[1],
+        unet=half,
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
     with system_errors():
-        pipeline.save_pretrained(folder, safe_serialization=True)
+        pipeline.save_pretrained(folder, safe_serialization=True)  # type: ignore[attr-defined]
     tidy(folder)
+
+
+def _halved(module: M) -> M:
+    """A copy in half precision on the CPU."""
+    halved: M = copy.deepcopy(module).to("cpu", torch.float16, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return halved
 
 
 def link_equal(folder: Path, teacher: Path) -> list[str]:

@@ -6,12 +6,16 @@ first cross-attention give the same values twice. On the built-in models that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 def are_equal(x: Tensor, t: Tensor) -> bool:
@@ -22,24 +26,26 @@ def are_equal(x: Tensor, t: Tensor) -> bool:
     return torch.equal(x[:half], x[half:]) and torch.equal(t[:half], t[half:])
 
 
-def text_free(unet: Any) -> list[nn.Module]:
+def text_free(unet: UNet2DConditionModel | ControlNetModel) -> list[nn.Module]:
     """The modules every sample passes before the first cross-attention, in order."""
-    modules = [unet.conv_in]
+    modules: list[nn.Module] = [unet.conv_in]
     for block in unet.down_blocks:
         if getattr(block, "has_cross_attention", False):
-            return [*modules, block.resnets[0]]
+            return [*modules, block.get_submodule("resnets.0")]
         modules.append(block)
     return modules
 
 
 @contextmanager
-def computed_once(unet: Any) -> Iterator[None]:
+def computed_once(unet: UNet2DConditionModel | ControlNetModel) -> Iterator[None]:
     """While open, the text-free modules of ``unet`` run on the first half of their rows and return both."""
 
-    def first(module: nn.Module, args: Any, kwargs: Any) -> Any:
-        return _map(args, lambda v: v[: v.shape[0] // 2]), _map(kwargs, lambda v: v[: v.shape[0] // 2])
+    def first(
+        module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        return tuple(_map(arg, _half) for arg in args), {name: _map(arg, _half) for name, arg in kwargs.items()}
 
-    def both(module: nn.Module, args: Any, out: Any) -> Any:
+    def both(module: nn.Module, args: tuple[object, ...], out: object) -> object:
         return _map(out, lambda v: torch.cat([v, v]))
 
     with ExitStack() as stack:
@@ -49,7 +55,11 @@ def computed_once(unet: Any) -> Iterator[None]:
         yield
 
 
-def _map(tree: Any, change: Any) -> Any:
+def _half(v: Tensor) -> Tensor:
+    return v[: v.shape[0] // 2]
+
+
+def _map(tree: object, change: Callable[[Tensor], Tensor]) -> object:
     if isinstance(tree, Tensor):
         return change(tree)
     if isinstance(tree, tuple):

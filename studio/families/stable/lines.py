@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,10 @@ from studio.core.denoiser import Cond
 from studio.core.domain import Said, beside
 from studio.core.precision import full_precision
 from studio.families.stable.folders import tokenize
+from studio.families.stable.parts import Open
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class TokenLines:
@@ -43,7 +47,7 @@ class TokenLines:
 class LineReader:
     """Of an opened model with one text encoder. ValueError where it has more."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Open):
         encoders = model.parts.encoders
         if len(encoders) != 1:
             raise ValueError(f"{model.id} has {len(encoders)} text encoders; captions of a world are taught to models with one")
@@ -56,7 +60,7 @@ class LineReader:
         return TokenLines(tokens, self.empty, self.text, lines)
 
 
-def tokens_of(tokenizer: Any, lines: Sequence[str]) -> Tensor:
+def tokens_of(tokenizer: PreTrainedTokenizerBase, lines: Sequence[str]) -> Tensor:
     """`tokenize` of lines of which many are equal: int64 [N, L]."""
     unique = sorted(set(lines))
     row = {line: i for i, line in enumerate(unique)}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
+from studio.families.stable.parts import Open, table_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
 
 
-def save_merged(model: Any, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
+def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
     """Write the model with the edits at their strengths added to its weights, whole or not at all; returns the folder.
 
     Unchanged parts are copied as they are stored; changed ones are written in the precision the model is open in. Card and
@@ -50,14 +54,14 @@ def save_merged(model: Any, edits: Sequence[tuple[Edit, float]], folder: Path | 
     return folder
 
 
-def _changed(model: Any, edits: Sequence[tuple[Edit, float]]) -> set[str]:
+def _changed(model: Open, edits: Sequence[tuple[Edit, float]]) -> set[str]:
     """Parts whose weights change; new words change every text encoder."""
     parts = {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
     words = any(edit.tokens for edit, _ in edits)
     return parts | {name for name in model.modules if words and name != "unet"}
 
 
-def _unwanted(model: Any, edits: Sequence[tuple[Edit, float]]) -> Any:
+def _unwanted(model: Open, edits: Sequence[tuple[Edit, float]]) -> Callable[[str, list[str]], set[str]]:
     """For copytree: weights of the changed parts, and pickles anywhere."""
     changed = _changed(model, edits)
 
@@ -75,11 +79,11 @@ def _save_part(folder: Path, module: nn.Module) -> None:
         state = {name: t.detach().to("cpu").contiguous() for name, t in module.state_dict().items()}
         save_weights(folder / "diffusion_pytorch_model.safetensors", state)
         return
-    encoder: Any = module
+    encoder = cast("PreTrainedModel", module)
     config = encoder.config
     before = config.vocab_size, config.eos_token_id
     try:
-        config.vocab_size = encoder.get_input_embeddings().weight.shape[0]
+        config.vocab_size = table_of(encoder).weight.shape[0]
         config.eos_token_id = getattr(encoder, "text_model", encoder).eos_token_id
         with system_errors():
             encoder.save_pretrained(folder, safe_serialization=True)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,14 @@ from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
 from studio.families.stable.lines import LineReader
 from studio.families.stable.new_word import NewWord
+from studio.families.stable.parts import Parts
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 @dataclass(eq=False)
@@ -115,15 +120,18 @@ class Model(Opened):
 
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
         """A float32 copy of the network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
+        assert start is None or isinstance(start, Model)
         return trainable.teacher_denoiser(self, rank, start, smaller)
 
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
         return trainable.slider_denoiser(self)
 
-    def save_student(self, folder: Path, network: nn.Module, method: Method[Any], teacher_id: str, card: Json) -> None:
+    def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
-        student_folder(folder, self, network.get_submodule("unet"), method, teacher_id=teacher_id, card=card)
+        student_folder(
+            folder, self, cast("UNet2DConditionModel", network.get_submodule("unet")), method, teacher_id=teacher_id, card=card
+        )
 
     def new_word(self, word: str, rows: int) -> NewWord:
         """A word that is to be taught: rows of the text encoders' tables (`families.stable.new_word`)."""
@@ -135,7 +143,7 @@ class Model(Opened):
 
     def to(self, device: str | torch.device) -> Model:
         for module in (self.parts.unet, self.parts.vae, *self.parts.encoders):
-            module.to(device)
+            nn.Module.to(module, device)
         self._controls.to(device)
         self._vocabulary.to(device)
         return self
@@ -171,9 +179,9 @@ class Model(Opened):
         """
         self.take_control(name, (base or self).control_files.open(path))
 
-    def take_control(self, name: str, control: Any) -> None:
+    def take_control(self, name: str, control: nn.Module) -> None:
         """Take an open diffusers ControlNetModel under a name, off; it is moved to where this model is."""
-        self._controls.add(name, control)
+        self._controls.add(name, cast("ControlNetModel", control))
 
     def unload_control(self, name: str) -> None:
         """Forget a ControlNet."""
@@ -183,7 +191,7 @@ class Model(Opened):
     def control_names(self) -> tuple[str, ...]:
         return tuple(self._controls.networks)
 
-    def control(self, name: str) -> Any:
+    def control(self, name: str) -> ControlNetModel:
         """The diffusers ControlNetModel that was loaded under a name, for `controlnets.export`."""
         if name not in self._controls.networks:
             raise ValueError(f"ControlNet {name!r} is not loaded in {self.id}; {', '.join(self.control_names) or 'none'} is")
@@ -215,12 +223,3 @@ class Model(Opened):
         super()._refuse_known(name)
         if name in self._vocabulary.brought:
             raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
-
-
-@dataclass(eq=False)
-class Parts:
-    unet: Any  # UNet2DConditionModel; diffusers' types hide what its mixins add
-    vae: Any
-    tokenizers: list[Any]
-    encoders: list[Any]
-    zero_null: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,11 +13,14 @@ from studio.core.material import guidance_embedding
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.halves import are_equal, computed_once
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
 
 class Network:
     """The UNet as (x, t, cond) -> F: float32 outside, its own precision and memory layout inside."""
 
-    def __init__(self, unet: Any):
+    def __init__(self, unet: UNet2DConditionModel):
         self.unet = unet
         self.controls = Controls(unet)
         self.time_cond: Tensor | None = None
@@ -30,7 +33,7 @@ class Network:
 
     def __call__(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         like = next(self.unet.parameters())
-        extra: dict[str, Any] = {}
+        extra: dict[str, object] = {}
         if "pooled" in cond:
             extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": cond["time_ids"].to(like)}
         given, states, twice = x.to(like), cond["states"].to(like), self.halves and are_equal(x, t)

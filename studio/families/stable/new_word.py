@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,12 @@ from torch.nn import functional
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Said, beside, told
+from studio.families.stable.parts import table_of
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import SECOND, Vocabulary
+
+if TYPE_CHECKING:
+    from studio.families.stable.parts import Open
 
 # what they do without no_grad, which they have for everybody else
 _encode_sd, _encode_xl = inspect.unwrap(encode_sd), inspect.unwrap(encode_xl)
@@ -30,18 +34,16 @@ class NewWord:
     ValueError in one sentence where the model knows the word already.
     """
 
-    def __init__(self, model: Any, word: str, n: int = 1):
+    def __init__(self, model: Open, word: str, n: int = 1):
         self.word, self.n, self.device, self.size = word, n, model.device, model.image_size
         self.encoders = [copy.deepcopy(e).float().eval().requires_grad_(False) for e in model.parts.encoders]
-        self.tables = [
-            e.get_input_embeddings().weight.detach()[: len(t)] for e, t in zip(self.encoders, model.parts.tokenizers, strict=True)
-        ]
+        self.tables = [table_of(e).weight.detach()[: len(t)] for e, t in zip(self.encoders, model.parts.tokenizers, strict=True)]
         self._plain = list(model.parts.tokenizers)
         self.vocabulary = Vocabulary(list(model.parts.tokenizers), self.encoders)
         self.vocabulary.add(word, self.tokens([table.new_zeros(n, table.shape[1]) for table in self.tables]))
         self._places = []
         for encoder, tokenizer in zip(self.encoders, self._plain, strict=True):
-            place = _Place(encoder.get_input_embeddings().weight, len(tokenizer))
+            place = _Place(table_of(encoder).weight, len(tokenizer))
             encoder.set_input_embeddings(place)
             self._places.append(place)
         with torch.no_grad():
@@ -98,7 +100,7 @@ class _Place(nn.Module):
         self.rows = weight[:0]
 
     def forward(self, ids: Tensor) -> Tensor:
-        weight: Any = self.weight
+        weight = self.get_buffer("weight")
         new = (ids >= self.first) & (ids < self.first + len(self.rows))
         place = (ids - self.first).clamp(0, len(self.rows) - 1)
         return torch.where(new[..., None], self.rows[place], functional.embedding(ids, weight))

@@ -7,17 +7,19 @@ those that the folder's index names, which the face has held against a short lis
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
 from studio.core.denoiser import Denoiser, Prediction
+from studio.core.files import Json
 from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe
-from studio.families.stable.model import Model, Parts
+from studio.families.stable.model import Model
 from studio.families.stable.network import Network
+from studio.families.stable.parts import Parts
 
 
 def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None, xl: bool, prediction: Prediction) -> Model:
@@ -35,7 +37,7 @@ def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None
         folder=folder,
         denoiser=Denoiser(Network(parts.unet), process_of(scheduler), prediction),
         shape=(channels, size, size),
-        image_size=size * 2 ** (len(parts.vae.config.block_out_channels) - 1),
+        image_size=size * 2 ** (len(parts.vae.config["block_out_channels"]) - 1),
         recipe=recipe,
         default_guidance=float(card.get("default_guidance", usual)),
         card=card,
@@ -46,19 +48,18 @@ def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None
     return model.to(device)
 
 
-def process_of(scheduler: Mapping[str, Any]) -> VP:
+def process_of(scheduler: Json) -> VP:
     """The forward process of a scheduler config (beta schedules, zero terminal SNR) as diffusers computes it."""
-    from diffusers import DDIMScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     known = {k: v for k, v in scheduler.items() if k in _PROCESS_KEYS}
-    reference: Any = DDIMScheduler(**known)
-    return VP(reference.alphas_cumprod)
+    return VP(DDIMScheduler(**known).alphas_cumprod)
 
 
 _PROCESS_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> Json:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent.name}/{path.name} is not there; a folder saved by diffusers has it")
     try:
@@ -70,12 +71,12 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _load_parts(folder: Path, index: Mapping[str, Any], dtype: torch.dtype, xl: bool) -> Parts:
+def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool) -> Parts:
     """Every part in ``dtype`` whatever the files store; an autoencoder that overflows in half precision stays float32."""
     import diffusers
     import transformers
 
-    def network(library: Any, part: str, precision: torch.dtype) -> Any:
+    def network(library: ModuleType, part: str, precision: torch.dtype) -> Any:
         cls = getattr(library, index[part][1])
         kinds = {p.name.split(".")[-2] for p in (folder / part).glob("*.safetensors")}
         variant = {"variant": "fp16"} if kinds == {"fp16"} else {}

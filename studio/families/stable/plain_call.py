@@ -9,27 +9,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.files import Json, read_json
 from studio.core.recipe import FILE_NAME, Recipe
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_lcm import LCMScheduler
+    from diffusers.schedulers.scheduling_tcd import TCDScheduler
+
+    Scheduler = DDIMScheduler | EulerDiscreteScheduler | LCMScheduler | TCDScheduler
 
 TEACHER_STEPS = 25
 LCM_SKIPS = (50, 100, 125, 200, 250, 500, 1000)  # original_inference_steps; 50 and more, so that diffusers' default call works
 SPACINGS = ("trailing", "leading", "linspace")
 
 
-def scheduler_for(process: Json, rule: str, timesteps: tuple[float, ...]) -> Any:
+def scheduler_for(process: Json, rule: str, timesteps: tuple[float, ...]) -> Scheduler:
     """A diffusers scheduler that takes the steps of `rule`, on the grid `timesteps` where its configuration can say so.
 
     steps_offset is 1 because diffusers' pipelines ask for it; it moves "leading" grids alone.
 
     process: num_train_timesteps, beta_start, beta_end, beta_schedule, prediction_type, as far as they are known.
     """
-    from diffusers import DDIMScheduler, EulerDiscreteScheduler, LCMScheduler, TCDScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_lcm import LCMScheduler
+    from diffusers.schedulers.scheduling_tcd import TCDScheduler
 
+    made: list[Scheduler]
     if rule in ("lcm", "tcd"):
-        cls: Any = LCMScheduler if rule == "lcm" else TCDScheduler
+        cls = LCMScheduler if rule == "lcm" else TCDScheduler
         made = [cls(**process, original_inference_steps=n, set_alpha_to_one=True, steps_offset=1) for n in LCM_SKIPS]
     else:
         how = {"clip_sample": False, "set_alpha_to_one": True, "steps_offset": 1}
@@ -42,7 +54,7 @@ def scheduler_for(process: Json, rule: str, timesteps: tuple[float, ...]) -> Any
     return next((s for s in made if _on(s, timesteps)), made[0])
 
 
-def _on(scheduler: Any, timesteps: tuple[float, ...]) -> bool:
+def _on(scheduler: Scheduler, timesteps: tuple[float, ...]) -> bool:
     """Whether asking for as many steps gives these timesteps."""
     scheduler.set_timesteps(len(timesteps))
     there: list[float] = [float(t) for t in scheduler.timesteps.tolist()]

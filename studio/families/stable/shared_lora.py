@@ -11,7 +11,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from studio.core.unet import UNetNetwork
 from studio.families.stable.footprint import ATTENTION as ATTENTION
 from studio.families.stable.footprint import EVERYTHING
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
 
 class Shared(UNetNetwork):
     """A frozen UNet that lends itself to any number of adapters; called directly it is the bare teacher.
@@ -29,7 +32,7 @@ class Shared(UNetNetwork):
     rank: of every adapter. targets: names of the layers they change (attention alone, or everything).
     """
 
-    def __init__(self, unet: nn.Module, rank: int = 16, targets: tuple[str, ...] = EVERYTHING):
+    def __init__(self, unet: UNet2DConditionModel, rank: int = 16, targets: tuple[str, ...] = EVERYTHING):
         super().__init__(unet)
         if rank < 1:
             raise ValueError(f"a rank of {rank} does not fit; 1 or more would")
@@ -103,7 +106,7 @@ class Shared(UNetNetwork):
     def with_guidance_input(self) -> UNetNetwork:
         raise ValueError("an adapter cannot take the guidance scale as an input; a student with full weights can")
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+    def __deepcopy__(self, memo: dict[int, object]) -> Shared:
         raise TypeError("a shared network is not copied; `trainable_copy` lends it")
 
 
@@ -165,7 +168,7 @@ class View(ConditionalNetwork):
         """The adapter in PEFT's names, for files that other tools read."""
         return {f"unet.{place.replace('/', '.')}": p.detach() for place, p in self.weights.items()}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> View:
+    def __deepcopy__(self, memo: dict[int, object]) -> View:
         shared: Shared = self.__dict__["shared"]
         twin = shared.trainable_copy()
         assert isinstance(twin, View)

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from studio.core.files import Json
 from studio.core.footprint import Smaller
 
-Config = Mapping[str, Any]  # of a UNet, as diffusers writes it
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+Config = Json  # of a UNet, as diffusers writes it
 BLOCKS = {"DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D", None}
 # What slicing knows the meaning of; None stands for "not in the config".
 PLAIN = {
@@ -85,13 +88,15 @@ def _narrower(config: Config, width: float, name: str) -> list[int]:
 # -- weights -------------------------------------------------------------------------------------------------------------
 
 
-def make_smaller(unet: Any, form: Smaller) -> Any:
+def make_smaller(unet: UNet2DConditionModel, form: Smaller) -> UNet2DConditionModel:
     """A smaller UNet (float32, on the same device) with the weights of this diffusers UNet2DConditionModel that stay.
 
     They are not scaled up for the inputs that go: on nano and pocket that made the untrained student's error larger.
     """
+    from torch import nn
+
     config = {k: v for k, v in unet.config.items() if not k.startswith("_")}
-    new = type(unet).from_config(smaller_config(config, form))
+    new = cast("UNet2DConditionModel", type(unet).from_config(smaller_config(config, form)))
     had, wanted = unet.state_dict(), new.state_dict()
     slices = _Slices(config, dict(new.config))
     state = {}
@@ -102,7 +107,7 @@ def make_smaller(unet: Any, form: Smaller) -> Any:
                 weight = weight[(slice(None),) * axis + (slices.index(name, axis, weight.shape[axis], like.shape[axis]),)]
         state[name] = weight.contiguous()
     new.load_state_dict(state)
-    return new.to(next(unet.parameters()).device)
+    return nn.Module.to(new, next(unet.parameters()).device)
 
 
 class _Slices:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from torch import nn
-
+from studio.core.files import Json
 from studio.core.method import Method
 from studio.families.stable.folders import save_pipeline
 from studio.families.stable.plain_call import scheduler_for, write_readme
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    from studio.families.stable.parts import Open
+
 EXAMPLE = "a red house at night"  # words that every text-to-image model knows
 
 
-def student_folder(target: Path, model: Any, unet: nn.Module, method: Method, *, teacher_id: str, card: dict[str, Any]) -> None:
+def student_folder(target: Path, model: Open, unet: UNet2DConditionModel, method: Method, *, teacher_id: str, card: Json) -> None:
     """Write a finished student: a diffusers folder whose other parts are its teacher's, recipe.json and card.json.
 
     unet: the student's trained UNet. A scheduler that draws as the recipe says goes with it, and a README

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-def token_ids(tokenizer: Any, prompts: Sequence[str], encoder: Any) -> tuple[Tensor, Tensor | None]:
+
+def token_ids(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], encoder: PreTrainedModel
+) -> tuple[Tensor, Tensor | None]:
     """(ids [B, L], mask [B, L] or None): padded to the tokenizer's length, cut beyond it."""
     tokens = tokenizer(
         list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
@@ -21,14 +26,16 @@ def token_ids(tokenizer: Any, prompts: Sequence[str], encoder: Any) -> tuple[Ten
 
 
 @torch.no_grad()
-def encode_sd(tokenizer: Any, encoder: Any, prompts: Sequence[str]) -> Cond:
+def encode_sd(tokenizer: PreTrainedTokenizerBase, encoder: PreTrainedModel, prompts: Sequence[str]) -> Cond:
     """{"states": [B, L, D]}: the last hidden state, after the final norm."""
     ids, mask = token_ids(tokenizer, prompts, encoder)
     return {"states": encoder(ids, attention_mask=mask)[0]}
 
 
 @torch.no_grad()
-def encode_xl(tokenizers: Sequence[Any], encoders: Sequence[Any], prompts: Sequence[Sequence[str]]) -> Cond:
+def encode_xl(
+    tokenizers: Sequence[PreTrainedTokenizerBase], encoders: Sequence[PreTrainedModel], prompts: Sequence[Sequence[str]]
+) -> Cond:
     """{"states": [B, L, D1 + D2], "pooled": [B, P]}: penultimate states of both encoders, pooled output of the second.
 
     prompts: for each tokenizer its own spelling of them, as new words may have rows in one encoder alone."""

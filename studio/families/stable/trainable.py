@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from studio.core.denoiser import Denoiser
 from studio.core.footprint import Smaller
@@ -16,8 +14,14 @@ from studio.families.stable.folders import for_training
 from studio.families.stable.shared_lora import Shared
 from studio.families.stable.smaller import make_smaller
 
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, smaller: Smaller | None = None) -> Denoiser:
+    from studio.core.recipe import Recipe
+    from studio.families.stable.parts import Open
+
+
+def teacher_denoiser(model: Open, rank: int | None = None, start: Open | None = None, smaller: Smaller | None = None) -> Denoiser:
     """A float32 copy of the model's network, laid out for training; the opened model itself is left alone.
 
     rank: students and fake scores become adapters of this rank on that one copy; None gives each its own weights.
@@ -31,8 +35,7 @@ def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, sma
         raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
     started = None
     if start is not None:
-        _check_start(model, start)
-        r = start.recipe
+        r = _check_start(model, start)
         started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
     unet = (start or model).parts.unet
     begun = _trainable(unet if smaller is None else make_smaller(unet, smaller), model, rank)
@@ -40,12 +43,12 @@ def teacher_denoiser(model: Any, rank: int | None = None, start: Any = None, sma
     return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
 
 
-def _trainable(unet: nn.Module, model: Any, rank: int | None) -> ConditionalNetwork:
+def _trainable(unet: UNet2DConditionModel, model: Open, rank: int | None) -> ConditionalNetwork:
     laid_out = for_training(copy.deepcopy(unet).float(), str(model.device))
     return UNetNetwork(laid_out) if rank is None else Shared(laid_out, rank)
 
 
-def _check_start(model: Any, start: Any) -> None:
+def _check_start(model: Open, start: Open) -> Recipe:
     """What a request cannot know without opening the models."""
     if start.recipe is None:
         raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
@@ -57,9 +60,10 @@ def _check_start(model: Any, start: Any) -> None:
     for name in ("in_channels", "cross_attention_dim"):
         if start.parts.unet.config[name] != model.parts.unet.config[name]:
             raise ValueError(f"{start.id} does not take what {model.id} takes: its {name} differs")
+    return start.recipe
 
 
-def slider_denoiser(model: Any) -> Denoiser:
+def slider_denoiser(model: Open) -> Denoiser:
     """A float32 copy of an opened model's network, laid out for training; the opened model itself is left alone."""
     plain = teacher_denoiser(model)
     assert isinstance(plain.network, UNetNetwork)

@@ -10,12 +10,16 @@ import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from studio.core.edit import Edit, EditCard
+from studio.families.stable.parts import table_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SECOND = "@2"  # marks the rows of the second text encoder
 LEGACY_EOS = 2  # CLIP configs from before transformers 4.31 name this id; the pooled row is then the highest id's
@@ -24,16 +28,16 @@ LEGACY_EOS = 2  # CLIP configs from before transformers 4.31 name this id; the p
 class Vocabulary:
     """The words of one model, by the adapter that brings them. tokenizers, encoders: the model's own lists, changed in place."""
 
-    def __init__(self, tokenizers: list[Any], encoders: list[Any]):
+    def __init__(self, tokenizers: list[PreTrainedTokenizerBase], encoders: list[PreTrainedModel]):
         self.tokenizers, self.encoders = tokenizers, encoders
         self.brought: dict[str, dict[str, Tensor]] = {}
-        self._own: list[tuple[Any, nn.Module, int]] | None = None
+        self._own: list[tuple[PreTrainedTokenizerBase, nn.Embedding, int]] | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
         return tuple(sorted({w.removesuffix(SECOND) for tokens in self.brought.values() for w in tokens}))
 
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[str, ...]:
         """Equal for equal words with equal rows, whoever brought them."""
         rows = {word: t for tokens in self.brought.values() for word, t in tokens.items()}
         return (Edit({}, EditCard(title="words"), rows).hash,) if rows else ()
@@ -49,7 +53,7 @@ class Vocabulary:
         if self.brought.pop(name, None):
             self._rebuild()
 
-    def to(self, device: Any) -> None:
+    def to(self, device: str | torch.device) -> None:
         """The tables that wait to come back go where the model goes."""
         for _, table, _ in self._own or []:
             table.to(device)
@@ -88,7 +92,7 @@ class Vocabulary:
         i, plain = int(word.endswith(SECOND)), word.removesuffix(SECOND)
         if i >= len(self.encoders):
             raise ValueError(f"the word {plain!r} has rows for a second text encoder; this model has one")
-        width = self.encoders[i].get_input_embeddings().weight.shape[1]
+        width = table_of(self.encoders[i]).weight.shape[1]
         if rows.ndim != 2 or rows.shape[1] != width or not rows.shape[0]:
             raise ValueError(f"the word {plain!r} has rows of shape {list(rows.shape)}; [n, {width}] would fit")
         known = self.tokenizers[i].get_vocab()
@@ -98,9 +102,7 @@ class Vocabulary:
     def _rebuild(self) -> None:
         """The originals, with every word that is now brought behind them."""
         if self._own is None:
-            self._own = [
-                (t, e.get_input_embeddings(), _text(e).eos_token_id) for t, e in zip(self.tokenizers, self.encoders, strict=True)
-            ]
+            self._own = [(t, table_of(e), _text(e).eos_token_id) for t, e in zip(self.tokenizers, self.encoders, strict=True)]
         for i, (tokenizer, table, eos) in enumerate(self._own):
             rows = self._of(i)
             self.tokenizers[i] = _longer(tokenizer, rows) if rows else tokenizer
@@ -111,18 +113,22 @@ class Vocabulary:
             self._own = None
 
 
-def _text(encoder: Any) -> Any:
+class _Ended(Protocol):
+    eos_token_id: int
+
+
+def _text(encoder: PreTrainedModel) -> _Ended:
     """The transformer inside, which holds the id of the end of the text."""
-    return getattr(encoder, "text_model", encoder)
+    return cast(_Ended, getattr(encoder, "text_model", encoder))
 
 
-def _longer(tokenizer: Any, rows: Mapping[str, Tensor]) -> Any:
+def _longer(tokenizer: PreTrainedTokenizerBase, rows: Mapping[str, Tensor]) -> PreTrainedTokenizerBase:
     longer = copy.deepcopy(tokenizer)
     longer.add_tokens([w if n == 0 else f"{w}_{n}" for w, r in rows.items() for n in range(r.shape[0])])
     return longer
 
 
-def _with_rows(table: Any, rows: Mapping[str, Tensor], n: int) -> nn.Module:
+def _with_rows(table: nn.Embedding, rows: Mapping[str, Tensor], n: int) -> nn.Module:
     """The table's first n rows (those of the tokenizer's own words), its spare ones if it has any, and the new ones, which
     stand at n and after as the tokenizer counts."""
     new = torch.cat([r.to(table.weight) for r in rows.values()])

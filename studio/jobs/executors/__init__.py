@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -66,6 +66,7 @@ class HfJobsOptions(BaseModel):
         return given
 
 
+Options = TypeVar("Options", bound=BaseModel)
 _TIMEOUT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?[smhd]?")
 _OPTIONS: dict[str, type[BaseModel]] = {"ray": RayOptions, "hf-jobs": HfJobsOptions}
 _PACKAGES = {"ray": ("ray", "Ray"), "hf-jobs": ("huggingface_hub", "huggingface-hub")}
@@ -73,7 +74,7 @@ AWAY = tuple(_OPTIONS)
 EXECUTORS = (LOCAL, *AWAY)
 
 
-def check_executor(given: str | Mapping[str, Any] | None) -> Json:
+def check_executor(given: str | Mapping[str, object] | None) -> Json:
     """`{"name": …, options}` as it goes into a spec, {} for this machine. ValueError in one sentence; no network.
 
     given: a name, or an object with `name` and the options of that executor.
@@ -100,9 +101,9 @@ def check_executor(given: str | Mapping[str, Any] | None) -> Json:
         raise ValueError(explain(error, _OPTIONS[name])) from error
 
 
-def read_options(executor: Mapping[str, Any]) -> Any:
-    """The typed options of a spec's executor."""
-    return _OPTIONS[executor["name"]].model_validate({key: value for key, value in executor.items() if key != "name"})
+def read_options(executor: Json, of: type[Options]) -> Options:
+    """The typed options of a spec's executor; of: their type."""
+    return of.model_validate({key: value for key, value in executor.items() if key != "name"})
 
 
 def check_package(name: str) -> None:

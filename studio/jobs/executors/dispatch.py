@@ -18,7 +18,6 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from studio.core.explain import explain
 from studio.core.files import atomic_write, read_json
@@ -59,7 +58,7 @@ class Dispatcher:
         self._again_at = 0.0
         self._printed = ""
 
-    def stop(self, *_: Any) -> None:
+    def stop(self, *_: object) -> None:
         self._stop.set()
 
     # -- all runs --------------------------------------------------------------------------------------------------

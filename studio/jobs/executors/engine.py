@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from studio.core.files import Json
 
@@ -42,17 +41,17 @@ class Engine(Protocol):
     def open(self) -> None:
         """Make sure that it can be reached. Cheap when it was reached before."""
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
+    def start(self, folder: Path, executor: Json) -> Json:
         """Hand a run directory over; returns the handle. `executor` is that of its spec."""
 
-    def knows(self, handle: Mapping[str, Any]) -> bool:
+    def knows(self, handle: Json) -> bool:
         """Whether a handle, perhaps written by a dispatcher that died, still leads to the run."""
 
-    def look(self, folder: Path, handle: Mapping[str, Any]) -> Look:
+    def look(self, folder: Path, handle: Json) -> Look:
         """How it is. What the run said and made since the last look is in `folder` when this returns."""
 
-    def ask(self, folder: Path, handle: Mapping[str, Any], request: str, begun: bool) -> None:
+    def ask(self, folder: Path, handle: Json, request: str, begun: bool) -> None:
         """Pass on a request that lies in `folder` as a file ("cancel", "stop", "pause", "save", "sample")."""
 
-    def let_go(self, handle: Mapping[str, Any]) -> None:
+    def let_go(self, handle: Json) -> None:
         """Forget a run that has ended, with whatever was kept for it."""

@@ -18,7 +18,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.jobs.commands import DEATHS_FILE, REQUESTS
 from studio.jobs.executors import HANDLE_FILE
@@ -61,7 +60,9 @@ class Post:
         """One commit: files by their path in the repository; `delete` are folders to take away first."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        operations: list[Any] = [CommitOperationDelete(f"{folder}/", is_folder=True) for folder in delete]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationDelete(f"{folder}/", is_folder=True) for folder in delete
+        ]
         operations += [CommitOperationAdd(path, data if isinstance(data, bytes) else str(data)) for path, data in files.items()]
         if operations:
             with sentences(f"the repository {self.repository}"):

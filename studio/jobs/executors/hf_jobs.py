@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.files import Json
 from studio.jobs.events import last_event
-from studio.jobs.executors import check_package, hf_parcel, read_options
+from studio.jobs.executors import HfJobsOptions, check_package, hf_parcel, read_options
 from studio.jobs.executors.engine import Look, Refused, Unreachable
 from studio.jobs.executors.hf_exchange import ASKED, MADE, NO_TOKEN, Post, merge_events, place, run_files, same, sentences
 from studio.jobs.paths import Paths
 from studio.jobs.run import read_spec
 from studio.jobs.stock import Stock
+
+if TYPE_CHECKING:
+    from huggingface_hub import JobInfo
 
 LABEL = "studio-run"
 ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
@@ -71,8 +73,8 @@ class HfJobsEngine:
 
     # -- handing over ----------------------------------------------------------------------------------------------
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
-        options, token = read_options(executor), _token()
+    def start(self, folder: Path, executor: Json) -> Json:
+        options, token = read_options(executor, HfJobsOptions), _token()
         post = Post(options.repository, token)
         post.prepare()
         with sentences("this token"):
@@ -101,7 +103,7 @@ class HfJobsEngine:
         return {"job": job.id, "namespace": namespace, "url": job.url, "repository": options.repository,
                 "sync_s": options.sync_s, "flavor": options.flavor, "sent": sent}  # fmt: skip
 
-    def _running(self, post: Post, namespace: str, run_id: str) -> Any:
+    def _running(self, post: Post, namespace: str, run_id: str) -> JobInfo | None:
         """A job of this run that a dispatcher started just before it died: it must not be paid for twice."""
         with sentences(f"the jobs of {namespace}"):
             found = list(post.api.list_jobs(namespace=namespace, labels={LABEL: run_id}, status=["RUNNING", "SCHEDULING"]))
@@ -118,7 +120,7 @@ class HfJobsEngine:
         post.send(files, f"{folder.name}: begin", delete=tuple(f"{under}/{part}" for part in sorted(gone)))
         return [name for name, _ in parcels]
 
-    def knows(self, handle: Mapping[str, Any]) -> bool:
+    def knows(self, handle: Json) -> bool:
         if "job" not in handle:
             return False
         try:
@@ -129,7 +131,7 @@ class HfJobsEngine:
 
     # -- following -------------------------------------------------------------------------------------------------
 
-    def look(self, folder: Path, handle: Mapping[str, Any]) -> Look:
+    def look(self, folder: Path, handle: Json) -> Look:
         """Asks at most every `sync_s`; in between the last answer stands."""
         seen = self._seen(handle)
         if time.monotonic() - seen.at < float(handle["sync_s"]) and seen.at:
@@ -149,7 +151,7 @@ class HfJobsEngine:
         kept = "its last checkpoint is kept. Resume it to go on" if saved else "it had saved nothing yet"
         return Look(ended=True, state="interrupted", note=f"The Hugging Face job ended ({why}); {kept}.")
 
-    def ask(self, folder: Path, handle: Mapping[str, Any], request: str, begun: bool) -> None:
+    def ask(self, folder: Path, handle: Json, request: str, begun: bool) -> None:
         seen = self._seen(handle)
         if request == "cancel" or (seen.waiting and not begun and request in ("stop", "pause")):
             with sentences("the end of the job"):
@@ -162,12 +164,12 @@ class HfJobsEngine:
         else:
             raise Unreachable("The job has not begun.")  # asked again at the next look
 
-    def let_go(self, handle: Mapping[str, Any]) -> None:
+    def let_go(self, handle: Json) -> None:
         self._runs.pop(str(handle.get("job")), None)
 
     # -- taking back -----------------------------------------------------------------------------------------------
 
-    def _fetch(self, folder: Path, handle: Mapping[str, Any], seen: _Seen) -> None:
+    def _fetch(self, folder: Path, handle: Json, seen: _Seen) -> None:
         """What the job sent since the last time, all of one commit; its events come last, so that what they name is here."""
         revision = seen.post.revision()
         if revision == seen.revision:
@@ -199,16 +201,16 @@ class HfJobsEngine:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def _keep_log(self, folder: Path, handle: Mapping[str, Any], seen: _Seen) -> None:
+    def _keep_log(self, folder: Path, handle: Json, seen: _Seen) -> None:
         with sentences("the job's log"):
             lines = list(seen.post.api.fetch_job_logs(job_id=handle["job"], namespace=handle["namespace"], tail=LOG_LINES))
         with open(folder / "log.txt", "a", encoding="utf-8") as file:
             file.write("".join(f"{line.rstrip()}\n" for line in ["What the job printed:", *lines]))
 
-    def _seen(self, handle: Mapping[str, Any]) -> _Seen:
+    def _seen(self, handle: Json) -> _Seen:
         return self._runs.setdefault(str(handle["job"]), _Seen(Post(handle["repository"], _token())))
 
-    def _inspect(self, seen: _Seen, handle: Mapping[str, Any]) -> Any:
+    def _inspect(self, seen: _Seen, handle: Json) -> JobInfo:
         with sentences(f"the job {handle['job']}"):
             return seen.post.api.inspect_job(job_id=handle["job"], namespace=handle["namespace"])
 

@@ -15,15 +15,18 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from studio.core.files import Json
-from studio.jobs.executors import check_package, read_options
+from studio.jobs.executors import RayOptions, check_package, read_options
 from studio.jobs.executors.engine import Look, Refused, Unreachable
 from studio.jobs.locks import wait_free
 from studio.jobs.paths import PROGRAM, ROOT
+
+if TYPE_CHECKING:
+    import ray
 
 CONNECT_S = 5.0  # for the head's port to answer; Ray itself would try for two minutes and then end this process
 GONE_S = 150.0  # a lost task may hold its run for so long before it counts as stuck
@@ -35,7 +38,7 @@ class RayEngine:
 
     def __init__(self, address: str | None = None):
         self.address = address or os.environ.get("RAY_ADDRESS") or "auto"
-        self._tasks: dict[str, Any] = {}  # handle -> reference to what the task returns
+        self._tasks: dict[str, ray.ObjectRef] = {}  # handle -> reference to what the task returns
         self._lock = threading.Lock()
 
     def open(self) -> None:
@@ -61,11 +64,11 @@ class RayEngine:
                 if main:
                     signal.signal(signal.SIGTERM, ending)  # Ray sets one of its own
 
-    def start(self, folder: Path, executor: Mapping[str, Any]) -> Json:
+    def start(self, folder: Path, executor: Json) -> Json:
         import ray
 
         self.open()
-        options = read_options(executor)
+        options = read_options(executor, RayOptions)
         has = ray.cluster_resources()
         gpus = options.gpus if options.gpus is not None else float(has.get("GPU", 0) > 0)
         fits = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -82,10 +85,10 @@ class RayEngine:
         self._tasks[handle] = task.remote(str(folder), str(ROOT), PROGRAM)
         return {"handle": handle}
 
-    def knows(self, handle: Mapping[str, Any]) -> bool:
+    def knows(self, handle: Json) -> bool:
         return handle.get("handle") in self._tasks
 
-    def look(self, folder: Path, handle: Mapping[str, Any]) -> Look:
+    def look(self, folder: Path, handle: Json) -> Look:
         import ray
         from ray import exceptions
 
@@ -102,14 +105,14 @@ class RayEngine:
             return Look(ended=True, note=f"The Ray task was lost ({_brief(error)})")
         return Look(ended=True, state=state, note=note)
 
-    def ask(self, folder: Path, handle: Mapping[str, Any], request: str, begun: bool) -> None:
+    def ask(self, folder: Path, handle: Json, request: str, begun: bool) -> None:
         """A task that has begun finds the file itself; one that waits is taken out of Ray's queue."""
         if not begun and request in ("cancel", "stop", "pause"):
             import ray
 
             ray.cancel(self._tasks[handle["handle"]], force=False)
 
-    def let_go(self, handle: Mapping[str, Any]) -> None:
+    def let_go(self, handle: Json) -> None:
         self._tasks.pop(str(handle.get("handle")), None)
 
 

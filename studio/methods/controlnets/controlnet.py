@@ -68,7 +68,7 @@ class Hinted(Method[HintedConfig]):
         self.denoiser, self.unet, self.data = teacher, teacher.network.unet, data
         control = copy_of(self.unet, hint_channels(data.halvings))
         control.set_attn_processor(
-            {name: type(p)() for name, p in self.unet.attn_processors.items() if name in control.attn_processors}
+            {name: type(p)() for name, p in self.unet.attn_processors.items() if name in control.attn_processors}  # type: ignore[call-arg]  # those of training take none
         )
         self.control = Differences(control, config.rank, streams.seed).to(streams.device)
         self.trained = {"control": Trained(self.control, config.lr, ema=config.ema)}

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     for _found in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{_found.name}")
-    _kinds: list[Any] = [cls for cls in Remedy.__subclasses__() if "kind" in cls.model_fields]
+    _kinds: list[type[Remedy]] = [cls for cls in Remedy.__subclasses__() if "kind" in cls.model_fields]
     AnyRemedy = Annotated[reduce(or_, sorted(_kinds, key=lambda cls: cls.__name__)), Field(discriminator="kind")]
 
 __all__ = ["CADS", "AnyRemedy", "ParticleGuidance", "PromptNoise"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -69,8 +68,17 @@ class CaptionMaterial:
 class GradedCaptions(CaptionMaterial):
     """Captions whose samples are graded by what the captions state (`studio.core.material.Graded`)."""
 
-    def __init__(self, grader: Grader, *captions: Any):
-        super().__init__(*captions)
+    def __init__(
+        self,
+        grader: Grader,
+        lines: Lines,
+        each: int,
+        latents: Callable[[], Tensor],
+        shape: tuple[int, ...],
+        noise: Noise,
+        device: Device = "cpu",
+    ):
+        super().__init__(lines, each, latents, shape, noise, device)
         self.grader = grader
 
     def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:

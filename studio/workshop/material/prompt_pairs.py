@@ -8,8 +8,7 @@ by the model's own encoders, so that every condition of its sampling is there: s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -118,6 +117,6 @@ def _rows(table: Cond, index: Tensor) -> Cond:
     return {name: part[index] for name, part in table.items()}
 
 
-def _bare(model: OpenModel) -> Any:
+def _bare(model: OpenModel) -> AbstractContextManager[None]:
     """Without adapters that an earlier run left on."""
     return model.using(()) if hasattr(model, "using") else nullcontext()

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.jobs.paths import Paths, open_paths
 from studio.library.method_cards import Catalogue, kept, version
+
+if TYPE_CHECKING:
+    from studio.core.method import Method
+    from studio.core.registry import Registry
 
 
 def refresh(paths: Paths) -> None:
@@ -37,7 +41,7 @@ def _read_classes(made_for: str) -> Catalogue:
     }  # fmt: skip
 
 
-def _described(methods: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def _described(methods: Registry[type[Method]]) -> tuple[dict[str, Json], dict[str, str]]:
     """(card and schema by name, why others cannot be used) of a registry of methods."""
     found, unavailable = {}, {}
     for name, method in methods.all().items():

@@ -10,13 +10,18 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from studio.core.process import VP
 from studio.domains.pocket.captions import vocabulary
 from studio.domains.pocket.pretrain.sizes import Size
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from transformers import CLIPTokenizer
 
 MAX_TOKENS = 16  # the longest caption has 13 words; begin and end marks make 15
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -42,7 +47,7 @@ def learn_merges(words: Sequence[str]) -> list[tuple[str, str]]:
     return merges
 
 
-def build_tokenizer(folder: Path) -> Any:
+def build_tokenizer(folder: Path) -> CLIPTokenizer:
     """A CLIPTokenizer in which every word of the world is one token and any other text falls back to letters."""
     from transformers import CLIPTokenizer
 
@@ -79,8 +84,8 @@ def build_text_encoder(size: Size, n_tokens: int) -> nn.Module:
     )
 
 
-def build_unet(size: Size) -> Any:
-    from diffusers import UNet2DConditionModel
+def build_unet(size: Size) -> UNet2DConditionModel:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     return UNet2DConditionModel(
         sample_size=size.latent_size,
@@ -91,8 +96,8 @@ def build_unet(size: Size) -> Any:
     )
 
 
-def build_scheduler(size: Size, prediction: str = "v_prediction") -> Any:
-    from diffusers import DDIMScheduler
+def build_scheduler(size: Size, prediction: str = "v_prediction") -> DDIMScheduler:
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     return DDIMScheduler(
         num_train_timesteps=1000,

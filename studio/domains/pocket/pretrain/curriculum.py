@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.core.files import Json
 from studio.core.method import Streams
@@ -27,6 +27,10 @@ from studio.domains.pocket.pretrain.oracle_report import oracle_report, set_thre
 from studio.domains.pocket.pretrain.sizes import SIZES
 from studio.domains.pocket.render import subject_centre
 from studio.domains.pocket.scene import FACTORS
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+    from transformers import CLIPTokenizer
 
 SHIPPED = Path("assets")
 HELD_OUT_SEED = 999_983  # scenes no training command ever draws
@@ -82,13 +86,13 @@ class Curriculum:
 
     def autoencoder(self, asked: Asked) -> Part:
         """Trained on crops. `decoder_only` goes on from the last one with a frozen encoder, so latents, and teachers, stay."""
-        from diffusers import AutoencoderTiny
+        from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
         s, sharper = self.s, asked.decoder_only
         data = scene_set(self.work, s.n_scenes, s.pixels, seed=0)
         torch.manual_seed(asked.seed)
-        vae: Any = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder)
-        vae = channels_last(vae).to(asked.device)
+        vae = AutoencoderTiny(latent_channels=s.latent_channels, scaling_factor=1.0, **s.autoencoder)
+        nn.Module.to(channels_last(vae), asked.device)
         if sharper:
             vae.load_state_dict(self.decoder().state_dict())
             vae.encoder.requires_grad_(False)
@@ -102,7 +106,7 @@ class Curriculum:
         return Part(f"{self.size} autoencoder", method, config, folder, self._finish_autoencoder)
 
     def _finish_autoencoder(self, trainer: Trainer, trained: Json) -> Json:
-        vae: Any = trainer.ema["vae"].module.cpu()
+        vae = cast("AutoencoderTiny", trainer.ema["vae"].module.cpu())
         folder = self.work / self.size / "vae"
         vae.save_pretrained(folder)
         held_out = scene_set(self.work, 4000, self.s.pixels, seed=HELD_OUT_SEED)
@@ -110,7 +114,7 @@ class Curriculum:
         _write_card(folder, {"what": "AutoencoderTiny", "data": f"{self.s.n_scenes} renders, seed 0", **trained, **report})
         return report
 
-    def decoder(self) -> Any:
+    def decoder(self) -> AutoencoderTiny:
         return measure.load_vae(self.work / self.size / "vae")
 
     def _vae_folder(self, out: Path | None = None) -> Path:
@@ -147,7 +151,7 @@ class Curriculum:
                 trainer.ema["teacher"].module.load_state_dict(method.network.state_dict())
 
         def finish(trainer: Trainer, trained: Json) -> Json:
-            best: Any = trainer.ema["teacher"].module
+            best = cast(TextConditioned, trainer.ema["teacher"].module)
             vae, folder = measure.load_vae(self._vae_folder()), self.out / self.size / name
             self.bench.save(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae, EXAMPLES[0])
             said = f"{len(data.latents)} renders, seed 0" + (f", none with {asked.without}" if asked.without else "")
@@ -158,13 +162,13 @@ class Curriculum:
         folder = self.work / self.size / f"{name}-training"
         return Part(f"{self.size} {name}", method, config, folder, finish, begin, every=100)
 
-    def _captioned(self, device: str) -> tuple[Any, CaptionedLatents]:
+    def _captioned(self, device: str) -> tuple[CLIPTokenizer, CaptionedLatents]:
         """(tokenizer, every scene encoded once and kept in the work folder, with its captions)"""
         s, kept = self.s, self.work / self.size
         tokenizer = assemble.build_tokenizer(kept / "tokenizer")
         path = kept / "latents.safetensors"
         if not path.exists():
-            vae = measure.load_vae(self._vae_folder(SHIPPED)).to(device)
+            vae = nn.Module.to(measure.load_vae(self._vae_folder(SHIPPED)), device)
             latents = measure.encode_all(vae, scene_set(self.work, s.n_scenes, s.pixels, seed=0))
             save_weights(path, {"latents": latents})
         drawn, rng = scenes(s.n_scenes, 0), np.random.default_rng(1)

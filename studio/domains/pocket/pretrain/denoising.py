@@ -15,6 +15,7 @@ more often here"; at low noise the state says where it is, so there the weight i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field
@@ -24,6 +25,9 @@ from studio.core.denoiser import expand
 from studio.core.method import Card, Method, MethodConfig, Streams, Trained
 from studio.core.process import Gaussian
 from studio.core.rng import rand, randint, randn
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 class DenoisingConfig(MethodConfig):
@@ -42,7 +46,7 @@ class DenoisingConfig(MethodConfig):
 class TextConditioned(nn.Module):
     """UNet and text encoder as one network: (x_t [B, C, H, W], t [B], tokens [B, L]) -> F [B, C, H, W]."""
 
-    def __init__(self, unet: nn.Module, text: nn.Module):
+    def __init__(self, unet: UNet2DConditionModel, text: nn.Module):
         super().__init__()
         self.unet, self.text = unet, text
 

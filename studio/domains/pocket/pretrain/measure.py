@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,16 +11,19 @@ from studio.core.weights import channels_last
 from studio.domains.pocket.dataset import SceneSet, to_images
 from studio.domains.pocket.oracle import load_oracle
 
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-def load_vae(folder: Path) -> Any:
-    from diffusers import AutoencoderTiny
 
-    vae: Any = AutoencoderTiny.from_pretrained(folder)
+def load_vae(folder: Path) -> AutoencoderTiny:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+
+    vae = AutoencoderTiny.from_pretrained(folder)
     return channels_last(vae).eval()
 
 
 @torch.inference_mode()
-def reconstruct(vae: Any, images: torch.Tensor) -> torch.Tensor:
+def reconstruct(vae: AutoencoderTiny, images: torch.Tensor) -> torch.Tensor:
     """Encode and decode pictures [N, 3, H, W] in [0, 1]."""
     vae.eval()
     out = [
@@ -30,7 +33,7 @@ def reconstruct(vae: Any, images: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def autoencoder_report(vae: Any, oracle_folder: Path, held_out: SceneSet, n: int = 1000) -> dict:
+def autoencoder_report(vae: AutoencoderTiny, oracle_folder: Path, held_out: SceneSet, n: int = 1000) -> dict:
     """PSNR (dB, mean over pictures) and the share of reconstructions that the oracle reads like their originals."""
     images = to_images(held_out.pixels[:n])
     again = reconstruct(vae, images)
@@ -51,7 +54,7 @@ def autoencoder_report(vae: Any, oracle_folder: Path, held_out: SceneSet, n: int
 
 
 @torch.inference_mode()
-def encode_all(vae: Any, data: SceneSet, batch: int = 100) -> torch.Tensor:
+def encode_all(vae: AutoencoderTiny, data: SceneSet, batch: int = 100) -> torch.Tensor:
     """Latents of every picture, float16 [N, C, h, w]."""
     vae.eval()
     parts = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from studio.domains.pocket.dataset import SceneSet, rendered, scenes, to_images
 from studio.domains.pocket.oracle import Oracle
 from studio.domains.pocket.pretrain.measure import reconstruct
 from studio.domains.pocket.scene import COUNT, FACTORS, Scene
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 EPSILON = 4 / 255
 UNKNOWN = -100  # cross-entropy leaves it out
@@ -65,7 +68,7 @@ def _shows(kind: str) -> int:
     return UNKNOWN if shown is None else int(shown)
 
 
-def restored_set(path: Path, vae: Any, pixels: np.ndarray, n: int) -> np.ndarray:
+def restored_set(path: Path, vae: AutoencoderTiny, pixels: np.ndarray, n: int) -> np.ndarray:
     """The first ``n`` pictures written and read by an autoencoder, uint8 [n, H, W, 3], in ``path``: made once."""
     if not path.exists():
         parts = [reconstruct(vae, to_images(pixels[i : min(i + 500, n)])) for i in range(0, n, 500)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from studio.core.files import Json
 
 
 class Size(BaseModel):
@@ -17,9 +19,9 @@ class Size(BaseModel):
     latent_channels: int
     latent_size: int
     n_scenes: int  # rendered once and encoded once
-    autoencoder: dict[str, Any]  # arguments of AutoencoderTiny
+    autoencoder: Json  # arguments of AutoencoderTiny
     crop: int
-    unet: dict[str, Any]  # arguments of UNet2DConditionModel
+    unet: Json  # arguments of UNet2DConditionModel
     text_width: int
     oracle_width: int
     beta_start: float

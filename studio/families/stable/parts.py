@@ -1,0 +1,61 @@
+"""The parts of an open checkpoint shaped like Stable Diffusion, and the checkpoint as what works on it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from studio.core.denoiser import Denoiser
+    from studio.core.method import Method
+    from studio.core.recipe import Recipe
+
+    Autoencoder = AutoencoderKL | AutoencoderTiny
+
+
+@dataclass(eq=False)
+class Parts:
+    """tokenizers, encoders: one of each, or two (SDXL). zero_null: whether the empty prompt's conditions are zeros."""
+
+    unet: UNet2DConditionModel
+    vae: Autoencoder
+    tokenizers: list[PreTrainedTokenizerBase]
+    encoders: list[PreTrainedModel]
+    zero_null: bool
+
+
+class Open(Protocol):
+    """What works on an open checkpoint sees of `families.stable.model.Model`, which is built on it."""
+
+    id: str
+    folder: Path
+    denoiser: Denoiser
+    image_size: int
+    recipe: Recipe | None
+    parts: Parts
+
+    @property
+    def hash(self) -> str: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def modules(self) -> Mapping[str, nn.Module]: ...
+    def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...
+    def using(self, adapters: Sequence[tuple[str, float]]) -> AbstractContextManager[None]: ...
+    def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]: ...
+
+
+def table_of(encoder: PreTrainedModel) -> nn.Embedding:
+    """The rows of a text encoder's words."""
+    return cast(nn.Embedding, encoder.get_input_embeddings())
