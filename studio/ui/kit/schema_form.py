@@ -15,14 +15,12 @@ import gradio as gr
 from studio.core.files import Json
 
 SIMPLE = ("timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs", "loss", "batch", "lr")
-LABELS = {
+LABELS = {  # of fields that are given no title of their own
     "lr": "Learning rate", "critic_lr": "Learning rate of the fake score", "head_lr": "Learning rate of the head",
     "ema": "Average of the weights (EMA)", "target_ema": "Average of the target (EMA)", "gan": "Adversarial weight",
     "gan_critic": "Discriminator's weight", "w": "Guidance when sampled", "w_low": "Least guidance", "w_high": "Largest guidance",
-    "t_low": "Least time", "t_high": "Largest time", "n_scenes": "Scenes", "sinks": "Also log to",
-    "measure_samples": "Pictures a measurement", "real": "What counts as real", "steps": "Sampling steps",
+    "t_low": "Least time", "t_high": "Largest time", "real": "What counts as real", "steps": "Sampling steps",
     "max_bad_steps": "Bad steps in a row", "form": "Student form", "rank": "Adapter rank", "start": "Start from",
-    "leave_out": "Leave out", "width": "Width",
 }  # fmt: skip
 RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "measure_samples", "sinks")
 STUDENT_FIELDS = ("form", "rank", "leave_out", "width", "start")
@@ -56,7 +54,7 @@ def fields(schema: Mapping[str, Any]) -> list[Field]:
 
 def one(name: str, prop: Mapping[str, Any], title: str = "") -> Field:
     """A setting of this schema; title: what it is called, where somebody says it."""
-    label = title or LABELS.get(name) or name.replace("_", " ").capitalize()
+    label = title or _label(name, str(prop.get("title") or ""))
     default, info = prop.get("default"), str(prop.get("description", ""))
     for option in prop.get("anyOf", ()):  # optional: the first type that is not null
         if option.get("type") != "null":
@@ -71,6 +69,13 @@ def one(name: str, prop: Mapping[str, Any], title: str = "") -> Field:
         return Field(name, label, "numbers", list(default or ()), info, whole=items["type"] == "integer")
     kinds: dict[Any, Kind] = {"integer": "whole", "number": "number", "boolean": "yes"}
     return Field(name, label, kinds.get(prop.get("type"), "text"), default, info)
+
+
+def _label(name: str, title: str) -> str:
+    """The title that a field was given; pydantic writes one made of the name where it was given none."""
+    if title and title != name.replace("_", " ").title():
+        return title
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def shown(known: list[Field], form: str) -> list[Field]:
