@@ -46,17 +46,18 @@ def header(server_functions: Sequence[Callable[..., Any]]) -> gr.HTML:
   <div class="brand-words"><h1>Distillation Studio</h1><p>what fast students keep, and what they lose</p></div>
   <div class="brand-tools">
     <span class="worker" role="status"><i></i><span></span></span>
-    <button type="button" class="tool jobs-open" aria-expanded="false"><span>Jobs</span><b class="jobs-count"></b></button>
+    <button type="button" class="tool jobs-open" aria-haspopup="dialog" aria-expanded="false"><span>Jobs</span>
+      <b class="jobs-count"></b></button>
     <button type="button" class="tool runs-open" aria-haspopup="dialog"><span>Recent runs</span></button>
     <button type="button" class="tool tool-icon theme-toggle" aria-label="Light or dark" title="Light or dark">
       <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path fill="currentColor"
         d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16Zm0 1.6v12.8a6.4 6.4 0 0 1 0-12.8Z"/></svg></button>
   </div>
 </header>
-<div class="drawer" role="dialog" aria-label="Recent runs" aria-hidden="true">
+<dialog class="drawer" aria-label="Recent runs">
   <div class="drawer-head"><b>Recent runs</b><button type="button" class="tool drawer-close">Close</button></div>
   <div class="drawer-list"></div>
-</div>"""
+</dialog>"""
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
