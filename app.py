@@ -51,9 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
     from studio.ui.kit.import_gradio import import_gradio
 
     import_gradio()
-    from studio.ui.app import build, launch_options
+    from studio.ui.app import build, launch_options, problems
 
     demo = build(jobs)
+    for sentence in problems():
+        print(sentence, file=sys.stderr)
     try:
         settings = launch_options(jobs, options.host, options.port, options.share)
         demo.launch(prevent_thread_lock=True, quiet=True, **settings)

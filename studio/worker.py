@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.files import Json
+from studio.core.registry import problems
 from studio.jobs import worker
 from studio.jobs.execution import execute
 from studio.jobs.executors import AWAY, dispatch
@@ -90,6 +91,8 @@ class Workbench:
 
         say("warming", "Reading the objectives.")
         refresh(self.jobs.paths)
+        for sentence in problems():
+            print(sentence, file=sys.stderr)
 
 
 def inside() -> int:

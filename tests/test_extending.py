@@ -27,11 +27,13 @@ size: 64
 """
 
 
-def run(tmp_path: Path, block: str, *arguments: str, program: str = "") -> str:
-    """What `python -m studio` with these arguments, or a program, prints while one block is there."""
-    variable, code = BLOCKS[block]
-    (tmp_path / f"{block}.py").write_text(code, encoding="utf-8")
-    env = {**os.environ, variable: block, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "STUDIO_DEVICE": "cpu"}
+def run(tmp_path: Path, blocks: str, *arguments: str, program: str = "") -> str:
+    """What `python -m studio` with these arguments, or a program, prints while some blocks are there."""
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "STUDIO_DEVICE": "cpu"}
+    for block in blocks.split():
+        variable, code = BLOCKS[block]
+        (tmp_path / f"{block}.py").write_text(code, encoding="utf-8")
+        env[variable] = block
     command = [sys.executable, "-c", program] if program else [sys.executable, "-m", "studio", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -64,7 +66,7 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 def test_every_section_has_a_test() -> None:
     assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
-                           "my_family", "my_remedy"}  # fmt: skip
+                           "my_family", "my_remedy", "my_figure"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -75,6 +77,12 @@ def test_an_objective_trains_a_student(tmp_path: Path) -> None:
     assert result(tmp_path)["student"] == "mine/floored"
     listed = run(tmp_path, "my_objective", "models", "--data-dir", "data")
     assert "mine/floored" in listed
+    program = (
+        "from studio.jobs.paths import open_paths\nfrom studio.library.method_cards import objectives\n"
+        "from studio.ui.kit import schema_form\nknown = objectives(open_paths('data'))['objectives']\n"
+        "print([field.label for field in schema_form.fields(known['floor']['schema'])])"
+    )
+    assert run(tmp_path, "my_objective", program=program).splitlines()[-1] == "['Batch', 'Pace of the floor']"
 
 
 @pytest.mark.slow
@@ -88,6 +96,16 @@ def test_a_study_concludes(tmp_path: Path) -> None:
         tmp_path, "my_study", program="from studio.ui.lab.form import fields; print([f.name for f in fields('few-steps')])"
     )
     assert shown.strip() == "['steps']"
+    program = (
+        "import json, pathlib, sys\nfrom studio.ui.lab.result import body\n"
+        "(file,) = pathlib.Path('data/runs').glob('*/result.json'); found = json.loads(file.read_text())\n"
+        "shown = body(found['request'], found); drawn = json.loads(shown['figure']['narrow'])\n"
+        "print(shown['problem'], shown['caption'], drawn['data'][0]['x'], drawn['layout']['height'], 'torch' in sys.modules)\n"
+        "print(shown['tables'][0]['heads'])"
+    )
+    said = run(tmp_path, "my_study my_figure", program=program).splitlines()
+    assert said[-2] == " Accuracy of both arms, with 95 % intervals. ['many', 'few'] 320 False"
+    assert said[-1] == "['arm', 'accuracy']"
 
 
 def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:

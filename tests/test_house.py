@@ -26,7 +26,7 @@ ROOMS = {
     "core",
 }
 MOST = {"file": 400, "class": 250, "function": 60}  # lines
-MOST_ANY = 186  # lines of the program that say Any
+MOST_ANY = 160  # lines of the program that say Any
 FILES = sorted((ROOT / "studio").rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 

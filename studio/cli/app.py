@@ -21,6 +21,7 @@ from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.core.explain import explain
 from studio.core.files import Json
+from studio.core.registry import problems
 from studio.domains.media import image
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
@@ -62,6 +63,9 @@ def main() -> None:
     except (ValueError, OSError, sqlite3.Error) as error:
         err.print(explain(error), style="red", markup=False, highlight=False)
         raise SystemExit(2) from None
+    finally:
+        for sentence in problems():
+            err.print(sentence, style="yellow", markup=False, highlight=False)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ class Medium(Protocol):
     was made; what a picture cannot hold is kept in files beside it.
 
     pictures: samples are pictures [N, 3, H, W] in [0, 1], so that encoders of pictures can read them. types: MIME type of each
-    suffix that `files` writes (".wav"); text/html is never opened on the page.
+    suffix that `files` writes (".wav"); text/html is never opened on the page. viewer: file of an ES module that shows one sample
+    on the page, None where its still says all; it exports `show(box, sample)`, which fills an empty element, `sample` being
+    {"still": address, "files": addresses in their order, "title": words}.
     """
 
     @property
@@ -24,6 +27,8 @@ class Medium(Protocol):
     def pictures(self) -> bool: ...
     @property
     def types(self) -> Mapping[str, str]: ...
+    @property
+    def viewer(self) -> Path | None: ...
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
         """uint8 [N, S, S, 3]; side: S is at most this."""
 

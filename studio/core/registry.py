@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import pkgutil
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -16,7 +18,8 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Members by name. A file that cannot be imported is listed in `unavailable` with its reason; the rest goes on.
+    """Members by name. A file that cannot be imported is listed in `unavailable`, and in `broken` by its module, with its
+    reason; the rest goes on.
 
     package: dotted name of the folder to scan. what: a member in a sentence, e.g. "objective". variable: name of an
     environment variable that holds further modules, comma separated, so that members can live elsewhere.
@@ -26,16 +29,18 @@ class Registry(Generic[T]):
     def __init__(self, package: str, what: str, variable: str = "", module: str = ""):
         self.package, self.what, self.variable, self.module = package, what, variable, module
         self.unavailable: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
         self._members: dict[str, T] = {}
         self._scanned = False
         self._lock = threading.RLock()  # a second thread must not see half a scan
+        _KNOWN.add(self)
 
     def add(self, name: str) -> Callable[[T], T]:
         """Decorator: ``@METHODS.add("dmd2")``."""
 
         def register(member: T) -> T:
             if name in self._members:
-                raise ValueError(f"There are two {self.what}s called {name!r}; rename one.")
+                raise ValueError(f"There are two {_many(self.what)} called {name!r}; rename one.")
             self._members[name] = member
             return member
 
@@ -59,15 +64,12 @@ class Registry(Generic[T]):
         return {name: self._members[name] for name in sorted(self._members)}
 
     def _load(self) -> None:
-        modules = self._names()
-        if self.variable:
-            modules += [name.strip() for name in os.environ.get(self.variable, "").split(",") if name.strip()]
-        for module in modules:
+        for module in [*self._names(), *named(self.variable)]:
             try:
                 importlib.import_module(module)
             except Exception as error:  # one broken file must not take the others with it
                 name = module.removesuffix(f".{self.module}") if self.module else module
-                self.unavailable[name.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
+                self.broken[module] = self.unavailable[name.rsplit(".", 1)[-1]] = f"{type(error).__name__}: {error}"
 
     def _names(self) -> list[str]:
         """Dotted names of the modules to import, those that the folder holds."""
@@ -79,3 +81,47 @@ class Registry(Generic[T]):
                 elif (Path(place) / item.name / f"{self.module}.py").is_file():
                     found.append(f"{self.package}.{item.name}.{self.module}")
         return found
+
+    def problems(self) -> list[str]:
+        """A sentence for every module that could not be imported when this was scanned."""
+        return [_problem(module, self.variable, why) for module, why in self.broken.items()]
+
+
+_KNOWN: weakref.WeakSet[Registry] = weakref.WeakSet()
+
+
+def named(variable: str) -> list[str]:
+    """Modules that an environment variable names, comma separated."""
+    return [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()] if variable else []
+
+
+def problems(scan: bool = False) -> list[str]:
+    """The same of every registry of this process that was scanned; `scan` scans the others as well."""
+    known = list(_KNOWN)
+    if scan:
+        for registry in known:
+            registry.all()
+    return sorted({sentence for registry in known for sentence in registry.problems()})
+
+
+def missing(variable: str) -> list[str]:
+    """A sentence for every module that a variable names and that is nowhere; nothing is imported but what holds it."""
+    return [_problem(name, variable, "there is no such module") for name in named(variable) if not _found(name)]
+
+
+def _found(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except Exception:  # a package around it that cannot be imported
+        return False
+
+
+def _problem(module: str, variable: str, why: str) -> str:
+    asked = f", which ${variable} names," if module in named(variable) else ""
+    return f"The module {module}{asked} cannot be used: {' '.join(why.split()).rstrip('.')[:300]}."
+
+
+def _many(what: str) -> str:
+    """ "kinds of job" of "kind of job"."""
+    first, *rest = what.split(" ")
+    return " ".join([f"{first[:-1]}ies" if first.endswith("y") else f"{first}s", *rest])

@@ -14,10 +14,8 @@ repository; there `add` without `work` decorates a function `run(request, run) -
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +26,7 @@ from pydantic import BaseModel
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
 from studio.core.former_names import also_known_as
+from studio.core.registry import Registry
 from studio.jobs import run
 
 HOME = "studio.capabilities"  # the package whose folders add kinds
@@ -68,10 +67,7 @@ class Kinds:
     """The registry. A file that cannot be imported is listed with its reason, and the rest goes on."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Kind] = {}
-        self._scanned = False
-        self._lock = threading.RLock()  # a second thread must not see half a scan
-        self.unavailable: dict[str, str] = {}
+        self._found: Registry[Kind] = Registry(HOME, "kind of job", variable="STUDIO_KINDS", module="request")
 
     def add(
         self,
@@ -87,9 +83,7 @@ class Kinds:
         """Register a kind by the name of its work. Without `work`: a decorator of the function that does it."""
 
         def keep(does: str | Execute[R]) -> None:
-            if name in self._kinds:
-                raise ValueError(f"There are two kinds of job called {name!r}; rename one.")
-            self._kinds[name] = Kind(name, title, config, does, lane, label or (lambda request: title), resumable)
+            self._found.add(name)(Kind(name, title, config, does, lane, label or (lambda request: title), resumable))
 
         def register(does: Execute[R]) -> Execute[R]:
             keep(does)
@@ -104,33 +98,21 @@ class Kinds:
         self.add(name, title=title, config=config, lane="batch", label=label, resumable=True, work=work)
 
     def get(self, name: str) -> Kind:
-        self._scan()
-        if name in self._kinds:
-            return self._kinds[name]
+        known = self._found.all()
+        if name in known:
+            return known[name]
         if name in self.unavailable:
             raise ValueError(f"Jobs of kind {name!r} cannot run here: {self.unavailable[name]}")
-        raise ValueError(f"There is no kind of job called {brief(name)}.{did_you_mean(str(name), self._kinds)}")
+        raise ValueError(f"There is no kind of job called {brief(name)}.{did_you_mean(str(name), known)}")
 
     def all(self) -> list[Kind]:
-        self._scan()
-        return [self._kinds[name] for name in sorted(self._kinds)]
+        return list(self._found.all().values())
 
-    def _scan(self) -> None:
-        with self._lock:
-            if not self._scanned:
-                self._scanned = True
-                self._load()
-
-    def _load(self) -> None:
-        folders = [Path(place) for place in importlib.import_module(HOME).__path__]
-        names = sorted({found.parent.name for folder in folders for found in folder.glob("*/request.py")})
-        modules = [f"{HOME}.{name}.request" for name in names]
-        modules += [name.strip() for name in os.environ.get("STUDIO_KINDS", "").split(",") if name.strip()]
-        for module in modules:
-            try:
-                importlib.import_module(module)
-            except Exception as error:  # one broken file must not take the others with it
-                self.unavailable |= dict.fromkeys(_registers(module), f"{type(error).__name__}: {error}")
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Reason by name of the kinds whose module could not be imported."""
+        self._found.all()
+        return {name: why for module, why in self._found.broken.items() for name in _registers(module)}
 
 
 def _registers(module: str) -> list[str]:

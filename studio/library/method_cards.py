@@ -17,6 +17,7 @@ from pathlib import Path
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.core.json_schema import check
+from studio.core.registry import named
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT, Paths
@@ -93,7 +94,7 @@ def version() -> str:
 
 def _further_files() -> list[Path]:
     files = []
-    for name in filter(None, (part.strip() for part in os.environ.get(VARIABLE, "").split(","))):
+    for name in named(VARIABLE):
         try:
             found = importlib.util.find_spec(name)
         except (ImportError, ValueError):

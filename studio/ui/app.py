@@ -6,6 +6,7 @@ import os
 
 import gradio as gr
 
+from studio.core import registry
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.api import add_api
@@ -20,6 +21,7 @@ from studio.ui.tabs import Built, Page, in_order
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
 PANEL = 35  # where the style sheet of the jobs panel stands among those of tabs
+WORKERS = ("STUDIO_OBJECTIVES", "STUDIO_METRICS")  # name modules that only workers import
 CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
 
 
@@ -60,6 +62,11 @@ def assembled(jobs: Jobs) -> Moves:
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
     demo.queue(api_open=False, max_size=64)
     return moves
+
+
+def problems() -> list[str]:
+    """A sentence for every module, of the program or named in the environment, that cannot be used here."""
+    return [*registry.problems(scan=True), *(said for variable in WORKERS for said in registry.missing(variable))]
 
 
 def mark_one(demo: gr.Blocks, component: gr.HTML) -> None:

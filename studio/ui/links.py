@@ -24,7 +24,7 @@ class Moves:
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        pair, filled = self.compare.form.fields.pair, self.distill.filled
+        pair, filled = self.compare.form.pair, self.distill.filled
         ready = self.compare.readied
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
@@ -37,7 +37,7 @@ class Moves:
     def arrive(self, asked: str) -> Updates:
         """On page load: the tab of the address, the students there are now, and what goes on in the background."""
         tab, _, run = str(asked or "").partition(" ")
-        shown = self.panel.show(run[:80]) | self.compare.refresh()
+        shown = self.panel.show(run[:80]) | self.compare.form.refresh()
         if tab != "distill":
             return shown
         return shown | {self.tabs: gr.Tabs(selected="distill")} | self.distill.opened()

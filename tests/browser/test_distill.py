@@ -73,12 +73,11 @@ def test_form_and_panel_fit_and_keep_what_was_typed_by_objective(visit: Any, wid
     page.wait_for_selector("#settings-inputs")
     assert page.input_value("#settings-guidance input, #settings-guidance textarea") == "6.5"
     page.click(".jobs-open")
-    page.wait_for_selector(".j-panel:not([hidden])")
+    page.wait_for_selector(".j-panel[open]")
     assert page.get_attribute(".jobs-open", "aria-expanded") == "true"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.focus(".j-close")
     page.keyboard.press("Escape")
-    page.wait_for_selector(".j-panel[hidden]", state="attached")
+    page.wait_for_selector(".j-panel:not([open])", state="attached")
 
 
 def test_the_panel_shows_what_goes_wrong_what_is_believed_and_the_numbers(visit: Any, site: SimpleNamespace) -> None:

@@ -48,7 +48,7 @@ def test_what_is_pressed_before_the_jobs_panel_is_there_opens_it(chromium: Any, 
     while not late:
         page.wait_for_timeout(20)
     late[0].continue_()
-    page.wait_for_selector(".j-panel:not([hidden])")
+    page.wait_for_selector(".j-panel[open]")
     page.wait_for_selector("html[data-page=ready]", state="attached")
     assert page.get_attribute(".jobs-open", "aria-expanded") == "true"
     page.close()
@@ -122,7 +122,7 @@ def test_words_the_model_does_not_know_are_named_while_typing(visit: Any) -> Non
 
 @pytest.mark.parametrize(
     ("field", "text", "words"),
-    [("#seeds", "10000", "10,000 seeds"), ("#prompt", "", "prompt is empty"), ("#teacher-steps", "0", "teacher_steps is 0")],
+    [("#seeds", "10000", "10,000 seeds"), ("#prompt", "", "prompt is empty"), ("#teacher-steps", "0", "Teacher steps: 0")],
 )
 def test_bad_input_gets_one_sentence_and_loses_nothing(visit: Any, field: str, text: str, words: str) -> None:
     page = visit()
@@ -176,4 +176,35 @@ def test_recent_runs_are_reopened_from_the_drawer(visit: Any) -> None:
     page.wait_for_selector(DONE)
     page.wait_for_function("document.querySelectorAll('.w-cell[data-done]').length === 64")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator(".drawer.open").count() == 0
+    assert page.locator(".drawer[open]").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_drawer_moves_nothing_and_gives_the_focus_back(visit: Any, width: int) -> None:
+    page = visit(width)
+    places = "['.brand', '#tabs', '#run'].map((part) => document.querySelector(part).getBoundingClientRect().toJSON())"
+    before = page.evaluate(places)
+
+    def opened(opener: str) -> None:
+        page.click(opener)
+        page.wait_for_selector(".drawer[open]")
+        assert page.evaluate(places) == before
+        assert page.evaluate("Boolean(document.activeElement.closest('.drawer[open]'))")
+        page.wait_for_function("w => document.querySelector('.drawer[open]').getBoundingClientRect().right === w", arg=width)
+
+    def closed(opener: str) -> None:
+        page.wait_for_function("!document.querySelector('.drawer[open]')")
+        page.wait_for_function("opener => document.activeElement.matches(opener)", arg=opener)
+
+    for opener in (".jobs-open", ".runs-open"):
+        opened(opener)
+        page.keyboard.press("Escape")
+        closed(opener)
+        opened(opener)
+        page.click(".drawer[open] .drawer-close")
+        closed(opener)
+        if width > 1000:
+            opened(opener)
+            page.mouse.click(100, 400)
+            closed(opener)
+    assert page.get_attribute(".jobs-open", "aria-expanded") == "false"

@@ -1,6 +1,6 @@
 // Two arms on one seed: a slider drawn in the browser from pictures already sent, and a flicker.
 // Listens to the board ("studio:view") and tells it what was chosen here ("studio:select").
-import { at, attr, file, put, tone, typing } from "../kit/dom.js";
+import { at, attr, file, make, put, tone, typing } from "../kit/dom.js";
 import { withModifier } from "../kit/keys.js";
 import { clamp } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
@@ -82,6 +82,7 @@ class Stage extends Part {
     const first = this.rowOf(missing[0])?.title ?? "This arm";
     put(this.$(".s-missing"), missing.length ? `${first} has not drawn seed ${seed} yet` : "");
     put(this.$(".s-seed"), `seed ${seed}`);
+    void this.own(view, [this.rowOf(left), this.rowOf(right)]);
     this.stage.style.setProperty("--tone-left", `var(--arm-${this.rowOf(left)?.tone})`);
     this.stage.style.setProperty("--tone-right", `var(--arm-${this.rowOf(right)?.tone})`);
     const now = [view.run, seed, left, right].join();
@@ -118,6 +119,29 @@ class Stage extends Part {
     link.download = `studio-${row.arm}-seed-${seed}.png`;
     link.textContent = row.title.toLowerCase();
     link.title = "PNG; carries the whole run in its text";
+  }
+
+  /**
+   * What the medium's own script shows of both, and its files.
+   * @param {import("./types.js").View} view
+   * @param {(Row | undefined)[]} rows
+   */
+  async own(view, rows) {
+    const box = this.$(".s-own"), { seed } = this.selected;
+    const files = rows.map((row) => (row?.files[seed] ?? []).map((path) => file(view.run, path)));
+    box.hidden = !view.viewer || files.every((paths) => !paths.length);
+    const key = JSON.stringify([files]);
+    if (box.hidden || box.dataset.key === key) return;
+    box.dataset.key = key;
+    const script = await import(`../viewers/${view.viewer}.js`);
+    if (box.dataset.key !== key) return; // another seed was chosen meanwhile
+    rows.forEach((row, side) => {
+      const place = this.$(side ? ".s-own-right" : ".s-own-left"), shown = make("div", "s-own-show");
+      place.replaceChildren();
+      if (!row || !files[side].length) return;
+      script.show(shown, { still: this.address(row), files: files[side], title: row.title });
+      place.append(make("b", "", row.title), shown, ...files[side].map((path) => saved(path)));
+    });
   }
 
   /** @param {number} percent of the width where left ends */
@@ -174,6 +198,15 @@ class Stage extends Part {
     if (event.key === "[") this.step(-1);
     if (event.key === "]") this.step(1);
   }
+}
+
+/** @param {string} path */
+function saved(path) {
+  const link = document.createElement("a"), name = path.split("/").at(-1) ?? "";
+  link.href = path;
+  link.download = `studio-${name}`;
+  link.textContent = name;
+  return link;
 }
 
 /** @param {import("../kit/part.js").Host<null>} host */

@@ -22,6 +22,7 @@
  * @property {string} meaning
  * @property {Glyph} glyph
  * @property {Record<string, string>} images path of every finished picture, by seed
+ * @property {Record<string, string[]>} files what a picture cannot hold of them, by seed
  * @property {Strip | null} strip
  * @property {Figures | null} figures null until the arm is measured
  */
@@ -29,6 +30,7 @@
  * @typedef {object} View
  * @property {string} run
  * @property {string} prompt
+ * @property {string} viewer the medium whose script shows one of its samples, "" where pictures say all
  * @property {number[]} seeds
  * @property {string} state
  * @property {boolean} live

@@ -1,6 +1,7 @@
 // The jobs panel: a list of background runs and one of them in detail, patched in place. Triggers "choose", "act", "compare"
 // and "duplicate".
 import { at, attr, button, find, make, put } from "../kit/dom.js";
+import { Drawer } from "../kit/drawer.js";
 import { followTheme } from "../kit/figure.js";
 import { Part, tell } from "../kit/part.js";
 import { keep, kept } from "../kit/storage.js";
@@ -39,45 +40,43 @@ class JobsPanel extends Part {
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
     super(host);
-    this.panel = this.$(".j-panel");
+    this.drawer = new Drawer(this.$(".j-panel"), ".jobs-open", () => this.closed());
     this.figures = new Figures(this.element, () => this.view?.detail);
     this.on("click", (event) => this.click(event));
     this.on("input", (event) => this.look(event));
     this.on("keydown", (event) => this.keydown(event));
     this.hear("studio:jobs-hello", () => this.report());
-    this.hear("studio:jobs-toggle", () => this.fold(Boolean(this.panel.hidden), this.focused || "first"));
+    this.hear("studio:jobs-toggle", () => this.open(this.focused || "first"));
     // Something was started elsewhere: an open panel looks again, which sets its timer going.
     this.hear("studio:jobs-active", () => {
-      if (!this.panel.hidden && !this.view?.counts.active) this.trigger("choose", { run: this.view?.chosen || "first" });
+      if (this.drawer.isOpen && !this.view?.counts.active) this.trigger("choose", { run: this.view?.chosen || "first" });
     });
-    if (kept("jobs")) this.panel.hidden = false; // a reload finds the panel as it was; the page's first look fills it
+    if (kept("jobs")) this.drawer.open(); // a reload finds the panel as it was; the page's first look fills it
     this.follow(() => this.draw());
     followTheme(this.element, () => {
-      if (this.view?.detail && !this.panel.hidden) void this.figures.draw();
+      if (this.view?.detail && this.drawer.isOpen) void this.figures.draw();
     });
     this.report();
   }
 
   /** Tells the header whether the panel is open and what it counts. */
   report() {
-    tell("studio:jobs", { open: !this.panel.hidden, counts: this.view?.counts });
+    tell("studio:jobs", { open: this.drawer.isOpen, counts: this.view?.counts });
   }
 
-  /**
-   * @param {boolean} open
-   * @param {string} run
-   */
-  fold(open, run = "first") {
-    this.panel.hidden = !open;
+  /** @param {string} run */
+  open(run) {
+    this.drawer.open();
     this.wanted = run;
-    this.trigger("choose", { run: open ? run : "" });
-    if (!open) keep("jobs", "");
+    this.trigger("choose", { run });
     this.report();
   }
 
-  close() {
-    this.fold(false);
-    find(".jobs-open", document).focus();
+  closed() {
+    this.wanted = "first";
+    this.trigger("choose", { run: "" });
+    keep("jobs", "");
+    this.report();
   }
 
   draw() {
@@ -85,8 +84,7 @@ class JobsPanel extends Part {
     if (!value) return;
     if (value.focus && value.focus !== this.focused) {
       this.focused = this.wanted = value.focus;
-      this.panel.hidden = false;
-      this.panel.scrollIntoView({ behavior: "smooth", block: "start" });
+      this.drawer.open();
     }
     const view = this.view = this.asWanted(value);
     put(this.$(".j-sum"), view.counts.text || (view.jobs.length ? "nothing is running" : ""));
@@ -95,7 +93,7 @@ class JobsPanel extends Part {
     put(this.$(".j-problem"), problem);
     this.$(".j-none").hidden = view.jobs.length > 0;
     this.$(".j-body").hidden = !view.jobs.length;
-    if (!this.panel.hidden) {
+    if (this.drawer.isOpen) {
       keep("jobs", view.chosen || "first");
       this.drawList(view);
       this.drawRun(view.detail);
@@ -110,7 +108,7 @@ class JobsPanel extends Part {
    */
   asWanted(value) {
     const { wanted } = this, before = this.view?.detail;
-    if (!this.panel.hidden && value.chosen !== wanted && value.jobs.some((job) => job.id === wanted))
+    if (this.drawer.isOpen && value.chosen !== wanted && value.jobs.some((job) => job.id === wanted))
       return { ...value, chosen: wanted, detail: before?.run === wanted ? before : null };
     if (value.chosen) this.wanted = value.chosen;
     return value;
@@ -186,7 +184,6 @@ class JobsPanel extends Part {
 
   /** @param {MouseEvent} event */
   click(event) {
-    if (at(event, ".j-close")) return this.close();
     const item = at(event, ".j-item");
     if (item?.dataset.run) {
       this.wanted = item.dataset.run;
@@ -201,7 +198,7 @@ class JobsPanel extends Part {
       pushed.textContent = AGAIN[action];
     } else if (action === "compare" || action === "duplicate") {
       this.trigger(action, { run });
-      this.fold(false);
+      this.drawer.close();
     } else this.trigger("act", { run, action });
   }
 
@@ -220,10 +217,6 @@ class JobsPanel extends Part {
 
   /** @param {KeyboardEvent} event */
   keydown(event) {
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      this.close();
-    }
     const item = at(event, ".j-item");
     const next = { ArrowUp: item?.previousElementSibling, ArrowDown: item?.nextElementSibling }[event.key];
     if (!(next instanceof HTMLElement)) return;

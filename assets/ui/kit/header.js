@@ -1,5 +1,6 @@
 // State of the worker, background jobs, the drawer of recent runs, light and dark.
 import { at, attr, button, file, make, put } from "./dom.js";
+import { Drawer } from "./drawer.js";
 import { Part, tell } from "./part.js";
 import { keep } from "./storage.js";
 
@@ -45,12 +46,8 @@ class Header extends Part {
   /** @param {import("./part.js").Host<Worker>} host */
   constructor(host) {
     super(host);
-    this.drawer = this.$(".drawer");
+    this.drawer = new Drawer(this.$(".drawer"), ".runs-open");
     this.on("click", (event) => this.pressed(event));
-    this.onPage("keydown", (event) => event.key === "Escape" && this.close());
-    this.onPage("pointerdown", (event) => {
-      if (!(event.target instanceof Node && this.element.contains(event.target))) this.close();
-    });
     this.hear("studio:jobs", (/** @type {{ open: boolean, counts?: Counts }} */ told) => {
       this.panelThere = true;
       if (this.asked) {
@@ -85,15 +82,10 @@ class Header extends Part {
 
   /** @param {MouseEvent} event */
   pressed(event) {
-    if (at(event, ".runs-open")) return this.drawer.classList.contains("open") ? this.close() : this.open();
+    if (at(event, ".runs-open")) return this.open();
     if (at(event, ".jobs-open")) {
       if (this.panelThere) tell("studio:jobs-toggle");
       else this.asked = !this.asked;
-    }
-    if (at(event, ".drawer-close")) {
-      this.close();
-      this.$(".runs-open").focus();
-      return;
     }
     const run = at(event, ".run-card"), scrub = at(event, ".run-scrub");
     if (run) this.leave(OWN.includes(run.dataset.kind ?? "") ? String(run.dataset.kind) : "reopen", run);
@@ -107,12 +99,11 @@ class Header extends Part {
    */
   leave(where, run) {
     this.trigger(where, { run: run.dataset.run });
-    this.close();
+    this.drawer.close();
   }
 
   async open() {
-    this.drawer.classList.add("open");
-    attr(this.drawer, "aria-hidden", false);
+    this.drawer.open();
     const list = this.$(".drawer-list");
     /** @param {string} text */
     const say = (text) => list.replaceChildren(make("p", "drawer-none", text));
@@ -122,14 +113,7 @@ class Header extends Part {
       else say("Nothing yet. Every run you make is kept and listed here.");
     } catch {
       say("The list could not be read; is the studio still running?");
-      return;
     }
-    this.$(".drawer-close").focus();
-  }
-
-  close() {
-    this.drawer.classList.remove("open");
-    attr(this.drawer, "aria-hidden", true);
   }
 }
 

@@ -14,14 +14,15 @@ function press(kind) {
 
 /** @param {KeyboardEvent} event */
 function keydown(event) {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+  const covered = document.querySelector(".drawer[open]");
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !covered) {
     event.preventDefault();
     event.stopPropagation();
     // What is being typed reaches the form a moment after the key; a field that loses focus is up to date.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     setTimeout(() => press("runs"), 60);
   }
-  if (event.key === "Escape" && !document.querySelector(".drawer.open") && !at(event, "#jobs, #distill, #lab")) press("cancels");
+  if (event.key === "Escape" && !covered && !at(event, "#distill, #lab")) press("cancels");
 }
 
 /** A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit. */

@@ -133,7 +133,7 @@ function turn(s) {
  */
 function keydown(s, event) {
   if (!s.rows.length || !s.element.offsetParent || typing(event, FIELDS) || withModifier(event)) return;
-  if (document.querySelector(".drawer.open")) return;
+  if (document.querySelector(".drawer[open]")) return;
   const elsewhere = at(event, "[role=tab], #jobs"), by = onSlider(event.key, event.shiftKey), key = event.key.toLowerCase();
   if (by && !elsewhere) {
     event.preventDefault();

@@ -69,7 +69,9 @@ class DistillRequest(TrainingRequest):
     )
     sample_every: Annotated[fields.Every, fields.strips_of("sample strips", "twenty")] = None
     measure_every: Annotated[fields.Every, fields.measurements("; empty is five in a run, 0 is none")] = None
-    measure_samples: int = Field(default=128, ge=8, le=2048, title="Samples", description="Pictures drawn for each measurement.")
+    measure_samples: int = Field(
+        default=128, ge=8, le=2048, title="Pictures a measurement", description="Pictures drawn for each measurement."
+    )
     sinks: fields.Sinks = ()
 
     @property

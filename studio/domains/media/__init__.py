@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from studio.core.domain import Domain
 from studio.core.medium import Medium
 from studio.core.registry import Registry
@@ -16,6 +18,14 @@ def types() -> dict[str, str]:
     DOMAINS.all()  # their faces may add media
     found = {suffix: kind for medium in MEDIA.all().values() for suffix, kind in medium.types.items()}
     return {suffix: kind for suffix, kind in found.items() if kind != "text/html"}
+
+
+def viewers() -> dict[str, Path]:
+    """Medium -> file of the script that shows one sample of it on the page, of media of all domains that have one."""
+    from studio.domains import DOMAINS
+
+    DOMAINS.all()
+    return {name: medium.viewer for name, medium in MEDIA.all().items() if medium.viewer is not None}
 
 
 def medium_of(domain: Domain) -> Medium:

@@ -170,6 +170,7 @@ class Pictures:
 
     name, pictures = "image", True
     types: Mapping[str, str] = {}
+    viewer: Path | None = None
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
         return pixels(samples if side is None else small(samples, side))

@@ -9,4 +9,4 @@ from __future__ import annotations
 from studio.core.method import Method
 from studio.core.registry import Registry
 
-SLIDERS: Registry[type[Method]] = Registry(__name__, "slider method")
+SLIDERS: Registry[type[Method]] = Registry(__name__, "method of sliders")

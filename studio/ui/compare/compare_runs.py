@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.core.files import Json
+from studio.domains import domain_of, media
 from studio.library.models import load_registry
 from studio.ui.compare.view import RunView
 from studio.ui.kit import words
@@ -19,10 +20,10 @@ class Watch(Reader[RunView]):
         request = self.jobs.spec(run_id).config
         try:
             student = load_registry(self.jobs.paths).pair(request["pair"]).student
-            steps = student.steps if student.recipe else 4
+            steps, medium = student.steps if student.recipe else 4, domain_of(student.domain).medium
         except ValueError:  # its models have gone; what it made can still be looked at
-            steps = 4
-        return RunView(run_id, request, steps)
+            steps, medium = 4, ""
+        return RunView(run_id, request, steps, medium if medium in media.viewers() else "")
 
     def recent(self) -> list[Json]:
         """The newest comparisons for the drawer."""

@@ -55,6 +55,7 @@ def stage() -> gr.HTML:
     <p class="s-missing" hidden></p>
     <div class="s-handle" role="slider" tabindex="0" aria-label="Where left ends and right begins" aria-valuemin="0"
       aria-valuemax="100" aria-valuenow="50"><i></i></div></div>
+  <div class="s-own" hidden><div class="s-own-left"></div><div class="s-own-right"></div></div>
   <div class="s-foot"><button type="button" class="s-flicker" aria-pressed="false">Flicker</button>
     <span class="s-hint">drag, or hold <kbd>F</kbd> · <kbd>[</kbd> <kbd>]</kbd> change the seed</span>
     <span class="s-saves">save <a class="s-save-left" hidden></a> <a class="s-save-right" hidden></a></span></div>

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gradio as gr
 
-from studio.core.files import Json
 from studio.domains.media import image
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models, hashes
@@ -16,8 +15,9 @@ from studio.ui.compare import plot
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board, figures_table, stage
 from studio.ui.compare.form import CompareForm
-from studio.ui.kit import arms, pairs, parts
+from studio.ui.kit import arms, messages, pairs, parts
 from studio.ui.kit.address import chosen
+from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
 from studio.ui.kit.scripts import called
@@ -32,10 +32,9 @@ class CompareTab(DrawTab):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
     def __init__(self, watch: Watch, header: gr.HTML):
-        super().__init__(watch)
-        self.watch, self.header = watch, header
+        super().__init__(watch, header)
+        self.watch = watch
         self._build()
-        self.fields, self.hint, self.seeds_line = self.form.fields, self.form.hint, self.form.seeds_line
         self._wire()
 
     # -- layout ----------------------------------------------------------------------------------------------------
@@ -54,52 +53,34 @@ class CompareTab(DrawTab):
                         self.plot = parts.live_plot("The figure appears when the first arm is measured.")
                 with gr.Column(visible=False, elem_classes="card") as self.figures:
                     self.table = parts.text("table")
-        self.run_id = gr.Textbox(visible="hidden", elem_id="run-id", label="run id")
-        self.form.build_hidden()
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.build_hidden(POLL_S, "run-id", "run id")
         self.pulse = gr.Timer(WATCH_S, active=True)
 
     def _build_actions(self) -> None:
-        with gr.Column(elem_classes="actions"):
-            self.problem = parts.text("problem")
-            self.form.build_cost()
-            with gr.Row(elem_classes="buttons"):
-                self.run = parts.run_button("Run", "run", min_width=120, scale=3)
-                self.cancel = parts.cancel_button("cancel")
+        self.build_actions("Run", "", "run")
         self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore", type="filepath")
 
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        f, quiet = self.form.fields, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.shown = {self.board, self.plot, self.table, self.under, self.figures, self.run_id, self.timer, self.run,
                       self.cancel, self.problem, self.header}  # fmt: skip
-        self.filled = f.inputs() | self.form.beside
-        self.readied = {f.pair, f.arms, f.remedies, f.off_recipe, f.student_steps, f.teacher_guidance, self.form.group,
-                        self.form.pair_line, self.problem}  # fmt: skip
-        self.form.wire()
-        self.run.click(self.submit, f.inputs(), self.shown, **quiet)
-        self.cancel.click(self.stop, {self.run_id}, self.shown, **quiet)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **quiet)
-        self.pulse.tick(self.beat, None, {self.header, self.pulse}, **quiet)
-        self.restore.upload(self.restore_png, {self.restore}, self.shown | self.filled, **quiet)
-        self.header.reopen(self.reopen, None, self.shown | self.filled, **quiet)
+        filled = self.form.filled()
+        self.readied = {*self.form.readied(), self.problem}
+        self.wire()
+        self.run.click(self.submit, set(self.form.inputs()), self.shown, **QUIET)
+        self.pulse.tick(self.beat, None, {self.header, self.pulse}, **QUIET)
+        self.restore.upload(self.restore_png, {self.restore}, self.shown | filled, **QUIET)
+        self.header.reopen(self.reopen, None, self.shown | filled, **QUIET)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: the pairs there are now. On page load: show the run of the address (?run=…), else re-attach to one of ours
         that still goes on."""
-        quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        tab.select(self.refresh, None, {self.form.fields.pair}, js=chosen("compare"), **quiet)
+        tab.select(self.form.refresh, None, {self.form.pair}, js=chosen("compare"), **QUIET)
         asked = gr.Textbox(visible="hidden")
-        js = called("kit/address", "ofRun")
-        outputs = self.shown | self.filled
-        page.demo.load(self.attach, asked, outputs, js=js, queue=False, show_progress="hidden", api_visibility="private")
+        page.demo.load(self.attach, asked, self.shown | self.form.filled(), js=called("kit/address", "ofRun"), **QUIET)
 
     # -- the form --------------------------------------------------------------------------------------------------
-
-    def refresh(self) -> Updates:
-        """The pairs there are now: students are taught while the page is open."""
-        return self.form.refresh()
 
     def ready(self, pair_id: str) -> Updates:
         """The form set to a pair and its default arms, ready to run. ValueError when there is no such pair."""
@@ -111,24 +92,10 @@ class CompareTab(DrawTab):
     # -- runs ------------------------------------------------------------------------------------------------------
 
     def submit(self, values: Values) -> Updates:
-        try:
-            run_id = self.jobs.submit("compare", self.form.request(values))
-        except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")}
-        return self.show(run_id)
+        return self.start(lambda: self.form.request(values))
 
-    def stop(self, values: Values) -> Updates:
-        run_id = values[self.run_id]
-        if not run_id:
-            return {self.cancel: gr.Button(interactive=False)}
-        try:
-            self.jobs.cancel(run_id)
-        except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")}
-        return self.show(run_id)
-
-    def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
+    def open(self, run_id: str) -> Updates:
+        return self.attach(f"open {run_id}")
 
     def beat(self) -> Updates:
         """State of the worker, often until its models are open and now and then afterwards."""
@@ -145,14 +112,14 @@ class CompareTab(DrawTab):
                 return {self.header: worker(self.jobs)}
             view, _ = self.watch.look(run_id)
         except (ValueError, KeyError) as error:
-            problem = parts.line(str(error), "problem") if how == "open" else ""
+            problem = messages.problem(error) if how == "open" else ""
             return {self.problem: problem, self.header: worker(self.jobs)}
         if how == "last" and not view.live:
             return {self.header: worker(self.jobs)}
         return self.form.fill(view.request) | self.show(run_id)
 
     def reopen(self, event: gr.EventData) -> Updates:
-        return self.attach(f"open {event.run}")
+        return self.open(str(event.run))
 
     def restore_png(self, values: Values) -> Updates:
         """Put the request a saved picture carries into the form, and show its run when this studio still has it."""
@@ -160,7 +127,7 @@ class CompareTab(DrawTab):
             carried = image.read_run(values[self.restore])
             request = self.jobs.validate("compare", carried["request"]).model_dump(mode="json")
         except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")}
+            return {self.problem: messages.problem(error)}
         which = f"seed {str(carried.get('seed'))[:12]} of {arms.title(str(carried.get('arm'))[:40])}"
         made_with = {str(k)[:80]: v for k, v in (carried.get("models") or {}).items() if isinstance(v, dict)}
         changed = changed_models(made_with, hashes(made_with, load_registry(self.jobs.paths)))
@@ -180,7 +147,7 @@ class CompareTab(DrawTab):
         try:
             view, ahead = self.watch.look(run_id)
         except (ValueError, KeyError) as error:
-            return {self.problem: parts.line(str(error), "problem"), self.timer: gr.Timer(active=False)}
+            return {self.problem: messages.problem(error), self.timer: gr.Timer(active=False)}
         rows, (drawn, _) = list(view.rows.values()), view.pictures
         return {
             self.run_id: run_id,

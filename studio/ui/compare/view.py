@@ -16,10 +16,10 @@ from studio.ui.kit.words import count, evaluations, interval, seconds
 
 
 class RunView:
-    """Folds the events of one run. `request` is the run's configuration as it was submitted."""
+    """Folds the events of one run. request: its configuration as it was submitted. viewer: of its medium, "" for none."""
 
-    def __init__(self, run_id: str, request: Json, student_steps: int):
-        self.run_id, self.request = run_id, dict(request)
+    def __init__(self, run_id: str, request: Json, student_steps: int, viewer: str = ""):
+        self.run_id, self.request, self.viewer = run_id, dict(request), viewer
         self.seeds = [int(seed) for seed in self.request["seeds"]]
         self.state, self.note = "queued", ""
         self.began_s: float | None = None  # unix time of the first step
@@ -39,6 +39,7 @@ class RunView:
             "meaning": arms.meaning(arm),
             "glyph": arms.glyph(arm, self.student_steps, int(self.request.get("teacher_steps") or 0)),
             "images": {},
+            "files": {},
             "strip": None,
             "nfe": None,
             "seconds": None,
@@ -59,7 +60,7 @@ class RunView:
         elif kind == "preview" and row is not None:
             row["strip"] = {k: event.get(k) for k in ("strip", "count", "step", "steps", "model")}
         elif kind == "image" and row is not None:
-            row["images"][str(event["seed"])] = event["path"]
+            self._keep(row, event)
         elif kind == "arm" and row is not None:
             self._measured(row, event)
 
@@ -69,6 +70,11 @@ class RunView:
             self.began_s = time_s
         if state not in LIVE and self.began_s is not None:
             self.took_s = max(0.0, time_s - self.began_s)
+
+    def _keep(self, row: Json, image: Json) -> None:
+        row["images"][str(image["seed"])] = image["path"]
+        if image.get("files"):
+            row["files"][str(image["seed"])] = list(image["files"])
 
     def _measured(self, row: Json, arm: Json) -> None:
         row["nfe"], row["seconds"] = arm.get("nfe"), arm.get("seconds_per_image")
@@ -84,7 +90,8 @@ class RunView:
             row = self.rows.get(str(arm.get("arm")))
             if row is not None:
                 self._measured(row, arm)
-                row["images"].update({str(i["seed"]): i["path"] for i in arm.get("images") or []})
+                for image in arm.get("images") or []:
+                    self._keep(row, image)
         for text in result.get("notices") or []:
             if text not in self.notices:
                 self.notices.append(text)
@@ -101,7 +108,7 @@ class RunView:
     def board(self, ahead: int = 0) -> Json:
         """What the seed wall draws. `ahead`: how many runs wait before this one."""
         rows = [
-            {k: row[k] for k in ("arm", "title", "tone", "meaning", "glyph", "images", "strip", "nfe")}
+            {k: row[k] for k in ("arm", "title", "tone", "meaning", "glyph", "images", "files", "strip", "nfe")}
             | {"figures": row_figures(row)}
             for row in self.rows.values()
         ]
@@ -109,6 +116,7 @@ class RunView:
         return {
             "run": self.run_id,
             "prompt": self.request["prompt"],
+            "viewer": self.viewer,
             "seeds": self.seeds,
             "state": self.state,
             "live": self.live,

@@ -21,7 +21,7 @@ from studio.library.adapter_effects import attribute_of
 from studio.library.adapters import AdapterEntry
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, words
+from studio.ui.kit import messages, parts, words
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
 
@@ -172,7 +172,7 @@ class Shelf:
         try:
             run_id = self.jobs.submit("slider", request)
         except ValueError as error:
-            return {self.said: parts.line(str(error), "problem")}
+            return {self.said: messages.problem(error, "slider")}
         said = "It is in the queue and shown above; it goes on when this page is closed, and is listed here when it is done."
         return {self.said: parts.line(said, "hint")} | self.panel.focus(run_id)
 
@@ -199,14 +199,14 @@ class Shelf:
         try:
             known.remove(self.jobs.paths, values[self.which] or "")
         except ValueError as error:
-            return {self.said: parts.line(str(error), "problem")}
+            return {self.said: messages.problem(error)}
         return {self.said: parts.line(f"{values[self.which]} is deleted.", "hint")}
 
     def _ask(self, request: Json) -> Updates:
         try:
             run_id = self.jobs.submit("adapter", request)
         except ValueError as error:
-            return {self.said: parts.line(str(error), "problem")}
+            return {self.said: messages.problem(error, "adapter")}
         return {self.said: parts.line("Opening the models …", "hint"), self.run: run_id, self.timer: gr.Timer(active=True)}
 
     def tick(self, run_id: str) -> Updates:
@@ -216,7 +216,7 @@ class Shelf:
         try:
             info = self.jobs.get(run_id)
         except ValueError as error:
-            return {self.said: parts.line(str(error), "problem"), self.timer: gr.Timer(active=False)}
+            return {self.said: messages.problem(error), self.timer: gr.Timer(active=False)}
         if info.state in (*ACTIVE, "queued"):
             return {self.said: parts.line(info.note or "Opening the models …", "hint")}
         stop = {self.timer: gr.Timer(active=False)}

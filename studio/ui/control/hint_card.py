@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.hint_uses import bring
 from studio.ui.kit import parts
+from studio.ui.kit.draw_form import QUIET
+from studio.ui.kit.messages import problem
 from studio.ui.kit.updates import Updates, Values
-
-_QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 class HintCard:
@@ -31,12 +32,12 @@ class HintCard:
             self.picture = gr.Textbox("", visible="hidden", label="brought picture")
 
     @property
-    def fields(self) -> tuple[gr.components.Component, ...]:
+    def fields(self) -> tuple[Component, ...]:
         return self.controlnet, self.weight, self.scene, self.picture
 
     def wire(self) -> None:
-        self.brought.upload(self.bring, {self.brought}, {self.picture, self.brought_line}, **_QUIET)
-        self.scene.input(lambda: ("", ""), None, [self.picture, self.brought_line], **_QUIET)
+        self.brought.upload(self.bring, {self.brought}, {self.picture, self.brought_line}, **QUIET)
+        self.scene.input(lambda: ("", ""), None, [self.picture, self.brought_line], **QUIET)
 
     def hints(self, values: Values) -> list[Json]:
         """As a request has them."""
@@ -45,11 +46,20 @@ class HintCard:
         what = {"picture": values[self.picture]} if values[self.picture] else {"scene": values[self.scene]}
         return [{"id": values[self.controlnet], "weight": values[self.weight], **what}]
 
+    def fill(self, offered: list[tuple[str, str]], hint: Json) -> Updates:
+        """Updates that put a hint of a request back; {} for none."""
+        return {
+            self.controlnet: gr.Dropdown(offered, value=hint.get("id", "")),
+            self.weight: hint.get("weight", 1),
+            self.scene: hint["scene"] if hint.get("scene") is not None else gr.skip(),
+            self.picture: hint.get("picture", ""),
+        }
+
     def bring(self, values: Values) -> Updates:
         """Keep a picture that was brought, to be followed instead of a scene."""
         try:
             name = bring(self.jobs.paths, Path(values[self.brought] or ""))
         except ValueError as error:
-            return {self.brought_line: parts.line(str(error), "problem")}
+            return {self.brought_line: problem(error)}
         said = f"{Path(values[self.brought]).name} is followed; type a seed to follow a scene again."
         return {self.picture: name, self.brought_line: parts.line(said, "hint")}

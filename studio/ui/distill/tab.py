@@ -24,7 +24,7 @@ from studio.ui.distill.leaderboard import Leaderboard
 from studio.ui.distill.objective_cards import WAIT, about, families, objectives_html
 from studio.ui.distill.student import StudentCard
 from studio.ui.jobs.background import Background
-from studio.ui.kit import parts
+from studio.ui.kit import messages, parts
 from studio.ui.kit.address import chosen
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
@@ -181,7 +181,7 @@ class DistillTab:
         try:
             draft = self.drafts.of_request(wish or {"teacher": first})
         except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem"),
+            return {self.problem: messages.problem(error),
                     self.picker: {"families": [], "chosen": "", "wait": "There is nothing to choose from."}}  # fmt: skip
         updates: Updates = {self.fields.teacher: gr.Dropdown(choices=choices, value=draft.teacher or None)}
         return updates | self.show(draft) | self.leaderboard.show(draft.teacher) | {self.start: gr.Button(interactive=True)}
@@ -217,7 +217,7 @@ class DistillTab:
         try:
             run_id = self.jobs.submit("distill", self.drafts.request(draft), executor=draft.executor)
         except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")}
+            return {self.problem: messages.problem(error, "distill")}
         name = self.drafts.free_name(draft.name)
         said = parts.line("It is in the queue and shown above; it goes on when this page is closed.", "hint")
         # The next student's name is suggested at once; all else stays for the next variation.

@@ -1,4 +1,4 @@
-"""The jobs panel: every background run, one of them in detail, and what can be asked of it. Folds out below the header.
+"""The jobs panel: every background run, one of them in detail, and what can be asked of it. A drawer over the page.
 
 Belongs to the page, not to a tab. It looks at run directories while something goes on and somebody looks; closing it,
 or the page, ends nothing.
@@ -21,7 +21,7 @@ POLL_S = 1.0
 def jobs_html(value: dict[str, Any]) -> gr.HTML:
     """The panel's own component. value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
 
-    Triggers "choose" with {"run"} ("first", or "" when it is folded), "act" with {"run", "action"}, and "duplicate" and
+    Triggers "choose" with {"run"} ("first", or "" when it is closed), "act" with {"run", "action"}, and "duplicate" and
     "compare" with {"run"}.
     """
     js, markup = mounted("jobs/jobs", "choose", "act", "compare", "duplicate"), template("jobs/jobs")
@@ -54,7 +54,7 @@ class JobsPanel:
         }
 
     def focus(self, run_id: str) -> Updates:
-        """Fold out on a run."""
+        """Open on a run."""
         return self.show(run_id, focus=run_id)
 
     def choose(self, event: gr.EventData) -> Updates:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.draw_request import CompareRequest, plans_for
@@ -15,6 +17,11 @@ NO_GUIDANCE = 1.0
 
 def title(pair: Pair) -> str:
     return pair.title if pair.available else f"{pair.title}, missing"
+
+
+def choices(listed: Sequence[Pair]) -> list[tuple[str, str]]:
+    """(title, id) of each, for the field of a pair."""
+    return [(title(pair), pair.id) for pair in listed]
 
 
 def line(pair: Pair | None) -> str:

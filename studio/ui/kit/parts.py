@@ -12,6 +12,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.ui.kit.scripts import mounted
+from studio.ui.kit.theme import template
 
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="9" fill="var(--arm-student)"/>'
@@ -23,6 +24,11 @@ MARK = (
 def _html(value: object = None, **options: object) -> gr.HTML:
     """A bare `gr.HTML`: without Gradio's prose styles, which are made for articles."""
     return gr.HTML(value, apply_default_css=False, **options)
+
+
+def mounted_html(value: object, name: str, elem_id: str) -> gr.HTML:
+    """A component of a tab: its markup and script lie under this name in the assets."""
+    return _html(value, html_template=template(name), js_on_load=mounted(name), elem_id=elem_id)
 
 
 def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
@@ -40,17 +46,18 @@ def header(server_functions: Sequence[Callable[..., object]]) -> gr.HTML:
   <div class="brand-words"><h1>Distillation Studio</h1><p>what fast students keep, and what they lose</p></div>
   <div class="brand-tools">
     <span class="worker" role="status"><i></i><span></span></span>
-    <button type="button" class="tool jobs-open" aria-expanded="false"><span>Jobs</span><b class="jobs-count"></b></button>
+    <button type="button" class="tool jobs-open" aria-haspopup="dialog" aria-expanded="false"><span>Jobs</span>
+      <b class="jobs-count"></b></button>
     <button type="button" class="tool runs-open" aria-haspopup="dialog"><span>Recent runs</span></button>
     <button type="button" class="tool tool-icon theme-toggle" aria-label="Light or dark" title="Light or dark">
       <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path fill="currentColor"
         d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16Zm0 1.6v12.8a6.4 6.4 0 0 1 0-12.8Z"/></svg></button>
   </div>
 </header>
-<div class="drawer" role="dialog" aria-label="Recent runs" aria-hidden="true">
+<dialog class="drawer" aria-label="Recent runs">
   <div class="drawer-head"><b>Recent runs</b><button type="button" class="tool drawer-close">Close</button></div>
   <div class="drawer-list"></div>
-</div>"""
+</dialog>"""
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
@@ -76,10 +83,9 @@ def words_picker(value: Json) -> gr.HTML:
 
 
 def chips(texts: Sequence[str]) -> gr.HTML:
-    """Example prompts as chips. Triggers "pick" with {"text"}."""
-    buttons = "".join(f'<button type="button" data-text="{html.escape(t)}">{html.escape(t)}</button>' for t in texts)
+    """Example prompts as chips; value: the texts. Triggers "pick" with {"text"}."""
     js = mounted("kit/chips", "pick")
-    return _html(html_template=f'<div class="chips">{buttons}</div>', js_on_load=js, elem_id="examples")
+    return _html(list(texts), html_template='<div class="chips"></div>', js_on_load=js, elem_id="examples")
 
 
 def line(text: str, kind: str) -> str:

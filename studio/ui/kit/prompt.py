@@ -57,7 +57,7 @@ def read(domain: Domain, text: str) -> tuple[str, str]:
         return "hint", ""
     if not str(text).strip():
         return "hint", "An empty prompt states nothing; pick an example or some words below."
-    return "hint", f"Left to the model: {', '.join(said.left)}."
+    return "hint", f"Left to the model: {', '.join(said.left)}." if said.left else ""
 
 
 def line(pair: Pair | None, text: str) -> str:

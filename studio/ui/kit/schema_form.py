@@ -15,14 +15,12 @@ import gradio as gr
 from studio.core.files import Json
 
 SIMPLE = ("timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs", "loss", "batch", "lr")
-LABELS = {
+LABELS = {  # of fields that are given no title of their own
     "lr": "Learning rate", "critic_lr": "Learning rate of the fake score", "head_lr": "Learning rate of the head",
     "ema": "Average of the weights (EMA)", "target_ema": "Average of the target (EMA)", "gan": "Adversarial weight",
     "gan_critic": "Discriminator's weight", "w": "Guidance when sampled", "w_low": "Least guidance", "w_high": "Largest guidance",
-    "t_low": "Least time", "t_high": "Largest time", "n_scenes": "Scenes", "sinks": "Also log to",
-    "measure_samples": "Pictures a measurement", "real": "What counts as real", "steps": "Sampling steps",
+    "t_low": "Least time", "t_high": "Largest time", "real": "What counts as real", "steps": "Sampling steps",
     "max_bad_steps": "Bad steps in a row", "form": "Student form", "rank": "Adapter rank", "start": "Start from",
-    "leave_out": "Leave out", "width": "Width",
 }  # fmt: skip
 RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "measure_samples", "sinks")
 STUDENT_FIELDS = ("form", "rank", "leave_out", "width", "start")
@@ -50,12 +48,13 @@ class Field:
 
 def fields(schema: Mapping[str, Any]) -> list[Field]:
     """Every setting of a schema: simple ones first, in the order of `SIMPLE`, then the rest as the schema has them."""
-    found = [_field(name, prop) for name, prop in schema.get("properties", {}).items()]
+    found = [one(name, prop) for name, prop in schema.get("properties", {}).items()]
     return sorted(found, key=lambda f: SIMPLE.index(f.name) if f.simple else len(SIMPLE))
 
 
-def _field(name: str, prop: Mapping[str, Any]) -> Field:
-    label = LABELS.get(name) or name.replace("_", " ").capitalize()
+def one(name: str, prop: Mapping[str, Any], title: str = "") -> Field:
+    """A setting of this schema; title: what it is called, where somebody says it."""
+    label = title or _label(name, str(prop.get("title") or ""))
     default, info = prop.get("default"), str(prop.get("description", ""))
     for option in prop.get("anyOf", ()):  # optional: the first type that is not null
         if option.get("type") != "null":
@@ -70,6 +69,13 @@ def _field(name: str, prop: Mapping[str, Any]) -> Field:
         return Field(name, label, "numbers", list(default or ()), info, whole=items["type"] == "integer")
     kinds: dict[Any, Kind] = {"integer": "whole", "number": "number", "boolean": "yes"}
     return Field(name, label, kinds.get(prop.get("type"), "text"), default, info)
+
+
+def _label(name: str, title: str) -> str:
+    """The title that a field was given; pydantic writes one made of the name where it was given none."""
+    if title and title != name.replace("_", " ").title():
+        return title
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def shown(known: list[Field], form: str) -> list[Field]:
@@ -88,14 +94,22 @@ def component(field: Field, value: Any, scope: str, **more: Any) -> Any:
         "info": field.info or None,
         "elem_id": f"{scope}-{field.name.replace('_', '-')}",
     }
+    value = stands(field, value)
     if field.kind == "choice":
         return gr.Dropdown(list(field.choices), value=value, filterable=False, elem_classes="drop", **options)
     if field.kind == "choices":
-        return gr.CheckboxGroup(list(field.choices), value=value or [], **options)
+        return gr.CheckboxGroup(list(field.choices), value=value, **options)
     if field.kind == "yes":
-        return gr.Checkbox(bool(value), **options)
+        return gr.Checkbox(value, **options)
     # Text, also for numbers: what was typed stays as it was typed (1.5e-4, or a mistake), and is answered in a sentence.
-    return gr.Textbox(write(value), max_lines=1, elem_classes="figure", **options)
+    return gr.Textbox(value, max_lines=1, elem_classes="figure", **options)
+
+
+def stands(field: Field, value: Any) -> Any:
+    """A value as the component of its field holds it."""
+    if field.kind == "choices":
+        return list(value or [])
+    return value if field.kind == "choice" else bool(value) if field.kind == "yes" else write(value)
 
 
 def write(value: Any) -> str:

@@ -13,17 +13,20 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from studio.domains import media
 from studio.ui.kit.theme import LOOK
 
 ADDRESS = "ui/scripts"  # below the address of the page
+VIEWERS = "viewers"  # folder of those that media bring
 IMPORTED = re.compile(r'^(?:import|export)\b[^;"]*?(?:from )?"(\.{1,2}/[^"]+)";', re.MULTILINE)
 
 
 @cache
 def scripts() -> dict[str, str]:
     """ "compare/board.js" -> its text, as it was when this process first asked."""
-    files = sorted(LOOK.rglob("*.js"))
-    return {file.relative_to(LOOK).as_posix(): file.read_text(encoding="utf-8") for file in files}
+    files = {file.relative_to(LOOK).as_posix(): file for file in sorted(LOOK.rglob("*.js"))}
+    files |= {f"{VIEWERS}/{medium}.js": file for medium, file in media.viewers().items()}
+    return {name: file.read_text(encoding="utf-8") for name, file in files.items()}
 
 
 @cache

@@ -9,3 +9,4 @@ from gradio.blocks import Block
 
 Values = Mapping[Block, Any]  # component -> what it holds
 Updates = dict[Block, Any]  # component -> what it shows from now on
+Shown = set[Block]  # what a handler may change

@@ -11,8 +11,6 @@ from studio.sampling.cost import bill
 from studio.ui.kit import schema_form, words
 
 ORDER = ("k-sweep", "position-sweep", "masks", "handover", "base-guidance", "fork", "commitment", "arena")
-LABELS = {"k": "Base steps k", "w": "Guidance scales w", "references": "Teacher lines, steps",
-          "times": "Hand-over times t*", "after": "Fork after, share of steps"}  # fmt: skip
 MIXTURE = "mixture"  # the card that leads to the sliders
 
 
@@ -39,8 +37,7 @@ def fields(study: str) -> list[schema_form.Field]:
         items = prop.get("items") or {}
         if items.get("type") == "string" and "enum" not in items:  # names of something: a study that has them says which
             items["enum"] = list(_names(study, name))
-    found = schema_form.fields(schema)
-    return [schema_form.Field(f.name, LABELS.get(f.name, f.label), f.kind, f.default, f.info, f.choices, f.whole) for f in found]
+    return schema_form.fields(schema)
 
 
 def _names(study: str, field: str) -> tuple[str, ...]:

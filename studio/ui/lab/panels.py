@@ -1,18 +1,15 @@
-"""Small panels, one a factor: when is it decided? Fork test and commitment, with an area or a curve for every arm."""
+"""Small panels, one a factor, that share their ranges."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from studio.core.files import Json
-from studio.ui.kit import words
-from studio.ui.lab.plot import MUTED, bars, colour, ends, layout, scaled, slug, symbol, value
+from studio.ui.lab.plot import MUTED, layout
 
 ROW_PX, TOP_PX, BOTTOM_PX, HEAD_PX = 132, 44, 42, 24
 NAMES = {"color": "colour", "time": "time of day", "": "all factors"}
 MOST = 17  # panels
-FILLED = ("teacher", "student")  # arms with an area; a third one as a line, so that all can be seen
 
 
 def title(factor: str) -> str:
@@ -20,110 +17,8 @@ def title(factor: str) -> str:
     return NAMES.get(factor, factor.replace("_", " ")).capitalize()
 
 
-def forks(result: Mapping[str, Any], narrow: bool) -> Json | None:
-    """Share of the variance that is decided, over the noise level of the state; all factors together first."""
-    series = result.get("forks") or {}
-    names = _shared([[n for n, c in s["factors"].items() if c.get("fitted")] for s in series.values()])
-    shown = [("all factors", {arm: s.get("all") for arm, s in series.items()})]
-    shown += [(n, {arm: s["factors"].get(n) for arm, s in series.items()}) for n in names]
-    features = {arm: s.get("features") for arm, s in series.items()}
-    shown.append(("features", features))
-    shown = [(n, curves) for n, curves in shown if any(c and c.get("fitted") for c in curves.values())][:MOST]
-    if not shown:
-        return None
-    grid = Grid(len(shown), narrow)
-    out: Json = {"data": [], "layout": grid.layout()}
-    for i, (name, curves) in enumerate(shown):
-        for arm, curve in curves.items():
-            if not curve or not curve.get("fitted"):
-                continue
-            steps = series[arm]["steps"]
-            x = [step["level"] for step in steps]
-            hover = [
-                f"<b>{arm}</b>, {title(name).lower()}<br>after {words.count(step['after'], 'step')} "
-                f"{' '.join(filter(None, words.interval(share, percent=True)))} decided"
-                for step, share in zip(steps, curve["share"], strict=True)
-            ]
-            area: Json = {"type": "scatter", "mode": "lines", "x": x, "y": [100 * v for v in curve["fitted"]],
-                          "line": {"color": colour(arm), "width": 1.8}, "hoverinfo": "skip", "legendgroup": arm,
-                          "showlegend": False, **grid.axes(i)}  # fmt: skip
-            if arm in FILLED:
-                area |= {"fill": "tozeroy", "fillcolor": f"--area-{slug(arm)}"}  # set where it is drawn (lab_result.js)
-            marks = {"type": "scatter", "mode": "markers", "x": x, "y": scaled(curve["share"], 100), "text": hover,
-                     "hovertemplate": "%{text}<extra></extra>", "name": _legend(arm), "legendgroup": arm,
-                     "marker": {"color": colour(arm), "symbol": symbol(arm), "size": 6}, "showlegend": i == 0,
-                     **grid.axes(i)}  # fmt: skip
-            if name in ("all factors", "features"):  # single factors have wide ones; the table shows them
-                marks["error_y"] = bars(curve["share"], 100, colour(arm), 1.0)
-            out["data"] += [area, marks]
-    levels = [s["level"] for one in series.values() for s in one["steps"] if s["level"]]
-    grid.finish(out["layout"], [title(n) for n, _ in shown], "noise level σ/α of the state",
-                {"type": "log", "autorange": "reversed", "tickvals": _ticks(levels), "ticktext": _ticks(levels)})  # fmt: skip
-    return out
-
-
-def _ticks(levels: Sequence[float]) -> list[float]:
-    return [t for t in (0.1, 0.3, 1, 3, 10, 30) if min(levels, default=1) / 1.3 <= t <= max(levels, default=1) * 1.3]
-
-
-def commitment(result: Mapping[str, Any], narrow: bool) -> Json | None:
-    """Share of samples that already show their final value, over each arm's own steps; the distance to the end first."""
-    arms = result.get("timelines") or {}
-    if not arms:
-        return None
-    names = list(next(iter(arms.values()))["factors"])[: MOST - 1]
-    grid = Grid(len(names) + 1, narrow)
-    out: Json = {"data": [], "layout": grid.layout()}
-    for i, name in enumerate(["", *names]):
-        for arm, found in arms.items():
-            x = [100 * step["fraction"] for step in found["steps"]]
-            part = found["factors"][name] if name else found["distance"]
-            y = scaled(part["equal"], 100) if name else scaled([row["q50"] for row in part["curve"]], 100)
-            dense, tone = len(x) > 12, colour(arm)
-            what = f"{title(name).lower()} as in the end" if name else "of the typical distance left"
-            out["data"].append({
-                "type": "scatter", "mode": "lines" if dense else "lines+markers", "x": x, "y": y, "name": _legend(arm),
-                "legendgroup": arm, "showlegend": i == 0, "line": {"color": tone, "width": 1.8},
-                "marker": {"color": tone, "size": 5, "symbol": symbol(arm)}, "cliponaxis": False,
-                "hovertemplate": f"<b>{arm}</b> at %{{x:.0f}} % of its steps<br>%{{y:.0f}} % {what}<extra></extra>",
-                **grid.axes(i),
-            })  # fmt: skip
-            if name and any(c is not None for c in part["chance"]):
-                out["data"].append({"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip", "showlegend": False,
-                                    "legendgroup": arm, "y": [None if c is None else 100 * c for c in part["chance"]],
-                                    "line": {"color": tone, "width": 1, "dash": "dot"}, "opacity": 0.55,
-                                    **grid.axes(i)})  # fmt: skip
-            out["data"] += _committed(part["commit"], x, y, arm, grid.axes(i))
-    grid.finish(out["layout"], ["Distance to the end", *(title(n) for n in names)], "share of the arm's steps",
-                {"range": [0, 103], "tickvals": [0, 50, 100], "ticktext": ["0", "50 %", "100 %"]})  # fmt: skip
-    return out
-
-
-def _committed(commit: Json, x: Sequence[float], y: Sequence[float | None], arm: str, axes: Json) -> list[Json]:
-    """The median commit step, on the curve."""
-    median = commit["fraction"]["q50"]
-    at = value(median)
-    if at is None:
-        return []
-    nearest = min(range(len(x)), key=lambda i: abs(x[i] - 100 * at))
-    pair = ends(median)
-    reach = f" [{100 * pair[0]:.0f}–{100 * pair[1]:.0f}]" if pair else ""
-    tone = colour(arm)
-    return [{
-        "type": "scatter", "mode": "markers", "x": [x[nearest]], "y": [y[nearest]], "showlegend": False, "legendgroup": arm,
-        "marker": {"color": "--card", "symbol": symbol(arm), "size": 10, "line": {"color": tone, "width": 2}},
-        "cliponaxis": False,
-        "hovertemplate": f"<b>{arm}</b>: half of the samples are committed<br>after {100 * at:.0f} %{reach} of its steps"
-                         "<extra></extra>", **axes,
-    }]  # fmt: skip
-
-
-def _legend(arm: str) -> str:
+def legend(arm: str) -> str:
     return arm[:1].upper() + arm[1:]
-
-
-def _shared(lists: Sequence[Sequence[str]]) -> list[str]:
-    return list(dict.fromkeys(name for names in lists for name in names))
 
 
 class Grid:

@@ -11,6 +11,9 @@ from studio.ui.lab.plot import bars, colour, ends, figures, floor, heading, layo
 WIDE_PX, NARROW_PX, TALL_PX = 900.0, 280.0, 400.0  # of the plotting area, about: names are placed for these
 LETTER_PX, LINE_PX = 6.6, 15.0
 ON = ("front", "undecided")
+UP_AND_RIGHT = (
+    "Up and to the right is better; in brackets, NFE. Filled: no other arm surely beats it in diversity, accuracy and NFE."
+)
 
 
 def pareto(rows: Sequence[Json], front: Sequence[Json], narrow: bool, path: Sequence[str] = ()) -> Json | None:

@@ -21,7 +21,7 @@ from studio.ui.jobs.background import ACTIONS, ASKED
 from studio.ui.kit import words
 from studio.ui.kit.runs import when
 from studio.ui.kit.words import span
-from studio.ui.lab import panels, plot, study_figures, transfer
+from studio.ui.lab import figures, panels, plot, transfer
 
 KIND = "study"
 LISTED = 40
@@ -156,8 +156,8 @@ def body(config: Json, result: Json | None) -> Json:
         return shown | {
             "question": result["card"]["question"],
             "basis": f"{basis}, the same noise in every arm.",
-            "figure": study_figures.both(result),
-            "caption": study_figures.CAPTIONS.get(str(result["study"]), ""),
+            "figure": figures.both(result),
+            "caption": figures.caption(result),
             "verdicts": [verdict(row, common) for row in result.get("verdicts", [])],
             "cautions": common,
             "none": "" if result.get("verdicts") else no_verdict(result["card"]),
@@ -245,8 +245,8 @@ def arm_rows(result: Json) -> list[Json]:
 def _arms(result: Json) -> Json:
     rows = []
     for row in arm_rows(result):
-        cells = [words.interval(row["diversity"]), words.interval(row["accuracy"], percent=True),
-                 (words.evaluations(row.get("cost")), ""), words.interval(row["in_distribution"], percent=True),
+        cells = [words.interval(row.get("diversity")), words.interval(row.get("accuracy"), percent=True),
+                 (words.evaluations(row.get("cost")), ""), words.interval(row.get("in_distribution"), percent=True),
                  words.interval(row.get("recovery"), percent=True), words.interval(row.get("gain"))]  # fmt: skip
         rows.append({"name": row["arm"], "tone": plot.slug(row["arm"]), "cells": cells})
     heads = ["arm", "diversity", "accuracy", "NFE", "in distribution", "of the loss given back", "gain over the student"]

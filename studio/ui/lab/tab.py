@@ -19,7 +19,7 @@ from studio.core.files import Json
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, schema_form
+from studio.ui.kit import messages, parts, schema_form
 from studio.ui.kit.address import chosen
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.theme import template
@@ -235,7 +235,7 @@ class LabTab:
         try:
             run_id = self.jobs.submit("study", asked(values))
         except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")}
+            return {self.problem: messages.problem(error, "study")}
         said = parts.line("It runs in the background and goes on when this page is closed.", "hint")
         open_panel = self.panel.show(values[self.panel.chosen]) if values[self.panel.chosen] else {}
         return {self.problem: said} | open_panel | self.show(run_id)
@@ -270,7 +270,7 @@ class LabTab:
         try:
             request = self.jobs.validate("study", self.jobs.spec(str(event.run)[:80]).config).model_dump(mode="json")
         except (ValueError, KeyError) as error:
-            return {self.problem: parts.line(str(error), "problem")}
+            return {self.problem: messages.problem(error)}
         said = "As this study was asked for. More seeds, prompts or values: only what is new is drawn."
         return self.fill(request) | {self.problem: parts.line(said, "hint")} | self._shown(str(event.run)[:80])
 
@@ -279,7 +279,7 @@ class LabTab:
         try:
             self.background.act(run_id, str(event.action))
         except ValueError as error:
-            return {self.problem: parts.line(str(error), "problem")} | self._shown(run_id)
+            return {self.problem: messages.problem(error)} | self._shown(run_id)
         open_panel = self.panel.show(chosen) if chosen else {}
         return self._shown(run_id) | open_panel | {self.timer: gr.Timer(active=True), self.problem: ""}
 

@@ -15,6 +15,7 @@ from studio.jobs.jobs import Jobs
 from studio.library import adapter_effects, adapters
 from studio.library.models import load_registry
 from studio.ui.lab import transfer
+from studio.ui.lab.figures.transfer import transfer as figure
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from tests.capabilities.lab.test_study import Counter
@@ -144,7 +145,7 @@ def test_the_page_has_a_map_and_a_line_for_every_cell(studio: Jobs, warm: ModelC
     add_adapter(studio, warm, "big", "size", 1)
     found = execute(studio, warm, settings={"adapters": ["mine/big"], "strengths": [-1, 1]})
     for narrow in (False, True):
-        drawn = transfer.figure(found, narrow)
+        drawn = figure(found, narrow)
         assert drawn is not None and len(drawn["data"][0]["z"][0]) == 3
     table = transfer.table(found)
     assert table is not None and len(table["rows"]) == 3

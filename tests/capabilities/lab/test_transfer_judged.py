@@ -20,6 +20,7 @@ from studio.library.models import load_registry
 from studio.ui.control.view import ControlView
 from studio.ui.lab import result as lab_result
 from studio.ui.lab import transfer
+from studio.ui.lab.figures.transfer import transfer as figure
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache
 from tests.capabilities.lab.test_study import Counter
@@ -166,7 +167,7 @@ def test_an_adapter_of_zeros_has_no_slope(
         assert cell["retention"]["value"] is None and "nothing measurable" in cell["retention"]["note"]
         assert cell["drift"]["features"]["value"] == 0
     assert all(v["verdict"] == "inconclusive" for v in found["verdicts"])
-    drawn = transfer.figure(found, False)
+    drawn = figure(found, False)
     assert drawn is not None and set(drawn["data"][0]["text"][0]) == {"no slope"}
 
 
@@ -196,7 +197,7 @@ def test_the_page_and_the_findings_say_who_read(
     monkeypatch.setenv(VARIABLE, str(save_clip(tmp_path / "tiny-clip")))
     found, _ = execute(photos, warm)
     for narrow in (False, True):
-        drawn = transfer.figure(found, narrow)
+        drawn = figure(found, narrow)
         assert drawn is not None
         heading = drawn["layout"]["annotations"][-1]["text"]
         assert "read by: CLIP text score (tiny-clip)" in heading and "read by: feature distance (tiny-clip)" in heading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ SIDE = 64  # pixels of a plot
 class SignalPlots:
     name, pictures = "signal", False
     types: Mapping[str, str] = {".signal.json": "application/json"}
+    viewer = Path(__file__).with_name("viewer.js")
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
         side = min(side or SIDE, SIDE)

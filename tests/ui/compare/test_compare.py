@@ -31,8 +31,8 @@ def tab(jobs: Jobs) -> CompareTab:
 
 def values(tab: CompareTab, **changes: Any) -> dict[Any, Any]:
     """What the page would send: every field's initial value, with some changed."""
-    sent = {field: field.value for field in (*vars(tab.form.fields).values(), tab.form.before)}
-    return sent | {getattr(tab.form.fields, name): value for name, value in changes.items()}
+    sent = {field: field.value for field in (*tab.form.inputs(), tab.form.before)}
+    return sent | {getattr(tab.form, name): value for name, value in changes.items()}
 
 
 def test_the_cost_beside_run_is_that_of_the_form_as_it_opens(tab: CompareTab) -> None:
@@ -77,11 +77,11 @@ def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -
         ({"seeds": "7-3"}, "backwards"),
         ({"arms": []}, "No arms"),
         ({"mask": "BSSBS"}, "mask-"),
-        ({"teacher_steps": 0}, "teacher_steps is 0"),
-        ({"teacher_steps": None}, "teacher_steps"),
-        ({"teacher_guidance": 99}, "teacher_guidance is 99"),
+        ({"teacher_steps": 0}, "Teacher steps: 0"),
+        ({"teacher_steps": None}, "Teacher steps"),
+        ({"teacher_guidance": 99}, "Teacher guidance: 99"),
         ({"pair": "pocket/teecher"}, "no model"),
-        ({"off_recipe": True, "student_steps": 0}, "student_steps is 0"),
+        ({"off_recipe": True, "student_steps": 0}, "Student steps: 0"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_loses_nothing(tab: CompareTab, changes: dict[str, Any], words: str) -> None:
@@ -105,9 +105,9 @@ def test_the_cost_is_said_before_it_is_paid(tab: CompareTab) -> None:
 
 
 def test_remedies_are_offered_folded_and_off_with_cost_meaning_and_paper(tab: CompareTab) -> None:
-    offered = tab.form.fields.remedies.choices
+    offered = tab.form.remedies.choices
     assert [arm for _, arm in offered] == list(REMEDIES)
-    assert tab.form.fields.remedies.value == [] and not tab.form.group.open
+    assert tab.form.remedies.value == [] and not tab.form.group.open
     costs = {"blend": 8, "guided-hybrid": 5, "guidance-interval": 37}
     for text, arm in offered:
         name, meaning, paper = text.split("\n")
@@ -132,25 +132,25 @@ def test_a_run_fills_its_remedies_back_in_and_opens_their_group(tab: CompareTab,
         ("cads", "CADS"), ("guidance-interval", "Guidance interval"),
     ]  # fmt: skip
     updates = tab.attach(f"open {run_id}")
-    assert updates[tab.form.fields.arms].value == ["student"]
-    assert updates[tab.form.fields.remedies] == chosen
+    assert updates[tab.form.arms].value == ["student"]
+    assert updates[tab.form.remedies] == chosen
     assert updates[tab.form.group].open and updates[tab.form.group].label == "Remedies, 2 chosen"
     plain = tab.form.fill({**tab.jobs.spec(run_id).config, "arms": ["student", "mask-BSSB"]})
-    assert plain[tab.form.fields.remedies] == [] and not plain[tab.form.group].open
+    assert plain[tab.form.remedies] == [] and not plain[tab.form.group].open
 
 
 def test_a_remedy_that_does_not_fit_says_so_where_it_is_offered_and_on_run(tab: CompareTab) -> None:
     sent = values(tab, arms=[], remedies=["guided-hybrid"], teacher_guidance=1)
     updates = tab.form.offer_remedies(sent)
-    assert set(updates) == {tab.form.fields.remedies}
-    offered = {arm: text for text, arm in updates[tab.form.fields.remedies].choices}
+    assert set(updates) == {tab.form.remedies}
+    offered = {arm: text for text, arm in updates[tab.form.remedies].choices}
     sentence = "guided-hybrid needs a teacher with guidance above 1, and test/teacher is drawn with 1 here."
     assert offered["guided-hybrid"] == f"Hybrid, guided · does not fit\n{sentence}"
     assert sentence in tab.submit(sent)[tab.problem]
     assert tab.jobs.list() == []
-    alone = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="5,"))[tab.form.fields.remedies].choices}
+    alone = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="5,"))[tab.form.remedies].choices}
     assert "2 or more would fit" in alone["particles"]
-    typed = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="nonsense"))[tab.form.fields.remedies].choices}
+    typed = {arm: text for text, arm in tab.form.offer_remedies(values(tab, seeds="nonsense"))[tab.form.remedies].choices}
     assert typed["particles"].startswith("Particles · 4 NFE")
 
 
@@ -183,10 +183,10 @@ def test_a_reload_finds_the_run_and_its_form_again(tab: CompareTab, worker: Scri
     finished(tab, run_id)
     updates = tab.attach(f"open {run_id}")
     assert updates[tab.board]["run"] == run_id
-    assert updates[tab.form.fields.prompt] == "a cat"
-    assert updates[tab.form.fields.seeds] == "4-6"
-    assert updates[tab.form.fields.arms].value == ["student"]
-    assert updates[tab.form.fields.mask] == "BSSB"
+    assert updates[tab.form.prompt] == "a cat"
+    assert updates[tab.form.seeds] == "4-6"
+    assert updates[tab.form.arms].value == ["student"]
+    assert updates[tab.form.mask] == "BSSB"
     assert tab.board not in tab.attach(f"last {run_id}")  # it has ended: a new visit starts with an empty page
 
 
@@ -207,9 +207,9 @@ def test_a_saved_picture_restores_the_form_and_shows_its_run(tab: CompareTab, wo
     finished(tab, run_id)
     picture = jobs.artifact(run_id, "artifacts/student/7.png")
     updates = tab.restore_png({tab.restore: str(picture)})
-    assert updates[tab.form.fields.prompt] == "a blue boat"
-    assert updates[tab.form.fields.seeds] == "5, 7"
-    assert updates[tab.form.fields.teacher_guidance] == 6
+    assert updates[tab.form.prompt] == "a blue boat"
+    assert updates[tab.form.seeds] == "5, 7"
+    assert updates[tab.form.teacher_guidance] == 6
     assert updates[tab.board]["run"] == run_id
     assert "seed 7 of Student" in updates[tab.problem]
     jobs.delete(run_id)
@@ -251,7 +251,7 @@ def test_a_picture_that_carries_no_run_gets_one_sentence(
 
 
 def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
-    f = tab.form.fields
+    f = tab.form
     updates = tab.form.choose_pair(values(tab, pair="test/lcm", arms=["hybrid-9"]))
     assert updates[f.arms].value == ["teacher", "student"]
     assert updates[f.teacher_guidance] == 4.0
@@ -259,7 +259,7 @@ def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
 
 
 def test_another_pair_leaves_a_guidance_that_somebody_typed(tab: CompareTab) -> None:
-    f = tab.form.fields
+    f = tab.form
     assert tab.form.before.value == "test/dmd2" and f.teacher_guidance.value == 4.0
     plain = tab.form.choose_pair(values(tab, pair="nano/lcm"))
     assert (plain[f.teacher_guidance], plain[tab.form.before]) == (3.0, "nano/lcm")

@@ -36,7 +36,9 @@ def tab(jobs: Jobs) -> ControlTab:
 def values(tab: ControlTab, **changes: Any) -> list[Any]:
     typed = {"prompt": "a red house", "pair": "nano/dmd2", "arms": ["student", "teacher"], "seeds": "2", "teacher_steps": 10,
              "teacher_guidance": 3.0, "controlnet": "", "weight": 1.0, "scene": 7, "picture": "", **changes}  # fmt: skip
-    return [typed[name] for name in vars(tab.fields)]
+    named = {**vars(tab.form), **vars(tab.form.follow)}
+    sent = {component: typed[name] for name, component in named.items() if name in typed}
+    return [sent[component] for component in tab.form.inputs()]
 
 
 def worn(**changes: Any) -> str:
@@ -92,7 +94,7 @@ def test_the_form_becomes_a_request(tab: ControlTab, jobs: Jobs) -> None:
     assert config["vary"] == {"id": "nano/size", "strength": 1.0, "on": "rest"}
     assert config["draw"]["arms"] == ["teacher", "student"]
     assert config["draw"]["seeds"] == [0, 1]
-    assert tab.open(updates[tab.run_id])[tab.worn]["worn"] == [{"id": "nano/size", "strength": 1.0, "on": "rest"}]
+    assert tab.open(updates[tab.run_id])[tab.form.worn]["worn"] == [{"id": "nano/size", "strength": 1.0, "on": "rest"}]
 
 
 def test_a_reload_comes_back_to_the_run(tab: ControlTab) -> None:
@@ -110,12 +112,12 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     followed = tab.submit(worn(), *values(tab, controlnet="nano/layout", weight=0.5, scene=3))
     hints = jobs.spec(followed[tab.run_id]).config["draw"]["hints"]
     assert hints == [{"id": "nano/layout", "weight": 0.5, "on": "all", "scene": 3, "picture": ""}]
-    assert tab.open(followed[tab.run_id])[tab.fields.scene] == 3
+    assert tab.open(followed[tab.run_id])[tab.form.follow.scene] == 3
     given = tmp_path / "sketch.png"
     given.write_bytes(b"x")
-    brought = tab.follow.bring({tab.follow.brought: str(given)})
-    submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.fields.picture]))
-    assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.fields.picture]
+    brought = tab.form.follow.bring({tab.form.follow.brought: str(given)})
+    submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.form.follow.picture]))
+    assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.form.follow.picture]
     assert [name for _, name in tab.controls.controlnets(load_registry(jobs.paths).pair("nano/dmd2"))] == [
         "",
         "nano/edges",
@@ -146,12 +148,12 @@ def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None
 
 
 def test_another_pair_and_another_tab_leave_what_still_fits(tab: ControlTab) -> None:
-    f = tab.fields
+    f = tab.form
     asked = dict(zip(f.inputs(), values(tab, pair="nano/lcm", teacher_guidance=6.5, controlnet="nano/layout"), strict=True))
-    same = tab.choose_pair({**asked, tab.before: "nano/dmd2"})
-    assert (same[f.teacher_guidance], same[f.controlnet].value, same[tab.before]) == (6.5, "nano/layout", "nano/lcm")
-    other = tab.choose_pair({**asked, f.pair: "pocket/lcm", f.teacher_guidance: 3.0, tab.before: "nano/lcm"})
-    assert (other[f.teacher_guidance], other[f.controlnet].value) == (3.0, "")
+    same = f.choose_pair({**asked, f.before: "nano/dmd2"})
+    assert (same[f.teacher_guidance], same[f.follow.controlnet].value, same[f.before]) == (6.5, "nano/layout", "nano/lcm")
+    other = f.choose_pair({**asked, f.pair: "pocket/lcm", f.teacher_guidance: 3.0, f.before: "nano/lcm"})
+    assert (other[f.teacher_guidance], other[f.follow.controlnet].value) == (3.0, "")
     assert "value" not in tab.refresh({f.pair: "nano/lcm"})[tab.shelf.which].constructor_args
 
 

@@ -228,7 +228,7 @@ def test_a_row_opens_in_compare_with_teacher_student_and_hybrid(jobs: Jobs) -> N
     tabs, compare = moves.tabs, moves.compare
     updates = moves.of_the_board(SimpleNamespace(student="test/lcm"))  # type: ignore[arg-type]
     assert updates[tabs].selected == "compare"
-    assert updates[compare.form.fields.pair].value == "test/lcm"
-    assert updates[compare.form.fields.arms].value == ["teacher", "student", "hybrid-1", "skip-first"]
+    assert updates[compare.form.pair].value == "test/lcm"
+    assert updates[compare.form.arms].value == ["teacher", "student", "hybrid-1", "skip-first"]
     with pytest.raises(gr.Error, match="no model"):
         moves.of_the_board(SimpleNamespace(student="test/nobody"))  # type: ignore[arg-type]

@@ -234,14 +234,14 @@ def test_the_form_is_a_request_and_start_folds_the_panel_out(page: SimpleNamespa
     [
         ({"steps": "many"}, "Training steps is 'many'"),
         ({"steps": ""}, "Training steps is empty"),
-        ({"steps": "1000000000"}, "steps is 1000000000"),
+        ({"steps": "1000000000"}, "Steps: 1000000000"),
         ({"name": "../etc"}, "does not fit"),
         ({"name": ""}, "does not fit"),
         ({"teacher": "test/teecher"}, "Did you mean 'test/teacher'"),
         ({"teacher": "test/lcm"}, "is a student"),
-        ({"settings__guidance": "99"}, "guidance is 99"),
+        ({"settings__guidance": "99"}, "Guidance: 99"),
         ({"settings__batch": "a few"}, "Batch is 'a few'"),
-        ({"trainer__precision": "fp8"}, "precision"),
+        ({"trainer__precision": "fp8"}, "Precision"),
         ({"run__sample_every": "x"}, "Sample every is 'x'"),
     ],
 )
@@ -307,7 +307,7 @@ def test_a_finished_student_is_compared_with_its_teacher_and_a_hybrid(
     run = jobs.submit("distill", request())
     until(lambda: jobs.get(run).state == "done")
     updates = page.moves.to_compare(SimpleNamespace(run=run))
-    f = page.compare.form.fields
+    f = page.compare.form
     assert updates[page.tabs].selected == "compare"
     assert updates[f.pair].value == "mine/pupil"
     assert "mine/pupil" in [value for _, value in updates[f.pair].choices]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
 
 from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.jobs import Jobs
@@ -27,6 +28,18 @@ def test_simple_settings_come_first_and_nothing_is_left_out() -> None:
     assert {f.name for f in found} == set(SCHEMA["properties"])
     assert [f.name for f in found if f.simple] == ["timesteps", "guidance", "inputs", "batch", "lr"]
     assert not any(later.simple and not earlier.simple for earlier, later in zip(found, found[1:], strict=False))
+
+
+def test_a_title_that_a_field_was_given_is_its_label_and_others_have_the_usual_one() -> None:
+    class Config(BaseModel):
+        warmth: float = Field(1.0, title="How warm")
+        lr: float = Field(1e-3, title="Learning rate of the warmth")
+        w_low: float = 1.0
+        cold_start: bool = False
+
+    labels = {f.name: f.label for f in schema_form.fields(Config.model_json_schema())}
+    assert labels == {"warmth": "How warm", "lr": "Learning rate of the warmth", "w_low": "Least guidance",
+                      "cold_start": "Cold start"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["batch", "lr", "timesteps", "inputs", "guidance"])

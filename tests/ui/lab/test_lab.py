@@ -19,7 +19,7 @@ from studio.jobs.jobs import Jobs
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts
-from studio.ui.lab import form, mixture, plot, study_figures
+from studio.ui.lab import figures, form, mixture, plot
 from studio.ui.lab import result as lab_result
 from studio.ui.lab.result import Studies, body
 from studio.ui.lab.tab import LabTab
@@ -80,7 +80,7 @@ def test_diversity_never_stands_without_accuracy_and_cost(name: str, results: di
     assert {row["name"] for row in table["rows"]} == {arm["arm"] for arm in results[name]["arms"]}
     costs = {arm["arm"]: str(arm["nfe"]) for arm in results[name]["arms"]}
     assert all(row["cells"][2][0] == costs[row["name"]] for row in table["rows"])
-    figure = json.loads(study_figures.figure(results[name]) or "")
+    figure = json.loads(figures.drawn(results[name]) or "")
     told = [str(t.get("hovertemplate", "")) + str(t.get("hovertext", "")) for t in figure["data"]]
     assert all("accuracy" in text for text in told if "diversity" in text and "worth" not in text)
 

@@ -26,8 +26,8 @@ def tab(jobs: Jobs) -> ScrubTab:
 
 
 def values(tab: ScrubTab, **changes: Any) -> dict[Any, Any]:
-    sent = {field: field.value for field in vars(tab.fields).values()}
-    return sent | {getattr(tab.fields, name): value for name, value in changes.items()}
+    sent = {field: field.value for field in tab.form.inputs()}
+    return sent | {getattr(tab.form, name): value for name, value in changes.items()}
 
 
 def ended(tab: ScrubTab, run_id: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_a_branch_that_does_not_fit_is_one_sentence_beside_its_form(
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"prompt": ""}, "prompt is empty"), ({"seeds": "10000"}, "10,000 seeds"), ({"teacher_steps": 0}, "teacher_steps is 0"),
+    [({"prompt": ""}, "prompt is empty"), ({"seeds": "10000"}, "10,000 seeds"), ({"teacher_steps": 0}, "Teacher steps: 0"),
      ({"arms": []}, "No arms"), ({"seeds": "64", "teacher_steps": 100}, "6,912 pictures")],
 )  # fmt: skip
 def test_bad_input_gets_one_sentence_and_loses_nothing(tab: ScrubTab, changes: dict[str, Any], words: str) -> None:
@@ -115,9 +115,9 @@ def test_bad_input_gets_one_sentence_and_loses_nothing(tab: ScrubTab, changes: d
 
 
 def test_the_cost_is_said_before_it_is_paid(tab: ScrubTab) -> None:
-    said = tab.estimate(values(tab, seeds="2", teacher_steps=10))[tab.cost]
+    said = tab.form.estimate(values(tab, seeds="2", teacher_steps=10))[tab.form.cost]
     assert "56 network evaluations, pictures of 18 steps" in said  # (20 + 4 + 4) × 2
-    assert tab.estimate(values(tab, seeds="nonsense"))[tab.cost] == ""
+    assert tab.form.estimate(values(tab, seeds="nonsense"))[tab.form.cost] == ""
 
 
 def test_a_reload_finds_the_run_and_its_form_again(tab: ScrubTab, jobs: Jobs) -> None:
@@ -126,9 +126,9 @@ def test_a_reload_finds_the_run_and_its_form_again(tab: ScrubTab, jobs: Jobs) ->
         updates = tab.arrive(asked)
         assert updates[tab.tabs].selected == "scrub"
         assert updates[tab.scrubber]["run"] == run_id
-        assert updates[tab.fields.prompt] == "a blue boat"
-        assert updates[tab.fields.seeds] == "4-6"
-        assert updates[tab.fields.arms].value == ["student", "hybrid-2"]
+        assert updates[tab.form.prompt] == "a blue boat"
+        assert updates[tab.form.seeds] == "4-6"
+        assert updates[tab.form.arms].value == ["student", "hybrid-2"]
     assert tab.tabs not in tab.arrive(f"compare {run_id} ")  # known, but another tab is in front
     assert tab.arrive(f"compare {run_id} ")[tab.scrubber]["run"] == run_id
     assert tab.scrubber not in tab.arrive("compare  20260131-093000-123-abcdef")

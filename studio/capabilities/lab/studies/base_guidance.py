@@ -14,8 +14,10 @@ from studio.sampling.plan import Plan
 
 
 class BaseGuidanceConfig(StudyConfig):
-    w: tuple[float, ...] = Field((1.0, 2.0, 3.0, 5.0, 8.0), min_length=2, max_length=10, description="Guidance scales to try.")
-    k: int = Field(1, ge=1, le=50, description="Base steps.")
+    w: tuple[float, ...] = Field(
+        (1.0, 2.0, 3.0, 5.0, 8.0), min_length=2, max_length=10, title="Guidance scales w", description="Guidance scales to try."
+    )
+    k: int = Field(1, ge=1, le=50, title="Base steps k", description="Base steps.")
 
 
 @STUDIES.add("base-guidance")

@@ -21,7 +21,11 @@ class ForkConfig(StudyConfig):
     continuations: int = Field(3, ge=2, le=8, description="Other endings of every state.")
     teacher_steps: int = Field(10, ge=4, le=50, description="Steps of the teacher that is forked.")
     after: tuple[float, ...] = Field(
-        (0.0, 0.1, 0.2, 0.4, 0.6), min_length=1, max_length=10, description="Shares of the teacher's steps before its forks."
+        (0.0, 0.1, 0.2, 0.4, 0.6),
+        min_length=1,
+        max_length=10,
+        title="Fork after, share of steps",
+        description="Shares of the teacher's steps before its forks.",
     )
 
 

@@ -16,7 +16,10 @@ from studio.sampling.plan import Plan
 
 class HandoverConfig(StudyConfig):
     times: tuple[float, ...] = Field(
-        (), max_length=12, description="Times t* of the hand-over; empty is the student's grid and a point between each."
+        (),
+        max_length=12,
+        title="Hand-over times t*",
+        description="Times t* of the hand-over; empty is the student's grid and a point between each.",
     )
     base_steps: tuple[int, ...] = Field((1, 2, 4, 8), min_length=1, max_length=6, description="Numbers of base steps above t*.")
     base_guidance: float = Field(1.0, ge=1, le=15, description="Guidance of the base's steps.")

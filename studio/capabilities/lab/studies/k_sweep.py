@@ -16,9 +16,13 @@ STUDENT, SKIP, REVERSE = "k = 0", "skip-first", "student-first"
 
 
 class KSweepConfig(StudyConfig):
-    k: tuple[int, ...] = Field((), description="Base steps to try; empty is all from 0 to the student's steps.")
+    k: tuple[int, ...] = Field(
+        (), title="Base steps k", description="Base steps to try; empty is all from 0 to the student's steps."
+    )
     base_guidance: float = Field(1.0, ge=1, le=15, description="Guidance of the base's steps; 1 costs what the student costs.")
-    references: tuple[int, ...] = Field((25, 50), min_length=1, max_length=4, description="Steps of the teacher's lines.")
+    references: tuple[int, ...] = Field(
+        (25, 50), min_length=1, max_length=4, title="Teacher lines, steps", description="Steps of the teacher's lines."
+    )
 
 
 @STUDIES.add("k-sweep")

@@ -43,7 +43,7 @@ class TransferConfig(StudyConfig):
         (-1.0, -0.5, 0.5, 1.0), min_length=2, max_length=8, description="In calibrated units; 0 is always drawn."
     )
     others: bool = Field(True, description="Also the teacher's other students.")
-    k: int = Field(1, ge=1, le=50, description="Base steps of the hybrid.")
+    k: int = Field(1, ge=1, le=50, title="Base steps k", description="Base steps of the hybrid.")
 
 
 @STUDIES.add("transfer")

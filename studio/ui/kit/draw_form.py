@@ -1,0 +1,200 @@
+"""What every tab that draws asks for: prompt, what stands beside it, pair, arms, seeds, and the teacher's steps and guidance.
+
+A tab opens its cards and calls the build methods inside them; a form that asks for more overrides `request` and `fill`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+from gradio.components import Component
+
+from studio.core.files import Json
+from studio.jobs.jobs import Jobs
+from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.models import Pair, load_registry
+from studio.library.seeds import parse_seeds
+from studio.sampling.plan import Plan
+from studio.ui.kit import pairs, parts, prompt
+from studio.ui.kit.beside_text import BesideText
+from studio.ui.kit.seeds import write_seeds
+from studio.ui.kit.updates import Shown, Updates, Values
+
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class DrawForm:
+    """scope: of the components' ids. start: what the form begins with: "seeds", "teacher_steps", "arms"."""
+
+    def __init__(self, jobs: Jobs, scope: str, start: Json):
+        self.jobs, self.scope, self.start = jobs, scope, start
+        self.listed = load_registry(jobs.paths).pairs()
+        self.first = next((pair for pair in self.listed if pair.available), self.listed[0] if self.listed else None)
+
+    # -- layout ----------------------------------------------------------------------------------------------------
+
+    def build_prompt(self) -> None:
+        begin = prompt.beginning(prompt.domain_for(self.first))
+        self.prompt = gr.Textbox(begin, label="Prompt", lines=2, max_lines=5, elem_id=f"{self.scope}prompt", autofocus=False)
+        self.prompt_line = parts.text(f"{self.scope}prompt-line", prompt.line(self.first, begin))
+        self.beside_text = BesideText(self.first, self.scope)
+
+    def build_pair(self, arms: str) -> None:
+        """arms: what the tab calls them."""
+        first = self.first.id if self.first else None
+        self.pair = gr.Dropdown(
+            pairs.choices(self.listed),
+            value=first,
+            label="Teacher and student",
+            filterable=False,
+            elem_id=f"{self.scope}pair",
+            elem_classes="drop",
+        )
+        self.before = gr.Textbox(first or "", visible="hidden", label="pair before")
+        self.pair_line = parts.text(f"{self.scope}pair-line", pairs.line(self.first))
+        choices = pairs.arm_choices(pairs.student_steps(self.first))
+        self.arms = gr.CheckboxGroup(choices, value=list(self.start["arms"]), label=arms, elem_id=f"{self.scope}arms")
+
+    def build_seeds(self) -> None:
+        self.seeds = gr.Textbox(
+            self.start["seeds"], label="Seeds", elem_id=f"{self.scope}seeds", elem_classes="figure", max_lines=1
+        )
+        self.seeds_line = parts.text(f"{self.scope}seeds-line", pairs.seeds_line(self.start["seeds"]))
+        # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
+        with gr.Row(elem_classes="pair-of"):
+            self.teacher_steps = gr.Number(
+                self.start["teacher_steps"],
+                label="Teacher steps",
+                precision=0,
+                min_width=100,
+                elem_id=f"{self.scope}teacher-steps",
+                elem_classes="figure",
+            )
+            self.teacher_guidance = gr.Number(
+                pairs.guidance(self.first),
+                label="Teacher guidance",
+                step=0.5,
+                min_width=100,
+                elem_id=f"{self.scope}teacher-guidance",
+                elem_classes="figure",
+            )
+
+    def build_cost(self) -> None:
+        """The line that says what a run would cost."""
+        begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.start["arms"],
+                       "seeds": parse_seeds(self.start["seeds"]), "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
+        self.cost = parts.text(f"{self.scope}cost", self._cost(begin))
+
+    # -- what it holds ---------------------------------------------------------------------------------------------
+
+    def inputs(self) -> list[Component]:
+        """Everything that a request is made of."""
+        return [self.prompt, self.pair, self.arms, self.seeds, self.teacher_steps, self.teacher_guidance,
+                *self.beside_text.components]  # fmt: skip
+
+    def filled(self) -> Shown:
+        """Everything that `fill` changes."""
+        return {*self.inputs(), self.prompt_line, self.pair_line, self.seeds_line, *self.beside_text.groups}
+
+    def request(self, values: Values) -> Json:
+        """The form as a request that draws. ValueError in one sentence where a field cannot be read."""
+        pair, guidance = self.pair_of(values[self.pair]), values[self.teacher_guidance]
+        given = self.beside_text.given(pair, values)
+        return {
+            "prompt": values[self.prompt] or "",
+            "pair": values[self.pair] or "",
+            "arms": pairs.in_order(list(values[self.arms] or [])),
+            "seeds": parse_seeds(values[self.seeds]),
+            "teacher_steps": values[self.teacher_steps],
+            "teacher_guidance": None if guidance == pairs.guidance(pair) else guidance,
+            **({"given": given} if given else {}),
+        }
+
+    def fill(self, request: Json) -> Updates:
+        """Updates that put a request that draws back into the form."""
+        pair = self.pair_of(request.get("pair"))
+        guidance = request.get("teacher_guidance")
+        offered = pairs.arm_choices(pairs.student_steps(pair))
+        seeds = write_seeds(request["seeds"])
+        return {
+            self.prompt: request["prompt"],
+            self.pair: request["pair"] if pair else gr.skip(),
+            self.arms: gr.CheckboxGroup(offered, value=[arm for arm in request["arms"] if arm in _names(offered)]),
+            self.seeds: seeds,
+            self.teacher_steps: request["teacher_steps"],
+            self.teacher_guidance: guidance if guidance is not None else pairs.guidance(pair),
+            self.pair_line: pairs.line(pair),
+            self.seeds_line: pairs.seeds_line(seeds),
+            **self.beside_text.fill(pair, request.get("given") or {}),
+            **self.read(request["prompt"], pair),
+        }
+
+    def pair_of(self, pair_id: str | None) -> Pair | None:
+        return pairs.known(self.jobs.paths, pair_id)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def wire(self) -> None:
+        typed = {"trigger_mode": "always_last", **QUIET}
+        self.prompt.change(self.read_prompt, {self.prompt, self.pair}, self.reads(), **typed)
+        self.seeds.change(lambda text: pairs.seeds_line(text), self.seeds, self.seeds_line, **typed)
+        self.pair.change(self.choose_pair, set(self.inputs()) | {self.before}, self.chosen(), **QUIET)
+        counted = [component for component in self.inputs() if component is not self.prompt]
+        gr.on([component.change for component in counted], self.estimate, set(self.inputs()), {self.cost}, **typed)
+
+    def reads(self) -> Shown:
+        """Everything that `read` changes."""
+        return {self.prompt_line}
+
+    def read(self, text: str, pair: Pair | None) -> Updates:
+        """What is said of a prompt, as a pair's models read it."""
+        return {self.prompt_line: prompt.line(pair, text)}
+
+    def read_prompt(self, values: Values) -> Updates:
+        return self.read(values[self.prompt] or "", self.pair_of(values[self.pair]))
+
+    def chosen(self) -> Shown:
+        """Everything that `choose_pair` changes."""
+        return {self.pair_line, self.arms, self.teacher_guidance, self.before, *self.beside_text.groups, *self.reads()}
+
+    def choose_pair(self, values: Values) -> Updates:
+        pair = self.pair_of(values[self.pair])
+        offered = pairs.arm_choices(pairs.student_steps(pair))
+        kept = [arm for arm in values[self.arms] if arm in _names(offered)] or ["teacher", "student"]
+        guidance = pairs.guidance_kept(values[self.teacher_guidance], self.pair_of(values[self.before]), pair)
+        return {
+            self.pair_line: pairs.line(pair),
+            self.arms: gr.CheckboxGroup(offered, value=kept),
+            self.teacher_guidance: guidance,
+            self.before: values[self.pair] or "",
+            **self.beside_text.show(pair),
+            **self.read(values[self.prompt] or "", pair),
+        }
+
+    def refresh(self) -> Updates:
+        """The pairs there are now: students are taught while the page is open."""
+        return {self.pair: gr.Dropdown(choices=pairs.choices(load_registry(self.jobs.paths).pairs()))}
+
+    def estimate(self, values: Values) -> Updates:
+        """What drawing would cost; nothing while the form does not fit (the button says why)."""
+        try:
+            return {self.cost: self._cost(self.request(values) | {"prompt": "any"})}
+        except ValueError:
+            return {self.cost: ""}
+
+    def _cost(self, fields: Json) -> str:
+        try:
+            request = CompareRequest.model_validate(fields)
+            plans = plans_for(request, load_registry(self.jobs.paths))
+        except ValueError:
+            return ""
+        return parts.line(self.cost_said(plans, len(request.seeds)), "hint")
+
+    def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
+        """What it costs to draw these plans, each on so many seeds."""
+        return f"{len(plans) * seeds} pictures, {sum(plan.nfe for plan in plans) * seeds:,} network evaluations"
+
+
+def _names(offered: Sequence[tuple[str, str]]) -> list[str]:
+    return [name for _, name in offered]
