@@ -31,7 +31,7 @@ Catalogue = Json  # what `objectives` says
 
 def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
     """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema,
-    "sliders": {"methods": like objectives, "unavailable"}}`.
+    "sliders": {"methods": like objectives, "unavailable"}, "personalize": the same}`.
 
     Milliseconds when the cache is right; otherwise it is made in a subprocess that imports torch (seconds), or None
     when `build` is off.
@@ -54,9 +54,10 @@ def check_objective(catalogue: Catalogue, name: str) -> Json:
     return _entry(catalogue["objectives"], catalogue["unavailable"], name, "objective")
 
 
-def check_slider(catalogue: Catalogue, name: str, settings: Mapping[str, object]) -> Json:
-    """Settings of a method of sliders, checked against its schema; only what was given comes back."""
-    found = _entry(catalogue["sliders"]["methods"], catalogue["sliders"]["unavailable"], name, "method of sliders")
+def check_method(catalogue: Catalogue, group: str, name: str, settings: Mapping[str, object]) -> Json:
+    """Settings of a method of a group besides the objectives ("sliders", "personalize"), checked against its schema; only what
+    was given comes back."""
+    found = _entry(catalogue[group]["methods"], catalogue[group]["unavailable"], name, f"method of {group}")
     return check(found["schema"], settings, f"The method {name}", LIMITS)
 
 

@@ -16,7 +16,7 @@ from studio.families import describe
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
-from studio.library.method_cards import Catalogue, check_slider
+from studio.library.method_cards import Catalogue, check_method
 from studio.library.models import ModelEntry, Registry
 from studio.library.picture_pairs import pairs_in
 from studio.library.training_request import BasedRequest
@@ -119,7 +119,7 @@ class SliderRequest(BasedRequest):
             raise ValueError(f"The method {brief(self.method)} needs something to move; an attribute, like size, would fit.")
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
-        check_slider(catalogue, self.method, self.settings)
+        check_method(catalogue, "sliders", self.method, self.settings)
         domain = domain_of(registry.get(self.base).domain) if registry is not None else first()
         moved = self._check_attribute(domain)
         if domain.has_world:

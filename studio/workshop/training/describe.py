@@ -29,16 +29,21 @@ def _read_classes(made_for: str) -> Catalogue:
     """From the classes themselves; imports torch."""
     from studio.core.trainer import TrainerConfig
     from studio.methods.distill import METHODS
+    from studio.methods.personalize import PERSONALIZE
     from studio.methods.sliders import SLIDERS
 
     found, unavailable = _described(METHODS)
-    sliders, missing = _described(SLIDERS)
     trainer = TrainerConfig.model_json_schema()
     trainer["properties"].pop("steps", None)
     return {
         "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
-        "sliders": {"methods": sliders, "unavailable": missing},
+        "sliders": _group(SLIDERS), "personalize": _group(PERSONALIZE),
     }  # fmt: skip
+
+
+def _group(methods: Registry[type[Method]]) -> Json:
+    found, unavailable = _described(methods)
+    return {"methods": found, "unavailable": unavailable}
 
 
 def _described(methods: Registry[type[Method]]) -> tuple[dict[str, Json], dict[str, str]]:

@@ -161,7 +161,7 @@ def test_the_shelf_asks_for_jobs_and_says_what_is_wrong(
     tab: ControlTab, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "studio.capabilities.sliders.request.check_slider", lambda *_: {}
+        "studio.capabilities.sliders.request.check_method", lambda *_: {}
     )  # the catalogue of these tests has no sliders
     shelf = tab.shelf
     asked = shelf.taken({shelf.which: "nano/size", shelf.layout: "kohya", shelf.strip: True})

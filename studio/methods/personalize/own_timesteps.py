@@ -1,0 +1,60 @@
+"""A subject on a distilled student: its own timesteps alone, its other outputs replayed.
+
+    L = E_{y, τ ∈ the student's grid} ‖v_θ(x_τ, τ, c_V) − v(y, eps)‖² + λ E ‖v_θ(x_τ, τ, c) − v_θ*(x_τ, τ, c)‖²
+
+A student knows only the few timesteps it was distilled at; the diffusion loss at other times asks for what it forgot and blurs
+it. The first term is DreamBooth's loss at the student's times (Ruiz et al. 2022, arXiv 2208.12242), which is also what PSO's
+published customisation loss reduces to (Miao et al. 2024, arXiv 2410.03190). The second compares with the untouched student at
+states that its sampling passes through, of prompts without the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from studio.core.method import Card
+from studio.core.rng import randint
+from studio.methods.personalize import PERSONALIZE
+from studio.methods.personalize.personal import Batch, C, Personal, PersonalConfig
+
+
+class OwnTimestepsConfig(PersonalConfig):
+    replay: float = Field(1.0, ge=0, le=1000, description="Weight of the other prompts' replayed outputs; 0 leaves them free")
+    replayed: int = Field(16, ge=1, le=1024, description="Replayed states an update")
+
+
+class AtOwnTimesteps(Personal[C]):
+    """A method that noises pictures at the model's own timesteps alone."""
+
+    def own_times(self, n: int) -> Tensor:
+        """[n] float64 of the timesteps at which the model is sampled."""
+        times = torch.tensor(self.untouched.timesteps, dtype=torch.float64, device=self.streams.device)
+        return times[randint(len(times), (n,), self.streams["time"])]
+
+
+@PERSONALIZE.add("own-timesteps")
+class OwnTimesteps(AtOwnTimesteps[OwnTimestepsConfig]):
+    card = Card(
+        title="Own timesteps and replay",
+        paper="arXiv 2208.12242, 2410.03190",
+        status="our formulation",
+        good_for="students of one to eight steps: the subject comes, other prompts stay what they were",
+        how="Show the pictures noised to the student's own timesteps; give its other outputs back to it as they were.",
+    )
+    Config = OwnTimestepsConfig
+
+    def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        x0, said = batch
+        cond = self.worded(said)
+        subject = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond).mean()
+        loss = subject
+        if self.config.replay:
+            kept = self.changed(self.config.replayed)
+            self.log["replay"] = float(kept.detach())
+            loss = loss + self.config.replay * kept
+        self.log["subject"] = float(subject.detach())
+        yield "personal", loss

@@ -1,0 +1,129 @@
+"""Methods of personalization: what they train, at which times, what they keep, and that a run left off ends as one that was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.core.domain import told
+from studio.core.method import Streams
+from studio.core.recipe import Recipe
+from studio.core.rng import generator, randn
+from studio.core.trainer import Trainer, TrainerConfig
+from studio.domains.pocket.face import PocketWorld
+from studio.families import open_model
+from studio.jobs.paths import ROOT
+from studio.methods.personalize import PERSONALIZE
+from studio.methods.personalize.pso import Pso
+from studio.sampling.plan import student_plan
+from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.words import Pictured
+from studio.workshop.projection import noise_of
+
+STUDENT = ROOT / "assets" / "nano" / "dmd2"
+WORD = "<mine>"
+
+
+@pytest.fixture(scope="module")
+def student() -> Any:
+    return open_model(STUDENT, "nano/dmd2")
+
+
+@pytest.fixture(scope="module")
+def untouched(student: Any, tmp_path_factory: pytest.TempPathFactory) -> UntouchedModel:
+    said, worded = told(["a house"] * 4 + ["a red boat at night"] * 4), told([f"a {WORD}"] * 4)
+    plan = student_plan("nano/dmd2", Recipe.load(STUDENT))
+    folder = tmp_path_factory.mktemp("kept")
+    return UntouchedModel(student, PocketWorld(), plan, said, worded, folder, lambda done, total: None, lambda: None)
+
+
+def method(student: Any, untouched: UntouchedModel, name: str, **settings: Any) -> Any:
+    shots = Pictured(
+        lambda: 0.5 * randn((3, *student.shape), generator(5, "shots")), [told([f"a {WORD} by the sea"])],
+        noise_of(PocketWorld(), student.shape),
+    )  # fmt: skip
+    chosen: Any = PERSONALIZE.get(name)
+    config, reader = chosen.Config.model_validate({"batch": 4, **settings}), student.new_word(WORD, 1)
+    network = student.trainable_under_adapter()
+    return chosen(config, Streams(0), network, shots, untouched, reader, reader.start("house"))
+
+
+@pytest.mark.parametrize("name", sorted(PERSONALIZE.all()))
+def test_an_adapter_and_a_word_learn_and_the_network_does_not(student: Any, untouched: UntouchedModel, name: str) -> None:
+    m = method(student, untouched, name)
+    frozen = {key: value.clone() for key, value in m.network.state_dict().items()}
+    start = [row.clone() for row in m.learned.word()]
+    held = m.batch()
+
+    def error() -> float:
+        cond = m.worded(held[1])
+        with torch.no_grad():
+            t = torch.full((4,), untouched.timesteps[1], dtype=torch.float64)
+            return float(m.missed(held[0], t, randn(held[0].shape, generator(1, "eps")), cond).mean())
+
+    first = error()
+    for _ in Trainer(m, TrainerConfig(steps=30, warmup=2)).run():
+        pass
+    assert error() < first
+    assert all(torch.equal(value, frozen[key]) for key, value in m.network.state_dict().items())
+    assert all(not torch.equal(a, b) for a, b in zip(m.learned.word(), start, strict=True))
+    assert any(bool(weight.any()) for weight in m.learned.adapter.up.values())
+
+
+def test_a_student_is_taught_at_the_times_it_is_sampled_at(student: Any, untouched: UntouchedModel) -> None:
+    drawn = method(student, untouched, "own-timesteps").own_times(200).tolist()
+    assert set(drawn) == set(Recipe.load(STUDENT).timesteps)
+
+
+def test_what_is_replayed_are_states_of_its_own_sampling(student: Any, untouched: UntouchedModel) -> None:
+    m = method(student, untouched, "own-timesteps")
+    assert float(m.changed(16).detach()) == 0.0  # nothing is learned yet
+    x, t, cond = untouched.visited(64, generator(0, "some"))
+    assert set(t.tolist()) == set(untouched.timesteps) and len(next(iter(cond.values()))) == 64
+    assert abs(float(x[t == untouched.timesteps[0]].std()) - 1) < 0.1  # it begins with noise
+
+
+def test_pictures_of_the_class_are_kept_and_drawn_once(student: Any, untouched: UntouchedModel) -> None:
+    ends, of_class, worded = untouched.made(8, generator(0, "some"))
+    assert ends.shape == (8, *student.shape) and {said.text for said in worded} == {f"a {WORD}"}
+    with torch.no_grad():
+        torch.testing.assert_close(of_class["states"][0], student.encode(told(["a house"]))["states"][0])
+    again = UntouchedModel(
+        student, PocketWorld(), untouched.plan, untouched.said, untouched.worded, untouched.folder,
+        lambda done, total: pytest.fail("it is drawn again"), lambda: None,
+    )  # fmt: skip
+    assert torch.equal(again.ends, untouched.ends)
+
+
+def test_pso_says_when_the_winner_gets_worse() -> None:
+    m = Pso.__new__(Pso)
+    m.log = {}
+    for won in (0.4, 0.3, 0.2):
+        m._watch(won, 0.5)
+    assert not m.log["diverged"]
+    for won in (2.0, 3.0):
+        m._watch(won, 0.5)
+    assert m.log["diverged"] and m.log["winner"] == 3.0
+    m._watch(0.1, 0.5)
+    assert m.log["diverged"]  # it is not forgotten
+
+
+@pytest.mark.parametrize("name", ["own-timesteps", "pso"])
+def test_a_run_that_is_left_off_ends_as_one_that_was_not(
+    student: Any, untouched: UntouchedModel, name: str, tmp_path: Path
+) -> None:
+    def trained(folder: Path, leave: int | None) -> list[torch.Tensor]:
+        trainer = Trainer(method(student, untouched, name), TrainerConfig(steps=4, warmup=1), folder)
+        trainer.resume()
+        for progress in trainer.run(lambda: False):
+            if progress.step == leave:
+                trainer.save()
+                break
+        return [*trainer.method.learned.parameters(), *trainer.method.emas["personal"].parameters()]  # type: ignore[attr-defined]
+
+    straight = trained(tmp_path / "straight", None)
+    trained(tmp_path / "off", 2)
+    assert all(torch.equal(a, b) for a, b in zip(trained(tmp_path / "off", None), straight, strict=True))

@@ -1,0 +1,40 @@
+"""A reader made from a few pictures, on features whose truth is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from studio.metrics.recognition import nearest, recogniser
+
+
+def clouds(apart: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(five of the subject, twenty held back, 200 of the class) in 16 dimensions, three times as wide in one that says nothing."""
+    g = torch.Generator().manual_seed(seed)
+    wide = torch.ones(16).index_fill(0, torch.tensor([3]), 3.0)
+    subject, held, of_class = (torch.randn(n, 16, generator=g) * wide for n in (5, 20, 200))
+    shift = torch.zeros(16).index_fill(0, torch.tensor([0]), apart)
+    return subject * 0.5 + shift, held * 0.5 + shift, of_class
+
+
+def test_what_differs_is_found_and_what_only_varies_is_not() -> None:
+    reader = recogniser(*clouds(6.0))
+    assert reader.found["value"] == 1.0 and reader.mistaken["value"] <= 0.02
+    assert reader.direction.abs().argmax() == 0
+    fresh = clouds(6.0, seed=1)
+    assert bool(reader.shows(fresh[1]).all()) and float(reader.shows(fresh[2]).double().mean()) < 0.05
+
+
+def test_what_cannot_be_told_apart_is_said_to_be_so() -> None:
+    reader = recogniser(*clouds(0.0))
+    assert reader.found["value"] - reader.mistaken["value"] < 0.45  # and not a hit that means nothing
+    assert reader.mistaken["n"] == 100
+
+
+def test_too_few_pictures_are_one_sentence() -> None:
+    with pytest.raises(ValueError, match="1 pictures, 20 held back and 200 of the class cannot make a reader; 2, 1 and 4 would"):
+        recogniser(clouds(1.0)[0][:1], *clouds(1.0)[1:])
+
+
+def test_the_nearest_is_the_nearest() -> None:
+    assert nearest(torch.tensor([[0.0, 3.0], [5.0, 0.0]]), torch.tensor([[0.0, 0.0], [4.0, 0.0]])).tolist() == [3.0, 1.0]
