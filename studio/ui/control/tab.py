@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from studio.ui.control.hint_card import HintCard
 from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.draw_tab import DrawTab
+from studio.ui.kit.exports import saving
 from studio.ui.kit.runs import worker
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.seeds import write_seeds
@@ -76,7 +77,7 @@ class ControlTab(DrawTab):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
                 self._build_form(listed, first)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = _html({"run": None}, "control/board", "control-board")
+                self.board = _html({"run": None}, "control/board", "control-board", saving(self.controls.to_save))
                 with gr.Column(visible=False, elem_classes="card") as self.under:
                     self.plot = parts.live_plot("The response appears when the first arm is drawn.", "control-plot")
                 with gr.Column(visible=False, elem_classes="card") as self.figures:
@@ -310,8 +311,12 @@ def table_html(table: Mapping[str, Any]) -> str:
     )
 
 
-def _html(value: Json, name: str, elem_id: str) -> gr.HTML:
-    return gr.HTML(value, html_template=template(name), js_on_load=mounted(name), apply_default_css=False, elem_id=elem_id)
+def _html(value: Json, name: str, elem_id: str, *served: Callable[[Json], Json]) -> gr.HTML:
+    """A component of the tab, and what its script may ask the server for."""
+    js, markup = mounted(name), template(name)
+    return gr.HTML(
+        value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id=elem_id, server_functions=list(served)
+    )
 
 
 def _build(page: Page) -> ControlTab:
