@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import gradio as gr
@@ -11,14 +11,15 @@ import gradio as gr
 from studio.core.files import Json
 from studio.domains import first
 from studio.ui.kit import pictures, words
+from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.parts import _html
 from studio.ui.kit.scripts import mounted
 
 
-def board(value: Json) -> gr.HTML:
+def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
     """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
 
-    Triggers "scrub" with {"run": id}.
+    Triggers "scrub" with {"run": id}. to_save: what can be saved of {"run"}.
     """
     template = """
 <section class="board" data-state="empty">
@@ -31,14 +32,15 @@ def board(value: Json) -> gr.HTML:
   </div>
   <div class="b-run">
     <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
-      <button type="button" class="tool b-scrub" hidden>Scrub this run</button></div>
+      <button type="button" class="tool b-scrub" hidden>Scrub this run</button><span class="b-save"></span></div>
     <div class="b-bar" role="progressbar" aria-label="drawn so far" aria-valuemin="0" aria-valuemax="100"><i></i></div>
     <h2 class="b-headline" aria-live="polite"></h2>
     <ul class="b-rest"></ul><ul class="b-notices"></ul>
     <div class="wall-scroll"><div class="wall"></div></div>
   </div>
 </section>"""
-    return _html(value, html_template=template, js_on_load=mounted("compare/board", "scrub"), elem_id="board")
+    js, served = mounted("compare/board", "scrub"), [saving(to_save)]
+    return _html(value, html_template=template, js_on_load=js, server_functions=served, elem_id="board")
 
 
 def stage() -> gr.HTML:
@@ -78,6 +80,14 @@ def figures_table(rows: Iterable[Json]) -> str:
         "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
         "intervals; more seeds make them narrower.</p>"
     )
+
+
+def figures_of(rows: Iterable[Json]) -> Table:
+    """The same for a file, with the numbers as they were measured."""
+    measured = [(row, row["measures"]) for row in rows if row["nfe"] is not None]
+    names = ("diversity", "accuracy", "in_distribution", "fd_oracle")
+    cells = [[row["title"], *(found.get(name) for name in names), row["nfe"], row["seconds"]] for row, found in measured]
+    return Table(["arm", "diversity", "accuracy", "in distribution", "FD-oracle", "NFE", "seconds per image"], cells)
 
 
 def _table_row(row: Json, heads: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.ui.jobs.background import ACTIONS, ASKED
 from studio.ui.kit import words
+from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.runs import when
 from studio.ui.kit.words import span
 from studio.ui.lab import figures, panels, plot, transfer
@@ -139,6 +140,14 @@ class Studies:
             while len(self._bodies) > KEPT:
                 self._bodies.popitem(last=False)
         return found
+
+    def to_save(self, wish: Json) -> Saved:
+        """Tables, request and result of {"run"}."""
+        document = of_run(self.jobs, str(wish["run"])[:80], KIND)
+        tables = self.body(document["run"])["tables"]
+        return Saved(
+            [Table(t["heads"], [[row["name"], *row["cells"]] for row in t["rows"]], t["title"]) for t in tables], document
+        )
 
 
 def body(config: Json, result: Json | None) -> Json:
