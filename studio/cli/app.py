@@ -17,6 +17,7 @@ from rich.table import Table
 
 from studio.capabilities.adapters.commands import app as adapters
 from studio.capabilities.controlnets.commands import app as controlnets
+from studio.capabilities.personalize.commands import app as subjects
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.core.explain import explain
@@ -44,6 +45,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(background, name="jobs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
+app.add_typer(subjects, name="subjects")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
