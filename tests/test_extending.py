@@ -66,7 +66,7 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 def test_every_section_has_a_test() -> None:
     assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
-                           "my_family", "my_remedy", "my_figure"}  # fmt: skip
+                           "my_family", "my_remedy", "my_figure", "my_metric"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -106,6 +106,40 @@ def test_a_study_concludes(tmp_path: Path) -> None:
     said = run(tmp_path, "my_study my_figure", program=program).splitlines()
     assert said[-2] == " Accuracy of both arms, with 95 % intervals. ['many', 'few'] 320 False"
     assert said[-1] == "['arm', 'accuracy']"
+
+
+@pytest.mark.slow
+def test_a_metric_is_in_results_and_has_a_column_everywhere(tmp_path: Path) -> None:
+    drawn = ("compare", "a red house", "--pair", "nano/dmd2", "--arms", "teacher,student", "--teacher-steps", "3", "--seeds", "4")
+    shown = run(tmp_path, "my_metric", *drawn, "--data-dir", "data")
+    assert "twins" in shown
+    arms = result(tmp_path)["arms"]
+    assert isinstance(arms, list) and len(arms) == 2
+    twins = [arm["measures"]["twins"] for arm in arms]
+    assert all(0 <= one["low"] <= one["value"] <= one["high"] <= 1 and one["n"] == 4 for one in twins)
+    assert all(one["title"] == "twins" and one["percent"] for one in twins)
+    program = (
+        "import json, pathlib, sys\nfrom studio.ui.compare.components import figures_table\n"
+        "from studio.ui.compare.view import RunView\n(file,) = pathlib.Path('data/runs').glob('*/result.json')\n"
+        "found = json.loads(file.read_text()); view = RunView('x', found['request'], 4); view.finish(found)\n"
+        "table = figures_table(view.rows.values())\n"
+        "print('equals in every factor; lower is better\">twins</th>' in table, table.count('data-label=\"twins\"'), "
+        "'torch' in sys.modules)"
+    )
+    assert run(tmp_path, "my_metric", program=program).splitlines()[-1] == "True 2 False"
+
+
+@pytest.mark.slow
+def test_a_metric_stands_in_the_table_of_a_study(tmp_path: Path) -> None:
+    asked = spec(tmp_path, kind="study", study="few-steps", pair="nano/dmd2", prompts=["a red house", "a boat"], seeds=4,
+                 control=0, settings={"steps": 2})  # fmt: skip
+    run(tmp_path, "my_study my_metric", "jobs", "run", asked, "--data-dir", "data")
+    program = (
+        "import json, pathlib\nfrom studio.ui.lab.result import body\n(file,) = pathlib.Path('data/runs').glob('*/result.json')\n"
+        "found = json.loads(file.read_text()); table = body(found['request'], found)['tables'][0]\n"
+        "print(table['heads'], [row['cells'][-1][0].endswith('%') for row in table['rows']])"
+    )
+    assert run(tmp_path, "my_study", program=program).splitlines()[-1] == "['arm', 'accuracy', 'twins'] [True, True]"
 
 
 def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from studio.library.draw_request import CompareRequest, label
 from studio.library.remedies import REMEDIES
 from studio.library.trace_header import Moment
 from studio.metrics import report
+from studio.metrics.measures import MEASURES, manifold
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
 from studio.workshop.frames import Frames
@@ -48,6 +49,9 @@ class Comparison:
             session.open()
             if session.readable:
                 self.oracle = self.frames.oracle = session.open_oracle()
+                MEASURES.all()
+                for sentence in MEASURES.problems():
+                    session.notice(sentence)
             else:
                 session.notice(NO_ORACLE)
             session.wear()
@@ -131,7 +135,7 @@ class Comparison:
 
     def _reference(self) -> Tensor | None:
         """Oracle features of the world's own samples under the same prompt; only where there are seeds enough to use them."""
-        if len(self.session.seeds) < report.MIN_FOR_MANIFOLD:
+        if len(self.session.seeds) < manifold.LEAST:
             return None
         oracle, domain, stated = self.oracle, self.domain, self.session.said.stated
         assert oracle is not None, "measuring needs one"

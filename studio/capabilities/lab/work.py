@@ -282,8 +282,9 @@ class Laboratory:
         from studio.metrics.identity_control import controlled
 
         begun = time.monotonic()
-        found = self.study.conclude(self.data(self.arms, self.blocks[: self.complete]))
-        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control)}
+        data = self.data(self.arms, self.blocks[: self.complete])
+        found = self.study.conclude(data)
+        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control), **data.measures(self.study.steps)}
         self.job.result(self._result(self._conclusion))
         self.concluding_s += time.monotonic() - begun
         self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)

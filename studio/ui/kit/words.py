@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.files import Json
+
 NO_VALUE = "–"
 
 
@@ -30,6 +32,11 @@ def interval(measure: Mapping[str, Any] | None, digits: int = 2, percent: bool =
     if shown == NO_VALUE or not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
         return shown, ""
     return shown, f"[{_end(low, digits, percent)}–{_end(high, digits, percent)}]"
+
+
+def titled(measure: Json | None, look: Json) -> tuple[str, str]:
+    """The same of a measure that says how it is written (`library.shown_measures`)."""
+    return interval(measure, int(look["digits"]), bool(look["percent"]))
 
 
 def _end(x: float, digits: int, percent: bool) -> str:
