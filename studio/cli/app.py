@@ -85,6 +85,7 @@ def compare(
     given: Annotated[
         list[str] | None, typer.Option("--given", help="An input beside the prompt, name=value, where models take some.")
     ] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="What a capability adds, name=value.")] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
@@ -98,7 +99,7 @@ def compare(
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
-        "given": given or {},
+        "given": given or {}, "additions": with_ or {},
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

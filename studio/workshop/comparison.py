@@ -56,6 +56,7 @@ class Comparison:
                 session.notice(NO_ORACLE)
             session.wear()
             session.hint()
+            session.add()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
             recorder = Recorder(self.job.folder, plans, session.seeds, session.said)
@@ -166,6 +167,7 @@ class Comparison:
             "request": self.request.model_dump(mode="json"), "models": session.used(), "adapters": session.wardrobe.used(),
             "hints": [use.model_dump(mode="json") for use in self.request.hints], "arms": self.rows,
             "recovery": self.recovery, "notices": session.notices, "versions": session.versions,
+            **({"additions": self.request.additions} if self.request.additions else {}),
         }  # fmt: skip
 
 
