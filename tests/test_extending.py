@@ -144,6 +144,12 @@ def test_a_metric_stands_in_the_table_of_a_study(tmp_path: Path) -> None:
 
 
 def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:
+    program = (
+        "from studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "print('echo' in catalogue(open_paths('data'))['kinds'])"
+    )
+    assert run(tmp_path, "", program=program).strip() == "False"
+    assert run(tmp_path, "my_kind", program=program).strip() == "True"  # kept from before, and made anew
     run(tmp_path, "my_kind", "jobs", "run", spec(tmp_path, kind="echo", text="hello"), "--data-dir", "data")
     assert result(tmp_path)["said"] == "hello"
     known = run(tmp_path, "my_kind", program="from studio.jobs.kinds import KINDS; print([kind.title for kind in KINDS.all()])")
