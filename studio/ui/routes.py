@@ -12,13 +12,13 @@ from pathlib import Path
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from studio.domains import media
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import pictures, scripts
+from studio.ui.kit import glossary, pictures, scripts
 from studio.ui.kit.theme import LOOK
 
 _TYPES = {
@@ -69,6 +69,9 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         fresh = request.path_params["version"] == scripts.version()
         return Response(text, media_type="text/javascript", headers=_KEEP if fresh else {"Cache-Control": "no-store"})
 
+    async def terms(request: Request) -> Response:
+        return JSONResponse(glossary.data(), headers={"Cache-Control": "no-cache"})
+
     def picture(request: Request) -> Response:
         found = pictures.read(request.path_params["name"])
         return PlainTextResponse("There is no such picture.", 404) if found is None else Response(found, 200, _KEEP, "image/jpeg")
@@ -77,6 +80,7 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route(f"/{pictures.ADDRESS}/{{name}}", picture, methods=["GET", "HEAD"]),
+        Route(f"/{glossary.ADDRESS}", terms, methods=["GET"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
         Mount("/ui/fonts", StaticFiles(directory=LOOK / "fonts")),
     ]

@@ -217,3 +217,26 @@ def test_a_drawer_moves_nothing_and_gives_the_focus_back(visit: Any, width: int)
             page.mouse.click(100, 400)
             closed(opener)
     assert page.get_attribute(".jobs-open", "aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_term_is_explained_on_hover_focus_and_tap_one_at_a_time(visit: Any, width: int) -> None:
+    page = visit(width)
+    label, said = "#teacher-guidance [data-term=guidance]", "#glossary:popover-open"
+    page.wait_for_selector(label)
+    assert page.locator("[data-term=teacher]:visible").count() == 1  # the first in a card alone
+    page.locator(label).scroll_into_view_if_needed()
+    page.wait_for_timeout(100)  # what scrolling sends has come
+    page.hover(label)
+    page.wait_for_selector(f"{said}:has-text('asks the network twice')")
+    box = page.locator("#glossary").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= width
+    page.focus("#seeds :is(input, textarea)")
+    page.keyboard.press("Shift+Tab")
+    page.wait_for_selector(f"{said}:has-text('equal seeds')")
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "glossary"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#glossary:not(:popover-open)", state="attached")
+    page.locator(label).dispatch_event("click")  # a tap
+    page.wait_for_selector(f"{said}:has-text('asks the network twice')")
+    assert page.locator(said).count() == 1

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit/address.js";
 import { resolved } from "../../assets/ui/kit/figure.js";
+import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { fileName } from "../../assets/ui/kit/save.js";
@@ -116,4 +117,11 @@ Deno.test("pictures of a sheet are as large as they are, but neither tiny nor to
   const many = laidOut(200, 2, 512);
   assert.ok(many.cell < 112 && many.width <= 12_000);
   assert.equal(laidOut(2, 1, 128).x(1) - laidOut(2, 1, 128).x(0), 136);
+});
+
+Deno.test("a label is about the longest term in it that is a word of its own", () => {
+  const terms = [["guidance"], ["teacher", "teacher guidance"], ["x̂0", "x̂₀"], ["nfe"]]
+    .map((forms) => ({ name: forms[0], text: "", forms }));
+  const found = ["Guidance", "Teacher guidance", "x̂₀ from xₜ", "NFE per image", "Unguided", ""].map((label) => termIn(label, terms)?.name);
+  assert.deepEqual(found, ["guidance", "teacher", "x̂0", "nfe", undefined, undefined]);
 });

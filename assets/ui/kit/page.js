@@ -59,4 +59,5 @@ export async function start() {
   if (theme) document.body.classList.toggle("dark", theme === "dark");
   while (!heard()) await new Promise(requestAnimationFrame);
   document.documentElement.dataset.page = "ready";
+  (await import("./glossary.js")).explain();
 }
