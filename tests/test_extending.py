@@ -66,7 +66,8 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 def test_every_section_has_a_test() -> None:
     assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
-                           "my_family", "my_remedy", "my_figure"}  # fmt: skip
+                           "my_family", "my_remedy", "my_figure", "my_metric",
+                           "my_medium", "my_process", "my_addition", "my_addition_work"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -108,7 +109,47 @@ def test_a_study_concludes(tmp_path: Path) -> None:
     assert said[-1] == "['arm', 'accuracy']"
 
 
+@pytest.mark.slow
+def test_a_metric_is_in_results_and_has_a_column_everywhere(tmp_path: Path) -> None:
+    drawn = ("compare", "a red house", "--pair", "nano/dmd2", "--arms", "teacher,student", "--teacher-steps", "3", "--seeds", "4")
+    shown = run(tmp_path, "my_metric", *drawn, "--data-dir", "data")
+    assert "twins" in shown
+    arms = result(tmp_path)["arms"]
+    assert isinstance(arms, list) and len(arms) == 2
+    twins = [arm["measures"]["twins"] for arm in arms]
+    assert all(0 <= one["low"] <= one["value"] <= one["high"] <= 1 and one["n"] == 4 for one in twins)
+    assert all(one["title"] == "twins" and one["percent"] for one in twins)
+    program = (
+        "import json, pathlib, sys\nfrom studio.ui.compare.components import figures_table\n"
+        "from studio.ui.compare.view import RunView\n(file,) = pathlib.Path('data/runs').glob('*/result.json')\n"
+        "found = json.loads(file.read_text()); view = RunView('x', found['request'], 4); view.finish(found)\n"
+        "table = figures_table(view.rows.values())\n"
+        "print('equals in every factor; lower is better\">twins</th>' in table, table.count('data-label=\"twins\"'), "
+        "'torch' in sys.modules)"
+    )
+    assert run(tmp_path, "my_metric", program=program).splitlines()[-1] == "True 2 False"
+
+
+@pytest.mark.slow
+def test_a_metric_stands_in_the_table_of_a_study(tmp_path: Path) -> None:
+    asked = spec(tmp_path, kind="study", study="few-steps", pair="nano/dmd2", prompts=["a red house", "a boat"], seeds=4,
+                 control=0, settings={"steps": 2})  # fmt: skip
+    run(tmp_path, "my_study my_metric", "jobs", "run", asked, "--data-dir", "data")
+    program = (
+        "import json, pathlib\nfrom studio.ui.lab.result import body\n(file,) = pathlib.Path('data/runs').glob('*/result.json')\n"
+        "found = json.loads(file.read_text()); table = body(found['request'], found)['tables'][0]\n"
+        "print(table['heads'], [row['cells'][-1][0].endswith('%') for row in table['rows']])"
+    )
+    assert run(tmp_path, "my_study", program=program).splitlines()[-1] == "['arm', 'accuracy', 'twins'] [True, True]"
+
+
 def test_a_kind_of_job_runs_and_is_in_the_catalogue(tmp_path: Path) -> None:
+    program = (
+        "from studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "print('echo' in catalogue(open_paths('data'))['kinds'])"
+    )
+    assert run(tmp_path, "", program=program).strip() == "False"
+    assert run(tmp_path, "my_kind", program=program).strip() == "True"  # kept from before, and made anew
     run(tmp_path, "my_kind", "jobs", "run", spec(tmp_path, kind="echo", text="hello"), "--data-dir", "data")
     assert result(tmp_path)["said"] == "hello"
     known = run(tmp_path, "my_kind", program="from studio.jobs.kinds import KINDS; print([kind.title for kind in KINDS.all()])")
@@ -178,3 +219,95 @@ def test_a_family_lists_what_it_knows_and_says_what_it_cannot_open(tmp_path: Pat
     listed = {model["id"]: model for model in json.loads(run(tmp_path, "my_family", "models", "--json", "--data-dir", "data"))}
     assert listed["test/teacher"]["available"]
     assert listed["test/student"]["reason"] == "test/student cannot be opened: it has no length."
+
+
+ASKED = "'prompt': 'a red house', 'pair': 'nano/dmd2', 'arms': ['student'], 'seeds': [0, 1]"
+
+
+def test_an_addition_is_a_field_of_every_request_that_draws(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "from studio.library.stock import open_jobs\njobs = open_jobs('data')\n"
+        "for kind in ('compare', 'study'):\n"
+        "    field = catalogue(jobs.paths)['kinds'][kind]['schema']['properties']['additions']['properties']['ending']\n"
+        "    print(field['title'], field['maxLength'], field['default'] == '', field['description'])\n"
+        "from studio.ui.api import Endpoints\nfrom studio.ui.compare.compare_runs import Watch\n"
+        "from studio.ui.scrub.scrub_runs import Scrubs\nfrom studio.ui.control.control_runs import Controls\n"
+        "api = Endpoints(Watch(jobs), Scrubs(jobs), Controls(jobs))\n"
+        f"for more in ({{'ending': 'at night'}}, {{'ending': ''}}):\n"
+        f"    run = api.compare({{{ASKED}, 'additions': more}})['run']; print(jobs.spec(run).config.get('additions'))\n"
+        "for given in ('x' * 41, 5):\n"
+        "    try: jobs.submit('scrub', {'draw': {'prompt': 'a boat', 'additions': {'ending': given}}})\n"
+        "    except ValueError as error: print(error)\n"
+        "try: jobs.submit('study', {'study': 'k-sweep', 'additions': 'endings=x'})\n"
+        "except ValueError as error: print(error)\n"
+        "print('torch' in sys.modules)"
+    )
+    said = run(tmp_path, "my_addition", program=program).splitlines()[-8:]
+    assert said[:4] == ["Ending 40 True Said after every prompt."] * 2 + ["{'ending': 'at night'}", "None"]
+    assert "40 characters" in said[4] and said[5] == "ending is 5; text fits."
+    assert said[6:] == ["There is no addition called 'endings'. Did you mean 'ending'?", "False"]
+
+
+@pytest.mark.slow
+def test_an_addition_is_drawn_by_commands_spec_files_and_branches(tmp_path: Path) -> None:
+    (tmp_path / "my_addition_work.py").write_text(BLOCKS["my_addition_work"][1], encoding="utf-8")
+    drawn = ("a red house", "--pair", "nano/dmd2", "--arms", "student", "--seeds", "2", "--with", "ending=at night")
+    run(tmp_path, "my_addition", "compare", *drawn, "--data-dir", "data")
+    found = result(tmp_path)
+    assert found["additions"] == {"ending": "at night"}
+    arms = found["arms"]
+    assert isinstance(arms, list) and "time" in arms[0]["measures"]["accuracy_by_factor"]
+    asked = spec(tmp_path, kind="scrub", branches=[{"arm": "student", "step": 2, "noise": 1}],
+                 draw={"prompt": "a boat", "pair": "nano/dmd2", "arms": ["student"], "seeds": [0],
+                       "additions": {"ending": "at night"}})  # fmt: skip
+    run(tmp_path, "my_addition", "jobs", "run", asked, "--data-dir", "scrubbed")
+    (file,) = (tmp_path / "scrubbed" / "runs").glob("*/result.json")
+    assert json.loads(file.read_text())["additions"] == {"ending": "at night"}
+
+
+@pytest.mark.slow
+def test_a_study_keeps_what_it_reads_with_an_addition_apart(tmp_path: Path) -> None:
+    (tmp_path / "my_addition_work.py").write_text(BLOCKS["my_addition_work"][1], encoding="utf-8")
+    (tmp_path / "both.py").write_text("import my_addition, my_study\n")
+    computed = []
+    for more in ({}, {"additions": {"ending": "at night"}}, {"additions": {"ending": "at night"}}):
+        asked = spec(tmp_path, kind="study", study="few-steps", pair="nano/dmd2", prompts=["a red house"], seeds=2, control=0,
+                     settings={"steps": 2}, **more)  # fmt: skip
+        run(tmp_path, "my_study my_addition", "jobs", "run", asked, "--data-dir", "data")
+        newest = max((tmp_path / "data" / "runs").glob("*/result.json"), key=lambda file: file.stat().st_mtime)
+        computed.append(json.loads(newest.read_text())["evaluations"]["computed"])
+    assert computed[0] == computed[1] > 0 == computed[2]
+
+
+def test_a_medium_shows_samples_and_serves_its_files(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom studio.domains import domain_of\nfrom studio.domains.media import medium_of, types\n"
+        "from studio.jobs.paths import open_paths\nfrom studio.library.catalogue import catalogue\n"
+        "print(catalogue(open_paths('data'))['domains']['spectra']['medium'], types()['.csv'], 'torch' in sys.modules)\n"
+        "import torch\nbars = medium_of(domain_of('spectra')); samples = torch.tensor([[[0.0, 1.0]], [[0.5, 0.25]]])\n"
+        "still = bars.still(samples); print(still.shape, still.dtype, *(float((one < 100).mean()) for one in still))\n"
+        "print(bars.files(samples, 1), bars.still(samples, 8).shape)"
+    )
+    said = run(tmp_path, "my_medium", program=program).splitlines()
+    assert said == ["bars text/csv False", "(2, 64, 64, 3) uint8 0.5 0.375", "{'.csv': b'0.5000,0.2500'} (2, 8, 8, 3)"]
+
+
+def test_a_process_samples_and_hands_over(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom studio.families import FAMILIES\nFAMILIES.all()\n"
+        "from studio.core.recipe import Recipe\nfrom studio.sampling.plan import hybrid_plan, teacher_plan\n"
+        "recipe = Recipe(teacher='t', teacher_hash='0' * 12, timesteps=(1.0, 0.5), rule='reveal', prediction='logits', "
+        "valid_steps=(2,))\n"
+        "plans = [teacher_plan('t', [1.0, 0.75, 0.5, 0.25], 'reveal'), hybrid_plan('t', 's', recipe, 1)]\n"
+        "print(FAMILIES.unavailable, 'torch' in sys.modules)\n"
+        "import torch\nfrom my_process import HIDDEN, Bits\nfrom studio.core.denoiser import Predictor\n"
+        "from studio.sampling.loop import finished, sample\n"
+        "ones, zeros = (Predictor(lambda x, t, cond, to=to: torch.full(x.shape, to), Bits(), 'logits') for to in (9.0, -9.0))\n"
+        "none = {'bias': torch.zeros(1, 1)}; cond = {'t': (none, none), 's': (none, none)}\n"
+        "for plan in plans:\n"
+        "    x = finished(sample(plan, {'t': ones, 's': zeros}, cond, list(range(64)), (16,)))\n"
+        "    print(tuple(x.shape), int(x.max()), round(float(x.double().mean()), 1))"
+    )
+    said = run(tmp_path, "my_process", program=program).splitlines()
+    assert said == ["{} False", "(64, 16) 1 1.0", "(64, 16) 1 0.5"]

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from studio.capabilities.adapters.commands import app as adapters
 from studio.capabilities.controlnets.commands import app as controlnets
+from studio.capabilities.personalize.commands import app as subjects
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.core.explain import explain
@@ -30,6 +31,7 @@ from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareReque
 from studio.library.hint_uses import WRITE_HELP, with_files
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models
+from studio.library.shown_measures import titled
 from studio.library.stock import open_jobs
 
 app = typer.Typer(
@@ -44,6 +46,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(background, name="jobs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
+app.add_typer(subjects, name="subjects")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
@@ -84,6 +87,7 @@ def compare(
     given: Annotated[
         list[str] | None, typer.Option("--given", help="An input beside the prompt, name=value, where models take some.")
     ] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="What a capability adds, name=value.")] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
@@ -97,7 +101,7 @@ def compare(
         "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
-        "given": given or {},
+        "given": given or {}, "additions": with_ or {},
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 
@@ -262,20 +266,22 @@ def _report(result: Json | None) -> None:
     """The table and the sentences of a comparison."""
     if not result or "arms" not in result:
         return
-    table = Table("arm", "diversity", "accuracy", "NFE", "s / image")
+    further = titled(row.get("measures") or {} for row in result["arms"])
+    table = Table("arm", "diversity", "accuracy", "NFE", "s / image", *(look["title"] for look in further.values()))
     for row in result["arms"]:
         measures = row.get("measures") or {}
         diversity, accuracy = _interval(measures.get("diversity")), _interval(measures.get("accuracy"), percent=True)
-        table.add_row(row["label"], diversity, accuracy, f"{row['nfe']:g}", f"{row['seconds_per_image']:.3f}")
+        more = [_interval(measures.get(name), look["percent"], look["digits"]) for name, look in further.items()]
+        table.add_row(row["label"], diversity, accuracy, f"{row['nfe']:g}", f"{row['seconds_per_image']:.3f}", *more)
     out.print(table)
     for entry in result.get("recovery", []):
         out.print(entry["sentence"], markup=False, highlight=False)
 
 
-def _interval(measure: Json | None, percent: bool = False) -> str:
+def _interval(measure: Json | None, percent: bool = False, digits: int = 2) -> str:
     if not measure or measure.get("value") is None:
         return "–"
-    scale, digits = (100, 0) if percent else (1, 2)
+    scale, digits = (100, 0) if percent else (1, digits)
     text = f"{measure['value'] * scale:.{digits}f}{' %' if percent else ''}"
     if measure.get("low") is None or measure.get("high") is None:
         return text

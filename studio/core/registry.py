@@ -9,6 +9,7 @@ import pkgutil
 import threading
 import weakref
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -104,16 +105,27 @@ def problems(scan: bool = False) -> list[str]:
     return sorted({sentence for registry in known for sentence in registry.problems()})
 
 
+def stamp(variable: str) -> str:
+    """What changes when a variable names other modules, or a file of one changes. Nothing is imported but what holds them."""
+    found = []
+    for name in named(variable):
+        spec = _spec(name)
+        file = Path(spec.origin) if spec is not None and spec.origin else None
+        stat = file.stat() if file is not None and file.is_file() else None
+        found.append(f"{name} {file} {stat.st_mtime_ns} {stat.st_size}" if stat is not None else name)
+    return "\n".join(found)
+
+
 def missing(variable: str) -> list[str]:
     """A sentence for every module that a variable names and that is nowhere; nothing is imported but what holds it."""
-    return [_problem(name, variable, "there is no such module") for name in named(variable) if not _found(name)]
+    return [_problem(name, variable, "there is no such module") for name in named(variable) if _spec(name) is None]
 
 
-def _found(module: str) -> bool:
+def _spec(module: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(module)
     except Exception:  # a package around it that cannot be imported
-        return False
+        return None
 
 
 def _problem(module: str, variable: str, why: str) -> str:

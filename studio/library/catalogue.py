@@ -13,6 +13,7 @@ from pathlib import Path
 
 from studio.core.domain import Domain
 from studio.core.files import Json, atomic_write, read_json
+from studio.core.registry import stamp
 from studio.domains import DOMAINS
 from studio.jobs import VERSION
 from studio.jobs.code import code_digest
@@ -88,6 +89,7 @@ def _version(paths: Paths, registry: Registry) -> str:
         digest.update(json.dumps(entry.plain(), sort_keys=True, default=str).encode())
     digest.update(json.dumps(registry.problems, sort_keys=True).encode())
     digest.update(code_digest().encode())
+    digest.update(stamp("STUDIO_KINDS").encode())
     digest.update(json.dumps({name: _domain(domain) for name, domain in DOMAINS.all().items()}, sort_keys=True).encode())
     for folder in (PRESETS / "models", paths.models):
         for file in sorted(folder.rglob("*.yaml")):

@@ -16,6 +16,7 @@ from studio.domains import domain_of, first
 from studio.library import hint_uses
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse, check, distinct
 from studio.library.adapters import load_adapters
+from studio.library.additions import Additions, check_additions
 from studio.library.controlnets import load_controlnets
 from studio.library.hint_uses import HintUse
 from studio.library.models import Pair, Registry
@@ -107,6 +108,7 @@ class CompareRequest(BaseModel):
         title="Beside the prompt",
         description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
     )
+    additions: Additions = Field(default_factory=dict, exclude_if=operator.not_)
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("given", mode="before")
@@ -195,6 +197,7 @@ class CompareRequest(BaseModel):
                 check(self.adapters, models, registry, load_adapters(home))
             if self.hints:
                 hint_uses.check(self.hints, models, registry, load_controlnets(home), home)
+            check_additions(self.additions, [registry.get(model) for model in models], home)
         return self
 
 

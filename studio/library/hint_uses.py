@@ -7,8 +7,6 @@ the prompt says, with everything else (position, size, horizon, companion) as it
 from __future__ import annotations
 
 import re
-import shutil
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.jobs.paths import Paths
+from studio.library.brought_pictures import Limits, keep, take
 from studio.library.controlnets import ControlNets
 from studio.library.models import Registry
 from studio.sampling.hinted import with_hint
@@ -26,7 +25,8 @@ from studio.sampling.plan import Plan
 MAX_HINTS = 4
 WRITTEN = re.compile(r"(?P<id>[^=@#\s]+)(?:=(?P<weight>[^@#\s]+))?(?:@(?P<on>[^#\s]+))?#(?P<what>.+)")
 WRITE_HELP = "id=weight@steps#scene or …#picture, like nano/layout#7 or nano/layout=0.8@student#sketch.png"
-MAX_BYTES = 8_000_000  # of a picture that is brought
+BROUGHT = Limits(file_bytes=8_000_000, pixels=16_000_000, count=1)
+MAX_BYTES = 64_000_000  # of a picture among the uploads: one within these limits as a PNG, or one that was put there by hand
 
 
 class HintUse(BaseModel):
@@ -114,15 +114,11 @@ def uploads(paths: Paths) -> Path:
 
 
 def bring(paths: Paths, file: Path) -> str:
-    """Copy a file among the uploads; the name it got. ValueError where it is not there or too large."""
-    if not file.is_file():
-        raise ValueError(f"{brief(file.name)} is not there; a PNG or JPEG would fit.")
-    if file.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{brief(file.name)} has more than {MAX_BYTES:,} bytes; a smaller picture would fit.")
-    uploads(paths).mkdir(parents=True, exist_ok=True)
-    name = f"{uuid.uuid4().hex[:12]}{file.suffix.lower()[:8]}"
-    shutil.copyfile(file, uploads(paths) / name)
-    return name
+    """Put a picture among the uploads; the name it got. ValueError in one sentence where it cannot be taken."""
+    intake = take([file], BROUGHT)
+    if not intake.pictures:
+        raise ValueError(intake.refused[0] if intake.refused else f"{brief(file.name)} holds no picture.")
+    return keep(uploads(paths), intake.pictures[0])
 
 
 def with_files(paths: Paths, written: Iterable[str]) -> list[str]:

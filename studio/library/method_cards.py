@@ -7,7 +7,6 @@ somebody asks first) under a version: a digest of the files that could change th
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.core.json_schema import check
-from studio.core.registry import named
+from studio.core.registry import stamp
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT, Paths
@@ -82,27 +81,9 @@ def check_trainer(catalogue: Catalogue, settings: Mapping[str, object]) -> Json:
 
 def version() -> str:
     """A digest over what the catalogue is made from: names, times and sizes of files."""
-    digest = hashlib.sha256(os.environ.get(VARIABLE, "").encode())
+    digest = hashlib.sha256(stamp(VARIABLE).encode())
     digest.update(code_digest().encode())
-    for file in _further_files():
-        try:
-            stat = file.stat()
-        except OSError:
-            continue
-        digest.update(f"{file} {stat.st_mtime_ns} {stat.st_size}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _further_files() -> list[Path]:
-    files = []
-    for name in named(VARIABLE):
-        try:
-            found = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            continue
-        if found is not None and found.origin:
-            files.append(Path(found.origin))
-    return files
 
 
 def kept(file: Path, wanted: str) -> Catalogue | None:

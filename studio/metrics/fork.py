@@ -23,12 +23,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.domain import Factor, Readings
 from studio.core.files import Json
 from studio.metrics.bootstrap import N_BOOT, resample_counts
 from studio.metrics.interval import TOO_SMALL, Estimate, tail
 from studio.metrics.isotonic import rising
 from studio.metrics.margins import MIN_TOTAL
-from studio.metrics.readings import Factor, Readings, World, counted
+from studio.metrics.readings import World, counted
 from studio.metrics.report import free_factors
 
 _MIN_SPLIT = 5  # with fewer states of mixed continuations, resampling states hardly changes W

@@ -1,27 +1,14 @@
-"""What the report reads: an oracle's readings and a world's factors, as shapes of objects rather than imports."""
+"""What measures ask of an oracle's readings and a world's factors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from studio.core.domain import Readings as Readings
+from studio.core.domain import Factor, Readings
 from studio.core.explain import did_you_mean
-
-
-class Factor(Protocol):
-    """A categorical factor of the world with its own frequencies."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def values(self) -> Sequence[str]: ...
-    @property
-    def probabilities(self) -> Sequence[float]: ...
-
 
 World = Mapping[str, Sequence[float] | Mapping[str, float]]  # frequencies by factor, for one prompt
 
@@ -37,19 +24,11 @@ def frequencies(factor: Factor, world: World | None) -> Tensor:
     return torch.tensor(row, dtype=torch.float64)
 
 
-def class_index(factor: Factor, value: str) -> int:
-    """Index of a stated value; an error that names the nearest one."""
-    values = list(factor.values)
-    if value in values:
-        return values.index(value)
-    raise ValueError(f"{factor.name} cannot be {value!r}; it is one of {', '.join(values)}.{did_you_mean(value, values)}")
-
-
 def correct(readings: Readings, stated: Mapping[str, str], factors: Mapping[str, Factor]) -> dict[str, Tensor]:
     """For every stated factor, whether each sample shows it, and whether it is what every sample must be: [N] bool."""
     for name in stated:
         known(name, factors, "factor")
-    shown = {name: labels_of(readings, name) == class_index(factors[name], value) for name, value in stated.items()}
+    shown = {name: labels_of(readings, name) == factors[name].index(value) for name, value in stated.items()}
     return shown | {name: torch.as_tensor(ok).bool().cpu() for name, ok in getattr(readings, "always", {}).items()}
 
 

@@ -16,21 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.domain import Factor
 from studio.core.files import Json
-from studio.core.rng import generator
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import N_BOOT, multipliers, resample_counts
-from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import TOO_SMALL, Estimate, Interval
-from studio.metrics.precision_recall import K_NEAREST, precision_recall
+from studio.metrics.measures import Sample, features, measured
 from studio.metrics.proportion import wilson
-from studio.metrics.readings import Factor, Readings, World, accepted, correct, counted, frequencies, known, labels_of
+from studio.metrics.readings import Readings, World, accepted, correct, counted, frequencies, known, labels_of
 from studio.metrics.recovered_share import recovery, relative_cost
 
+TEACHER = "teacher"  # the arm that measures may compare another with
 MIN_FREE_ENTROPY = 0.02  # nats; below it the world fixes the factor, and nobody could lose its diversity
-MIN_FOR_MANIFOLD = 16  # fewer samples make k-NN balls that cover everything
-MIN_FOR_FRECHET = 32  # fewer make a covariance that is mostly noise
-_VENDI_BOOT = 200  # every draw is an eigenvalue problem
 
 
 def free_factors(stated: Mapping[str, str], factors: Mapping[str, Factor], world: World | None = None) -> list[str]:
@@ -118,8 +115,7 @@ def measure(
             spread of a value the prompt states is left out.
 
     Returns per arm: n, n_accepted, accuracy, accuracy_by_factor, in_distribution, diversity (accepted samples),
-    diversity_all (all samples), world_diversity, free_factors, factors, spread, pairwise, vendi, fd_oracle,
-    fd_oracle_n, precision, recall.
+    diversity_all (all samples), world_diversity, free_factors, factors, spread, and every measure of `metrics.measures`.
     """
     reference = None
     if reference_features is not None:
@@ -130,6 +126,7 @@ def measure(
     for arm, readings in readings_by_arm.items():
         gate = accepted(readings)
         right = correct(readings, stated, factors)
+        alike = {name: other for name, other in readings_by_arm.items() if len(accepted(other)) == len(gate)}
         out[arm] = {
             "n": len(gate),
             "n_accepted": int(gate.sum()),
@@ -142,8 +139,7 @@ def measure(
             "free_factors": free_factors(stated, factors, world),
             "factors": _by_factor(readings, stated, factors, **options),
             "spread": _spread(readings, stated, value_factors or {}, n_boot, seed),
-            **_distances(readings, bandwidth, n_boot, seed),
-            **_against(readings, reference, seed),
+            **measured(Sample(readings, stated, factors, world, reference, alike.get(TEACHER), bandwidth, n_boot, seed)),
         }
     return out
 
@@ -155,7 +151,7 @@ def recoveries(
     *,
     costs: Mapping[str, float] | None = None,
     labels: Mapping[str, str] | None = None,
-    teacher: str = "teacher",
+    teacher: str = TEACHER,
     student: str = "student",
     arms: Sequence[str] | None = None,
     world: World | None = None,
@@ -244,51 +240,8 @@ def _spread(
     return out
 
 
-def _features(readings: Readings) -> Tensor:
-    """Features [N, D], float64, on the CPU."""
-    return torch.as_tensor(readings.features).detach().double().cpu().flatten(1)
-
-
 def _bandwidth(readings_by_arm: Mapping[str, Readings], reference: Tensor | None) -> float | None:
     """One RBF width for all arms: the median distance of the reference, otherwise of all arms' samples together."""
-    sets = [reference] if reference is not None else [_features(r)[counted(r)] for r in readings_by_arm.values()]
+    sets = [reference] if reference is not None else [features(r)[counted(r)] for r in readings_by_arm.values()]
     rows = [s[:512] for s in sets if len(s)]
     return dv.median_distance(dv.distances(torch.cat(rows))) or None if rows else None
-
-
-def _distances(readings: Readings, bandwidth: float | None, n_boot: int, seed: int) -> Json:
-    """Mean pairwise distance and Vendi score (RBF, shared width) of accepted samples' features."""
-    gate = counted(readings)
-    n = int(gate.sum())
-    if n < 2:
-        missing = Estimate.missing(n).interval().to_dict()
-        return {"pairwise": missing, "vendi": missing}
-    features = _features(readings)[gate]
-    counts = resample_counts(len(gate), n_boot, seed)[:, gate]
-    matrix = dv.distances(features)
-    similarity = dv.kernel(features, "rbf", bandwidth)
-    pairwise = dv.mean_pair_distance(matrix, counts)
-    vendi = dv.vendi_of_kernel(similarity, counts[:_VENDI_BOOT])
-    return {
-        "pairwise": _interval(float(dv.mean_pair_distance(matrix)), pairwise, n, (0.0, math.inf)),
-        "vendi": _interval(float(dv.vendi_of_kernel(similarity)), vendi, n, (1.0, float(n))),
-    }
-
-
-def _against(readings: Readings, reference: Tensor | None, seed: int) -> Json:
-    """FD-oracle, precision and recall of *all* samples: fidelity must see what the gate would hide."""
-    features = _features(readings)
-    n, finite = len(features), bool(features.isfinite().all())
-    note = "no reference samples" if reference is None else TOO_SMALL if finite else "features are not finite"
-    none = Interval(None, n=n, note=note).to_dict()
-    out: Json = {"fd_oracle": None, "fd_oracle_n": n, "precision": none, "recall": none}
-    if reference is None or len(reference) <= K_NEAREST or not finite:
-        return out
-    if min(n, len(reference)) >= MIN_FOR_FRECHET:
-        out["fd_oracle"] = frechet_distance(features, reference)
-    if n >= MIN_FOR_MANIFOLD and len(reference) >= MIN_FOR_MANIFOLD:
-        # sets of equal size, as in the paper: a denser reference would have smaller balls
-        rows = torch.randperm(len(reference), generator=generator(seed, "reference"))[:n]
-        pair = precision_recall(features, reference[rows])
-        out |= {"precision": pair.precision.to_dict(), "recall": pair.recall.to_dict()}
-    return out

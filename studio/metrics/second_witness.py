@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from studio.core.domain import Factor, Readings
 from studio.core.files import Json
 from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import N_BOOT, multipliers
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import Estimate, pool
-from studio.metrics.readings import Factor, Readings, World, counted, labels_of
+from studio.metrics.readings import World, counted, labels_of
 from studio.metrics.report import free_factors
 
 DOMINATES = 0.8  # share of one value above which a factor behaves by default

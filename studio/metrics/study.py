@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
+from studio.core.domain import Factor, Readings
 from studio.core.files import Json
 from studio.metrics.bootstrap import N_BOOT, multipliers
 from studio.metrics.interval import MIN_GROUPS, TOO_SMALL, Estimate, Interval, pool
 from studio.metrics.margins import ACCURACY_MARGIN, EQUIVALENT, MIN_JUDGED
 from studio.metrics.proportion import wilson_of
-from studio.metrics.readings import Factor, Readings, World, accepted, correct, known
+from studio.metrics.readings import World, accepted, correct, known
 from studio.metrics.recovered_share import TOO_FEW, Verdict, recovery, relative_cost
 from studio.metrics.report import diversity_estimate
 

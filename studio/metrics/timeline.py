@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.domain import Factor, Readings
 from studio.core.files import Json
 from studio.metrics.diversity import distances, mean_pair_distance
 from studio.metrics.interval import Interval
 from studio.metrics.margins import COMMITTED
 from studio.metrics.proportion import wilson
 from studio.metrics.quantiles import quantile
-from studio.metrics.readings import Factor, Readings, accepted
+from studio.metrics.readings import accepted
 
 QUANTILES = (0.25, 0.5, 0.75)
 

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.core.domain import Factor, Readings
 from studio.core.files import Json
 from studio.metrics.margins import DETOUR
-from studio.metrics.readings import Factor, Readings, accepted
+from studio.metrics.readings import accepted
 
 ABSENT = ("none", "hidden", "nothing")  # that name the absence of a thing, as a value or as what sentences call it
 _SHORT = 8  # in a run of at most this many steps, one step is a stage; in a longer one it is a flicker

@@ -15,6 +15,7 @@ from studio.library.draw_request import CompareRequest, label
 from studio.library.remedies import REMEDIES
 from studio.library.trace_header import Moment
 from studio.metrics import report
+from studio.metrics.measures import MEASURES, manifold
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
 from studio.workshop.frames import Frames
@@ -48,10 +49,14 @@ class Comparison:
             session.open()
             if session.readable:
                 self.oracle = self.frames.oracle = session.open_oracle()
+                MEASURES.all()
+                for sentence in MEASURES.problems():
+                    session.notice(sentence)
             else:
                 session.notice(NO_ORACLE)
             session.wear()
             session.hint()
+            session.add()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
             recorder = Recorder(self.job.folder, plans, session.seeds, session.said)
@@ -131,7 +136,7 @@ class Comparison:
 
     def _reference(self) -> Tensor | None:
         """Oracle features of the world's own samples under the same prompt; only where there are seeds enough to use them."""
-        if len(self.session.seeds) < report.MIN_FOR_MANIFOLD:
+        if len(self.session.seeds) < manifold.LEAST:
             return None
         oracle, domain, stated = self.oracle, self.domain, self.session.said.stated
         assert oracle is not None, "measuring needs one"
@@ -162,6 +167,7 @@ class Comparison:
             "request": self.request.model_dump(mode="json"), "models": session.used(), "adapters": session.wardrobe.used(),
             "hints": [use.model_dump(mode="json") for use in self.request.hints], "arms": self.rows,
             "recovery": self.recovery, "notices": session.notices, "versions": session.versions,
+            **({"additions": self.request.additions} if self.request.additions else {}),
         }  # fmt: skip
 
 

@@ -79,6 +79,7 @@ def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequenc
     from studio.metrics import report
     from studio.metrics.frechet import frechet_distance
     from studio.metrics.interval import pool
+    from studio.metrics.measures.frechet import LEAST
     from studio.metrics.proportion import wilson
     from studio.metrics.readings import accepted, correct
 
@@ -95,7 +96,7 @@ def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequenc
     ok, accepted_all = torch.cat(right), torch.cat(inside)
     known_worlds = [value for value in worlds if value is not None]
     features = torch.cat([seen.features for seen in readings])
-    enough = min(len(ok), len(world)) >= report.MIN_FOR_FRECHET and bool(features.isfinite().all())
+    enough = min(len(ok), len(world)) >= LEAST and bool(features.isfinite().all())
     return {
         "n": len(ok),
         "accuracy": wilson(int(ok.sum()), len(ok)).to_dict(),

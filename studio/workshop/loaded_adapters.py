@@ -4,6 +4,7 @@ Worker side."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 from studio.core.family import OpenModel
 from studio.core.recipe import files_hash
@@ -25,6 +26,7 @@ class Wardrobe:
         self.loaded: list[tuple[OpenModel, str]] = []
         self.controls: list[tuple[OpenModel, str]] = []
         self.hashes: dict[str, str] = {}  # by what the files hold
+        self.leave = ExitStack()  # what else is undone at the end, the last first
 
     def open(self, plans: Sequence[Plan], models: Mapping[str, OpenModel], *, more: Sequence[str] = ()) -> None:
         """Load what plans name into the models it is on; `more` (for the words they bring) into all of them."""
@@ -69,6 +71,7 @@ class Wardrobe:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave.close()
         for model, name in self.loaded:
             model.unload_adapter(name)
         for model, name in self.controls:

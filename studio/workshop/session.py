@@ -29,6 +29,7 @@ from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Conds, Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
+from studio.workshop.additions import Drawing, add
 from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
@@ -37,7 +38,7 @@ from studio.workshop.tools import Tools
 
 
 class Session:
-    """Used as `with session:`, which takes adapters off at the end. In it `open`, `wear`, `hint`, then `drawn`."""
+    """Used as `with session:`, which takes adapters off at the end. In it `open`, `wear`, `hint`, `add`, then `drawn`."""
 
     def __init__(self, request: CompareRequest, run: Run[Tools]):
         self.request, self.job = request, run
@@ -133,6 +134,13 @@ class Session:
             about = {"kind": "hint", "run": self.job.spec.id, "hint": use.model_dump(mode="json")}
             name = f"artifacts/hints/{use.id.replace('/', '-')}.png"
             self.job.event("hint", id=use.id, path=self.job.artifact(name, png_bytes(pixels(picture)[0], about)))
+
+    def add(self) -> None:
+        """Do what capabilities add, on plans that wear their adapters and follow their hints."""
+        drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe)
+        add(self.request.additions, drawing)
+        self.plans, (self.said,) = list(drawing.plans), drawing.said
+        self.given, self.total = beside(drawing.said), sum(plan.nfe for plan in self.plans) * len(self.seeds)
 
     def _say_notices(self) -> None:
         if self.said.notice:

@@ -7,6 +7,7 @@ Without Chromium or playwright these tests are skipped with a sentence; under CI
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +100,16 @@ def visit(chromium: Any, site: SimpleNamespace) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def saved_by(page: Any, place: str, kind: str) -> Path:
+    """The file that a save bar gives, by the name it is given: kind is png, csv or json."""
+    with page.expect_download() as download:
+        page.click(f"{place} [data-save={kind}]")
+    path = Path(tempfile.mkdtemp()) / download.value.suggested_filename
+    download.value.save_as(path)
+    assert path.suffix == f".{kind}"
+    return path
 
 
 def foreign(url: str, home: str) -> list[str]:

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from studio.library.stock import open_jobs
 from studio.ui.app import build, launch_options
+from tests.browser.conftest import saved_by
 from tests.support import lab_data
 from tests.support.method_catalogue import stock
 from tests.support.scripted_lab import ScriptedLab
@@ -105,6 +107,11 @@ def test_extending_fills_the_form_and_another_tab_keeps_the_address_clean(visit:
     run_id = done("masks")
     page = open_tab(visit, query=f"?study={run_id}")
     page.wait_for_selector(FIGURE)
+    shown = page.evaluate("document.querySelector('#lab-result .plot').clientWidth")
+    assert Image.open(saved_by(page, "#lab-result", "png")).width == 2 * shown
+    table = saved_by(page, "#lab-result", "csv")
+    assert table.name == f"study-masks-{run_id}.csv"
+    assert table.read_text().startswith("table,row,diversity,diversity low,diversity high,accuracy,")
     assert page.get_attribute("button[role=tab]:has-text('Lab')", "aria-selected") == "true"
     page.click(".lab-row.on .lab-extend")
     page.wait_for_selector("#lab-problem:has-text('only what is new is drawn')")

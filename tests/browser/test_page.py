@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
+
+from tests.browser.conftest import saved_by
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +73,11 @@ def test_a_run_fills_the_wall_and_is_measured(visit: Any) -> None:
     page.wait_for_selector("#plot .main-svg")
     assert page.get_attribute(".w-cell img >> nth=0", "alt") == "Teacher, seed 0: a red house at night"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+    saved = {kind: saved_by(page, "#board", kind) for kind in ("png", "csv", "json")}
+    assert Image.open(saved["png"]).width > 16 * 112 and saved["png"].name.startswith("compare-2")
+    assert saved["csv"].read_text().startswith("arm,diversity,diversity low,diversity high,accuracy,")
+    assert json.loads(saved["json"].read_text())["request"]["prompt"] == "a red house at night"
 
     page.click(".w-cell[data-arm='hybrid-1'][data-seed='5']")  # any two arms on that seed
     page.wait_for_function("document.querySelector('.s-right').src.endsWith('artifacts/hybrid-1/5.png')")

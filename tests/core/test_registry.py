@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core.registry import Registry, missing
+from studio.core.registry import Registry, missing, stamp
 from studio.jobs.paths import ROOT
 
 PAGE = ("STUDIO_KINDS", "STUDIO_DOMAINS", "STUDIO_FAMILIES", "STUDIO_REMEDIES", "STUDIO_STUDIES", "STUDIO_FIGURES", "STUDIO_TABS")
@@ -55,6 +55,19 @@ def test_a_module_in_a_package_that_is_nowhere_is_missing(monkeypatch: pytest.Mo
     monkeypatch.setenv("STUDIO_THINGS", "nowhere.at_all, json")
     assert missing("STUDIO_THINGS") == ["The module nowhere.at_all, which $STUDIO_THINGS names, cannot be used: "
                                         "there is no such module."]  # fmt: skip
+
+
+def test_a_stamp_changes_with_the_names_and_with_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a_thing.py"
+    file.write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stamps = [stamp("STUDIO_THINGS")]
+    for names in ("a_thing", "a_thing, nowhere.at_all"):
+        monkeypatch.setenv("STUDIO_THINGS", names)
+        stamps.append(stamp("STUDIO_THINGS"))
+    file.write_text("x = 1 + 1\n")
+    stamps.append(stamp("STUDIO_THINGS"))
+    assert len(set(stamps)) == 4
 
 
 @pytest.mark.parametrize(("what", "many"), [("kind of job", "kinds of job"), ("remedy", "remedies"), ("study", "studies")])

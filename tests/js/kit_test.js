@@ -4,6 +4,8 @@ import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit
 import { resolved } from "../../assets/ui/kit/figure.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
+import { fileName } from "../../assets/ui/kit/save.js";
+import { laidOut } from "../../assets/ui/kit/sheet.js";
 
 const HOME = "http://127.0.0.1:7860/studio/";
 
@@ -102,4 +104,16 @@ Deno.test("colours of a figure are looked up however deep they lie", () => {
   const value = (name) => `<${name}>`;
   const figure = { data: [{ line: { color: "--arm-student" }, y: [1, null] }], text: "a -- b" };
   assert.deepEqual(resolved(figure, value), { data: [{ line: { color: "<--arm-student>" }, y: [1, null] }], text: "a -- b" });
+});
+
+Deno.test("a name of a file holds nothing but letters, figures, dots and lines", () => {
+  assert.equal(fileName("leaderboard-nano/teacher"), "leaderboard-nano-teacher");
+  assert.equal(fileName("../a run: 2 %"), "a-run-2");
+});
+
+Deno.test("pictures of a sheet are as large as they are, but neither tiny nor too large for a canvas", () => {
+  assert.deepEqual([32, 128, 1024].map((natural) => laidOut(4, 3, natural).cell), [112, 128, 512]);
+  const many = laidOut(200, 2, 512);
+  assert.ok(many.cell < 112 && many.width <= 12_000);
+  assert.equal(laidOut(2, 1, 128).x(1) - laidOut(2, 1, 128).x(0), 136);
 });

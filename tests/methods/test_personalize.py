@@ -1,4 +1,4 @@
-"""Methods of personalization: what they train, at which times, what they keep, and that a run left off ends as one that was not."""
+"""Methods of personalization: what they train, at which times, what they keep, and runs that are left off."""
 
 from __future__ import annotations
 

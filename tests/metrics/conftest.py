@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from studio.core.domain import Factor
+
 torch.set_num_threads(1)
 
 FACTORS = {
-    "kind": SimpleNamespace(name="kind", values=("dog", "cat"), probabilities=(0.5, 0.5)),
-    "mood": SimpleNamespace(name="mood", values=("calm", "wild", "sad"), probabilities=(0.6, 0.3, 0.1)),
-    "tone": SimpleNamespace(name="tone", values=("low", "mid", "high", "peak"), probabilities=(0.4, 0.3, 0.2, 0.1)),
+    "kind": Factor(name="kind", values=("dog", "cat"), probabilities=(0.5, 0.5), stated=True),
+    "mood": Factor(name="mood", values=("calm", "wild", "sad"), probabilities=(0.6, 0.3, 0.1), stated=True),
+    "tone": Factor(name="tone", values=("low", "mid", "high", "peak"), probabilities=(0.4, 0.3, 0.2, 0.1), stated=True),
 }
 
 

@@ -9,7 +9,7 @@ from studio.metrics.recognition import nearest, recogniser
 
 
 def clouds(apart: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(five of the subject, twenty held back, 200 of the class) in 16 dimensions, three times as wide in one that says nothing."""
+    """(five of the subject, twenty held back, 200 of the class) in 16 dimensions, one of them wide and of no meaning."""
     g = torch.Generator().manual_seed(seed)
     wide = torch.ones(16).index_fill(0, torch.tensor([3]), 3.0)
     subject, held, of_class = (torch.randn(n, 16, generator=g) * wide for n in (5, 20, 200))

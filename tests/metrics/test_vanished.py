@@ -4,11 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from studio.core.domain import Factor
 from studio.metrics.vanished import detours, vanished
 
 FACTORS = {
-    "subject": SimpleNamespace(name="subject", values=("dog", "cat", "boat"), probabilities=(0.4, 0.3, 0.3)),
-    "companion": SimpleNamespace(name="companion", values=("none", "bird"), probabilities=(0.5, 0.5)),
+    "subject": Factor(name="subject", values=("dog", "cat", "boat"), probabilities=(0.4, 0.3, 0.3), stated=True),
+    "companion": Factor(name="companion", values=("none", "bird"), probabilities=(0.5, 0.5), stated=True),
 }
 
 

@@ -5,9 +5,11 @@ import { all, at, attr, make, put, rebuild, tone } from "../kit/dom.js";
 import { inGrid } from "../kit/keys.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
+import { SaveBar } from "../kit/save.js";
+import { pictureOf } from "../kit/sheet.js";
 import { keep } from "../kit/storage.js";
 import { atFirst, beside, named, pressed } from "./choice.js";
-import { build, cellOf, drawFigures, drawPicture, drawStrip } from "./wall.js";
+import { build, cellOf, drawFigures, drawPicture, drawStrip, sheetOf } from "./wall.js";
 
 /** @typedef {import("./types.js").Value} Value */
 /** @typedef {import("./types.js").View} View */
@@ -34,6 +36,7 @@ class Board extends Part {
     });
     this.on("click", (event) => this.click(event));
     this.on("keydown", (event) => this.walk(event));
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.follow(() => this.draw());
   }
 
@@ -64,6 +67,7 @@ class Board extends Part {
       return;
     }
     board.dataset.state = value.state;
+    this.saves.draw();
     this.drawStatus(value);
     this.drawHeadline(value);
     const key = JSON.stringify([value.run, value.seeds, value.rows.map((row) => row.arm)]);
@@ -144,6 +148,13 @@ class Board extends Part {
     remember("run", view.run);
     keep("run", view.run);
     if (view.live && innerWidth <= NARROW_PX) this.element.scrollIntoView({ behavior: "smooth", block: "start" });
+  }
+
+  /** @returns {import("../kit/save.js").Result} */
+  toSave() {
+    const view = this.view, any = view && !view.live && view.rows.some((row) => Object.keys(row.images).length);
+    return { name: any ? `compare-${view.run}` : "", wish: { run: view?.run },
+      picture: () => (view ? pictureOf(sheetOf(view), this.element) : Promise.resolve(null)) };
   }
 
   /** @param {HTMLElement} cell */

@@ -149,3 +149,20 @@ export function drawStrip(wall, row, view, isShown) {
   };
   image.src = url;
 }
+
+/**
+ * The wall as it is saved.
+ * @param {View} view
+ * @returns {import("../kit/sheet.js").Sheet}
+ */
+export function sheetOf(view) {
+  const rows = view.rows.map((row) => {
+    const f = row.figures;
+    const notes = f ? [`diversity ${f.diversity} ${f.diversity_ci}`, `accuracy ${f.accuracy} ${f.accuracy_ci}`,
+      `${f.nfe} NFE · ${f.seconds}`] : [];
+    /** @param {number} seed */
+    const cell = (seed) => (row.images[seed] ? { address: file(view.run, row.images[seed]), note: "" } : null);
+    return { title: row.title, tone: row.tone, notes, cells: view.seeds.map(cell) };
+  });
+  return { title: `“${view.prompt}”`, heads: view.seeds.map((seed) => `seed ${seed}`), rows };
+}

@@ -3,6 +3,8 @@ import { remember } from "../kit/address.js";
 import { at, attr, button, file, find, make, put, tone, typing } from "../kit/dom.js";
 import { around, done, signed } from "../kit/numbers.js";
 import { Part } from "../kit/part.js";
+import { SaveBar } from "../kit/save.js";
+import { pictureOf } from "../kit/sheet.js";
 
 /** @typedef {{ images: Record<string, string>, amounts: Record<string, string> }} Cell path and reading, by seed */
 /** @typedef {{ arm: string, title: string, tone: string, meaning: string, figures: string, cells: (Cell | null)[] }} Row */
@@ -22,6 +24,22 @@ import { Part } from "../kit/part.js";
  * @property {Row[]} rows
  */
 /** @typedef {View | { run: null }} Value */
+
+const LIVE = ["queued", "loading", "running"];
+
+/**
+ * The grid on one seed, as it is saved.
+ * @param {View} view
+ * @param {number} seed
+ * @returns {import("../kit/sheet.js").Sheet}
+ */
+function sheetOf(view, seed) {
+  const rows = view.rows.map(({ title, tone: arm, figures, cells }) => ({
+    title, tone: arm, notes: figures ? [figures] : [], cells: cells.map((cell) => (cell?.images[seed]
+      ? { address: file(view.run, cell.images[seed]), note: cell.amounts[seed] ?? "" } : null)),
+  }));
+  return { title: `“${view.prompt}”, seed ${seed}, ${view.title}`, heads: view.strengths.map(signed), rows };
+}
 
 /** @extends {Part<Value>} */
 class Board extends Part {
@@ -47,7 +65,15 @@ class Board extends Part {
       if (event.key === "]") this.step(1);
       if (event.key === "Escape" && this.enlarged) this.press(this.enlarged.arm, this.enlarged.strength);
     });
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.follow(() => this.draw());
+  }
+
+  /** @returns {import("../kit/save.js").Result} */
+  toSave() {
+    const view = this.view, any = view && !LIVE.includes(view.state) && view.rows.some((row) => row.cells.some(Boolean));
+    return { name: any ? `control-${view.run}` : "", part: `seed-${this.seed}`, wish: { run: view?.run },
+      picture: () => (view ? pictureOf(sheetOf(view, this.seed), this.element) : Promise.resolve(null)) };
   }
 
   draw() {
@@ -70,6 +96,7 @@ class Board extends Part {
     put(this.$(".b-headline"), `“${view.prompt}”`);
     this.$(".b-notices").replaceChildren(...view.notices.map((text) => make("li", "", text)));
     this.$(".ctl-seeds").hidden = view.seeds.length < 2;
+    this.saves.draw();
     this.fill(view);
   }
 

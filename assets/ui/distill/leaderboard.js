@@ -1,8 +1,9 @@
 // The students of a teacher on one plot, with a table that can be sorted. value = Leaderboard.value(). Triggers "measure",
 // "look" and "compare" with {student}. Choosing what is across the plot asks no server.
 import { all, at, attr, button, make, put, tone } from "../kit/dom.js";
-import { drawFigure, followTheme } from "../kit/figure.js";
+import { drawFigure, followTheme, plotPicture } from "../kit/figure.js";
 import { Part } from "../kit/part.js";
+import { SaveBar } from "../kit/save.js";
 import { keep, kept } from "../kit/storage.js";
 import { inOrder, pressed } from "./order.js";
 
@@ -20,6 +21,7 @@ import { inOrder, pressed } from "./order.js";
 /**
  * @typedef {object} Value
  * @property {Row[]} rows
+ * @property {string} [teacher] its id
  * @property {string} [title]
  * @property {string} [summary]
  * @property {string} [problem]
@@ -57,6 +59,7 @@ class Leaderboard extends Part {
       this.sort = { by, sign };
       this.drawTable();
     });
+    this.saves = new SaveBar(this.$(".l-save"), host.server.save_as, () => this.toSave());
     this.box.open = kept(OPEN) === "1";
     this.box.addEventListener("toggle", () => {
       keep(OPEN, this.box.open ? "1" : "");
@@ -82,10 +85,17 @@ class Leaderboard extends Part {
     measure.hidden = !value.action?.text;
     measure.textContent = value.action?.text ?? "";
     measure.disabled = !value.action?.enabled;
+    this.saves.draw();
     this.$(".l-two").hidden = !value.rows.length;
     this.drawChoices(value);
     this.drawTable();
     void this.drawPlot();
+  }
+
+  /** @returns {import("../kit/save.js").Result} */
+  toSave() {
+    const { teacher, rows } = this.value ?? {};
+    return { name: rows?.length ? `leaderboard-${teacher}` : "", wish: { teacher }, picture: () => plotPicture(this.$(".plot")) };
   }
 
   // -- the plot

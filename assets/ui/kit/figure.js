@@ -10,6 +10,7 @@
  * @typedef {object} Plotly
  * @property {(box: HTMLElement) => void} purge
  * @property {(box: HTMLElement, data: object[], layout: object, config: object) => Promise<unknown>} react
+ * @property {(figure: object, options: object) => Promise<string>} toImage a data address
  */
 
 /** @type {Promise<Plotly> | null} */
@@ -78,6 +79,20 @@ export async function drawFigure(box, text, current) {
     },
   }, { responsive: true, displaylogo: false, displayModeBar: false });
   return true;
+}
+
+/**
+ * A figure that is drawn, as a PNG on the colour of its card; null where none is.
+ * @param {HTMLElement} box
+ * @returns {Promise<Blob | null>}
+ */
+export async function plotPicture(box) {
+  const library = loaded(), drawn = /** @type {HTMLElement & Partial<Figure>} */ (box);
+  if (!library || !drawn.data || !drawn.layout) return null;
+  const card = css(box, "--card"), layout = { ...drawn.layout, paper_bgcolor: card, plot_bgcolor: card };
+  const size = { width: box.clientWidth, height: box.clientHeight, scale: 2, format: "png" };
+  const address = await library.toImage({ data: drawn.data, layout }, size);
+  return (await fetch(address)).blob();
 }
 
 /**

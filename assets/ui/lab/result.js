@@ -1,8 +1,9 @@
 // A study's figure, verdicts, tables and the command that repeats it. value = Studies.body().
 import { at, make, put, tone } from "../kit/dom.js";
-import { css, drawFigure, followTheme } from "../kit/figure.js";
+import { css, drawFigure, followTheme, plotPicture } from "../kit/figure.js";
 import { plural } from "../kit/numbers.js";
 import { Part } from "../kit/part.js";
+import { SaveBar } from "../kit/save.js";
 
 /**
  * @typedef {object} Verdict
@@ -95,12 +96,19 @@ class Result extends Part {
   constructor(host) {
     super(host);
     this.on("click", (event) => this.copy(event));
+    this.saves = new SaveBar(this.$(".lab-save"), host.server.save_as, () => this.toSave());
     const redraw = () => void this.drawPlot();
     this.follow(() => this.draw());
     followTheme(this.element, redraw);
     new ResizeObserver(() => {
       if (this.narrow !== this.element.clientWidth < NARROW_PX || !this.element.dataset.ready) redraw();
     }).observe(this.element);
+  }
+
+  /** @returns {import("../kit/save.js").Result} */
+  toSave() {
+    const { run, study, tables } = this.value ?? {};
+    return { name: tables?.length ? `study-${study}-${run}` : "", wish: { run }, picture: () => plotPicture(this.$(".plot")) };
   }
 
   figure() {
@@ -140,6 +148,7 @@ class Result extends Part {
       put(this.$(".lab-caution"), cautions.length ? `Caution, for all of them: ${cautions.join("; ")}.` : "");
       this.$(".lab-verdicts").replaceChildren(...(value.verdicts ?? []).map(verdictItem));
       this.drawTables(value);
+      this.saves.draw();
       this.drawFacts(value);
     }
     void this.drawPlot();

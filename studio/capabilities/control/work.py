@@ -55,6 +55,7 @@ class Controlling:
                 self._without_oracle()
             self._wear()
             session.hint()
+            session.add()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
             for arm, record in session.drawn():

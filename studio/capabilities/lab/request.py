@@ -14,6 +14,7 @@ from studio.core.inputs import parse_given
 from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
+from studio.library.additions import Additions, check_additions
 from studio.library.draw_request import MAX_PROMPT, MAX_STEPS, CompareRequest
 from studio.library.models import Registry
 
@@ -68,6 +69,7 @@ class StudyRequest(BaseModel):
         title="Beside the prompts",
         description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
     )
+    additions: Additions = Field(default_factory=dict, exclude_if=operator.not_)
     settings: Json = Field(default_factory=dict, title="Settings", description="Of the study; the rest is default.")
 
     @property
@@ -118,8 +120,11 @@ class StudyRequest(BaseModel):
     def _fits(self, info: ValidationInfo) -> StudyRequest:
         registry = info.context.get("registry") if isinstance(info.context, dict) else None
         if isinstance(registry, Registry):
-            study = study_of(self, registry, info.context.get("home") if isinstance(info.context, dict) else None)
+            home = info.context.get("home") if isinstance(info.context, dict) else None
+            study = study_of(self, registry, home)
             domain_of(study.setting.student.domain).read("", given=self.given)
+            models = dict.fromkeys(model for plan in study.plans() for model in plan.models)
+            check_additions(self.additions, [registry.get(model) for model in models], home)
         return self
 
 

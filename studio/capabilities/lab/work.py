@@ -34,6 +34,7 @@ from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.sampling.record import Record
 from studio.sampling.steps import compiled
+from studio.workshop.additions import Drawing, add
 from studio.workshop.draw import batch_size
 from studio.workshop.loaded_adapters import Wardrobe
 from studio.workshop.projection import projected
@@ -133,6 +134,11 @@ class Laboratory:
             controls.weights = {**arms.weights, student: arms.weights[teacher]}
             # also plans without the student get cells of their own: all are drawn together, and on the same few seeds
             controls.always = {"student is": arms.weights[teacher]}
+        if self.request.additions:
+            casts, plans = (arms, controls), [*arms.plans, *controls.plans]
+            drawing = Drawing(plans, list(self.said.values()), arms.models, self.domain, self.job, self.wardrobe)
+            _add(self.request.additions, casts, drawing)
+            self.said = dict(zip(self.prompts, drawing.said, strict=True))
 
     def _open_reader(self) -> str:
         """Open who reads what is drawn: the oracle, or a judge where there is none. What tells readings of others apart."""
@@ -282,8 +288,9 @@ class Laboratory:
         from studio.metrics.identity_control import controlled
 
         begun = time.monotonic()
-        found = self.study.conclude(self.data(self.arms, self.blocks[: self.complete]))
-        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control)}
+        data = self.data(self.arms, self.blocks[: self.complete])
+        found = self.study.conclude(data)
+        self._conclusion = {**found, "verdicts": controlled(found["verdicts"], self.control), **data.measures(self.study.steps)}
         self.job.result(self._result(self._conclusion))
         self.concluding_s += time.monotonic() - begun
         self.job.event("concluded", seeds=sum(len(b) for b in self.blocks[: self.complete]), of=self.request.seeds)
@@ -298,3 +305,13 @@ class Laboratory:
                        for name, hash in self.arms.weights.items() if name in self.arms.models},
             "versions": versions(), **plain(conclusion),
         }  # fmt: skip
+
+
+def _add(asked: Json, casts: Sequence[Arms], drawing: Drawing) -> None:
+    """Do what capabilities add to the plans of all casts; what is read of them then has a name of its own."""
+    add(asked, drawing)
+    plans = iter(drawing.plans)
+    for cast in casts:
+        cast.plans = [next(plans) for _ in cast.plans]
+        cast.weights |= {f"adapter {name}": digest for name, digest in drawing.wardrobe.hashes.items()}
+        cast.always = {**cast.always, "additions": json.dumps(asked, sort_keys=True)}

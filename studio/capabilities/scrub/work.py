@@ -29,6 +29,7 @@ from studio.library.hint_uses import HintUse
 from studio.library.provenance import changed_models
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.hinted import hints_of
+from studio.workshop.additions import Drawing, add
 from studio.workshop.comparison import Comparison
 from studio.workshop.frames import Frames, readings_file
 from studio.workshop.hint_pictures import hint_picture
@@ -67,6 +68,8 @@ class Scrubbing:
             self._bring(self.folder.parent / str(self.request.source))
         self._open()
         self.job.state("running")
+        if self.request.branches:
+            add(self.additions, Drawing([], [], self.models, self.domain, self.job, self.wardrobe))
         for number, branch in enumerate(self.request.branches):
             self._branch(number, branch)
         try:
@@ -81,6 +84,11 @@ class Scrubbing:
     def domain(self) -> Domain:
         """Of what its first model draws."""
         return domain_of(self.job.tools.registry.get(next(iter(self.models))).domain)
+
+    @property
+    def additions(self) -> Json:
+        """What capabilities added to what was drawn first; its branches have it too."""
+        return dict(self.before.get("additions") or {})
 
     # -- what is there ---------------------------------------------------------------------------------------------
 
@@ -260,7 +268,7 @@ class Scrubbing:
                 "evaluations": {"branches": self.computed}, "models": used,
                 "hints": self.before.get("hints") or [],
                 "adapters": {**(self.before.get("adapters") or {}), **self.wardrobe.used()}, "notices": self.notices,
-                "versions": versions()}  # fmt: skip
+                "versions": versions(), **({"additions": self.additions} if self.additions else {})}  # fmt: skip
 
     def _prompt(self) -> str:
         """As a person wrote it, where that is known."""

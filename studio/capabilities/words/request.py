@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import Field
@@ -15,11 +14,11 @@ from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
 from studio.library.method_cards import Catalogue
 from studio.library.models import ModelEntry, Registry
+from studio.library.new_words import check_word
 from studio.library.picture_folders import pictures_in
 from studio.library.training_request import BasedRequest
 
 METHOD = ("batch", "lr", "ema")  # fields that are settings of the method
-WORD = re.compile(r"<[a-z0-9][a-z0-9._-]{0,39}>")
 
 
 class WordRequest(BasedRequest):
@@ -77,11 +76,7 @@ class WordRequest(BasedRequest):
         return self.word or f"<{self.name}>"
 
     def check_fields(self) -> None:
-        if not WORD.fullmatch(self.spelled):
-            raise ValueError(
-                f"The word {brief(self.word, 50)} does not fit; up to 40 lower-case letters, digits, ., _ and - "
-                "in angle brackets would, like <mine>."
-            )
+        check_word(self.spelled)
         if not self.shows and not self.pictures:
             raise ValueError(
                 "A word needs something to mean; what scenes show, like subject: house and color: blue, or a folder of pictures "

@@ -7,7 +7,7 @@ are big and nothing is thinner than about 2.5 px at 128 px, because an 8x autoen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import ceil, pi
 
@@ -113,6 +113,11 @@ def _grounded(c: Color, place: str, time: str) -> Color:
     return c
 
 
+def in_light(colors: Mapping[str, str], time: str) -> dict[str, RGB]:
+    """Colours of a subject, by role, in the light of the hour. colors: as "#rrggbb"."""
+    return {role: _rgb(_lit(_hex(color), time)) for role, color in colors.items()}
+
+
 @cache
 def palette_of(color: str, place: str, time: str) -> dict[str, RGB]:
     """Every role a polygon may be filled with, for one combination of stated factors."""
@@ -171,9 +176,11 @@ class Pen:
 
     def fill(self, role: str, points: Points, cx: float = 0.0, cy: float = 0.0, sx: float = 1.0, sy: float = 0.0) -> None:
         """Polygon scaled by (sx, sy or sx), then moved to (cx, cy)."""
-        k = self.side
-        xy = points * (sx * k, (sy or sx) * k) + (cx * k - 0.5, cy * k - 0.5)
-        self.draw.polygon(xy.ravel().tolist(), fill=self.palette[role])
+        self.draw.polygon(self.pixels(points, cx, cy, sx, sy).ravel().tolist(), fill=self.palette[role])
+
+    def pixels(self, points: Points, cx: float, cy: float, sx: float, sy: float) -> Points:
+        """[N, 2] on the canvas, of a polygon scaled by (sx, sy or sx), then moved to (cx, cy)."""
+        return points * (sx * self.side, (sy or sx) * self.side) + (cx * self.side - 0.5, cy * self.side - 0.5)
 
     def shape(self, parts: Sequence[tuple[str, Points]], cx: float, cy: float, scale: float) -> None:
         for role, points in parts:
@@ -292,7 +299,11 @@ def subject_centre(s: Scene) -> float:
     return ground_level(s) - 0.5 * s.scale
 
 
-def draw_subject(pen: Pen, s: Scene, base_y: float) -> None:
+Parts = Sequence[tuple[str, Points]]  # (role, polygon), back to front
+
+
+def draw_subject(pen: Pen, s: Scene, base_y: float, parts: Parts | None = None) -> None:
+    """The subject and what it stands on. parts: another figure that stands or floats as the subject does."""
     scale, cy = s.scale, subject_centre(s)
     if s.subject in FLOATING:
         pen.fill("shadow", DISC, s.x, max(base_y, cy + 0.5 * scale + 0.06), 0.34 * scale, 0.07 * scale)
@@ -304,21 +315,25 @@ def draw_subject(pen: Pen, s: Scene, base_y: float) -> None:
             pen.fill("sand", DISC, s.x, base_y, 0.62 * scale, 0.12 * scale)
         else:
             pen.fill("shadow", DISC, s.x, base_y, 0.52 * scale, 0.075 * scale)
-    pen.shape(SHAPES[s.subject], s.x, cy, scale)
+    pen.shape(SHAPES[s.subject] if parts is None else parts, s.x, cy, scale)
     if s.subject == "boat":  # the bow wave also hides the keel
         pen.fill("accent", DISC, s.x, base_y, 0.4 * scale, max(0.035 * scale, 0.012))
 
 
 Put = Callable[[Pen, Scene, float], None]  # draws with a pen what stands on the ground: (pen, scene, its level)
+Hand = Callable[[Image.Image, dict[str, RGB]], Pen]  # of a canvas with the sky on it, and colours by role
 
 
-def render(scene: Scene, size: int = 128, put: Put = draw_subject) -> Image.Image:
-    """The picture of `scene`, RGB, `size` x `size` pixels; `size` in 8..4096. put: draws another thing than the subject."""
+def render(scene: Scene, size: int = 128, put: Put = draw_subject, hand: Hand = Pen) -> Image.Image:
+    """The picture of `scene`, RGB, `size` x `size` pixels; `size` in 8..4096.
+
+    put: draws another thing than the subject. hand: another pen, which may also paint over the sky it is given.
+    """
     if not 8 <= size <= 4096:
         raise ValueError(f"Cannot render at {size} px; ask for a size from 8 to 4096.")
     over = max(4, ceil(512 / size))
     canvas = _sky(scene.time, size * over).copy()
-    pen = Pen(canvas, palette_of(scene.color, scene.place, scene.time))
+    pen = hand(canvas, palette_of(scene.color, scene.place, scene.time))
     base_y = ground_level(scene)
     _draw_sky(pen, scene)
     _draw_ground(pen, scene)

@@ -54,7 +54,7 @@ def _star_facets() -> list[tuple[str, Points]]:
     return parts
 
 
-def _balloon_outline(k: float = 1.0) -> Points:
+def balloon_outline(k: float = 1.0) -> Points:
     top = ellipse(0.0, -0.13, 0.37 * k, 0.37, 180, 360)
     t = np.linspace(0, 1, 14)[1:]
     right = np.stack([k * (0.09 + 0.28 * np.cos(t * pi / 2) ** 1.2), -0.13 + 0.44 * t], axis=1)
@@ -102,9 +102,9 @@ SHAPES: dict[str, list[tuple[str, Points]]] = {
     ],
     "balloon": [
         ("wood", poly(-0.1, 0.28, 0.1, 0.28, 0.08, 0.4, -0.08, 0.4)),
-        ("base", _balloon_outline()),
-        ("shade", right_half(_balloon_outline())),
-        ("light", _balloon_outline(0.42)),
+        ("base", balloon_outline()),
+        ("shade", right_half(balloon_outline())),
+        ("light", balloon_outline(0.42)),
         ("patch", poly(-0.11, 0.37, 0.11, 0.37, 0.09, 0.5, -0.09, 0.5)),
     ],
     "boat": [

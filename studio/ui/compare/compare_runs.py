@@ -5,8 +5,10 @@ from __future__ import annotations
 from studio.core.files import Json
 from studio.domains import domain_of, media
 from studio.library.models import load_registry
+from studio.ui.compare.components import figures_of
 from studio.ui.compare.view import RunView
 from studio.ui.kit import words
+from studio.ui.kit.exports import Saved, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
 
@@ -24,6 +26,12 @@ class Watch(Reader[RunView]):
         except ValueError:  # its models have gone; what it made can still be looked at
             steps, medium = 4, ""
         return RunView(run_id, request, steps, medium if medium in media.viewers() else "")
+
+    def to_save(self, wish: Json) -> Saved:
+        """Figures, request and result of {"run"}."""
+        view, _ = self.look(str(wish["run"])[:80])
+        table = figures_of(view.rows.values())
+        return Saved([table] if table.rows else [], of_run(self.jobs, view.run_id, self.KIND))
 
     def recent(self) -> list[Json]:
         """The newest comparisons for the drawer."""

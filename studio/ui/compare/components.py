@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import gradio as gr
 
 from studio.core.files import Json
 from studio.domains import first
+from studio.library.shown_measures import tip, titled
 from studio.ui.kit import pictures, words
+from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.parts import _html
 from studio.ui.kit.scripts import mounted
 
+HEADS = ("diversity", "accuracy", "in distribution", "NFE", "per image", "FD-oracle")
 
-def board(value: Json) -> gr.HTML:
+
+def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
     """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
 
-    Triggers "scrub" with {"run": id}.
+    Triggers "scrub" with {"run": id}. to_save: what can be saved of {"run"}.
     """
     template = """
 <section class="board" data-state="empty">
@@ -31,14 +35,15 @@ def board(value: Json) -> gr.HTML:
   </div>
   <div class="b-run">
     <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
-      <button type="button" class="tool b-scrub" hidden>Scrub this run</button></div>
+      <button type="button" class="tool b-scrub" hidden>Scrub this run</button><span class="b-save"></span></div>
     <div class="b-bar" role="progressbar" aria-label="drawn so far" aria-valuemin="0" aria-valuemax="100"><i></i></div>
     <h2 class="b-headline" aria-live="polite"></h2>
     <ul class="b-rest"></ul><ul class="b-notices"></ul>
     <div class="wall-scroll"><div class="wall"></div></div>
   </div>
 </section>"""
-    return _html(value, html_template=template, js_on_load=mounted("compare/board", "scrub"), elem_id="board")
+    js, served = mounted("compare/board", "scrub"), [saving(to_save)]
+    return _html(value, html_template=template, js_on_load=js, server_functions=served, elem_id="board")
 
 
 def stage() -> gr.HTML:
@@ -65,11 +70,15 @@ def stage() -> gr.HTML:
 
 def figures_table(rows: Iterable[Json]) -> str:
     """Every measured arm with every figure; diversity and accuracy always side by side."""
-    heads = ("arm", "diversity", "accuracy", "in distribution", "NFE", "per image", "FD-oracle")
-    body = "".join(_table_row(row, heads) for row in rows if row["nfe"] is not None)
-    if not body:
+    drawn = [row for row in rows if row["nfe"] is not None]
+    if not drawn:
         return '<p class="plot-wait">Figures appear when the first arm is measured.</p>'
-    titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    further = titled(row["measures"] for row in drawn)
+    body = "".join(_table_row(row, further) for row in drawn)
+    titles = "".join(f'<th scope="col">{head}</th>' for head in ("arm", *HEADS))
+    titles += "".join(
+        f'<th scope="col" title="{html.escape(tip(look))}">{html.escape(look["title"])}</th>' for look in further.values()
+    )
     return (
         f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
         '<p class="table-note">Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures '
@@ -80,7 +89,17 @@ def figures_table(rows: Iterable[Json]) -> str:
     )
 
 
-def _table_row(row: Json, heads: Sequence[str]) -> str:
+def figures_of(rows: Iterable[Json]) -> Table:
+    """The same for a file, with the numbers as they were measured."""
+    measured = [(row, row["measures"]) for row in rows if row["nfe"] is not None]
+    further = titled(found for _, found in measured)
+    names = ("diversity", "accuracy", "in_distribution", "fd_oracle", *further)
+    cells = [[row["title"], *(found.get(name) for name in names), row["nfe"], row["seconds"]] for row, found in measured]
+    heads = ["arm", "diversity", "accuracy", "in distribution", "FD-oracle", *(look["title"] for look in further.values())]
+    return Table([*heads, "NFE", "seconds per image"], cells)
+
+
+def _table_row(row: Json, further: Mapping[str, Json]) -> str:
     measures = row["measures"]
     cells = [
         words.interval(measures.get("diversity")),
@@ -89,14 +108,16 @@ def _table_row(row: Json, heads: Sequence[str]) -> str:
         (words.evaluations(row["nfe"]), ""),
         (words.seconds(row["seconds"]), ""),
         words.interval(measures.get("fd_oracle"), digits=1),
+        *(words.titled(measures.get(name), look) for name, look in further.items()),
     ]
+    heads = [*HEADS, *(html.escape(look["title"]) for look in further.values())]
     each = ", ".join(
         f"{name} {words.interval(of, percent=True)[0]}" for name, of in measures.get("accuracy_by_factor", {}).items()
     )
     told = {"accuracy": f' title="{html.escape(each)}"'} if each else {}
     drawn = "".join(
         f'<td data-label="{head}"{told.get(head, "")}><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
-        for head, (value, ci) in zip(heads[1:], cells, strict=True)
+        for head, (value, ci) in zip(heads, cells, strict=True)
     )
     tone, meaning, title = row["tone"], html.escape(row["meaning"]), html.escape(row["title"])
     name = f'<th scope="row" style="--tone:var(--arm-{tone})" title="{meaning}"><i></i>{title}</th>'

@@ -45,7 +45,7 @@ class CompareTab(DrawTab):
                 self.form = CompareForm(self.jobs)
                 self._build_actions()
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = board(empty_board())
+                self.board = board(empty_board(), self.watch.to_save)
                 with gr.Row(visible=False, elem_classes="under") as self.under:
                     with gr.Column(scale=1, min_width=300, elem_classes="card"):
                         stage()

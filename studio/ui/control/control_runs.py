@@ -9,6 +9,7 @@ from studio.library.controlnets import load_controlnets
 from studio.library.models import Pair
 from studio.ui.control.view import ControlView
 from studio.ui.kit import words
+from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
 
@@ -28,6 +29,13 @@ class Controls(Reader[ControlView]):
         what = attribute_of(entry) if entry else None
         about = {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit} if what else None
         return ControlView(run_id, request, entry.title if entry else request["vary"]["id"], about)
+
+    def to_save(self, wish: Json) -> Saved:
+        """Figures, request and result of {"run"}."""
+        view, _ = self.look(str(wish["run"])[:80])
+        table = view.table()
+        tables = [Table(table["heads"], [[row["title"], *row["cells"]] for row in table["rows"]])] if table else []
+        return Saved(tables, of_run(self.jobs, view.run_id, self.KIND))
 
     def known(self, pair: Pair | None) -> list[Json]:
         """Adapters for the form: those that fit the pair, with what they move."""

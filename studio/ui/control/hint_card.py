@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 from gradio.components import Component
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.library.hint_uses import bring
+from studio.library.brought_pictures import keep
+from studio.library.hint_uses import BROUGHT, uploads
 from studio.ui.kit import parts
 from studio.ui.kit.draw_form import QUIET
-from studio.ui.kit.messages import problem
 from studio.ui.kit.updates import Updates, Values
+from studio.ui.kit.uploads import said, taken
 
 
 class HintCard:
@@ -57,9 +56,9 @@ class HintCard:
 
     def bring(self, values: Values) -> Updates:
         """Keep a picture that was brought, to be followed instead of a scene."""
-        try:
-            name = bring(self.jobs.paths, Path(values[self.brought] or ""))
-        except ValueError as error:
-            return {self.brought_line: problem(error)}
-        said = f"{Path(values[self.brought]).name} is followed; type a seed to follow a scene again."
-        return {self.picture: name, self.brought_line: parts.line(said, "hint")}
+        intake = taken(values[self.brought], BROUGHT)
+        if not intake.pictures:
+            return {self.brought_line: said(intake)}
+        name = keep(uploads(self.jobs.paths), intake.pictures[0])
+        followed = f"{intake.pictures[0].name} is followed; type a seed to follow a scene again."
+        return {self.picture: name, self.brought_line: parts.line(followed, "hint")}

@@ -20,6 +20,7 @@ from studio.ui.control.form import ControlForm
 from studio.ui.kit import parts
 from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
+from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
 from studio.ui.kit.runs import worker
 from studio.ui.kit.scripts import called
@@ -48,7 +49,7 @@ class ControlTab(DrawTab):
                 self.form = ControlForm(self.controls)
                 self.build_actions("Draw", "control-", "control-run")
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = parts.mounted_html({"run": None}, "control/board", "control-board")
+                self.board = parts.mounted_html({"run": None}, "control/board", "control-board", saving(self.controls.to_save))
                 with gr.Column(visible=False, elem_classes="card") as self.under:
                     self.plot = parts.live_plot("The response appears when the first arm is drawn.", "control-plot")
                 with gr.Column(visible=False, elem_classes="card") as self.figures:

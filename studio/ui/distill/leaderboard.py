@@ -6,7 +6,7 @@ a background run of the kind "measure".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 
@@ -19,6 +19,7 @@ from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.distill import estimate, leaderboard_plot
 from studio.ui.kit import words as say
+from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
@@ -28,10 +29,16 @@ POLL_S = 2.0  # while something is being measured
 NAMED = 4  # arms that a sentence names
 
 
-def leaderboard_html(value: Json) -> gr.HTML:
-    """value = `Leaderboard.value()`. Triggers "measure", "look" (it was unfolded), and "compare" with {"student"}."""
+def leaderboard_html(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
+    """value = `Leaderboard.value()`; to_save: what can be saved of {"teacher"}.
+
+    Triggers "measure", "look" (it was unfolded), and "compare" with {"student"}.
+    """
     js, markup = mounted("distill/leaderboard", "measure", "look", "compare"), template("distill/leaderboard")
-    return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="leaderboard")
+    served = [saving(to_save)]
+    return gr.HTML(
+        value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="leaderboard", server_functions=served
+    )
 
 
 class Leaderboard:
@@ -39,7 +46,7 @@ class Leaderboard:
 
     def __init__(self, jobs: Jobs, teacher: gr.Dropdown):
         self.jobs, self.teacher = jobs, teacher
-        self.html = leaderboard_html({"rows": []})
+        self.html = leaderboard_html({"rows": []}, self.to_save)
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.html, self.timer}
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -91,6 +98,21 @@ class Leaderboard:
         failed = [text for text in notices if "could not be measured" in text]
         return last.note if last.state == "failed" else " ".join(failed)
 
+    def to_save(self, wish: Json) -> Saved:
+        """Figures and rows of the board of {"teacher"}."""
+        teacher = str(wish["teacher"])[:90]
+        board = table.board(self.jobs.paths, load_registry(self.jobs.paths), teacher)
+        names = ("accuracy", "diversity", "fd_oracle")
+        rows = [
+            [row.arm.title, *((row.figures or {}).get(name) for name in names), row.value("nfe"), row.otherwise]
+            for row in board.rows
+        ]
+        told = [{"arm": row.arm.id, "title": row.arm.title, "role": row.arm.role, "figures": row.figures, "nfe": row.value("nfe"),
+                 "measured otherwise": row.otherwise, "front": dict(row.front)} for row in board.rows]  # fmt: skip
+        document = {"kind": "leaderboard", "teacher": teacher, "samples": board.samples, "rows": told}
+        heads = ["model", "accuracy", "diversity", "FD-oracle", "NFE", "measured otherwise"]
+        return Saved([Table(heads, rows)], document)
+
     def value(self, teacher: str) -> Json:
         """Everything the component draws."""
         try:
@@ -99,6 +121,7 @@ class Leaderboard:
             return {"rows": [], "title": "", "summary": "", "said": [str(error)], "figures": {}, "busy": False, "action": None}
         going = self.going(teacher)
         return {
+            "teacher": teacher,
             "title": board.rows[0].arm.teacher.title,
             "summary": summary(board),
             "said": [board.problem] if board.problem else sentences(board),

@@ -26,9 +26,10 @@ def _html(value: object = None, **options: object) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, **options)
 
 
-def mounted_html(value: object, name: str, elem_id: str) -> gr.HTML:
-    """A component of a tab: its markup and script lie under this name in the assets."""
-    return _html(value, html_template=template(name), js_on_load=mounted(name), elem_id=elem_id)
+def mounted_html(value: object, name: str, elem_id: str, *served: Callable[[Json], Json]) -> gr.HTML:
+    """A component of a tab: its markup and script lie under this name in the assets. served: what the script may ask for."""
+    js, markup = mounted(name), template(name)
+    return _html(value, html_template=markup, js_on_load=js, elem_id=elem_id, server_functions=list(served))
 
 
 def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:

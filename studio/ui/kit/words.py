@@ -34,6 +34,11 @@ def interval(measure: Measure, digits: int = 2, percent: bool = False) -> tuple[
     return shown, f"[{_end(low, digits, percent)}–{_end(high, digits, percent)}]"
 
 
+def titled(measure: Json | None, look: Json) -> tuple[str, str]:
+    """The same of a measure that says how it is written (`library.shown_measures`)."""
+    return interval(measure, int(look["digits"]), bool(look["percent"]))
+
+
 def _end(x: float, digits: int, percent: bool) -> str:
     if percent:
         return f"{100 * x:.0f}" if abs(x) < 10 else "under -999" if x < 0 else "over 999"

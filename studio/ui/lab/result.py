@@ -17,8 +17,10 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
+from studio.library.shown_measures import titled
 from studio.ui.jobs.background import ACTIONS, ASKED
 from studio.ui.kit import words
+from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.runs import when
 from studio.ui.kit.words import span
 from studio.ui.lab import figures, panels, plot, transfer
@@ -140,6 +142,14 @@ class Studies:
                 self._bodies.popitem(last=False)
         return found
 
+    def to_save(self, wish: Json) -> Saved:
+        """Tables, request and result of {"run"}."""
+        document = of_run(self.jobs, str(wish["run"])[:80], KIND)
+        tables = self.body(document["run"])["tables"]
+        return Saved(
+            [Table(t["heads"], [[row["name"], *row["cells"]] for row in t["rows"]], t["title"]) for t in tables], document
+        )
+
 
 def body(config: Json, result: Json | None) -> Json:
     """See `Studies.body`. A result that cannot be read is said to be so; the rest of the page goes on."""
@@ -243,13 +253,16 @@ def arm_rows(result: Json) -> list[Json]:
 
 
 def _arms(result: Json) -> Json:
-    rows = []
+    rows, measures = [], result.get("measures") or {}
+    further = titled(measures.values())
     for row in arm_rows(result):
         cells = [words.interval(row.get("diversity")), words.interval(row.get("accuracy"), percent=True),
                  (words.evaluations(row.get("cost")), ""), words.interval(row.get("in_distribution"), percent=True),
-                 words.interval(row.get("recovery"), percent=True), words.interval(row.get("gain"))]  # fmt: skip
+                 words.interval(row.get("recovery"), percent=True), words.interval(row.get("gain")),
+                 *(words.titled(measures.get(row["arm"], {}).get(name), look) for name, look in further.items())]  # fmt: skip
         rows.append({"name": row["arm"], "tone": plot.slug(row["arm"]), "cells": cells})
-    heads = ["arm", "diversity", "accuracy", "NFE", "in distribution", "of the loss given back", "gain over the student"]
+    heads = ["arm", "diversity", "accuracy", "NFE", "in distribution", "of the loss given back", "gain over the student",
+             *(look["title"] for look in further.values())]  # fmt: skip
     used = [i for i in range(len(heads) - 1) if any(row["cells"][i][0] != words.NO_VALUE for row in rows)]
     kept = [{**row, "cells": [row["cells"][i] for i in used]} for row in rows]
     return {"title": "Arms", "heads": [heads[0], *(heads[i + 1] for i in used)], "rows": kept}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -21,6 +21,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import messages, parts, schema_form
 from studio.ui.kit.address import chosen
+from studio.ui.kit.exports import saving
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
@@ -35,11 +36,13 @@ _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "pr
 _LINE: Json = {"interactive": True, "max_lines": 1, "elem_classes": "figure"}
 
 
-def _html(name: str, value: Json, *events: str) -> gr.HTML:
-    """A component of the tab: markup, script and element id share the name."""
+def _html(name: str, value: Json, *events: str, served: Sequence[Callable[[Json], Json]] = ()) -> gr.HTML:
+    """A component of the tab: markup, script and element id share the name. served: what the script may ask for."""
     file = name.replace("-", "/")
-    js = mounted(file, *events)
-    return gr.HTML(value, html_template=template(file), js_on_load=js, apply_default_css=False, elem_id=name)
+    js, markup = mounted(file, *events), template(file)
+    return gr.HTML(
+        value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id=name, server_functions=list(served)
+    )
 
 
 @dataclass
@@ -110,7 +113,7 @@ class LabTab:
             with gr.Column(min_width=280, elem_classes="results"):
                 self.saved = _html("lab-saved", {"studies": []}, "open", "extend")
                 self.line = _html("lab-line", {"run": ""}, "act")
-                self.result = _html("lab-result", {"study": ""})
+                self.result = _html("lab-result", {"study": ""}, served=[saving(self.studies.to_save)])
                 self.mixture = MixtureCard(self.jobs)
         self.form = gr.Textbox("", visible="hidden", label="form", elem_id="lab-form")  # the request that is drawn
         self.run_id = gr.Textbox("", visible="hidden", label="study", elem_id="lab-run")

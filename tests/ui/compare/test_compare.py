@@ -65,6 +65,9 @@ def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -
     assert done[tab.run].interactive
     assert done[tab.plot]
     assert tab.jobs.spec(run_id).config["teacher_guidance"] is None  # left at the teacher's own
+    saved = tab.watch.to_save({"run": run_id})
+    assert [row[0] for row in saved.tables[0].rows] == ["Teacher", "Student", "Hybrid k=1", "Skip first"]
+    assert saved.document["result"]["arms"]
 
 
 @pytest.mark.parametrize(

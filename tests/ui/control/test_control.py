@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from PIL import Image
 
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import copies
@@ -115,6 +116,11 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     assert tab.open(followed[tab.run_id])[tab.form.follow.scene] == 3
     given = tmp_path / "sketch.png"
     given.write_bytes(b"x")
+    assert (
+        "not a picture that can be read"
+        in tab.form.follow.bring({tab.form.follow.brought: str(given)})[tab.form.follow.brought_line]
+    )
+    Image.new("RGB", (32, 32)).save(given)
     brought = tab.form.follow.bring({tab.form.follow.brought: str(given)})
     submitted = tab.submit(worn(), *values(tab, controlnet="nano/layout", picture=brought[tab.form.follow.picture]))
     assert jobs.spec(submitted[tab.run_id]).config["draw"]["hints"][0]["picture"] == brought[tab.form.follow.picture]

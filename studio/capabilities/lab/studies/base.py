@@ -138,6 +138,14 @@ class Data:
 
         return pooled_arms(self.readings, self.stated, self.factors, worlds=self.worlds, **options)
 
+    def measures(self, steps: bool) -> Json:
+        """{"measures": those with a title (`metrics.measures`), of every arm}; nothing where there are none, or no oracle, or
+        every step was read."""
+        from studio.metrics.pooled_measures import pooled_measures
+
+        found = {} if steps or self.judge else pooled_measures(self.readings, self.stated, self.factors, self.worlds)
+        return {"measures": found} if found else {}
+
 
 C = TypeVar("C", bound=StudyConfig)
 

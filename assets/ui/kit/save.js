@@ -1,0 +1,92 @@
+// What can be saved of a result, in the same words everywhere: a picture of it, its table, and all of it. The picture is drawn
+// here, the files are written by the server (studio/ui/kit/exports.py).
+import { at, button, make, put } from "./dom.js";
+
+/** @typedef {{ text?: string, problem?: string }} Made */
+/** @typedef {(wish: object) => Promise<unknown>} Server */
+/**
+ * @typedef {object} Result
+ * @property {string} name of the files, without an ending; "" while there is nothing to save
+ * @property {string} [part] which part of it the picture shows
+ * @property {object} wish what names it to the server
+ * @property {() => Promise<Blob | null>} picture null where nothing is drawn yet
+ */
+
+/** @type {Record<string, [words: string, type: string, title: string]>} */
+const KINDS = {
+  png: ["PNG", "image/png", "A picture of what is shown"],
+  csv: ["CSV", "text/csv", "The figures, with the ends of their intervals as columns"],
+  json: ["JSON", "application/json", "The request, which repeats it, and the whole result"],
+};
+
+/**
+ * A name that every file system takes.
+ * @param {string} text
+ */
+export const fileName = (text) => text.replace(/[^\w.-]+/g, "-").replace(/^[-.]+|-+$/g, "").slice(0, 120);
+
+/**
+ * Hands a file to the browser's downloads.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function download(blob, name) {
+  const href = URL.createObjectURL(blob);
+  Object.assign(make("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+export class SaveBar {
+  /**
+   * @param {HTMLElement} box an empty element
+   * @param {Server} server the component's `save_as`
+   * @param {() => Result} result what there is to save now
+   */
+  constructor(box, server, result) {
+    this.box = box;
+    this.server = server;
+    this.result = result;
+    this.said = make("span", "save-said");
+    this.said.setAttribute("role", "status");
+    box.classList.add("save-bar");
+    box.append(make("span", "", "Save"), ...Object.entries(KINDS).map(([kind, [words, , title]]) =>
+      Object.assign(button("", words, { save: kind }), { title })), this.said);
+    box.addEventListener("click", (event) => {
+      const pressed = at(event, "[data-save]");
+      if (pressed instanceof HTMLButtonElement) void this.save(pressed);
+    });
+    this.draw();
+  }
+
+  /** Shows itself where there is something to save. */
+  draw() {
+    this.box.hidden = !this.result().name;
+    if (this.box.hidden) put(this.said, "");
+  }
+
+  /** @param {HTMLButtonElement} pressed */
+  async save(pressed) {
+    const kind = pressed.dataset.save ?? "", [, type] = KINDS[kind], { name, part, wish, picture } = this.result();
+    pressed.disabled = true;
+    put(this.said, "");
+    try {
+      const made = kind === "png" ? await picture() : await this.written(kind, type, wish);
+      if (made) download(made, `${fileName(kind === "png" && part ? `${name}-${part}` : name)}.${kind}`);
+      else put(this.said, "There is no picture yet.");
+    } catch (error) {
+      put(this.said, error instanceof Error ? error.message : "The server did not answer; is the studio still running?");
+    }
+    pressed.disabled = false;
+  }
+
+  /**
+   * @param {string} kind
+   * @param {string} type
+   * @param {object} wish
+   */
+  async written(kind, type, wish) {
+    const made = /** @type {Made} */ (await this.server({ ...wish, what: kind }));
+    if (made.text === undefined) throw new Error(made.problem ?? "The server could not write this file.");
+    return new Blob([made.text], { type });
+  }
+}

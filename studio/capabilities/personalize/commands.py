@@ -1,0 +1,124 @@
+"""`python -m studio subjects …`: what models are personalized to, from the command line: list, show, add, remove."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from studio.core.explain import brief
+from studio.core.files import Json
+from studio.domains import first
+from studio.library import subjects
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
+from studio.library.subject_intake import intake
+
+app = typer.Typer(no_args_is_help=True, help="Things and styles that models are personalized to: a few pictures with captions.")
+out, err = Console(), Console(stderr=True)
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_(
+    model: Annotated[str | None, typer.Option(help="Only those that fit this model.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shipped subjects and your own, and what is broken."""
+    paths = open_jobs(data_dir).paths
+    found, entry = list(subjects.subjects(paths).values()), load_registry(paths).get(model) if model else None
+    found = [one for one in found if entry is None or subjects.fits(one, entry)]
+    if as_json:
+        print(json.dumps([_plain(one) for one in found], indent=1, ensure_ascii=False))
+    else:
+        table = Table("id", "kind", "class", "word", "domain", "pictures")
+        for one in found:
+            table.add_row(one.id, one.kind, one.noun, one.word, one.domain, f"{len(one.pictures)} + {len(one.held)} held")
+        out.print(table)
+    for sentence in subjects.problems(paths).values():
+        err.print(sentence, style="yellow", markup=False, highlight=False)
+
+
+@app.command()
+def show(subject_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show what a subject holds."""
+    one = subjects.subject(open_jobs(data_dir).paths, subject_id)
+    if as_json:
+        print(json.dumps(_plain(one), indent=1, ensure_ascii=False))
+        return
+    for name in ("title", "kind", "noun", "word", "domain", "licence", "origin", "digest"):
+        if value := getattr(one, name):
+            out.print(f"{'class' if name == 'noun' else name}: {value}", markup=False, highlight=False)
+    out.print(f"consent: {'yes' if one.consent else 'nobody said so'}", markup=False, highlight=False)
+    table = Table("picture", "caption", "")
+    for file in (*one.pictures, *one.held):
+        said = ["held back"] if file in one.held else []
+        said += [word for word, is_so in (("mask", file.name in one.masks), ("no caption", file.name in one.missing)) if is_so]
+        table.add_row(file.name, one.captions[file.name], ", ".join(said))
+    out.print(table)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="It is listed as mine/<name>.")],
+    pictures: Annotated[Path, typer.Option(help="A folder of pictures, or one picture.")],
+    noun: Annotated[str, typer.Option(help="A plain word for what it is one of, like mushroom; picture for a style.")],
+    word: Annotated[str, typer.Option(help="As prompts spell it, like <mine>; empty is its name in <>.")] = "",
+    title: Annotated[str, typer.Option(help="How lists call it; empty is its name.")] = "",
+    style: Annotated[bool, typer.Option("--style", help="The pictures have a style in common, and not a thing.")] = False,
+    domain: Annotated[str, typer.Option(help="Whose models it is for.")] = first().name,
+    caption: Annotated[
+        list[str] | None, typer.Option("--caption", help='Of a picture, {} for the word: "1.png=a {} at night".')
+    ] = None,
+    held: Annotated[int, typer.Option(min=0, help="How many of the pictures, the last, are held back for measuring.")] = 0,
+    consent: Annotated[bool, typer.Option("--consent", help="Say that you may use these pictures.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Keep pictures of one thing or of one style as a subject of your own."""
+    captions = {}
+    for given in caption or []:
+        file, stands, text = given.partition("=")
+        if not stands:
+            raise ValueError(f'{brief(given)} is no caption of a picture; one like "1.png=a {{}} at night" would fit.')
+        captions[file] = text
+    brought = intake(pictures)
+    learned, kept_back = brought[: max(0, len(brought) - held)], brought[max(0, len(brought) - held) :]
+    kind: subjects.Kind = "style" if style else "thing"
+    made = subjects.keep(
+        open_jobs(data_dir).paths,
+        name,
+        learned,
+        title or name,
+        kind,
+        noun,
+        word or f"<{name}>",
+        domain,
+        captions,
+        consent,
+        kept_back,
+    )
+    print(f"Listed as {made.id}.")
+    if made.missing:
+        print(f"Without a caption, and said to show {made.captions[made.missing[0]]!r}: {', '.join(made.missing)}.")
+
+
+@app.command()
+def remove(subject_id: str, data_dir: DataDir = None) -> None:
+    """Remove a subject of your own."""
+    subjects.remove(open_jobs(data_dir).paths, subject_id)
+    print(f"Removed {subject_id}.")
+
+
+def _plain(one: subjects.Subject) -> Json:
+    """As JSON, no paths of this machine."""
+    return {"id": one.id, "title": one.title, "kind": one.kind, "class": one.noun, "word": one.word, "domain": one.domain,
+            "pictures": [file.name for file in one.pictures], "held": [file.name for file in one.held],
+            "masks": list(one.masks), "captions": dict(one.captions), "missing": list(one.missing), "consent": one.consent,
+            "licence": one.licence, "origin": one.origin, "shipped": one.shipped, "digest": one.digest}  # fmt: skip

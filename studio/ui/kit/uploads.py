@@ -1,0 +1,35 @@
+"""Pictures that are brought on the page: one way in for every tab, and the words about what was taken and what was not.
+
+self.brought = gr.UploadButton("Bring pictures or a zip", type="filepath", file_count="multiple")
+intake = taken(values[self.brought], Limits(count=6))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.library.brought_pictures import Intake, Limits, names, take
+from studio.ui.kit import parts
+from studio.ui.kit.words import count
+
+NAMED = 6  # pictures that a line names
+
+
+def taken(given: object, limits: Limits) -> Intake:
+    """given: what an upload button of `type="filepath"` holds: nothing, one path or several."""
+    listed = given if isinstance(given, list | tuple) else [given] if given else []
+    return take([Path(str(one)) for one in listed], limits)
+
+
+def said(intake: Intake) -> str:
+    """HTML: how many pictures were taken, and a line for everything that was not."""
+    found = list(names(intake.pictures))
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    told = (
+        f"{count(len(found), 'picture')}: {', '.join(found[:NAMED])}{more}."
+        if found
+        else ""
+        if intake.refused
+        else "Nothing came."
+    )
+    return parts.line(told, "hint") + "".join(parts.line(sentence, "problem") for sentence in intake.refused)
