@@ -25,6 +25,7 @@ VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.
 DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
+GROUPS = {"sliders": "sliders", "personalize": "personalization"}  # of methods besides the objectives, as sentences say them
 Catalogue = Json  # what `objectives` says
 
 
@@ -54,9 +55,8 @@ def check_objective(catalogue: Catalogue, name: str) -> Json:
 
 
 def check_method(catalogue: Catalogue, group: str, name: str, settings: Mapping[str, object]) -> Json:
-    """Settings of a method of a group besides the objectives ("sliders", "personalize"), checked against its schema; only what
-    was given comes back."""
-    found = _entry(catalogue[group]["methods"], catalogue[group]["unavailable"], name, f"method of {group}")
+    """Settings of a method of one of `GROUPS`, checked against its schema; only what was given comes back."""
+    found = _entry(catalogue[group]["methods"], catalogue[group]["unavailable"], name, f"method of {GROUPS[group]}")
     return check(found["schema"], settings, f"The method {name}", LIMITS)
 
 

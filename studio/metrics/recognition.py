@@ -1,14 +1,17 @@
 """A reader made from a few pictures: does a sample show what they show, rather than the class it belongs to?
 
-A linear discriminant between features of the pictures and of the class (Fisher 1936), with the pooled covariance shrunk towards
-its own mean (Ledoit & Wolf 2004 choose the amount; here it is fixed, because a handful of pictures chooses nothing). Its
-threshold is set on pictures that were held back against pictures of the class that it was not fitted to, and the shares of both
-that pass it are said beside every hit.
+Two questions, both in features whitened by what pictures of the class differ in, so that a place or an hour counts for little
+(the pooled covariance is shrunk towards its own mean, as Ledoit & Wolf 2004 do; the amount is fixed, because a handful of
+pictures chooses none). A linear discriminant between the pictures and the class (Fisher 1936) says which of the two a sample is
+like; alone it would take a blur for the subject, for that is unlike the class as well. So a sample must also lie as near to one
+of the pictures as pictures that were held back do. Both thresholds are set on these against pictures of the class that the
+reader was not fitted to, and the shares of both that pass are said beside every hit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -17,25 +20,33 @@ from studio.core.files import Json
 from studio.metrics.proportion import wilson
 
 SHRINKAGE = 0.3
+REACH = 1.1  # times the distance within which 95 % of the held-back pictures lie
 
 
 @dataclass(frozen=True)
 class Recogniser:
-    """direction: [D]. threshold: of its scores. found, mistaken: shares with intervals, of held-back pictures of the subject and
-    of the class, that pass."""
+    """whiten: [D, D]. direction: [D] in whitened features. known: [K, D], of the pictures, whitened. threshold: of scores.
+    reach: of distances. found, mistaken: shares that pass, with intervals, of held-back pictures and of the class."""
 
+    whiten: Tensor
     direction: Tensor
+    known: Tensor
     threshold: float
-    found: Json
-    mistaken: Json
+    reach: float
+    found: Json = field(default_factory=dict)
+    mistaken: Json = field(default_factory=dict)
 
     def scores(self, features: Tensor) -> Tensor:
-        """[N] of features [N, D]."""
-        return features.double() @ self.direction
+        """[N] of features [N, D]; higher is more like the subject than like its class."""
+        return features.double() @ self.whiten @ self.direction
+
+    def distances(self, features: Tensor) -> Tensor:
+        """[N] to the nearest of the pictures, in whitened features."""
+        return torch.cdist(features.double() @ self.whiten, self.known).min(1).values
 
     def shows(self, features: Tensor) -> Tensor:
         """bool [N]."""
-        return self.scores(features) > self.threshold
+        return (self.scores(features) > self.threshold) & (self.distances(features) <= self.reach)
 
 
 def recogniser(subject: Tensor, held: Tensor, of_class: Tensor) -> Recogniser:
@@ -54,11 +65,16 @@ def recogniser(subject: Tensor, held: Tensor, of_class: Tensor) -> Recogniser:
     spread = torch.cat([subject - centre, fitted - common])
     pooled = spread.T @ spread / max(1, len(spread) - 2)
     even = torch.eye(len(pooled), dtype=torch.float64) * pooled.diagonal().mean().clamp(min=1e-12)
-    direction = torch.linalg.solve((1 - SHRINKAGE) * pooled + SHRINKAGE * even, centre - common)
+    values, axes = torch.linalg.eigh((1 - SHRINKAGE) * pooled + SHRINKAGE * even)
+    whiten = axes @ torch.diag(values.clamp(min=1e-12).rsqrt())
+    direction = (centre - common) @ whiten
     direction = direction / direction.norm().clamp(min=1e-12)
-    ours, theirs = held @ direction, other @ direction
-    threshold = _between(ours, theirs)
-    return Recogniser(direction, threshold, _share(ours > threshold), _share(theirs > threshold))
+    known = subject @ whiten
+    made = Recogniser(whiten, direction, known, 0.0, math.inf)
+    threshold = _between(made.scores(held), made.scores(other))
+    reach = REACH * float(made.distances(held).quantile(0.95))
+    made = replace(made, threshold=threshold, reach=reach)
+    return replace(made, found=_share(made.shows(held)), mistaken=_share(made.shows(other)))
 
 
 def _between(ours: Tensor, theirs: Tensor) -> float:
@@ -73,8 +89,3 @@ def _between(ours: Tensor, theirs: Tensor) -> float:
 
 def _share(hits: Tensor) -> Json:
     return wilson(int(hits.sum()), len(hits)).to_dict()
-
-
-def nearest(features: Tensor, to: Tensor) -> Tensor:
-    """[N] Euclidean distance of each row to the nearest row of `to`."""
-    return torch.cdist(features.double(), to.double()).min(1).values

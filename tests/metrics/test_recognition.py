@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.metrics.recognition import nearest, recogniser
+from studio.metrics.recognition import recogniser
 
 
 def clouds(apart: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -19,15 +19,14 @@ def clouds(apart: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, tor
 
 def test_what_differs_is_found_and_what_only_varies_is_not() -> None:
     reader = recogniser(*clouds(6.0))
-    assert reader.found["value"] == 1.0 and reader.mistaken["value"] <= 0.02
-    assert reader.direction.abs().argmax() == 0
+    assert reader.found["value"] >= 0.9 and reader.mistaken["value"] <= 0.02
     fresh = clouds(6.0, seed=1)
-    assert bool(reader.shows(fresh[1]).all()) and float(reader.shows(fresh[2]).double().mean()) < 0.05
+    assert float(reader.shows(fresh[1]).double().mean()) > 0.8 and float(reader.shows(fresh[2]).double().mean()) < 0.05
 
 
 def test_what_cannot_be_told_apart_is_said_to_be_so() -> None:
     reader = recogniser(*clouds(0.0))
-    assert reader.found["value"] - reader.mistaken["value"] < 0.45  # and not a hit that means nothing
+    assert reader.mistaken["value"] > 0.15  # so a hit of such a reader means little
     assert reader.mistaken["n"] == 100
 
 
@@ -36,5 +35,7 @@ def test_too_few_pictures_are_one_sentence() -> None:
         recogniser(clouds(1.0)[0][:1], *clouds(1.0)[1:])
 
 
-def test_the_nearest_is_the_nearest() -> None:
-    assert nearest(torch.tensor([[0.0, 3.0], [5.0, 0.0]]), torch.tensor([[0.0, 0.0], [4.0, 0.0]])).tolist() == [3.0, 1.0]
+def test_what_is_like_neither_is_no_hit() -> None:
+    reader = recogniser(*clouds(6.0))
+    beyond = torch.zeros(4, 16).index_fill(1, torch.tensor([0]), 30.0)  # further from the class than the subject is
+    assert bool((reader.scores(beyond) > reader.threshold).all()) and not bool(reader.shows(beyond).any())

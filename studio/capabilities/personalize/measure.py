@@ -1,0 +1,188 @@
+"""Does a model show the subject, and what did it cost: the subject's prompts, its class without the word, and all other prompts.
+
+The subject is read by a reader that the person's pictures alone make (`metrics.recognition`), in the features of the domain's
+oracle or of a judge. Other prompts are drawn from the same noise with the adapter and without, so that what they lost is counted
+against what the model could do before. In a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.core.domain import Domain, Oracle, Said, as_written
+from studio.core.family import OpenModel
+from studio.core.files import Json
+from studio.core.lowrank import Adapter
+from studio.library.subjects import Subject
+from studio.metrics.bootstrap import multipliers
+from studio.metrics.interval import Estimate
+from studio.metrics.readings import correct
+from studio.metrics.recognition import Recogniser, recogniser
+from studio.workshop.arms_measured import Arm, share
+from studio.workshop.draw import samples
+from studio.workshop.held_out import measured_prompts, summary
+from studio.workshop.judge import Judge
+
+FIRST_SEED = 7000  # of what is measured; nothing is trained on these
+BATCH = 32
+VIEWS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # a picture moved by this many per cent of its side, rows and columns
+VIEW = 4  # per cent
+Tokens = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Worn:
+    """What is measured: the adapter on every model of an arm, and the word their encoders know."""
+
+    adapter: Adapter
+    tokens: Tokens
+
+
+class SubjectMeasurement:
+    """oracle: of the domain, None where none reads; judge: reads then. of_class: decoded pictures of the class that the untouched
+    model drew. through: pictures as the model's own decoder can draw them, so that the reader does not ask for what it cannot.
+    n: pictures of each kind of prompt. world: features of samples of the domain, None without an oracle."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        subject: Subject,
+        oracle: Oracle | None,
+        judge: Judge,
+        of_class: Tensor,
+        through: Callable[[Tensor], Tensor],
+        n: int,
+        world: Tensor | None,
+        between: Callable[[], None],
+    ):
+        self.domain, self.subject, self.oracle, self.judge, self.n = domain, subject, oracle, judge, n
+        self.world, self.between = world, between
+        side = of_class.shape[-1]
+        shown = torch.cat(list(subject.batches(side)))
+        held = torch.cat(list(subject.batches(side, held=True))) if subject.held else shown
+        self.known, self.held = self.features(through(_views(shown))), self.features(through(_views(held)))
+        self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class))
+        self.held_distance = float(self.reader.distances(self.held).mean())
+        self._before: dict[str, Json] = {}
+        self._untouched: dict[str, Tensor] = {}
+        lines = list(dict.fromkeys(subject.lines()))
+        self.with_word = as_written(domain, _spread([line.format(subject.word) for line in lines], n))
+        self.of_class = as_written(domain, _spread([line.format(subject.noun) for line in lines], n))
+        prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)
+        self.others = [prompt for prompt in prompts for _ in range(-(-n // len(prompts)))]
+        self.other_prompts = prompts
+
+    def features(self, images: Tensor) -> Tensor:
+        """[N, D] of decoded samples."""
+        return self.oracle.read(images).features if self.oracle is not None else self.judge.read(images).features
+
+    @property
+    def read_by(self) -> Json:
+        """Who reads the subject, and how often it is right on pictures it was not made from."""
+        name = "the world's oracle" if self.oracle is not None else self.judge.name
+        return {"features": name, "found": self.reader.found, "mistaken": self.reader.mistaken, "held": len(self.subject.held)}
+
+    def measure(self, arm: Arm, models: Mapping[str, OpenModel], worn: Worn) -> Json:
+        """Figures of one arm with the subject, beside what it did without. distance: to the nearest training picture, 1 being
+        that of pictures held back. variety: of the subject's pictures, over that of the person's. moved: how far other prompts'
+        pictures are from those of the same noise without the subject, over how far different ones are apart."""
+        with_word = self._draw(arm, models, self.with_word, worn)
+        seen = self.features(with_word)
+        of_class = self.features(self._draw(arm, models, self.of_class, worn))
+        drawn = self._draw(arm, models, self.others, worn)
+        after, features = self._figures(drawn), self.features(drawn)
+        key = arm.plan.model_dump_json()
+        if key not in self._before:
+            bare = self._draw(arm, models, self.others, None)
+            self._before[key], self._untouched[key] = self._figures(bare), self.features(bare)
+        before = self._before[key]
+        moved = (features.double() - self._untouched[key].double()).norm(dim=1)
+        apart = _apart(self._untouched[key])
+        return {
+            **arm.said,
+            "hit": share(self.reader.shows(seen)),
+            "leak": share(self.reader.shows(of_class)),
+            "stated": self._stated(with_word),
+            "distance": _mean(self.reader.distances(seen) / self.held_distance),
+            "variety": _ratio(_apart(seen), _apart(torch.cat([self.known[:: len(VIEWS)], self.held[:: len(VIEWS)]]))),
+            "moved": _ratio(float(moved.mean()), apart),
+            "others": after,
+            "before": before,
+        }
+
+    def _draw(self, arm: Arm, models: Mapping[str, OpenModel], said: Sequence[Said], worn: Worn | None) -> Tensor:
+        seeds = [FIRST_SEED + i for i in range(len(said))]
+        with ExitStack() as on:
+            for name in arm.plan.models:
+                if worn is not None:
+                    on.enter_context(models[name].under(worn.adapter, 1.0))
+            words = [worn.tokens] if worn is not None else []
+            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
+
+    def _figures(self, images: Tensor) -> Json:
+        """Of other prompts: accuracy, diversity and distance to the world, where an oracle reads."""
+        if self.oracle is None or self.world is None:
+            return {"n": len(images), "accuracy": None, "diversity": None, "in_distribution": None, "fd_oracle": None}
+        each = len(images) // len(self.other_prompts)
+        seen = self.oracle.read(images)
+        rows = [seen.rows(torch.arange(i * each, (i + 1) * each)) for i in range(len(self.other_prompts))]
+        return summary(self.domain, rows, self.other_prompts, self.world)
+
+    def _stated(self, images: Tensor) -> Json | None:
+        """Share of the subject's pictures that show what their prompts say besides."""
+        if self.oracle is None:
+            return None
+        seen, right = self.oracle.read(images), []
+        for i, line in enumerate(self.with_word):
+            said = self.domain.read(line.text, (self.subject.word,)).stated
+            shown = correct(seen.rows(torch.tensor([i])), said, self.domain.factors)
+            right.append(all(bool(hit[0]) for hit in shown.values()))
+        return share(torch.tensor(right))
+
+
+def plain_prompts(domain: Domain) -> list[Said]:
+    """Of data of which no world is known."""
+    return as_written(domain, list(domain.defaults.shown) or ["a picture"])
+
+
+def damage(row: Json) -> Json:
+    """What a row says the other prompts lost: accuracy and FD after, over before; None where nobody reads."""
+    before, after = row["before"], row["others"]
+    kept = fd = None
+    if before["accuracy"] and after["accuracy"] and before["accuracy"]["value"]:
+        kept = after["accuracy"]["value"] / before["accuracy"]["value"]
+    if before["fd_oracle"] and after["fd_oracle"]:
+        fd = after["fd_oracle"] / before["fd_oracle"]
+    return {"kept": kept, "fd": fd}
+
+
+def _spread(lines: Sequence[str], n: int) -> list[str]:
+    """n prompts that go through these in turn."""
+    return [lines[i % len(lines)] for i in range(n)]
+
+
+def _views(images: Tensor) -> Tensor:
+    """[N · len(VIEWS), ...]: every picture as it is and moved a little each way, so that place alone tells nothing apart."""
+    by = max(1, round(images.shape[-1] * VIEW / 100))
+    moved = [torch.roll(images, (down * by, right * by), (-2, -1)) for down, right in VIEWS]
+    return torch.stack(moved, 1).flatten(0, 1)
+
+
+def _apart(features: Tensor) -> float:
+    """Mean distance of two different rows."""
+    return float(torch.pdist(features.double()).mean()) if len(features) > 1 else 0.0
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def _mean(values: Tensor) -> Json:
+    mean = values.double().mean()
+    found = Estimate.of_influence(float(mean), values - mean, multipliers(len(values)), len(values), (0.0, float("inf")))
+    return found.interval().to_dict()

@@ -1,0 +1,92 @@
+"""Personalize: teach a model, teacher or student, a person's own subject. A training run, in the batch lane."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from studio.core.explain import brief
+from studio.core.files import Json
+from studio.jobs.kinds import KINDS
+from studio.jobs.paths import Paths
+from studio.library import training_fields as fields
+from studio.library.method_cards import Catalogue, check_method
+from studio.library.models import ModelEntry, Registry
+from studio.library.subjects import fits, subject
+from studio.library.training_request import BasedRequest
+
+GROUP = "personalize"  # of methods in the catalogue
+FOR_TEACHERS, FOR_STUDENTS = "dreambooth", "own-timesteps"
+
+
+class PersonalizeRequest(BasedRequest):
+    """Which subject, on which model, and how. The same object comes from the page, the command line, the API and `spec.json`."""
+
+    HOME, LIKE, STRIPS, MEASURES = "adapters", "my-cat", 8, 4
+    TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}
+
+    name: Annotated[str, fields.name_of("adapter that brings the subject")]
+    title: fields.Title = ""
+    subject: str = Field(
+        title="Subject", description="Id of the pictures it is to learn, like pocket/striped-balloon or mine/cat."
+    )
+    base: str = Field(default=fields.TEACHER, title="Model", description="Id of the teacher or student it is trained on.")
+    method: str = Field(
+        default="", max_length=40, title="Method", description="Empty is the recommended one: own-timesteps on a student, "
+        "dreambooth on a teacher."
+    )  # fmt: skip
+    settings: Json = Field(
+        default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
+    )
+    rows: int = Field(default=1, ge=1, le=8, title="Rows", description="Of the word, each the place of one token in a prompt.")
+    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 400
+    seed: fields.Seed = 0
+    trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
+    n_kept: int = Field(
+        default=256, ge=8, le=10_000, title="Kept prompts",
+        description="Prompts without the subject whose pictures the untouched model draws once; half are of the subject's class.",
+    )  # fmt: skip
+    sample_every: Annotated[fields.Every, fields.strips_of("strips of the subject, its class and another prompt", "eight")] = None
+    measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is four in a run; 0 is never")] = None
+    measure_seeds: int = Field(default=64, ge=4, le=1024, title="Pictures measured", description="Of each kind of prompt.")
+    sinks: fields.Sinks = ()
+
+    def chosen(self, entry: ModelEntry) -> str:
+        """The method, the recommended one where none is named."""
+        return self.method or (FOR_TEACHERS if entry.role == "teacher" else FOR_STUDENTS)
+
+    def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
+        about = subject(paths, self.subject)
+        if registry is not None:
+            entry = registry.get(self.base)
+            if not fits(about, entry):
+                raise ValueError(
+                    f"The subject {about.id} is of the domain {about.domain}, and {entry.id} draws {entry.domain}; "
+                    "a subject of that domain would fit."
+                )
+            check_method(catalogue, GROUP, self.chosen(entry), self.settings)
+        if not about.consent:
+            raise ValueError(f"Nobody said that the pictures of {about.id} may be used; say so where it is kept.")
+
+    def check_base(self, entry: ModelEntry) -> None:
+        if "embedded_guidance" in entry.card:
+            raise ValueError(f"{entry.id} takes the guidance scale as an input; a subject of {entry.teacher} would fit it.")
+        if entry.role != "teacher" and entry.recipe is None:
+            raise ValueError(f"{entry.id} is a student without a recipe, so nobody knows its own timesteps.")
+        if entry.role == "teacher" and self.method in ("own-timesteps", "pso", "random-timesteps"):
+            raise ValueError(f"{self.method} is for distilled students, and {entry.id} is a teacher; {FOR_TEACHERS} would fit.")
+        if entry.role != "teacher" and self.method == FOR_TEACHERS:
+            raise ValueError(
+                f"{brief(self.method)} on the student {entry.id} is the negative control; it is called random-timesteps there, "
+                f"and {FOR_STUDENTS} would fit."
+            )
+
+
+def label(request: PersonalizeRequest) -> str:
+    """A title for lists of runs."""
+    how = f" by {request.method}" if request.method else ""
+    return f"{request.name}: {request.subject} on {request.base}{how}, {request.steps:,} steps"
+
+
+KINDS.add_training("personalize", "Subject", PersonalizeRequest, label, "studio.capabilities.personalize.work:Personalizing")

@@ -1,0 +1,201 @@
+"""Executing a personalization: an adapter and a word on one model, measured on it, on its family and on a hybrid. In a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, damage, plain_prompts
+from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.core.domain import Oracle, Said
+from studio.core.edit import Edit
+from studio.core.family import OpenModel
+from studio.core.files import Json
+from studio.core.method import Method
+from studio.core.recipe import Recipe
+from studio.domains import domain_of
+from studio.library.models import ModelEntry
+from studio.library.subjects import subject
+from studio.methods.personalize import PERSONALIZE
+from studio.methods.personalize.personal import Learned
+from studio.sampling.plan import student_plan
+from studio.workshop.arms_measured import Arm, arms
+from studio.workshop.draw import samples
+from studio.workshop.held_out import reference
+from studio.workshop.judge import Judge, open_judge
+from studio.workshop.material.kept import encoded_once
+from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.words import Pictured
+from studio.workshop.projection import noise_of
+from studio.workshop.training.strips import Strip
+from studio.workshop.training.with_and_without import Armed
+
+SHOWN_SEEDS = (0, 1)  # of each prompt of a strip
+KEPT_SEED = 515_151  # scenes behind the prompts that must stay
+
+
+class Personalizing(Armed[PersonalizeRequest]):
+    """One run of the kind `personalize`."""
+
+    THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
+    bench: SubjectMeasurement | None = None
+    diverged = False
+
+    def build(self) -> Method:
+        request = self.request
+        self.domain, self.subject = domain_of(self.entry.domain), subject(self.job.home, request.subject)
+        make: Callable[..., Method] = PERSONALIZE.get(request.chosen(self.entry))
+        self.reader = self.model.new_word(self.subject.word, request.rows)
+        lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
+        self.reader.check([said.text for (said,) in lines])
+        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
+        self.untouched = self._untouched()
+        config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
+        start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
+        return make(config, self.streams, network, shots, self.untouched, self.reader, start)
+
+    @property
+    def _known_noun(self) -> str:
+        """The class where captions of the world have a word for it; "" is the mean of all words."""
+        noun, known = self.subject.noun, self.domain.vocabulary
+        return noun if not known or noun in known else ""
+
+    def _encoded(self) -> Tensor:
+        """Latents [N, *shape] of the pictures, encoded once."""
+        about, side = self.subject, self.model.sample_shape[-1]
+        path = self.material / f"subject-{about.digest}.safetensors"
+        return encoded_once(path, self.model, about.batches(side), len(about.pictures), self.preparing)
+
+    def _untouched(self) -> UntouchedModel:
+        """Half of the prompts are of the class, as the subject's captions say it, and half of anything else."""
+        n, given = self.request.n_kept // 2, self.domain.read("").given
+        lines = self.subject.lines()
+        of_class = [Said(lines[i % len(lines)].format(self.subject.noun), given=given) for i in range(n)]
+        worded = [Said(lines[i % len(lines)].format(self.subject.word), given=given) for i in range(n)]
+        if self.domain.has_world:
+            hands, rng = self.domain.hands(), np.random.default_rng(KEPT_SEED)
+            others = [Said(hands.caption(item, rng), given=hands.given(item)) for item in hands.items(n, KEPT_SEED)]
+        else:
+            shown = plain_prompts(self.domain)
+            others = [shown[i % len(shown)] for i in range(n)]
+        return UntouchedModel(
+            self.model, self.domain, self.alone[0].plan, [*of_class, *others], worded, self.material, self.preparing, self.between
+        )
+
+    def prepare(self) -> None:
+        models = self.job.tools.models
+        oracle = models.oracle(self.entry) if self.entry.oracle_here and self.domain.has_world else None
+        of_class = self.model.decode(self.untouched.ends.float(), {}).cpu()
+        world = None if oracle is None else self._world(oracle)
+        judge = Judge() if oracle is not None else open_judge(models)
+        n = self.request.measure_seeds
+        self.bench = SubjectMeasurement(self.domain, self.subject, oracle, judge, of_class, self._through, n, world, self.between)
+        self.job.keep("reader.json", self.bench.read_by)
+
+    def _through(self, images: Tensor) -> Tensor:
+        return torch.cat([self.model.decode(self.model.to_latents(part), {}).cpu() for part in images.split(32)])
+
+    def _world(self, oracle: Oracle) -> Tensor:
+        keep = self.job.tools.models.keep
+        return reference(oracle, self.domain, lambda name, make, size: keep(name, (id(oracle),), make, size))
+
+    @property
+    def learned(self) -> Learned:
+        return self.taught("personal", Learned)
+
+    def worn(self) -> Worn:
+        """As it is now; the word in half precision, as the file will hold it."""
+        with torch.no_grad():
+            rows = [part.detach().half().float().cpu() for part in self.learned.word()]
+        return Worn(self.learned.adapter, self.reader.tokens(rows))
+
+    # -- on the way ------------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        if self.trainer.method.log.get("diverged") and not self.diverged:
+            self.diverged = True
+            self.notice(
+                f"At step {self.trainer.step:,} the model explains the pictures worse than before it was taught: it runs away "
+                "from the losers. A smaller weight of the loser would fit."
+            )
+
+    def strip(self, step: int) -> Strip:
+        """Rows: the subject, its class without the word, another prompt; beside each the untouched model on the same seed."""
+        said = {"columns": ["untouched", "with the subject"], "rows": ["subject", "class", "another prompt"]}
+        bare = self._bare
+        drawn = bare if step == 0 else self._drawn(self.worn())
+        return Strip([bare, drawn], self.alone[0].plan.steps, [line.text for line in self._shown], SHOWN_SEEDS, said)
+
+    @cached_property
+    def _shown(self) -> list[Said]:
+        assert self.bench is not None
+        return [self.bench.with_word[0], self.bench.of_class[0], self.bench.other_prompts[0]]
+
+    @cached_property
+    def _bare(self) -> Tensor:
+        """What the untouched model draws; of the subject's prompt it draws the class."""
+        return self._drawn(None)
+
+    def _drawn(self, worn: Worn | None) -> Tensor:
+        arm, models = self.alone
+        shown = self._shown if worn is not None else [self._shown[1], *self._shown[1:]]
+        said, seeds = [line for line in shown for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(shown)
+        words = [worn.tokens] if worn is not None else []
+        if worn is None:
+            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
+        with self.model.under(worn.adapter, 1.0):
+            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words)
+
+    # -- measured --------------------------------------------------------------------------------------------------
+
+    def arms(self, students: list[ModelEntry]) -> list[Arm]:
+        """The base alone; with students, its teacher, all of that teacher's students, and a hybrid."""
+        if self.entry.role == "teacher":
+            found = arms(self.entry, students)
+        else:
+            recipe = Recipe.model_validate(self.entry.recipe)
+            plan = student_plan(self.entry.id, recipe)
+            found = [Arm(self.entry.id, self.entry.title, plan, plan, self.entry.id)]
+            if students:
+                ordered = sorted(students, key=lambda entry: entry.id != self.entry.id)
+                found += arms(self.job.tools.registry.get(str(self.entry.teacher)), ordered)
+        kept: dict[str, Arm] = {}
+        for arm in found:
+            kept.setdefault(arm.plan.model_dump_json(), arm)  # two arms of hints differ in the hint alone
+        return list(kept.values())
+
+    def students(self) -> list[ModelEntry]:
+        """Of the base's family: models that the same adapter fits."""
+        family = self.entry.teacher or self.entry.id
+        entries = self.job.tools.registry.entries.values()
+        return [e for e in entries if e.teacher == family and e.available and e.recipe is not None]
+
+    def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
+        assert self.bench is not None
+        row = self.bench.measure(arm, models, self.worn())
+        return {**row, "damage": damage(row)}
+
+    def headline(self, row: Json) -> dict[str, float]:
+        found = {"measure/hit": row["hit"]["value"], "measure/leak": row["leak"]["value"], "measure/moved": row["moved"]}
+        found["measure/others"] = row["damage"]["kept"]
+        return {name: float(value) for name, value in found.items() if value is not None}
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def write(self, target: Path) -> None:
+        request, about = self.request, self.subject
+        settings = {"subject": about.id, "pictures": len(about.pictures), "rows": request.rows, **self.origin()["settings"]}
+        measured = {"rows": self.final(), "reader": self.bench.read_by if self.bench is not None else None}
+        worn = self.worn()
+        card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
+        self.write_edit(Edit(worn.adapter.edit(card).pairs, card, dict(worn.tokens)), target, words=[about.word])
+
+    def found(self) -> Json:
+        return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),
+                "reader": self.bench.read_by if self.bench is not None else None, "diverged": self.diverged,
+                **super().found()}  # fmt: skip

@@ -1,0 +1,127 @@
+"""Personalizing as a job: requests, a run to the end on teacher and student, off and on again, and what is made of it in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.capabilities.personalize import work
+from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.jobs.jobs import Jobs
+from studio.jobs.paths import PRESETS
+from studio.jobs.spec_file import read_spec_file
+from studio.library.adapters import load_adapters
+from studio.library.models import load_registry
+from studio.library.subjects import keep
+from studio.worker import run_job
+from studio.workshop import arms_measured
+from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
+from tests.capabilities.sliders.test_slider import hall, pair  # noqa: F401 - fixtures
+from tests.support.fixtures import PAIR
+
+SHARES = ("hit", "leak", "stated")
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    return {"name": "mine", "base": PAIR, "subject": "pocket/two-tailed-cat", "steps": 4, "n_kept": 8, "measure_seeds": 8,
+            "measure_every": 4, "settings": {"batch": 2}, **fields}  # fmt: skip
+
+
+@pytest.fixture
+def studio(hall: Jobs, monkeypatch: pytest.MonkeyPatch) -> Jobs:  # noqa: F811
+    monkeypatch.setattr(arms_measured, "TEACHER_STEPS", 2)
+    return hall
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"name": "../x"}, "The name '../x' does not fit"),
+    ({"base": "tiny/teachr"}, "Did you mean 'tiny/teacher'?"),
+    ({"subject": "pocket/two-tailed-dog"}, "Did you mean 'pocket/two-tailed-cat'?"),
+    ({"subject": "../../etc"}, "There is no subject"),
+    ({"method": "own-timestep"}, "There is no method of personalization 'own-timestep'. Did you mean 'own-timesteps'?"),
+    ({"method": "dreambooth"}, "is the negative control; it is called random-timesteps there, and own-timesteps would fit."),
+    ({"method": "pso", "base": "tiny/teacher"}, "pso is for distilled students, and tiny/teacher is a teacher; dreambooth"),
+    ({"settings": {"rank": 0}}, "rank is 0; at least 1 fits."),
+    ({"settings": {"prior": 1}}, "The method own-timesteps has no setting 'prior'."),
+    ({"steps": 0}, "steps is 0; at least 1 fits."),
+    ({"n_kept": 1}, "n_kept is 1; at least 8 fits."),
+    ({"rows": 9}, "rows is 9; at most 8 fits."),
+]
+
+
+@pytest.mark.parametrize(("fields", "said"), REFUSED)
+def test_a_request_that_does_not_fit_is_refused_in_one_sentence(studio: Jobs, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError) as error:
+        studio.submit("personalize", request(**fields))
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_pictures_that_nobody_said_may_be_used_are_not(studio: Jobs) -> None:
+    from PIL import Image
+
+    shots = [(f"{i}.png", Image.new("RGB", (64, 64), (40 * i, 90, 10))) for i in range(1, 4)]
+    about = {"title": "Mug", "kind": "thing", "noun": "cat", "word": "<mug>", "domain": "pocket", "captions": {}}
+    keep(studio.paths, "mug", shots, consent=False, **about)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Nobody said that the pictures of mine/mug may be used"):
+        studio.submit("personalize", request(subject="mine/mug"))
+
+
+@pytest.mark.parametrize(("base", "method"), [(PAIR, "own-timesteps"), ("tiny/teacher", "dreambooth")])
+def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(studio: Jobs, base: str, method: str) -> None:
+    run_id = studio.submit("personalize", request(base=base, sample_every=2))
+    assert (studio.get(run_id).lane, studio.get(run_id).title) == ("batch", f"mine: pocket/two-tailed-cat on {base}, 4 steps")
+    assert here(studio, run_id) == ("done", "")
+    strips = of_kind(studio, run_id, "strip")
+    assert [s["step"] for s in strips] == [0, 2, 4]
+    assert (strips[0]["columns"], strips[0]["count"]) == (["untouched", "with the subject"], 12)
+    result = studio.result(run_id)
+    assert result is not None
+    assert (result["adapter"], result["method"], result["notices"]) == ("mine/mine", method, [])
+    arms = [row["arm"] for row in result["rows"]]
+    assert arms[0] == ("teacher" if base == "tiny/teacher" else PAIR) and set(arms) == {"teacher", PAIR, "hybrid-1"}
+    for row in result["rows"]:
+        assert all(0 <= row[share]["low"] <= row[share]["value"] <= row[share]["high"] <= 1 for share in SHARES)
+        assert row["distance"]["value"] > 0 and row["moved"] >= 0
+        assert row["others"]["accuracy"]["n"] == row["before"]["accuracy"]["n"] == 8
+    assert result["reader"]["held"] == 5 and result["reader"]["mistaken"]["n"] == 2
+    entry = load_adapters(studio.paths).get("mine/mine")
+    assert (entry.words, entry.run) == (("<two-tailed-cat>",), run_id) and entry.layers > 10
+    compared = studio.submit(
+        "compare",
+        {"prompt": "a <two-tailed-cat> at night", "pair": PAIR, "adapters": ["mine/mine"], "arms": ["teacher", "student"],
+         "seeds": [0], "teacher_steps": 2},
+    )  # fmt: skip
+    assert run_job(studio.paths.run(compared), registry=load_registry(studio.paths)) == ("done", "")
+    assert not [text for text in (studio.result(compared) or {})["notices"] if "two-tailed-cat" in text]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["own-timesteps", "random-timesteps", "pso"])
+def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"method": method, "measure_every": 0, "steps": 6}
+    straight = studio.submit("personalize", request(name="straight", sample_every=0, **fields))
+    assert here(studio, straight) == ("done", "")
+    run_id = studio.submit("personalize", request(name="broken-off", sample_every=2, **fields))
+    real, stops = work.samples, iter([1, 2])
+
+    def stop_at_strips(*args: Any, **how: Any) -> Any:
+        if len(of_kind(studio, run_id, "strip")) == expected:
+            studio.stop(run_id)
+        return real(*args, **how)
+
+    for expected in stops:
+        monkeypatch.setattr(work, "samples", stop_at_strips)
+        assert here(studio, run_id)[0] == "stopped"
+        monkeypatch.setattr(work, "samples", real)
+        studio.resume(run_id)
+    assert here(studio, run_id) == ("done", "")
+    assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))  # and strips disturbed no draw
+
+
+@pytest.mark.parametrize("file", sorted((PRESETS / "jobs" / "personalize").glob("*.yaml")), ids=lambda f: Path(f).stem)
+def test_presets_are_whole_requests(file: Path) -> None:
+    kind, fields = read_spec_file(file)
+    assert kind == "personalize"
+    assert PersonalizeRequest.model_validate(fields).name == file.stem
