@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,18 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, meth
     straight = studio.submit("personalize", request(name="straight", sample_every=0, **fields))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("personalize", request(name="broken-off", sample_every=2, **fields))
-    real, stops = work.samples, iter([1, 2])
+    real = work.samples
 
-    def stop_at_strips(*args: Any, **how: Any) -> Any:
-        if len(of_kind(studio, run_id, "strip")) == expected:
-            studio.stop(run_id)
-        return real(*args, **how)
+    def stops_after(strips: int) -> Callable[..., Any]:
+        def samples(*args: Any, **how: Any) -> Any:
+            if len(of_kind(studio, run_id, "strip")) == strips:
+                studio.stop(run_id)
+            return real(*args, **how)
 
-    for expected in stops:
-        monkeypatch.setattr(work, "samples", stop_at_strips)
+        return samples
+
+    for strips in (1, 2):
+        monkeypatch.setattr(work, "samples", stops_after(strips))
         assert here(studio, run_id)[0] == "stopped"
         monkeypatch.setattr(work, "samples", real)
         studio.resume(run_id)
