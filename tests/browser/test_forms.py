@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.test_page import write
+
 pytestmark = pytest.mark.browser
 
 QUIET_MS = 300  # without a request to the server: what was asked is answered and drawn
@@ -126,3 +128,23 @@ def test_another_teacher_brings_its_preset_and_leaves_what_was_typed(visit: Any)
     settle()
     for field in ("#steps", "#settings-batch", "#trainer-warmup"):
         assert page.input_value(f"{field} :is(input, textarea)") == "77", field
+
+
+def test_what_is_typed_survives_a_reload_unless_the_address_names_a_run(visit: Any) -> None:
+    page = visit()
+    page.locator("#prompt textarea").fill("a blue boat by day")
+    write(page, "#seeds", "5, 9")
+    page.click("button[role=tab]:has-text('Lab')")
+    page.wait_for_selector("#lab-start:not([disabled])")
+    write(page, "#lab-name", "half typed")
+    page.reload()
+    page.wait_for_function("document.querySelector('#lab-name :is(input, textarea)')?.value === 'half typed'")
+    page.click("button[role=tab]:has-text('Compare')")
+    page.wait_for_selector("#seeds-line:has-text('2 seeds')")
+    assert page.input_value("#prompt textarea") == "a blue boat by day"
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".board[data-state=done]")
+    page.locator("#prompt textarea").fill("something else")
+    page.reload()
+    page.wait_for_selector(".board[data-state=done]")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a blue boat by day'")

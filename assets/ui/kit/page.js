@@ -59,5 +59,6 @@ export async function start() {
   if (theme) document.body.classList.toggle("dark", theme === "dark");
   while (!heard()) await new Promise(requestAnimationFrame);
   document.documentElement.dataset.page = "ready";
+  (await import("./typed.js")).keepTyped();
   (await import("./glossary.js")).explain();
 }
