@@ -1,0 +1,198 @@
+"""Every method of personalization on one subject, over models and training seeds; writes docs/measured/personalize.json and the
+tables of docs/personalize.md.
+
+    python -m benchmarks.personalize                         # run what is missing, in order; stops and resumes anywhere
+    python -m benchmarks.personalize --only nano             # those of one size
+    python -m benchmarks.personalize --status                # what is there, and what is missing
+    python -m benchmarks.personalize --write                 # write again from what is kept
+
+A run is an ordinary job of the kind `personalize`, of presets/jobs/personalize/<size>-<method>.yaml with another subject, model
+or seed; figures are those of its result. What is asked of several training seeds says each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.core.files import Json, atomic_write
+from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
+from studio.metrics.interval import Interval
+from studio.worker import run_job
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "docs" / "measured" / "personalize.json"
+PAGE = ROOT / "docs" / "personalize.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SEEDS = (0, 1, 2)
+SUBJECT, MORE = "striped-balloon", ("two-tailed-cat", "ink")
+KEPT_FIELDS = ("arm", "title", "model", "nfe", "hit", "leak", "stated", "distance", "variety", "moved", "damage")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run. title: of the method, as tables say it."""
+
+    size: str
+    model: str
+    method: str
+    subject: str
+    seed: int
+    title: str
+    settings: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def name(self) -> str:
+        words = [self.size, self.model, self.method, *(f"{name}{value:g}" for name, value in self.settings), self.subject]
+        return f"{'-'.join(words)}-{self.seed}"
+
+    @property
+    def request(self) -> Json:
+        return {
+            "name": f"m{abs(hash_of(self.name)) % 10**12}", "title": self.name, "base": f"{self.size}/{self.model}",
+            "subject": f"pocket/{self.subject}", "method": self.method, "seed": self.seed, "settings": dict(self.settings),
+            "measure_every": 10_000, "sample_every": 0,
+        }  # fmt: skip
+
+
+def hash_of(text: str) -> int:
+    import hashlib
+
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def cases() -> Iterator[Case]:
+    """In the order in which they are worth having."""
+    own, control = ("own-timesteps", "Own timesteps and replay"), ("random-timesteps", "Random timesteps (negative control)")
+    for seed in SEEDS:
+        yield Case("nano", "dmd2", own[0], SUBJECT, seed, own[1])
+        yield Case("nano", "dmd2", control[0], SUBJECT, seed, control[1])
+        yield Case("nano", "teacher", "dreambooth", SUBJECT, seed, "DreamBooth")
+        yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 0.2")
+        yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 1", (("loser", 1.0),))
+        yield Case("nano", "lcm", own[0], SUBJECT, seed, own[1])
+        yield Case("nano", "lcm", control[0], SUBJECT, seed, control[1])
+    for size, models in (("nano", ("dmd2",)), ("pocket", ("dmd2",))):
+        for subject in (SUBJECT, *MORE):
+            for model in models:
+                for method, title in (own, control):
+                    yield Case(size, model, method, subject, 0, title)
+
+
+def kept() -> dict[str, Json]:
+    return dict(json.loads(KEPT.read_text())) if KEPT.is_file() else {}
+
+
+def measure(case: Case, jobs: Jobs) -> Json:
+    """The figures of one run, which goes on where it was left off."""
+    title = case.name
+    before = [info for info in jobs.list(kind="personalize", limit=500) if jobs.spec(info.id).config.get("title") == title]
+    run_id = before[0].id if before else jobs.submit("personalize", case.request)
+    if jobs.get(run_id).state != "done":
+        if jobs.get(run_id).state not in ("queued", "running", "loading"):
+            jobs.resume(run_id)
+        state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
+        if state != "done":
+            raise SystemExit(f"{title}: {state}. {note}")
+    result = jobs.result(run_id)
+    assert result is not None
+    info = jobs.get(run_id)
+    return {
+        "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"], "reader": result["reader"],
+        "diverged": result["diverged"], "notices": result["notices"], "state": info.state,
+        "rows": [{name: row[name] for name in KEPT_FIELDS} | {"after": row["others"], "before": row["before"]}
+                 for row in result["rows"]],
+    }  # fmt: skip
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------------
+
+
+def page(found: Sequence[Json]) -> str:
+    lines = [BEGIN, "", "## Measured", ""]
+    lines += ["Hit: the reader made from the pictures recognises the subject. Leak: it does so for its class without the word. "
+              "Distance: to the nearest training picture, 1 being that of pictures held back. Others: share of other prompts "
+              "that show what they state, before and after, and their Fréchet distance over what it was. A row is a run; "
+              "brackets are 95 % intervals over pictures.", ""]  # fmt: skip
+    for size in ("nano", "pocket"):
+        rows = [one for one in found if one["case"]["size"] == size]
+        if rows:
+            lines += [f"### {size.title()}, on the model it was trained on", "", *_own(rows), ""]
+            lines += [f"### {size.title()}, worn by others", "", *_worn(rows), ""]
+    return "\n".join([*lines, END])
+
+
+def _own(found: Sequence[Json]) -> list[str]:
+    heads = ["subject", "method", "model", "seed", "hit", "leak", "distance", "others before", "others after", "FD ÷ before"]
+    return _table(heads, [[_subject(one), one["case"]["title"], one["case"]["model"], str(one["case"]["seed"]),
+                           *_figures(one, one["rows"][0])] for one in found])  # fmt: skip
+
+
+def _worn(found: Sequence[Json]) -> list[str]:
+    heads = ["subject", "method", "trained on", "seed", "worn by", "hit", "leak", "distance", "others before", "others after",
+             "FD ÷ before"]  # fmt: skip
+    return _table(heads, [[_subject(one), one["case"]["title"], one["case"]["model"], str(one["case"]["seed"]), row["title"],
+                           *_figures(one, row)] for one in found for row in one["rows"][1:]])  # fmt: skip
+
+
+def _subject(one: Json) -> str:
+    return str(one["case"]["subject"])
+
+
+def _figures(one: Json, row: Json) -> list[str]:
+    fd = row["damage"]["fd"]
+    diverged = " (diverged)" if one["diverged"] else ""
+    return [
+        _share(row["hit"]) + diverged, _share(row["leak"]), Interval.from_dict(row["distance"]).text(2),
+        _share(row["before"]["accuracy"]), _share(row["after"]["accuracy"]), "–" if fd is None else f"{fd:.2f}",
+    ]  # fmt: skip
+
+
+def _share(figure: Json | None) -> str:
+    return "–" if figure is None else Interval.from_dict(figure).text(percent=True)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
+
+
+def write() -> None:
+    text, made = PAGE.read_text(), page([one for _, one in sorted(kept().items())])
+    if BEGIN in text:
+        before, rest = text.split(BEGIN)
+        text = before + made + rest.split(END)[1]
+    else:
+        text = f"{text.rstrip()}\n\n{made}\n"
+    PAGE.write_text(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="a part of the names of runs, like nano or own-timesteps")
+    parser.add_argument("--data-dir", default=None)
+    parser.add_argument("--status", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    wanted = {case.name: case for case in cases() if args.only in case.name}
+    if args.status:
+        have = kept()
+        print("\n".join(f"{'kept   ' if name in have else 'missing'} {name}" for name in wanted))
+        return
+    if not args.write:
+        jobs = open_jobs(args.data_dir)
+        for name, case in wanted.items():
+            if name not in kept():
+                found = measure(case, jobs)
+                KEPT.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write(KEPT, json.dumps(kept() | {name: found}, indent=1, sort_keys=True) + "\n")
+                print(name, _figures(found, found["rows"][0]), flush=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()
