@@ -15,7 +15,7 @@ from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
-from studio.library.subjects import fits, keep, subject
+from studio.library.subjects import keep
 from studio.worker import run_job
 from studio.workshop import arms_measured
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
@@ -125,10 +125,9 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, meth
 
 
 @pytest.mark.parametrize("file", sorted((PRESETS / "jobs" / "personalize").glob("*.yaml")), ids=lambda f: Path(f).stem)
-def test_presets_are_whole_requests(file: Path) -> None:
+def test_presets_are_whole_requests(studio: Jobs, file: Path) -> None:
     kind, fields = read_spec_file(file)
     assert kind == "personalize"
     request = PersonalizeRequest.model_validate(fields)
     assert request.name == file.stem and file.stem.endswith(request.method)
-    request.check_base(load_registry().get(request.base))
-    assert fits(subject(None, request.subject), load_registry().get(request.base))
+    studio.validate(kind, fields)
