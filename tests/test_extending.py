@@ -80,7 +80,7 @@ def test_an_objective_trains_a_student(tmp_path: Path) -> None:
     assert "mine/floored" in listed
     program = (
         "from studio.jobs.paths import open_paths\nfrom studio.library.method_cards import objectives\n"
-        "from studio.ui.kit import schema_form\nknown = objectives(open_paths('data'))['objectives']\n"
+        "from studio.ui.kit import schema_form\nknown = objectives(open_paths('data'))['distill']['methods']\n"
         "print([field.label for field in schema_form.fields(known['floor']['schema'])])"
     )
     assert run(tmp_path, "my_objective", program=program).splitlines()[-1] == "['Batch', 'Pace of the floor']"

@@ -20,6 +20,7 @@ from studio.capabilities.controlnets.commands import app as controlnets
 from studio.capabilities.personalize.commands import app as subjects
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
+from studio.cli.methods import methods
 from studio.core.explain import explain
 from studio.core.files import Json
 from studio.core.registry import problems
@@ -47,6 +48,7 @@ app.add_typer(background, name="jobs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
+app.command()(methods)
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

@@ -102,6 +102,7 @@ class Streams:
 
 
 C = TypeVar("C", bound=MethodConfig)
+Roles = tuple[Literal["teacher", "student"], ...]
 
 
 class Method(ABC, Generic[C]):
@@ -109,6 +110,7 @@ class Method(ABC, Generic[C]):
 
     card: ClassVar[Card]
     Config: ClassVar[type[MethodConfig]]
+    models: ClassVar[Roles] = ()  # roles it is for; empty: those of its folder
 
     def __init__(self, config: C, streams: Streams):
         self.config, self.streams = config, streams

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -37,14 +38,18 @@ class Refused(ValueError):
 @dataclass(frozen=True)
 class Limits:
     """file_bytes: of one picture, unpacked. total_bytes: of all, unpacked, and of an archive itself. pixels: of one picture.
-    least_side: pixels. count: pictures. entries: of an archive or a folder."""
+    least_side, most_side: pixels, as they are kept. count: pictures. entries: of an archive or a folder. kept_side: pixels of
+    the shorter side; larger pictures are made smaller, 0 leaves them. doubles: whether equal pictures may come."""
 
     file_bytes: int = 20_000_000
     total_bytes: int = 200_000_000
     pixels: int = 40_000_000
     least_side: int = 16
+    most_side: int = 8192
     count: int = 64
     entries: int = 500
+    kept_side: int = 0
+    doubles: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Intake:
                 raise Refused(f"{brief(name)} was left out: at most {self.limits.count} pictures are taken.")
             picture = decoded(name, data, self.limits)
             twin = next((one.name for one in self.pictures if one.digest == picture.digest), None)
-            if twin is not None:
+            if twin is not None and not self.limits.doubles:
                 raise Refused(f"{brief(name)} is the same picture as {brief(twin)}.")
             self.pictures.append(picture)
         except Refused as error:
@@ -116,6 +121,11 @@ def take(given: Sequence[Path], limits: Limits = Limits()) -> Intake:
     return intake
 
 
+def by_number(name: str) -> list[str]:
+    """What names are sorted by, so that numbers in them count by their value: 2.png before 10.png."""
+    return [part.zfill(12) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
 def keep(folder: Path, picture: Picture) -> str:
     """Write an accepted picture into a folder; the name of the file, which follows from its pixels."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,10 +144,12 @@ def decoded(name: str, data: bytes, limits: Limits) -> Picture:
                 raise Refused(f"{said} has {width:,} × {height:,} pixels; at most {limits.pixels:,} are read.")
             if min(width, height) < limits.least_side:
                 raise Refused(f"{said} is {width} × {height} pixels; a side of {limits.least_side} is the least.")
+            if max(width, height) * _share((width, height), limits.kept_side) > limits.most_side:
+                raise Refused(f"{said} is {width:,} × {height:,} pixels; a side of {limits.most_side:,} is the most.")
             if opened.mode[0] in "IF":
                 raise Refused(f"{said} has more than 8 bits a channel; one with 8 would fit.")
             opened.load()
-            picture = _flat(ImageOps.exif_transpose(opened))
+            picture = _shrunk(_flat(ImageOps.exif_transpose(opened)), limits.kept_side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused(f"{said} has far too many pixels; at most {limits.pixels:,} are read.") from None
     except Refused:
@@ -148,6 +160,18 @@ def decoded(name: str, data: bytes, limits: Limits) -> Picture:
     picture.save(buffer, "PNG", compress_level=2)
     digest = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
     return Picture(PurePosixPath(name).name, buffer.getvalue(), picture.size, digest)
+
+
+def _share(size: tuple[int, int], kept_side: int) -> float:
+    """Of its sides that a picture keeps."""
+    return min(1.0, kept_side / min(size)) if kept_side else 1.0
+
+
+def _shrunk(image: Image.Image, kept_side: int) -> Image.Image:
+    share = _share(image.size, kept_side)
+    if share == 1:
+        return image
+    return image.resize((round(image.width * share), round(image.height * share)), Image.Resampling.LANCZOS)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -165,11 +189,11 @@ def _file(intake: Intake, path: Path, name: str) -> None:
 
 
 def _folder(intake: Intake, folder: Path) -> None:
-    found = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    found = [path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
     if len(found) > intake.limits.entries:
         intake.refuse(f"{brief(folder.name)} holds {len(found):,} files; at most {intake.limits.entries:,} are looked at.")
         return
-    for path in found:
+    for path in sorted(found, key=lambda path: by_number(path.relative_to(folder).as_posix())):
         name = path.relative_to(folder).as_posix()
         if any(part in LEFT_BY_SYSTEMS for part in path.parts):
             continue
@@ -199,7 +223,7 @@ def _archive(intake: Intake, path: Path) -> None:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > intake.limits.entries:
                 raise Refused(f"{said} holds {len(entries):,} files; at most {intake.limits.entries:,} are looked at.")
-            for entry in entries:
+            for entry in sorted(entries, key=lambda entry: by_number(entry.filename)):
                 _entry(intake, archive, entry)
     except Refused as error:
         intake.refuse(str(error))

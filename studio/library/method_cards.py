@@ -1,4 +1,4 @@
-"""Objectives, and methods of sliders, as forms and commands need them: cards and schemas as JSON, without importing torch.
+"""Everything that trains, as forms and commands need it: cards and schemas as JSON, by group, without importing torch.
 
 The file `cache/objectives.json` is written by a process that has torch (a worker when it is idle, or a subprocess when
 somebody asks first) under a version: a digest of the files that could change the answer.
@@ -11,27 +11,60 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.core.json_schema import check
 from studio.core.registry import stamp
+from studio.domains import DOMAINS
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT, Paths
 
-VARIABLE = "STUDIO_OBJECTIVES"  # further modules, comma separated (see `studio.methods.distill`)
 DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
-GROUPS = {"sliders": "sliders", "personalize": "personalization"}  # of methods besides the objectives, as sentences say them
 Catalogue = Json  # what `objectives` says
 
 
+@dataclass(frozen=True)
+class Group:
+    """Methods of one folder of `studio.methods`.
+
+    what: a member in a sentence. registry: where they are, as "module:name". kind: of job that trains them. models: roles of
+    models they are for where a method says nothing else. variable: of the environment, names further modules. hints: whether
+    they need a domain that has some.
+    """
+
+    title: str
+    what: str
+    registry: str
+    kind: str
+    models: tuple[str, ...] = ("teacher",)
+    variable: str = ""
+    hints: bool = False
+
+
+EITHER = ("teacher", "student")
+GROUPS = {
+    "distill": Group("Distillation", "objective", "studio.methods.distill:METHODS", "distill", variable="STUDIO_OBJECTIVES"),
+    "sliders": Group("Sliders", "method of sliders", "studio.methods.sliders:SLIDERS", "slider", EITHER),
+    "personalize": Group(
+        "Personalization", "method of personalization", "studio.methods.personalize:PERSONALIZE", "personalize", EITHER,
+        "STUDIO_PERSONALIZE",
+    ),
+    "words": Group("New words", "method of new words", "studio.methods.words:WORDS", "word"),
+    "controlnets": Group(
+        "ControlNets", "method of ControlNets", "studio.methods.controlnets:CONTROLNETS", "controlnet", hints=True
+    ),
+}  # fmt: skip
+
+
 def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
-    """`{"version", "objectives": {name: {"card", "schema"}}, "unavailable": {name: reason}, "trainer": schema,
-    "sliders": {"methods": like objectives, "unavailable"}, "personalize": the same}`.
+    """`{"version", "trainer": schema}` and by each of `GROUPS` `{"methods": {name: {"card", "schema", "models"}}, "unavailable":
+    {name: reason}}`. models: roles of the models that a method is for.
 
     Milliseconds when the cache is right; otherwise it is made in a subprocess that imports torch (seconds), or None
     when `build` is off.
@@ -49,29 +82,30 @@ def objectives(paths: Paths, *, build: bool = True) -> Catalogue | None:
             lock.release()
 
 
-def check_objective(catalogue: Catalogue, name: str) -> Json:
-    """The entry of one objective. ValueError in one sentence when it is not there or cannot be used."""
-    return _entry(catalogue["objectives"], catalogue["unavailable"], name, "objective")
-
-
 def check_method(catalogue: Catalogue, group: str, name: str, settings: Mapping[str, object]) -> Json:
-    """Settings of a method of one of `GROUPS`, checked against its schema; only what was given comes back."""
-    found = _entry(catalogue[group]["methods"], catalogue[group]["unavailable"], name, f"method of {GROUPS[group]}")
-    return check(found["schema"], settings, f"The method {name}", LIMITS)
-
-
-def _entry(known: Mapping[str, Json], unavailable: Mapping[str, str], name: str, what: str) -> Json:
-    if name in known:
-        return dict(known[name])
+    """Settings of a method of one of `GROUPS`, checked against its schema; only what was given comes back. ValueError in one
+    sentence when there is no such method, or it cannot be used."""
+    known, unavailable, what = catalogue[group]["methods"], catalogue[group]["unavailable"], GROUPS[group].what
     if name in unavailable:
         raise ValueError(f"The {what} {name!r} cannot be used here: {unavailable[name]}")
-    hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
-    raise ValueError(f"There is no {what} {brief(name)}.{hint}")
+    if name not in known:
+        hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
+        raise ValueError(f"There is no {what} {brief(name)}.{hint}")
+    return check(known[name]["schema"], settings, f"The {what.split()[0]} {name}", LIMITS)
 
 
-def check_settings(catalogue: Catalogue, name: str, settings: Mapping[str, object]) -> Json:
-    """Settings of an objective, checked against its schema; only what was given comes back."""
-    return check(check_objective(catalogue, name)["schema"], settings, f"The objective {name}", LIMITS)
+def listed(catalogue: Catalogue) -> list[Json]:
+    """Every method, group by group: `{"group", "kind", "name", "card", "schema", "models", "domains", "unavailable"}`. domains:
+    those it fits, None where that is not known beforehand. unavailable: why it cannot be used, or ""."""
+    hinted = [name for name, domain in DOMAINS.all().items() if domain.hints]
+    found = []
+    for name, group in GROUPS.items():
+        about = {"group": name, "kind": group.kind, "domains": hinted if group.hints else None}
+        of_group = catalogue[name]
+        found += [{**about, "name": method, **entry, "unavailable": ""} for method, entry in of_group["methods"].items()]
+        found += [{**about, "name": method, "card": None, "schema": None, "models": list(group.models), "unavailable": why}
+                  for method, why in of_group["unavailable"].items()]  # fmt: skip
+    return found
 
 
 def check_trainer(catalogue: Catalogue, settings: Mapping[str, object]) -> Json:
@@ -81,7 +115,7 @@ def check_trainer(catalogue: Catalogue, settings: Mapping[str, object]) -> Json:
 
 def version() -> str:
     """A digest over what the catalogue is made from: names, times and sizes of files."""
-    digest = hashlib.sha256(stamp(VARIABLE).encode())
+    digest = hashlib.sha256("\n".join(stamp(group.variable) for group in GROUPS.values()).encode())
     digest.update(code_digest().encode())
     return digest.hexdigest()[:16]
 
@@ -99,5 +133,5 @@ def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
     made = read_json(file)
     if done.returncode != 0 or made is None:
         last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-        raise ValueError(f"The objectives cannot be listed here: {last[:300]}")
+        raise ValueError(f"The methods cannot be listed here: {last[:300]}")
     return made

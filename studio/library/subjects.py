@@ -13,6 +13,7 @@ pictures are read.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import secrets
@@ -21,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -29,10 +31,10 @@ from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import read_json
 from studio.domains import domain_of
 from studio.jobs.paths import ASSETS, Paths
+from studio.library.brought_pictures import Limits, by_number, decoded
 from studio.library.models import FAMILY, ModelEntry
 from studio.library.new_words import check_word
 from studio.library.picture_pairs import BATCH_PIXELS, read_picture, size_of
-from studio.library.subject_intake import MAX_PICTURES, in_order, opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,6 +45,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 MAX_CAPTION = 300  # characters
 PLACE = "{}"  # where the word goes in a caption
 BARE = {"thing": "a {}", "style": "a picture in {}"}  # of a picture without caption
+MAX_PICTURES = 100  # to learn from, and as many held back
+BROUGHT = Limits(
+    file_bytes=50_000_000, total_bytes=1_000_000_000, pixels=64_000_000, count=2 * MAX_PICTURES, kept_side=2048
+)  # of the pictures of a subject, and of its masks
 NOUN = re.compile(r"[^\W_]+(?:[ '-][^\W_]+){0,3}")  # up to four words
 
 Kind = Literal["thing", "style"]
@@ -185,11 +191,12 @@ def keep(
     held: Given = (),
     licence: str = "",
     origin: str = "",
+    masks: Mapping[str, Image | bytes] = MappingProxyType({}),
 ) -> Subject:
     """Keep pictures as `mine/<name>`; the folder appears whole or not at all. ValueError in one sentence.
 
-    accepted: to learn from; held: held back. captions: by their file names. Pictures are kept upright as 1.png, 2.png, … in the
-    order they are given, without what else their files said (a camera, a place).
+    accepted: to learn from; held: held back. captions, masks: by their file names. Pictures are kept upright as 1.png, 2.png, …
+    in the order they are given, without what else their files said (a camera, a place).
     """
     check_name(paths, name)
     for what, given in (("pictures", accepted), ("held-back pictures", held)):
@@ -198,21 +205,13 @@ def keep(
     numbered = {file: f"{i}.png" for i, (file, _) in enumerate((*accepted, *held), 1)}
     if len(numbered) < len(accepted) + len(held):
         raise ValueError("Two pictures have the same file name; one name each fits.")
-    if strange := next((file for file in captions if file not in numbered), None):
-        raise ValueError(f"There is a caption for {brief(strange)}, and no such picture.{did_you_mean(strange, numbered)}")
+    for what, by_name in (("caption", captions), ("mask", masks)):
+        if strange := next((file for file in by_name if file not in numbered), None):
+            raise ValueError(f"There is a {what} for {brief(strange)}, and no such picture.{did_you_mean(strange, numbered)}")
     try:
         told = {numbered[file]: text for file, text in captions.items()}
-        about = SubjectFile(
-            title=title,
-            kind=kind,
-            noun=noun,
-            word=word,
-            domain=domain,
-            captions=told,
-            consent=consent,
-            licence=licence,
-            origin=origin,
-        )
+        said = {"title": title, "kind": kind, "noun": noun, "word": word, "domain": domain}
+        about = SubjectFile.model_validate({**said, "captions": told, "consent": consent, "licence": licence, "origin": origin})
     except ValidationError as error:
         raise ValueError(explain(error)) from error
     target, temporary = home(paths) / name, home(paths) / f".new-{secrets.token_hex(6)}"
@@ -220,7 +219,11 @@ def keep(
         for part, given in (("pictures", accepted), ("held", held)):
             for file, picture in given:
                 (temporary / part).mkdir(parents=True, exist_ok=True)
-                opened(file, picture).save(temporary / part / numbered[file], "PNG")
+                found = decoded(file, _bytes(picture), BROUGHT)
+                (temporary / part / numbered[file]).write_bytes(found.data)
+                if file in masks:
+                    (temporary / "masks").mkdir(exist_ok=True)
+                    _mask(file, masks[file], found.size).save(temporary / "masks" / numbered[file], "PNG")
         written = json.dumps(about.model_dump(by_alias=True), indent=1, ensure_ascii=False)
         (temporary / ABOUT).write_text(written + "\n", encoding="utf-8")
         check_name(paths, name)  # again: another one may have been kept meanwhile
@@ -228,6 +231,26 @@ def keep(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return subject(paths, f"{FAMILY}/{name}")
+
+
+def _bytes(given: Image | bytes) -> bytes:
+    """Of a picture's file."""
+    if isinstance(given, bytes):
+        return given
+    buffer = io.BytesIO()
+    given.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _mask(name: str, given: Image | bytes, size: tuple[int, int]) -> Image:
+    """Black and white, of the size of its picture."""
+    mask = decoded(f"the mask of {name}", _bytes(given), BROUGHT).image()
+    if abs(mask.width * size[1] / mask.height - size[0]) > max(1, 0.01 * size[0]):
+        raise ValueError(
+            f"The mask of {brief(name)} is {mask.width} × {mask.height} pixels, and the picture {size[0]} × {size[1]}; "
+            "a mask of the same shape would fit."
+        )
+    return mask.convert("L").resize(size).point(lambda value: 255 * (value > 127))
 
 
 def check_name(paths: Paths, name: str) -> str:
@@ -328,9 +351,9 @@ def _read(id: str, folder: Path, shipped: bool) -> Subject:
 
 
 def _pictures(id: str, folder: Path, most: int = MAX_PICTURES) -> tuple[Path, ...]:
-    files = in_order(file for file in folder.glob("*.png") if file.name[0] != "." and file.is_file())
+    files = [file for file in folder.glob("*.png") if file.name[0] != "." and file.is_file()]
     if len(files) > most:
         raise ValueError(f"{id} has {len(files):,} pictures in {folder.name}; up to {most:,} fit.")
     for file in files:
         size_of(file)  # says what cannot be read
-    return tuple(files)
+    return tuple(sorted(files, key=lambda file: by_number(file.name)))

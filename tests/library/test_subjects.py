@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from studio.cli.app import app
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ASSETS, Paths, open_paths
 from studio.library.models import ModelEntry, load_registry
-from studio.library.subject_intake import KEPT_SIDE, intake, opened
 from studio.library.subjects import (
     Subject,
     fits,
@@ -43,6 +44,12 @@ def paths(tmp_path: Path) -> Paths:
 
 def coloured(color: str = "red", size: tuple[int, int] = (40, 20)) -> Image.Image:
     return Image.new("RGB", size, color)
+
+
+def shot(color: str) -> bytes:
+    buffer = io.BytesIO()
+    coloured(color).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def kept(paths: Paths, name: str = "my-cat", n: int = 2, **given: Any) -> Subject:
@@ -113,8 +120,11 @@ def test_the_digest_is_of_contents(paths: Paths) -> None:
         ({"n": 101}, "101 pictures were given"),
         ({"held": [(f"{i}.png", coloured()) for i in range(101)]}, "101 held-back pictures were given; from 0 to 100 fit"),
         ({"held": [("IMG_0.jpg", coloured())]}, "Two pictures have the same file name"),
-        ({"accepted": [("a.png", b"no picture")]}, "'a.png' is no picture that can be read"),
-        ({"accepted": [("a.png", coloured(size=(4, 90)))]}, "'a.png' has 4 × 90 pixels"),
+        ({"accepted": [("a.png", b"no picture")]}, "'a.png' is not a picture that can be read"),
+        ({"accepted": [("a.png", coloured(size=(4, 90)))]}, "'a.png' is 4 × 90 pixels"),
+        ({"masks": {"IMG_9.jpg": coloured("white")}}, "There is a mask for 'IMG_9.jpg', and no such picture"),
+        ({"masks": {"IMG_0.jpg": b"no picture"}}, "'the mask of IMG_0.jpg' is not a picture that can be read"),
+        ({"masks": {"IMG_0.jpg": coloured(size=(40, 40))}}, "The mask of 'IMG_0.jpg' is 40 × 40 pixels, and the picture 40 × 20"),
         ({"word": "my-cat"}, "The word 'my-cat' does not fit"),
         ({"noun": "<cat>"}, "The class '<cat>' does not fit"),
         ({"title": ""}, "title"),
@@ -219,31 +229,33 @@ def test_words_of_captions_are_replaced() -> None:
         replaced(given, " ", "{}")
 
 
-def test_pictures_are_taken_in_by_name(tmp_path: Path) -> None:
-    for name in ("10.png", "2.png", "note.txt", ".hidden.png"):
-        coloured().save(tmp_path / name, "PNG")
-    assert [name for name, _ in intake(tmp_path)] == ["2.png", "10.png"]
-    assert intake(tmp_path / "2.png") == [("2.png", (tmp_path / "2.png").read_bytes())]
-    for lacking in (tmp_path / "note.txt", tmp_path / "none", tmp_path / "none.png"):
-        with pytest.raises(ValueError, match="holds no pictures"):
-            intake(lacking)
+def test_pictures_are_kept_smaller_with_their_masks(paths: Paths) -> None:
+    mask = Image.new("RGB", (60, 30), (90, 90, 90))
+    mask.paste("white", (0, 0, 30, 30))
+    one = kept(paths, accepted=[("a.png", coloured(size=(6000, 3000)))], held=[("b.png", coloured())], masks={"a.png": mask})
+    with Image.open(one.pictures[0]) as picture, Image.open(one.masks["1.png"]) as covered:
+        assert picture.size == covered.size == (4096, 2048) and covered.mode == "L"
+        assert (covered.getpixel((10, 10)), covered.getpixel((4090, 10))) == (255, 0)
+    assert set(one.masks) == {"1.png"}
 
 
-def test_large_pictures_are_kept_smaller_and_clear_ones_on_white() -> None:
-    assert opened("a.png", coloured(size=(6000, 3000))).size == (2 * KEPT_SIDE, KEPT_SIDE)
-    assert opened("a.png", Image.new("RGBA", (20, 20), (255, 0, 0, 0))).getpixel((5, 5)) == (255, 255, 255)
-
-
-def test_commands(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "out", commands.Console(width=200))
+@pytest.fixture
+def run(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """`python -m studio subjects …`: what it prints, in one line, refusals among it."""
 
     def run(*words: str) -> str:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
+            monkeypatch.setattr(commands, "out", commands.Console(width=200, file=printed))
+            monkeypatch.setattr(commands, "err", commands.Console(width=200, file=printed))
             app(["subjects", *words, "--data-dir", str(jobs.paths.root)], standalone_mode=False)
         return " ".join(printed.getvalue().split())
 
+    return run
+
+
+def test_commands(run: Callable[..., str], jobs: Jobs, tmp_path: Path) -> None:
     for i in range(1, 4):
-        coloured().save(tmp_path / f"{i}.png")
+        coloured(("red", "lime", "blue")[i - 1]).save(tmp_path / f"{i}.png")
     said = run(
         "add", "spot", "--pictures", str(tmp_path), "--noun", "mushroom", "--caption", "1.png=a {} at night = dark", "--held", "1"
     )
@@ -257,3 +269,33 @@ def test_commands(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run("add", "spot", "--pictures", str(tmp_path), "--noun", "mushroom", "--caption", "1.png")
     assert run("remove", "mine/spot") == "Removed mine/spot."
     assert [one["id"] for one in json.loads(run("list", "--json"))] == [f"pocket/{name}" for name in sorted(SHIPPED)]
+
+
+def test_a_zip_comes_in_and_what_is_refused_is_named_one_by_one(run: Callable[..., str], paths: Paths, tmp_path: Path) -> None:
+    brought = tmp_path / "brought.zip"
+    with zipfile.ZipFile(brought, "w") as archive:
+        for name, data in {"in/10.png": shot("red"), "in/2.jpg": shot("blue"), "../out.png": shot("lime"), "more.zip": b"PK",
+                           "in/twin.png": shot("red"), "note.txt": b"hello"}.items():  # fmt: skip
+            archive.writestr(name, data)
+    (tmp_path / "masks").mkdir()
+    for name in ("2.png", "10.png"):
+        (tmp_path / "masks" / name).write_bytes(shot("white"))
+    said = run("add", "spot", "--pictures", str(brought), "--noun", "cat", "--held", "1", "--masks", str(tmp_path / "masks"))
+    for sentence in ("'../out.png' points out of the archive", "'more.zip' is an archive inside of another",
+                     "'in/twin.png' is the same picture as '10.png'", "'note.txt' is not a picture"):  # fmt: skip
+        assert said.count(sentence) == 1
+    assert "Listed as mine/spot." in said
+    found = json.loads(run("show", "mine/spot", "--json"))
+    assert (found["pictures"], found["held"], found["masks"]) == (["1.png"], ["2.png"], ["1.png", "2.png"])
+
+
+@pytest.mark.parametrize("name", ["none", "note.txt", "texts", "nowhere.png", "many"])
+def test_where_no_picture_is_there_is_no_subject(run: Callable[..., str], jobs: Jobs, tmp_path: Path, name: str) -> None:
+    for folder in ("none", "texts", "many"):
+        (tmp_path / folder).mkdir()
+    for file in ("note.txt", "texts/1.txt", "texts/2.txt", *(f"many/{i}.txt" for i in range(501))):
+        (tmp_path / file).write_text("hello")
+    with pytest.raises(ValueError) as error:
+        run("add", "spot", "--pictures", str(tmp_path / name), "--noun", "cat")
+    assert str(error.value).startswith(f"'{name}' ") and str(error.value).count(". ") == 0
+    assert "mine/spot" not in subjects(jobs.paths)

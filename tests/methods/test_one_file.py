@@ -75,10 +75,10 @@ from studio.library.method_cards import objectives
 from studio.ui.kit.schema_form import fields
 jobs = open_jobs(sys.argv[1])
 catalogue = objectives(jobs.paths)
-entry = catalogue["objectives"]["halfway"]
+entry = catalogue["distill"]["methods"]["halfway"]
 form = [(f.name, f.kind, f.default) for f in fields(entry["schema"])]
-print(json.dumps({"card": entry["card"], "form": form, "others": len(catalogue["objectives"]),
-                  "models": sorted(load_registry(jobs.paths).entries), "unavailable": catalogue["unavailable"]}))
+print(json.dumps({"card": entry["card"], "form": form, "others": len(catalogue["distill"]["methods"]),
+                  "models": sorted(load_registry(jobs.paths).entries), "unavailable": catalogue["distill"]["unavailable"]}))
 """
 
 

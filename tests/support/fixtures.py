@@ -110,16 +110,16 @@ def objectives_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from studio.jobs.paths import open_paths
     from studio.library import method_cards
 
-    before = os.environ.get(method_cards.VARIABLE)
-    os.environ[method_cards.VARIABLE] = TOY
+    before = os.environ.get(method_cards.GROUPS["distill"].variable)
+    os.environ[method_cards.GROUPS["distill"].variable] = TOY
     try:
         paths = open_paths(tmp_path_factory.mktemp("objectives"))
         method_cards.objectives(paths)
     finally:
         if before is None:
-            del os.environ[method_cards.VARIABLE]
+            del os.environ[method_cards.GROUPS["distill"].variable]
         else:
-            os.environ[method_cards.VARIABLE] = before
+            os.environ[method_cards.GROUPS["distill"].variable] = before
     return paths.cache / "objectives.json"
 
 

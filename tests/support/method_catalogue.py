@@ -63,6 +63,6 @@ TRAINER = {"title": "TrainerConfig", "properties": {
 
 def list_objectives(data_dir: Path) -> None:
     """Put a catalogue of two objectives into the cache, as a process with torch would write it."""
-    kept = {"version": method_cards.version(), "objectives": OBJECTIVES, "unavailable": {}, "trainer": TRAINER}
+    kept = {"version": method_cards.version(), "distill": {"methods": OBJECTIVES, "unavailable": {}}, "trainer": TRAINER}
     (data_dir / "cache").mkdir(exist_ok=True)
     (data_dir / "cache" / "objectives.json").write_text(json.dumps(kept))

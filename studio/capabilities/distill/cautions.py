@@ -1,7 +1,7 @@
 """Cautions before a distillation starts: combinations of settings that are allowed and known to go wrong.
 
     cautions("dmd2", {"inputs": "noised data", "guidance": 8.0})            # -> sentences, none when nothing is known
-    cautions("lcm", typed, trainer, catalogue["objectives"]["lcm"]["schema"])  # what was not given is the schema's default
+    cautions("lcm", typed, trainer, methods["lcm"]["schema"])  # what was not given is the schema's default
 
 Pure, without torch. Values that are no numbers yet, as in a form somebody is still typing in, are passed over. What can
 only be seen while a run goes on is in `symptoms`, as are the thresholds.

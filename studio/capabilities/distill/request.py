@@ -153,8 +153,8 @@ class DistillRequest(TrainingRequest):
             check_smaller(entry.folder, self.smaller, entry.id)
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: method_cards.Catalogue) -> None:
-        method_cards.check_settings(catalogue, self.objective, self.settings)
-        if catalogue["objectives"][self.objective]["schema"].get("needs_start") and self.start is None:
+        method_cards.check_method(catalogue, "distill", self.objective, self.settings)
+        if catalogue["distill"]["methods"][self.objective]["schema"].get("needs_start") and self.start is None:
             raise ValueError(f"The objective {self.objective} goes on from a student; choose one of {self.teacher} as the start.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +15,15 @@ from studio.core.explain import brief
 from studio.core.files import Json
 from studio.domains import first
 from studio.library import subjects
+from studio.library.brought_pictures import FIT, Limits, Picture, take
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
-from studio.library.subject_intake import intake
 
 app = typer.Typer(no_args_is_help=True, help="Things and styles that models are personalized to: a few pictures with captions.")
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
+MASKS = dataclasses.replace(subjects.BROUGHT, doubles=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -68,7 +70,7 @@ def show(subject_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="It is listed as mine/<name>.")],
-    pictures: Annotated[Path, typer.Option(help="A folder of pictures, or one picture.")],
+    pictures: Annotated[Path, typer.Option(help="A folder of pictures, a zip archive of them, or one picture.")],
     noun: Annotated[str, typer.Option(help="A plain word for what it is one of, like mushroom; picture for a style.")],
     word: Annotated[str, typer.Option(help="As prompts spell it, like <mine>; empty is its name in <>.")] = "",
     title: Annotated[str, typer.Option(help="How lists call it; empty is its name.")] = "",
@@ -78,6 +80,9 @@ def add(
         list[str] | None, typer.Option("--caption", help='Of a picture, {} for the word: "1.png=a {} at night".')
     ] = None,
     held: Annotated[int, typer.Option(min=0, help="How many of the pictures, the last, are held back for measuring.")] = 0,
+    masks: Annotated[
+        Path | None, typer.Option(help="A folder or zip archive of masks, white where the thing is, each named like its picture.")
+    ] = None,
     consent: Annotated[bool, typer.Option("--consent", help="Say that you may use these pictures.")] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -88,7 +93,11 @@ def add(
         if not stands:
             raise ValueError(f'{brief(given)} is no caption of a picture; one like "1.png=a {{}} at night" would fit.')
         captions[file] = text
-    brought = intake(pictures)
+    most = subjects.MAX_PICTURES
+    limits = dataclasses.replace(subjects.BROUGHT, count=most + min(held, most))
+    brought = [(one.name, one.data) for one in _taken(pictures, limits)]
+    of_picture = {Path(file).stem: file for file, _ in reversed(brought)}
+    covers = {of_picture.get(Path(one.name).stem, one.name): one.data for one in _taken(masks, MASKS)} if masks else {}
     learned, kept_back = brought[: max(0, len(brought) - held)], brought[max(0, len(brought) - held) :]
     kind: subjects.Kind = "style" if style else "thing"
     made = subjects.keep(
@@ -103,6 +112,7 @@ def add(
         captions,
         consent,
         kept_back,
+        masks=covers,
     )
     print(f"Listed as {made.id}.")
     if made.missing:
@@ -114,6 +124,18 @@ def remove(subject_id: str, data_dir: DataDir = None) -> None:
     """Remove a subject of your own."""
     subjects.remove(open_jobs(data_dir).paths, subject_id)
     print(f"Removed {subject_id}.")
+
+
+def _taken(path: Path, limits: Limits) -> list[Picture]:
+    """The pictures of a folder, an archive or a file; says what was refused. ValueError where none is left."""
+    intake = take([path], limits)
+    if not intake.pictures and len(intake.refused) == 1:
+        raise ValueError(intake.refused[0])
+    for sentence in intake.refused:
+        err.print(sentence, style="yellow", markup=False, highlight=False)
+    if not intake.pictures:
+        raise ValueError(f"{brief(path.name)} holds no picture that can be taken; {FIT}.")
+    return intake.pictures
 
 
 def _plain(one: subjects.Subject) -> Json:

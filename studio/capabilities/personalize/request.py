@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -71,6 +72,7 @@ class PersonalizeRequest(BasedRequest):
                     "a subject of that domain would fit."
                 )
             check_method(catalogue, GROUP, self.chosen(entry), self.settings)
+            self._check_role(entry, catalogue[GROUP]["methods"][self.chosen(entry)]["models"])
         if not about.consent:
             raise ValueError(f"Nobody said that the pictures of {about.id} may be used; say so where it is kept.")
 
@@ -79,13 +81,19 @@ class PersonalizeRequest(BasedRequest):
             raise ValueError(f"{entry.id} takes the guidance scale as an input; a subject of {entry.teacher} would fit it.")
         if entry.role != "teacher" and entry.recipe is None:
             raise ValueError(f"{entry.id} is a student without a recipe, so nobody knows its own timesteps.")
-        if entry.role == "teacher" and self.method in ("own-timesteps", "pso", "random-timesteps"):
-            raise ValueError(f"{self.method} is for distilled students, and {entry.id} is a teacher; {FOR_TEACHERS} would fit.")
-        if entry.role != "teacher" and self.method == FOR_TEACHERS:
+
+    def _check_role(self, entry: ModelEntry, roles: Sequence[str]) -> None:
+        """roles: of models that the method is for."""
+        if entry.role in roles:
+            return
+        if self.method == FOR_TEACHERS:
             raise ValueError(
                 f"{brief(self.method)} on the student {entry.id} is the negative control; it is called random-timesteps there, "
                 f"and {FOR_STUDENTS} would fit."
             )
+        whom = "teachers" if "teacher" in roles else "distilled students"
+        other = FOR_TEACHERS if entry.role == "teacher" else FOR_STUDENTS
+        raise ValueError(f"{self.method} is for {whom}, and {entry.id} is a {entry.role}; {other} would fit.")
 
 
 def label(request: PersonalizeRequest) -> str:

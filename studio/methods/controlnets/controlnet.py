@@ -20,6 +20,7 @@ from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Tr
 from studio.core.rng import rand
 from studio.core.simulate import add_noise
 from studio.core.unet import UNetNetwork
+from studio.methods.controlnets import CONTROLNETS
 
 
 class HintedData(Protocol):
@@ -49,6 +50,7 @@ class HintedConfig(MethodConfig):
     ema: float = Field(0.98, ge=0, lt=1, description="EMA of what is learned")
 
 
+@CONTROLNETS.add("controlnet")
 class Hinted(Method[HintedConfig]):
     """The trained network is called "control"."""
 

@@ -10,11 +10,12 @@ no longer knows. There it is offered as the negative control, under that name.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
-from studio.core.method import Card
+from studio.core.method import Card, Roles
 from studio.core.rng import rand
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
@@ -34,6 +35,7 @@ class DreamBooth(Personal[DreamBoothConfig]):
         how="Show the pictures at every noise level, and pictures the model made of the class beside them.",
     )
     Config = DreamBoothConfig
+    models: ClassVar[Roles] = ("teacher",)
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         x0, said = batch
@@ -54,6 +56,7 @@ class DreamBooth(Personal[DreamBoothConfig]):
 
 @PERSONALIZE.add("random-timesteps")
 class RandomTimesteps(DreamBooth):
+    models = ("student",)
     card = Card(
         title="Random timesteps",
         paper="arXiv 2208.12242",

@@ -30,6 +30,8 @@ class OwnTimestepsConfig(PersonalConfig):
 class AtOwnTimesteps(Personal[C]):
     """A method that noises pictures at the model's own timesteps alone."""
 
+    models = ("student",)
+
     def own_times(self, n: int) -> Tensor:
         """[n] float64 of the timesteps at which the model is sampled."""
         times = torch.tensor(self.untouched.timesteps, dtype=torch.float64, device=self.streams.device)

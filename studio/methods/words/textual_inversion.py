@@ -23,6 +23,7 @@ from studio.core.material import ConditionalNetwork
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand
 from studio.core.simulate import add_noise
+from studio.methods.words import WORDS
 
 
 class Pictures(Protocol):
@@ -70,6 +71,7 @@ class WordConfig(MethodConfig):
     ema: float = Field(0.95, ge=0, lt=1, description="EMA of the rows")
 
 
+@WORDS.add("textual-inversion")
 class Word(Method[WordConfig]):
     """The trained module is called "word"."""
 

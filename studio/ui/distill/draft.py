@@ -63,7 +63,7 @@ def groups(catalogue: Json, objective: str) -> dict[str, list[settings.Field]]:
     properties = DistillRequest.model_json_schema()["properties"]
     of = {scope: {name: properties[name] for name in names if name in properties} for scope, names in settings.OWN.items()}
     return {
-        "settings": settings.fields(catalogue["objectives"][objective]["schema"]),
+        "settings": settings.fields(catalogue["distill"]["methods"][objective]["schema"]),
         "trainer": settings.fields(catalogue["trainer"]),
         **{scope: settings.fields({"properties": own}) for scope, own in of.items()},
     }
@@ -84,7 +84,7 @@ class Drafts:
 
     def of_request(self, request: Json) -> Draft:
         """A request as a draft; what it leaves out is the preset's that is simply this objective, or default."""
-        known = self.catalogue()["objectives"]
+        known = self.catalogue()["distill"]["methods"]
         wished = request.get("objective")
         objective = str(wished if wished in known else FIRST if FIRST in known else next(iter(known), ""))
         teacher = request.get("teacher") or ""
@@ -218,7 +218,7 @@ class Drafts:
 
     def schema(self, objective: str) -> Json:
         """Of an objective's settings."""
-        known = self.catalogue()["objectives"]
+        known = self.catalogue()["distill"]["methods"]
         return dict(known[objective]["schema"]) if objective in known else {"properties": {}}
 
     def pace(self, draft: Draft, asked: Json) -> float | None:

@@ -29,7 +29,7 @@ def objectives_html(value: Json) -> gr.HTML:
 def families(catalogue: Json) -> list[Json]:
     """The objectives as cards, by family, in the families' order and by title within one."""
     found: dict[str, list[Json]] = {name: [] for name in FAMILIES}
-    for name, entry in catalogue["objectives"].items():
+    for name, entry in catalogue["distill"]["methods"].items():
         card = entry["card"]
         item = {key: card.get(key, "") for key in ("title", "how", "good_for", "status")}
         found.setdefault(card.get("family", ""), []).append(item | {"name": name, "papers": papers(card.get("paper", ""))})

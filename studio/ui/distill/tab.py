@@ -106,7 +106,7 @@ class DistillTab:
     def draw(self, text: str) -> None:
         """The settings of the chosen objective; also everything that happens with them."""
         catalogue = objectives(self.jobs.paths, build=False)
-        if not text or catalogue is None or (draft := of_text(text)).objective not in catalogue["objectives"]:
+        if not text or catalogue is None or (draft := of_text(text)).objective not in catalogue["distill"]["methods"]:
             return
         self._wire_drawn(text, objective_form.draw(draft, groups(catalogue, draft.objective)))
 
@@ -159,7 +159,7 @@ class DistillTab:
             self.form: draft.text(),
             self.live: draft.text(),
             self.picker: {"families": families(catalogue), "chosen": draft.objective, "wait": ""},
-            self.about: about(catalogue["objectives"].get(draft.objective)),
+            self.about: about(catalogue["distill"]["methods"].get(draft.objective)),
             self.teacher_line: teacher_line(entry, draft.teacher),
             self.fields.preset: gr.Dropdown([("None: the objective's own defaults", NO_PRESET), *ready], value=draft.preset),
             self.fields.steps: draft.steps,
@@ -192,7 +192,7 @@ class DistillTab:
 
     def pick(self, values: Values, form: Json, objective: str) -> Updates:
         draft = self.draft(values, form)
-        if objective == draft.objective or objective not in self.drafts.catalogue()["objectives"]:
+        if objective == draft.objective or objective not in self.drafts.catalogue()["distill"]["methods"]:
             return {self.problem: ""}
         return self.show(self.drafts.picked(draft, objective), draft)
 

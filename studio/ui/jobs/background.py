@@ -146,8 +146,8 @@ class Background:
         """
         if view.family:
             return view.family
-        catalogue = objectives(self.jobs.paths, build=False) or {"objectives": {}}
-        entry = catalogue["objectives"].get(view.request.get("objective")) or {"card": {}}
+        catalogue = objectives(self.jobs.paths, build=False) or {"distill": {"methods": {}}}
+        entry = catalogue["distill"]["methods"].get(view.request.get("objective")) or {"card": {}}
         return str(entry["card"].get("family", ""))
 
     def _asked(self, run_id: str) -> str:

@@ -5,13 +5,14 @@ python -m studio.workshop.training.describe <data folder>
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from studio.core.files import Json, atomic_write
 from studio.jobs.paths import Paths, open_paths
-from studio.library.method_cards import Catalogue, kept, version
+from studio.library.method_cards import GROUPS, Catalogue, Group, kept, version
 
 if TYPE_CHECKING:
     from studio.core.method import Method
@@ -28,33 +29,24 @@ def refresh(paths: Paths) -> None:
 def _read_classes(made_for: str) -> Catalogue:
     """From the classes themselves; imports torch."""
     from studio.core.trainer import TrainerConfig
-    from studio.methods.distill import METHODS
-    from studio.methods.personalize import PERSONALIZE
-    from studio.methods.sliders import SLIDERS
 
-    found, unavailable = _described(METHODS)
     trainer = TrainerConfig.model_json_schema()
     trainer["properties"].pop("steps", None)
-    return {
-        "version": made_for, "objectives": found, "unavailable": unavailable, "trainer": trainer,
-        "sliders": _group(SLIDERS), "personalize": _group(PERSONALIZE),
-    }  # fmt: skip
+    return {"version": made_for, "trainer": trainer, **{name: _described(group) for name, group in GROUPS.items()}}
 
 
-def _group(methods: Registry[type[Method]]) -> Json:
-    found, unavailable = _described(methods)
-    return {"methods": found, "unavailable": unavailable}
-
-
-def _described(methods: Registry[type[Method]]) -> tuple[dict[str, Json], dict[str, str]]:
-    """(card and schema by name, why others cannot be used) of a registry of methods."""
+def _described(group: Group) -> Json:
+    """Cards, schemas and roles of models of a group's methods by name, and why others cannot be used."""
+    module, _, name = group.registry.partition(":")
+    registry: Registry[type[Method]] = getattr(importlib.import_module(module), name)
     found, unavailable = {}, {}
-    for name, method in methods.all().items():
+    for name, method in registry.all().items():
         try:
-            found[name] = {"card": method.card.model_dump(mode="json"), "schema": method.Config.model_json_schema()}
+            card, schema = method.card.model_dump(mode="json"), method.Config.model_json_schema()
+            found[name] = {"card": card, "schema": schema, "models": list(method.models or group.models)}
         except Exception as error:  # one method with an unusual config must not hide the others
             unavailable[name] = f"its settings cannot be described ({type(error).__name__}: {error})"
-    return found, {**methods.unavailable, **unavailable}
+    return {"methods": found, "unavailable": {**registry.unavailable, **unavailable}}
 
 
 if __name__ == "__main__":

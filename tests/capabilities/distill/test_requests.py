@@ -155,11 +155,11 @@ def test_a_start_that_cannot_be_gone_on_from_is_refused(school: Jobs) -> None:
 def test_every_objective_has_a_card_and_a_schema_whose_defaults_fit_it(school: Jobs) -> None:
     found = method_cards.objectives(school.paths)
     assert found is not None
-    assert {"toy", "lcm"} <= set(found["objectives"])
-    for name, entry in found["objectives"].items():
+    assert {"toy", "lcm"} <= set(found["distill"]["methods"])
+    for name, entry in found["distill"]["methods"].items():
         assert entry["card"]["title"]
         defaults = {k: v["default"] for k, v in entry["schema"]["properties"].items() if "default" in v}
-        checked = method_cards.check_settings(found, name, defaults)
+        checked = method_cards.check_method(found, "distill", name, defaults)
         assert set(checked) == set(defaults)
     assert "steps" not in found["trainer"]["properties"]
 
@@ -184,7 +184,7 @@ def test_the_catalogue_is_made_again_when_an_objective_changes(
     assert method_cards.version() != before
     found = method_cards.objectives(school.paths)
     assert found is not None
-    assert found["objectives"]["outside"]["card"]["title"] == "Outside", "adding an objective is adding one file"
+    assert found["distill"]["methods"]["outside"]["card"]["title"] == "Outside", "adding an objective is adding one file"
     assert school.validate("distill", request(objective="outside", settings={"lr": 2}))
 
 

@@ -125,7 +125,9 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, meth
 
 
 @pytest.mark.parametrize("file", sorted((PRESETS / "jobs" / "personalize").glob("*.yaml")), ids=lambda f: Path(f).stem)
-def test_presets_are_whole_requests(file: Path) -> None:
+def test_presets_are_whole_requests(studio: Jobs, file: Path) -> None:
     kind, fields = read_spec_file(file)
     assert kind == "personalize"
-    assert PersonalizeRequest.model_validate(fields).name == file.stem
+    request = PersonalizeRequest.model_validate(fields)
+    assert request.name == file.stem and file.stem.endswith(request.method)
+    studio.validate(kind, fields)

@@ -78,7 +78,7 @@ def test_parameters_are_read_from_headers_alone() -> None:
 
 
 def test_seconds_are_said_only_when_they_were_measured(jobs: Jobs) -> None:
-    schema = objectives(jobs.paths)["objectives"]["lcm"]["schema"]  # type: ignore[index]
+    schema = objectives(jobs.paths)["distill"]["methods"]["lcm"]["schema"]  # type: ignore[index]
     settings = {name: prop["default"] for name, prop in schema["properties"].items()}
     said = estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000)
     assert said[0] == "4 network evaluations per sample and step (teacher 2, target 1, student 1); 128,000 in all."
@@ -95,7 +95,7 @@ def test_seconds_are_said_only_when_they_were_measured(jobs: Jobs) -> None:
 
 
 def test_memory_and_time_follow_the_form(jobs: Jobs) -> None:
-    schema = objectives(jobs.paths)["objectives"]["dmd2"]["schema"]  # type: ignore[index]
+    schema = objectives(jobs.paths)["distill"]["methods"]["dmd2"]["schema"]  # type: ignore[index]
     settings = {name: prop["default"] for name, prop in schema["properties"].items()} | {"batch": 8}
 
     def said(**request: Any) -> str:
@@ -119,7 +119,7 @@ def test_memory_and_time_follow_the_form(jobs: Jobs) -> None:
 
 
 def test_a_run_of_another_form_is_no_measure_of_time(jobs: Jobs) -> None:
-    schema = objectives(jobs.paths)["objectives"]["lcm"]["schema"]  # type: ignore[index]
+    schema = objectives(jobs.paths)["distill"]["methods"]["lcm"]["schema"]  # type: ignore[index]
     settings = {name: prop["default"] for name, prop in schema["properties"].items()}
     worker = ScriptedTraining(jobs)
     worker.start()
