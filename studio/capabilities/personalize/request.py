@@ -18,6 +18,7 @@ from studio.library.training_request import BasedRequest
 
 GROUP = "personalize"  # of methods in the catalogue
 FOR_TEACHERS, FOR_STUDENTS = "dreambooth", "own-timesteps"
+STUDENTS_ALONE = (FOR_STUDENTS, "pso", "random-timesteps")
 
 
 class PersonalizeRequest(BasedRequest):
@@ -33,9 +34,11 @@ class PersonalizeRequest(BasedRequest):
     )
     base: str = Field(default=fields.TEACHER, title="Model", description="Id of the teacher or student it is trained on.")
     method: str = Field(
-        default="", max_length=40, title="Method", description="Empty is the recommended one: own-timesteps on a student, "
-        "dreambooth on a teacher."
-    )  # fmt: skip
+        default="",
+        max_length=40,
+        title="Method",
+        description="Empty is the recommended one: own-timesteps on a student, dreambooth on a teacher.",
+    )
     settings: Json = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
@@ -44,9 +47,12 @@ class PersonalizeRequest(BasedRequest):
     seed: fields.Seed = 0
     trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_kept: int = Field(
-        default=256, ge=8, le=10_000, title="Kept prompts",
+        default=256,
+        ge=8,
+        le=10_000,
+        title="Kept prompts",
         description="Prompts without the subject whose pictures the untouched model draws once; half are of the subject's class.",
-    )  # fmt: skip
+    )
     sample_every: Annotated[fields.Every, fields.strips_of("strips of the subject, its class and another prompt", "eight")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is four in a run; 0 is never")] = None
     measure_seeds: int = Field(default=64, ge=4, le=1024, title="Pictures measured", description="Of each kind of prompt.")
@@ -74,7 +80,7 @@ class PersonalizeRequest(BasedRequest):
             raise ValueError(f"{entry.id} takes the guidance scale as an input; a subject of {entry.teacher} would fit it.")
         if entry.role != "teacher" and entry.recipe is None:
             raise ValueError(f"{entry.id} is a student without a recipe, so nobody knows its own timesteps.")
-        if entry.role == "teacher" and self.method in ("own-timesteps", "pso", "random-timesteps"):
+        if entry.role == "teacher" and self.method in STUDENTS_ALONE:
             raise ValueError(f"{self.method} is for distilled students, and {entry.id} is a teacher; {FOR_TEACHERS} would fit.")
         if entry.role != "teacher" and self.method == FOR_TEACHERS:
             raise ValueError(
