@@ -6,9 +6,11 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.ui.compare.tab import CompareTab
+from studio.ui.control.tab import ControlTab
 from studio.ui.distill.tab import DistillTab
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
+from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
 from studio.ui.tabs import Page
 
@@ -21,6 +23,9 @@ class Moves:
         assert isinstance(compare, CompareTab) and isinstance(distill, DistillTab) and isinstance(scrub, ScrubTab)
         self.page, self.tabs, self.panel = page, page.tabs, page.panel
         self.compare, self.distill, self.scrub = compare, distill, scrub
+        control, personalize = page.built["control"], page.built["personalize"]
+        assert isinstance(control, ControlTab) and isinstance(personalize, PersonalizeTab)
+        self.control, self.personalize = control, personalize
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -30,6 +35,8 @@ class Moves:
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
+        tried = {self.tabs, *self.control.form.filled()}
+        self.personalize.board.trial(self.to_control, None, tried, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.tabs, pair, *filled, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
@@ -56,6 +63,15 @@ class Moves:
         """The same for a student of the leaderboard."""
         try:
             return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def to_control(self, event: gr.EventData) -> Updates:
+        """A subject that was taught, ready to draw: its adapter on, its word in the prompt."""
+        try:
+            return {self.tabs: gr.Tabs(selected="control")} | self.control.ready(
+                str(event.adapter)[:90], str(event.base)[:90], str(event.prompt)[:300]
+            )
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

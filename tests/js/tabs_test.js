@@ -6,6 +6,8 @@ import { inOrder, pressed as sorted } from "../../assets/ui/distill/order.js";
 import { fits, text } from "../../assets/ui/distill/search.js";
 import { cellOf, placeOf, stepsOf, upTo } from "../../assets/ui/jobs/moments.js";
 import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "../../assets/ui/lab/settings.js";
+import { slug, wordOf } from "../../assets/ui/personalize/form.js";
+import { indexOf } from "../../assets/ui/personalize/strip.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
   assert.deepEqual(atFirst(["hybrid-1", "student", "teacher"], [3, 5]), { seed: 3, left: "teacher", right: "student" });
@@ -118,4 +120,16 @@ Deno.test("the first two steps of the laboratory are judged, the others are not"
   const regime = { first_open: true, second_kept: false };
   assert.deepEqual([0, 1, 2].map((index) => judged(index, regime)?.words), ["open", "forgotten", undefined]);
   assert.deepEqual([reach(0), reach(100), length(2), length(0.5)], [0, 1, "100%", "50%"]);
+});
+
+Deno.test("a name becomes a word that prompts can spell", () => {
+  assert.equal(wordOf("My Cät!"), "<my-cat>");
+  assert.equal(wordOf(" ?! "), "");
+  assert.equal(slug("x".repeat(60)).length, 40);
+});
+
+Deno.test("a picture of a strip is found by row, seed and column", () => {
+  const strips = { rows: ["a", "b", "c"], columns: ["without", "with"], seeds: [0, 1], prompts: [], steps: [] };
+  assert.equal(indexOf(strips, 0, 0, 1), 1);
+  assert.equal(indexOf(strips, 2, 1, 1), 11);
 });

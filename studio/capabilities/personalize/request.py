@@ -43,11 +43,11 @@ class PersonalizeRequest(BasedRequest):
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
     rows: int = Field(default=1, ge=1, le=8, title="Rows", description="Of the word, each the place of one token in a prompt.")
-    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 400
+    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 600
     seed: fields.Seed = 0
     trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_kept: int = Field(
-        default=256,
+        default=512,
         ge=8,
         le=10_000,
         title="Kept prompts",

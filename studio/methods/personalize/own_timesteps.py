@@ -23,8 +23,8 @@ from studio.methods.personalize.personal import Batch, C, Personal, PersonalConf
 
 
 class OwnTimestepsConfig(PersonalConfig):
-    replay: float = Field(1.0, ge=0, le=1000, description="Weight of the other prompts' replayed outputs; 0 leaves them free")
-    replayed: int = Field(16, ge=1, le=1024, description="Replayed states an update")
+    replay: float = Field(10.0, ge=0, le=1000, description="Weight of the other prompts' replayed outputs; 0 leaves them free")
+    replayed: int = Field(32, ge=1, le=1024, description="Replayed states an update")
 
 
 class AtOwnTimesteps(Personal[C]):

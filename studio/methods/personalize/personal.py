@@ -41,7 +41,7 @@ class PersonalConfig(MethodConfig):
     alpha: float = Field(8.0, gt=0, le=1024, description="Strength 1 multiplies the adapter by alpha / rank")
     layers: LayerSet = Field("everything", description="Which layers it changes")
     batch: int = Field(8, ge=1, le=1024, description="Pictures of the subject an update")
-    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of the adapter")
+    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate of the adapter")
     word_lr: float = Field(0.02, ge=0, le=10, description="Learning rate of the word, in units of the table's mean entry")
     ema: float = Field(0.95, ge=0, lt=1, description="EMA of adapter and word")
 

@@ -12,7 +12,8 @@ from gradio.components import Component
 
 from studio.capabilities.control.request import STRENGTHS
 from studio.core.files import Json
-from studio.library.models import Pair
+from studio.library.models import Pair, load_registry
+from studio.library.seeds import parse_seeds
 from studio.sampling.plan import Plan
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.hint_card import HintCard
@@ -66,6 +67,17 @@ class ControlForm(DrawForm):
             raise ValueError("No adapter is chosen to go over the row; choose one, or train one below.")
         draw = self.request(values) | {"adapters": [use for use in uses if use is not varied]}
         return {"draw": draw, "vary": varied | {"strength": 1.0}, "strengths": list(STRENGTHS)}
+
+    def worn_on(self, adapter: str, base: str, prompt: str) -> Json:
+        """A request to begin with: this adapter over the row. base: id of a student, or of a teacher. ValueError where no pair
+        has it."""
+        listed = load_registry(self.jobs.paths).pairs()
+        pair = next((one for one in listed if one.available and base in (one.id, one.student.id, one.teacher.id)), None)
+        if pair is None:
+            raise ValueError(f"No pair of a teacher and a student that can be opened has the model {base}.")
+        draw: Json = {"prompt": prompt, "pair": pair.id, "arms": self.start["arms"], "seeds": parse_seeds(self.start["seeds"]),
+                      "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
+        return {"draw": draw, "vary": {"id": adapter, "strength": 1.0, "on": "all"}}
 
     def fill(self, request: Json) -> Updates:
         """request: of kind "control"."""

@@ -90,6 +90,10 @@ class ControlTab(DrawTab):
             return updates
         return updates | self.form.fill(request)
 
+    def ready(self, adapter: str, base: str, prompt: str) -> Updates:
+        """The form with this adapter over the row, on the pair of the model it was taught to. ValueError where there is none."""
+        return self.form.fill(self.form.worn_on(adapter, base, prompt))
+
     def show(self, run_id: str) -> Updates:
         """Everything the tab shows of a run, as it is now."""
         try:

@@ -188,7 +188,7 @@ class Background:
         keeps = is_resumable(info.kind)
         if info.state in ACTIVE:
             # a study keeps what it draws as it draws it
-            trains = ["sample", "save"] if info.kind in ("distill", "slider", "controlnet", "word") else []
+            trains = ["sample", "save"] if info.kind in ("distill", "slider", "controlnet", "word", "personalize") else []
             first = ["pause", "stop", *trains] if keeps and not self._asked(info.id) else []
             if not keeps:
                 first = ["cancel"]

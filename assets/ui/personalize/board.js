@@ -1,0 +1,167 @@
+// A personalization as it goes on: pictures over its steps, figures, and what it came to. value = PersonalView.board(), or
+// {run: null}. Triggers "details", and "trial" with {adapter, word, base, prompt}.
+import { remember } from "../kit/address.js";
+import { attr, file, find, make, put, rebuild, tone } from "../kit/dom.js";
+import { done, unbroken } from "../kit/numbers.js";
+import { Part, tell } from "../kit/part.js";
+import { SaveBar } from "../kit/save.js";
+import { cut, drawnGrid, placeIn } from "./strip.js";
+
+/** @typedef {import("./strip.js").Strips} Strips */
+/** @typedef {{ title: string, tone?: string, cells: [value: string, interval: string][] }} Row */
+/** @typedef {{ heads: string[], rows: Row[], note: string }} Table */
+/**
+ * @typedef {object} View
+ * @property {string} run
+ * @property {string} title
+ * @property {string} state
+ * @property {boolean} live
+ * @property {{ word: string, text: string }} status
+ * @property {{ done: number, total: number } | null} progress
+ * @property {string[]} notices
+ * @property {Strips | null} strips
+ * @property {Table | null} steps
+ * @property {Table | null} arms
+ * @property {string[]} said
+ * @property {string[]} reader
+ * @property {{ adapter: string, word: string, base: string, prompt: string } | null} trial
+ */
+/** @typedef {View | { run: null }} Value */
+
+/** @param {Table} table */
+function tableNodes({ heads, rows }) {
+  const head = make("thead"), body = make("tbody"), line = make("tr");
+  line.append(...heads.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  head.append(line);
+  body.append(...rows.map((row) => {
+    const tr = make("tr"), name = Object.assign(make("th"), { scope: "row" });
+    if (row.tone) {
+      tone(name, `--arm-${row.tone}`);
+      name.append(make("i"));
+    }
+    name.append(row.title);
+    tr.append(name, ...row.cells.map(([value, reach], i) => {
+      const cell = make("td");
+      cell.dataset.label = heads[i + 1];
+      cell.append(make("b", "", value), ...(reach ? [" ", make("small", "", reach)] : []));
+      return cell;
+    }));
+    return tr;
+  }));
+  return [head, body];
+}
+
+/** @extends {Part<Value>} */
+class Board extends Part {
+  /** @type {View | null} */
+  view = null;
+  /** @type {number | null} */
+  step = null; // of the pictures; null follows the newest
+
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.range = this.$(".p-time input", HTMLInputElement);
+    this.range.addEventListener("input", () => {
+      const steps = this.view?.strips?.steps ?? [], at = Number(this.range.value);
+      this.step = at >= steps.length - 1 ? null : steps[at].step;
+      this.drawStrips();
+    });
+    this.$(".p-details").addEventListener("click", () => this.trigger("details", {}));
+    this.$(".p-try").addEventListener("click", () => this.view?.trial && this.trigger("trial", this.view.trial));
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
+    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
+      this.$(".p-sample").hidden = false;
+      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
+      put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
+    });
+    this.follow(() => this.draw());
+    tell("personal-asked");
+  }
+
+  /** @returns {import("../kit/save.js").Result} */
+  toSave() {
+    const view = this.view, strips = view?.strips ?? null;
+    return { name: view && !view.live && (strips || view.steps) ? `personalize-${view.run}` : "", wish: { run: view?.run },
+      picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
+  }
+
+  /**
+   * @param {View} view
+   * @param {Strips} strips
+   */
+  picture(view, strips) {
+    return drawnGrid(strips, this.shownStep(strips), view.run, view.title, this.element);
+  }
+
+  draw() {
+    const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
+    this.view = view;
+    this.$(".board").dataset.state = view ? view.state : "empty";
+    if (!view) return;
+    if (another) {
+      this.step = null;
+      remember("personalize", view.run);
+    }
+    put(this.$(".b-chip"), view.status.word);
+    put(this.$(".b-text"), view.status.text);
+    const percent = done(view.state, view.progress);
+    this.$(".b-bar i").style.width = `${percent}%`;
+    attr(this.$(".b-bar"), "aria-valuenow", Math.round(percent));
+    put(this.$(".b-headline"), view.title);
+    rebuild(this.$(".b-notices"), JSON.stringify(view.notices), () => view.notices.map((text) => make("li", "", text)));
+    this.$(".p-came").hidden = !view.said.length;
+    rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
+    put(this.$(".p-reader"), view.reader.map(unbroken).join(" "));
+    this.$(".p-try").hidden = !view.trial;
+    this.drawTable(this.$(".p-arms"), view.arms);
+    this.drawTable(this.$(".p-steps-table"), view.steps);
+    this.saves.draw();
+    this.drawStrips();
+  }
+
+  /**
+   * @param {HTMLElement} box
+   * @param {Table | null} table
+   */
+  drawTable(box, table) {
+    box.hidden = !table;
+    if (!table) return;
+    rebuild(find("table", box), JSON.stringify(table.rows), () => tableNodes(table));
+    put(find(".table-note", box), table.note);
+  }
+
+  /** @param {Strips} strips */
+  shownStep(strips) {
+    return strips.steps.findLast((one) => this.step === null || one.step <= this.step) ?? strips.steps[0];
+  }
+
+  drawStrips() {
+    const view = this.view, strips = view?.strips ?? null, wait = this.$(".p-strip-wait");
+    wait.hidden = Boolean(strips);
+    this.$(".p-grid-note").hidden = !strips;
+    if (view && !view.live && !strips) put(wait, "This run drew no pictures.");
+    this.$(".p-time").hidden = !strips || strips.steps.length < 2;
+    if (!view || !strips) return rebuild(this.$(".p-grid"), "", () => []);
+    const grid = this.$(".p-grid"), { rows, columns, seeds, prompts } = strips;
+    grid.style.setProperty("--n", String(seeds.length * columns.length));
+    rebuild(grid, JSON.stringify([view.run, rows, columns, seeds, prompts]), () => cut(strips));
+    const shown = this.shownStep(strips), source = file(view.run, shown.strip);
+    this.range.max = String(strips.steps.length - 1);
+    this.range.value = String(strips.steps.indexOf(shown));
+    put(this.$(".p-time output"), `step ${shown.step.toLocaleString("en")}`);
+    if (grid.dataset.source === source) return;
+    grid.dataset.source = source;
+    const next = new Image();
+    next.onload = () => {
+      if (grid.dataset.source !== source) return;
+      grid.style.setProperty("--strip", `url("${next.src}")`);
+      grid.dataset.step = String(shown.step);
+      placeIn(grid, strips);
+    };
+    next.src = source;
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Board(host);

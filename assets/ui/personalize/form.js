@@ -1,0 +1,34 @@
+// What the form holds between its parts: the subject that is picked, the model, and how it is taught. No page needed.
+
+/**
+ * @typedef {object} Form
+ * @property {string} subject id
+ * @property {string} base id of the model
+ * @property {string} method name
+ * @property {string} name of the adapter, "" for a suggested one
+ * @property {string} steps
+ * @property {Record<string, Record<string, string>>} settings by method: those that were changed
+ */
+
+/** @type {Form} */
+export const form = { subject: "", base: "", method: "", name: "", steps: "", settings: {} };
+
+/** What Start sends, as JSON text in the place of its input. */
+export function readForm() {
+  return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });
+}
+
+/**
+ * A name as prompts and folders spell it: "My cat!" is "my-cat".
+ * @param {string} title
+ */
+export function slug(title) {
+  const plain = title.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+  return plain.replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-+|-+$/g, "");
+}
+
+/**
+ * The word that is suggested for a name; "" for none.
+ * @param {string} title
+ */
+export const wordOf = (title) => (slug(title) ? `<${slug(title)}>` : "");

@@ -1,0 +1,99 @@
+// Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away.
+// value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js.
+import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
+import { Part } from "../kit/part.js";
+import { form } from "./form.js";
+
+/** @typedef {{ id: string, title: string, role: string, why: string, recommended: string, methods: string[] }} Model */
+/** @typedef {{ name: string, label: string, kind: string, info: string, choices: string[], value: string }} Field */
+/** @typedef {{ title: string, how: string, good_for: string, status: string, negative: boolean, fields: Field[] }} Method */
+/** @typedef {{ models: Model[], methods: Record<string, Method>, base: string, steps: number, wait: string }} Value */
+
+/** @extends {Part<Value>} */
+class Options extends Part {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.model = this.$(".p-model", HTMLSelectElement);
+    this.steps = this.$(".p-steps", HTMLInputElement);
+    this.named = this.$(".p-name", HTMLInputElement);
+    this.model.addEventListener("change", () => this.choose(this.model.value));
+    this.steps.addEventListener("input", () => void (form.steps = this.steps.value));
+    this.named.addEventListener("input", () => void (form.name = this.named.value));
+    this.follow(() => this.draw());
+  }
+
+  get chosen() {
+    return this.value?.models.find((one) => one.id === form.base);
+  }
+
+  draw() {
+    const value = this.value;
+    if (!value?.models.length) return;
+    if (!this.chosen) form.base = value.base;
+    if (!form.steps) form.steps = String(value.steps);
+    this.steps.value = form.steps;
+    rebuild(this.model, JSON.stringify(value.models.map((one) => one.id)), () =>
+      value.models.map((one) => new Option(`${one.title} (${one.role})`, one.id)));
+    this.$(".p-wait").hidden = !value.wait;
+    put(this.$(".p-wait"), value.wait);
+    this.choose(form.base);
+  }
+
+  /** @param {string} id of a model */
+  choose(id) {
+    form.base = id;
+    this.model.value = id;
+    const model = this.chosen;
+    if (!model) return;
+    if (!model.methods.includes(form.method)) form.method = model.recommended;
+    this.drawMethods(model);
+  }
+
+  /** @param {Model} model */
+  drawMethods(model) {
+    const known = this.value?.methods ?? {}, method = known[form.method];
+    const usual = form.method === model.recommended || !method;
+    put(this.$(".p-why"), usual ? model.why : `${method.title}: ${method.how} Good for ${method.good_for}.`);
+    this.$(".p-why").classList.toggle("p-negative", Boolean(method?.negative));
+    this.$(".p-methods").replaceChildren(...model.methods.map((name) => this.methodOf(name, known[name], model)));
+    rebuild(this.$(".p-settings"), form.method, () => (method?.fields ?? []).map((field) => this.fieldOf(field)));
+  }
+
+  /**
+   * @param {string} name
+   * @param {Method} method
+   * @param {Model} model
+   */
+  methodOf(name, method, model) {
+    const box = button("p-method", undefined, { name }), told = name === model.recommended ? "recommended" : method.status;
+    attr(box, "role", "radio");
+    attr(box, "aria-checked", name === form.method);
+    box.append(make("b", "", method.title), make("small", "", told));
+    box.title = method.how;
+    box.addEventListener("click", () => {
+      form.method = name;
+      this.drawMethods(model);
+      find(`[data-name="${name}"]`, this.element).focus();
+    });
+    return box;
+  }
+
+  /** @param {Field} field */
+  fieldOf(field) {
+    const label = make("label", "p-field"), typed = (form.settings[form.method] ??= {}), now = typed[field.name] ?? field.value;
+    const input = field.kind === "choice" ? make("select") : make("input");
+    if (input instanceof HTMLSelectElement) input.append(...field.choices.map((one) => new Option(one, one)));
+    input.value = now;
+    label.title = field.info;
+    input.addEventListener("input", () => {
+      if (input.value === field.value) delete typed[field.name];
+      else typed[field.name] = input.value;
+    });
+    label.append(make("span", "", field.label), input);
+    return label;
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Options(host);

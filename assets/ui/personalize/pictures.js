@@ -1,0 +1,144 @@
+// Pictures of one's own on their way to a subject: a caption each, a name, a word, consent.
+// value = {pictures, refused, stamp}: what came with the newest upload. What is typed lives here;
+// Keep sends it, and tells "personal-kept" with the subject's card.
+import { attr, button, make, put } from "../kit/dom.js";
+import { Part, tell } from "../kit/part.js";
+import { form, wordOf } from "./form.js";
+
+/** @typedef {{ file: string, name: string, thumb: string, size: string }} Picture */
+/** @typedef {Picture & { caption: string, held: boolean }} Captioned */
+/** @typedef {{ pictures: Picture[], refused: string[], stamp: number }} Value */
+/** @typedef {{ card?: object, captions?: Record<string, string>, problem?: string }} Answer */
+
+const HELD_FROM = 4; // pictures: from so many on, the last is held back to check with
+
+/** @extends {Part<Value>} */
+class Pictures extends Part {
+  /** @type {Captioned[]} */
+  pictures = [];
+  stamp = 0;
+  suggested = "";
+
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.box = this.$(".p-bring");
+    this.kind = this.$(".p-kind", HTMLSelectElement);
+    this.title = this.$(".p-title", HTMLInputElement);
+    this.word = this.$(".p-word", HTMLInputElement);
+    this.noun = this.$(".p-noun", HTMLInputElement);
+    this.may = this.$(".p-may", HTMLInputElement);
+    this.kept = this.$(".p-keep", HTMLButtonElement);
+    this.kind.addEventListener("change", () => void (this.$(".p-of").hidden = this.kind.value === "style"));
+    this.title.addEventListener("input", () => this.suggest());
+    this.$(".p-first").addEventListener("click", () => void this.edit({}));
+    this.$(".p-swap").addEventListener("click", () => void this.edit({
+      find: this.$(".p-find", HTMLInputElement).value, replace: this.$(".p-replace", HTMLInputElement).value,
+    }));
+    this.kept.addEventListener("click", () => void this.keep());
+    this.$(".p-drop").addEventListener("click", () => this.leave());
+    this.follow(() => this.take());
+  }
+
+  /** Adds what was brought; pictures that are there already keep their captions. */
+  take() {
+    const value = this.value;
+    if (!value || value.stamp === this.stamp) return;
+    this.stamp = value.stamp;
+    const known = new Set(this.pictures.map((one) => one.file));
+    const fresh = value.pictures.filter((one) => !known.has(one.file)).map((one) => ({ ...one, caption: "", held: false }));
+    this.pictures.push(...fresh);
+    const last = this.pictures[this.pictures.length - 1];
+    if (this.pictures.length >= HELD_FROM && !this.pictures.some((one) => one.held)) last.held = true;
+    this.box.hidden = !this.pictures.length && !value.refused.length;
+    this.$(".p-refused").replaceChildren(...value.refused.map((text) => make("p", "line problem", text)));
+    this.say("");
+    this.list();
+  }
+
+  list() {
+    this.$(".p-list").replaceChildren(...this.pictures.map((one) => this.row(one)));
+  }
+
+  /** @param {Captioned} one */
+  row(one) {
+    const row = make("div", "p-row"), words = make("div", "p-words"), caption = make("input", "p-caption");
+    const foot = make("div", "p-foot"), held = make("label"), tick = make("input"), drop = button("p-out", "take out");
+    Object.assign(caption, { value: one.caption, placeholder: this.kind.value === "style" ? "a picture in {}" : "a {}" });
+    attr(caption, "aria-label", `Caption of ${one.name}`);
+    caption.addEventListener("input", () => void (one.caption = caption.value));
+    Object.assign(tick, { type: "checkbox", checked: one.held });
+    tick.addEventListener("change", () => void (one.held = tick.checked));
+    held.title = "Not learnt from: it tells afterwards how near the model came.";
+    held.append(tick, "hold back to check with");
+    drop.addEventListener("click", () => {
+      this.pictures = this.pictures.filter((other) => other !== one);
+      this.list();
+    });
+    foot.append(make("span", "", `${one.name}, ${one.size}`), held, drop);
+    words.append(caption, foot);
+    row.append(Object.assign(new Image(), { src: one.thumb, alt: one.name }), words);
+    return row;
+  }
+
+  /** The word follows the name until somebody types another. */
+  suggest() {
+    if (this.word.value !== this.suggested) return;
+    this.suggested = wordOf(this.title.value);
+    this.word.value = this.suggested;
+  }
+
+  /** @param {{ find?: string, replace?: string }} how */
+  async edit(how) {
+    const captions = Object.fromEntries(this.pictures.map((one) => [one.file, one.caption]));
+    const answer = await this.ask("edit", { captions, kind: this.kind.value, ...how });
+    this.say(answer.problem ?? "");
+    for (const one of this.pictures) one.caption = answer.captions?.[one.file] ?? one.caption;
+    this.list();
+  }
+
+  async keep() {
+    this.kept.disabled = true;
+    const answer = await this.ask("keep", {
+      pictures: this.pictures.map(({ file, name, caption, held }) => ({ file, name, caption, held })), kind: this.kind.value,
+      noun: this.noun.value, title: this.title.value, word: this.word.value, consent: this.may.checked, base: form.base,
+    });
+    this.kept.disabled = false;
+    this.say(answer.problem ?? "");
+    if (!answer.card) return;
+    this.leave();
+    tell("personal-kept", answer.card);
+  }
+
+  /**
+   * @param {string} what
+   * @param {object} asked
+   */
+  async ask(what, asked) {
+    try {
+      return /** @type {Answer} */ (await this.host.server[what](asked));
+    } catch {
+      return /** @type {Answer} */ ({ problem: "The server did not answer; is the studio still running?" });
+    }
+  }
+
+  leave() {
+    this.pictures = [];
+    for (const field of [this.title, this.word, this.noun]) field.value = "";
+    this.suggested = "";
+    this.may.checked = false;
+    this.box.hidden = true;
+    this.say("");
+    this.list();
+  }
+
+  /** @param {string} problem */
+  say(problem) {
+    const line = this.$(".p-problem");
+    line.hidden = !problem;
+    put(line, problem);
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Pictures(host);

@@ -1,0 +1,40 @@
+"""What the page asks about personalizations; starts nothing."""
+
+from __future__ import annotations
+
+from studio.core.files import Json
+from studio.library.models import load_registry
+from studio.library.subjects import subjects
+from studio.ui.kit.exports import Saved, Table, of_run
+from studio.ui.kit.reader import Reader
+from studio.ui.personalize.view import PersonalView
+
+
+class Personalizations(Reader[PersonalView]):
+    """Reads runs of the kind "personalize"."""
+
+    KIND, SHOWS = "personalize", "subjects that models were taught"
+
+    def _new(self, run_id: str) -> PersonalView:
+        request = self.jobs.spec(run_id).config
+        one, entry = (
+            subjects(self.jobs.paths).get(request["subject"]),
+            load_registry(self.jobs.paths).entries.get(request["base"]),
+        )  # either may be gone since
+        about = {
+            "subject": one.title if one else request["subject"],
+            "word": one.word if one else "its word",
+            "base": entry.title if entry else request["base"],
+        }
+        return PersonalView(run_id, request, about)
+
+    def to_save(self, wish: Json) -> Saved:
+        """Figures, request and result of {"run"}."""
+        view, _ = self.look(str(wish["run"])[:80])
+        made = [("arms", view.arms()), ("steps", view.steps())]
+        tables = [
+            Table(found["heads"], [[row["title"], *row["cells"]] for row in found["rows"]], title)
+            for title, found in made
+            if found is not None
+        ]
+        return Saved(tables, of_run(self.jobs, view.run_id, self.KIND))

@@ -1,0 +1,226 @@
+"""A personalization as the page shows it: pictures from step 0 on, figures by step, what it came to in sentences, and by arm.
+
+Shares and distances stand with their 95 % intervals; how far other prompts moved and FD are single figures, and are said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from studio.core.files import Json
+from studio.ui.kit import words
+from studio.ui.kit.views import LIVE
+from studio.ui.kit.words import Measure
+
+Reading = tuple[str, str]
+STEP_HEADS = ("step", "recognised", "without the word", "as the prompt says", "distance", "other pictures moved",
+              "other prompts, before", "other prompts, with it")  # fmt: skip
+ARM_HEADS = ("arm", "recognised", "without the word", "other prompts, before", "other prompts, with it", "FD-oracle, before",
+             "FD-oracle, with it", "pictures")  # fmt: skip
+STEP_NOTE = (
+    "Recognised: pictures of the word's prompts that a reader, made from your pictures alone, takes for the subject. Without the "
+    "word: pictures of its class that it takes for the subject, which should be none. Distance: to your nearest picture; 1 is "
+    "where pictures held back lie. Brackets are 95 % intervals; how far other pictures moved has none: 0 is not at all, 1 is as "
+    "far as two different prompts are apart."
+)
+ARM_NOTE = (
+    "The same adapter and word on every model of the family, and on a hybrid. Other prompts: share of pictures that show what "
+    "they say, from the same noise without the subject and with it. FD-oracle has no interval; compare it over equal numbers of "
+    "pictures alone."
+)
+
+
+class PersonalView:
+    """Folds the events of one run of the kind "personalize"."""
+
+    def __init__(self, run_id: str, request: Json, about: Json):
+        """about: {"subject", "word", "base"} as lists call them."""
+        self.run_id, self.request, self.about = run_id, dict(request), dict(about)
+        self.state, self.note = "queued", ""
+        self.progress: Json | None = None
+        self.notices: list[str] = []
+        self.strips: dict[int, Json] = {}
+        self.rows: dict[tuple[str, int], Json] = {}
+        self.result: Json | None = None
+        self.finished = False
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    def apply(self, event: Json) -> None:
+        """Fold one event in. Kinds this page does not know are passed over."""
+        kind = event.get("kind")
+        if kind == "state":
+            self.state, self.note = str(event["state"]), str(event.get("note") or "")
+        elif kind == "progress":
+            self.progress = {k: event.get(k) for k in ("done", "total", "eta_s")}
+        elif kind == "notice" and str(event["text"]) not in self.notices:
+            self.notices.append(str(event["text"]))
+        elif kind == "strip" and event.get("columns"):
+            names = ("strip", "count", "prompts", "seeds", "columns", "rows")
+            self.strips[int(event["step"])] = {name: event.get(name) for name in names}
+        elif kind == "personal":
+            self._row(event)
+
+    def _row(self, row: Json) -> None:
+        self.rows[str(row["arm"]), int(row["step"])] = {k: v for k, v in row.items() if k not in ("kind", "time")}
+
+    def finish(self, result: Json | None) -> None:
+        """Take what only `result.json` holds."""
+        self.finished = True
+        if not result:
+            return
+        self.result = dict(result)
+        for row in result.get("rows") or []:
+            self._row(row)
+        for text in result.get("notices") or []:
+            if str(text) not in self.notices:
+                self.notices.append(str(text))
+
+    # -- what the board draws --------------------------------------------------------------------------------------
+
+    def board(self, ahead: int = 0) -> Json:
+        """ahead: runs that wait before this one."""
+        return {
+            "run": self.run_id,
+            "title": f"{self.about['subject']} on {self.about['base']}",
+            "state": self.state,
+            "live": self.live,
+            "status": {"word": self.state, "text": self._text(ahead)},
+            "progress": self.progress,
+            "notices": self.notices,
+            "strips": self.pictures(),
+            "steps": self.steps(),
+            "said": self.said(),
+            "reader": self.reader(),
+            "arms": self.arms(),
+            "trial": self.trial(),
+        }
+
+    def _text(self, ahead: int) -> str:
+        p, note = self.progress or {}, self.note.rstrip(".")
+        at = f"step {p['done']:,} of {p['total']:,}" if p.get("total") else ""
+        if self.state == "queued":
+            return f"{words.count(ahead, 'run')} ahead" if ahead else (note or "next in line")
+        if self.state == "running":
+            left = f"about {words.span(p['eta_s'])} left" if p.get("eta_s") else ""
+            return " · ".join(filter(None, [note or at, left])) or "opening the model"
+        if self.state == "done":
+            return at
+        return note or at
+
+    def pictures(self) -> Json | None:
+        """{"rows", "columns", "seeds", "prompts", "steps": [{"step", "strip"}]}: of every row its seeds side by side, of every
+        seed its columns. None before the first."""
+        if not self.strips:
+            return None
+        newest = self.strips[max(self.strips)]
+        return {k: list(newest[k] or []) for k in ("rows", "columns", "seeds", "prompts")} | {
+            "steps": [{"step": step, "strip": self.strips[step]["strip"]} for step in sorted(self.strips)]
+        }
+
+    def steps(self) -> Json | None:
+        """Figures of the model itself, the newest last; None before they are measured."""
+        own = self._own()
+        if not own:
+            return None
+        rows = [{"title": f"{step:,}", "cells": _of_step(row)} for step, row in own]
+        return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
+
+    def _own(self) -> list[tuple[int, Json]]:
+        """Rows of the model that was taught, by step: the arm that was measured first."""
+        arm = next(iter(self.rows), ("", 0))[0]
+        return sorted((step, row) for (name, step), row in self.rows.items() if name == arm)
+
+    def arms(self) -> Json | None:
+        """One row an arm, of the last step measured; None before a run is done."""
+        if self.result is None or not self.rows:
+            return None
+        last = max(step for _, step in self.rows)
+        rows = [_of_arm(arm, row) for (arm, step), row in self.rows.items() if step == last]
+        return {"heads": ARM_HEADS, "rows": rows, "note": ARM_NOTE}
+
+    def said(self) -> list[str]:
+        """What a run that is done came to, in sentences with intervals; [] before."""
+        own = self._own()
+        if self.result is None or not self.result.get("adapter"):
+            return []
+        if not own:
+            return ["Nobody measured it: look at the pictures."]
+        row = own[-1][1]
+        subject, word = self.about["subject"], self.about["word"]
+        found = [f"{subject} is recognised in {_share(row['hit'])} of the pictures that ask for {word}."]
+        found.append(f"Without the word it appears in {_share(row['leak'])} of the pictures of its class.")
+        if row.get("stated"):
+            found.append(f"What the prompt says besides is right in {_share(row['stated'])} of its pictures.")
+        before, after = (_inner(row, side, "accuracy") for side in ("before", "others"))
+        if before and after:
+            found.append(f"Other prompts are right in {_share(after)} of their pictures; without the subject {_share(before)}.")
+        distance = words.interval(row["distance"])
+        if distance[0] != words.NO_VALUE:
+            near = f"{distance[0]} {distance[1]}".strip()
+            found.append(f"Its pictures lie {near} times as far from yours as pictures held back do.")
+        return found
+
+    def reader(self) -> list[str]:
+        """How often the reader itself is right; [] where it is not known."""
+        found = (self.result or {}).get("reader") or {}
+        if not found:
+            return []
+        if found.get("held"):
+            seen = f"It finds the subject in {_share(found.get('found'))} of the {found['held']} pictures held back"
+        else:
+            seen = "No picture was held back, so how often it finds the subject is not known"
+        return [
+            f"The reader is made from your pictures alone and sees with {found.get('features')}. {seen}, and takes "
+            f"{_share(found.get('mistaken'))} of other pictures of the class for it."
+        ]
+
+    def trial(self) -> Json | None:
+        """What "Try it" opens: {"adapter", "word", "base", "prompt"}; None while there is no adapter."""
+        adapter = (self.result or {}).get("adapter")
+        if not adapter:
+            return None
+        word = str((self.result or {}).get("word") or self.about["word"])
+        shown = next((str(prompt) for one in self.strips.values() for prompt in one["prompts"] or [] if word in str(prompt)), "")
+        return {"adapter": adapter, "word": word, "base": str(self.request["base"]), "prompt": shown or f"a {word}"}
+
+
+# -- cells ---------------------------------------------------------------------------------------------------------------
+
+
+def _inner(row: Json, side: str, name: str) -> Measure:
+    found: Measure = (row.get(side) or {}).get(name)
+    return found
+
+
+def _share(measure: Measure) -> str:
+    """ "98 % [95–99]" """
+    return " ".join(filter(None, words.interval(measure, percent=True)))
+
+
+def _percent(measure: Measure) -> Reading:
+    return words.interval(measure, percent=True)
+
+
+def _of_step(row: Json) -> list[Reading]:
+    return [
+        *(_percent(row.get(name)) for name in ("hit", "leak", "stated")),
+        words.interval(row.get("distance")),
+        words.interval(row.get("moved")),
+        *(_percent(_inner(row, side, "accuracy")) for side in ("before", "others")),
+    ]
+
+
+def _of_arm(arm: str, row: Json) -> Json:
+    tone = "teacher" if arm == "teacher" or "teacher" in arm.split("/") else "hybrid-1" if arm.startswith("hybrid") else "student"
+    hit, others = row.get("hit"), row.get("others") or {}
+    n = hit.get("n") if isinstance(hit, Mapping) else None
+    cells = [
+        *(_percent(row.get(name)) for name in ("hit", "leak")),
+        *(_percent(_inner(row, side, "accuracy")) for side in ("before", "others")),
+        *(words.interval(_inner(row, side, "fd_oracle"), 1) for side in ("before", "others")),
+        (words.NO_VALUE if n is None else f"{n:,}", f"and {others['n']:,} others" if others.get("n") else ""),
+    ]
+    return {"title": str(row.get("title") or arm), "tone": tone, "cells": cells}
