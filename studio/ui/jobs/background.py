@@ -15,7 +15,7 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.curves import Follower
-from studio.library.method_cards import objectives
+from studio.library.method_cards import GROUPS, objectives
 from studio.ui.jobs import curves, files, numbers, slider_table, with_without_table
 from studio.ui.jobs import strips as pictures
 from studio.ui.jobs.view import JobView
@@ -38,6 +38,7 @@ ASKED = {  # file in the run directory -> what the page says until it has happen
     "delete": "deleting after this step", "cancel": "cancelling after this step", "stop": "saving, then stopping",
     "pause": "saving, then pausing",
 }  # fmt: skip
+TRAINS = {group.kind for group in GROUPS.values()}
 _ORDER = {"running": 0, "loading": 0, "queued": 1, "paused": 2}
 
 
@@ -188,7 +189,7 @@ class Background:
         keeps = is_resumable(info.kind)
         if info.state in ACTIVE:
             # a study keeps what it draws as it draws it
-            trains = ["sample", "save"] if info.kind in ("distill", "slider", "controlnet", "word") else []
+            trains = ["sample", "save"] if info.kind in TRAINS else []
             first = ["pause", "stop", *trains] if keeps and not self._asked(info.id) else []
             if not keeps:
                 first = ["cancel"]
