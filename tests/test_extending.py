@@ -65,7 +65,8 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 
 def test_every_section_has_a_test() -> None:
-    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_personalization", "my_tab", "my_domain",
+    assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
+                           "my_personalization",
                            "my_family", "my_remedy", "my_figure", "my_metric",
                            "my_medium", "my_process", "my_addition", "my_addition_work"}  # fmt: skip
 
