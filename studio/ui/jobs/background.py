@@ -126,7 +126,8 @@ class Background:
         """The plots of a run, which are looked at every second and change less often."""
         newest = view.rows[-1]["step"] if view.rows else 0
         pictures = [max(by) for by in (*view.strips.values(), *view.measures.values())]
-        key = (view.run_id, family, newest, len(view.rows), pictures, len(view.teacher_few), view.teacher_measures is None)
+        seen = (len(view.sides), len(view.teacher_few), view.teacher_measures is None)
+        key = (view.run_id, family, newest, len(view.rows), pictures, seen)
         if self._drawn[0] != key:
             figures = {"loss": curves.loss_figure(view, family), "measures": curves.measures_figure(view)}
             self._drawn = key, {"figures": figures, "numbers": numbers.numbers(view)}
