@@ -66,6 +66,7 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 def test_every_section_has_a_test() -> None:
     assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
+                           "my_personalization",
                            "my_family", "my_remedy", "my_figure", "my_metric",
                            "my_medium", "my_process", "my_addition", "my_addition_work"}  # fmt: skip
 
@@ -84,6 +85,28 @@ def test_an_objective_trains_a_student(tmp_path: Path) -> None:
         "print([field.label for field in schema_form.fields(known['floor']['schema'])])"
     )
     assert run(tmp_path, "my_objective", program=program).splitlines()[-1] == "['Batch', 'Pace of the floor']"
+
+
+@pytest.mark.slow
+def test_a_method_of_personalization_teaches_a_subject(tmp_path: Path) -> None:
+    wanted = {"name": "first", "base": "nano/dmd2", "subject": "pocket/striped-balloon", "method": "first-step", "steps": 2,
+              "settings": {"batch": 2, "hold": 0.5}, "n_kept": 8, "sample_every": 0, "measure_every": 0}  # fmt: skip
+    asked = spec(tmp_path, kind="personalize", **wanted)
+    run(tmp_path, "my_personalization", "jobs", "run", asked, "--data-dir", "data")
+    found = result(tmp_path)
+    assert (found["adapter"], found["method"], found["word"]) == ("mine/first", "first-step", "<striped-balloon>")
+    listed = json.loads(run(tmp_path, "my_personalization", "methods", "personalize", "--json", "--data-dir", "data"))
+    (mine,) = [one for one in listed if one["name"] == "first-step"]
+    assert (mine["card"]["title"], mine["models"]) == ("First step", ["student"])
+    program = (
+        "import json, sys\nfrom studio.library.stock import open_jobs\n"
+        f"asked = json.loads({json.dumps({**wanted, 'name': 'other', 'base': 'nano/teacher'})!r})\n"
+        "try:\n    open_jobs('data').validate('personalize', asked)\nexcept ValueError as error:\n    print(error)\n"
+        "print('torch' in sys.modules)"
+    )
+    said = run(tmp_path, "my_personalization", program=program).splitlines()
+    assert said[-2].endswith("first-step is for distilled students, and nano/teacher is a teacher; dreambooth would fit.")
+    assert said[-1] == "False"
 
 
 @pytest.mark.slow

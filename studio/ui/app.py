@@ -9,6 +9,7 @@ import gradio as gr
 from studio.core import registry
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library.method_cards import GROUPS
 from studio.ui.api import add_api
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
@@ -21,7 +22,7 @@ from studio.ui.tabs import Built, Page, in_order
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
 PANEL = 35  # where the style sheet of the jobs panel stands among those of tabs
-WORKERS = ("STUDIO_OBJECTIVES", "STUDIO_METRICS")  # name modules that only workers import
+WORKERS = (*filter(None, (group.variable for group in GROUPS.values())), "STUDIO_METRICS")  # name modules only workers import
 CLEAN_EVERY_S, KEEP_TEMPORARY_S = 3600, 6 * 3600
 
 

@@ -96,16 +96,19 @@ export function drawStrips(element, detail, step) {
 function drawRows(box, run, strips, step) {
   const counts = Object.entries(strips.counts), { teacher } = strips;
   const slides = counts.flatMap(([, rows]) => rows).find((row) => row.strengths)?.strengths; // of a slider's pictures
-  rebuild(box, `${run} ${Boolean(teacher)} ${counts.map(([n]) => n)}`, () => [
+  const beside = counts.flatMap(([, rows]) => rows).find((row) => row.columns)?.columns; // of what is drawn with it and without
+  const name = slides ? "Slider" : beside ? "Side by side" : "Student";
+  rebuild(box, `${run} ${Boolean(teacher)} ${name} ${counts.map(([n]) => n)}`, () => [
     ...(teacher ? [stripRow("j-teacher", "Teacher", "--arm-teacher")] : []),
-    ...counts.map(() => stripRow("j-student", slides ? "Slider" : "Student", slides ? "--arm-hybrid-1" : "--arm-student")),
+    ...counts.map(() => stripRow("j-student", name, slides ? "--arm-hybrid-1" : "--arm-student")),
   ]);
   const any = upTo(counts[0][1], step), prompts = any.prompts ?? [];
   const about = `${prompts.map((text) => `“${text}”`).join(", ")}, seeds ${(any.seeds ?? []).join(" and ")}`;
   if (teacher) fillRow(box.children[0], plural(teacher.sampling_steps, "step"), file(run, teacher.strip), `Teacher: ${about}`);
   counts.forEach(([n, all], i) => {
-    const found = upTo(all, step), words = slides ? `strength ${slides.join(", ").replaceAll("-", "−")}` : plural(n, "step");
-    const what = slides ? `Strengths ${slides.join(", ")} after` : "Student after";
+    const found = upTo(all, step), plain = beside ? `${beside.join(", ")}; ${plural(n, "step")}` : plural(n, "step");
+    const words = slides ? `strength ${slides.join(", ").replaceAll("-", "−")}` : plain;
+    const what = slides ? `Strengths ${slides.join(", ")} after` : beside ? `${beside.join(", ")}, after` : "Student after";
     const alt = `${what} ${found.step} training steps, sampled in ${plural(n, "step")}: ${about}`;
     fillRow(box.children[i + (teacher ? 1 : 0)], words, file(run, found.strip), alt);
   });

@@ -2,7 +2,10 @@
 
 /** @typedef {import("../kit/header.js").Counts} Counts */
 /** @typedef {{ id: string, title: string, state: string, text: string, percent: number, when: string }} Job */
-/** @typedef {{ step: number, strip: string, prompts?: string[], seeds?: number[], strengths?: number[] | null }} StripAt */
+/**
+ * @typedef {{ step: number, strip: string, prompts?: string[], seeds?: number[], strengths?: number[] | null,
+ *   columns?: string[] | null }} StripAt
+ */
 /**
  * @typedef {object} Strips
  * @property {{ strip: string, sampling_steps: number } | null} teacher

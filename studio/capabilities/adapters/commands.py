@@ -13,6 +13,7 @@ from rich.table import Table
 from studio.core.files import Json
 from studio.library import adapters
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
+from studio.library.measured_arms import told
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -149,19 +150,14 @@ def _responses(card: Json) -> None:
 
 
 def _shown(card: Json) -> None:
-    """One line an arm: how often pictures show what a word was taught, with the word, told in known words, and without."""
+    """One line an arm: what was measured with a word or a subject, and without."""
     measured = card.get("measured")
-    arms = measured.get("shown") if isinstance(measured, dict) else None
-    if not isinstance(arms, dict) or not arms:
+    if not isinstance(measured, dict) or (found := told(measured)) is None:
         return
-
-    def share(found: object) -> str:
-        if not isinstance(found, dict) or found.get("value") is None:
-            return "–"
-        return f"{found['value']:.0%} [{found['low']:.0%} to {found['high']:.0%}]"
-
-    table = Table("model", "with the word", "told in known words", "without", "the rest right")
-    for arm, row in arms.items():
-        sides = [share((row.get(side) or {}).get("shown")) for side in ("with", "told", "without")]
-        table.add_row(str(row.get("title") or arm), *sides, share((row.get("with") or {}).get("accuracy")))
+    heads, rows, reader = found
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*row)
     out.print(table)
+    if reader:
+        out.print(reader, markup=False, highlight=False)

@@ -15,7 +15,7 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.curves import Follower
-from studio.library.method_cards import objectives
+from studio.library.method_cards import GROUPS, objectives
 from studio.ui.jobs import curves, files, numbers, slider_table, with_without_table
 from studio.ui.jobs import strips as pictures
 from studio.ui.jobs.view import JobView
@@ -38,6 +38,7 @@ ASKED = {  # file in the run directory -> what the page says until it has happen
     "delete": "deleting after this step", "cancel": "cancelling after this step", "stop": "saving, then stopping",
     "pause": "saving, then pausing",
 }  # fmt: skip
+TRAINS = {group.kind for group in GROUPS.values()}
 _ORDER = {"running": 0, "loading": 0, "queued": 1, "paused": 2}
 
 
@@ -125,7 +126,8 @@ class Background:
         """The plots of a run, which are looked at every second and change less often."""
         newest = view.rows[-1]["step"] if view.rows else 0
         pictures = [max(by) for by in (*view.strips.values(), *view.measures.values())]
-        key = (view.run_id, family, newest, len(view.rows), pictures, len(view.teacher_few), view.teacher_measures is None)
+        seen = (len(view.sides), len(view.teacher_few), view.teacher_measures is None)
+        key = (view.run_id, family, newest, len(view.rows), pictures, seen)
         if self._drawn[0] != key:
             figures = {"loss": curves.loss_figure(view, family), "measures": curves.measures_figure(view)}
             self._drawn = key, {"figures": figures, "numbers": numbers.numbers(view)}
@@ -188,7 +190,7 @@ class Background:
         keeps = is_resumable(info.kind)
         if info.state in ACTIVE:
             # a study keeps what it draws as it draws it
-            trains = ["sample", "save"] if info.kind in ("distill", "slider", "controlnet", "word", "personalize") else []
+            trains = ["sample", "save"] if info.kind in TRAINS else []
             first = ["pause", "stop", *trains] if keeps and not self._asked(info.id) else []
             if not keeps:
                 first = ["cancel"]

@@ -12,8 +12,8 @@ from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
 SHOWN = 500  # points of a curve that are sent to the browser
-COLORS = {"student": "--arm-student", "fake": "--arm-skip-first", "head": "--arm-hybrid-2"}
-NAMES = {"student": "Student", "fake": "Fake score", "head": "Discriminator"}
+COLORS = {"student": "--arm-student", "personal": "--arm-student", "fake": "--arm-skip-first", "head": "--arm-hybrid-2"}
+NAMES = {"student": "Student", "personal": "Subject", "fake": "Fake score", "head": "Discriminator"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 SURROGATE = "a surrogate, no measure"
 T = TypeVar("T")

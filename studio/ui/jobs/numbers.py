@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from studio.core.files import Json
+from studio.library.measured_arms import Column, figure
 from studio.ui.jobs.curves import COLORS, NAMES, losses, thinned
 from studio.ui.jobs.view import JobView
 
@@ -34,6 +35,16 @@ KNOWN = {  # name in the log -> (title, what it is)
     "direction": ("Direction |A| / n", "how far teacher and fake score disagree about the student's samples"),
     "discriminator_right": ("Discriminator", "how often it tells the student's samples from real ones; at 50 % it cannot"),
     "student_steps": ("Steps of the round", "the student's, halved from round to round"),
+    "subject": ("Pictures", "error on the pictures of the subject, of the velocity"),
+    "prior": ("Class", "error on pictures that the untouched model made of the class"),
+    "replay": ("Replay", "how far answers to other prompts have moved, squared"),
+    "winner": ("Winner", "error on the pictures of the subject, of the velocity"),
+    "loser": ("Loser", "error on pictures that the untouched model made of the class"),
+    "excess": (
+        "Winner, excess",
+        "over the untouched model's error, smoothed; above 0 the subject is explained worse",
+    ),
+    "gap": ("Gap", "what the loss looks at: winner minus loser, against the untouched model"),
     "segments": ("Segments of the round", "parts of the time axis, each with its own end"),
 }
 
@@ -64,13 +75,32 @@ def panels(view: JobView) -> list[Panel]:
     order = [*(n for n in KNOWN if n in rest), *sorted(n for n in rest if n not in KNOWN)]
     found += [_single(name, series[name]) for name in order]
     found += [ratio] if ratio else []
-    return [*found, *_contrast(view)][:MOST]
+    return [*found, *_subject(view), *_contrast(view)][:MOST]
 
 
 def _single(name: str, values: dict[int, float]) -> Panel:
     title, note = KNOWN.get(name, (name.replace("_", " ").replace("/", ": ").capitalize(), "as the objective logs it"))
     percent = name == "discriminator_right"
     return Panel(name, title, note, [(title, "--ink-2", "solid", values)], percent=percent, at=0.5 if percent else None)
+
+
+_OF_SUBJECT = (
+    (Column("subject shown", ("hit",)), "--arm-student"),
+    (Column("leak", ("leak",)), "--arm-skip-first"),
+    (Column("others right", ("others", "accuracy")), "--arm-teacher"),
+)
+
+
+def _subject(view: JobView) -> list[Panel]:
+    """Of a personalization: what was measured of its own model on the way."""
+    rows = [row for row in view.sides if "hit" in row and row["arm"] == view.sides[0]["arm"]]
+    lines = []
+    for column, color in _OF_SUBJECT:
+        found = {int(row["step"]): figure(row, column) for row in rows}
+        values = {step: float(one["value"]) for step, one in sorted(found.items()) if one is not None}
+        if len(values) > 1:
+            lines.append((column.name, color, "solid", values))
+    return [Panel("subject-shown", "Subject", "shares of pictures, as measured on the way", lines, percent=True)] if lines else []
 
 
 def _contrast(view: JobView) -> list[Panel]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from studio.core.files import Json
+from studio.library.measured_arms import figures_of
 from studio.ui.kit import words
 
 LIVE = ("queued", "loading", "running")
@@ -34,7 +35,7 @@ class JobView:
         self.teacher_measures: Json | None = None
         self.teacher_few: dict[int, Json] = {}  # sampling steps -> the teacher's figures in so few
         self.responses: list[Json] = []  # of a slider: what was measured of a model at several strengths
-        self.sides: list[Json] = []  # of a ControlNet or a word: what was measured of an arm with it and without
+        self.sides: list[Json] = []  # of a ControlNet, a word or a subject: what was measured of an arm with it and without
         self.calibration: Json = {}  # of a slider: what its strength 1 stands for
         self.symptoms: dict[str, Json] = {}  # name -> {"step", "seen", "remedy", "text"}
         self.notices: list[str] = []
@@ -59,7 +60,8 @@ class JobView:
             self.result = dict(result)
             self.student = result.get("student") or self.student
             self.responses = list(result.get("responses") or self.responses)
-            self.sides = list(result.get("agreement") or result.get("shown") or self.sides)
+            found = figures_of(result)
+            self.sides = found[1] if found is not None else self.sides
             self.calibration = dict(result.get("calibration") or {})
             for text in result.get("notices") or []:
                 self._notice(str(text))
@@ -96,7 +98,8 @@ class JobView:
             self._say(event, str(event["text"]))
 
     def _on_strip(self, event: Json) -> None:
-        found = {k: event.get(k) for k in ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast", "strengths")}
+        names = ("strip", "count", "sampling_steps", "prompts", "seeds", "contrast", "strengths", "columns")
+        found = {k: event.get(k) for k in names}
         if event.get("arm") == "teacher":
             self.teacher = found
         else:
@@ -135,6 +138,11 @@ class JobView:
         self._say(event, f"{row.get('title') or row['arm']}: measured with and without")
 
     _on_shown = _on_agreement
+
+    def _on_personal(self, event: Json) -> None:
+        self._on_agreement(event)
+        hit, leak = (" ".join(filter(None, words.interval(event.get(name), percent=True))) for name in ("hit", "leak"))
+        self._say(event, f"step {event['step']:,}: {hit} of its pictures show the subject, {leak} of its class without the word")
 
     def _on_saved(self, event: Json) -> None:
         self._say(event, f"step {event.get('step', 0):,}: a checkpoint is saved")

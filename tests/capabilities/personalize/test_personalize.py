@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from studio.capabilities.personalize import work
 from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.cli.app import app
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
@@ -89,6 +91,10 @@ def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(st
     assert result["reader"]["held"] == 5 and result["reader"]["mistaken"]["n"] == 2
     entry = load_adapters(studio.paths).get("mine/mine")
     assert (entry.words, entry.run) == (("<two-tailed-cat>",), run_id) and entry.layers > 10
+    hit = f"{result['rows'][0]['hit']['value']:.0%} ["
+    for words in (("adapters", "show", "mine/mine"), ("jobs", "show", run_id)):
+        told = CliRunner().invoke(app, [*words, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "300"})
+        assert told.exception is None and hit in told.output and "Read by the world's oracle" in told.output
     compared = studio.submit(
         "compare",
         {"prompt": "a <two-tailed-cat> at night", "pair": PAIR, "adapters": ["mine/mine"], "arms": ["teacher", "student"],

@@ -1,12 +1,14 @@
-"""The table of a ControlNet or a word in the jobs panel."""
+"""The table of a ControlNet, a word or a subject in the jobs panel and on a terminal."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from studio.ui.jobs import with_without_table
+from studio.library import measured_arms
+from studio.ui.jobs import numbers, with_without_table
 from studio.ui.jobs.view import JobView
 
 
@@ -31,7 +33,7 @@ def test_a_word_with_it_told_and_without() -> None:
         view.apply(event("shown", arm, 10, **found))
     table = with_without_table.table(view, "word")
     assert table is not None
-    assert table["columns"] == ["with", "told", "without", "rest right"]
+    assert table["columns"] == ["with the word", "told in known words", "without", "rest right"]
     first, second = table["rows"]  # the last step alone
     assert (first["model"], first["when"], second["tone"]) == ("Teacher", "4 evaluations", "--arm-hybrid-1")
     assert first["cells"] == [("80 %", "[70–90]"), ("70 %", "[60–80]"), ("–", ""), ("90 %", "[80–100]")]
@@ -46,6 +48,52 @@ def test_a_controlnet_measured_again_is_shown_once() -> None:
     table = with_without_table.table(view, "controlnet")
     assert table is not None
     assert [cell[0] for cell in table["rows"][0]["cells"]] == ["60 %", "60 %", "100 %", "90 %", "50 %"]
+
+
+def personal(arm: str, step: int, hit: float | None = 0.8) -> dict[str, Any]:
+    distance = {"value": 1.2345, "low": 1.1, "high": 1.3, "n": 20}
+    return event("personal", arm, step, hit=share(hit), leak=share(0.1), stated=None, distance=distance, moved=0.25, variety=None,
+                 others={"accuracy": share(0.6)}, before={"accuracy": share(0.7)}, damage={"kept": 0.86, "fd": None})  # fmt: skip
+
+
+def test_a_subject_its_leak_and_other_prompts() -> None:
+    view = JobView("r", {})
+    view.apply(personal("nano/dmd2", 10, 0.5))
+    assert with_without_table.table(view, "personalize")["rows"][0]["cells"][0] == ("50 %", "[40–60]")  # type: ignore[index]
+    for arm in ("nano/dmd2", "hybrid-1"):
+        view.apply(personal(arm, 20))
+    assert "80 % [70–90] of its pictures show the subject, 10 % [0–20] of its class" in view.log[-1][1]
+    reader = {"features": "the world's oracle", "found": share(0.9), "mistaken": share(None)}
+    view.finish({"rows": view.sides, "reader": reader})
+    table = with_without_table.table(view, "personalize")
+    assert table is not None and len(table["rows"]) == 2
+    assert "the world's oracle, which knows 90% [80% to 100%] of pictures held back, and takes – of" in table["about"]
+    assert dict(zip(table["columns"], table["rows"][0]["cells"], strict=True)) == {
+        "subject shown": ("80 %", "[70–90]"), "leak": ("10 %", "[0–20]"), "rest right": ("–", ""),
+        "distance": ("1.23", "[1.10–1.30]"), "others right": ("60 %", "[50–70]"), "without it": ("70 %", "[60–80]"),
+        "moved": ("0.25", ""),
+    }  # fmt: skip
+    assert with_without_table.table(view, "study") is None
+    (panel,) = numbers.numbers(view)
+    assert [(value, name) for value, _, name in panel["values"]] == [
+        ("80 %", "subject shown"), ("10 %", "leak"), ("60 %", "others right")]  # fmt: skip
+    assert json.loads(panel["figure"])["data"][0]["x"] == [10, 20]
+
+
+def test_rows_of_a_study_are_no_arms_of_a_training() -> None:
+    view = JobView("r", {})
+    view.finish({"rows": [{"arm": "student", "accuracy": share(0.5)}, {"pair": 3}]})
+    assert view.sides == []
+
+
+def test_a_terminal_says_the_last_step_alone() -> None:
+    rows = [personal("nano/dmd2", 10, 0.1), personal("nano/dmd2", 20), personal("hybrid-1", 20, None)]
+    found = measured_arms.told({"rows": rows})
+    assert found is not None
+    heads, cells, reader = found
+    assert (heads[:3], reader, len(cells)) == (["model", "subject shown", "leak"], "", 2)
+    assert [row[1] for row in cells] == ["80% [70% to 90%]", "–"] and cells[0][4] == "1.23 [1.10 to 1.30]"
+    assert measured_arms.told({"shown": {}}) is None and measured_arms.told({}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""What trainings find out of each arm with what they taught, as columns that the page and the terminal have in common.
+
+A row of a result or a card is one arm: {"arm", "title", "nfe", "step", …}, with intervals at the places that columns name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from studio.core.files import Json
+
+
+@dataclass(frozen=True)
+class Column:
+    """place: of the figure in a row, an interval or a number. percent: whether it is a share."""
+
+    name: str
+    place: tuple[str, ...]
+    percent: bool = True
+
+
+@dataclass(frozen=True)
+class Figures:
+    """result: where results and cards keep the rows. over: what all columns have in common."""
+
+    title: str
+    about: str
+    result: str
+    over: str
+    columns: tuple[Column, ...]
+
+
+KINDS: dict[str, Figures] = {
+    "controlnet": Figures(
+        "With the hint and without",
+        "Share of pictures whose position, size and horizon are all the hint's, with its 95 % interval; every picture has a "
+        "hint of its own. Position and horizon alone, and whether the prompt is still right, with the hint.",
+        "agreement", "share of pictures",
+        (Column("all, with", ("with", "agreement", "where")), Column("all, without", ("without", "agreement", "where")),
+         Column("position", ("with", "agreement", "position")), Column("horizon", ("with", "agreement", "horizon")),
+         Column("prompt right", ("with", "accuracy"))),
+    ),
+    "word": Figures(
+        "With the word and without",
+        "Share of pictures that show all that the word was taught, with its 95 % interval: with the word, told in known words, "
+        "and without; then whether what the prompt says besides is still right with the word.",
+        "shown", "share of pictures",
+        (Column("with the word", ("with", "shown")), Column("told in known words", ("told", "shown")),
+         Column("without", ("without", "shown")), Column("rest right", ("with", "accuracy"))),
+    ),
+    "personalize": Figures(
+        "With the subject and without",
+        "Share of pictures that show the subject, with its 95 % interval: of prompts with the word, and, as a leak, of its class "
+        "without the word; whether the rest of such a prompt is right; the distance to the nearest picture learned from (1 is "
+        "that of pictures held back). Then other prompts, from the same noise: share that is right with the subject and "
+        "without, and how far their pictures moved (1 is how far different ones are apart).",
+        "rows", "subject, then other prompts",
+        (Column("subject shown", ("hit",)), Column("leak", ("leak",)), Column("rest right", ("stated",)),
+         Column("distance", ("distance",), False), Column("others right", ("others", "accuracy")),
+         Column("without it", ("before", "accuracy")), Column("moved", ("moved",), False)),
+    ),
+}  # fmt: skip
+
+
+def figures_of(found: Json) -> tuple[Figures, list[Json]] | None:
+    """What a result, or what a card says was measured, holds of arms: how to show it, and its rows. None where there are none."""
+    for about in KINDS.values():
+        rows = found.get(about.result)
+        listed = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
+        if listed and all(isinstance(row, Mapping) and "arm" in row for row in listed) and _any(listed, about):
+            return about, listed
+    return None
+
+
+def figure(row: Json, column: Column) -> Json | None:
+    """{"value", "low", "high"} at a column's place, ends None where there are none; None where nothing was measured."""
+    found: object = row
+    for name in column.place:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if isinstance(found, (int, float)):
+        return {"value": float(found), "low": None, "high": None}
+    if not isinstance(found, Mapping) or found.get("value") is None:
+        return None
+    return {end: found.get(end) for end in ("value", "low", "high")}
+
+
+def read_by(found: Json) -> str:
+    """Who reads a subject, and how well, one sentence; "" where a result or card says nothing of it."""
+    reader = found.get("reader")
+    if not isinstance(reader, Mapping) or not reader.get("features"):
+        return ""
+    known, mistaken = (text(found, Column(key, ("reader", key))) for key in ("found", "mistaken"))
+    return f"Read by {reader['features']}, which knows {known} of pictures held back, and takes {mistaken} of its class for it."
+
+
+def text(row: Json, column: Column) -> str:
+    """A figure on a terminal: 80 % [70 % to 90 %], 0.81 [0.74 to 0.88], or a dash."""
+    found = figure(row, column)
+    if found is None:
+        return "–"
+    value, low, high = (None if end is None else f"{end:.0%}" if column.percent else f"{end:.2f}" for end in found.values())
+    return f"{value} [{low} to {high}]" if low and high else str(value)
+
+
+def told(found: Json) -> tuple[list[str], list[list[str]], str] | None:
+    """Heads, rows and a sentence for a terminal, of a result or of what a card says was measured. None where there is nothing."""
+    shown = figures_of(found)
+    if shown is None:
+        return None
+    about, rows = shown
+    last = max(int(row.get("step") or 0) for row in rows)
+    final = [row for row in rows if int(row.get("step") or 0) == last]
+    cells = [[str(row.get("title") or row["arm"]), *(text(row, column) for column in about.columns)] for row in final]
+    return ["model", *(column.name for column in about.columns)], cells, read_by(found)
+
+
+def _any(rows: list[Json], about: Figures) -> bool:
+    return any(figure(row, column) is not None for row in rows for column in about.columns)
