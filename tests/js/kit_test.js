@@ -7,6 +7,7 @@ import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
+import { granted, wish } from "../../assets/ui/kit/wish.js";
 
 const HOME = "http://127.0.0.1:7860/studio/";
 
@@ -124,4 +125,11 @@ Deno.test("a label is about the longest term in it that is a word of its own", (
     .map((forms) => ({ name: forms[0], text: "", forms }));
   const found = ["Guidance", "Teacher guidance", "x̂₀ from xₜ", "NFE per image", "Unguided", ""].map((label) => termIn(label, terms)?.name);
   assert.deepEqual(found, ["guidance", "teacher", "x̂0", "nfe", undefined, undefined]);
+});
+
+Deno.test("a wish of another tab waits until it can be granted, and is granted once", () => {
+  wish("worn", "mine/cat");
+  assert.equal(granted("worn", () => false), "");
+  assert.equal(granted("worn", (what) => what === "mine/cat"), "mine/cat");
+  assert.equal(granted("worn", () => true), "");
 });
