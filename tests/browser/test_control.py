@@ -15,13 +15,13 @@ pytestmark = pytest.mark.browser
 STRENGTHS = ["−3", "−2", "−1", "0", "+1", "+2", "+3"]
 
 
-def opened(chromium: Any, address: str, width: int, scheme: str, faults: list[str]) -> Any:
+def opened(chromium: Any, address: str, width: int, scheme: str, faults: list[str], ready: str = "#control-run") -> Any:
     page = chromium.new_page(viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=scheme)
     page.set_default_timeout(3 * PATIENCE_MS)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(address)
     page.wait_for_selector("html[data-page=ready]", state="attached")
-    page.wait_for_selector("#control-run", state="visible")
+    page.wait_for_selector(ready, state="visible")
     return page
 
 

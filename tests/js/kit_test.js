@@ -8,6 +8,7 @@ import { around, clamp, done, middle, noise, percent, plural, signed, unbroken }
 import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
 import { namesRun } from "../../assets/ui/kit/typed.js";
+import { granted, wish } from "../../assets/ui/kit/wish.js";
 
 const HOME = "http://127.0.0.1:7860/studio/";
 
@@ -129,4 +130,9 @@ Deno.test("a label is about the longest term in it that is a word of its own", (
 
 Deno.test("an address that names a run fills the form by itself", () => {
   assert.deepEqual(["", "?tab=lab", "?run=a", "?tab=scrub&scrub=b", "?study=c"].map(namesRun), [false, false, true, true, true]);
+Deno.test("a wish of another tab waits until it can be granted, and is granted once", () => {
+  wish("worn", "mine/cat");
+  assert.equal(granted("worn", () => false), "");
+  assert.equal(granted("worn", (what) => what === "mine/cat"), "mine/cat");
+  assert.equal(granted("worn", () => true), "");
 });

@@ -3,6 +3,7 @@
 import { attr, button, make } from "../kit/dom.js";
 import { signed } from "../kit/numbers.js";
 import { Part } from "../kit/part.js";
+import { granted } from "../kit/wish.js";
 import { after, bounded, scoped, without } from "./worn.js";
 
 /** @typedef {import("./worn.js").Adapter} Adapter */
@@ -31,7 +32,9 @@ class AdaptersOn extends Part {
     super(host);
     this.follow(() => {
       this.known = this.value?.known ?? [];
-      this.set(after(this.state, this.value ?? {}));
+      const wished = granted("worn", (id) => this.known.some((one) => one.id === id));
+      const worn = wished ? { worn: [{ id: wished, strength: 1, on: "all" }], vary: wished } : {};
+      this.set(after(this.state, { ...this.value, ...worn }));
     });
   }
 

@@ -5,6 +5,7 @@ import { attr, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
+import { wish } from "../kit/wish.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
 /** @typedef {import("./strip.js").Strips} Strips */
@@ -68,7 +69,11 @@ class Board extends Part {
       this.drawStrips();
     });
     this.$(".p-details").addEventListener("click", () => this.trigger("details", {}));
-    this.$(".p-try").addEventListener("click", () => this.view?.trial && this.trigger("trial", this.view.trial));
+    this.$(".p-try").addEventListener("click", () => {
+      if (!this.view?.trial) return;
+      wish("worn", this.view.trial.adapter);
+      this.trigger("trial", this.view.trial);
+    });
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.$(".p-sample").hidden = false;

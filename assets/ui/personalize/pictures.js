@@ -54,6 +54,7 @@ class Pictures extends Part {
     this.$(".p-refused").replaceChildren(...value.refused.map((text) => make("p", "line problem", text)));
     this.say("");
     this.list();
+    if (!this.box.hidden) this.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   list() {

@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library.adapters import load_adapters
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
@@ -149,7 +150,13 @@ class DrawForm:
 
     def read(self, text: str, pair: Pair | None) -> Updates:
         """What is said of a prompt, as a pair's models read it."""
-        return {self.prompt_line: prompt.line(pair, text)}
+        return {self.prompt_line: prompt.line(pair, text, self.brought(text))}
+
+    def brought(self, text: str) -> tuple[str, ...]:
+        """Words that adapters bring; none are looked for where the text has none."""
+        if "<" not in text:
+            return ()
+        return tuple(word for entry in load_adapters(self.jobs.paths).entries.values() for word in entry.words)
 
     def read_prompt(self, values: Values) -> Updates:
         return self.read(values[self.prompt] or "", self.pair_of(values[self.pair]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from studio.core.domain import Domain
 from studio.core.files import Json
 from studio.domains import domain_of, first
@@ -48,9 +50,9 @@ def toggle(domain: Domain, text: str, factor: str, value: str) -> str:
     return domain.write(stated)
 
 
-def read(domain: Domain, text: str) -> tuple[str, str]:
-    """(kind, message): a notice about words not known, or a hint about what is left to the model."""
-    said = domain.read(str(text)[:MAX_LIVE])
+def read(domain: Domain, text: str, brought: Sequence[str] = ()) -> tuple[str, str]:
+    """(kind, message): a notice about words not known, or a hint about what is left to the model. brought: words of adapters."""
+    said = domain.read(str(text)[:MAX_LIVE], brought)
     if said.notice:
         return "notice", said.notice
     if not domain.factors:
@@ -60,7 +62,7 @@ def read(domain: Domain, text: str) -> tuple[str, str]:
     return "hint", f"Left to the model: {', '.join(said.left)}." if said.left else ""
 
 
-def line(pair: Pair | None, text: str) -> str:
-    """The line under a prompt that is meant for a pair."""
-    kind, message = read(domain_for(pair), text)
+def line(pair: Pair | None, text: str, brought: Sequence[str] = ()) -> str:
+    """The line under a prompt that is meant for a pair. brought: words of adapters."""
+    kind, message = read(domain_for(pair), text, brought)
     return parts.line(message, kind)

@@ -1,0 +1,78 @@
+"""Personalize in a real browser, on the real nano models: from a person's own pictures to the Control tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.jobs.paths import ASSETS
+from tests.browser.conftest import saved_by
+from tests.browser.test_control import opened
+from tests.support.serving import Studio
+
+pytestmark = pytest.mark.browser
+
+CAT = ASSETS / "subjects" / "pocket" / "two-tailed-cat" / "pictures"
+
+
+def at_personalize(chromium: Any, address: str, width: int, scheme: str, faults: list[str]) -> Any:
+    page = opened(chromium, address, width, scheme, faults, ready="#personal-start")
+    page.wait_for_selector(".p-method", state="attached")
+    return page
+
+
+def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, tmp_path: Path) -> None:
+    faults: list[str] = []
+    page = at_personalize(chromium, f"{studio.address}/?tab=personalize", 1440, "light", faults)
+    assert "A student knows only the 4 timesteps it was distilled at" in page.inner_text(".p-why")
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.set_input_files("#personal-bring input[type=file]", [*sorted(CAT.glob("*.png"))[:4], tmp_path / "notes.txt"])
+    page.wait_for_selector(".p-row >> nth=3")
+    assert page.inner_text(".p-refused").startswith("'notes.txt' is not a picture")
+
+    page.fill(".p-row:nth-child(1) .p-caption", "in a meadow")
+    page.fill(".p-title", "My cat")
+    assert page.input_value(".p-word") == "<my-cat>"
+    page.click(".p-keep")
+    page.wait_for_selector(".p-problem:not([hidden])")
+    assert page.inner_text(".p-problem").startswith("It is not said what they show")
+    page.fill(".p-noun", "cat")
+    page.check(".p-may")
+    page.click(".p-first")
+    page.wait_for_function("document.querySelector('.p-caption').value === 'a {} in a meadow'")
+    page.click(".p-keep")
+    page.wait_for_selector(".p-card[data-id='mine/my-cat'][aria-checked=true]")
+    assert page.is_hidden(".p-bring") and "3 pictures, 1 held back" in page.inner_text(".p-about")
+
+    page.select_option(".p-model", "nano/dmd2")
+    page.click(".p-more summary")
+    page.click(".p-method[data-name=random-timesteps]")
+    assert "negative control" in page.inner_text(".p-method[aria-checked=true]")
+    page.click(".p-method[data-name=own-timesteps]")
+    page.fill(".p-steps", "none")
+    page.click("#personal-start")
+    page.wait_for_selector("#personal-problem .line")
+    assert page.inner_text("#personal-problem").startswith("Training steps is 'none'; a number fits")
+    page.fill(".p-steps", "4")
+    page.click("#personal-start")
+    page.wait_for_selector("#personal-board .p-grid[data-step='0'] .p-cell")
+    assert page.locator(".p-cell").count() == 12
+
+    again = at_personalize(chromium, page.url, 390, "dark", faults)  # the address names the run
+    for shown in (page, again):
+        shown.wait_for_selector("#personal-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
+        assert shown.get_attribute("#personal-board .board", "data-state") == "done", shown.inner_text("#personal-board .b-text")
+        shown.wait_for_selector(".p-arms tbody tr >> nth=3")
+        assert "of the pictures that ask for <my-cat>." in shown.inner_text(".p-said")
+        assert shown.evaluate("document.documentElement.scrollWidth") <= shown.viewport_size["width"]
+    assert saved_by(page, "#personal-board", "csv").read_text().startswith("table,row,recognised,recognised low,recognised high,")
+    assert saved_by(page, "#personal-board", "png").stat().st_size > 5000
+
+    page.click(".p-try")
+    page.wait_for_selector("#control-run", state="visible")
+    page.wait_for_function("document.querySelector('.worn-row select')?.value === 'mine/my-cat-nano-dmd2'")
+    assert "<my-cat>" in page.input_value("#control-prompt textarea")
+    page.wait_for_function("!document.querySelector('#control-prompt-line .notice')")
+    assert faults == []
