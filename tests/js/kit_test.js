@@ -130,6 +130,8 @@ Deno.test("a label is about the longest term in it that is a word of its own", (
 
 Deno.test("an address that names a run fills the form by itself", () => {
   assert.deepEqual(["", "?tab=lab", "?run=a", "?tab=scrub&scrub=b", "?study=c"].map(namesRun), [false, false, true, true, true]);
+});
+
 Deno.test("a wish of another tab waits until it can be granted, and is granted once", () => {
   wish("worn", "mine/cat");
   assert.equal(granted("worn", () => false), "");
