@@ -272,6 +272,21 @@ def test_an_addition_is_a_field_of_every_request_that_draws(tmp_path: Path) -> N
     assert said[6:] == ["There is no addition called 'endings'. Did you mean 'ending'?", "False"]
 
 
+def test_an_addition_has_a_field_in_every_form_that_draws(tmp_path: Path) -> None:
+    program = (
+        "import gradio as gr\nfrom studio.library.stock import open_jobs\nfrom studio.ui.kit.draw_form import DrawForm\n"
+        "with gr.Blocks():\n"
+        "    form = DrawForm(open_jobs('data'), 'scrub-', {'seeds': '2', 'teacher_steps': 5, 'arms': ['student']})\n"
+        "    form.build_prompt(); form.build_pair('Rows'); form.build_seeds()\n"
+        "field = form.added.components[0]\nprint(field.label, field.elem_id, field in form.inputs())\n"
+        "values = {part: part.value for part in form.inputs()}\nprint(form.request(values).get('additions'))\n"
+        "print(form.request(values | {field: 'at night'})['additions'])\n"
+        "print(form.added.fill({'ending': 'by day'})[field], repr(form.added.fill({})[field]))"
+    )
+    said = run(tmp_path, "my_addition", program=program).splitlines()[-4:]
+    assert said == ["Ending scrub-with-ending True", "None", "{'ending': 'at night'}", "by day ''"]
+
+
 @pytest.mark.slow
 def test_an_addition_is_drawn_by_commands_spec_files_and_branches(tmp_path: Path) -> None:
     (tmp_path / "my_addition_work.py").write_text(BLOCKS["my_addition_work"][1], encoding="utf-8")

@@ -1,14 +1,16 @@
-"""What is asked for beside the text, on a form: the inputs of the domain whose models are chosen (`core.domain.Input`)."""
+"""What forms that draw ask for besides: inputs of the domain whose models are chosen (`core.domain.Input`), and what capabilities
+add to requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import gradio as gr
 from gradio.components import Component
 
 from studio.core.files import Json
 from studio.domains import DOMAINS, domain_of
+from studio.library.additions import ADDITIONS
 from studio.library.models import Pair
 from studio.ui.kit import schema_form
 from studio.ui.kit.schema_form import Field
@@ -43,9 +45,7 @@ class BesideText:
     def given(self, pair: Pair | None, values: Values) -> Json:
         """Values that differ from their defaults, by name, as a request has them. ValueError in one sentence where one cannot be
         read."""
-        fields = [(field, values[component]) for field, component in self._fields.get(_name(pair), [])]
-        typed = {field.name: field for field, value in fields if not schema_form.same(field, value, field.default)}
-        return schema_form.read_all(list(typed.values()), {field.name: value for field, value in fields})
+        return typed(self._fields.get(_name(pair), []), values)
 
     def show(self, pair: Pair | None) -> Updates:
         """The fields that go with a pair; what stands in them stays."""
@@ -53,8 +53,41 @@ class BesideText:
 
     def fill(self, pair: Pair | None, given: Mapping[str, object]) -> Updates:
         """What a request gave, the others by default."""
-        fields = self._fields.get(_name(pair), [])
-        return self.show(pair) | {c: schema_form.stands(field, given.get(field.name, field.default)) for field, c in fields}
+        return self.show(pair) | stand(self._fields.get(_name(pair), []), given)
+
+
+class AddedFields:
+    """Fields of what capabilities add to requests that draw (`library.additions`), drawn where this is made."""
+
+    def __init__(self, scope: str):
+        known = [schema_form.one(name, addition.schema(), addition.title) for name, addition in ADDITIONS.all().items()]
+        self._fields = [(field, schema_form.component(field, field.default, f"{scope}with")) for field in known]
+
+    @property
+    def components(self) -> list[Component]:
+        return [component for _, component in self._fields]
+
+    def asked(self, values: Values) -> Json:
+        """Values that differ from their defaults, by name, as a request has them. ValueError in one sentence where one cannot be
+        read."""
+        return typed(self._fields, values)
+
+    def fill(self, asked: Mapping[str, object]) -> Updates:
+        return stand(self._fields, asked)
+
+
+Drawn = Sequence[tuple[Field, Component]]
+
+
+def typed(fields: Drawn, values: Values) -> Json:
+    """By name, what stands in fields and differs from their defaults."""
+    differ = [field for field, component in fields if not schema_form.same(field, values[component], field.default)]
+    return schema_form.read_all(differ, {field.name: values[component] for field, component in fields})
+
+
+def stand(fields: Drawn, given: Mapping[str, object]) -> Updates:
+    """What was given, the others by default."""
+    return {component: schema_form.stands(field, given.get(field.name, field.default)) for field, component in fields}
 
 
 def _name(pair: Pair | None) -> str:

@@ -18,7 +18,7 @@ from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.sampling.plan import Plan
 from studio.ui.kit import pairs, parts, prompt
-from studio.ui.kit.beside_text import BesideText
+from studio.ui.kit.beside_text import AddedFields, BesideText
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.updates import Shown, Updates, Values
 
@@ -81,6 +81,8 @@ class DrawForm:
                 elem_classes="figure",
             )
 
+        self.added = AddedFields(self.scope)
+
     def build_cost(self) -> None:
         """The line that says what a run would cost."""
         begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.start["arms"],
@@ -92,7 +94,7 @@ class DrawForm:
     def inputs(self) -> list[Component]:
         """Everything that a request is made of."""
         return [self.prompt, self.pair, self.arms, self.seeds, self.teacher_steps, self.teacher_guidance,
-                *self.beside_text.components]  # fmt: skip
+                *self.beside_text.components, *self.added.components]  # fmt: skip
 
     def filled(self) -> Shown:
         """Everything that `fill` changes."""
@@ -101,7 +103,7 @@ class DrawForm:
     def request(self, values: Values) -> Json:
         """The form as a request that draws. ValueError in one sentence where a field cannot be read."""
         pair, guidance = self.pair_of(values[self.pair]), values[self.teacher_guidance]
-        given = self.beside_text.given(pair, values)
+        given, added = self.beside_text.given(pair, values), self.added.asked(values)
         return {
             "prompt": values[self.prompt] or "",
             "pair": values[self.pair] or "",
@@ -110,6 +112,7 @@ class DrawForm:
             "teacher_steps": values[self.teacher_steps],
             "teacher_guidance": None if guidance == pairs.guidance(pair) else guidance,
             **({"given": given} if given else {}),
+            **({"additions": added} if added else {}),
         }
 
     def fill(self, request: Json) -> Updates:
@@ -128,6 +131,7 @@ class DrawForm:
             self.pair_line: pairs.line(pair),
             self.seeds_line: pairs.seeds_line(seeds),
             **self.beside_text.fill(pair, request.get("given") or {}),
+            **self.added.fill(request.get("additions") or {}),
             **self.read(request["prompt"], pair),
         }
 
