@@ -91,7 +91,7 @@ def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(st
     assert result["reader"]["held"] == 5 and result["reader"]["mistaken"]["n"] == 2
     entry = load_adapters(studio.paths).get("mine/mine")
     assert (entry.words, entry.run) == (("<two-tailed-cat>",), run_id) and entry.layers > 10
-    hit = f"{result['rows'][0]['hit']['value']:.0%} ["
+    hit = f"{result['rows'][0]['hit']['value']:.0%}"  # a narrow table breaks the line before the interval
     for words in (("adapters", "show", "mine/mine"), ("jobs", "show", run_id)):
         told = CliRunner().invoke(app, [*words, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "300"})
         assert told.exception is None and hit in told.output and "Read by the world's oracle" in told.output
