@@ -119,12 +119,21 @@ def page(found: Sequence[Json]) -> str:
               "Distance: to the nearest training picture, 1 being that of pictures held back. Others: share of other prompts "
               "that show what they state, before and after, and their Fréchet distance over what it was. A row is a run; "
               "brackets are 95 % intervals over pictures.", ""]  # fmt: skip
+    missing = [case.name for case in cases() if case.name not in {name_of(one) for one in found}]
+    if missing:
+        lines += [f"A first look and no verdict: {len(set(missing))} of {len({c.name for c in cases()})} runs are still to come, "
+                  "most of them further training seeds.", ""]  # fmt: skip
     for size in ("nano", "pocket"):
         rows = [one for one in found if one["case"]["size"] == size]
         if rows:
             lines += [f"### {size.title()}, on the model it was trained on", "", *_own(rows), ""]
             lines += [f"### {size.title()}, worn by others", "", *_worn(rows), ""]
     return "\n".join([*lines, END])
+
+
+def name_of(one: Json) -> str:
+    case = one["case"]
+    return Case(**{**case, "settings": tuple(sorted(case["settings"].items()))}).name
 
 
 def _own(found: Sequence[Json]) -> list[str]:
