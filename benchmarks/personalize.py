@@ -30,7 +30,8 @@ KEPT = ROOT / "docs" / "measured" / "personalize.json"
 PAGE = ROOT / "docs" / "personalize.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SEEDS = (0, 1, 2)
-SUBJECT, MORE = "striped-balloon", ("two-tailed-cat", "ink")
+# the striped balloon is what defaults were chosen on
+SUBJECT, MORE = "lopsided-house", ("two-tailed-cat", "ink")
 KEPT_FIELDS = ("arm", "title", "model", "nfe", "hit", "leak", "stated", "distance", "variety", "moved", "damage")
 
 
@@ -115,7 +116,8 @@ def measure(case: Case, jobs: Jobs) -> Json:
 
 def page(found: Sequence[Json]) -> str:
     lines = [BEGIN, "", "## Measured", ""]
-    lines += ["Hit: the reader made from the pictures recognises the subject. Leak: it does so for its class without the word. "
+    lines += ["Hit: the reader made from the pictures recognises the subject, on captions of pictures "
+              "held back. Leak: it does so for its class without the word. "
               "Distance: to the nearest training picture, 1 being that of pictures held back. Others: share of other prompts "
               "that show what they state, before and after, and their Fréchet distance over what it was. A row is a run; "
               "brackets are 95 % intervals over pictures.", ""]  # fmt: skip

@@ -90,7 +90,7 @@ def test_an_objective_trains_a_student(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_method_of_personalization_teaches_a_subject(tmp_path: Path) -> None:
     wanted = {"name": "first", "base": "nano/dmd2", "subject": "pocket/striped-balloon", "method": "first-step", "steps": 2,
-              "settings": {"batch": 2, "hold": 0.5}, "n_kept": 8, "sample_every": 0, "measure_every": 0}  # fmt: skip
+              "settings": {"batch": 2, "hold": 0.5}, "n_kept": 12, "sample_every": 0, "measure_every": 0}  # fmt: skip
     asked = spec(tmp_path, kind="personalize", **wanted)
     run(tmp_path, "my_personalization", "jobs", "run", asked, "--data-dir", "data")
     found = result(tmp_path)

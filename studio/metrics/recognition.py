@@ -5,7 +5,8 @@ Two questions, both in features whitened by what pictures of the class differ in
 pictures chooses none). A linear discriminant between the pictures and the class (Fisher 1936) says which of the two a sample is
 like; alone it would take a blur for the subject, for that is unlike the class as well. So a sample must also lie as near to one
 of the pictures as pictures that were held back do. Both thresholds are set on these against pictures of the class that the
-reader was not fitted to, and the shares of both that pass are said beside every hit.
+reader was not fitted to; the shares that pass of held-back pictures, each left out in turn, and of further pictures of the class
+are said beside every hit.
 """
 
 from __future__ import annotations
@@ -49,18 +50,20 @@ class Recogniser:
         return (self.scores(features) > self.threshold) & (self.distances(features) <= self.reach)
 
 
-def recogniser(subject: Tensor, held: Tensor, of_class: Tensor) -> Recogniser:
-    """From features [N, D] of pictures of the subject, of those held back, and of its class, of which half is held back too.
+def recogniser(subject: Tensor, held: Tensor, of_class: Tensor, views: int = 1) -> Recogniser:
+    """From features [N, D] of pictures of the subject, of those held back, and of its class: a third of these to fit to, a third
+    to set the thresholds on, a third to count mistakes on. What is found is counted on held-back pictures one by one, each with
+    thresholds that were set without it. views: rows of each held-back picture, one after another.
 
     ValueError where there are too few: two of the subject, one held back and four of the class are needed.
     """
-    if len(subject) < 2 or len(held) < 1 or len(of_class) < 4:
+    if len(subject) < 2 or len(held) < 1 or len(of_class) < 6:
         raise ValueError(
             f"{len(subject)} pictures, {len(held)} held back and {len(of_class)} of the class cannot make a reader; "
-            "2, 1 and 4 would."
+            "2, 1 and 6 would."
         )
     subject, held = subject.double(), held.double()
-    fitted, other = of_class.double()[0::2], of_class.double()[1::2]
+    fitted, other, unseen = (of_class.double()[i::3] for i in range(3))
     centre, common = subject.mean(0), fitted.mean(0)
     spread = torch.cat([subject - centre, fitted - common])
     pooled = spread.T @ spread / max(1, len(spread) - 2)
@@ -69,12 +72,17 @@ def recogniser(subject: Tensor, held: Tensor, of_class: Tensor) -> Recogniser:
     whiten = axes @ torch.diag(values.clamp(min=1e-12).rsqrt())
     direction = (centre - common) @ whiten
     direction = direction / direction.norm().clamp(min=1e-12)
-    known = subject @ whiten
-    made = Recogniser(whiten, direction, known, 0.0, math.inf)
-    threshold = _between(made.scores(held), made.scores(other))
-    reach = REACH * float(made.distances(held).quantile(0.95))
-    made = replace(made, threshold=threshold, reach=reach)
-    return replace(made, found=_share(made.shows(held)), mistaken=_share(made.shows(other)))
+    bare = Recogniser(whiten, direction, subject @ whiten, 0.0, math.inf)
+
+    def made(known: Tensor) -> Recogniser:
+        reach = REACH * float(bare.distances(known).quantile(0.95))
+        return replace(bare, threshold=_between(bare.scores(known), bare.scores(other)), reach=reach)
+
+    pictures = held.split(views)
+    rest = [torch.cat([one for one in pictures if one is not left]) if len(pictures) > 1 else held for left in pictures]
+    found = torch.cat([made(known).shows(left) for known, left in zip(rest, pictures, strict=True)])
+    whole = made(held)
+    return replace(whole, found=_share(found), mistaken=_share(whole.shows(unseen)))
 
 
 def _between(ours: Tensor, theirs: Tensor) -> float:

@@ -27,11 +27,11 @@ def test_what_differs_is_found_and_what_only_varies_is_not() -> None:
 def test_what_cannot_be_told_apart_is_said_to_be_so() -> None:
     reader = recogniser(*clouds(0.0))
     assert reader.mistaken["value"] > 0.15  # so a hit of such a reader means little
-    assert reader.mistaken["n"] == 100
+    assert reader.mistaken["n"] == 66
 
 
 def test_too_few_pictures_are_one_sentence() -> None:
-    with pytest.raises(ValueError, match="1 pictures, 20 held back and 200 of the class cannot make a reader; 2, 1 and 4 would"):
+    with pytest.raises(ValueError, match="1 pictures, 20 held back and 200 of the class cannot make a reader; 2, 1 and 6 would"):
         recogniser(clouds(1.0)[0][:1], *clouds(1.0)[1:])
 
 

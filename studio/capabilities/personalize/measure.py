@@ -66,11 +66,12 @@ class SubjectMeasurement:
         shown = torch.cat(list(subject.batches(side)))
         held = torch.cat(list(subject.batches(side, held=True))) if subject.held else shown
         self.known, self.held = self.features(through(_views(shown))), self.features(through(_views(held)))
-        self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class))
+        self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class), len(VIEWS))
         self.held_distance = float(self.reader.distances(self.held).mean())
         self._before: dict[str, Json] = {}
         self._untouched: dict[str, Tensor] = {}
-        lines = list(dict.fromkeys(subject.lines()))
+        # not the captions that it was taught by, where there are others
+        lines = list(dict.fromkeys(subject.lines(held=bool(subject.held))))
         self.with_word = as_written(domain, _spread([line.format(subject.word) for line in lines], n))
         self.of_class = as_written(domain, _spread([line.format(subject.noun) for line in lines], n))
         prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)

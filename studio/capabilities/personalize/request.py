@@ -48,7 +48,7 @@ class PersonalizeRequest(BasedRequest):
     trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_kept: int = Field(
         default=512,
-        ge=8,
+        ge=12,
         le=10_000,
         title="Kept prompts",
         description="Prompts without the subject whose pictures the untouched model draws once; half are of the subject's class.",

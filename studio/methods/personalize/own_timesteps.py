@@ -11,6 +11,7 @@ states that its sampling passes through, of prompts without the word.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 from pydantic import Field
@@ -19,7 +20,7 @@ from torch import Tensor
 from studio.core.method import Card
 from studio.core.rng import randint
 from studio.methods.personalize import PERSONALIZE
-from studio.methods.personalize.personal import Batch, C, Personal, PersonalConfig
+from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 
 
 class OwnTimestepsConfig(PersonalConfig):
@@ -27,7 +28,10 @@ class OwnTimestepsConfig(PersonalConfig):
     replayed: int = Field(32, ge=1, le=1024, description="Replayed states an update")
 
 
-class AtOwnTimesteps(Personal[C]):
+S = TypeVar("S", bound=OwnTimestepsConfig)
+
+
+class AtOwnTimesteps(Personal[S]):
     """A method that noises pictures at the model's own timesteps alone."""
 
     models = ("student",)
@@ -36,6 +40,14 @@ class AtOwnTimesteps(Personal[C]):
         """[n] float64 of the timesteps at which the model is sampled."""
         times = torch.tensor(self.untouched.timesteps, dtype=torch.float64, device=self.streams.device)
         return times[randint(len(times), (n,), self.streams["time"])]
+
+    def with_replay(self, loss: Tensor) -> Tensor:
+        """And what other prompts have changed by, at its weight."""
+        if not self.config.replay:
+            return loss
+        kept = self.changed(self.config.replayed)
+        self.log["replay"] = float(kept.detach())
+        return loss + self.config.replay * kept
 
 
 @PERSONALIZE.add("own-timesteps")
@@ -53,10 +65,5 @@ class OwnTimesteps(AtOwnTimesteps[OwnTimestepsConfig]):
         x0, said = batch
         cond = self.worded(said)
         subject = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond).mean()
-        loss = subject
-        if self.config.replay:
-            kept = self.changed(self.config.replayed)
-            self.log["replay"] = float(kept.detach())
-            loss = loss + self.config.replay * kept
         self.log["subject"] = float(subject.detach())
-        yield "personal", loss
+        yield "personal", self.with_replay(subject)

@@ -57,10 +57,7 @@ class Pso(AtOwnTimesteps[PsoConfig]):
         gamma = self.config.loser
         gap = (won - gamma * lost) - (won_before - gamma * lost_before)
         loss = -F.logsigmoid(-self.config.beta * gap).mean()
-        if self.config.replay:
-            kept = self.changed(self.config.replayed)
-            self.log["replay"] = float(kept.detach())
-            loss = loss + self.config.replay * kept
+        loss = self.with_replay(loss)
         self._watch(float(won.detach().mean()), float(won_before.mean()))
         self.log |= {"loser": float(lost.detach().mean()), "gap": float(gap.detach().mean())}
         yield "personal", loss

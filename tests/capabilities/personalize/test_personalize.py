@@ -28,7 +28,7 @@ SHARES = ("hit", "leak", "stated")
 
 
 def request(**fields: Any) -> dict[str, Any]:
-    return {"name": "mine", "base": PAIR, "subject": "pocket/two-tailed-cat", "steps": 4, "n_kept": 8, "measure_seeds": 8,
+    return {"name": "mine", "base": PAIR, "subject": "pocket/two-tailed-cat", "steps": 4, "n_kept": 12, "measure_seeds": 8,
             "measure_every": 4, "settings": {"batch": 2}, **fields}  # fmt: skip
 
 
@@ -49,7 +49,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"rank": 0}}, "rank is 0; at least 1 fits."),
     ({"settings": {"prior": 1}}, "The method own-timesteps has no setting 'prior'."),
     ({"steps": 0}, "steps is 0; at least 1 fits."),
-    ({"n_kept": 1}, "n_kept is 1; at least 8 fits."),
+    ({"n_kept": 1}, "n_kept is 1; at least 12 fits."),
     ({"rows": 9}, "rows is 9; at most 8 fits."),
 ]
 
