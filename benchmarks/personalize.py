@@ -102,10 +102,9 @@ def measure(case: Case, jobs: Jobs) -> Json:
             raise SystemExit(f"{title}: {state}. {note}")
     result = jobs.result(run_id)
     assert result is not None
-    info = jobs.get(run_id)
     return {
         "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"], "reader": result["reader"],
-        "diverged": result["diverged"], "notices": result["notices"], "state": info.state,
+        "diverged": result["diverged"], "notices": result["notices"],
         "rows": [{name: row[name] for name in KEPT_FIELDS} | {"after": row["others"], "before": row["before"]}
                  for row in result["rows"]],
     }  # fmt: skip

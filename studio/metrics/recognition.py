@@ -53,7 +53,8 @@ class Recogniser:
 def recogniser(subject: Tensor, held: Tensor, of_class: Tensor, views: int = 1) -> Recogniser:
     """From features [N, D] of pictures of the subject, of those held back, and of its class: a third of these to fit to, a third
     to set the thresholds on, a third to count mistakes on. What is found is counted on held-back pictures one by one, each with
-    thresholds that were set without it. views: rows of each held-back picture, one after another.
+    thresholds that were set without it; of one held-back picture alone, with it. views: rows of each held-back picture, one
+    after another, of which most must pass: they are one picture, and count once.
 
     ValueError where there are too few: two of the subject, one held back and four of the class are needed.
     """
@@ -80,9 +81,9 @@ def recogniser(subject: Tensor, held: Tensor, of_class: Tensor, views: int = 1) 
 
     pictures = held.split(views)
     rest = [torch.cat([one for one in pictures if one is not left]) if len(pictures) > 1 else held for left in pictures]
-    found = torch.cat([made(known).shows(left) for known, left in zip(rest, pictures, strict=True)])
+    passed = torch.stack([made(known).shows(left).double().mean() for known, left in zip(rest, pictures, strict=True)])
     whole = made(held)
-    return replace(whole, found=_share(found), mistaken=_share(whole.shows(unseen)))
+    return replace(whole, found=_share(passed > 0.5), mistaken=_share(whole.shows(unseen)))
 
 
 def _between(ours: Tensor, theirs: Tensor) -> float:

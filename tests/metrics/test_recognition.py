@@ -39,3 +39,8 @@ def test_what_is_like_neither_is_no_hit() -> None:
     reader = recogniser(*clouds(6.0))
     beyond = torch.zeros(4, 16).index_fill(1, torch.tensor([0]), 30.0)  # further from the class than the subject is
     assert bool((reader.scores(beyond) > reader.threshold).all()) and not bool(reader.shows(beyond).any())
+
+
+def test_views_of_one_picture_count_once() -> None:
+    subject, held, of_class = clouds(6.0)
+    assert recogniser(subject, held, of_class, views=5).found["n"] == 4
