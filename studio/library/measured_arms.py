@@ -54,11 +54,13 @@ KINDS: dict[str, Figures] = {
         "Share of pictures that show the subject, with its 95 % interval: of prompts with the word, and, as a leak, of its class "
         "without the word; whether the rest of such a prompt is right; the distance to the nearest picture learned from (1 is "
         "that of pictures held back). Then other prompts, from the same noise: share that is right with the subject and "
-        "without, and how far their pictures moved (1 is how far different ones are apart).",
+        "without, the first over the second, how far their pictures moved (1 is how far different ones are apart), and their "
+        "Fréchet distance over what it was.",
         "rows", "subject, then other prompts",
         (Column("subject shown", ("hit",)), Column("leak", ("leak",)), Column("rest right", ("stated",)),
          Column("distance", ("distance",), False), Column("others right", ("others", "accuracy")),
-         Column("without it", ("before", "accuracy")), Column("moved", ("moved",), False)),
+         Column("without it", ("before", "accuracy")), Column("kept", ("damage", "kept")), Column("moved", ("moved",), False),
+         Column("FD over before", ("damage", "fd"), False)),
     ),
 }  # fmt: skip
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Oracle, Said, as_written
+from studio.core.domain import Domain, Oracle, OracleReadings, Said, as_written
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.library.subjects import Subject
+from studio.metrics import cost_of_edit
 from studio.metrics.bootstrap import multipliers
 from studio.metrics.interval import Estimate
 from studio.metrics.readings import correct
@@ -68,8 +69,7 @@ class SubjectMeasurement:
         self.known, self.held = self.features(through(_views(shown))), self.features(through(_views(held)))
         self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class), len(VIEWS))
         self.held_distance = float(self.reader.distances(self.held).mean())
-        self._before: dict[str, Json] = {}
-        self._untouched: dict[str, Tensor] = {}
+        self._untouched: dict[str, _Others] = {}
         # not the captions that it was taught by, where there are others
         lines = list(dict.fromkeys(subject.lines(held=bool(subject.held))))
         self.with_word = as_written(domain, _spread([line.format(subject.word) for line in lines], n))
@@ -95,25 +95,23 @@ class SubjectMeasurement:
         with_word = self._draw(arm, models, self.with_word, worn)
         seen = self.features(with_word)
         of_class = self.features(self._draw(arm, models, self.of_class, worn))
-        drawn = self._draw(arm, models, self.others, worn)
-        after, features = self._figures(drawn), self.features(drawn)
+        after = self._read(self._draw(arm, models, self.others, worn))
         key = arm.plan.model_dump_json()
-        if key not in self._before:
-            bare = self._draw(arm, models, self.others, None)
-            self._before[key], self._untouched[key] = self._figures(bare), self.features(bare)
-        before = self._before[key]
-        moved = (features.double() - self._untouched[key].double()).norm(dim=1)
-        apart = _apart(self._untouched[key])
+        if key not in self._untouched:
+            self._untouched[key] = self._read(self._draw(arm, models, self.others, None))
+        before = self._untouched[key]
+        own = torch.cat([self.known[:: len(VIEWS)], self.held[:: len(VIEWS)]])
         return {
             **arm.said,
             "hit": share(self.reader.shows(seen)),
             "leak": share(self.reader.shows(of_class)),
             "stated": self._stated(with_word),
             "distance": _mean(self.reader.distances(seen) / self.held_distance),
-            "variety": _ratio(_apart(seen), _apart(torch.cat([self.known[:: len(VIEWS)], self.held[:: len(VIEWS)]]))),
-            "moved": _ratio(float(moved.mean()), apart),
-            "others": after,
-            "before": before,
+            "variety": cost_of_edit.variety(seen, own).to_dict(),
+            "moved": cost_of_edit.moved(before.features, after.features).to_dict(),
+            "others": after.figures,
+            "before": before.figures,
+            "damage": self._damage(before, after),
         }
 
     def _draw(self, arm: Arm, models: Mapping[str, OpenModel], said: Sequence[Said], worn: Worn | None) -> Tensor:
@@ -125,41 +123,53 @@ class SubjectMeasurement:
             words = [worn.tokens] if worn is not None else []
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
 
-    def _figures(self, images: Tensor) -> Json:
-        """Of other prompts: accuracy, diversity and distance to the world, where an oracle reads."""
+    def _read(self, images: Tensor) -> _Others:
+        """Of pictures of other prompts: figures, where an oracle reads, and what paired figures are made of."""
         if self.oracle is None or self.world is None:
-            return {"n": len(images), "accuracy": None, "diversity": None, "in_distribution": None, "fd_oracle": None}
+            unread = {"n": len(images), "accuracy": None, "diversity": None, "in_distribution": None, "fd_oracle": None}
+            return _Others(self.features(images), None, unread)
         each = len(images) // len(self.other_prompts)
         seen = self.oracle.read(images)
         rows = [seen.rows(torch.arange(i * each, (i + 1) * each)) for i in range(len(self.other_prompts))]
-        return summary(self.domain, rows, self.other_prompts, self.world)
+        figures = summary(self.domain, rows, self.other_prompts, self.world)
+        return _Others(seen.features, self._right(seen, self.others), figures)
+
+    def _damage(self, before: _Others, after: _Others) -> Json:
+        """kept: share of right pictures of other prompts over what it was; fd: their Fréchet distance over what it was. None
+        where nobody reads."""
+        shares = None if before.right is None or after.right is None else cost_of_edit.kept(before.right, after.right).to_dict()
+        fd = None
+        if self.world is not None and before.figures["fd_oracle"] and after.figures["fd_oracle"]:
+            fd = cost_of_edit.fd_ratio(before.features, after.features, self.world).to_dict()
+        return {"kept": shares, "fd": fd}
+
+    def _right(self, seen: OracleReadings, said: Sequence[Said], known: Sequence[str] = ()) -> Tensor:
+        """bool [N]: whether a picture shows all that its prompt states. known: words that state nothing."""
+        right = []
+        for i, line in enumerate(said):
+            shown = correct(seen.rows(torch.tensor([i])), self.domain.read(line.text, known).stated, self.domain.factors)
+            right.append(all(bool(hit[0]) for hit in shown.values()))
+        return torch.tensor(right)
 
     def _stated(self, images: Tensor) -> Json | None:
         """Share of the subject's pictures that show what their prompts say besides."""
         if self.oracle is None:
             return None
-        seen, right = self.oracle.read(images), []
-        for i, line in enumerate(self.with_word):
-            said = self.domain.read(line.text, (self.subject.word,)).stated
-            shown = correct(seen.rows(torch.tensor([i])), said, self.domain.factors)
-            right.append(all(bool(hit[0]) for hit in shown.values()))
-        return share(torch.tensor(right))
+        return share(self._right(self.oracle.read(images), self.with_word, (self.subject.word,)))
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Pictures of other prompts as they were read. features: [N, D]. right: bool [N], None where nobody reads."""
+
+    features: Tensor
+    right: Tensor | None
+    figures: Json
 
 
 def plain_prompts(domain: Domain) -> list[Said]:
     """Of data of which no world is known."""
     return as_written(domain, list(domain.defaults.shown) or ["a picture"])
-
-
-def damage(row: Json) -> Json:
-    """What a row says the other prompts lost: accuracy and FD after, over before; None where nobody reads."""
-    before, after = row["before"], row["others"]
-    kept = fd = None
-    if before["accuracy"] and after["accuracy"] and before["accuracy"]["value"]:
-        kept = after["accuracy"]["value"] / before["accuracy"]["value"]
-    if before["fd_oracle"] and after["fd_oracle"]:
-        fd = after["fd_oracle"] / before["fd_oracle"]
-    return {"kept": kept, "fd": fd}
 
 
 def _spread(lines: Sequence[str], n: int) -> list[str]:
@@ -172,15 +182,6 @@ def _views(images: Tensor) -> Tensor:
     by = max(1, round(images.shape[-1] * VIEW / 100))
     moved = [torch.roll(images, (down * by, right * by), (-2, -1)) for down, right in VIEWS]
     return torch.stack(moved, 1).flatten(0, 1)
-
-
-def _apart(features: Tensor) -> float:
-    """Mean distance of two different rows."""
-    return float(torch.pdist(features.double()).mean()) if len(features) > 1 else 0.0
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
 
 
 def _mean(values: Tensor) -> Json:

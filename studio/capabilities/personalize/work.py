@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, damage, plain_prompts
+from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, plain_prompts
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.core.domain import Oracle, Said
 from studio.core.edit import Edit
@@ -177,13 +177,11 @@ class Personalizing(Armed[PersonalizeRequest]):
 
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
-        row = self.bench.measure(arm, models, self.worn())
-        return {**row, "damage": damage(row)}
+        return self.bench.measure(arm, models, self.worn())
 
     def headline(self, row: Json) -> dict[str, float]:
-        found = {"measure/hit": row["hit"]["value"], "measure/leak": row["leak"]["value"], "measure/moved": row["moved"]}
-        found["measure/others"] = row["damage"]["kept"]
-        return {name: float(value) for name, value in found.items() if value is not None}
+        found = {"hit": row["hit"], "leak": row["leak"], "moved": row["moved"], "others": row["damage"]["kept"]}
+        return {f"measure/{name}": float(one["value"]) for name, one in found.items() if one and one["value"] is not None}
 
     # -- after -----------------------------------------------------------------------------------------------------
 

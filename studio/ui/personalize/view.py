@@ -1,6 +1,6 @@
 """A personalization as the page shows it: pictures from step 0 on, figures by step, what it came to in sentences, and by arm.
 
-Shares and distances stand with their 95 % intervals; how far other prompts moved and FD are single figures, and are said to be.
+Every figure stands with its 95 % interval. What other prompts lost is counted on the same noises with the subject and without.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from studio.ui.kit.words import Measure
 Reading = tuple[str, str]
 STEP_HEADS = ("step", "recognised", "without the word", "as the prompt says", "distance", "other pictures moved",
               "other prompts, before", "other prompts, with it")  # fmt: skip
-ARM_HEADS = ("arm", "recognised", "without the word", "other prompts, before", "other prompts, with it", "FD-oracle, before",
-             "FD-oracle, with it", "pictures")  # fmt: skip
+ARM_HEADS = ("arm", "recognised", "without the word", "other prompts, before", "other prompts, with it", "kept of before",
+             "FD-oracle over before", "pictures")  # fmt: skip
 STEP_NOTE = (
     "Recognised: pictures of the word's prompts that a reader, made from your pictures alone, takes for the subject. Without the "
     "word: pictures of its class that it takes for the subject, which should be none. Distance: to your nearest picture; 1 is "
-    "where pictures held back lie. Brackets are 95 % intervals; how far other pictures moved has none: 0 is not at all, 1 is as "
-    "far as two different prompts are apart."
+    "where pictures held back lie. Other pictures moved: 0 is not at all, 1 is as far as two different ones are apart. Brackets "
+    "are 95 % intervals."
 )
 ARM_NOTE = (
     "The same adapter and word on every model of the family, and on a hybrid. Other prompts: share of pictures that show what "
-    "they say, from the same noise without the subject and with it. FD-oracle has no interval; compare it over equal numbers of "
-    "pictures alone."
+    "they say, from the same noise without the subject and with it; kept is the second over the first, and FD-oracle likewise, "
+    "so 100 % and 1 are as before. Brackets are 95 % intervals over pictures."
 )
 
 
@@ -156,7 +156,11 @@ class PersonalView:
             found.append(f"What the prompt says besides is right in {_share(row['stated'])} of its pictures.")
         before, after = (_inner(row, side, "accuracy") for side in ("before", "others"))
         if before and after:
-            found.append(f"Other prompts are right in {_share(after)} of their pictures; without the subject {_share(before)}.")
+            kept = _inner(row, "damage", "kept")
+            of_before = f", so {_share(kept)} of before" if isinstance(kept, Mapping) else ""
+            found.append(
+                f"Other prompts are right in {_share(after)} of their pictures; without the subject {_share(before)}{of_before}."
+            )
         distance = words.interval(row["distance"])
         if distance[0] != words.NO_VALUE:
             near = f"{distance[0]} {distance[1]}".strip()
@@ -220,7 +224,8 @@ def _of_arm(arm: str, row: Json) -> Json:
     cells = [
         *(_percent(row.get(name)) for name in ("hit", "leak")),
         *(_percent(_inner(row, side, "accuracy")) for side in ("before", "others")),
-        *(words.interval(_inner(row, side, "fd_oracle"), 1) for side in ("before", "others")),
+        _percent(_inner(row, "damage", "kept")),
+        words.interval(_inner(row, "damage", "fd")),
         (words.NO_VALUE if n is None else f"{n:,}", f"and {others['n']:,} others" if others.get("n") else ""),
     ]
     return {"title": str(row.get("title") or arm), "tone": tone, "cells": cells}

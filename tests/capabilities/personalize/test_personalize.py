@@ -86,7 +86,7 @@ def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(st
     assert arms[0] == ("teacher" if base == "tiny/teacher" else PAIR) and set(arms) == {"teacher", PAIR, "hybrid-1"}
     for row in result["rows"]:
         assert all(0 <= row[share]["low"] <= row[share]["value"] <= row[share]["high"] <= 1 for share in SHARES)
-        assert row["distance"]["value"] > 0 and row["moved"] >= 0
+        assert row["distance"]["value"] > 0 and row["moved"]["low"] >= 0
         assert row["others"]["accuracy"]["n"] == row["before"]["accuracy"]["n"] == 8
     assert result["reader"]["held"] == 5 and result["reader"]["mistaken"]["n"] == 2
     entry = load_adapters(studio.paths).get("mine/mine")

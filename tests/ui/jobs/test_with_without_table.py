@@ -52,8 +52,8 @@ def test_a_controlnet_measured_again_is_shown_once() -> None:
 
 def personal(arm: str, step: int, hit: float | None = 0.8) -> dict[str, Any]:
     distance = {"value": 1.2345, "low": 1.1, "high": 1.3, "n": 20}
-    return event("personal", arm, step, hit=share(hit), leak=share(0.1), stated=None, distance=distance, moved=0.25, variety=None,
-                 others={"accuracy": share(0.6)}, before={"accuracy": share(0.7)}, damage={"kept": 0.86, "fd": None})  # fmt: skip
+    return event("personal", arm, step, hit=share(hit), leak=share(0.1), stated=None, distance=distance, moved=share(0.25), variety=None,
+                 others={"accuracy": share(0.6)}, before={"accuracy": share(0.7)}, damage={"kept": share(0.86), "fd": None})  # fmt: skip
 
 
 def test_a_subject_its_leak_and_other_prompts() -> None:
@@ -71,7 +71,7 @@ def test_a_subject_its_leak_and_other_prompts() -> None:
     assert dict(zip(table["columns"], table["rows"][0]["cells"], strict=True)) == {
         "subject shown": ("80 %", "[70–90]"), "leak": ("10 %", "[0–20]"), "rest right": ("–", ""),
         "distance": ("1.23", "[1.10–1.30]"), "others right": ("60 %", "[50–70]"), "without it": ("70 %", "[60–80]"),
-        "moved": ("0.25", ""),
+        "kept": ("86 %", "[76–96]"), "moved": ("0.25", "[0.15–0.35]"), "FD over before": ("–", ""),
     }  # fmt: skip
     assert with_without_table.table(view, "study") is None
     (panel,) = numbers.numbers(view)

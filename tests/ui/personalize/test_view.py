@@ -22,8 +22,9 @@ def row(arm: str, step: int, hit: float, **more: Any) -> dict[str, Any]:
         return {"n": 80, "accuracy": share(accuracy), "fd_oracle": fd}
 
     return {"kind": "personal", "time": 1.0, "arm": arm, "title": arm.title(), "step": step, "hit": share(hit),
-            "leak": share(0.01), "stated": share(0.9), "distance": {"value": 1.04, "low": 0.9, "high": 1.2}, "moved": 0.08,
-            "others": other(0.95, 12.5), "before": other(0.97, 10.0), **more}  # fmt: skip
+            "leak": share(0.01), "stated": share(0.9), "distance": {"value": 1.04, "low": 0.9, "high": 1.2}, "moved": {"value": 0.08, "low": 0.07, "high": 0.1},
+            "others": other(0.95, 12.5), "before": other(0.97, 10.0),
+            "damage": {"kept": share(0.96), "fd": {"value": 1.25, "low": 1.1, "high": 1.4}}, **more}  # fmt: skip
 
 
 def done(*rows: dict[str, Any], **result: Any) -> PersonalView:
@@ -62,7 +63,7 @@ def test_figures_of_the_model_itself_stand_by_step_with_intervals() -> None:
     assert steps["rows"][0]["cells"][0] == ("60 %", "[57–62]")
     assert dict(zip(steps["heads"][1:], steps["rows"][1]["cells"], strict=True)) == {
         "recognised": ("98 %", "[95–100]"), "without the word": ("1 %", "[0–3]"), "as the prompt says": ("90 %", "[87–92]"),
-        "distance": ("1.04", "[0.90–1.20]"), "other pictures moved": ("0.08", ""), "other prompts, before": ("97 %", "[94–99]"),
+        "distance": ("1.04", "[0.90–1.20]"), "other pictures moved": ("0.08", "[0.07–0.10]"), "other prompts, before": ("97 %", "[94–99]"),
         "other prompts, with it": ("95 %", "[92–97]"),
     }  # fmt: skip
     assert view.arms() is None, "the family is measured at the end"
@@ -74,14 +75,14 @@ def test_what_it_came_to_is_said_with_intervals_and_the_readers_own_errors() -> 
         "My cat is recognised in 98 % [95–100] of the pictures that ask for <my-cat>.",
         "Without the word it appears in 1 % [0–3] of the pictures of its class.",
         "What the prompt says besides is right in 90 % [87–92] of its pictures.",
-        "Other prompts are right in 95 % [92–97] of their pictures; without the subject 97 % [94–99].",
+        "Other prompts are right in 95 % [92–97] of their pictures; without the subject 97 % [94–99], so 96 % [93–98] of before.",
         "Its pictures lie 1.04 [0.90–1.20] times as far from yours as pictures held back do.",
     ]
     assert "80 % [77–82] of the 5 pictures held back, and takes 2 % [0–4] of other pictures" in view.reader()[0]
     arms = view.arms() or {}
     assert [(one["title"], one["tone"]) for one in arms["rows"]] == [("Nano/Dmd2", "student"), ("Teacher", "teacher")]
     assert arms["rows"][1]["cells"] == [("40 %", "[37–42]"), ("1 %", "[0–3]"), ("97 %", "[94–99]"), ("95 %", "[92–97]"),
-                                        ("10.0", ""), ("12.5", ""), ("64", "and 80 others")]  # fmt: skip
+                                        ("96 %", "[93–98]"), ("1.25", "[1.10–1.40]"), ("64", "and 80 others")]  # fmt: skip
 
 
 def test_what_nobody_could_read_is_left_out() -> None:
