@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.personalize_tables import figures, page
 from studio.core.files import Json, atomic_write
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
-from studio.metrics.interval import Interval
 from studio.worker import run_job
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,69 +110,10 @@ def measure(case: Case, jobs: Jobs) -> Json:
     }  # fmt: skip
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------------
-
-
-def page(found: Sequence[Json]) -> str:
-    lines = [BEGIN, "", "## Measured", ""]
-    lines += ["Hit: the reader made from the pictures recognises the subject, on captions of pictures "
-              "held back. Leak: it does so for its class without the word. "
-              "Distance: to the nearest training picture, 1 being that of pictures held back. Others: share of other prompts "
-              "that show what they state, before and after, and their Fréchet distance over what it was. A row is a run; "
-              "brackets are 95 % intervals over pictures.", ""]  # fmt: skip
-    missing = [case.name for case in cases() if case.name not in {name_of(one) for one in found}]
-    if missing:
-        lines += [f"A first look and no verdict: {len(set(missing))} of {len({c.name for c in cases()})} runs are still to come, "
-                  "most of them further training seeds.", ""]  # fmt: skip
-    for size in ("nano", "pocket"):
-        rows = [one for one in found if one["case"]["size"] == size]
-        if rows:
-            lines += [f"### {size.title()}, on the model it was trained on", "", *_own(rows), ""]
-            lines += [f"### {size.title()}, worn by others", "", *_worn(rows), ""]
-    return "\n".join([*lines, END])
-
-
-def name_of(one: Json) -> str:
-    case = one["case"]
-    return Case(**{**case, "settings": tuple(sorted(case["settings"].items()))}).name
-
-
-def _own(found: Sequence[Json]) -> list[str]:
-    heads = ["subject", "method", "model", "seed", "hit", "leak", "distance", "others before", "others after", "FD ÷ before"]
-    return _table(heads, [[_subject(one), one["case"]["title"], one["case"]["model"], str(one["case"]["seed"]),
-                           *_figures(one, one["rows"][0])] for one in found])  # fmt: skip
-
-
-def _worn(found: Sequence[Json]) -> list[str]:
-    heads = ["subject", "method", "trained on", "seed", "worn by", "hit", "leak", "distance", "others before", "others after",
-             "FD ÷ before"]  # fmt: skip
-    return _table(heads, [[_subject(one), one["case"]["title"], one["case"]["model"], str(one["case"]["seed"]), row["title"],
-                           *_figures(one, row)] for one in found for row in one["rows"][1:]])  # fmt: skip
-
-
-def _subject(one: Json) -> str:
-    return str(one["case"]["subject"])
-
-
-def _figures(one: Json, row: Json) -> list[str]:
-    fd = row["damage"]["fd"]
-    diverged = " (diverged)" if one["diverged"] else ""
-    return [
-        _share(row["hit"]) + diverged, _share(row["leak"]), Interval.from_dict(row["distance"]).text(2),
-        _share(row["before"]["accuracy"]), _share(row["after"]["accuracy"]), "–" if fd is None else f"{fd:.2f}",
-    ]  # fmt: skip
-
-
-def _share(figure: Json | None) -> str:
-    return "–" if figure is None else Interval.from_dict(figure).text(percent=True)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
-
-
 def write() -> None:
-    text, made = PAGE.read_text(), page([one for _, one in sorted(kept().items())])
+    have, planned = kept(), list(dict.fromkeys(case.name for case in cases()))
+    lines = page([have[name] for name in planned if name in have], sum(name not in have for name in planned), len(planned))
+    text, made = PAGE.read_text(), "\n".join([BEGIN, "", *lines, END])
     if BEGIN in text:
         before, rest = text.split(BEGIN)
         text = before + made + rest.split(END)[1]
@@ -200,7 +141,7 @@ def main() -> None:
                 found = measure(case, jobs)
                 KEPT.parent.mkdir(parents=True, exist_ok=True)
                 atomic_write(KEPT, json.dumps(kept() | {name: found}, indent=1, sort_keys=True) + "\n")
-                print(name, _figures(found, found["rows"][0]), flush=True)
+                print(name, figures([(found, found["rows"][0])]), flush=True)
     write()
 
 
