@@ -135,6 +135,17 @@ class Subject:
         for i in range(0, len(files), at_once):
             yield torch.stack([read_picture(file, side) for file in files[i : i + at_once]])
 
+    def covers(self, side: int) -> Tensor | None:
+        """Masks [N, 3, side, side] of the pictures to learn from, cut as they are, white where the thing is and all over where
+        there is none; None where no picture has one."""
+        import torch
+
+        if not any(file.name in self.masks for file in self.pictures):
+            return None
+        white = torch.ones(3, side, side)
+        found = [self.masks.get(file.name) for file in self.pictures]
+        return torch.stack([white if file is None else read_picture(file, side) for file in found])
+
 
 def home(paths: Paths) -> Path:
     """The folder of a person's own subjects."""

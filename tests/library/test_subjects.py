@@ -17,6 +17,7 @@ from PIL import Image
 
 from studio.capabilities.personalize import commands
 from studio.cli.app import app
+from studio.domains.media import MEDIA
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ASSETS, Paths, open_paths
 from studio.library.models import ModelEntry, load_registry
@@ -237,6 +238,18 @@ def test_pictures_are_kept_smaller_with_their_masks(paths: Paths) -> None:
         assert picture.size == covered.size == (4096, 2048) and covered.mode == "L"
         assert (covered.getpixel((10, 10)), covered.getpixel((4090, 10))) == (255, 0)
     assert set(one.masks) == {"1.png"}
+
+
+def test_masks_are_cut_as_their_pictures_are_and_a_picture_without_one_counts_whole(paths: Paths) -> None:
+    mask = Image.new("RGB", (60, 30))
+    mask.paste("white", (0, 0, 30, 30))
+    one = kept(paths, accepted=[(name, coloured(size=(60, 30))) for name in ("a.png", "b.png")], masks={"a.png": mask})
+    covers = one.covers(16)
+    assert covers is not None and covers.shape == (2, 3, 16, 16) and bool((covers[1] == 1).all())
+    assert bool((covers[0, :, :, :7] > 0.9).all()) and bool((covers[0, :, :, 9:] < 0.1).all())  # the middle square's left half
+    found = MEDIA.get("image").inside(covers, (4, 4, 4))  # type: ignore[attr-defined]
+    assert found.shape == (2, 1, 4, 4) and bool((found[0, :, :, 0] > 0.9).all()) and bool((found[0, :, :, 3] < 0.1).all())
+    assert kept(paths, "bare").covers(16) is None
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ against what the model could do before. In a worker.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from studio.core.domain import Domain, Oracle, Said, as_written
+from studio.core.edit import Edit, EditCard
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
@@ -37,10 +38,18 @@ Tokens = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Worn:
-    """What is measured: the adapter on every model of an arm, and the word their encoders know."""
+    """What is measured: the adapter on every model of an arm, None where a word is all, and the word their encoders know."""
 
-    adapter: Adapter
+    adapter: Adapter | None
     tokens: Tokens
+
+    def on(self, model: OpenModel) -> AbstractContextManager[None]:
+        """A model that wears the adapter."""
+        return nullcontext() if self.adapter is None else model.under(self.adapter, 1.0)
+
+    def edit(self, card: EditCard) -> Edit:
+        """As files hold it."""
+        return Edit({} if self.adapter is None else self.adapter.edit(card).pairs, card, dict(self.tokens))
 
 
 class SubjectMeasurement:
@@ -121,7 +130,7 @@ class SubjectMeasurement:
         with ExitStack() as on:
             for name in arm.plan.models:
                 if worn is not None:
-                    on.enter_context(models[name].under(worn.adapter, 1.0))
+                    on.enter_context(worn.on(models[name]))
             words = [worn.tokens] if worn is not None else []
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
 

@@ -13,12 +13,13 @@ from torch import Tensor
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, damage, plain_prompts
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.core.domain import Oracle, Said
-from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.medium import Masks
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.library.models import ModelEntry
 from studio.library.subjects import subject
 from studio.methods.personalize import PERSONALIZE
@@ -53,7 +54,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         self.reader = self.model.new_word(self.subject.word, request.rows)
         lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
         self.reader.check([said.text for (said,) in lines])
-        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
+        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device, self._inside)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
         start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
@@ -70,6 +71,11 @@ class Personalizing(Armed[PersonalizeRequest]):
         about, side = self.subject, self.model.sample_shape[-1]
         path = self.material / f"subject-{about.digest}.safetensors"
         return encoded_once(path, self.model, about.batches(side), len(about.pictures), self.preparing)
+
+    def _inside(self) -> Tensor | None:
+        """The share of every place of the latents that the pictures' masks mark; None without masks."""
+        covers, medium = self.subject.covers(self.model.sample_shape[-1]), medium_of(self.domain)
+        return medium.inside(covers, self.model.shape) if covers is not None and isinstance(medium, Masks) else None
 
     def _untouched(self) -> UntouchedModel:
         """Half of the prompts are of the class, as the subject's captions say it, and half of anything else."""
@@ -148,7 +154,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         words = [worn.tokens] if worn is not None else []
         if worn is None:
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
-        with self.model.under(worn.adapter, 1.0):
+        with worn.on(self.model):
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words)
 
     # -- measured --------------------------------------------------------------------------------------------------
@@ -191,9 +197,8 @@ class Personalizing(Armed[PersonalizeRequest]):
         request, about = self.request, self.subject
         settings = {"subject": about.id, "pictures": len(about.pictures), "rows": request.rows, **self.origin()["settings"]}
         measured = {"rows": self.final(), "reader": self.bench.read_by if self.bench is not None else None}
-        worn = self.worn()
         card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
-        self.write_edit(Edit(worn.adapter.edit(card).pairs, card, dict(worn.tokens)), target, words=[about.word])
+        self.write_edit(self.worn().edit(card), target, words=[about.word])
 
     def found(self) -> Json:
         return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),

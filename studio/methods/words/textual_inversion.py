@@ -11,58 +11,18 @@ Rows are kept from growing longer than the longest row of the table, because lon
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from studio.core.denoiser import Cond, Denoiser, from_x0
+from studio.core.denoiser import Denoiser, from_x0
 from studio.core.domain import Said
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Card, Method, MethodConfig, Sampling, Streams, Trained
 from studio.core.rng import rand
 from studio.core.simulate import add_noise
+from studio.methods.personalize.rows import Pictures, Reads, TokenRows
 from studio.methods.words import WORDS
-
-
-class Pictures(Protocol):
-    """Pictures of what the word is for."""
-
-    def pictures(self, n: int, g: torch.Generator) -> tuple[Tensor, list[Said]]:
-        """(x0 [n, *shape], n prompts that hold the word and are true of them)."""
-        ...
-
-    def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
-        """As `core.material.Material.noise`."""
-        ...
-
-
-class Reads(Protocol):
-    """Prompts and rows [n, width], one tensor for each text encoder -> conditions, with gradient to the rows."""
-
-    tables: list[Tensor]  # [words, width] of each encoder
-
-    def __call__(self, said: Sequence[Said], rows: Sequence[Tensor]) -> Cond: ...
-
-
-class TokenRows(nn.Module):
-    """Rows [n, width] of one word for each text encoder. They are learned in units of the table's own root mean square, so
-    that one learning rate fits models whose tables differ."""
-
-    def __init__(self, start: Sequence[Tensor], tables: Sequence[Tensor]):
-        super().__init__()
-        self.units = [float(table.float().square().mean().sqrt()) for table in tables]
-        self.longest = [float(table.float().norm(dim=1).max()) for table in tables]
-        self.learned = nn.ParameterList([row.float() / unit for row, unit in zip(start, self.units, strict=True)])
-
-    def forward(self) -> list[Tensor]:
-        """As the table would hold them."""
-        found = []
-        for part, unit, longest in zip(self.learned, self.units, self.longest, strict=True):
-            rows = part * unit
-            found.append(rows * (longest / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0))
-        return found
 
 
 class WordConfig(MethodConfig):
@@ -99,7 +59,8 @@ class Word(Method[WordConfig]):
         self.denoiser.network.recompute(True)
 
     def batch(self) -> tuple[Tensor, list[Said]]:
-        return self.data.pictures(self.config.batch, self.streams["data"])
+        x0, said, _ = self.data.pictures(self.config.batch, self.streams["data"])
+        return x0, said
 
     def iteration(self, batch: tuple[Tensor, list[Said]], step: int) -> Iterator[tuple[str, Tensor]]:
         x0, said = batch

@@ -104,6 +104,28 @@ def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(st
     assert not [text for text in (studio.result(compared) or {})["notices"] if "two-tailed-cat" in text]
 
 
+@pytest.mark.parametrize("base", ["tiny/teacher", PAIR])
+def test_a_word_alone_is_kept_worn_and_exported_like_the_others(studio: Jobs, base: str, tmp_path: Path) -> None:
+    asked = request(base=base, method="textual-inversion", measure_every=4 if base == PAIR else 0, sample_every=4)
+    run_id = studio.submit("personalize", asked | {"settings": {"batch": 2, "outside": 0.2}})
+    assert here(studio, run_id) == ("done", "")
+    result = studio.result(run_id)
+    assert result is not None
+    assert (result["adapter"], result["word"], result["notices"]) == ("mine/mine", "<two-tailed-cat>", [])
+    assert all(row["moved"] == 0 for row in result["rows"])  # other prompts stay what they were
+    entry = load_adapters(studio.paths).get("mine/mine")
+    assert (entry.words, entry.layers, entry.ranks) == (("<two-tailed-cat>",), 0, ())
+    file = tmp_path / "word.safetensors"
+    told = CliRunner().invoke(app, ["adapters", "export", "mine/mine", str(file), "--data-dir", str(studio.paths.root)])
+    assert told.exception is None and file.is_file()
+    draw = {"prompt": "a <two-tailed-cat>", "pair": PAIR, "arms": ["teacher", "student"], "seeds": [0], "teacher_steps": 2}
+    compared = studio.submit("compare", {**draw, "adapters": ["mine/mine"]})
+    controlled = studio.submit("control", {"draw": draw, "vary": "mine/mine", "strengths": [0, 1]})
+    for run in (compared, controlled):
+        assert run_job(studio.paths.run(run), registry=load_registry(studio.paths)) == ("done", "")
+        assert not [text for text in (studio.result(run) or {})["notices"] if "two-tailed-cat" in text]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["own-timesteps", "random-timesteps", "pso"])
 def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
