@@ -79,10 +79,12 @@ class SubjectMeasurement:
         self.held_distance = float(self.reader.distances(self.held).mean())
         self._before: dict[str, Json] = {}
         self._untouched: dict[str, Tensor] = {}
+        self._told: dict[str, Json | None] = {}
         # not the captions that it was taught by, where there are others
         lines = list(dict.fromkeys(subject.lines(held=bool(subject.held))))
         self.with_word = as_written(domain, _spread([line.format(subject.word) for line in lines], n))
         self.of_class = as_written(domain, _spread([line.format(subject.noun) for line in lines], n))
+        self.told = self._known_words() if oracle is not None and subject.shows else []
         prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)
         self.others = [prompt for prompt in prompts for _ in range(-(-n // len(prompts)))]
         self.other_prompts = prompts
@@ -123,7 +125,32 @@ class SubjectMeasurement:
             "moved": _ratio(float(moved.mean()), apart),
             "others": after,
             "before": before,
+            **self._shown(arm, models, with_word),
         }
+
+    def _known_words(self) -> list[Said]:
+        """The prompts with the word, what it means said in known words in its place; [] where no words say it."""
+        shows, word = self.subject.shows, self.subject.word
+        try:
+            lines = [self.domain.write({**self.domain.read(one.text, (word,)).stated, **shows}) for one in self.with_word]
+        except ValueError:
+            return []
+        return as_written(self.domain, lines)
+
+    def _shown(self, arm: Arm, models: Mapping[str, OpenModel], with_word: Tensor) -> Json:
+        """Of a subject that known words say as well: share of its pictures that show all of it, and of those told in known
+        words."""
+        if self.oracle is None or not self.subject.shows:
+            return {}
+        key = arm.plan.model_dump_json()
+        if key not in self._told:
+            self._told[key] = self._all_of_it(self._draw(arm, models, self.told, None)) if self.told else None
+        return {"shown": self._all_of_it(with_word), "told": self._told[key]}
+
+    def _all_of_it(self, images: Tensor) -> Json:
+        assert self.oracle is not None
+        right = correct(self.oracle.read(images), self.subject.shows, self.domain.factors)
+        return share(torch.stack(list(right.values())).all(0))
 
     def _draw(self, arm: Arm, models: Mapping[str, OpenModel], said: Sequence[Said], worn: Worn | None) -> Tensor:
         seeds = [FIRST_SEED + i for i in range(len(said))]

@@ -31,7 +31,7 @@ from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
-from studio.workshop.material.words import Pictured
+from studio.workshop.material.words import LINES, Pictured
 from studio.workshop.projection import noise_of
 from studio.workshop.training.strips import Strip
 from studio.workshop.training.with_and_without import Armed
@@ -52,13 +52,25 @@ class Personalizing(Armed[PersonalizeRequest]):
         self.domain, self.subject = domain_of(self.entry.domain), subject(self.job.home, request.subject)
         make: Callable[..., Method] = PERSONALIZE.get(request.chosen(self.entry))
         self.reader = self.model.new_word(self.subject.word, request.rows)
-        lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
-        self.reader.check([said.text for (said,) in lines])
+        given = self.domain.read("").given
+        lines = [[Said(line.format(self.subject.word), given=given) for line in each] for each in self._captions()]
+        self.reader.check([said.text for each in lines for said in each])
         shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device, self._inside)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
         start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
         return make(config, self.streams, network, shots, self.untouched, self.reader, start)
+
+    def _captions(self) -> list[list[str]]:
+        """Of every picture, as many each: its own, or neutral ones of a thing of which nobody said what else is in them, where
+        any words go."""
+        about, neutral = self.subject, list(LINES) if self.subject.kind == "thing" and not self.domain.vocabulary else []
+        found = [
+            neutral if neutral and file.name in about.missing else [line]
+            for file, line in zip(about.pictures, about.lines(), strict=True)
+        ]
+        most = max(len(each) for each in found)
+        return [each * (most // len(each)) for each in found]
 
     @property
     def _known_noun(self) -> str:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from studio.capabilities.personalize import work
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.cli.app import app
+from studio.domains import domain_of
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
@@ -20,6 +21,8 @@ from studio.library.models import load_registry
 from studio.library.subjects import keep
 from studio.worker import run_job
 from studio.workshop import arms_measured
+from studio.workshop.material.drawn_subjects import drawn
+from studio.workshop.material.words import LINES
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.capabilities.sliders.test_slider import hall, pair  # noqa: F401 - fixtures
 from tests.support.fixtures import PAIR
@@ -159,3 +162,29 @@ def test_presets_are_whole_requests(studio: Jobs, file: Path) -> None:
     request = PersonalizeRequest.model_validate(fields)
     assert request.name == file.stem and file.stem.endswith(request.method)
     studio.validate(kind, fields)
+
+
+def test_what_known_words_say_as_well_is_read_by_the_oracle(studio: Jobs) -> None:
+    drawn(studio.paths, "blue-house", "pocket", {"subject": "house", "color": "blue"}, 4, 2)
+    run_id = studio.submit("personalize", request(base="tiny/teacher", subject="mine/blue-house", method="textual-inversion"))
+    assert here(studio, run_id) == ("done", "")
+    rows = (studio.result(run_id) or {})["rows"]
+    assert [row["arm"] for row in rows] == ["teacher", PAIR, "hybrid-1"]
+    for row in rows:
+        assert all(row[side]["n"] == 8 and 0 <= row[side]["low"] <= row[side]["value"] for side in ("shown", "told"))
+    told = CliRunner().invoke(app, ["jobs", "show", run_id, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "300"})
+    assert told.exception is None and "told in known words" in told.output
+
+
+def test_pictures_without_captions_are_shown_under_neutral_ones_where_any_words_go() -> None:
+    class Of:
+        kind, pictures, missing = "thing", (Path("1.png"), Path("2.png")), ("2.png",)
+
+        def lines(self) -> list[str]:
+            return ["a {} at night", "a {}"]
+
+    run: Any = object.__new__(work.Personalizing)
+    run.subject, run.domain = Of(), domain_of("image")
+    assert run._captions() == [["a {} at night"] * len(LINES), list(LINES)]
+    run.domain = domain_of("pocket")
+    assert run._captions() == [["a {} at night"], ["a {}"]]
