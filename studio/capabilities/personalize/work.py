@@ -106,6 +106,8 @@ class Personalizing(Armed[PersonalizeRequest]):
         )
 
     def prepare(self) -> None:
+        if self.request.settings.get("outside", 1) < 1 and self._inside() is None:
+            self.notice(f"No picture of {self.subject.id} has a mask that can be used, so all of each counts.")
         models = self.job.tools.models
         oracle = models.oracle(self.entry) if self.entry.oracle_here and self.domain.has_world else None
         of_class = self.model.decode(self.untouched.ends.float(), {}).cpu()

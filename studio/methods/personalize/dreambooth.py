@@ -24,7 +24,9 @@ from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 
 
 class DreamBoothConfig(PersonalConfig):
-    prior: float = Field(1.0, ge=0, le=1000, description="Weight of pictures of the class; 0 leaves them out")
+    prior: float = Field(
+        1.0, ge=0, le=1000, title="Prior weight", description="Weight of pictures of the class; 0 leaves them out"
+    )
     min_snr: float = Field(
         0.0, ge=0, le=1000, title="Min-SNR γ", description="No noise level pulls harder than γ allows; 5 is usual, 0 is off"
     )

@@ -49,9 +49,13 @@ class Untouched(Protocol):
 
 class WordConfig(MethodConfig):
     batch: int = Field(8, ge=1, le=1024, description="Pictures of the subject an update")
-    word_lr: float = Field(0.02, ge=0, le=10, description="Learning rate of the word, in units of the table's mean entry")
+    word_lr: float = Field(
+        0.02, ge=0, le=10, title="Word's learning rate", description="In units of the mean entry of the text encoder's table"
+    )
     ema: float = Field(0.95, ge=0, lt=1, description="EMA of all that is learned")
-    outside: float = Field(1.0, ge=0, le=1, description="What places outside a picture's mask count; 1 ignores masks")
+    outside: float = Field(
+        1.0, ge=0, le=1, title="Outside the mask", description="What places outside a picture's mask count; 1 ignores masks"
+    )
 
 
 class PersonalConfig(WordConfig):

@@ -22,7 +22,9 @@ from studio.methods.personalize.personal import Batch, WordConfig, Worded
 
 
 class TextualInversionConfig(WordConfig):
-    word_lr: float = Field(0.05, gt=0, le=10, description="Learning rate of the word, in units of the table's mean entry")
+    word_lr: float = Field(
+        0.2, gt=0, le=10, title="Word's learning rate", description="In units of the mean entry of the text encoder's table"
+    )
     min_snr: float = Field(
         0.0, ge=0, le=1000, title="Min-SNR γ", description="On teachers no noise level pulls harder than γ allows; 0 is off"
     )

@@ -166,9 +166,12 @@ def test_presets_are_whole_requests(studio: Jobs, file: Path) -> None:
 
 def test_what_known_words_say_as_well_is_read_by_the_oracle(studio: Jobs) -> None:
     drawn(studio.paths, "blue-house", "pocket", {"subject": "house", "color": "blue"}, 4, 2)
-    run_id = studio.submit("personalize", request(base="tiny/teacher", subject="mine/blue-house", method="textual-inversion"))
+    asked = request(base="tiny/teacher", subject="mine/blue-house", method="textual-inversion")
+    run_id = studio.submit("personalize", asked | {"settings": {"batch": 2, "outside": 0.5}})
     assert here(studio, run_id) == ("done", "")
-    rows = (studio.result(run_id) or {})["rows"]
+    result = studio.result(run_id) or {}
+    assert result["notices"] == ["No picture of mine/blue-house has a mask that can be used, so all of each counts."]
+    rows = result["rows"]
     assert [row["arm"] for row in rows] == ["teacher", PAIR, "hybrid-1"]
     for row in rows:
         assert all(row[side]["n"] == 8 and 0 <= row[side]["low"] <= row[side]["value"] for side in ("shown", "told"))
