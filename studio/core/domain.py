@@ -132,14 +132,13 @@ class WordGroup:
 class Defaults:
     """What forms begin with. teacher, pair: ids of models ("" where none is shipped). examples: prompts to try, the first one
     in the form. studies: what studies ask. shown: what trained sliders are shown on, any that speak of what is moved left out.
-    asides: what prompts of a new word say besides. noun: stands in a prompt where a word means a look and not a thing."""
+    noun: stands in a prompt where a word means a look and not a thing."""
 
     teacher: str = ""
     pair: str = ""
     examples: tuple[str, ...] = ()
     studies: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-    asides: tuple[str, ...] = ("",)
     noun: str = "thing"
 
 

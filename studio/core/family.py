@@ -125,6 +125,10 @@ class NewWord(Protocol):
 
     tables: list[Tensor]  # [words, width] of each encoder
 
+    @property
+    def empty(self) -> Cond:
+        """Conditions of one sample of which nothing is said in words; what stands beside the text is not among them."""
+
     def start(self, init: str) -> list[Tensor]:
         """Rows to begin with: of a word that is known, or the mean of all."""
 

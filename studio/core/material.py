@@ -15,7 +15,9 @@ from studio.core.denoiser import Cond
 from studio.core.lowrank import Adapter, applied
 from studio.core.method import Sampling
 
-LayerSet = Literal["no cross-attention", "everything", "attention", "self-attention", "cross-attention"]
+LayerSet = Literal[
+    "no cross-attention", "everything", "attention", "self-attention", "cross-attention", "cross-attention keys and values"
+]
 Reward = Callable[[Tensor], Tensor]  # clean samples [B, *shape] -> [B], larger is better, differentiable
 
 

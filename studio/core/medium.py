@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,3 +34,12 @@ class Medium(Protocol):
 
     def files(self, samples: Tensor, i: int) -> Mapping[str, bytes]:
         """What is kept of sample i beside its still: suffix -> bytes, the main one first; {} where the still holds all."""
+
+
+@runtime_checkable
+class Masks(Protocol):
+    """A medium in whose samples a part can be marked."""
+
+    def inside(self, masks: Tensor, shape: Sequence[int]) -> Tensor:
+        """The share of every place of latents [N, *shape] that masks mark, in [0, 1], broadcast to their shape. masks: samples of
+        the medium, bright where the part is."""

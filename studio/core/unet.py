@@ -87,12 +87,14 @@ class UNetNetwork(ConditionalNetwork):
             if not isinstance(module, nn.Linear | nn.Conv2d) or place.split(".")[0] in ENDS:
                 continue
             cross, own = ".attn2." in place, ".attn1." in place
+            read = cross and place.endswith((".to_k", ".to_v"))  # what the text alone goes through
             if {
                 "no cross-attention": not cross,
                 "everything": True,
                 "attention": cross or own,
                 "self-attention": own,
                 "cross-attention": cross,
+                "cross-attention keys and values": read,
             }[chosen]:
                 found[place] = module
         return found

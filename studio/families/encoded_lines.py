@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import torch
@@ -15,18 +16,24 @@ AT_ONCE = 256  # lines that are read together
 
 
 class EncodedLines:
-    """`core.family.Lines`: a row of every condition for each line, float32."""
+    """`core.family.Lines`: a row of every condition for each line, float32; equal lines share one."""
 
     def __init__(self, model: OpenModel, said: Sequence[Said]):
         self.model, self.said = model, said
-        parts = [model.encode(said[i : i + AT_ONCE]) for i in range(0, len(said), AT_ONCE)]
+        asked = [json.dumps([line.text, line.given], sort_keys=True) for line in said]
+        unique = dict(zip(asked, said, strict=True))
+        places = {key: i for i, key in enumerate(unique)}
+        self._places = torch.tensor([places[key] for key in asked])
+        lines = list(unique.values())
+        parts = [model.encode(lines[i : i + AT_ONCE]) for i in range(0, len(lines), AT_ONCE)]
         self.table: Cond = {name: torch.cat([part[name].float() for part in parts]) for name in parts[0]}
 
     def __len__(self) -> int:
         return len(self.said)
 
     def take(self, index: Tensor) -> Cond:
-        return {name: part[index.to(part.device)] for name, part in self.table.items()}
+        where = self._places[index.cpu()]
+        return {name: part[where.to(part.device)] for name, part in self.table.items()}
 
     def null(self, cond: Cond) -> Cond:
         return self.model.null(cond)

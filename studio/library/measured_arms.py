@@ -5,7 +5,7 @@ A row of a result or a card is one arm: {"arm", "title", "nfe", "step", …}, wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from studio.core.files import Json
@@ -13,11 +13,13 @@ from studio.core.files import Json
 
 @dataclass(frozen=True)
 class Column:
-    """place: of the figure in a row, an interval or a number. percent: whether it is a share."""
+    """place: of the figure in a row, an interval or a number. percent: whether it is a share. rare: it is left out where no row
+    has it."""
 
     name: str
     place: tuple[str, ...]
     percent: bool = True
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Figures:
     over: str
     columns: tuple[Column, ...]
 
+    def of(self, rows: Sequence[Json]) -> list[Column]:
+        """The columns that a table of these rows has."""
+        return [column for column in self.columns if not column.rare or any(figure(row, column) for row in rows)]
+
 
 KINDS: dict[str, Figures] = {
     "controlnet": Figures(
@@ -41,26 +47,20 @@ KINDS: dict[str, Figures] = {
          Column("position", ("with", "agreement", "position")), Column("horizon", ("with", "agreement", "horizon")),
          Column("prompt right", ("with", "accuracy"))),
     ),
-    "word": Figures(
-        "With the word and without",
-        "Share of pictures that show all that the word was taught, with its 95 % interval: with the word, told in known words, "
-        "and without; then whether what the prompt says besides is still right with the word.",
-        "shown", "share of pictures",
-        (Column("with the word", ("with", "shown")), Column("told in known words", ("told", "shown")),
-         Column("without", ("without", "shown")), Column("rest right", ("with", "accuracy"))),
-    ),
     "personalize": Figures(
         "With the subject and without",
         "Share of pictures that show the subject, with its 95 % interval: of prompts with the word, and, as a leak, of its class "
         "without the word; whether the rest of such a prompt is right; the distance to the nearest picture learned from (1 is "
         "that of pictures held back). Then other prompts, from the same noise: share that is right with the subject and "
         "without, the first over the second, how far their pictures moved (1 is how far different ones are apart), and their "
-        "Fréchet distance over what it was.",
+        "Fréchet distance over what it was. Of a subject that the world drew, also the share that shows all of it, with the word "
+        "and told in known words.",
         "rows", "subject, then other prompts",
         (Column("subject shown", ("hit",)), Column("leak", ("leak",)), Column("rest right", ("stated",)),
          Column("distance", ("distance",), False), Column("others right", ("others", "accuracy")),
          Column("without it", ("before", "accuracy")), Column("kept", ("damage", "kept")), Column("moved", ("moved",), False),
-         Column("FD over before", ("damage", "fd"), False)),
+         Column("FD over before", ("damage", "fd"), False), Column("all of it", ("shown",), rare=True),
+         Column("told in known words", ("told",), rare=True)),
     ),
 }  # fmt: skip
 
@@ -113,8 +113,9 @@ def told(found: Json) -> tuple[list[str], list[list[str]], str] | None:
     about, rows = shown
     last = max(int(row.get("step") or 0) for row in rows)
     final = [row for row in rows if int(row.get("step") or 0) == last]
-    cells = [[str(row.get("title") or row["arm"]), *(text(row, column) for column in about.columns)] for row in final]
-    return ["model", *(column.name for column in about.columns)], cells, read_by(found)
+    columns = about.of(final)
+    cells = [[str(row.get("title") or row["arm"]), *(text(row, column) for column in columns)] for row in final]
+    return ["model", *(column.name for column in columns)], cells, read_by(found)
 
 
 def _any(rows: list[Json], about: Figures) -> bool:

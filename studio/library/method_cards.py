@@ -55,7 +55,6 @@ GROUPS = {
         "Personalization", "method of personalization", "studio.methods.personalize:PERSONALIZE", "personalize", EITHER,
         "STUDIO_PERSONALIZE",
     ),
-    "words": Group("New words", "method of new words", "studio.methods.words:WORDS", "word"),
     "controlnets": Group(
         "ControlNets", "method of ControlNets", "studio.methods.controlnets:CONTROLNETS", "controlnet", hints=True
     ),

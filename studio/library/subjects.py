@@ -19,7 +19,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -73,7 +73,7 @@ def check_noun(given: str) -> str:
 
 
 class SubjectFile(BaseModel):
-    """What subject.json holds. captions: by file name of a picture."""
+    """What subject.json holds. captions: by file name of a picture. shows: as in `Subject`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -83,6 +83,7 @@ class SubjectFile(BaseModel):
     word: Annotated[str, AfterValidator(check_word)]
     domain: str = Field(min_length=1, max_length=40)
     captions: dict[str, Annotated[str, AfterValidator(check_caption)]] = {}
+    shows: dict[str, str] = {}
     consent: bool = False
     licence: str = Field(default="", max_length=80)
     origin: str = Field(default="", max_length=400)
@@ -94,7 +95,8 @@ class Subject:
 
     noun: a plain word for what it is one of, which prompts without the new word say. captions: by name of every picture, held
     ones too, with {} where the word goes. missing: names of pictures that have none of their own. masks: by name of the picture.
-    consent: whether a person said that they may use these pictures.
+    consent: whether a person said that they may use these pictures. shows: what all of them show of the domain's world, factor ->
+    value, where that is known; an oracle can then read it.
     """
 
     id: str
@@ -113,6 +115,7 @@ class Subject:
     consent: bool = False
     licence: str = ""
     origin: str = ""
+    shows: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -134,6 +137,17 @@ class Subject:
         files, at_once = self.held if held else self.pictures, max(1, BATCH_PIXELS // side**2)
         for i in range(0, len(files), at_once):
             yield torch.stack([read_picture(file, side) for file in files[i : i + at_once]])
+
+    def covers(self, side: int) -> Tensor | None:
+        """Masks [N, 3, side, side] of the pictures to learn from, cut as they are, white where the thing is and all over where
+        there is none; None where no picture has one."""
+        import torch
+
+        if not any(file.name in self.masks for file in self.pictures):
+            return None
+        white = torch.ones(3, side, side)
+        found = [self.masks.get(file.name) for file in self.pictures]
+        return torch.stack([white if file is None else read_picture(file, side) for file in found])
 
 
 def home(paths: Paths) -> Path:
@@ -192,6 +206,7 @@ def keep(
     licence: str = "",
     origin: str = "",
     masks: Mapping[str, Image | bytes] = MappingProxyType({}),
+    shows: Mapping[str, str] = MappingProxyType({}),
 ) -> Subject:
     """Keep pictures as `mine/<name>`; the folder appears whole or not at all. ValueError in one sentence.
 
@@ -199,6 +214,8 @@ def keep(
     in the order they are given, without what else their files said (a camera, a place).
     """
     check_name(paths, name)
+    if shows:
+        domain_of(domain).check(shows)
     for what, given in (("pictures", accepted), ("held-back pictures", held)):
         if not (what == "pictures") <= len(given) <= MAX_PICTURES:
             raise ValueError(f"{len(given):,} {what} were given; from {int(what == 'pictures')} to {MAX_PICTURES} fit.")
@@ -211,7 +228,8 @@ def keep(
     try:
         told = {numbered[file]: text for file, text in captions.items()}
         said = {"title": title, "kind": kind, "noun": noun, "word": word, "domain": domain}
-        about = SubjectFile.model_validate({**said, "captions": told, "consent": consent, "licence": licence, "origin": origin})
+        about = SubjectFile.model_validate({**said, "captions": told, "consent": consent, "licence": licence, "origin": origin,
+                                            "shows": dict(shows)})  # fmt: skip
     except ValidationError as error:
         raise ValueError(explain(error)) from error
     target, temporary = home(paths) / name, home(paths) / f".new-{secrets.token_hex(6)}"
@@ -323,6 +341,8 @@ def _read(id: str, folder: Path, shipped: bool) -> Subject:
         about = SubjectFile.model_validate(raw)
     except ValidationError as error:
         raise ValueError(f"The {ABOUT} of {id} does not fit: {explain(error)}") from error
+    if about.shows:
+        domain_of(about.domain).check(about.shows)
     pictures, held = (_pictures(id, folder / part) for part in ("pictures", "held"))
     if not pictures:
         raise ValueError(f"{id} has no pictures; PNG files in its folder pictures would fit.")
@@ -347,6 +367,7 @@ def _read(id: str, folder: Path, shipped: bool) -> Subject:
         about.consent,
         about.licence,
         about.origin,
+        about.shows,
     )
 
 

@@ -39,7 +39,8 @@ def test_all_groups_are_listed_alike(hall: Jobs) -> None:
     assert found["personalize", "dreambooth"]["models"] == ["teacher"]
     assert found["personalize", "random-timesteps"]["models"] == found["personalize", "pso"]["models"] == ["student"]
     assert found["sliders", "pairs"]["models"] == ["teacher", "student"] and found["distill", "lcm"]["domains"] is None
-    assert found["words", "textual-inversion"]["kind"] == "word" and found["controlnets", "controlnet"]["domains"] == ["pocket"]
+    assert found["personalize", "textual-inversion"]["models"] == ["teacher", "student"]
+    assert found["controlnets", "controlnet"]["domains"] == ["pocket"]
 
 
 def test_one_group_as_a_table(hall: Jobs) -> None:

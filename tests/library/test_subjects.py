@@ -17,6 +17,8 @@ from PIL import Image
 
 from studio.capabilities.personalize import commands
 from studio.cli.app import app
+from studio.domains import domain_of
+from studio.domains.media import MEDIA
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ASSETS, Paths, open_paths
 from studio.library.models import ModelEntry, load_registry
@@ -239,6 +241,18 @@ def test_pictures_are_kept_smaller_with_their_masks(paths: Paths) -> None:
     assert set(one.masks) == {"1.png"}
 
 
+def test_masks_are_cut_as_their_pictures_are_and_a_picture_without_one_counts_whole(paths: Paths) -> None:
+    mask = Image.new("RGB", (60, 30))
+    mask.paste("white", (0, 0, 30, 30))
+    one = kept(paths, accepted=[(name, coloured(size=(60, 30))) for name in ("a.png", "b.png")], masks={"a.png": mask})
+    covers = one.covers(16)
+    assert covers is not None and covers.shape == (2, 3, 16, 16) and bool((covers[1] == 1).all())
+    assert bool((covers[0, :, :, :7] > 0.9).all()) and bool((covers[0, :, :, 9:] < 0.1).all())  # the middle square's left half
+    found = MEDIA.get("image").inside(covers, (4, 4, 4))  # type: ignore[attr-defined]
+    assert found.shape == (2, 1, 4, 4) and bool((found[0, :, :, 0] > 0.9).all()) and bool((found[0, :, :, 3] < 0.1).all())
+    assert kept(paths, "bare").covers(16) is None
+
+
 @pytest.fixture
 def run(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """`python -m studio subjects …`: what it prints, in one line, refusals among it."""
@@ -299,3 +313,23 @@ def test_where_no_picture_is_there_is_no_subject(run: Callable[..., str], jobs: 
         run("add", "spot", "--pictures", str(tmp_path / name), "--noun", "cat")
     assert str(error.value).startswith(f"'{name}' ") and str(error.value).count(". ") == 0
     assert "mine/spot" not in subjects(jobs.paths)
+
+
+def test_a_world_draws_a_subject_that_known_words_say_as_well(run: Callable[..., str], paths: Paths) -> None:
+    asked = ("draw", "blue-house", "--shows", "subject=house", "--shows", "color=blue", "--pictures", "3", "--held", "2")
+    assert "Listed as mine/blue-house." in run(*asked)
+    one = subject(paths, "mine/blue-house")
+    assert (one.noun, one.word, one.kind, one.consent) == ("house", "<blue-house>", "thing", True)
+    assert (dict(one.shows), len(one.pictures), len(one.held), one.missing) == ({"subject": "house", "color": "blue"}, 3, 2, ())
+    read = domain_of("pocket").read
+    for line in (*one.lines(one.word), *one.lines(one.word, held=True)):
+        assert not set(read(line, (one.word,)).stated) & set(one.shows)  # it is left to the word
+    for wrong, said in (
+        (("--shows", "subject=castle"), "subject cannot be 'castle'; it is one of house"),
+        (("--shows", "colour=blue"), "There is no factor 'colour'"),
+        (("--shows", "house"), "'house' says nothing that pictures show"),
+        (("--shows", "subject=house", "--domain", "image"), "The domain image draws no pictures of its own, so bring some."),
+    ):
+        with pytest.raises(ValueError) as error:
+            run("draw", "other", *wrong)
+        assert said in str(error.value)

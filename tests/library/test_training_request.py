@@ -8,14 +8,14 @@ import pytest
 
 from studio.capabilities.controlnets.request import ControlNetRequest
 from studio.capabilities.distill.request import DistillRequest
+from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.capabilities.sliders.request import SliderRequest
-from studio.capabilities.words.request import WordRequest
 from studio.core.explain import explain
 from studio.library.training_request import TrainingRequest
 
 KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
     DistillRequest: {"name": "a", "objective": "lcm"}, SliderRequest: {"name": "a", "attribute": "size"},
-    ControlNetRequest: {"name": "a"}, WordRequest: {"name": "a", "shows": {"subject": "house"}},
+    ControlNetRequest: {"name": "a"}, PersonalizeRequest: {"name": "a", "subject": "pocket/ink"},
 }  # fmt: skip
 
 
@@ -25,8 +25,8 @@ KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
                       "sample_every measure_every measure_samples sinks"),
      (ControlNetRequest, "name title base hint rank keep batch lr drop ema steps seed trainer n_scenes sample_every "
                          "measure_every measure_seeds sinks"),
-     (WordRequest, "name title word base shows pictures init rows batch lr ema steps seed trainer n_scenes sample_every "
-                   "measure_every measure_seeds sinks"),
+     (PersonalizeRequest, "name title subject base method settings rows steps seed trainer n_kept sample_every "
+                          "measure_every measure_seeds sinks"),
      (SliderRequest, "name title base method attribute negative positive prompts preserve pairs settings steps seed trainer "
                      "n_scenes sample_every measure_every measure_seeds sinks")],
 )  # fmt: skip

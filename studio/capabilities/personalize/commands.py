@@ -120,6 +120,28 @@ def add(
 
 
 @app.command()
+def draw(
+    name: Annotated[str, typer.Argument(help="It is listed as mine/<name>.")],
+    shows: Annotated[list[str], typer.Option(help="What all pictures show: subject=house.")],
+    pictures: Annotated[int, typer.Option(min=1, max=subjects.MAX_PICTURES, help="Pictures to learn from.")] = 100,
+    held: Annotated[int, typer.Option(min=0, max=subjects.MAX_PICTURES, help="Pictures held back for measuring.")] = 10,
+    domain: Annotated[str, typer.Option(help="Whose world draws them.")] = first().name,
+    seed: Annotated[int, typer.Option(min=0, help="Of the pictures.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Let a domain's world draw a subject that known words say as well, so that its oracle reads what was learned of it."""
+    from studio.workshop.material.drawn_subjects import drawn
+
+    asked = {}
+    for given in shows:
+        factor, stands, value = given.partition("=")
+        if not stands:
+            raise ValueError(f"{brief(given)} says nothing that pictures show; something like subject=house would fit.")
+        asked[factor] = value
+    print(f"Listed as {drawn(open_jobs(data_dir).paths, name, domain, asked, pictures, held, seed).id}.")
+
+
+@app.command()
 def remove(subject_id: str, data_dir: DataDir = None) -> None:
     """Remove a subject of your own."""
     subjects.remove(open_jobs(data_dir).paths, subject_id)
@@ -143,4 +165,5 @@ def _plain(one: subjects.Subject) -> Json:
     return {"id": one.id, "title": one.title, "kind": one.kind, "class": one.noun, "word": one.word, "domain": one.domain,
             "pictures": [file.name for file in one.pictures], "held": [file.name for file in one.held],
             "masks": list(one.masks), "captions": dict(one.captions), "missing": list(one.missing), "consent": one.consent,
+            "shows": dict(one.shows),
             "licence": one.licence, "origin": one.origin, "shipped": one.shipped, "digest": one.digest}  # fmt: skip

@@ -8,13 +8,14 @@ against what the model could do before. In a worker.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from studio.core.domain import Domain, Oracle, OracleReadings, Said, as_written
+from studio.core.edit import Edit, EditCard
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
@@ -38,10 +39,18 @@ Tokens = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Worn:
-    """What is measured: the adapter on every model of an arm, and the word their encoders know."""
+    """What is measured: the adapter on every model of an arm, None where a word is all, and the word their encoders know."""
 
-    adapter: Adapter
+    adapter: Adapter | None
     tokens: Tokens
+
+    def on(self, model: OpenModel) -> AbstractContextManager[None]:
+        """A model that wears the adapter."""
+        return nullcontext() if self.adapter is None else model.under(self.adapter, 1.0)
+
+    def edit(self, card: EditCard) -> Edit:
+        """As files hold it."""
+        return Edit({} if self.adapter is None else self.adapter.edit(card).pairs, card, dict(self.tokens))
 
 
 class SubjectMeasurement:
@@ -70,10 +79,12 @@ class SubjectMeasurement:
         self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class), len(VIEWS))
         self.held_distance = float(self.reader.distances(self.held).mean())
         self._untouched: dict[str, _Others] = {}
+        self._told: dict[str, Json | None] = {}
         # not the captions that it was taught by, where there are others
         lines = list(dict.fromkeys(subject.lines(held=bool(subject.held))))
         self.with_word = as_written(domain, _spread([line.format(subject.word) for line in lines], n))
         self.of_class = as_written(domain, _spread([line.format(subject.noun) for line in lines], n))
+        self.told = self._known_words() if oracle is not None and subject.shows else []
         prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)
         self.others = [prompt for prompt in prompts for _ in range(-(-n // len(prompts)))]
         self.other_prompts = prompts
@@ -112,14 +123,39 @@ class SubjectMeasurement:
             "others": after.figures,
             "before": before.figures,
             "damage": self._damage(before, after),
+            **self._shown(arm, models, with_word),
         }
+
+    def _known_words(self) -> list[Said]:
+        """The prompts with the word, what it means said in known words in its place; [] where no words say it."""
+        shows, word = self.subject.shows, self.subject.word
+        try:
+            lines = [self.domain.write({**self.domain.read(one.text, (word,)).stated, **shows}) for one in self.with_word]
+        except ValueError:
+            return []
+        return as_written(self.domain, lines)
+
+    def _shown(self, arm: Arm, models: Mapping[str, OpenModel], with_word: Tensor) -> Json:
+        """Of a subject that known words say as well: share of its pictures that show all of it, and of those told in known
+        words."""
+        if self.oracle is None or not self.subject.shows:
+            return {}
+        key = arm.plan.model_dump_json()
+        if key not in self._told:
+            self._told[key] = self._all_of_it(self._draw(arm, models, self.told, None)) if self.told else None
+        return {"shown": self._all_of_it(with_word), "told": self._told[key]}
+
+    def _all_of_it(self, images: Tensor) -> Json:
+        assert self.oracle is not None
+        right = correct(self.oracle.read(images), self.subject.shows, self.domain.factors)
+        return share(torch.stack(list(right.values())).all(0))
 
     def _draw(self, arm: Arm, models: Mapping[str, OpenModel], said: Sequence[Said], worn: Worn | None) -> Tensor:
         seeds = [FIRST_SEED + i for i in range(len(said))]
         with ExitStack() as on:
             for name in arm.plan.models:
                 if worn is not None:
-                    on.enter_context(models[name].under(worn.adapter, 1.0))
+                    on.enter_context(worn.on(models[name]))
             words = [worn.tokens] if worn is not None else []
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
 

@@ -13,12 +13,13 @@ from torch import Tensor
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, plain_prompts
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.core.domain import Oracle, Said
-from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.medium import Masks
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.library.models import ModelEntry
 from studio.library.subjects import subject
 from studio.methods.personalize import PERSONALIZE
@@ -30,7 +31,7 @@ from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
-from studio.workshop.material.words import Pictured
+from studio.workshop.material.words import LINES, Pictured
 from studio.workshop.projection import noise_of
 from studio.workshop.training.strips import Strip
 from studio.workshop.training.with_and_without import Armed
@@ -51,13 +52,25 @@ class Personalizing(Armed[PersonalizeRequest]):
         self.domain, self.subject = domain_of(self.entry.domain), subject(self.job.home, request.subject)
         make: Callable[..., Method] = PERSONALIZE.get(request.chosen(self.entry))
         self.reader = self.model.new_word(self.subject.word, request.rows)
-        lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
-        self.reader.check([said.text for (said,) in lines])
-        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
+        given = self.domain.read("").given
+        lines = [[Said(line.format(self.subject.word), given=given) for line in each] for each in self._captions()]
+        self.reader.check([said.text for each in lines for said in each])
+        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device, self._inside)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
         start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
         return make(config, self.streams, network, shots, self.untouched, self.reader, start)
+
+    def _captions(self) -> list[list[str]]:
+        """Of every picture, as many each: its own, or neutral ones of a thing of which nobody said what else is in them, where
+        any words go."""
+        about, neutral = self.subject, list(LINES) if self.subject.kind == "thing" and not self.domain.vocabulary else []
+        found = [
+            neutral if neutral and file.name in about.missing else [line]
+            for file, line in zip(about.pictures, about.lines(), strict=True)
+        ]
+        most = max(len(each) for each in found)
+        return [each * (most // len(each)) for each in found]
 
     @property
     def _known_noun(self) -> str:
@@ -70,6 +83,11 @@ class Personalizing(Armed[PersonalizeRequest]):
         about, side = self.subject, self.model.sample_shape[-1]
         path = self.material / f"subject-{about.digest}.safetensors"
         return encoded_once(path, self.model, about.batches(side), len(about.pictures), self.preparing)
+
+    def _inside(self) -> Tensor | None:
+        """The share of every place of the latents that the pictures' masks mark; None without masks."""
+        covers, medium = self.subject.covers(self.model.sample_shape[-1]), medium_of(self.domain)
+        return medium.inside(covers, self.model.shape) if covers is not None and isinstance(medium, Masks) else None
 
     def _untouched(self) -> UntouchedModel:
         """Half of the prompts are of the class, as the subject's captions say it, and half of anything else."""
@@ -88,6 +106,8 @@ class Personalizing(Armed[PersonalizeRequest]):
         )
 
     def prepare(self) -> None:
+        if self.request.settings.get("outside", 1) < 1 and self._inside() is None:
+            self.notice(f"No picture of {self.subject.id} has a mask that can be used, so all of each counts.")
         models = self.job.tools.models
         oracle = models.oracle(self.entry) if self.entry.oracle_here and self.domain.has_world else None
         of_class = self.model.decode(self.untouched.ends.float(), {}).cpu()
@@ -148,7 +168,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         words = [worn.tokens] if worn is not None else []
         if worn is None:
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
-        with self.model.under(worn.adapter, 1.0):
+        with worn.on(self.model):
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words)
 
     # -- measured --------------------------------------------------------------------------------------------------
@@ -189,9 +209,8 @@ class Personalizing(Armed[PersonalizeRequest]):
         request, about = self.request, self.subject
         settings = {"subject": about.id, "pictures": len(about.pictures), "rows": request.rows, **self.origin()["settings"]}
         measured = {"rows": self.final(), "reader": self.bench.read_by if self.bench is not None else None}
-        worn = self.worn()
         card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
-        self.write_edit(Edit(worn.adapter.edit(card).pairs, card, dict(worn.tokens)), target, words=[about.word])
+        self.write_edit(self.worn().edit(card), target, words=[about.word])
 
     def found(self) -> Json:
         return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),

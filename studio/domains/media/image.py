@@ -11,7 +11,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,6 +177,12 @@ class Pictures:
 
     def files(self, samples: Tensor, i: int) -> Mapping[str, bytes]:
         return {}
+
+    def inside(self, masks: Tensor, shape: Sequence[int]) -> Tensor:
+        """[N, 1, h, w] of masks [N, 3, H, W], by area."""
+        from torch.nn import functional as F
+
+        return F.interpolate(masks.mean(1, keepdim=True), size=tuple(shape[-2:]), mode="area")
 
 
 def small(images: Tensor, side: int = STRIP_SIDE) -> Tensor:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class PlainPictures:
     name, title, medium, order, has_world = PLAIN, "Pictures", "image", 1000, False
-    defaults = Defaults(asides=("", "on a table"))
+    defaults = Defaults()
     factors: Mapping[str, Factor] = {}
     identity: tuple[str, ...] = ()
     attributes: Mapping[str, Attribute] = {}

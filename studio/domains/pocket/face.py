@@ -32,7 +32,6 @@ class PocketWorld:
         ),
         shown=("a red house at night", "a tree by the sea", "a boat by day", "a cat in the snow", "a blue car at sunset",
                "a mushroom in a meadow", "a rocket", "a small balloon"),
-        asides=("", "at night", "by the sea", "in the snow", "at sunset", "in the desert by day"),
         noun="house",
     )  # fmt: skip
     factors: Mapping[str, Factor] = scene.FACTORS

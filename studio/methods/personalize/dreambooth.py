@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
+from studio.core.denoiser import Cond
 from studio.core.method import Card, Roles
 from studio.core.rng import rand
 from studio.methods.personalize import PERSONALIZE
@@ -22,7 +24,15 @@ from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 
 
 class DreamBoothConfig(PersonalConfig):
-    prior: float = Field(1.0, ge=0, le=1000, description="Weight of pictures of the class; 0 leaves them out")
+    prior: float = Field(
+        1.0, ge=0, le=1000, title="Prior weight", description="Weight of pictures of the class; 0 leaves them out"
+    )
+    min_snr: float = Field(
+        0.0, ge=0, le=1000, title="Min-SNR γ", description="No noise level pulls harder than γ allows; 5 is usual, 0 is off"
+    )
+    dropout: float = Field(
+        0.0, ge=0, le=1, title="Caption dropout", description="Share of pictures shown without any caption, for guidance"
+    )
 
 
 @PERSONALIZE.add("dreambooth")
@@ -38,20 +48,27 @@ class DreamBooth(Personal[DreamBoothConfig]):
     models: ClassVar[Roles] = ("teacher",)
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said = batch
-        cond = self.worded(said)
-        subject = self.missed(x0, self._any_time(len(x0)), self.noise(cond), cond).mean()
+        gamma = self.config.min_snr
+        subject = self.missed_anywhere(batch.x0, self._without_some(self.worded(batch.said)), gamma, batch.weight)
         self.log["subject"] = float(subject.detach())
         loss = subject
         if self.config.prior:
-            y, of_class, _ = self.untouched.made(len(x0), self.streams["prior"])
-            kept = self.missed(y, self._any_time(len(y)), self.noise(of_class), of_class).mean()
+            y, of_class, _ = self.untouched.made(len(batch.x0), self.streams["prior"])
+            kept = self.missed_anywhere(y, of_class, gamma)
             self.log["prior"] = float(kept.detach())
             loss = loss + self.config.prior * kept
         yield "personal", loss
 
-    def _any_time(self, n: int) -> Tensor:
-        return rand((n,), self.streams["time"]).double() * self.denoiser.process.t_max
+    def _without_some(self, cond: Cond) -> Cond:
+        """The conditions, nothing being said in words in a share of them."""
+        if not self.config.dropout:
+            return cond
+        n = len(next(iter(cond.values())))
+        silent = rand((n,), self.streams["dropout"]) < self.config.dropout
+        found = dict(cond)
+        for name, empty in self.read.empty.items():
+            found[name] = torch.where(silent.view(-1, *([1] * (cond[name].ndim - 1))), empty.to(cond[name]), cond[name])
+        return found
 
 
 @PERSONALIZE.add("random-timesteps")

@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from studio.core.method import Card
-from studio.core.rng import randint
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 
@@ -35,11 +33,6 @@ class AtOwnTimesteps(Personal[S]):
     """A method that noises pictures at the model's own timesteps alone."""
 
     models = ("student",)
-
-    def own_times(self, n: int) -> Tensor:
-        """[n] float64 of the timesteps at which the model is sampled."""
-        times = torch.tensor(self.untouched.timesteps, dtype=torch.float64, device=self.streams.device)
-        return times[randint(len(times), (n,), self.streams["time"])]
 
     def with_replay(self, loss: Tensor) -> Tensor:
         """And what other prompts have changed by, at its weight."""
@@ -62,8 +55,8 @@ class OwnTimesteps(AtOwnTimesteps[OwnTimestepsConfig]):
     Config = OwnTimestepsConfig
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said = batch
+        x0, said, weight = batch
         cond = self.worded(said)
-        subject = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond).mean()
+        subject = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond, weight).mean()
         self.log["subject"] = float(subject.detach())
         yield "personal", self.with_replay(subject)

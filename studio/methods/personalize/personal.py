@@ -1,4 +1,4 @@
-"""What all methods of personalization share: a frozen network, one adapter, the rows of one word, and what must not change.
+"""What all methods of personalization share: a frozen network, the rows of one word, an adapter, and what must not change.
 
 Notation: y a picture of the subject, c_V a prompt with its word, t a timestep, x_t = alpha y + sigma eps, x̂ the network's clean
 estimate with the adapter, x̂* without it.
@@ -7,7 +7,8 @@ estimate with the adapter, x̂* without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from pydantic import Field
@@ -18,16 +19,26 @@ from studio.core.domain import Said
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork, LayerSet
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.rng import rand, randint
 from studio.core.simulate import add_noise
-from studio.methods.words.textual_inversion import Pictures, Reads, TokenRows
+from studio.methods.personalize.min_snr import min_snr
+from studio.methods.personalize.rows import Pictures, Reads, TokenRows
 
-Batch = tuple[Tensor, list[Said]]
+
+class Batch(NamedTuple):
+    """Pictures x0 [B, *shape], prompts with the word that are true of them, and what each place of x0 counts, with mean 1 over a
+    picture; None where all count alike."""
+
+    x0: Tensor
+    said: list[Said]
+    weight: Tensor | None
 
 
 class Untouched(Protocol):
     """What the model does as it is, without the subject."""
 
     timesteps: tuple[float, ...]  # at which it is sampled, decreasing
+    distilled: bool  # whether it knows these timesteps alone
 
     def visited(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
         """(x_t [n, *shape], t [n], conditions) that its sampling passes through, of prompts without the word."""
@@ -36,23 +47,32 @@ class Untouched(Protocol):
         """(samples [n, *shape] of prompts of the subject's class, their conditions, the same prompts with the word)."""
 
 
-class PersonalConfig(MethodConfig):
+class WordConfig(MethodConfig):
+    batch: int = Field(8, ge=1, le=1024, description="Pictures of the subject an update")
+    word_lr: float = Field(
+        0.02, ge=0, le=10, title="Word's learning rate", description="In units of the mean entry of the text encoder's table"
+    )
+    ema: float = Field(0.95, ge=0, lt=1, description="EMA of all that is learned")
+    outside: float = Field(
+        1.0, ge=0, le=1, title="Outside the mask", description="What places outside a picture's mask count; 1 ignores masks"
+    )
+
+
+class PersonalConfig(WordConfig):
     rank: int = Field(8, ge=1, le=256, description="Rank of the adapter")
     alpha: float = Field(8.0, gt=0, le=1024, description="Strength 1 multiplies the adapter by alpha / rank")
     layers: LayerSet = Field("everything", description="Which layers it changes")
-    batch: int = Field(8, ge=1, le=1024, description="Pictures of the subject an update")
     lr: float = Field(2e-3, gt=0, le=1, description="Learning rate of the adapter")
-    word_lr: float = Field(0.02, ge=0, le=10, description="Learning rate of the word, in units of the table's mean entry")
-    ema: float = Field(0.95, ge=0, lt=1, description="EMA of adapter and word")
 
 
+W = TypeVar("W", bound=WordConfig)
 C = TypeVar("C", bound=PersonalConfig)
 
 
 class Learned(nn.Module):
-    """The adapter and the word's rows, which one optimiser steps at two rates. faster: the word's rate over the adapter's."""
+    """The word's rows and an adapter, which one optimiser steps at two rates. faster: the word's rate over the adapter's."""
 
-    def __init__(self, adapter: Adapter, rows: TokenRows, faster: float):
+    def __init__(self, adapter: Adapter | None, rows: TokenRows, faster: float):
         super().__init__()
         self.adapter, self.rows, self.faster = adapter, rows, faster
         self.start = [part.detach().clone() for part in rows.learned]
@@ -70,12 +90,12 @@ class Learned(nn.Module):
         return found
 
 
-class Personal(Method[C]):
-    """The trained module is called "personal"."""
+class Worded(Method[W]):
+    """A method that teaches a word and, where it has one, an adapter. The trained module is called "personal"."""
 
     def __init__(
         self,
-        config: C,
+        config: W,
         streams: Streams,
         denoiser: Denoiser,
         shots: Pictures,
@@ -88,12 +108,28 @@ class Personal(Method[C]):
         assert isinstance(network, ConditionalNetwork)
         network.requires_grad_(False).eval()
         self.denoiser, self.network, self.shots, self.untouched, self.read = denoiser, network, shots, untouched, read
-        adapter = Adapter(network.adaptable(config.layers), config.rank, config.alpha, streams.seed)
-        self.learned = Learned(adapter, TokenRows(start, read.tables), config.word_lr / config.lr).to(streams.device)
-        self.trained = {"personal": Trained(self.learned, config.lr, ema=config.ema)}
+        self.learned = Learned(self.adapter(), TokenRows(start, read.tables), config.word_lr / self.rate).to(streams.device)
+        self.trained = {"personal": Trained(self.learned, self.rate, ema=config.ema)}
+
+    def adapter(self) -> Adapter | None:
+        """A new one for the network; None where the word alone learns."""
+        return None
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the trained module."""
+        return self.config.word_lr
 
     def batch(self) -> Batch:
-        return self.shots.pictures(self.config.batch, self.streams["data"])
+        x0, said, inside = self.shots.pictures(self.config.batch, self.streams["data"])
+        return Batch(x0, said, self._weight(inside))
+
+    def _weight(self, inside: Tensor | None) -> Tensor | None:
+        """Of every place, `outside` outside a mask against 1 inside, over its mean in the picture."""
+        if inside is None or self.config.outside == 1:
+            return None
+        found = self.config.outside + (1 - self.config.outside) * inside
+        return found / found.mean(tuple(range(1, found.ndim)), keepdim=True).clamp(min=1e-6)
 
     def recompute(self) -> None:
         """From now on the backward pass computes blocks of the network again instead of finding them kept."""
@@ -103,18 +139,39 @@ class Personal(Method[C]):
         """Conditions of prompts with the word, with gradient to its rows."""
         return self.read(said, self.learned.word())
 
+    def any_times(self, n: int) -> Tensor:
+        """[n] float64 from the whole range."""
+        return rand((n,), self.streams["time"]).double() * self.denoiser.process.t_max
+
+    def own_times(self, n: int) -> Tensor:
+        """[n] float64 of the timesteps at which the model is sampled."""
+        times = torch.tensor(self.untouched.timesteps, dtype=torch.float64, device=self.streams.device)
+        return times[randint(len(times), (n,), self.streams["time"])]
+
+    def wearing(self) -> AbstractContextManager[None]:
+        """With the adapter, where there is one."""
+        return nullcontext() if self.learned.adapter is None else self.network.wearing(self.learned.adapter, 1.0)
+
     def velocity(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        """alpha eps − sigma x̂ [B, ...], with the adapter: finite at every time, and of even size from noise to picture."""
-        with self.network.wearing(self.learned.adapter, 1.0):
+        """alpha eps − sigma x̂ [B, ...], as taught: finite at every time, and of even size from noise to picture."""
+        with self.wearing():
             return self.denoiser.velocity(x, t, cond)
 
-    def missed(self, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, *, bare: bool = False) -> Tensor:
-        """[B] squared error of the velocity at x_t, of what means x0 there. bare: without the adapter."""
+    def missed(
+        self, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, weight: Tensor | None = None, *, bare: bool = False
+    ) -> Tensor:
+        """[B] squared error of the velocity at x_t, of what means x0 there. weight: as in `Batch`. bare: without the adapter."""
         process = self.denoiser.process
         x = add_noise(process, x0, t, eps)
         target = from_x0("v", x0, x, *process.alpha_sigma(t))
         found = self.denoiser.velocity(x, t, cond) if bare else self.velocity(x, t, cond)
-        return (found - target).flatten(1).square().mean(1)
+        error = (found - target).square()
+        return (error if weight is None else error * weight).flatten(1).mean(1)
+
+    def missed_anywhere(self, x0: Tensor, cond: Cond, gamma: float, weight: Tensor | None = None) -> Tensor:
+        """The mean of `missed` over times from the whole range, weighed by `min_snr` at gamma."""
+        t = self.any_times(len(x0))
+        return (min_snr(self.denoiser.process, t, gamma) * self.missed(x0, t, self.noise(cond), cond, weight)).mean()
 
     def changed(self, n: int) -> Tensor:
         """How far the velocity has moved, squared, where the untouched model passes: what output replay keeps small.
@@ -131,4 +188,16 @@ class Personal(Method[C]):
         return self.shots.noise(cond, self.streams["noise"])
 
     def sampling(self) -> Sampling:
-        raise TypeError("an adapter is no student; it is worn by models that are sampled as they are")
+        raise TypeError("a subject is no student; it is worn by models that are sampled as they are")
+
+
+class Personal(Worded[C]):
+    """A method that teaches a word and an adapter."""
+
+    def adapter(self) -> Adapter:
+        config = self.config
+        return Adapter(self.network.adaptable(config.layers), config.rank, config.alpha, self.streams.seed)
+
+    @property
+    def rate(self) -> float:
+        return self.config.lr

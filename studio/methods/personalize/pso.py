@@ -45,14 +45,14 @@ class Pso(AtOwnTimesteps[PsoConfig]):
     Config = PsoConfig
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said = batch
+        x0, said, weight = batch
         cond = self.worded(said)
         losers, _, _ = self.untouched.made(len(x0), self.streams["losers"])
         t, eps = self.own_times(len(x0)), self.noise(cond)
-        won, lost = self.missed(x0, t, eps, cond), self.missed(losers, t, eps, cond)
+        won, lost = self.missed(x0, t, eps, cond, weight), self.missed(losers, t, eps, cond)
         with torch.no_grad():
             fixed = {name: part.detach() for name, part in cond.items()}
-            won_before = self.missed(x0, t, eps, fixed, bare=True)
+            won_before = self.missed(x0, t, eps, fixed, weight, bare=True)
             lost_before = self.missed(losers, t, eps, fixed, bare=True)
         gamma = self.config.loser
         gap = (won - gamma * lost) - (won_before - gamma * lost_before)

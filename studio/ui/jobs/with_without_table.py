@@ -1,6 +1,8 @@
-"""What a ControlNet, a new word or a subject does to each arm, as a table: the same prompts with it and without."""
+"""What a ControlNet or a subject does to each arm, as a table: the same prompts with it and without."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from studio.core.files import Json
 from studio.library.measured_arms import KINDS, Column, figure, read_by
@@ -16,9 +18,10 @@ def table(view: JobView, kind: str) -> Json | None:
     about = KINDS[kind]
     last = max(int(row["step"]) for row in view.sides)
     rows = [row for row in view.sides if int(row["step"]) == last]
+    columns = about.of(rows)
     said = " ".join(filter(None, [about.about, read_by(view.result or {})]))
-    return {"about": said, "over": about.over, "columns": [column.name for column in about.columns],
-            "rows": [_row(row, about.columns) for row in rows]}  # fmt: skip
+    return {"about": said, "over": about.over, "columns": [column.name for column in columns],
+            "rows": [_row(row, columns) for row in rows]}  # fmt: skip
 
 
 def heading(kind: str) -> str:
@@ -39,7 +42,7 @@ def waiting(view: JobView, kind: str) -> str:
     return "It is measured at the end, on the teacher, its students and a hybrid."
 
 
-def _row(row: Json, columns: tuple[Column, ...]) -> Json:
+def _row(row: Json, columns: Sequence[Column]) -> Json:
     arm = str(row.get("arm"))
     tone = "--arm-teacher" if arm == "teacher" else "--arm-hybrid-1" if arm.startswith("hybrid") else "--arm-student"
     return {"model": str(row.get("title") or arm), "tone": tone, "when": f"{row.get('nfe')} evaluations",

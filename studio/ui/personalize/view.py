@@ -154,6 +154,9 @@ class PersonalView:
         found.append(f"Without the word it appears in {_share(row['leak'])} of the pictures of its class.")
         if row.get("stated"):
             found.append(f"What the prompt says besides is right in {_share(row['stated'])} of its pictures.")
+        if row.get("shown"):
+            told = f"; told in known words {_share(row['told'])}" if row.get("told") else ""
+            found.append(f"All of what it shows is right in {_share(row['shown'])} of its pictures{told}.")
         before, after = (_inner(row, side, "accuracy") for side in ("before", "others"))
         if before and after:
             kept = _inner(row, "damage", "kept")

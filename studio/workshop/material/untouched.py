@@ -15,6 +15,7 @@ from studio.core.domain import Domain, Said
 from studio.core.family import OpenModel
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.families.encoded_lines import EncodedLineReader
 from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
@@ -43,7 +44,8 @@ class UntouchedModel:
         self.model, self.domain, self.plan, self.said, self.worded = model, domain, plan, list(said), list(worded)
         self.folder, self.say, self.between = folder, say, between
         self.timesteps = tuple(t for segment in plan.segments for t in segment.timesteps)
-        self.lines = model.line_reader().read(self.said)
+        self.distilled = model.recipe is not None
+        self.lines = EncodedLineReader(model).read(self.said)  # of models with two text encoders as well
         self._drawn: dict[str, Tensor] | None = None
 
     def visited(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from studio.capabilities.personalize import work
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.cli.app import app
+from studio.domains import domain_of
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
@@ -20,6 +21,8 @@ from studio.library.models import load_registry
 from studio.library.subjects import keep
 from studio.worker import run_job
 from studio.workshop import arms_measured
+from studio.workshop.material.drawn_subjects import drawn
+from studio.workshop.material.words import LINES
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.capabilities.sliders.test_slider import hall, pair  # noqa: F401 - fixtures
 from tests.support.fixtures import PAIR
@@ -104,6 +107,28 @@ def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(st
     assert not [text for text in (studio.result(compared) or {})["notices"] if "two-tailed-cat" in text]
 
 
+@pytest.mark.parametrize("base", ["tiny/teacher", PAIR])
+def test_a_word_alone_is_kept_worn_and_exported_like_the_others(studio: Jobs, base: str, tmp_path: Path) -> None:
+    asked = request(base=base, method="textual-inversion", measure_every=4 if base == PAIR else 0, sample_every=4)
+    run_id = studio.submit("personalize", asked | {"settings": {"batch": 2, "outside": 0.2}})
+    assert here(studio, run_id) == ("done", "")
+    result = studio.result(run_id)
+    assert result is not None
+    assert (result["adapter"], result["word"], result["notices"]) == ("mine/mine", "<two-tailed-cat>", [])
+    assert all(row["moved"] == 0 for row in result["rows"])  # other prompts stay what they were
+    entry = load_adapters(studio.paths).get("mine/mine")
+    assert (entry.words, entry.layers, entry.ranks) == (("<two-tailed-cat>",), 0, ())
+    file = tmp_path / "word.safetensors"
+    told = CliRunner().invoke(app, ["adapters", "export", "mine/mine", str(file), "--data-dir", str(studio.paths.root)])
+    assert told.exception is None and file.is_file()
+    draw = {"prompt": "a <two-tailed-cat>", "pair": PAIR, "arms": ["teacher", "student"], "seeds": [0], "teacher_steps": 2}
+    compared = studio.submit("compare", {**draw, "adapters": ["mine/mine"]})
+    controlled = studio.submit("control", {"draw": draw, "vary": "mine/mine", "strengths": [0, 1]})
+    for run in (compared, controlled):
+        assert run_job(studio.paths.run(run), registry=load_registry(studio.paths)) == ("done", "")
+        assert not [text for text in (studio.result(run) or {})["notices"] if "two-tailed-cat" in text]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["own-timesteps", "random-timesteps", "pso"])
 def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,3 +162,32 @@ def test_presets_are_whole_requests(studio: Jobs, file: Path) -> None:
     request = PersonalizeRequest.model_validate(fields)
     assert request.name == file.stem and file.stem.endswith(request.method)
     studio.validate(kind, fields)
+
+
+def test_what_known_words_say_as_well_is_read_by_the_oracle(studio: Jobs) -> None:
+    drawn(studio.paths, "blue-house", "pocket", {"subject": "house", "color": "blue"}, 4, 2)
+    asked = request(base="tiny/teacher", subject="mine/blue-house", method="textual-inversion")
+    run_id = studio.submit("personalize", asked | {"settings": {"batch": 2, "outside": 0.5}})
+    assert here(studio, run_id) == ("done", "")
+    result = studio.result(run_id) or {}
+    assert result["notices"] == ["No picture of mine/blue-house has a mask that can be used, so all of each counts."]
+    rows = result["rows"]
+    assert [row["arm"] for row in rows] == ["teacher", PAIR, "hybrid-1"]
+    for row in rows:
+        assert all(row[side]["n"] == 8 and 0 <= row[side]["low"] <= row[side]["value"] for side in ("shown", "told"))
+    told = CliRunner().invoke(app, ["jobs", "show", run_id, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "300"})
+    assert told.exception is None and "told in known words" in told.output
+
+
+def test_pictures_without_captions_are_shown_under_neutral_ones_where_any_words_go() -> None:
+    class Of:
+        kind, pictures, missing = "thing", (Path("1.png"), Path("2.png")), ("2.png",)
+
+        def lines(self) -> list[str]:
+            return ["a {} at night", "a {}"]
+
+    run: Any = object.__new__(work.Personalizing)
+    run.subject, run.domain = Of(), domain_of("image")
+    assert run._captions() == [["a {} at night"] * len(LINES), list(LINES)]
+    run.domain = domain_of("pocket")
+    assert run._captions() == [["a {} at night"], ["a {}"]]

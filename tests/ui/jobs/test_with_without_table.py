@@ -1,4 +1,4 @@
-"""The table of a ControlNet, a word or a subject in the jobs panel and on a terminal."""
+"""The table of a ControlNet or a subject in the jobs panel and on a terminal."""
 
 from __future__ import annotations
 
@@ -18,26 +18,6 @@ def share(value: float | None) -> dict[str, Any]:
 
 def event(kind: str, arm: str, step: int, **found: Any) -> dict[str, Any]:
     return {"n": 1, "time": 0.0, "kind": kind, "arm": arm, "title": arm.title(), "step": step, "nfe": 4, **found}
-
-
-def test_a_word_with_it_told_and_without() -> None:
-    view = JobView("r", {})
-    assert with_without_table.table(view, "word") is None
-    view.apply(event("shown", "teacher", 5, **{"with": {"shown": share(0.2), "accuracy": share(1.0)}}))
-    for arm in ("teacher", "hybrid-1"):
-        found = {
-            "with": {"shown": share(0.8), "accuracy": share(0.9)},
-            "told": {"shown": share(0.7)},
-            "without": {"shown": share(None)},
-        }
-        view.apply(event("shown", arm, 10, **found))
-    table = with_without_table.table(view, "word")
-    assert table is not None
-    assert table["columns"] == ["with the word", "told in known words", "without", "rest right"]
-    first, second = table["rows"]  # the last step alone
-    assert (first["model"], first["when"], second["tone"]) == ("Teacher", "4 evaluations", "--arm-hybrid-1")
-    assert first["cells"] == [("80 %", "[70–90]"), ("70 %", "[60–80]"), ("–", ""), ("90 %", "[80–100]")]
-    assert with_without_table.table(view, "slider") is None
 
 
 def test_a_controlnet_measured_again_is_shown_once() -> None:
@@ -86,6 +66,18 @@ def test_rows_of_a_study_are_no_arms_of_a_training() -> None:
     assert view.sides == []
 
 
+def test_what_few_subjects_have_is_a_column_of_theirs_alone() -> None:
+    view = JobView("r", {})
+    view.apply(personal("teacher", 10))
+    assert "all of it" not in with_without_table.table(view, "personalize")["columns"]  # type: ignore[index]
+    view.apply(personal("hybrid-1", 10) | {"shown": share(0.8), "told": share(0.7)})
+    table = with_without_table.table(view, "personalize")
+    assert table is not None and table["columns"][-2:] == ["all of it", "told in known words"]
+    assert [row["cells"][-2:] for row in table["rows"]] == [
+        [("–", ""), ("–", "")], [("80 %", "[70–90]"), ("70 %", "[60–80]")]
+    ]  # fmt: skip
+
+
 def test_a_terminal_says_the_last_step_alone() -> None:
     rows = [personal("nano/dmd2", 10, 0.1), personal("nano/dmd2", 20), personal("hybrid-1", 20, None)]
     found = measured_arms.told({"rows": rows})
@@ -107,5 +99,5 @@ def test_a_terminal_says_the_last_step_alone() -> None:
 def test_until_then_a_sentence(state: str, request_: dict[str, Any], words: str) -> None:
     view = JobView("r", {})
     view.state, view.request = state, request_
-    assert words in with_without_table.waiting(view, "word")
+    assert words in with_without_table.waiting(view, "controlnet")
     assert with_without_table.waiting(view, "distill") == ""

@@ -1,4 +1,4 @@
-"""Textual inversion: reading a word whose rows learn, prompts that are true, the loss, and rows that stay short."""
+"""Reading a word whose rows learn, prompts that are true, and rows that stay short."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ import pytest
 import torch
 
 from studio.core.domain import told
-from studio.core.method import Streams
 from studio.core.rng import generator
-from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains.pocket.captions import line_with, parse
-from studio.domains.pocket.face import PocketWorld
 from studio.domains.pocket.scene import sample_scene
 from studio.families import open_model
 from studio.families.stable.new_word import NewWord
-from studio.families.stable.trainable import slider_denoiser
 from studio.jobs.paths import ROOT
-from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
-from studio.workshop.material.words import Pictured, of_items
+from studio.methods.personalize.rows import TokenRows
 from tests.support import tiny_models
 
 NANO = ROOT / "assets" / "nano"
@@ -33,17 +28,6 @@ WORD = "<my-red-tree>"  # whose letters mean nothing
 @pytest.fixture(scope="module")
 def nano() -> Any:
     return open_model(NANO / "teacher", "nano/teacher")
-
-
-@pytest.fixture(scope="module")
-def data(nano: Any, tmp_path_factory: pytest.TempPathFactory) -> Pictured:
-    return of_items(nano, PocketWorld(), tmp_path_factory.mktemp("material"), SHOWS, WORD, n_items=12)
-
-
-def method(model: Any, data: Pictured, init: str = "house", n: int = 1, **settings: Any) -> Word:
-    reader = NewWord(model, WORD, n)
-    config = WordConfig.model_validate({"batch": 8, **settings})
-    return Word(config, Streams(0), slider_denoiser(model), data, reader, reader.start(init))
 
 
 @pytest.mark.parametrize("make", [tiny_models.sd_pipeline, tiny_models.sdxl_pipeline], ids=["sd", "sdxl"])
@@ -104,44 +88,7 @@ def test_prompts_are_true_and_leave_what_is_taught_to_the_word() -> None:
     assert f"{WORD} car" in look
 
 
-def test_training_moves_the_rows_alone_and_lowers_the_loss_on_noise_it_has_not_seen(nano: Any, data: Pictured) -> None:
-    m = method(nano, data)
-    frozen = {name: p.clone() for name, p in m.denoiser.network.named_parameters()}  # type: ignore[attr-defined]
-    start = m.rows.learned[0].detach().clone()
-    held = data.pictures(32, generator(3, "held out"))
-
-    def loss() -> float:
-        m.streams = Streams(7)
-        with torch.no_grad():
-            return float(next(m.iteration(held, 0))[1])
-
-    first = loss()
-    m.streams = Streams(0)
-    for _ in Trainer(m, TrainerConfig(steps=40, warmup=2)).run():
-        pass
-    assert loss() < first - 0.005
-    assert float((m.rows.learned[0].detach() - start).norm()) > 1
-    network: Any = m.denoiser.network
-    assert all(torch.equal(p, frozen[name]) for name, p in network.named_parameters())
-    assert isinstance(m.emas["word"], TokenRows)
-
-
 def test_rows_are_never_longer_than_the_longest_of_the_table() -> None:
     table = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
     rows = TokenRows([torch.tensor([[30.0, 40.0], [0.3, 0.4]])], [table])
     torch.testing.assert_close(rows()[0], torch.tensor([[3.0, 4.0], [0.3, 0.4]]))
-
-
-def test_a_run_that_is_left_off_ends_as_one_that_was_not(nano: Any, data: Pictured, tmp_path: Path) -> None:
-    def trained(folder: Path, leave: int | None) -> list[torch.Tensor]:
-        trainer = Trainer(method(nano, data, batch=2), TrainerConfig(steps=4, warmup=1), folder)
-        trainer.resume()
-        for progress in trainer.run(lambda: False):
-            if progress.step == leave:
-                trainer.save()
-                break
-        return [*trainer.method.rows.parameters(), *trainer.method.emas["word"].parameters()]  # type: ignore[attr-defined]
-
-    straight = trained(tmp_path / "straight", None)
-    trained(tmp_path / "off", 2)
-    assert all(torch.equal(a, b) for a, b in zip(trained(tmp_path / "off", None), straight, strict=True))

@@ -1,1 +1,0 @@
-"""Teaching a new word from pictures."""
