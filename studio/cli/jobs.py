@@ -23,7 +23,7 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
-from studio.library.measured_arms import told
+from studio.library import told_table
 from studio.library.stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
@@ -259,14 +259,7 @@ def _plain(jobs: Jobs, info: RunInfo) -> Json:
 
 
 def _figures(result: Json | None) -> None:
-    if (found := told(result or {})) is not None:
-        heads, rows, reader = found
-        table = Table(*heads)
-        for row in rows:
-            table.add_row(*row)
-        out.print(table)
-        if reader:
-            out.print(reader, markup=False, highlight=False)
+    told_table.show(result or {}, out)
     measures = (result or {}).get("measures")
     if not isinstance(measures, dict):
         return

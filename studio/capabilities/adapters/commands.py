@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.files import Json
-from studio.library import adapters
+from studio.library import adapters, told_table
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
-from studio.library.measured_arms import told
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -62,7 +61,8 @@ def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     if not entry.available:
         out.print(entry.reason, markup=False, highlight=False)
     _responses(entry.card)
-    _shown(entry.card)
+    if isinstance(measured := entry.card.get("measured"), dict):
+        told_table.show(measured, out)
 
 
 @app.command("import")
@@ -147,17 +147,3 @@ def _responses(card: Json) -> None:
         cost = "–" if change is None else f"{100 * change:+.0f} points at worst"
         table.add_row(str(model), shown, "–" if rank is None else f"{rank:.2f}", cost, others)
     out.print(table)
-
-
-def _shown(card: Json) -> None:
-    """One line an arm: what was measured with a word or a subject, and without."""
-    measured = card.get("measured")
-    if not isinstance(measured, dict) or (found := told(measured)) is None:
-        return
-    heads, rows, reader = found
-    table = Table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)
-    if reader:
-        out.print(reader, markup=False, highlight=False)
