@@ -6,6 +6,7 @@ import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
+import { returnTo } from "./form.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
 /** @typedef {import("./strip.js").Strips} Strips */
@@ -25,6 +26,7 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {Table | null} arms
  * @property {string[]} said
  * @property {string[]} reader
+ * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
  * @property {{ adapter: string, word: string, base: string, prompt: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
@@ -101,6 +103,10 @@ class Board extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
+    if (view && !this.view) { // after a reload; a run that was just started has the form as it is
+      returnTo(view.asked);
+      tell("personal-returned");
+    }
     this.view = view;
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;

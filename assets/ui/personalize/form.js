@@ -13,6 +13,12 @@
 /** @type {Form} */
 export const form = { subject: "", base: "", method: "", name: "", steps: "", settings: {} };
 
+/**
+ * The form as it was for a run that is come back to.
+ * @param {Omit<Form, "name">} asked
+ */
+export const returnTo = (asked) => void Object.assign(form, asked);
+
 /** What Start sends, as JSON text in the place of its input. */
 export function readForm() {
   return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });

@@ -20,6 +20,10 @@ class Options extends Part {
     this.model.addEventListener("change", () => this.choose(this.model.value));
     this.steps.addEventListener("input", () => void (form.steps = this.steps.value));
     this.named.addEventListener("input", () => void (form.name = this.named.value));
+    this.hear("personal-returned", () => {
+      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
+      this.draw();
+    });
     this.follow(() => this.draw());
   }
 

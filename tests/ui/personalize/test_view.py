@@ -97,3 +97,9 @@ def test_trying_it_puts_the_word_into_the_prompt() -> None:
     assert view.trial() == {"adapter": "mine/my-cat-nano", "word": "<my-cat>", "base": "nano/dmd2", "prompt": "a <my-cat>"}
     view.apply({**STRIP, "step": 0, "strip": "artifacts/a.jpg"})
     assert (view.trial() or {})["prompt"] == "a <my-cat> at night"
+
+
+def test_a_run_that_is_come_back_to_brings_its_form() -> None:
+    asked = PersonalView("r", {**REQUEST, "method": "pso", "settings": {"batch": 2}}, ABOUT).board()["asked"]
+    assert (asked["subject"], asked["base"], asked["method"], asked["steps"]) == ("mine/my-cat", "nano/dmd2", "pso", "400")
+    assert asked["settings"] == {"pso": {"batch": "2"}}
