@@ -25,7 +25,7 @@ _CALLED = {"adapters": "an adapter", "controlnets": "a ControlNet", "models": "a
 
 class TrainingRequest(BaseModel):
     """Base of the requests. Its kinds have the fields `name`, `steps`, `seed`, `trainer`, `sample_every`, `measure_every` and
-    `sinks`.
+    `sinks`, and those that can end early `stop_at`.
 
     ON: the field that names the model it is trained on. HOME: folder of the data folder in which what is trained is kept, as
     mine/<name>. LIKE: a name that would fit. STRIPS, MEASURES: how many a run makes where it is not said how often. TRAINER:
@@ -51,6 +51,11 @@ class TrainingRequest(BaseModel):
         sample_every: int | None
         measure_every: int | None
         sinks: tuple[str, ...]
+
+    @property
+    def goal(self) -> float | None:
+        """What a measured figure must be above for the run to end early (the field `stop_at`); None for never."""
+        return getattr(self, "stop_at", None)
 
     @property
     def samples_at(self) -> int:
@@ -103,6 +108,7 @@ class TrainingRequest(BaseModel):
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> TrainingRequest:
         self._check_often()
+        self._check_goal()
         self.check_fields()
         context = info.context if isinstance(info.context, dict) else {}
         registry, paths = context.get("registry"), context.get("paths")
@@ -125,6 +131,12 @@ class TrainingRequest(BaseModel):
             if every and self.steps // every > most:
                 least = -(-self.steps // most)
                 raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
+
+    def _check_goal(self) -> None:
+        if self.goal is not None and not 0 < self.measures_at < self.steps:
+            often = "never taken" if not self.measures_at else "taken at the end alone"
+            least = max(1, -(-self.steps // 10))
+            raise ValueError(f"stop_at is {self.goal:g}, and figures are {often}; measure_every {least:,} would fit.")
 
     def _check_free(self, paths: Paths, registry: Registry | None) -> None:
         listed = self.HOME == "models" and registry is not None and f"{FAMILY}/{self.name}" in registry.entries

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.files import Json
-from studio.library import adapters, told_table
+from studio.library import adapters, picks, told_table
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
@@ -121,6 +121,25 @@ def merge(
     uses = [AdapterUse.model_validate(written) for written in adapter]
     made = merge_into(jobs.paths, load_registry(jobs.paths), model, uses, name, ModelCache(pick_device(device)))
     print(f"Listed as {made}.")
+
+
+@app.command()
+def pick(
+    run_id: Annotated[str, typer.Argument(help="A training that made an adapter.")],
+    step: Annotated[int | None, typer.Argument(help="Of a measurement; without one, what there is to pick from.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the adapter of a run what it was at one of its measurements."""
+    jobs = open_jobs(data_dir)
+    if step is not None:
+        print(f"{picks.pick(jobs, run_id, step)} is that of step {step:,} now.")
+    elif (found := picks.table(jobs, run_id)) is None:
+        print("This run kept no adapter on the way.")
+    else:
+        table = Table("step", *found["heads"], "")
+        for row in found["rows"]:
+            table.add_row(f"{row['step']:,}", *row["cells"], "listed" if row["worn"] else "")
+        out.print(table)
 
 
 @app.command()

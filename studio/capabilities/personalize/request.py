@@ -55,6 +55,10 @@ class PersonalizeRequest(BasedRequest):
     )
     sample_every: Annotated[fields.Every, fields.strips_of("strips of the subject, its class and another prompt", "eight")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is four in a run; 0 is never")] = None
+    stop_at: Annotated[
+        fields.Goal,
+        fields.goal_of("the share of pictures that show the subject", " and other prompts are not surely worse than before"),
+    ] = None
     measure_seeds: int = Field(default=64, ge=4, le=1024, title="Pictures measured", description="Of each kind of prompt.")
     sinks: fields.Sinks = ()
 

@@ -19,6 +19,7 @@ from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
+from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
 from studio.library.subjects import subject
 from studio.methods.personalize import PERSONALIZE
@@ -43,6 +44,7 @@ class Personalizing(Armed[PersonalizeRequest]):
     """One run of the kind `personalize`."""
 
     THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
+    AIM = Column("the share of pictures that show the subject", ("hit",))
     bench: SubjectMeasurement | None = None
     diverged = False
 
@@ -179,6 +181,11 @@ class Personalizing(Armed[PersonalizeRequest]):
         assert self.bench is not None
         row = self.bench.measure(arm, models, self.worn())
         return {**row, "damage": damage(row)}
+
+    def harmless(self, row: Json) -> bool:
+        """Other prompts are not surely worse than before."""
+        before, after = row["before"]["accuracy"], row["others"]["accuracy"]
+        return not (before and after) or after["high"] >= before["value"]
 
     def headline(self, row: Json) -> dict[str, float]:
         found = {"measure/hit": row["hit"]["value"], "measure/leak": row["leak"]["value"], "measure/moved": row["moved"]}

@@ -62,6 +62,7 @@ class WordRequest(BasedRequest):
     n_scenes: int = Field(default=256, ge=1, le=20_000, title="Scenes", description="Rendered, where no pictures are given.")
     sample_every: Annotated[fields.Every, fields.strips_of("strips without the word and with it", "four")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is once, at the end; 0 is never")] = None
+    stop_at: Annotated[fields.Goal, fields.goal_of("the share of pictures that show what the word was taught")] = None
     measure_seeds: int = Field(default=16, ge=1, le=512, title="Seeds measured", description="Pictures for each prompt.")
     sinks: fields.Sinks = ()
 

@@ -15,6 +15,7 @@ from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.domains import domain_of
+from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
 from studio.library.picture_folders import pictures_in
 from studio.methods.words.textual_inversion import TokenRows, Word, WordConfig
@@ -33,6 +34,7 @@ class Wording(Armed[WordRequest]):
     """One run of the kind `word`."""
 
     THING, EVENT, ROW, ROWS = "word", "adapter", "shown", "shown"
+    AIM = Column("the share of pictures that show what it was taught", ("with", "shown"))
     bench: WordMeasurement | None = None
 
     def build(self) -> Word:

@@ -48,6 +48,7 @@ class TrainingLoop(ABC, Generic[R]):
         self.watched_at = 0.0
         self.training = False  # the trainer is there
         self.came_from = 0  # step of the checkpoint this process began with
+        self.reached = ""  # why the run ends before its last step
 
     def run(self) -> Json:
         self.job.gate.enter(self.job.check)
@@ -91,6 +92,10 @@ class TrainingLoop(ABC, Generic[R]):
     @abstractmethod
     def result(self) -> Json:
         """The result as far as it is."""
+
+    def enough(self) -> str:
+        """Why the run may end at this step, from what was measured at it; "" while it goes on."""
+        return ""
 
     def watch(self) -> None:
         """Look for symptoms; nothing by default."""
@@ -144,6 +149,11 @@ class TrainingLoop(ABC, Generic[R]):
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
+    @property
+    def last_step(self) -> int:
+        """The step at which the run ends, as far as is known now."""
+        return self.trainer.step if self.reached else self.request.steps
+
     def _asked(self) -> str | None:
         """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
         return self.job.asked() or ("" if self.job.leaving() else None)
@@ -152,7 +162,7 @@ class TrainingLoop(ABC, Generic[R]):
         """After the last step, between two measurements: whoever asks to stop or pause is heard, and nothing is lost."""
         if (reason := self._asked()) is not None:
             raise LeftOff(
-                _LEFT[reason][0], f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed."
+                _LEFT[reason][0], f"Trained to the end, step {self.trainer.step:,}; measuring goes on when it is resumed."
             )
 
     def between(self) -> None:
@@ -163,7 +173,7 @@ class TrainingLoop(ABC, Generic[R]):
     def _train(self) -> None:
         self.training = True
         self._look()
-        for progress in self.trainer.run(lambda: self._asked() is not None):
+        for progress in self.trainer.run(lambda: bool(self.reached) or self._asked() is not None):
             self._report(progress)
             if self.job.taken("save"):
                 self.trainer.save()
@@ -172,9 +182,11 @@ class TrainingLoop(ABC, Generic[R]):
                 self.show(self.trainer.step)
             self._look()
             self.between()
-        if self.last and self.last["step"] != self.said:
+        if self.reached:
+            self._end_early()
+        if self.last and (self.reached or self.last["step"] != self.said):
             self._say()
-        if self.trainer.step < self.request.steps:
+        if self.trainer.step < self.last_step:
             state, word = _LEFT[self._asked() or ""]
             self.job.result(self.result())
             at = f"step {self.trainer.step:,} of {self.request.steps:,}"
@@ -193,6 +205,15 @@ class TrainingLoop(ABC, Generic[R]):
             self._watched()
         if taken:
             self.job.result(self.result())
+        if self.request.goal is not None and not last and self.measured(step):
+            self.reached = self.enough()
+
+    def _end_early(self) -> None:
+        """Say why, and show what came of it. A run that is taken up again here finds the same reason in its figures."""
+        step = self.trainer.step
+        self.notice(f"It ended at step {step:,} of {self.request.steps:,}: {self.reached}.")
+        if self.request.samples_at and not self.shown(step):
+            self.show(step)
 
     def _report(self, progress: Progress) -> None:
         self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
@@ -207,7 +228,7 @@ class TrainingLoop(ABC, Generic[R]):
 
     def _say(self) -> None:
         assert self.last is not None, "there is something to say after a step"
-        step, steps = self.trainer.step, self.request.steps
+        step, steps = self.trainer.step, self.last_step
         self.said, self.said_at = step, time.monotonic()
         self.job.progress(
             step,

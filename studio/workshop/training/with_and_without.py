@@ -47,14 +47,14 @@ class Armed(TrainingJob[R]):
                     continue
                 try:
                     models = {name: self.job.tools.models.model(self.job.tools.registry.get(name)) for name in arm.plan.models}
-                    self.keep_row(self._figures(self.request.steps, arm, models))
+                    self.keep_row(self._figures(self.trainer.step, arm, models))
                 except (OSError, ValueError, KeyError) as error:
                     self.notice(f"The {self.THING} could not be measured on {arm.title}: {explain(error)}")
         self.heard()
 
     def final(self) -> dict[str, Json]:
         """By arm, of the last step."""
-        return {row["arm"]: row for row in self.rows if row["step"] == self.request.steps}
+        return {row["arm"]: row for row in self.rows if row["step"] == self.trainer.step}
 
     def _figures(self, step: int, arm: Arm, models: dict[str, OpenModel]) -> Json:
         self.job.state("running", f"Measuring {arm.title} with it and without.")
