@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.files import Json, read_json
 from studio.jobs.events import ACTIVE
 from studio.jobs.jobs import Jobs
 from studio.library import adapters
-from studio.library.measured_arms import KINDS, Column, text
+from studio.library.measured_arms import KINDS, Column
 from studio.library.models import FAMILY
 from studio.library.saving import save_student
 
@@ -69,23 +70,28 @@ def pick(jobs: Jobs, run_id: str, step: int) -> str:
     return f"{FAMILY}/{save_student(adapters.home(jobs.paths), name, run_id, write)}"
 
 
-def table(jobs: Jobs, run_id: str) -> Json | None:
-    """{"heads", "rows": [{"step", "cells", "worn"}]}: figures of the model itself at every step that was kept. None without any.
+@dataclass(frozen=True)
+class Kept:
+    """An adapter as it was at a step. row: what was measured of the model itself. worn: whether it is the listed one."""
 
-    worn: whether the listed adapter is this one.
-    """
-    run, spec = jobs.paths.run(run_id), jobs.spec(run_id)
-    known = steps(run)
-    if not known:
-        return None
-    columns = KINDS[spec.kind].columns if spec.kind in KINDS else SLIDER
+    step: int
+    row: Json
+    worn: bool
+
+
+def kept(jobs: Jobs, run_id: str) -> list[Kept]:
+    """What there is to pick from, the earliest first."""
+    run = jobs.paths.run(run_id)
     measured = (read_json(run / "measures.json") or {}).get("rows", [])
     first = {int(row["step"]): row for row in reversed(measured)}  # the model itself comes before others of its step
-    worn = _worn(jobs, run_id)
-    rows = [
-        {"step": step, "cells": [text(first.get(step, {}), column) for column in columns], "worn": step == worn} for step in known
-    ]
-    return {"heads": [column.name for column in columns], "rows": rows}
+    known = steps(run)
+    worn = _worn(jobs, run_id) if known else None
+    return [Kept(step, first.get(step, {}), step == worn) for step in known]
+
+
+def columns(kind: str) -> tuple[Column, ...]:
+    """Of what a kind of job measures."""
+    return KINDS[kind].columns if kind in KINDS else SLIDER
 
 
 def _listed(jobs: Jobs, run_id: str) -> str:

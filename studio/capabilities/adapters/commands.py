@@ -13,6 +13,7 @@ from rich.table import Table
 from studio.core.files import Json
 from studio.library import adapters, picks, told_table
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
+from studio.library.measured_arms import text
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -133,12 +134,13 @@ def pick(
     jobs = open_jobs(data_dir)
     if step is not None:
         print(f"{picks.pick(jobs, run_id, step)} is that of step {step:,} now.")
-    elif (found := picks.table(jobs, run_id)) is None:
+    elif not (found := picks.kept(jobs, run_id)):
         print("This run kept no adapter on the way.")
     else:
-        table = Table("step", *found["heads"], "")
-        for row in found["rows"]:
-            table.add_row(f"{row['step']:,}", *row["cells"], "listed" if row["worn"] else "")
+        columns = picks.columns(jobs.spec(run_id).kind)
+        table = Table("step", *(column.name for column in columns), "")
+        for one in found:
+            table.add_row(f"{one.step:,}", *(text(one.row, column) for column in columns), "listed" if one.worn else "")
         out.print(table)
 
 

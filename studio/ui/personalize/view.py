@@ -126,7 +126,7 @@ class PersonalView:
         own = self._own()
         if not own:
             return None
-        rows = [{"title": f"{step:,}", "cells": _of_step(row)} for step, row in own]
+        rows = [{"title": f"{step:,}", "step": step, "cells": _of_step(row)} for step, row in own]
         return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
 
     def _own(self) -> list[tuple[int, Json]]:

@@ -17,6 +17,8 @@ from studio.cli.app import app
 from studio.jobs.jobs import Jobs
 from studio.library import picks
 from studio.library.adapters import FILE, load_adapters
+from studio.ui.jobs.background import Background
+from studio.ui.personalize.runs import Personalizations
 from studio.workshop.training.job import TrainingJob
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.capabilities.personalize.test_personalize import request, studio  # noqa: F401 - fixtures
@@ -67,14 +69,19 @@ def test_every_measurement_can_be_picked(studio: Jobs, figures: dict[int, tuple[
     with pytest.raises(ValueError, match="kept no adapter at step 3; those of 2, 4 are there"):
         picks.pick(studio, run_id, 3)
 
-    shown = told(studio, "adapters", "pick", run_id)
-    assert "70% [65% to 75%]" in shown.output and "90% [85% to 95%]" in shown.output
+    listing = told(studio, "adapters", "pick", run_id)
+    assert "70% [65% to 75%]" in listing.output and "90% [85% to 95%]" in listing.output
     assert "mine/mine" in told(studio, "adapters", "pick", run_id, "2").output
     picked = load_adapters(studio.paths).get("mine/mine")
     assert picked.card["steps"] == 2 and same(picked.folder, run / "picks" / "00000002")
     assert [row["arm"] for row in picked.card["measured"]["rows"].values()] == ["tiny/student"]
-    assert [row["worn"] for row in (picks.table(studio, run_id) or {})["rows"]] == [True, False]
-    assert picks.pick(studio, run_id, 4) == "mine/mine"
+    assert [one.worn for one in picks.kept(studio, run_id)] == [True, False]
+    panel = Background(studio)
+    shown = panel.detail(run_id)["picks"]
+    assert shown["may"] and [(row["step"], row["worn"]) for row in shown["rows"]] == [(2, True), (4, False)]
+    assert shown["rows"][1]["cells"][0] == ("90 %", "[85–95]")
+    assert Personalizations(studio).kept(run_id) == {"steps": [2, 4], "worn": 2, "may": True}
+    panel.act(run_id, "pick", 4)
     whole = load_adapters(studio.paths).get("mine/mine").card["measured"]["rows"]
     assert set(whole) == {"teacher", "tiny/student", "hybrid-1"}, "the last one has what was measured at the end"
 
