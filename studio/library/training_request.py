@@ -29,7 +29,9 @@ class TrainingRequest(BaseModel):
 
     ON: the field that names the model it is trained on. HOME: folder of the data folder in which what is trained is kept, as
     mine/<name>. LIKE: a name that would fit. STRIPS, MEASURES: how many a run makes where it is not said how often. TRAINER:
-    settings in place of those that are not given.
+    settings in place of those that are not given. METHOD: the field that names the method. PRICED: further fields that change
+    what a step costs. MADE: the field that says how much is prepared before the first step, ONCE settings of methods that say
+    how much is drawn at it, and PICTURES the field that says how many pictures a measurement draws.
 
     With `registry` in the validation context the models are looked at; with `paths` besides, it is being submitted, and name and
     settings are checked against what is there. Every error is one sentence.
@@ -42,6 +44,11 @@ class TrainingRequest(BaseModel):
     STRIPS: ClassVar[int]
     MEASURES: ClassVar[int]
     TRAINER: ClassVar[Json] = {}
+    METHOD: ClassVar[str] = "method"
+    PRICED: ClassVar[tuple[str, ...]] = ()
+    MADE: ClassVar[str] = ""
+    ONCE: ClassVar[tuple[str, ...]] = ()
+    PICTURES: ClassVar[str] = "measure_seeds"
 
     if TYPE_CHECKING:  # declared by the kinds, each in the order of its form
         name: str
@@ -76,6 +83,10 @@ class TrainingRequest(BaseModel):
     def called(self) -> str:
         """How lists call what is trained."""
         return self.name
+
+    def method_on(self, entry: ModelEntry) -> str:
+        """The method's name on a model; "" where the kind of job has one alone."""
+        return str(getattr(self, self.METHOD, ""))
 
     # -- what a kind checks besides ------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class ControlNetRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "controlnets", "my-layout", 4, 1
     TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}
+    MADE = "n_scenes"
 
     name: Annotated[str, fields.name_of("ControlNet")]
     title: fields.Title = ""

@@ -28,6 +28,8 @@ class DistillRequest(TrainingRequest):
     """
 
     ON, HOME, LIKE, STRIPS, MEASURES = "teacher", "models", "my-student", 20, 5
+    METHOD, MADE, ONCE, PICTURES = "objective", "n_scenes", ("pool", "pairs"), "measure_samples"
+    PRICED = ("form", "rank", "leave_out", "width", "start")
 
     name: Annotated[str, fields.name_of("student")]
     teacher: str = Field(default=fields.TEACHER, title="Teacher", description="Id of the model to learn from.")

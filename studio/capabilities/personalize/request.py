@@ -26,6 +26,7 @@ class PersonalizeRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-cat", 8, 4
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}
+    MADE = "n_kept"
 
     name: Annotated[str, fields.name_of("adapter that brings the subject")]
     title: fields.Title = ""
@@ -65,6 +66,9 @@ class PersonalizeRequest(BasedRequest):
     def chosen(self, entry: ModelEntry) -> str:
         """The method, the recommended one where none is named."""
         return self.method or (FOR_TEACHERS if entry.role == "teacher" else FOR_STUDENTS)
+
+    def method_on(self, entry: ModelEntry) -> str:
+        return self.chosen(entry)
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
         about = subject(paths, self.subject)

@@ -38,6 +38,7 @@ class SliderRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-slider", 4, 1
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # a slider's run is short
+    MADE, ONCE = "n_scenes", ("samples",)
 
     name: Annotated[str, fields.name_of("slider")]
     title: fields.Title = ""

@@ -112,6 +112,9 @@ class Sliding(TrainingJob[SliderRequest]):
 
     # -- after -----------------------------------------------------------------------------------------------------
 
+    def ending(self) -> float:
+        return float(len(self._models()))
+
     def finish(self) -> None:
         if self.request.measures_at and self.stage.oracle is not None:
             self._calibrate()

@@ -26,6 +26,7 @@ class WordRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-house", 4, 1
     TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}
+    MADE = "n_scenes"
 
     name: Annotated[str, fields.name_of("adapter that brings the word")]
     title: fields.Title = ""

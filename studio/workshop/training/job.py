@@ -31,10 +31,10 @@ from studio.library.models import FAMILY, ModelEntry
 from studio.library.saving import save_student
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
-from studio.workshop.training.loop import TrainingLoop
+from studio.workshop.training import costing
+from studio.workshop.training.loop import R, TrainingLoop
 from studio.workshop.training.strips import Strip, keep_strip, strip_name
 
-R = TypeVar("R", bound=TrainingRequest)
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -91,6 +91,10 @@ class TrainingJob(TrainingLoop[R]):
     def harmless(self, row: Json) -> bool:
         """Whether a row says that nothing was lost that would speak against ending early."""
         return True
+
+    def ending(self) -> float:
+        """How many measurements like the first on the way those at the end come to, as far as is known before."""
+        return 0.0
 
     def finish(self) -> None:
         """After the last step: what is measured once."""
@@ -185,10 +189,15 @@ class TrainingJob(TrainingLoop[R]):
     # -- after -------------------------------------------------------------------------------------------------------
 
     def conclude(self) -> Json:
-        self.finish()
+        with self.clock.part("end"):
+            self.finish()
         self.job.state("running", f"Saving the {self.THING}.")
         listed = self.save()
         return self.result(listed)
+
+    def remember(self) -> None:
+        if self.timed > 2:  # the first update also prepares, and the second stands alone
+            costing.keep(self, self.entry, costing.cost_of(self, self.entry, self.base_hash, trial=False))
 
     def save(self) -> str:
         """Give what was trained its place in the data folder; the id under which lists have it."""

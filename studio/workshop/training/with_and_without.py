@@ -38,6 +38,11 @@ class Armed(TrainingJob[R]):
     def figures(self, step: int) -> Json | None:
         return self._figures(step, *self.alone) if self.bench is not None else None
 
+    def ending(self) -> float:
+        """By evaluations of networks; the base is measured before."""
+        first, *others = (arm.plan.nfe for arm in self.arms(self.students()))
+        return sum(others) / first
+
     def finish(self) -> None:
         """Every arm that was not measured yet. What goes wrong with one is said, and the others go on."""
         if self.request.measures_at and self.bench is not None:
