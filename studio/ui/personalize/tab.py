@@ -18,7 +18,7 @@ from studio.library.brought_pictures import Limits
 from studio.library.method_cards import objectives
 from studio.library.subjects import MAX_PICTURES, Kind
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, uploads
+from studio.ui.kit import parts, trials, uploads
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
@@ -59,7 +59,7 @@ class PersonalizeTab:
                     )
                 with gr.Column(elem_classes="card fields"):
                     begin: Json = {"models": [], "methods": {}, "base": "", "steps": choices.STEPS, "wait": ""}
-                    self.options = parts.mounted_html(begin, "personalize/options", "personal-options")
+                    self.options = parts.mounted_html(begin, "personalize/options", "personal-options", *self._priced())
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("personal-problem")
                     with gr.Row(elem_classes="buttons"):
@@ -89,6 +89,11 @@ class PersonalizeTab:
         self.run_id = gr.Textbox("", visible="hidden", elem_id="personal-id", label="personalize run id")
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
+
+    def _priced(self) -> list[Callable[[Json], Json]]:
+        """What the form may ask of time and memory."""
+        paths = self.jobs.paths
+        return trials.served(self.jobs, "personalize", lambda form: choices.request(paths, objectives(paths) or {}, form))
 
     def _wire(self) -> None:
         form = called("personalize/form", "readForm")

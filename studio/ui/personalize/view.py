@@ -183,7 +183,7 @@ class PersonalView:
         given, method = self.request, str(self.request.get("method") or "")
         typed = {name: schema_form.write(value) for name, value in (given.get("settings") or {}).items()}
         found = {"subject": given["subject"], "base": given.get("base", ""), "method": method, "settings": {method: typed}}
-        return {**found, "steps": schema_form.write(given.get("steps") or "")}
+        return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
 
     def trial(self) -> Json | None:
         """What "Try it" opens: {"adapter", "word", "base", "prompt"}; None while there is no adapter."""
