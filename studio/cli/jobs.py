@@ -23,7 +23,8 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
-from studio.library.measured_arms import told
+from studio.library import told_table
+from studio.library.cost_words import told
 from studio.library.stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
@@ -198,6 +199,28 @@ def _run(spec: str, data_dir: Path | None, device: str | None, as_json: bool) ->
 
 
 @app.command()
+def cost(
+    spec: Annotated[Path, typer.Argument(help="A spec file of a training.")],
+    measure: Annotated[bool, typer.Option("--measure", help="Do a few steps of it first, and remember what they took.")] = False,
+    data_dir: DataDir = None,
+    device: Device = None,
+) -> None:
+    """Say what a training would take on this machine, from what was measured here."""
+    jobs, (kind, config) = open_jobs(data_dir), read_spec_file(spec)
+    if measure:
+        run_id = jobs.submit("trial", {"kind": kind, "request": config})
+        executor = Executor(jobs, run_id, device)
+        executor.start()
+        _watch(jobs, run_id, quiet=True, going=executor.is_alive)
+        executor.join(10.0)
+        info = jobs.get(run_id)
+        jobs.discard(run_id)
+        if info.state != "done":
+            raise ValueError(f"It could not be measured: {info.note or executor.problem or info.state}")
+    print(told(jobs, kind, config).sentence)
+
+
+@app.command()
 def dispatch(
     executor: Annotated[str, typer.Argument(help="ray or hf-jobs")],
     data_dir: DataDir = None,
@@ -259,14 +282,7 @@ def _plain(jobs: Jobs, info: RunInfo) -> Json:
 
 
 def _figures(result: Json | None) -> None:
-    if (found := told(result or {})) is not None:
-        heads, rows, reader = found
-        table = Table(*heads)
-        for row in rows:
-            table.add_row(*row)
-        out.print(table)
-        if reader:
-            out.print(reader, markup=False, highlight=False)
+    told_table.show(result or {}, out)
     measures = (result or {}).get("measures")
     if not isinstance(measures, dict):
         return

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -32,6 +32,13 @@ from studio.jobs import run
 HOME = "studio.capabilities"  # the package whose folders add kinds
 R = TypeVar("R", bound=BaseModel)
 Execute = Callable[[R, run.Run], Json]
+
+
+class Work(Protocol):
+    """What a kind's class makes of a request and a run."""
+
+    def run(self) -> Json:
+        """Do it; what goes to `result.json`."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,16 @@ class Kind(Generic[R]):
         """What executes a run; imports it where it is a name."""
         if not isinstance(self.work, str):
             return self.work
-        module, _, name = self.work.partition(":")
-        work = getattr(importlib.import_module(module), name)
+        work = self.worker()
         return lambda request, run: work(request, run).run()
+
+    def worker(self) -> Callable[..., Work]:
+        """The class that does the work. ValueError where the kind is a function."""
+        if not isinstance(self.work, str):
+            raise ValueError(f"Jobs of kind {self.name!r} are one function, of which no part can be done alone.")
+        module, _, name = self.work.partition(":")
+        found: Callable[..., Work] = getattr(importlib.import_module(module), name)
+        return found
 
 
 class Kinds:

@@ -18,6 +18,7 @@ TEACHER = first().defaults.teacher  # that forms begin with
 
 Title = Annotated[str, Field(max_length=80, title="Title", description="How lists call it; empty is its name.")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, title="Seed", description="Of everything that is drawn while training.")]
+Goal = Annotated[float | None, Field(gt=0, lt=1, allow_inf_nan=False)]  # of a share
 Every = Annotated[int | None, Field(ge=0, le=MAX_STEPS)]
 Sinks = Annotated[
     tuple[Literal["tensorboard", "trackio"], ...],
@@ -44,6 +45,12 @@ def strips_of(what: str, in_a_run: str) -> FieldInfo:
 def measurements(how_often: str) -> FieldInfo:
     """The field `measure_every`."""
     return _field("Measure every", f"Steps between measurements{how_often}.")
+
+
+def goal_of(figure: str, besides: str = "") -> FieldInfo:
+    """The field `stop_at`. besides: what must hold as well, with its comma."""
+    ends = f"Goal for {figure}: the run ends at the first measurement whose whole 95 % interval is above it{besides}"
+    return _field("Stop at", f"{ends}; empty is never.")
 
 
 def trainer_settings(usual: Json, besides: str = "") -> str:

@@ -25,11 +25,13 @@ _CALLED = {"adapters": "an adapter", "controlnets": "a ControlNet", "models": "a
 
 class TrainingRequest(BaseModel):
     """Base of the requests. Its kinds have the fields `name`, `steps`, `seed`, `trainer`, `sample_every`, `measure_every` and
-    `sinks`.
+    `sinks`, and those that can end early `stop_at`.
 
     ON: the field that names the model it is trained on. HOME: folder of the data folder in which what is trained is kept, as
     mine/<name>. LIKE: a name that would fit. STRIPS, MEASURES: how many a run makes where it is not said how often. TRAINER:
-    settings in place of those that are not given.
+    settings in place of those that are not given. METHOD: the field that names the method. PRICED: further fields that change
+    what a step costs. MADE: the field that says how much is prepared before the first step, ONCE settings of methods that say
+    how much is drawn at it, and PICTURES the field that says how many pictures a measurement draws.
 
     With `registry` in the validation context the models are looked at; with `paths` besides, it is being submitted, and name and
     settings are checked against what is there. Every error is one sentence.
@@ -42,6 +44,11 @@ class TrainingRequest(BaseModel):
     STRIPS: ClassVar[int]
     MEASURES: ClassVar[int]
     TRAINER: ClassVar[Json] = {}
+    METHOD: ClassVar[str] = "method"
+    PRICED: ClassVar[tuple[str, ...]] = ()
+    MADE: ClassVar[str] = ""
+    ONCE: ClassVar[tuple[str, ...]] = ()
+    PICTURES: ClassVar[str] = "measure_seeds"
 
     if TYPE_CHECKING:  # declared by the kinds, each in the order of its form
         name: str
@@ -51,6 +58,11 @@ class TrainingRequest(BaseModel):
         sample_every: int | None
         measure_every: int | None
         sinks: tuple[str, ...]
+
+    @property
+    def goal(self) -> float | None:
+        """What a measured figure must be above for the run to end early (the field `stop_at`); None for never."""
+        return getattr(self, "stop_at", None)
 
     @property
     def samples_at(self) -> int:
@@ -71,6 +83,10 @@ class TrainingRequest(BaseModel):
     def called(self) -> str:
         """How lists call what is trained."""
         return self.name
+
+    def method_on(self, entry: ModelEntry) -> str:
+        """The method's name on a model; "" where the kind of job has one alone."""
+        return str(getattr(self, self.METHOD, ""))
 
     # -- what a kind checks besides ------------------------------------------------------------------------------------------
 
@@ -103,6 +119,7 @@ class TrainingRequest(BaseModel):
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> TrainingRequest:
         self._check_often()
+        self._check_goal()
         self.check_fields()
         context = info.context if isinstance(info.context, dict) else {}
         registry, paths = context.get("registry"), context.get("paths")
@@ -125,6 +142,12 @@ class TrainingRequest(BaseModel):
             if every and self.steps // every > most:
                 least = -(-self.steps // most)
                 raise ValueError(f"{name} is {every}, which makes more than {most:,} in {self.steps:,} steps; {least:,} fits.")
+
+    def _check_goal(self) -> None:
+        if self.goal is not None and not 0 < self.measures_at < self.steps:
+            often = "never taken" if not self.measures_at else "taken at the end alone"
+            least = max(1, -(-self.steps // 10))
+            raise ValueError(f"stop_at is {self.goal:g}, and figures are {often}; measure_every {least:,} would fit.")
 
     def _check_free(self, paths: Paths, registry: Registry | None) -> None:
         listed = self.HOME == "models" and registry is not None and f"{FAMILY}/{self.name}" in registry.entries

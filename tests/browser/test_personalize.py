@@ -61,6 +61,8 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
     assert page.locator(".p-cell").count() == 12
 
     again = at_personalize(chromium, page.url, 390, "dark", faults)  # the address names the run
+    again.wait_for_selector(".p-card[data-id='mine/my-cat'][aria-checked=true]")  # the form is that of the run
+    assert (again.input_value(".p-model"), again.input_value(".p-steps")) == ("nano/dmd2", "4")
     for shown in (page, again):
         shown.wait_for_selector("#personal-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
         assert shown.get_attribute("#personal-board .board", "data-state") == "done", shown.inner_text("#personal-board .b-text")

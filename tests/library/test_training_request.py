@@ -22,13 +22,13 @@ KINDS: dict[type[TrainingRequest], dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("kind", "order"),
     [(DistillRequest, "name teacher objective settings steps seed form rank leave_out width start trainer n_scenes "
-                      "sample_every measure_every measure_samples sinks"),
+                      "sample_every measure_every stop_at measure_samples sinks"),
      (ControlNetRequest, "name title base hint rank keep batch lr drop ema steps seed trainer n_scenes sample_every "
-                         "measure_every measure_seeds sinks"),
+                         "measure_every stop_at measure_seeds sinks"),
      (PersonalizeRequest, "name title subject base method settings rows steps seed trainer n_kept sample_every "
-                          "measure_every measure_seeds sinks"),
+                          "measure_every stop_at measure_seeds sinks"),
      (SliderRequest, "name title base method attribute negative positive prompts preserve pairs settings steps seed trainer "
-                     "n_scenes sample_every measure_every measure_seeds sinks")],
+                     "n_scenes sample_every measure_every stop_at measure_seeds sinks")],
 )  # fmt: skip
 def test_forms_keep_their_own_order(kind: type[TrainingRequest], order: str) -> None:
     assert list(kind.model_fields) == order.split()
@@ -42,6 +42,9 @@ def test_forms_keep_their_own_order(kind: type[TrainingRequest], order: str) -> 
         ({"name": "My Own"}, "would, like my-"),
         ({"steps": 5000, "sample_every": 1}, "sample_every is 1, which makes more than 1,000 in 5,000 steps; 5 fits."),
         ({"steps": 5000, "measure_every": 2}, "measure_every is 2, which makes more than 200 in 5,000 steps; 25 fits."),
+        ({"steps": 400, "measure_every": 0, "stop_at": 0.8}, "stop_at is 0.8, and figures are never taken; measure_every 40"),
+        ({"steps": 400, "measure_every": 400, "stop_at": 0.8}, "figures are taken at the end alone; measure_every 40 would fit."),
+        ({"stop_at": -1}, "stop_at"),
         ({"sinks": ["wandb"]}, "'wandb'"),
         ({"seed": -1}, "at least 0"),
         ({"stepz": 3}, "stepz"),

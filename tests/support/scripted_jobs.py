@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.capabilities.distill.request import DistillRequest
 from studio.domains.media.image import jpeg_strip
 from studio.domains.pocket import captions
 from studio.domains.pocket.render import render
@@ -21,7 +22,10 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
 from studio.jobs.run import Cancelled, LeftOff, Run
 from studio.jobs.store import Row
+from studio.library import costs
+from studio.library.costs import Cost
 from studio.library.curves import Curves
+from studio.library.method_cards import objectives
 from studio.library.models import load_registry
 from studio.library.saving import list_student
 from studio.workshop.open_models import ModelCache
@@ -79,8 +83,16 @@ class ScriptedTraining(threading.Thread):
             state, note = "failed", str(error)
             run.log(f"ArithmeticError: {error}")
         run.state(state, note)
+        if state == "done":
+            self._remember(run)
         run.close()
         self.jobs.finish(row.id, state, note, self.me)
+
+    def _remember(self, run: Run) -> None:
+        asked = DistillRequest.model_validate(run.spec.config)
+        entry, known = run.tools.registry.get(asked.teacher), objectives(self.jobs.paths, build=False)
+        cost = Cost("cpu", 0.214, asked.steps, False, memory_bytes=812_000_000)
+        costs.keep(self.jobs.paths, costs.priced("distill", asked, entry, known), cost)
 
     def _train(self, run: Run) -> None:
         config = run.spec.config

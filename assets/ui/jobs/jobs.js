@@ -7,7 +7,7 @@ import { Part, tell } from "../kit/part.js";
 import { keep, kept } from "../kit/storage.js";
 import { Figures } from "./figures.js";
 import { drawBeliefs, drawStrips } from "./pictures.js";
-import { drawActions, drawFacts, drawLists, drawResponse, drawSigns } from "./tables.js";
+import { drawActions, drawFacts, drawLists, drawPicks, drawResponse, drawSigns } from "./tables.js";
 
 /** @typedef {import("./types.js").Detail} Detail */
 /** @typedef {import("./types.js").Job} Job */
@@ -157,6 +157,7 @@ class JobsPanel extends Part {
     drawStrips(element, detail, this.picked.step);
     drawBeliefs(element, detail, this.picked.step);
     drawResponse(element, detail);
+    drawPicks(element, detail);
     this.figures.drawNumbers(detail.numbers);
     void this.figures.draw();
     drawLists(element, detail);
@@ -199,7 +200,8 @@ class JobsPanel extends Part {
     } else if (action === "compare" || action === "duplicate") {
       this.trigger(action, { run });
       this.drawer.close();
-    } else this.trigger("act", { run, action });
+    } else if (action === "pick") this.trigger("act", { run, action, step: Number(pushed.dataset.step) });
+    else this.trigger("act", { run, action });
   }
 
   /**

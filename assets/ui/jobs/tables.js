@@ -122,3 +122,27 @@ export function drawResponse(element, detail) {
     return [above, head, ...response.rows.map((row) => responseRow(row, slides))];
   });
 }
+
+/**
+ * The adapter as it was at each measurement: figures, and a button that makes it the one that is worn.
+ * @param {HTMLElement} element
+ * @param {Detail} detail
+ */
+export function drawPicks(element, detail) {
+  const { picks } = detail, box = find(".j-picks", element);
+  box.hidden = !picks;
+  if (!picks) return;
+  put(find(".j-caution", box), picks.about);
+  rebuild(find("table", box), JSON.stringify([detail.run, picks]), () => {
+    const head = make("tr"), names = ["step", ...picks.columns, ""];
+    head.append(...names.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
+    return [head, ...picks.rows.map((row) => {
+      const line = make("tr"), name = Object.assign(make("th", "", row.step.toLocaleString("en")), { scope: "row" });
+      const last = make("td"), use = button("tool", "Use this one", { action: "pick", step: String(row.step) });
+      if (row.worn) last.append("listed now");
+      else if (picks.may) last.append(use);
+      line.append(name, ...row.cells.map(figure), last);
+      return line;
+    })];
+  });
+}

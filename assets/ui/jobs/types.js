@@ -26,6 +26,8 @@
  * @property {string} even
  */
 /** @typedef {{ about: string, over?: string, columns?: string[], strengths?: string[], rows: ResponseRow[] }} Response */
+/** @typedef {{ step: number, cells: Reading[], worn: boolean }} Pick */
+/** @typedef {{ about: string, columns: string[], rows: Pick[], may: boolean }} Picks adapters that a run kept on the way */
 /** @typedef {[value: string, tone: string, name: string]} Newest the last value of a line */
 /** @typedef {{ key: string, title: string, note: string, values: Newest[], figure: string }} SmallFigure figure: plotly's JSON */
 /** @typedef {{ text: string, where: string, size: string, open: string }} File open: path of one that can be opened, or "" */
@@ -49,6 +51,7 @@
  * @property {Response | null} response
  * @property {string} response_title
  * @property {string} response_wait
+ * @property {Picks | null} picks
  * @property {boolean} measuring
  * @property {Strips | null} strips
  * @property {Beliefs | null} beliefs

@@ -1,15 +1,17 @@
 // A personalization as it goes on: pictures over its steps, figures, and what it came to. value = PersonalView.board(), or
-// {run: null}. Triggers "details", and "trial" with {adapter, word, base, prompt}.
+// {run: null}. Triggers "details", "pick" with {step}, and "trial" with {adapter, word, base, prompt}.
 import { remember } from "../kit/address.js";
-import { attr, file, find, make, put, rebuild, tone } from "../kit/dom.js";
+import { at, attr, button, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
+import { returnTo } from "./form.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
 /** @typedef {import("./strip.js").Strips} Strips */
-/** @typedef {{ title: string, tone?: string, cells: [value: string, interval: string][] }} Row */
+/** @typedef {{ steps: number[], worn: number | null, may: boolean }} Picks of which steps the adapter was kept */
+/** @typedef {{ title: string, tone?: string, step?: number, cells: [value: string, interval: string][] }} Row */
 /** @typedef {{ heads: string[], rows: Row[], note: string }} Table */
 /**
  * @typedef {object} View
@@ -23,14 +25,30 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {Strips | null} strips
  * @property {Table | null} steps
  * @property {Table | null} arms
+ * @property {Picks} picks
  * @property {string[]} said
  * @property {string[]} reader
+ * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
  * @property {{ adapter: string, word: string, base: string, prompt: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
 
-/** @param {Table} table */
-function tableNodes({ heads, rows }) {
+/**
+ * What stands behind a row of a step: a button that makes the adapter what it was there.
+ * @param {number | undefined} step
+ * @param {Picks | null} picks
+ */
+function pickOf(step, picks) {
+  if (step === undefined || !picks?.steps.includes(step)) return [];
+  if (step === picks.worn) return [" ", make("small", "", "listed now")];
+  return picks.may ? [" ", button("tool p-pick", "Use this one", { step: String(step) })] : [];
+}
+
+/**
+ * @param {Table} table
+ * @param {Picks | null} picks
+ */
+function tableNodes({ heads, rows }, picks) {
   const head = make("thead"), body = make("tbody"), line = make("tr");
   line.append(...heads.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
   head.append(line);
@@ -40,7 +58,7 @@ function tableNodes({ heads, rows }) {
       tone(name, `--arm-${row.tone}`);
       name.append(make("i"));
     }
-    name.append(row.title);
+    name.append(row.title, ...pickOf(row.step, picks));
     tr.append(name, ...row.cells.map(([value, reach], i) => {
       const cell = make("td");
       cell.dataset.label = heads[i + 1];
@@ -74,6 +92,10 @@ class Board extends Part {
       wish("worn", this.view.trial.adapter);
       this.trigger("trial", this.view.trial);
     });
+    this.on("click", (event) => {
+      const pick = at(event, ".p-pick");
+      if (pick) this.trigger("pick", { step: Number(pick.dataset.step) });
+    });
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.$(".p-sample").hidden = false;
@@ -101,6 +123,10 @@ class Board extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
+    if (view && !this.view) { // after a reload; a run that was just started has the form as it is
+      returnTo(view.asked);
+      tell("personal-returned");
+    }
     this.view = view;
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;
@@ -119,8 +145,8 @@ class Board extends Part {
     rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
     put(this.$(".p-reader"), view.reader.map(unbroken).join(" "));
     this.$(".p-try").hidden = !view.trial;
-    this.drawTable(this.$(".p-arms"), view.arms);
-    this.drawTable(this.$(".p-steps-table"), view.steps);
+    this.drawTable(this.$(".p-arms"), view.arms, null);
+    this.drawTable(this.$(".p-steps-table"), view.steps, view.picks);
     this.saves.draw();
     this.drawStrips();
   }
@@ -128,11 +154,12 @@ class Board extends Part {
   /**
    * @param {HTMLElement} box
    * @param {Table | null} table
+   * @param {Picks | null} picks
    */
-  drawTable(box, table) {
+  drawTable(box, table, picks) {
     box.hidden = !table;
     if (!table) return;
-    rebuild(find("table", box), JSON.stringify(table.rows), () => tableNodes(table));
+    rebuild(find("table", box), JSON.stringify([table.rows, picks]), () => tableNodes(table, picks));
     put(find(".table-note", box), table.note);
   }
 

@@ -7,16 +7,24 @@
  * @property {string} method name
  * @property {string} name of the adapter, "" for a suggested one
  * @property {string} steps
+ * @property {string} stop_at share, "" for never
  * @property {Record<string, Record<string, string>>} settings by method: those that were changed
  */
 
 /** @type {Form} */
-export const form = { subject: "", base: "", method: "", name: "", steps: "", settings: {} };
+export const form = { subject: "", base: "", method: "", name: "", steps: "", stop_at: "", settings: {} };
+
+/**
+ * The form as it was for a run that is come back to.
+ * @param {Omit<Form, "name">} asked
+ */
+export const returnTo = (asked) => void Object.assign(form, asked);
+
+/** The form as the server reads it. */
+export const asked = () => ({ ...form, settings: form.settings[form.method] ?? {} });
 
 /** What Start sends, as JSON text in the place of its input. */
-export function readForm() {
-  return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });
-}
+export const readForm = () => JSON.stringify(asked());
 
 /**
  * A name as prompts and folders spell it: "My cat!" is "my-cat".

@@ -1,8 +1,9 @@
 // Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away.
 // value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js.
 import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
+import { Estimate } from "../kit/estimate.js";
 import { Part } from "../kit/part.js";
-import { form } from "./form.js";
+import { asked, form } from "./form.js";
 
 /** @typedef {{ id: string, title: string, role: string, why: string, recommended: string, methods: string[] }} Model */
 /** @typedef {{ name: string, label: string, kind: string, info: string, choices: string[], value: string }} Field */
@@ -17,9 +18,19 @@ class Options extends Part {
     this.model = this.$(".p-model", HTMLSelectElement);
     this.steps = this.$(".p-steps", HTMLInputElement);
     this.named = this.$(".p-name", HTMLInputElement);
+    this.stop = this.$(".p-stop", HTMLInputElement);
+    this.stop.addEventListener("input", () => void (form.stop_at = this.stop.value));
+    this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
+    this.on("input", () => this.cost.changed()); // after the field's own
+    this.on("click", () => this.cost.changed()); // of a method
+    this.hear("personal-picked", () => this.cost.changed());
     this.model.addEventListener("change", () => this.choose(this.model.value));
     this.steps.addEventListener("input", () => void (form.steps = this.steps.value));
     this.named.addEventListener("input", () => void (form.name = this.named.value));
+    this.hear("personal-returned", () => {
+      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
+      this.draw();
+    });
     this.follow(() => this.draw());
   }
 
@@ -33,6 +44,8 @@ class Options extends Part {
     if (!this.chosen) form.base = value.base;
     if (!form.steps) form.steps = String(value.steps);
     this.steps.value = form.steps;
+    this.stop.value = form.stop_at;
+    this.cost.changed();
     rebuild(this.model, JSON.stringify(value.models.map((one) => one.id)), () =>
       value.models.map((one) => new Option(`${one.title} (${one.role})`, one.id)));
     this.$(".p-wait").hidden = !value.wait;

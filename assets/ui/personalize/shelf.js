@@ -42,6 +42,7 @@ class Shelf extends Part {
       this.draw();
       this.pick(card.id);
     });
+    this.hear("personal-returned", () => this.draw());
     this.hear("personal-asked", () => this.draw()); // the board came later
     this.follow(() => {
       this.cards = this.value?.cards ?? [];

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.files import Json
-from studio.library import adapters
+from studio.library import adapters, picks, told_table
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
-from studio.library.measured_arms import told
+from studio.library.measured_arms import text
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -62,7 +62,8 @@ def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     if not entry.available:
         out.print(entry.reason, markup=False, highlight=False)
     _responses(entry.card)
-    _shown(entry.card)
+    if isinstance(measured := entry.card.get("measured"), dict):
+        told_table.show(measured, out)
 
 
 @app.command("import")
@@ -124,6 +125,26 @@ def merge(
 
 
 @app.command()
+def pick(
+    run_id: Annotated[str, typer.Argument(help="A training that made an adapter.")],
+    step: Annotated[int | None, typer.Argument(help="Of a measurement; without one, what there is to pick from.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the adapter of a run what it was at one of its measurements."""
+    jobs = open_jobs(data_dir)
+    if step is not None:
+        print(f"{picks.pick(jobs, run_id, step)} is that of step {step:,} now.")
+    elif not (found := picks.kept(jobs, run_id)):
+        print("This run kept no adapter on the way.")
+    else:
+        columns = picks.columns(jobs.spec(run_id).kind)
+        table = Table("step", *(column.name for column in columns), "")
+        for one in found:
+            table.add_row(f"{one.step:,}", *(text(one.row, column) for column in columns), "listed" if one.worn else "")
+        out.print(table)
+
+
+@app.command()
 def delete(adapter_id: str, data_dir: DataDir = None) -> None:
     """Remove an adapter of your own."""
     adapters.remove(open_jobs(data_dir).paths, adapter_id)
@@ -147,17 +168,3 @@ def _responses(card: Json) -> None:
         cost = "–" if change is None else f"{100 * change:+.0f} points at worst"
         table.add_row(str(model), shown, "–" if rank is None else f"{rank:.2f}", cost, others)
     out.print(table)
-
-
-def _shown(card: Json) -> None:
-    """One line an arm: what was measured with a word or a subject, and without."""
-    measured = card.get("measured")
-    if not isinstance(measured, dict) or (found := told(measured)) is None:
-        return
-    heads, rows, reader = found
-    table = Table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)
-    if reader:
-        out.print(reader, markup=False, highlight=False)

@@ -22,6 +22,7 @@ class ControlNetRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "controlnets", "my-layout", 4, 1
     TRAINER = {"warmup": 20, "decay_from": 0.5, "checkpoint_every": 50}
+    MADE = "n_scenes"
 
     name: Annotated[str, fields.name_of("ControlNet")]
     title: fields.Title = ""
@@ -58,6 +59,7 @@ class ControlNetRequest(BasedRequest):
     n_scenes: int = Field(default=2000, ge=4, le=20_000, title="Scenes", description="Rendered, with their hints.")
     sample_every: Annotated[fields.Every, fields.strips_of("strips of pictures beside their hints", "four")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is once, at the end; 0 is never")] = None
+    stop_at: Annotated[fields.Goal, fields.goal_of("the share of pictures that follow the hint")] = None
     measure_seeds: int = Field(
         default=64, ge=2, le=2048, title="Scenes measured", description="One picture each, with the hint and without."
     )

@@ -14,6 +14,7 @@ from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.library import adapters, controlnets
+from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
 from studio.methods.controlnets.controlnet import Hinted, HintedConfig
 from studio.workshop.arms_measured import NAME, Arm, arms
@@ -28,6 +29,7 @@ class Hinting(Armed[ControlNetRequest]):
     """One run of the kind `controlnet`."""
 
     THING, EVENT, ROW, ROWS = "ControlNet", "controlnet", "agreement", "agreement"
+    AIM = Column("the share of pictures that follow the hint", ("with", "agreement", "where"))
     bench: HintMeasurement | None = None
 
     def build(self) -> Hinted:

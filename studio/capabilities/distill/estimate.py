@@ -1,8 +1,8 @@
-"""What a distillation will cost, before it starts: counted where it can be counted, measured where it was measured. No torch.
+"""What a distillation will cost, before it starts, as far as it can be counted. No torch.
 
 Network evaluations follow from an objective's algorithm, and so does how much is held in memory; both are counted below,
 the first per sample and iteration. Tests count the same on the objectives themselves, and `benchmarks/training.py` holds
-the memory against the measured peak. Seconds are never guessed: they come from an earlier run or are not given.
+the memory against the measured peak. Seconds are measured (`library.costs`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from studio.capabilities.distill.request import RANK
 from studio.core.files import Json
 from studio.core.footprint import Activations, Footprint, Smaller
 from studio.families import footprint
-from studio.jobs.jobs import Jobs
 
 FLOAT_BYTES = 4  # networks are trained in fp32; lower precision is for arithmetic only
 MOMENTS = {"adamw": 2.0, "adamw8bit": 0.5, "muon": 1.0}  # of the optimiser, in copies of the weights
 HALF = 0.5  # of the activations where arithmetic is bf16, counted on a CPU; beside them stand the weights in bf16
 GRID = 4  # steps of a student whose own grid is taken and not known here
-EARLIER = 60  # runs looked through for a measured speed
 Settings = Json
 
 
@@ -218,27 +216,3 @@ def _keeps(trainer: Settings) -> tuple[Callable[[Activations], float], int]:
 def parameters(folder: Path) -> int:
     """Parameters of the network in a model's folder; 0 when there is none."""
     return int(footprint(folder).parameters)
-
-
-# -- measured ------------------------------------------------------------------------------------------------------------
-
-
-def measured(jobs: Jobs, teacher: str, objective: str) -> Json | None:
-    """The newest run of this objective on this teacher whose speed is known.
-
-    {"pace" in s a step, "settings", "request" (the job's other fields), "device", "memory_bytes"}
-    """
-    for info in jobs.list(kind="distill", limit=EARLIER):
-        try:
-            request = jobs.spec(info.id).config
-        except ValueError:
-            continue
-        if (request.get("teacher"), request.get("objective")) != (teacher, objective):
-            continue
-        p = jobs.progress(info.id) or {}
-        if p.get("seconds_per_step"):
-            return {
-                "pace": p["seconds_per_step"], "settings": request.get("settings") or {}, "request": request,
-                "device": p.get("device"), "memory_bytes": p.get("memory_bytes"),
-            }  # fmt: skip
-    return None

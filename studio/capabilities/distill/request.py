@@ -28,6 +28,8 @@ class DistillRequest(TrainingRequest):
     """
 
     ON, HOME, LIKE, STRIPS, MEASURES = "teacher", "models", "my-student", 20, 5
+    METHOD, MADE, ONCE, PICTURES = "objective", "n_scenes", ("pool", "pairs"), "measure_samples"
+    PRICED = ("form", "rank", "leave_out", "width", "start")
 
     name: Annotated[str, fields.name_of("student")]
     teacher: str = Field(default=fields.TEACHER, title="Teacher", description="Id of the model to learn from.")
@@ -69,6 +71,7 @@ class DistillRequest(TrainingRequest):
     )
     sample_every: Annotated[fields.Every, fields.strips_of("sample strips", "twenty")] = None
     measure_every: Annotated[fields.Every, fields.measurements("; empty is five in a run, 0 is none")] = None
+    stop_at: Annotated[fields.Goal, fields.goal_of("the accuracy of the student in its own number of steps")] = None
     measure_samples: int = Field(
         default=128, ge=8, le=2048, title="Pictures a measurement", description="Pictures drawn for each measurement."
     )

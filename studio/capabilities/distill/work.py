@@ -15,6 +15,7 @@ from studio.capabilities.distill.symptoms import Vigil
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.parallel import join
+from studio.library.measured_arms import Column
 from studio.library.saving import list_student
 from studio.methods.distill import METHODS
 from studio.workshop.training.job import TrainingJob
@@ -24,6 +25,7 @@ class Distillation(TrainingJob[DistillRequest]):
     """One run of the kind `distill`. Strips and figures are those of `progress.TrainingPictures`."""
 
     THING, EVENT = "student", "student"
+    AIM = Column("the accuracy", ("accuracy",))
     lesson: Lesson
 
     def load(self) -> None:
@@ -66,6 +68,11 @@ class Distillation(TrainingJob[DistillRequest]):
     def measured(self, step: int) -> bool:
         return self.gallery.has_row(step)
 
+    def row_at(self, step: int) -> Json | None:
+        """In its own number of steps."""
+        own, rows = len(self.studio.recipe.timesteps), self.gallery.measures["rows"]
+        return next((row for row in rows if (row["step"], row["sampling_steps"]) == (step, own)), None)
+
     def watch(self) -> None:
         """Say in words what goes wrong, once for each symptom."""
         found = self.vigil.look(
@@ -96,18 +103,16 @@ class Distillation(TrainingJob[DistillRequest]):
     # -- after -----------------------------------------------------------------------------------------------------
 
     def save(self) -> str:
-        summary = f"{type(self.trainer.method).card.title}, {self.request.steps:,} steps."
+        summary = f"{type(self.trainer.method).card.title}, {self.trainer.step:,} steps."
         listed = list_student(self.job.home.models, self.placed(), self.entry, summary)
         self.job.event(self.EVENT, id=listed)
         return listed
 
     def write(self, target: Path) -> None:
         request, method = self.request, type(self.trainer.method).card
-        own, rows = len(self.studio.recipe.timesteps), self.gallery.measures["rows"]
         card = {
             "title": request.name, "objective": request.objective, "method": method.title, "paper": method.paper,
-            "run": self.job.spec.id, "steps": request.steps,
-            "measured": next((row for row in rows if (row["step"], row["sampling_steps"]) == (request.steps, own)), None),
+            "run": self.job.spec.id, "steps": self.trainer.step, "measured": self.row_at(self.trainer.step),
         }  # fmt: skip
         if self.studio.embedded is not None:
             card["embedded_guidance"] = self.studio.embedded

@@ -26,6 +26,7 @@ class PersonalizeRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-cat", 8, 4
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}
+    MADE = "n_kept"
 
     name: Annotated[str, fields.name_of("adapter that brings the subject")]
     title: fields.Title = ""
@@ -43,7 +44,7 @@ class PersonalizeRequest(BasedRequest):
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
     )
     rows: int = Field(default=1, ge=1, le=8, title="Rows", description="Of the word, each the place of one token in a prompt.")
-    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 600
+    steps: Annotated[int, fields.steps_of("Updates of the adapter.")] = 1200
     seed: fields.Seed = 0
     trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_kept: int = Field(
@@ -55,12 +56,19 @@ class PersonalizeRequest(BasedRequest):
     )
     sample_every: Annotated[fields.Every, fields.strips_of("strips of the subject, its class and another prompt", "eight")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is four in a run; 0 is never")] = None
+    stop_at: Annotated[
+        fields.Goal,
+        fields.goal_of("the share of pictures that show the subject", " and other prompts are not surely worse than before"),
+    ] = None
     measure_seeds: int = Field(default=64, ge=4, le=1024, title="Pictures measured", description="Of each kind of prompt.")
     sinks: fields.Sinks = ()
 
     def chosen(self, entry: ModelEntry) -> str:
         """The method, the recommended one where none is named."""
         return self.method or (FOR_TEACHERS if entry.role == "teacher" else FOR_STUDENTS)
+
+    def method_on(self, entry: ModelEntry) -> str:
+        return self.chosen(entry)
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
         about = subject(paths, self.subject)

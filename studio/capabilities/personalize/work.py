@@ -20,6 +20,7 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.domains.media import medium_of
+from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
 from studio.library.subjects import subject
 from studio.methods.personalize import PERSONALIZE
@@ -44,6 +45,7 @@ class Personalizing(Armed[PersonalizeRequest]):
     """One run of the kind `personalize`."""
 
     THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
+    AIM = Column("the share of pictures that show the subject", ("hit",))
     bench: SubjectMeasurement | None = None
     diverged = False
 
@@ -198,6 +200,11 @@ class Personalizing(Armed[PersonalizeRequest]):
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
         return self.bench.measure(arm, models, self.worn())
+
+    def harmless(self, row: Json) -> bool:
+        """Other prompts are not surely worse than before."""
+        kept = row["damage"]["kept"]
+        return kept is None or kept["high"] is None or kept["high"] >= 1
 
     def headline(self, row: Json) -> dict[str, float]:
         found = {"hit": row["hit"], "leak": row["leak"], "moved": row["moved"], "others": row["damage"]["kept"]}

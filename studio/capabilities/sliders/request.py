@@ -25,6 +25,7 @@ MAX_PROMPTS, MAX_PROMPT, MAX_WORDS = 64, 200, 60
 PLAIN_LINES = 10  # prompts that are taught behind where none are given
 MAX_LINES = 512  # prompts with every word to preserve before them, where all of them are read at once
 Words = Annotated[str, Field(max_length=MAX_WORDS)]
+Slope = Annotated[float | None, Field(gt=0, allow_inf_nan=False)]
 Prompts = Annotated[tuple[str, ...], Field(max_length=MAX_PROMPTS)]
 
 
@@ -37,6 +38,7 @@ class SliderRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-slider", 4, 1
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}  # a slider's run is short
+    MADE, ONCE = "n_scenes", ("samples",)
 
     name: Annotated[str, fields.name_of("slider")]
     title: fields.Title = ""
@@ -77,6 +79,7 @@ class SliderRequest(BasedRequest):
     measure_every: Annotated[
         fields.Every, fields.measurements("; empty is once, at the end; 0 is never, and strength 1 then means nothing more")
     ] = None
+    stop_at: Annotated[Slope, fields.goal_of("the slope a unit of strength")] = None
     measure_seeds: int = Field(default=8, ge=2, le=256, title="Seeds", description="Pictures a prompt and strength, measured.")
     sinks: fields.Sinks = ()
 

@@ -24,6 +24,7 @@ from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.core.method import Method
 from studio.library import adapters
+from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
 from studio.methods.distill import METHODS
 from studio.methods.sliders import SLIDERS
@@ -38,12 +39,14 @@ SHARE = 0.5  # of the span, moved from strength −1 to 1
 LOSS = 0.04  # of the pictures that show what their prompts state besides: a unit that costs a model more is halved …
 LOST = 3  # … if it is so many pictures …
 HALVINGS = 2  # … and not more often
+UNCALIBRATED: Json = {"scale": 1.0, "reached": False, "sentence": "Kept on the way and not calibrated: strength 1 is scale 1."}
 
 
 class Sliding(TrainingJob[SliderRequest]):
     """One run of the kind `slider`. calibration: {"scale", "reached", "sentence", …}, once it is known."""
 
     THING, EVENT, ROW, ROWS = "slider", "adapter", "response", "responses"
+    AIM = Column("the slope a unit of strength", ("slope",), False)
     stage: SliderTask
     bench: SliderMeasurement
     calibration: Json = {}
@@ -109,6 +112,9 @@ class Sliding(TrainingJob[SliderRequest]):
 
     # -- after -----------------------------------------------------------------------------------------------------
 
+    def ending(self) -> float:
+        return float(len(self._models()))
+
     def finish(self) -> None:
         if self.request.measures_at and self.stage.oracle is not None:
             self._calibrate()
@@ -151,11 +157,11 @@ class Sliding(TrainingJob[SliderRequest]):
 
     def _final(self) -> list[Json]:
         """What was measured at strength 1 as it is now, a row a model."""
-        return [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration["scale"]]
+        return [row for row in self.rows if row["calibrated"] and row["scale"] == self.calibration.get("scale")]
 
     def _unit(self, share: float) -> Json:
         """The scale at which strengths −1 and 1 are so much of the span apart on the base."""
-        step, base = self.request.steps, self.entry.id
+        step, base = self.trainer.step, self.entry.id
         wanted = share * abs(self.stage.span())
         scale, reached = calibrated(self._points(), wanted)
         for further in FURTHER:
@@ -184,7 +190,7 @@ class Sliding(TrainingJob[SliderRequest]):
 
     def _points(self) -> list[tuple[float, float]]:
         """(scale, mean amount) of all that was measured on the base at the end, before the calibration."""
-        rows = [r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (self.entry.id, self.request.steps, False)]
+        rows = [r for r in self.rows if (r["model"], r["step"], r["calibrated"]) == (self.entry.id, self.trainer.step, False)]
         return sorted({point["strength"]: point["amount"] for row in rows for point in row["points"]}.items())
 
     def _models(self) -> list[ModelEntry]:
@@ -202,13 +208,13 @@ class Sliding(TrainingJob[SliderRequest]):
             self.notice(f"{entry.id} has another architecture, so the slider does not fit it.")
             return
         try:
-            self.keep_row(self._figures(entry, self.request.steps, scale, True))
+            self.keep_row(self._figures(entry, self.trainer.step, scale, True))
         except (OSError, ValueError, KeyError) as error:
             self.notice(f"The slider could not be measured on {entry.id}: {explain(error)}")
 
     def write(self, target: Path) -> None:
         settings = {"method": self.request.method, **self.origin()["settings"]}
-        measured = {"models": {row["model"]: row for row in self._final()}, "calibration": self.calibration}
+        measured = {"models": {row["model"]: row for row in self._final()}, "calibration": self.calibration or UNCALIBRATED}
         about = of_a_slider(self.request, self.stage, self.entry, measured)
         self.write_edit(self.adapter.edit(self.edit_card(settings=settings, **about)), target, axis=self.stage.axis())
 

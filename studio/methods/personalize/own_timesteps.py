@@ -23,7 +23,7 @@ from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 
 class OwnTimestepsConfig(PersonalConfig):
     replay: float = Field(10.0, ge=0, le=1000, description="Weight of the other prompts' replayed outputs; 0 leaves them free")
-    replayed: int = Field(32, ge=1, le=1024, description="Replayed states an update")
+    replayed: int = Field(8, ge=1, le=1024, description="Replayed states an update")
 
 
 S = TypeVar("S", bound=OwnTimestepsConfig)

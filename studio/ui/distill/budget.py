@@ -42,19 +42,9 @@ def steps(text: object, pace: float | None) -> int:
     return max(1, math.floor(wanted_s / pace))
 
 
-def pace(jobs: Jobs, asked: Json, defaults: Json) -> float | None:
-    """Seconds a step of the newest such run; None when there is none, or when its steps were of another kind.
-
-    asked: the request, so far. defaults: of its objective's settings.
-    """
-    earlier = estimate.measured(jobs, asked["teacher"], asked["objective"])
-    if earlier is None:
-        return None
-    had, wants = {**defaults, **earlier["settings"]}, {**defaults, **asked["settings"]}
-    formed = earlier.get("request") or {}
-    same = all(had.get(k) == wants.get(k) for k in ("batch", "critic_updates", "timesteps"))
-    same = same and all(formed.get(k) == asked[k] for k in estimate.FORMS if k in asked)
-    return float(earlier["pace"]) if same else None
+def pace(jobs: Jobs, asked: Json) -> float | None:
+    """Seconds a step as they were measured here; None where they were not, or of steps of another kind. asked: so far."""
+    return estimate.taken(jobs, asked).pace
 
 
 def said(text: object, count: int, pace_s: float | None) -> str:

@@ -225,7 +225,7 @@ class Drafts:
         """Seconds a step of what is asked for, where a time was given and such runs have been measured."""
         if budget.seconds(draft.steps) is None:
             return None
-        return budget.pace(self.jobs, asked, self.whole(draft, {}))
+        return budget.pace(self.jobs, asked)
 
 
 def _base(name: str) -> str:

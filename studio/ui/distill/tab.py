@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -23,8 +23,9 @@ from studio.ui.distill.draft import NO_PRESET, Draft, Drafts, groups, of_text
 from studio.ui.distill.leaderboard import Leaderboard
 from studio.ui.distill.objective_cards import WAIT, about, families, objectives_html
 from studio.ui.distill.student import StudentCard
+from studio.ui.distill.trial_button import TrialButton
 from studio.ui.jobs.background import Background
-from studio.ui.kit import messages, parts
+from studio.ui.kit import messages, parts, trials
 from studio.ui.kit.address import chosen
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
@@ -86,6 +87,7 @@ class DistillTab:
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("distill-problem")
                     self.cost = parts.text("estimate")
+                    self.trial = TrialButton(self.jobs)
                     self.start = parts.run_button("Start", "start", interactive=False)
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.leaderboard = Leaderboard(self.jobs, teacher)
@@ -95,11 +97,17 @@ class DistillTab:
         self.fields = Fields(teacher, preset, name, steps, executor)
         self.inputs = self.fields.inputs() | self.student.inputs()
         self.filled = self.inputs | self.student.shown | self.leaderboard.shown | {
-            self.form, self.live, self.picker, self.teacher_line, self.about, self.problem, self.cost, self.start}  # fmt: skip
+            self.form, self.live, self.picker, self.teacher_line, self.about, self.problem, self.cost, self.start,
+            self.trial.button}  # fmt: skip
 
     def _wire(self) -> None:
         counted = [field.change for field in (self.fields.steps, *self.student.inputs())]
-        gr.on(counted, self.count, {*self.inputs, self.live}, {self.cost}, trigger_mode="always_last", **_QUIET)
+        gr.on(
+            counted, self.count, {*self.inputs, self.live}, {self.cost, self.trial.button}, trigger_mode="always_last", **_QUIET
+        )
+        trial, asked = self.trial, {*self.inputs, self.live}
+        trial.button.click(self.measure, asked, trial.shown, **_QUIET)
+        trial.timer.tick(self.measured, {*asked, trial.run_id}, {*trial.shown, self.cost}, **_QUIET)
         with self.drawn_here:
             gr.render(inputs=[self.form], triggers=[self.form.change], queue=False, show_progress="hidden")(self.draw)
 
@@ -138,7 +146,7 @@ class DistillTab:
         f.teacher.input(choose_teacher, inputs, self.filled, **_QUIET)
         # A listener attached here takes the place of one of the tab's own for the same event of the same component.
         counted = [component.change for (scope, _), component in fields.items() if scope != "run"]
-        gr.on(counted, count, inputs, {self.cost, self.live}, trigger_mode="always_last", **_QUIET)
+        gr.on(counted, count, inputs, {self.cost, self.live, self.trial.button}, trigger_mode="always_last", **_QUIET)
 
     # -- between the fields and a draft ----------------------------------------------------------------------------
 
@@ -227,6 +235,24 @@ class DistillTab:
         """One of the fields that are always there has changed."""
         return self.estimate(values, json.loads(values[self.live])) if values[self.live] else {self.cost: ""}
 
+    def measure(self, values: Values) -> Updates:
+        """A trial of what stands in the form."""
+        try:
+            draft = self.draft(values, json.loads(values[self.live]))
+            if budget.seconds(draft.steps) is not None:  # a time, which becomes steps once they are measured
+                draft = replace(draft, steps=str(trials.STEPS))
+            asked = self.drafts.request(draft)
+        except (ValueError, KeyError, TypeError) as error:
+            return {self.trial.line: messages.problem(error, "distill")}
+        return self.trial.begin(asked)
+
+    def measured(self, values: Values) -> Updates:
+        """How far the trial is; at its end, what the form says now."""
+        if not (run_id := values[self.trial.run_id]):
+            return {self.trial.timer: gr.Timer(active=False)}
+        ended, updates = self.trial.look(run_id)
+        return updates | (self.count(values) if ended else {})
+
     def estimate(self, values: Values, form: Json) -> Updates:
         return self._estimated(self.draft(values, form))
 
@@ -239,10 +265,11 @@ class DistillTab:
             turned = budget.said(draft.steps, request["steps"], self.drafts.pace(draft, request))
         except (ValueError, KeyError, TypeError) as error:
             asked_time = isinstance(error, ValueError) and budget.seconds(draft.steps) is not None
-            return {self.cost: parts.line(str(error), "notice") if asked_time else ""}
+            return {self.cost: parts.line(str(error), "notice") if asked_time else ""} | self.trial.offered(asked_time)
         warned = cautions(draft.objective, request["settings"], request["trainer"], self.drafts.schema(draft.objective))
         lines = [parts.line(sentence, "notice") for sentence in warned]
-        return {self.cost: "".join([*lines, *(parts.line(sentence, "hint") for sentence in filter(None, [turned, *said]))])}
+        shown = "".join([*lines, *(parts.line(sentence, "hint") for sentence in filter(None, [turned, *said]))])
+        return {self.cost: shown} | self.trial.offered(not estimate.taken(self.jobs, request).same)
 
 
 _DROP: Json = {"interactive": True, "filterable": False, "elem_classes": "drop"}

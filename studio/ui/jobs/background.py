@@ -14,9 +14,10 @@ from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.library import picks
 from studio.library.curves import Follower
 from studio.library.method_cards import GROUPS, objectives
-from studio.ui.jobs import curves, files, numbers, slider_table, with_without_table
+from studio.ui.jobs import curves, files, numbers, picks_table, slider_table, with_without_table
 from studio.ui.jobs import strips as pictures
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
@@ -113,6 +114,7 @@ class Background:
             "response_title": with_without_table.heading(info.kind),
             "response_wait": slider_table.waiting(view, info.kind) or with_without_table.waiting(view, info.kind),
             "measuring": teaches and bool(view.request.get("measure_every") != 0),
+            "picks": picks_table.table(self.jobs, info) if info.kind in TRAINS else None,
             "strips": pictures.strips(view),
             "beliefs": pictures.beliefs(view),
             "log": [f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}" for at, text in view.log[-LOG_LINES:]],
@@ -203,9 +205,13 @@ class Background:
             first = ["compare"] if info.state == "done" and view.student else first
         return [*first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
 
-    def act(self, run_id: str, action: str) -> None:
-        """Do what a button says. ValueError in one sentence when it does not fit the run's state."""
+    def act(self, run_id: str, action: str, step: int | None = None) -> None:
+        """Do what a button says. step: of the adapter that is picked. ValueError in one sentence when it does not fit the run's
+        state."""
         jobs = self.jobs
+        if action == "pick" and step is not None:
+            picks.pick(jobs, run_id, step)
+            return
         doing = {"pause": jobs.pause, "resume": jobs.resume, "stop": jobs.stop, "cancel": jobs.cancel,
                  "sample": jobs.sample_now, "save": jobs.save_now, "delete": jobs.discard,
                  "up": lambda run: jobs.move(run, "up"), "down": lambda run: jobs.move(run, "down")}  # fmt: skip

@@ -21,8 +21,8 @@ POLL_S = 1.0
 def jobs_html(value: dict[str, Any]) -> gr.HTML:
     """The panel's own component. value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
 
-    Triggers "choose" with {"run"} ("first", or "" when it is closed), "act" with {"run", "action"}, and "duplicate" and
-    "compare" with {"run"}.
+    Triggers "choose" with {"run"} ("first", or "" when it is closed), "act" with {"run", "action"} (and "step" to pick), and
+    "duplicate" and "compare" with {"run"}.
     """
     js, markup = mounted("jobs/jobs", "choose", "act", "compare", "duplicate"), template("jobs/jobs")
     return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="jobs")
@@ -68,7 +68,8 @@ class JobsPanel:
 
     def act(self, values: Values, event: gr.EventData) -> Updates:
         try:
-            self.background.act(str(event.run), str(event.action))
+            step = getattr(event, "step", None)
+            self.background.act(str(event.run), str(event.action), step if isinstance(step, int) else None)
         except ValueError as error:
             return self.show(values[self.chosen] or "", problem=str(error))
         return self.show(values[self.chosen] or "")

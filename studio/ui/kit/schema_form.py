@@ -22,7 +22,7 @@ LABELS = {  # of fields that are given no title of their own
     "t_low": "Least time", "t_high": "Largest time", "real": "What counts as real", "steps": "Sampling steps",
     "max_bad_steps": "Bad steps in a row", "form": "Student form", "rank": "Adapter rank", "start": "Start from",
 }  # fmt: skip
-RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "measure_samples", "sinks")
+RUN_FIELDS = ("seed", "n_scenes", "sample_every", "measure_every", "stop_at", "measure_samples", "sinks")
 STUDENT_FIELDS = ("form", "rank", "leave_out", "width", "start")
 OWN = {"run": RUN_FIELDS, "student": STUDENT_FIELDS}  # fields of the request itself, by the part of the form they are in
 ONLY_OF = {"rank": "adapters", "leave_out": "smaller", "width": "smaller"}  # field -> the student form it belongs to

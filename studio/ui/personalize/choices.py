@@ -118,10 +118,12 @@ def request(paths: Paths, catalogue: Catalogue, form: Json) -> Json:
     asked["name"] = str(form.get("name") or "").strip() or free_name(paths, asked["subject"], asked["base"])
     if form.get("method"):
         asked["method"] = str(form["method"])
-    return asked | ({} if steps is None else {"steps": steps})
+    stop = schema_form.read(_STOP, form.get("stop_at") or "")
+    return asked | ({} if steps is None else {"steps": steps}) | ({} if stop is None else {"stop_at": stop})
 
 
 _STEPS = schema_form.Field("steps", "Training steps", "whole", STEPS, "")
+_STOP = schema_form.Field("stop_at", "Stop when recognised in", "number", None, "")
 
 
 def free_name(paths: Paths, subject: str, base: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from studio.core.files import Json
 from studio.library.models import load_registry
 from studio.library.subjects import subjects
+from studio.ui.jobs import picks_table
 from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.personalize.view import PersonalView
@@ -27,6 +28,12 @@ class Personalizations(Reader[PersonalView]):
             "base": entry.title if entry else request["base"],
         }
         return PersonalView(run_id, request, about)
+
+    def kept(self, run_id: str) -> Json:
+        """Steps at which the adapter was kept, which of them is the listed one, and whether another can be picked now."""
+        found = picks_table.table(self.jobs, self.jobs.get(run_id)) or {"rows": [], "may": False}
+        worn = next((row["step"] for row in found["rows"] if row["worn"]), None)
+        return {"steps": [row["step"] for row in found["rows"]], "worn": worn, "may": found["may"]}
 
     def to_save(self, wish: Json) -> Saved:
         """Figures, request and result of {"run"}."""

@@ -13,11 +13,12 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.jobs.paths import Paths
+from studio.library import picks
 from studio.library.brought_pictures import Limits
 from studio.library.method_cards import objectives
 from studio.library.subjects import MAX_PICTURES, Kind
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, uploads
+from studio.ui.kit import parts, trials, uploads
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
@@ -58,7 +59,7 @@ class PersonalizeTab:
                     )
                 with gr.Column(elem_classes="card fields"):
                     begin: Json = {"models": [], "methods": {}, "base": "", "steps": choices.STEPS, "wait": ""}
-                    self.options = parts.mounted_html(begin, "personalize/options", "personal-options")
+                    self.options = parts.mounted_html(begin, "personalize/options", "personal-options", *self._priced())
                 with gr.Column(elem_classes="actions"):
                     self.problem = parts.text("personal-problem")
                     with gr.Row(elem_classes="buttons"):
@@ -80,7 +81,7 @@ class PersonalizeTab:
                     html_template=template("personalize/board"),
                     apply_default_css=False,
                     elem_id="personal-board",
-                    js_on_load=mounted("personalize/board", "details", "trial"),
+                    js_on_load=mounted("personalize/board", "details", "trial", "pick"),
                     server_functions=[saving(self.runs.to_save)],
                 )
         self.asked = gr.Textbox("{}", visible="hidden", label="what is personalized")
@@ -89,6 +90,11 @@ class PersonalizeTab:
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
 
+    def _priced(self) -> list[Callable[[Json], Json]]:
+        """What the form may ask of time and memory."""
+        paths = self.jobs.paths
+        return trials.served(self.jobs, "personalize", lambda form: choices.request(paths, objectives(paths) or {}, form))
+
     def _wire(self) -> None:
         form = called("personalize/form", "readForm")
         outputs = list({*self.shown, *self.panel.shown})
@@ -96,6 +102,7 @@ class PersonalizeTab:
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         self.brought.upload(self.bring, {self.brought, self.stamp}, {self.brought, self.stamp, self.pictures}, **_QUIET)
+        self.board.pick(self.pick, {self.run_id}, self.shown, **_QUIET)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
@@ -154,7 +161,7 @@ class PersonalizeTab:
             return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
         return {
             self.run_id: run_id,
-            self.board: view.board(ahead),
+            self.board: view.board(ahead) | {"picks": self.runs.kept(run_id)},
             self.timer: gr.Timer(active=view.live),
             self.stop: gr.Button(interactive=view.live),
             self.problem: "",
@@ -174,6 +181,14 @@ class PersonalizeTab:
         except ValueError as error:
             return {self.problem: problem(error)}
         return self.show(run_id)
+
+    def pick(self, values: Values, event: gr.EventData) -> Updates:
+        """The adapter becomes what it was at a step."""
+        try:
+            picks.pick(self.jobs, values[self.run_id], int(event.step))
+        except (ValueError, TypeError) as error:
+            return {self.problem: problem(error)}
+        return self.show(values[self.run_id])
 
     def details(self, values: Values) -> Updates:
         return self.panel.focus(values[self.run_id])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from studio.core.files import Json
-from studio.ui.kit import words
+from studio.ui.kit import schema_form, words
 from studio.ui.kit.views import LIVE
 from studio.ui.kit.words import Measure
 
@@ -96,6 +96,7 @@ class PersonalView:
             "reader": self.reader(),
             "arms": self.arms(),
             "trial": self.trial(),
+            "asked": self.asked(),
         }
 
     def _text(self, ahead: int) -> str:
@@ -125,7 +126,7 @@ class PersonalView:
         own = self._own()
         if not own:
             return None
-        rows = [{"title": f"{step:,}", "cells": _of_step(row)} for step, row in own]
+        rows = [{"title": f"{step:,}", "step": step, "cells": _of_step(row)} for step, row in own]
         return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
 
     def _own(self) -> list[tuple[int, Json]]:
@@ -183,6 +184,13 @@ class PersonalView:
             f"The reader is made from your pictures alone and sees with {found.get('features')}. {seen}, and takes "
             f"{_share(found.get('mistaken'))} of other pictures of the class for it."
         ]
+
+    def asked(self) -> Json:
+        """The form as it was for this run, without the name of its adapter: texts, as fields hold them."""
+        given, method = self.request, str(self.request.get("method") or "")
+        typed = {name: schema_form.write(value) for name, value in (given.get("settings") or {}).items()}
+        found = {"subject": given["subject"], "base": given.get("base", ""), "method": method, "settings": {method: typed}}
+        return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
 
     def trial(self) -> Json | None:
         """What "Try it" opens: {"adapter", "word", "base", "prompt"}; None while there is no adapter."""

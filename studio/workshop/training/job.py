@@ -24,16 +24,17 @@ from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.jobs.run import Run, versions
-from studio.library import adapters
+from studio.library import adapters, picks
 from studio.library.curves import finite
+from studio.library.measured_arms import Column, figure, text
 from studio.library.models import FAMILY, ModelEntry
 from studio.library.saving import save_student
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
-from studio.workshop.training.loop import TrainingLoop
+from studio.workshop.training import costing
+from studio.workshop.training.loop import R, TrainingLoop
 from studio.workshop.training.strips import Strip, keep_strip, strip_name
 
-R = TypeVar("R", bound=TrainingRequest)
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -48,6 +49,7 @@ class OnFrozen(Protocol):
 class TrainingJob(TrainingLoop[R]):
     """THING: what is trained, as sentences call it. EVENT: the kind of event that says its id, and the key of the id in the
     result. ROW: the kind of event that says a row of figures. ROWS: their key in the result.
+    AIM: the figure of a row that must be above the request's goal for the run to end early; None where there is no such figure.
 
     rows: figures with their "step", kept in measures.json; a run that goes on drops those that are later than its checkpoint.
     """
@@ -56,6 +58,7 @@ class TrainingJob(TrainingLoop[R]):
     EVENT: ClassVar[str]
     ROW: ClassVar[str] = "figures"
     ROWS: ClassVar[str] = "figures"
+    AIM: ClassVar[Column | None] = None
     model: OpenModel
     parallel: Parallel = ALONE
 
@@ -84,6 +87,14 @@ class TrainingJob(TrainingLoop[R]):
     def headline(self, row: Json) -> dict[str, float]:
         """The points of curves that a row on the way adds."""
         return {}
+
+    def harmless(self, row: Json) -> bool:
+        """Whether a row says that nothing was lost that would speak against ending early."""
+        return True
+
+    def ending(self) -> float:
+        """How many measurements like the first on the way those at the end come to, as far as is known before."""
+        return 0.0
 
     def finish(self) -> None:
         """After the last step: what is measured once."""
@@ -149,7 +160,26 @@ class TrainingJob(TrainingLoop[R]):
         if row is not None:
             self.keep_row(row)
             self.curves.forward(step, self.headline(row))
+            if self.makes_adapter:
+                picks.keep(self.job.folder, step, self.write)
         return row is not None
+
+    @property
+    def makes_adapter(self) -> bool:
+        """Whether what is trained is an adapter, which is small enough to be kept at every measurement."""
+        return adapters.home(self.job.home).name == self.request.HOME
+
+    def row_at(self, step: int) -> Json | None:
+        """What was measured at a step of the model itself."""
+        return next((row for row in self.rows if row["step"] == step), None)
+
+    def enough(self) -> str:
+        row, goal = self.row_at(self.trainer.step), self.request.goal
+        found = figure(row, self.AIM) if row is not None and self.AIM is not None else None
+        if row is None or self.AIM is None or goal is None or found is None or found["low"] is None:
+            return ""
+        said = f"{self.AIM.name} is {text(row, self.AIM)}, all above the goal of {goal:g}"
+        return said if found["low"] > goal and self.harmless(row) else ""
 
     def keep_row(self, row: Json) -> None:
         self.rows.append(row)
@@ -159,14 +189,22 @@ class TrainingJob(TrainingLoop[R]):
     # -- after -------------------------------------------------------------------------------------------------------
 
     def conclude(self) -> Json:
-        self.finish()
+        with self.clock.part("end"):
+            self.finish()
         self.job.state("running", f"Saving the {self.THING}.")
         listed = self.save()
         return self.result(listed)
 
+    def remember(self) -> None:
+        if self.timed > 2:  # the first update also prepares, and the second stands alone
+            costing.keep(self, self.entry, costing.cost_of(self, self.entry, self.base_hash, trial=False))
+
     def save(self) -> str:
         """Give what was trained its place in the data folder; the id under which lists have it."""
-        listed = f"{FAMILY}/{self.placed()}"
+        name, step = self.placed(), self.trainer.step
+        listed = f"{FAMILY}/{name}"
+        if self.makes_adapter and step in picks.steps(self.job.folder):  # now with what was measured at the end
+            picks.keep_copy(self.job.folder, step, adapters.home(self.job.home) / listed)
         self.job.event(self.EVENT, id=listed)
         self.job.state("running", f"The {self.THING} is listed as {listed}.")
         return listed
@@ -182,7 +220,7 @@ class TrainingJob(TrainingLoop[R]):
         """Of a card: what it was trained on, by what and how long."""
         method = self.trainer.method
         return {
-            "base": self.entry.id, "base_hash": self.base_hash, "method": type(method).card.title, "steps": self.request.steps,
+            "base": self.entry.id, "base_hash": self.base_hash, "method": type(method).card.title, "steps": self.trainer.step,
             "seed": self.request.seed, "settings": method.config.model_dump(mode="json"),
         }  # fmt: skip
 

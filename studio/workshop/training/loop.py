@@ -22,6 +22,7 @@ from studio.jobs.run import LeftOff, Run
 from studio.library.curves import Curves, Row, Sink, TensorBoard, Trackio
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
+from studio.workshop.training.clock import Clock
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
@@ -48,17 +49,23 @@ class TrainingLoop(ABC, Generic[R]):
         self.watched_at = 0.0
         self.training = False  # the trainer is there
         self.came_from = 0  # step of the checkpoint this process began with
+        self.reached = ""  # why the run ends before its last step
+        self.clock = Clock(lambda: self.job.gate.waited_s)
+        self.first_step_s = 0.0  # of the first update of this process, which may also prepare
+        self.peak_bytes = 0  # of memory, as far as was looked
 
     def run(self) -> Json:
         self.job.gate.enter(self.job.check)
-        with _one_sentence_for_memory():
-            self.open()
+        with one_sentence_for_memory():
+            with self.clock.part("open"):
+                self.open()
             self.job.state("running", f"Continues from step {self.trainer.step:,}." if self.trainer.step else "")
             try:
                 self._train()
                 return self.conclude()
             finally:
                 self.curves.close()
+                self.remember()
                 self._tidy()
                 gc.collect()  # networks hold on to one another; the next run needs the room
 
@@ -92,6 +99,13 @@ class TrainingLoop(ABC, Generic[R]):
     def result(self) -> Json:
         """The result as far as it is."""
 
+    def enough(self) -> str:
+        """Why the run may end at this step, from what was measured at it; "" while it goes on."""
+        return ""
+
+    def remember(self) -> None:
+        """Keep what the run took, when it ends or is left."""
+
     def watch(self) -> None:
         """Look for symptoms; nothing by default."""
 
@@ -122,6 +136,7 @@ class TrainingLoop(ABC, Generic[R]):
 
         Whoever asks to leave is heard where nothing would be lost; later on, when the step has come to its end.
         """
+        self.clock.making(done, total)
         if time.monotonic() - self.said_at > 1.0 or done == total:
             self.said_at = time.monotonic()
             if done < total or not self.training:
@@ -144,6 +159,11 @@ class TrainingLoop(ABC, Generic[R]):
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
+    @property
+    def last_step(self) -> int:
+        """The step at which the run ends, as far as is known now."""
+        return self.trainer.step if self.reached else self.request.steps
+
     def _asked(self) -> str | None:
         """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
         return self.job.asked() or ("" if self.job.leaving() else None)
@@ -152,7 +172,7 @@ class TrainingLoop(ABC, Generic[R]):
         """After the last step, between two measurements: whoever asks to stop or pause is heard, and nothing is lost."""
         if (reason := self._asked()) is not None:
             raise LeftOff(
-                _LEFT[reason][0], f"Trained to the end, step {self.request.steps:,}; measuring goes on when it is resumed."
+                _LEFT[reason][0], f"Trained to the end, step {self.trainer.step:,}; measuring goes on when it is resumed."
             )
 
     def between(self) -> None:
@@ -163,7 +183,7 @@ class TrainingLoop(ABC, Generic[R]):
     def _train(self) -> None:
         self.training = True
         self._look()
-        for progress in self.trainer.run(lambda: self._asked() is not None):
+        for progress in self.trainer.run(lambda: bool(self.reached) or self._asked() is not None):
             self._report(progress)
             if self.job.taken("save"):
                 self.trainer.save()
@@ -172,9 +192,11 @@ class TrainingLoop(ABC, Generic[R]):
                 self.show(self.trainer.step)
             self._look()
             self.between()
-        if self.last and self.last["step"] != self.said:
+        if self.reached:
+            self._end_early()
+        if self.last and (self.reached or self.last["step"] != self.said):
             self._say()
-        if self.trainer.step < self.request.steps:
+        if self.trainer.step < self.last_step:
             state, word = _LEFT[self._asked() or ""]
             self.job.result(self.result())
             at = f"step {self.trainer.step:,} of {self.request.steps:,}"
@@ -187,16 +209,39 @@ class TrainingLoop(ABC, Generic[R]):
         show = bool(shows) and (last or step % shows == 0) and not self.shown(step)
         measure = bool(measures) and (last or (step > 0 and step % measures == 0)) and not self.measured(step)
         if show:
-            self.show(step)
-        taken = measure and self.measure(step)
+            with self.clock.part("strip"):
+                self.show(step)
+        taken = measure and self.timed_measure(step)
         if show or taken:
             self._watched()
         if taken:
             self.job.result(self.result())
+        if self.request.goal is not None and not last and self.measured(step):
+            self.reached = self.enough()
+
+    def timed_measure(self, step: int) -> bool:
+        """The first measurement of a process also draws what later ones are compared with."""
+        with self.clock.part("again" if "first" in self.clock.times else "first"):
+            taken = self.measure(step)
+        self.peak_bytes = max(self.peak_bytes, _memory(self.device))
+        return taken
+
+    def _end_early(self) -> None:
+        """Say why, and show what came of it. A run that is taken up again here finds the same reason in its figures."""
+        step = self.trainer.step
+        self.notice(f"It ended at step {step:,} of {self.request.steps:,}: {self.reached}.")
+        if self.request.samples_at and not self.shown(step):
+            self.show(step)
+
+    def stepped(self, progress: Progress) -> None:
+        """Take the time and the memory of an update."""
+        self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
+        self.first_step_s = progress.seconds if self.timed == 1 else self.first_step_s
+        self.pace = progress.seconds if self.timed <= 2 else SPEED * self.pace + (1 - SPEED) * progress.seconds
+        self.peak_bytes = max(self.peak_bytes, _memory(self.device))
 
     def _report(self, progress: Progress) -> None:
-        self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
-        self.pace = progress.seconds if self.timed <= 2 else SPEED * self.pace + (1 - SPEED) * progress.seconds
+        self.stepped(progress)
         self.last = self.curves.add(progress.step, progress.losses, progress.log, progress.seconds)
         now = time.monotonic()
         # a run of days is said less often, so that its events stay a file one can read
@@ -207,7 +252,7 @@ class TrainingLoop(ABC, Generic[R]):
 
     def _say(self) -> None:
         assert self.last is not None, "there is something to say after a step"
-        step, steps = self.trainer.step, self.request.steps
+        step, steps = self.trainer.step, self.last_step
         self.said, self.said_at = step, time.monotonic()
         self.job.progress(
             step,
@@ -232,7 +277,7 @@ class TrainingLoop(ABC, Generic[R]):
 
 
 @contextmanager
-def _one_sentence_for_memory() -> Iterator[None]:
+def one_sentence_for_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:

@@ -38,6 +38,11 @@ class Armed(TrainingJob[R]):
     def figures(self, step: int) -> Json | None:
         return self._figures(step, *self.alone) if self.bench is not None else None
 
+    def ending(self) -> float:
+        """By evaluations of networks; the base is measured before."""
+        first, *others = (arm.plan.nfe for arm in self.arms(self.students()))
+        return sum(others) / first
+
     def finish(self) -> None:
         """Every arm that was not measured yet. What goes wrong with one is said, and the others go on."""
         if self.request.measures_at and self.bench is not None:
@@ -47,14 +52,14 @@ class Armed(TrainingJob[R]):
                     continue
                 try:
                     models = {name: self.job.tools.models.model(self.job.tools.registry.get(name)) for name in arm.plan.models}
-                    self.keep_row(self._figures(self.request.steps, arm, models))
+                    self.keep_row(self._figures(self.trainer.step, arm, models))
                 except (OSError, ValueError, KeyError) as error:
                     self.notice(f"The {self.THING} could not be measured on {arm.title}: {explain(error)}")
         self.heard()
 
     def final(self) -> dict[str, Json]:
         """By arm, of the last step."""
-        return {row["arm"]: row for row in self.rows if row["step"] == self.request.steps}
+        return {row["arm"]: row for row in self.rows if row["step"] == self.trainer.step}
 
     def _figures(self, step: int, arm: Arm, models: dict[str, OpenModel]) -> Json:
         self.job.state("running", f"Measuring {arm.title} with it and without.")

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from studio.capabilities.distill.request import DistillRequest
 from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
+from studio.library import costs
 from studio.library.method_cards import objectives
 from studio.library.models import load_registry
+from studio.ui.app import assembled
 from studio.ui.distill import estimate
+from studio.ui.distill.draft import NO_PRESET
 from tests.support.scripted_jobs import ScriptedTraining
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -88,10 +92,37 @@ def test_seconds_are_said_only_when_they_were_measured(jobs: Jobs) -> None:
     run = jobs.submit("distill", {"name": "a", "teacher": "test/teacher", "objective": "lcm", "steps": 20, "settings": settings})
     list(jobs.follow(run))
     worker.stop()
-    assert "about 3 min 34 s, at the 0.214 s a step" in estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000)[-1]
+    said = estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000)[-1]
+    assert said == "About 4 min and 812 MB here, from the last such run on this machine: 4 min of training."
     other = estimate.sentences(jobs, "test/teacher", "lcm", {**settings, "batch": 8}, 1000)[-1]
     assert "will differ" in other
     assert "not known yet" in estimate.sentences(jobs, "test/teacher", "dmd2", settings, 10)[-1]
+
+
+def test_a_trial_is_offered_until_something_like_it_was_measured(jobs: Jobs) -> None:
+    tab = assembled(jobs).distill
+    opened = tab.opened(wish={"teacher": "test/teacher", "objective": "lcm", "steps": 20})
+    values = {tab.fields.teacher: "test/teacher", tab.fields.preset: NO_PRESET, tab.fields.name: "a", tab.fields.steps: "20",
+              tab.live: opened[tab.live]}  # fmt: skip
+    assert opened[tab.trial.button].visible
+    begun = tab.measure(values)
+    run = jobs.get(begun[tab.trial.run_id])
+    assert (run.kind, run.lane) == ("trial", "interactive") and begun[tab.trial.timer].active
+    waiting = tab.measured(values | {tab.trial.run_id: run.id})
+    assert "Measuring a few steps of it" in waiting[tab.trial.line] and tab.cost not in waiting
+    jobs.cancel(run.id)
+    ended = tab.measured(values | {tab.trial.run_id: run.id})
+    assert "It could not be measured" in ended[tab.trial.line] and ended[tab.trial.run_id] == ""
+    with pytest.raises(ValueError, match="There is no run"):
+        jobs.get(run.id)
+    asked = DistillRequest(name="a", teacher="test/teacher", objective="lcm", steps=20)
+    entry, known = load_registry(jobs.paths).get("test/teacher"), objectives(jobs.paths)
+    costs.keep(jobs.paths, costs.priced("distill", asked, entry, known), costs.Cost("cpu", 0.5, 5, True))
+    shown = tab.count(values)
+    assert "About 10 s here, from 5 steps measured on this machine" in shown[tab.cost]
+    assert not shown[tab.trial.button].visible
+    timed = tab.count(values | {tab.fields.steps: "20 min"})
+    assert "20 min is 2,400 steps" in timed[tab.cost]
 
 
 def test_memory_and_time_follow_the_form(jobs: Jobs) -> None:
@@ -130,6 +161,6 @@ def test_a_run_of_another_form_is_no_measure_of_time(jobs: Jobs) -> None:
     def time(**request: Any) -> str:
         return estimate.sentences(jobs, "test/teacher", "lcm", settings, 1000, request)[-1]
 
-    assert "about 3 min 34 s" in time(form="full", rank=None)
+    assert "About 4 min" in time(form="full", rank=None)
     assert "will differ" in time(form="adapters", rank=4)
     assert "will differ" in time(form="full", trainer={"checkpointing": True})

@@ -32,8 +32,9 @@ def test_a_controlnet_measured_again_is_shown_once() -> None:
 
 def personal(arm: str, step: int, hit: float | None = 0.8) -> dict[str, Any]:
     distance = {"value": 1.2345, "low": 1.1, "high": 1.3, "n": 20}
-    return event("personal", arm, step, hit=share(hit), leak=share(0.1), stated=None, distance=distance, moved=share(0.25), variety=None,
-                 others={"accuracy": share(0.6)}, before={"accuracy": share(0.7)}, damage={"kept": share(0.86), "fd": None})  # fmt: skip
+    return event("personal", arm, step, hit=share(hit), leak=share(0.1), stated=None, distance=distance, moved=share(0.25),
+                 variety=None, others={"accuracy": share(0.6)}, before={"accuracy": share(0.7)},
+                 damage={"kept": share(0.86), "fd": None})  # fmt: skip
 
 
 def test_a_subject_its_leak_and_other_prompts() -> None:

@@ -10,12 +10,14 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.jobs.jobs import Jobs
-from studio.library import method_cards
+from studio.library import costs, method_cards
+from studio.library.models import load_registry
 from studio.library.subjects import subject
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts
+from studio.ui.kit import parts, trials
 from studio.ui.personalize import choices
 from studio.ui.personalize.runs import Personalizations
 from studio.ui.personalize.tab import PersonalizeTab, served
@@ -158,3 +160,25 @@ def test_the_form_becomes_a_run_that_a_reload_finds(tab: PersonalizeTab) -> None
 def test_what_does_not_fit_is_said_in_the_words_of_the_form(tab: PersonalizeTab, changes: dict[str, Any], said: str) -> None:
     found = tab.submit(form(**changes))
     assert list(found) == [tab.problem] and said in found[tab.problem]
+
+
+def test_the_form_says_what_it_would_take_and_measures_it_where_nothing_is_known(stocked: Jobs) -> None:
+    jobs, paths, catalogue = stocked, stocked.paths, method_cards.objectives(stocked.paths) or {}
+    price, measure, measured = trials.served(jobs, "personalize", lambda form: choices.request(paths, catalogue, form))
+    form = {"subject": "pocket/ink", "base": "nano/dmd2", "method": "own-timesteps", "steps": "300", "stop_at": "0.9"}
+    assert price(form) == {
+        "said": "How long it takes is not known yet: nothing like it was measured on this machine.", "measure": True
+    }  # fmt: skip
+    assert price({**form, "steps": "many"}) == {"said": "", "measure": False}
+    assert measure({**form, "base": "nano/none"})["problem"].startswith("There is no model")
+    run = measure(form)["run"]
+    assert jobs.spec(run).config["request"]["stop_at"] == 0.9
+    assert measured({"run": run, "form": form}) == {"run": run, "said": "Measuring a few steps of it."}
+    jobs.cancel(run)
+    assert measured({"run": run, "form": form})["problem"].startswith("It could not be measured: Cancelled")
+    asked = PersonalizeRequest.model_validate(choices.request(paths, catalogue, form))
+    what = costs.priced("personalize", asked, load_registry(paths).get("nano/dmd2"), catalogue)
+    costs.keep(paths, what, costs.Cost("cpu", 2.0, 5, True))
+    assert price(form) == {
+        "said": "About 10 min here, from 5 steps measured on this machine: 10 min of training.", "measure": False
+    }  # fmt: skip

@@ -22,7 +22,8 @@ def row(arm: str, step: int, hit: float, **more: Any) -> dict[str, Any]:
         return {"n": 80, "accuracy": share(accuracy), "fd_oracle": fd}
 
     return {"kind": "personal", "time": 1.0, "arm": arm, "title": arm.title(), "step": step, "hit": share(hit),
-            "leak": share(0.01), "stated": share(0.9), "distance": {"value": 1.04, "low": 0.9, "high": 1.2}, "moved": {"value": 0.08, "low": 0.07, "high": 0.1},
+            "leak": share(0.01), "stated": share(0.9), "distance": {"value": 1.04, "low": 0.9, "high": 1.2},
+            "moved": {"value": 0.08, "low": 0.07, "high": 0.1},
             "others": other(0.95, 12.5), "before": other(0.97, 10.0),
             "damage": {"kept": share(0.96), "fd": {"value": 1.25, "low": 1.1, "high": 1.4}}, **more}  # fmt: skip
 
@@ -63,7 +64,8 @@ def test_figures_of_the_model_itself_stand_by_step_with_intervals() -> None:
     assert steps["rows"][0]["cells"][0] == ("60 %", "[57–62]")
     assert dict(zip(steps["heads"][1:], steps["rows"][1]["cells"], strict=True)) == {
         "recognised": ("98 %", "[95–100]"), "without the word": ("1 %", "[0–3]"), "as the prompt says": ("90 %", "[87–92]"),
-        "distance": ("1.04", "[0.90–1.20]"), "other pictures moved": ("0.08", "[0.07–0.10]"), "other prompts, before": ("97 %", "[94–99]"),
+        "distance": ("1.04", "[0.90–1.20]"), "other pictures moved": ("0.08", "[0.07–0.10]"),
+        "other prompts, before": ("97 %", "[94–99]"),
         "other prompts, with it": ("95 %", "[92–97]"),
     }  # fmt: skip
     assert view.arms() is None, "the family is measured at the end"
@@ -98,3 +100,9 @@ def test_trying_it_puts_the_word_into_the_prompt() -> None:
     assert view.trial() == {"adapter": "mine/my-cat-nano", "word": "<my-cat>", "base": "nano/dmd2", "prompt": "a <my-cat>"}
     view.apply({**STRIP, "step": 0, "strip": "artifacts/a.jpg"})
     assert (view.trial() or {})["prompt"] == "a <my-cat> at night"
+
+
+def test_a_run_that_is_come_back_to_brings_its_form() -> None:
+    asked = PersonalView("r", {**REQUEST, "method": "pso", "settings": {"batch": 2}}, ABOUT).board()["asked"]
+    assert (asked["subject"], asked["base"], asked["method"], asked["steps"]) == ("mine/my-cat", "nano/dmd2", "pso", "400")
+    assert asked["settings"] == {"pso": {"batch": "2"}}

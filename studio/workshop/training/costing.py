@@ -1,0 +1,48 @@
+"""What a training took, for the forecast of the next one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from studio.library import costs
+from studio.library.costs import Cost
+from studio.library.method_cards import objectives
+from studio.library.models import ModelEntry
+from studio.workshop.training.loop import R, TrainingLoop
+
+
+def cost_of(loop: TrainingLoop[R], entry: ModelEntry, model_hash: str, *, trial: bool, ending: float | None = None) -> Cost:
+    """What a loop's clock says so far. entry, model_hash: of the model. ending: as of `Cost`, where the end was not reached."""
+    clock, request = loop.clock, loop.request
+    settings = costs.settings(loop.job.spec.kind, request, entry, objectives(loop.job.home, build=False))
+    made, pictures = clock.dearest, int(getattr(request, request.PICTURES, 0) or 0)
+    amount = int(getattr(request, request.MADE, 0) or 0) if request.MADE else 0
+    made_s = made.seconds / made.pieces * made.total if made is not None and amount else None
+    once = sum(int(settings.get(name) or 0) for name in request.ONCE)
+    extra = max(0.0, loop.first_step_s - loop.pace)
+    opened, making = clock.mean("open"), made.seconds if made is not None else 0.0
+    first, again, end = (clock.mean(part) for part in ("first", "again", "end"))
+    if end is not None and first:
+        ending = end / first
+    return Cost(
+        device=loop.device,
+        step_s=loop.pace,
+        steps=max(1, loop.timed - 1),
+        trial=trial,
+        model_hash=model_hash,
+        memory_bytes=loop.peak_bytes or None,
+        open_s=None if opened is None else max(0.0, opened - making) + (0.0 if once else extra),
+        made_s=None if made_s is None else made_s / amount,
+        once_s=extra / once if once else None,
+        strip_s=clock.mean("strip"),
+        first_s=first / pictures if first is not None and pictures else None,
+        again_s=again / pictures if again is not None and pictures else None,
+        ending=ending,
+    )
+
+
+def keep(loop: TrainingLoop[R], entry: ModelEntry, cost: Cost) -> None:
+    """Remember a cost. A full disk is no reason for a run to fail."""
+    what = costs.priced(loop.job.spec.kind, loop.request, entry, objectives(loop.job.home, build=False))
+    with suppress(OSError):
+        costs.keep(loop.job.home, what, cost)
