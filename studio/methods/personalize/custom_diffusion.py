@@ -22,6 +22,7 @@ from studio.methods.personalize.dreambooth import DreamBooth, DreamBoothConfig
 
 class CustomDiffusionConfig(DreamBoothConfig):
     layers: LayerSet = Field("cross-attention keys and values", description="Which layers it changes")
+    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of the adapter")
 
 
 @PERSONALIZE.add("custom-diffusion")
