@@ -35,7 +35,7 @@ def told(jobs: Jobs, kind: str, asked: Json) -> Told:
         request = config.model_validate({**asked, "name": NAME})
     except ValueError as error:
         raise ValueError(explain(error, config)) from error
-    entry, catalogue = load_registry(jobs.paths).get(request.trained_on), objectives(jobs.paths, build=False)
+    entry, catalogue = load_registry(jobs.paths).get(request.trained_on), objectives(jobs.paths)
     what = costs.priced(kind, request, entry, catalogue)
     found = costs.known(jobs.paths, what, _device(jobs))
     if found is None:

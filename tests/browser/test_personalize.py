@@ -56,6 +56,10 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
     page.wait_for_selector("#personal-problem .line")
     assert page.inner_text("#personal-problem").startswith("Training steps is 'none'; a number fits")
     page.fill(".p-steps", "4")
+    page.wait_for_selector(".p-cost .line:text('not known yet')")
+    page.click(".p-cost button")
+    page.wait_for_selector(".p-cost .line:text('from 5 steps measured on this machine')", timeout=600_000)
+    assert page.is_hidden(".p-cost button")
     page.click("#personal-start")
     page.wait_for_selector("#personal-board .p-grid[data-step] .p-cell")
     assert page.locator(".p-cell").count() == 12
@@ -71,6 +75,9 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
         assert shown.evaluate("document.documentElement.scrollWidth") <= shown.viewport_size["width"]
     page.fill(".p-time input", "0")  # from the model as it was
     page.wait_for_selector("#personal-board .p-grid[data-step='0'] .p-cell")
+    assert page.inner_text(".p-steps-table tbody tr:last-child th").endswith("listed now")
+    page.click(".p-steps-table tbody tr:first-child .p-pick")
+    page.wait_for_selector(".p-steps-table tbody tr:first-child th small")
     assert saved_by(page, "#personal-board", "csv").read_text().startswith("table,row,recognised,recognised low,recognised high,")
     assert saved_by(page, "#personal-board", "png").stat().st_size > 5000
 

@@ -14,9 +14,9 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.jobs.run import Run
 from studio.library import costs
-from studio.library.method_cards import objectives
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
+from studio.workshop.training.costing import catalogue
 from studio.workshop.training.job import TrainingJob
 from studio.workshop.training.trial import tried
 
@@ -33,8 +33,8 @@ class Trial:
         kind = KINDS.get(self.request.kind)
         whole = kind.config.model_validate({**self.request.request, "name": NAME}, context=self.job.tools.context())
         assert isinstance(whole, TrainingRequest), "checked with the request"
-        entry, catalogue = self.job.tools.registry.get(whole.trained_on), objectives(self.job.home, build=False)
-        small = smaller(whole, self.request.steps, costs.settings(kind.name, whole, entry, catalogue))
+        entry, known = self.job.tools.registry.get(whole.trained_on), catalogue(self.job.home)
+        small = smaller(whole, self.request.steps, costs.settings(kind.name, whole, entry, known))
         work = kind.worker()(small, apart(self.job, kind.name))
         if not isinstance(work, TrainingJob):
             raise ValueError(f"Jobs of kind {kind.name} say nothing of their parts, so they cannot be tried.")
@@ -43,7 +43,7 @@ class Trial:
         finally:
             for made in ("material", "picks"):
                 shutil.rmtree(self.job.folder / made, ignore_errors=True)
-        costs.keep(self.job.home, costs.priced(kind.name, whole, entry, catalogue), cost)
+        costs.keep(self.job.home, costs.priced(kind.name, whole, entry, known), cost)
         return {"cost": asdict(cost)}
 
 

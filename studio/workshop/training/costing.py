@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from studio.jobs.paths import Paths
 from studio.library import costs
 from studio.library.costs import Cost
-from studio.library.method_cards import objectives
+from studio.library.method_cards import Catalogue, objectives
 from studio.library.models import ModelEntry
+from studio.workshop.training.describe import refresh
 from studio.workshop.training.loop import R, TrainingLoop
 
 
 def cost_of(loop: TrainingLoop[R], entry: ModelEntry, model_hash: str, *, trial: bool, ending: float | None = None) -> Cost:
     """What a loop's clock says so far. entry, model_hash: of the model. ending: as of `Cost`, where the end was not reached."""
     clock, request = loop.clock, loop.request
-    settings = costs.settings(loop.job.spec.kind, request, entry, objectives(loop.job.home, build=False))
+    settings = costs.settings(loop.job.spec.kind, request, entry, catalogue(loop.job.home))
     made, pictures = clock.dearest, int(getattr(request, request.PICTURES, 0) or 0)
     amount = int(getattr(request, request.MADE, 0) or 0) if request.MADE else 0
     made_s = made.seconds / made.pieces * made.total if made is not None and amount else None
@@ -41,8 +43,14 @@ def cost_of(loop: TrainingLoop[R], entry: ModelEntry, model_hash: str, *, trial:
     )
 
 
+def catalogue(paths: Paths) -> Catalogue | None:
+    """Methods with their defaults, made anew here where the program is another than when they were described."""
+    refresh(paths)
+    return objectives(paths, build=False)
+
+
 def keep(loop: TrainingLoop[R], entry: ModelEntry, cost: Cost) -> None:
     """Remember a cost. A full disk is no reason for a run to fail."""
-    what = costs.priced(loop.job.spec.kind, loop.request, entry, objectives(loop.job.home, build=False))
+    what = costs.priced(loop.job.spec.kind, loop.request, entry, catalogue(loop.job.home))
     with suppress(OSError):
         costs.keep(loop.job.home, what, cost)
