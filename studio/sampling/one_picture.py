@@ -16,18 +16,29 @@ from itertools import groupby
 from studio.sampling.plan import Plan
 from studio.sampling.segment import AdapterPairs, Mix, Segment
 
+K = 400.0  # of plans of many steps
+FEW = 8  # steps, up to which all but the last are mixed
 
-def with_mix(plan: Plan, prompt: str, weight: float, adapters: AdapterPairs, above: float) -> Plan:
+
+def usual_k(plan: Plan) -> float:
+    """400 for many steps; a few are mixed but for the last one, and a single one is mixed."""
+    if plan.steps > FEW:
+        return K
+    return plan.segments[-1].timesteps[-1] if plan.steps > 1 else 0.0
+
+
+def with_mix(plan: Plan, prompt: str, weight: float, adapters: AdapterPairs, above: float | None = None) -> Plan:
     """The plan with what the models say to another prompt, under more adapters than their own, mixed in at times above this.
 
-    Times are those of each segment's model. A weight of 0 leaves the plan as it is. ValueError where one of the adapters is on
-    already, or weights come to more than 1.
+    above: K, in the time of each segment's model; None is `usual_k`. A weight of 0 leaves the plan as it is. ValueError where one
+    of the adapters is on already, or weights come to more than 1.
     """
     if not weight:
         return plan
+    above = usual_k(plan) if above is None else above
     out: list[Segment] = []
     for segment in plan.segments:
-        for early, steps in groupby(range(len(segment.timesteps)), lambda i, s=segment: s.timesteps[i] > above):  # type: ignore[misc]
+        for early, steps in groupby(range(len(segment.timesteps)), lambda i, s=segment, k=above: s.timesteps[i] > k):  # type: ignore[misc]
             if twice := {name for name, _ in segment.adapters} & {name for name, _ in adapters} if early else set():
                 raise ValueError(f"adapter {min(twice)!r} is on in steps that it is mixed into; one of both would fit")
             indices = list(steps)

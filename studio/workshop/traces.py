@@ -67,9 +67,11 @@ class Trace:
         first = 0
         if header.parent is None:
             process = denoiser_of(models[steps[0].model]).process
-            z = project(process.draw(header.seeds, INITIAL, self.shape).to(device))
-            with_it = header.plan.begins
-            x = noising(process).noised(self._begun().to(device), z, steps[0].here) if with_it else process.start(z, begun)
+            first_draw = project(process.draw(header.seeds, INITIAL, self.shape).to(device))
+            if header.plan.begins:
+                x = noising(process).noised(self._begun().to(device), first_draw, steps[0].here)
+            else:
+                x = process.start(first_draw, begun)
         else:
             arm, first = header.parent
             parent = open_trace(header.folder, arm)

@@ -109,6 +109,15 @@ def test_of_a_one_step_student_only_the_mixed_line_is_left() -> None:
     assert [bool(s.mix) for s in one.segments] == [True] and one.nfe == 2
 
 
+@pytest.mark.parametrize(
+    ("times", "mixed_at"),
+    [((999,), [999]), ((999, 599, 399, 199), [999, 599, 399]), (tuple(range(900, -1, -100)), [900, 800, 700, 600, 500])],
+)
+def test_where_no_k_is_given_few_steps_are_mixed_but_for_the_last(times: tuple[int, ...], mixed_at: list[int]) -> None:
+    usual = with_mix(teacher_plan("t", times, "lcm", name="edit"), "source", 0.4, (("one", 1.0),))
+    assert [t for s in usual.segments if s.mix for t in s.timesteps] == mixed_at
+
+
 def test_hybrids_and_remedies_mix_as_well() -> None:
     hybrid = with_mix(hybrid_plan("t", "t2", recipe(), 1), "source", 0.5, (("one", 1.0),), 400)
     keys = KEYS | {"t2": KEYS["t"], "t2: source": KEYS["t: source"]}

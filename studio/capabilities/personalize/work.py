@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,14 +14,13 @@ from torch import Tensor
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, damage, plain_prompts
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.core.domain import Oracle, Said
-from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
-from studio.library.subjects import subject
+from studio.library.subjects import Subject, subject
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Learned
 from studio.sampling.plan import student_plan
@@ -48,16 +48,24 @@ class Personalizing(Armed[PersonalizeRequest]):
 
     def build(self) -> Method:
         request = self.request
-        self.domain, self.subject = domain_of(self.entry.domain), subject(self.job.home, request.subject)
+        self.domain, self.subject = domain_of(self.entry.domain), self.wanted()
         make: Callable[..., Method] = PERSONALIZE.get(request.chosen(self.entry))
         self.reader = self.model.new_word(self.subject.word, request.rows)
         lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
         self.reader.check([said.text for (said,) in lines])
-        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
+        shots = self.shots(lines)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
         start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
         return make(config, self.streams, network, shots, self.untouched, self.reader, start)
+
+    def wanted(self) -> Subject:
+        """What is learned."""
+        return subject(self.job.home, self.request.subject)
+
+    def shots(self, lines: Sequence[Sequence[Said]]) -> Pictured:
+        """The pictures, each under its line."""
+        return Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
 
     @property
     def _known_noun(self) -> str:
@@ -193,7 +201,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         measured = {"rows": self.final(), "reader": self.bench.read_by if self.bench is not None else None}
         worn = self.worn()
         card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
-        self.write_edit(Edit(worn.adapter.edit(card).pairs, card, dict(worn.tokens)), target, words=[about.word])
+        self.write_edit(replace(worn.adapter.edit(card), tokens=dict(worn.tokens)), target, words=[about.word])
 
     def found(self) -> Json:
         return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),

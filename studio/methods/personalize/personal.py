@@ -88,9 +88,13 @@ class Personal(Method[C]):
         assert isinstance(network, ConditionalNetwork)
         network.requires_grad_(False).eval()
         self.denoiser, self.network, self.shots, self.untouched, self.read = denoiser, network, shots, untouched, read
-        adapter = Adapter(network.adaptable(config.layers), config.rank, config.alpha, streams.seed)
-        self.learned = Learned(adapter, TokenRows(start, read.tables), config.word_lr / config.lr).to(streams.device)
+        self.learned = Learned(self.adapter(), TokenRows(start, read.tables), config.word_lr / config.lr).to(streams.device)
         self.trained = {"personal": Trained(self.learned, config.lr, ema=config.ema)}
+
+    def adapter(self) -> Adapter:
+        """The one that is taught, on the frozen network."""
+        config = self.config
+        return Adapter(self.network.adaptable(config.layers), config.rank, config.alpha, self.streams.seed)
 
     def batch(self) -> Batch:
         return self.shots.pictures(self.config.batch, self.streams["data"])
