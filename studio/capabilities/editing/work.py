@@ -29,6 +29,9 @@ def mix(value: object, drawing: Drawing) -> None:
         model = _any(drawing)
         parts = with_parts(medium_of(drawing.domain))
         drawing.shape = parts.sized(use.size, model.sample_shape, model.shape)
+        for name in drawing.begins:  # pictures that were encoded in the models' own shape
+            begun = read_begin(name)
+            drawing.begins[name] = _latents(drawing, begun.subject, begun.number)
 
 
 def begin(value: object, drawing: Drawing) -> None:

@@ -54,8 +54,8 @@ def said(rows: Sequence[Json]) -> list[str]:
         )
     if shown is not None and bare[0] is not None and begun[0] is not None:
         found.append(
-            f"{100 * shown:.0f} % of its pictures show all that the edits say; of text to image {100 * bare[0]:.0f} %, of image to "
-            f"image {100 * begun[0]:.0f} %."
+            f"{100 * shown:.0f} % of its pictures show all that the edits say; of text to image {100 * bare[0]:.0f} %, of image "
+            f"to image {100 * begun[0]:.0f} %."
         )
     return found
 

@@ -86,6 +86,11 @@ def test_what_is_mixed_in_is_drawn_and_other_sizes_need_patches(studio: Jobs) ->
     for row in wide["arms"]:
         with Image.open(studio.paths.run(wide["run"]) / row["images"][0]["path"]) as picture:
             assert picture.size == (2 * side, side)
+    both = {"picture": "pocket/two-tailed-cat#2@700", "sine": f"mine/patches=0.5 {2 * side}x{side}"}
+    for asked in (both, dict(reversed(both.items()))):
+        begun = drawn(studio, additions=asked)
+        with Image.open(studio.paths.run(begun["run"]) / begun["arms"][0]["images"][0]["path"]) as picture:
+            assert picture.size == (2 * side, side)
     nothing = drawn(studio, additions={"sine": "mine/whole=0.7@999"})
     assert of_kind(studio, nothing["run"], "notice")[-1]["text"] == (
         "No step of what is drawn lies above K = 999, so nothing of mine/whole is mixed in."
