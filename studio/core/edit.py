@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from studio.core.files import Json
+from studio.core.position import Position
 from studio.core.trim import cut, ranks_for
 
 PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
@@ -73,6 +75,7 @@ class EditCard(BaseModel):
 
     base, base_hash: id and weights hash of the model it was trained on. calibration: scale that strength 1 stands for, so
     that adapters are comparable; `attribute` and `unit` say of what. measured: figures, with intervals where there are any.
+    mode: of an edit of one sample, "whole" or "patches": what it was shown, and so what it can draw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,6 +97,7 @@ class EditCard(BaseModel):
     steps: int = 0
     created: str = ""
     note: str = ""
+    mode: str = Field(default="", max_length=20, exclude_if=operator.not_)
 
     def public(self) -> EditCard:
         """Without what may be private: prompts, notes, settings, the date."""
@@ -104,11 +108,12 @@ class EditCard(BaseModel):
 class Edit:
     """pairs: change by layer, named by its path inside the model ("unet.down_blocks.0…", "text_encoder.…").
     tokens: rows of new words, {"<word>": [n, dim]}, or with several text encoders {"<word>": …} for the first and
-    {"<word>@2": …} for the second."""
+    {"<word>@2": …} for the second. position: where features stand, of an edit that was shown parts of one sample."""
 
     pairs: Mapping[str, LowRank]
     card: EditCard
     tokens: Mapping[str, Tensor] = field(default_factory=dict)
+    position: Position | None = None
 
     def __post_init__(self) -> None:
         if not self.pairs and not self.tokens:
@@ -142,12 +147,16 @@ class Edit:
                 digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
         for word, rows in sorted(self.tokens.items()):
             digest.update(word.encode() + rows.detach().float().cpu().contiguous().numpy().tobytes())
+        if self.position is not None:
+            told = self.position
+            digest.update(f"{told.layer} {told.extent}".encode() + told.weights.float().contiguous().numpy().tobytes())
         return digest.hexdigest()[:12]
 
     def half(self) -> Edit:
         """The same in half precision, as files hold it: a change of 1e-3 of itself at most."""
         pairs = {path: LowRank(pair.down.half(), pair.up.half(), pair.alpha) for path, pair in self.pairs.items()}
-        return Edit(pairs, self.card, {word: rows.half() for word, rows in self.tokens.items()})
+        told = self.position and replace(self.position, weights=self.position.weights.half())
+        return Edit(pairs, self.card, {word: rows.half() for word, rows in self.tokens.items()}, told)
 
     def resized(self, rank: int) -> Edit:
         """The same with layers of at most this rank; the card says so. Figures in it are of the edit as it was."""
@@ -155,7 +164,7 @@ class Edit:
         note = f"Brought to rank {rank} from {' and '.join(map(str, self.ranks))} by singular values."
         if all(pairs[path] is pair for path, pair in self.pairs.items()):
             return self
-        return Edit(pairs, self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}), self.tokens)
+        return replace(self, pairs=pairs, card=self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}))
 
     def trimmed(self, keep: float) -> Edit:
         """The same in fewer numbers, with a share of its squared change kept over all layers (`core.trim`); the card says so.
@@ -169,11 +178,12 @@ class Edit:
         ):
             return self
         note = f"Cut to {100 * keep:g} % of its squared change by singular values."
-        return Edit(pairs, self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}), self.tokens)
+        return replace(self, pairs=pairs, card=self.card.model_copy(update={"note": f"{self.card.note} {note}".strip()}))
 
     def scaled(self, factor: float) -> Edit:
         """The same edit, `factor` times as strong at scale 1; its tokens stay."""
-        return Edit({path: pair.scaled(factor) for path, pair in self.pairs.items()}, self.card, self.tokens)
+        told = self.position and self.position.scaled(factor)
+        return replace(self, pairs={path: pair.scaled(factor) for path, pair in self.pairs.items()}, position=told)
 
 
 def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
@@ -182,6 +192,7 @@ def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
     ups: dict[str, list[Tensor]] = {}
     tokens: dict[str, Tensor] = {}
     for edit, scale in edits:
+        check_placeless(edit)
         for path, pair in edit.pairs.items():
             downs.setdefault(path, []).append(pair.down.float())
             ups.setdefault(path, []).append(pair.up.float() * pair.multiplier * scale)
@@ -194,6 +205,15 @@ def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
         for path in downs
     }
     return Edit(pairs, card, tokens)
+
+
+def check_placeless(edit: Edit) -> None:
+    """ValueError where an edit is told places, which weights alone cannot hold."""
+    if edit.position is not None:
+        raise ValueError(
+            f"{edit.card.title} was taught on parts of a picture and is told where each lies, which weights alone cannot hold; "
+            "one that was taught on the whole picture would fit"
+        )
 
 
 class Merged:
@@ -209,6 +229,7 @@ class Merged:
         self._kept: dict[nn.Parameter, Tensor] = {}
         try:
             for edit, scale in sorted(edits, key=lambda pair: (pair[0].hash, pair[1])):
+                check_placeless(edit)
                 for path, pair in sorted(edit.pairs.items()):
                     self._add(parts, path, pair, scale)
         except BaseException:  # half an edit is worse than none

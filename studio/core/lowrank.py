@@ -57,11 +57,14 @@ class Adapter(nn.Module):
 
     def edit(self, card: EditCard, part: str = "unet") -> Edit:
         """What was learned, as an edit of the named part of a model."""
-        pairs = {}
-        for place in self.places:
-            down, up = (weights[_key(place)].detach().cpu() for weights in (self.down, self.up))
-            pairs[f"{part}.{place}"] = LowRank(down, up, self.alpha)
-        return Edit(pairs, card)
+        return Edit(self.pairs(part), card)
+
+    def pairs(self, part: str) -> dict[str, LowRank]:
+        """By layer of the named part."""
+        found = {}
+        for key, down in self.down.items():
+            found[f"{part}.{key.replace('/', '.')}"] = LowRank(down.detach().cpu(), self.up[key].detach().cpu(), self.alpha)
+        return found
 
 
 @contextmanager

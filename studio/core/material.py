@@ -136,6 +136,11 @@ class ConditionalNetwork(nn.Module):
             raise ValueError(f"{type(self).__name__} has no layers called {chosen}; everything would fit")
         return {place: layer for place, layer in self.adapted.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
 
+    @property
+    def first_layer(self) -> tuple[str, nn.Module]:
+        """The first layer with its place in `adapted`; its outputs stand where the sample's positions do."""
+        raise TypeError(f"{type(self).__name__} has no layer that could be told where a part lies; the whole would fit")
+
     def wearing(self, adapter: Adapter, strength: Tensor | float) -> AbstractContextManager[None]:
         """With an adapter that is being taught, at a strength or one for each sample [B]."""
         return applied(self.adapted, adapter, strength)

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
+    import torch
     from torch import Tensor
 
 
@@ -30,7 +33,7 @@ class Medium(Protocol):
     @property
     def viewer(self) -> Path | None: ...
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
-        """uint8 [N, S, S, 3]; side: S is at most this."""
+        """uint8 [N, S, S, 3]; side: S is at most this. Without side [N, H, W, 3] where samples are drawn in another shape."""
 
     def files(self, samples: Tensor, i: int) -> Mapping[str, bytes]:
         """What is kept of sample i beside its still: suffix -> bytes, the main one first; {} where the still holds all."""
@@ -43,3 +46,32 @@ class Masks(Protocol):
     def inside(self, masks: Tensor, shape: Sequence[int]) -> Tensor:
         """The share of every place of latents [N, *shape] that masks mark, in [0, 1], broadcast to their shape. masks: samples of
         the medium, bright where the part is."""
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """A medium whose samples have parts that are samples too, and that models may draw in another size than their own.
+
+    Along each of its axes a sample has places, counted in units of its shorter side; a box [A, 2] says where a part begins and
+    ends along each.
+    """
+
+    def extent(self, sample: Tensor) -> tuple[float, ...]:
+        """Of one whole sample [C, …], along each axis."""
+
+    def boxes(self, sample: Tensor, n: int, least: float, g: torch.Generator) -> Tensor:
+        """[n, A, 2] of random parts of one sample whose side is `least` to 1."""
+
+    def part(self, sample: Tensor, box: Tensor, shape: Sequence[int]) -> Tensor:
+        """[*shape]: what lies in a box, resampled."""
+
+    def sized(self, asked: str, sample_shape: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+        """The latent shape of a sample of the size that was asked for, as a person writes it, where a model draws samples of
+        sample_shape from latents of this shape. ValueError in one sentence where there is none."""
+
+
+def with_parts(medium: Medium) -> Parts:
+    """The medium as one whose samples have parts. ValueError in one sentence where they have none."""
+    if isinstance(medium, Parts):
+        return medium
+    raise ValueError(f"Samples of the medium {medium.name} are not cut into parts; the whole of one would fit.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -57,6 +57,21 @@ class Process(Protocol[L, U]):
         """The next state, by a rule's numbers (`core.levels.Update`). before: the belief of the step before; z: a draw."""
 
 
+@runtime_checkable
+class Noising(Protocol):
+    """A process that can hide a given sample in part."""
+
+    def noised(self, x0: Tensor, z: Tensor, level: Level) -> Tensor:
+        """The state [N, *shape] at a level, of clean samples [1 or N, *shape] and a draw."""
+
+
+def noising(process: Process) -> Noising:
+    """The process as one that can hide a given sample. ValueError in one sentence where it cannot."""
+    if isinstance(process, Noising):
+        return process
+    raise ValueError(f"a {process.kind} process begins with nothing known, so a sample to begin with does not fit; leave it out")
+
+
 class Gaussian(ABC):
     """x_t = alpha(t) x0 + sigma(t) eps, eps ~ N(0, I): all but its two coefficients."""
 
@@ -92,6 +107,9 @@ class Gaussian(ABC):
 
     def start(self, z: Tensor, begun: float) -> Tensor:
         return z * begun
+
+    def noised(self, x0: Tensor, z: Tensor, level: GaussianLevel) -> Tensor:
+        return x0 * level.alpha + z * level.sigma
 
     def passed_on(self, x: Tensor, scale: float, level: GaussianLevel) -> Tensor:
         return x if level.scale == scale else x * (level.scale / scale)

@@ -99,6 +99,10 @@ class UNetNetwork(ConditionalNetwork):
                 found[place] = module
         return found
 
+    @property
+    def first_layer(self) -> tuple[str, nn.Module]:
+        return "conv_in", self.unet.conv_in
+
     def as_now(self) -> AbstractContextManager[None]:
         """What must hold again when a block of now is computed a second time; nothing for a network of its own."""
         return nullcontext()

@@ -8,13 +8,14 @@ arXiv 2106.09685). Modules, weights, their names and their memory layout stay wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.core.edit import Edit, LowRank
+from studio.core.position import Position
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -32,29 +33,35 @@ class Attached:
         self.on: tuple[tuple[str, float], ...] = ()
         self._hashes: dict[str, str] = {}
         self._pairs: dict[str, dict[str, _Pair]] = {}
+        self._placed: dict[str, _Placed | None] = {}
         self._hooks: list[RemovableHandle] = []
 
     def add(self, name: str, edit: Edit) -> None:
         """Keep an edit under a name, off. ValueError where a layer of it is not in the model or has another shape."""
         for path, pair in edit.pairs.items():
             _check(self.parts, path, pair)
+        if edit.position is not None:
+            _check_position(self.parts, edit.position)
         self.edits[name] = edit
         self._hashes[name] = edit.hash
         self._pairs[name] = {path: _Pair(pair) for path, pair in edit.pairs.items()}
+        self._placed[name] = _Placed(edit.position) if edit.position is not None else None
 
     def remove(self, name: str) -> None:
         self.use([pair for pair in self.on if pair[0] != name])
-        for kept in (self.edits, self._hashes, self._pairs):
+        for kept in (self.edits, self._hashes, self._pairs, self._placed):
             kept.pop(name)
 
     def use(self, wanted: Sequence[tuple[str, float]]) -> None:
         """Exactly these (name, strength) pairs are on; a strength of 0 is off."""
         self.off()
         now = sorted(((n, s) for n, s in wanted if s), key=lambda pair: (self._hashes[pair[0]], pair[1]))
-        layers: dict[str, list[tuple[_Pair, float]]] = {}
+        layers: dict[str, list[tuple[_Change, float]]] = {}
         for name, strength in now:
             for path, pair in self._pairs[name].items():
                 layers.setdefault(path, []).append((pair, strength))
+            if (placed := self._placed[name]) is not None:
+                layers.setdefault(placed.position.layer, []).append((placed, strength))
         for path, changes in layers.items():
             self._hooks.append(_layer(self.parts, path).register_forward_hook(_adding(changes)))
         self.on = tuple(wanted)
@@ -76,6 +83,29 @@ class Attached:
         )
 
 
+class _Change(Protocol):
+    """What an edit adds behind one layer."""
+
+    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor: ...
+
+
+class _Placed:
+    """Where features stand, computed once for a size."""
+
+    def __init__(self, position: Position):
+        self.position = position
+        self._kept: tuple[Tensor, tuple[int, ...]] = torch.zeros(0), ()
+
+    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor:
+        """[1, C, *size of x], for a sample that is drawn whole."""
+        size = tuple(x.shape[2:])
+        found, of = self._kept
+        if of != size or found.device != x.device or found.dtype != x.dtype:
+            with torch.inference_mode(False):
+                self._kept = found, _ = self.position.change(size, x), size
+        return found * strength
+
+
 class _Pair:
     """A pair where the layer is and in its precision; the original stays as it was read."""
 
@@ -94,7 +124,7 @@ class _Pair:
         return functional.linear(functional.linear(x, self.down) * by, self.up)
 
 
-def _adding(changes: list[tuple[_Pair, float]]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+def _adding(changes: list[tuple[_Change, float]]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
     def hook(layer: nn.Module, args: tuple[Tensor, ...], y: Tensor) -> Tensor:
         for pair, strength in changes:
             y = y + pair.change(layer, args[0], strength)
@@ -124,4 +154,13 @@ def _check(parts: Mapping[str, nn.Module], path: str, pair: LowRank) -> None:
         raise ValueError(
             f"layer {path} has matrices {list(pair.down.shape)} and {list(pair.up.shape)}; {fits[0]} and {fits[1]} "
             "would fit: the edit was made for another architecture"
+        )
+
+
+def _check_position(parts: Mapping[str, nn.Module], position: Position) -> None:
+    weight = getattr(_layer(parts, position.layer), "weight", None)
+    if weight is None or len(weight) != len(position.weights) or weight.ndim - 2 != len(position.extent):
+        raise ValueError(
+            f"layer {position.layer} does not take positions of shape {list(position.weights.shape)} over "
+            f"{len(position.extent)} axes; the edit was made for another architecture"
         )

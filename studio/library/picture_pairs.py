@@ -141,6 +141,20 @@ def size_of(file: Path) -> tuple[int, int]:
     return size
 
 
+def read_whole(file: Path) -> Tensor:
+    """[3, H, W] in [0, 1], as it is. ValueError where the file is damaged."""
+    import numpy as np
+    import torch
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            whole = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).copy()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{brief(file.name)} in {file.parent.name} is damaged; a whole PNG would fit.") from error
+    return torch.from_numpy(whole).permute(2, 0, 1).float() / 255
+
+
 def read_picture(file: Path, side: int) -> Tensor:
     """[3, side, side] in [0, 1], the middle square. ValueError where the file is damaged."""
     import numpy as np

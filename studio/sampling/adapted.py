@@ -28,6 +28,9 @@ def adapted(plan: Plan, name: str, weight: float, chosen: Chosen) -> Plan:
             changes: dict[str, object] = {}
             if own:
                 changes["adapters"] = _with(segment.adapters, name, weight)
+                changes["mix"] = tuple(
+                    part.model_copy(update={"adapters": _with(part.adapters, name, weight)}) for part in segment.mix
+                )
             if second and segment.blend:
                 worn = _with(segment.blend.adapters, name, weight)
                 changes["blend"] = segment.blend.model_copy(update={"adapters": worn})

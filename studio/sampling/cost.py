@@ -32,7 +32,7 @@ def bill(plans: Iterable[Plan]) -> Bill:
     questions: set[tuple[int, Hashable]] = set()
     for plan in plans:
         alone += plan.nfe
-        at = states.setdefault(("start", plan.start, plan.segments[0].model), len(states))
+        at = states.setdefault(("start", plan.start, plan.begins, plan.segments[0].model), len(states))
         for belief, asked, done in _steps(plan):
             new = {(at, question) for question in asked} - questions
             questions |= new
@@ -63,17 +63,18 @@ def _belief(segment: Segment, t: float, position: int) -> Hashable:
     w = 1.0 if is_plain(segment.guidance) else segment.guidance
     blend = segment.blend and (segment.blend.model, segment.blend.weight, evaluations(segment.blend.guidance))
     changed = tuple(remedy.model_dump_json() for remedy in segment.remedies)
-    return segment.model, t, w, segment.prompt, segment.adapters, blend, changed, position if changed else None
+    return segment.model, t, w, segment.prompt, segment.adapters, blend, segment.mix, changed, position if changed else None
 
 
 def _questions(segment: Segment, t: float, position: int) -> Iterable[Hashable]:
     """One for each network evaluation of a step."""
     told = tuple(remedy.model_dump_json() for remedy in segment.remedies if remedy.tells)
-    calls = [(segment.model, segment.guidance, segment.adapters)]
+    calls = [(segment.model, segment.guidance, segment.prompt, segment.adapters)]
     if segment.blend is not None:
-        calls.append((segment.blend.model, segment.blend.guidance, segment.blend.adapters))
-    for model, w, adapters in calls:
-        bare = (model, t, segment.prompt, adapters)
+        calls.append((segment.blend.model, segment.blend.guidance, segment.prompt, segment.blend.adapters))
+    calls += [(segment.model, 1.0, part.prompt, part.adapters) for part in segment.mix]
+    for model, w, prompt, adapters in calls:
+        bare = (model, t, prompt, adapters)
         yield bare, told, position if told else None
         if not is_plain(w):
             yield bare, "null"

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -38,9 +39,12 @@ def sample(
     resume: Recorded | None = None,
     batch_size: int | None = None,
     project: Callable[[Tensor], Tensor] | None = None,
+    begins: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Iterator[Record]:
     """Run one plan; see `sample_many`."""
-    many = sample_many([plan], models, cond, seeds, shape, start=start, resume=resume, batch_size=batch_size, project=project)
+    many = sample_many(
+        [plan], models, cond, seeds, shape, start=start, resume=resume, batch_size=batch_size, project=project, begins=begins
+    )
     return _records(many)
 
 
@@ -60,6 +64,7 @@ def sample_many(
     resume: Recorded | None = None,
     batch_size: int | None = None,
     project: Callable[[Tensor], Tensor] | None = None,
+    begins: Mapping[str, Tensor] = MappingProxyType({}),
     apart: bool = False,
 ) -> Iterator[tuple[str, Record]]:
     """Run plans one after another on the same seeds; what several ask of a network at the same state is asked once.
@@ -75,6 +80,7 @@ def sample_many(
         even where guidance or remedies make of them different beliefs. Changes results by rounding only; a result is the same
         whatever plans are run beside it.
     project: the domain's projection of noise (identity where None).
+    begins: clean samples [1 or N, *shape] by the names under which plans begin with them.
 
     Bad arguments raise here, before anything runs.
     """
@@ -82,20 +88,22 @@ def sample_many(
     if len(set(names)) < len(names):
         raise ValueError(f"plan names {names} do not fit; each plan needs a name of its own")
     ready = [compiled(plan, models) for plan in plans]
-    run = Run(models, cond, [int(s) for s in seeds], tuple(shape), batch_size, project)
+    run = Run(models, cond, [int(s) for s in seeds], tuple(shape), batch_size, project, begins)
     for plan, (_, steps) in zip(plans, ready, strict=True):
         run.check(plan)
         if resume is not None:
             check_resume(resume, plan, steps, len(run.seeds), run.shape)
+        elif start is None:
+            run.check_begins(plan)
     if start is not None and resume is not None:
         raise ValueError("both a start and a recorded state were given; one of them would fit")
     if start is not None and tuple(start.shape) != (len(run.seeds), *run.shape):
         raise ValueError(f"start has shape {tuple(start.shape)}; {(len(run.seeds), *run.shape)} would fit")
-    return _stream(names, ready, run, start, resume, apart)
+    return _stream(plans, ready, run, start, resume, apart)
 
 
 def _stream(
-    names: Sequence[str],
+    plans: Sequence[Plan],
     ready: Sequence[tuple[float, tuple[Step, ...]]],
     run: Run,
     start: Tensor | None,
@@ -103,11 +111,11 @@ def _stream(
     apart: bool,
 ) -> Iterator[tuple[str, Record]]:
     first = resume.index if resume else 0
-    paths = _prefix_tree(ready, first, given_start=start is not None)
+    paths = _prefix_tree(ready, first, given_start=start is not None, begins=[plan.begins for plan in plans])
     waiting = Counter(node for path in paths for _, *nodes in path for node in nodes)  # plans that will still come by each node
     beliefs = _Beliefs(run, paths, apart)
     states: dict[int, tuple[State, Record]] = {}
-    for name, (scale, steps), path in zip(names, ready, paths, strict=True):
+    for plan, (scale, steps), path in zip(plans, ready, paths, strict=True):
         state: State | None = None
         nfe = sum(step.nfe for step in steps[:first])
         for index, (step, (at, asked, done)) in enumerate(zip(steps[first:], path, strict=True), first):
@@ -119,7 +127,7 @@ def _stream(
                 record = replace(record, steps=len(steps), segment=step.segment, position=step.position, computed=0)
             else:
                 if state is None:
-                    state = run.resumed(resume, step) if resume else run.initial(steps[0], scale, start)
+                    state = run.resumed(resume, step) if resume else run.initial(steps[0], scale, start, plan.begins)
                 x0, took, computed = beliefs.form(state.x, step, at, asked)
                 believed = time.perf_counter()
                 following = run.move(state, step, x0)
@@ -145,7 +153,7 @@ def _stream(
                 beliefs.forget(asked)
             if not waiting[done]:
                 del states[done]
-            yield name, record
+            yield plan.name, record
 
 
 class _Beliefs:
@@ -177,14 +185,14 @@ class _Beliefs:
 
 
 def _prefix_tree(
-    ready: Iterable[tuple[float, tuple[Step, ...]]], first: int, *, given_start: bool
+    ready: Iterable[tuple[float, tuple[Step, ...]]], first: int, *, given_start: bool, begins: Sequence[str]
 ) -> list[list[tuple[Hashable, int, int]]]:
     """(state, belief, next state) a step, from step ``first`` on: a number for every distinct question to the networks at
     every distinct state, and one for every distinct state that follows. Plans that begin alike pass through the same numbers."""
     known: dict[tuple[Hashable, ...], int] = {}
     paths = []
-    for scale, steps in ready:
-        at: Hashable = ("start", None if given_start or first else scale)
+    for (scale, steps), name in zip(ready, begins, strict=True):
+        at: Hashable = ("start", None if given_start or first else (scale, name))
         path = []
         for step in steps[first:]:
             asked = known.setdefault((at, step.asked), len(known))

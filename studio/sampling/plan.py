@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from studio.core.files import Json
 from studio.core.recipe import Recipe
-from studio.sampling.segment import CLEAN, AdapterPairs, Blend, Segment, condition_key
+from studio.sampling.segment import CLEAN, AdapterPairs, Blend, Mix, Segment, condition_key
 
 SUBSTEP = 1000  # grid positions from here on belong to steps that land between the points of the grid
 
 __all__ = [
-    "CLEAN", "SUBSTEP", "Blend", "Plan", "Segment", "condition_key", "handover_plan", "hybrid_plan", "mask_plan", "modulated",
-    "skip_first_plan", "student_first_plan", "student_plan", "teacher_plan",
+    "CLEAN", "SUBSTEP", "Blend", "Mix", "Plan", "Segment", "condition_key", "handover_plan", "hybrid_plan", "mask_plan",
+    "modulated", "skip_first_plan", "student_first_plan", "student_plan", "teacher_plan",
 ]  # fmt: skip
 
 
@@ -30,6 +31,8 @@ class Plan(BaseModel):
         "noise" = sigma·noise (what trailing Euler pipelines begin with).
     final_t: where the last step lands, in the last model's time; −1 = clean. diffusers lands on 0 for TCD and for DDIM
         with ``set_alpha_to_one=False``, as Stable Diffusion 1.x is configured.
+    begins: name of a clean sample that is given to the loop and noised to where the first step stands (SDEdit, Meng et al.
+        2021, arXiv 2108.01073); empty = it begins with noise alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,12 +41,17 @@ class Plan(BaseModel):
     segments: tuple[Segment, ...] = Field(min_length=1)
     start: Literal["marginal", "noise"] = "marginal"
     final_t: float = CLEAN
+    begins: str = ""
 
     @model_validator(mode="after")
     def _ends(self) -> Plan:
         if self.segments[-1].lands is not None:
             raise ValueError(f"the last segment of {self.name!r} has no next one to rise to; leave out lands, or set final_t")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_neutral(self, plain: SerializerFunctionWrapHandler) -> Json:
+        return {name: value for name, value in plain(self).items() if name != "begins" or value}
 
     @property
     def steps(self) -> int:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
-from studio.core.process import Process
+from studio.core.process import Process, noising
 from studio.core.rng import INITIAL
-from studio.sampling.guidance import guide, guided, is_plain, rows, stacked
+from studio.sampling.guidance import guided, is_plain, rows, stacked
 from studio.sampling.hinted import check_hints
 from studio.sampling.plan import Plan
 from studio.sampling.segment import condition_key
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Conds = Mapping[str, tuple[Cond, Cond | None]]  # per condition key: (condition, null), each with 1 row or one a seed
 Answers = MutableMapping[Hashable, Tensor]  # at one state: what a network was asked (`Step.questions`) -> its output [N, ...]
+
+Mixed = Sequence[tuple[Call, float]]  # of a step: what else a network is asked, and its weight
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Run:
         shape: tuple[int, ...],
         batch_size: int | None,
         project: Callable[[Tensor], Tensor] | None,
+        begins: Mapping[str, Tensor],
     ):
         if not seeds:
             raise ValueError("no seeds were given; at least one is needed")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"a batch of {batch_size} does not fit; 1 or more would")
         self.models, self.cond, self.seeds, self.shape, self.project = models, dict(cond), seeds, shape, project
+        self.begins = begins
         size = min(batch_size or len(seeds), len(seeds))
         self.batches = [(low, min(low + size, len(seeds))) for low in range(0, len(seeds), size)]
         tensors = [value for pair in cond.values() for value in pair[0].values()]
@@ -60,7 +64,7 @@ class Run:
 
     def check(self, plan: Plan) -> None:
         for segment in plan.segments:
-            guidances = [segment.guidance, *([segment.blend.guidance] if segment.blend else [])]
+            guidances = [segment.guidance, *([segment.blend.guidance] if segment.blend else []), *(1.0 for _ in segment.mix)]
             for needed, guidance in zip(segment.conditions, guidances, strict=True):
                 model, own, adapters = needed
                 if adapters and not hasattr(self.models[model], "use_adapters"):
@@ -70,6 +74,16 @@ class Run:
                     self.cond.setdefault(condition_key(*needed), self.cond[plain])
                 self._check(condition_key(*needed), model, guidance, plan)
                 check_hints(self.models[model], model, segment.hints, *self.cond[condition_key(*needed)])
+
+    def check_begins(self, plan: Plan) -> None:
+        """ValueError where a plan cannot begin with the sample it names."""
+        if not plan.begins:
+            return
+        if (given := self.begins.get(plan.begins)) is None:
+            raise ValueError(f"plan {plan.name!r} begins with the sample {plan.begins!r}, which was not given")
+        if tuple(given.shape) not in ((1, *self.shape), (len(self.seeds), *self.shape)):
+            raise ValueError(f"the sample {plan.begins!r} has shape {tuple(given.shape)}; {(1, *self.shape)} would fit")
+        noising(denoiser_of(self.models[plan.segments[0].model]).process)
 
     def _check(self, key: str, model: str, guidance: float, plan: Plan) -> None:
         if key not in self.cond:
@@ -88,10 +102,15 @@ class Run:
         z = process.draw(self.seeds, position, self.shape).to(self.device)
         return self.project(z) if self.project else z
 
-    def initial(self, first: Step, begun: float, start: Tensor | None) -> State:
-        """start: given instead of noise."""
+    def initial(self, first: Step, begun: float, start: Tensor | None, begins: str) -> State:
+        """start: given instead of noise. begins: the sample that is noised to where the first step stands."""
         process = self._process(first)
-        return State(start.to(self.device) if start is not None else process.start(self.noise(process, INITIAL), begun), None)
+        if start is not None:
+            return State(start.to(self.device), None)
+        z = self.noise(process, INITIAL)
+        if begins:
+            return State(noising(process).noised(self.begins[begins].to(self.device), z, first.here), None)
+        return State(process.start(z, begun), None)
 
     def resumed(self, recorded: Recorded, step: Step) -> State:
         """A recorded state in the scale of the model that goes on from it."""
@@ -107,7 +126,7 @@ class Run:
     @torch.inference_mode()
     def believe(self, x: Tensor, step: Step, answers: Answers | None = None) -> Tensor:
         """x̂0 [N, ...] of one step: networks, guidance, blend and remedies. answers: to questions at this state; see `_apart`."""
-        x0 = self._asked(step.call, x, step, answers)
+        x0 = self._asked(step.call, x, step, answers, step.mix)
         if step.blend is not None:
             other, weight = step.blend
             x0 = torch.lerp(x0, self._asked(other, x if other.scale == 1 else x * other.scale, step, answers), weight)
@@ -128,29 +147,39 @@ class Run:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def _asked(self, call: Call, x: Tensor, step: Step, answers: Answers | None) -> Tensor:
-        """The guided x̂0 of one network, in batches."""
+    def _asked(self, call: Call, x: Tensor, step: Step, answers: Answers | None, mix: Mixed = ()) -> Tensor:
+        """The guided x̂0 of one network, in batches. mix: of the step, for its first network."""
+        null, given = self._said(call, x, step, answers)
+        if mix:
+            given = given * (1 - sum(weight for _, weight in mix))
+            for other, weight in mix:
+                given = torch.add(given, self._said(other, x, step, answers)[1], alpha=weight)
+        F = given if null is None else guided(null, given, call.guidance)
+        denoiser = denoiser_of(self.models[call.model])
+        return denoiser.process.believe(denoiser.prediction, F, x, call.here)
+
+    def _said(self, call: Call, x: Tensor, step: Step, answers: Answers | None) -> tuple[Tensor | None, Tensor]:
+        """(what the network says to the null, where it is guided; what it says to the prompt), each [N, ...]."""
         model = self.models[call.model]
         if hasattr(model, "use_adapters"):  # always said, as two ids may be one network with and without its LoRA
             model.use_adapters(call.adapters)
         if hasattr(model, "use_controls"):
             model.use_controls(call.hints)
-        F = self._together(call, x, step) if answers is None else self._apart(call, x, step, answers)
-        denoiser = denoiser_of(model)
-        return denoiser.process.believe(denoiser.prediction, F, x, call.here)
+        return self._together(call, x, step) if answers is None else self._apart(call, x, step, answers)
 
-    def _together(self, call: Call, x: Tensor, step: Step) -> Tensor:
-        """Guided F [N, ...]; null and prompt go through the network side by side."""
+    def _together(self, call: Call, x: Tensor, step: Step) -> tuple[Tensor | None, Tensor]:
+        """As `_said`; null and prompt go through the network side by side."""
         denoiser, plain = denoiser_of(self.models[call.model]), is_plain(call.guidance)
-        parts = []
+        parts: tuple[list[Tensor], list[Tensor]] = ([], [])
         for low, high in self.batches:
             part = x[low:high] if plain else torch.cat([x[low:high], x[low:high]])
             F = denoiser.predict(part, call.here.t, self._condition(call, step, low, high))
-            parts.append(F if plain else guide(F, call.guidance))
-        return joined(parts)
+            for kept, half in zip(parts[1:] if plain else parts, (F,) if plain else F.chunk(2), strict=True):
+                kept.append(half)
+        return (joined(parts[0]) if parts[0] else None), joined(parts[1])
 
-    def _apart(self, call: Call, x: Tensor, step: Step, answers: Answers) -> Tensor:
-        """Guided F [N, ...]; the network is asked only what `answers` lacks, and these are added to it."""
+    def _apart(self, call: Call, x: Tensor, step: Step, answers: Answers) -> tuple[Tensor | None, Tensor]:
+        """As `_said`; the network is asked only what `answers` lacks, and these are added to it."""
         denoiser, bare = denoiser_of(self.models[call.model]), replace(call, guidance=1.0)
         own, *null = step.questions(call)
         if own not in answers:
@@ -158,7 +187,7 @@ class Run:
                 [denoiser.predict(x[low:high], call.here.t, self._condition(bare, step, low, high)) for low, high in self.batches]
             )
         if not null:
-            return answers[own]
+            return None, answers[own]
         if null[0] not in answers:
             nothing = self.cond[call.condition][1]
             assert nothing is not None, "checked before anything ran"
@@ -168,7 +197,7 @@ class Run:
                     for low, high in self.batches
                 ]
             )
-        return guided(answers[null[0]], answers[own], call.guidance)
+        return answers[null[0]], answers[own]
 
     def _condition(self, call: Call, step: Step, low: int, high: int) -> Cond:
         """Rows for one network call; where no remedy touches them the same object at every step, so built once."""

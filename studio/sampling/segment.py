@@ -36,6 +36,20 @@ class Blend(BaseModel):
         return {name: value for name, value in plain(self).items() if name != "adapters" or value}
 
 
+class Mix(BaseModel):
+    """What the same network says to another prompt, under adapters of its own, as a part of what it says to the first one.
+
+    F = (1 − Σ weight) · F(first prompt) + Σ weight · F(prompt, adapters) is what guidance is then computed of (SINE, Zhang et al.
+    2022, arXiv 2212.04489, equation 7). One evaluation each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str = Field(min_length=1)
+    weight: float = Field(gt=0, le=1)
+    adapters: AdapterPairs = ()
+
+
 class Segment(BaseModel):
     """Consecutive steps of one model.
 
@@ -51,6 +65,7 @@ class Segment(BaseModel):
     hints: (name, weight) of the ControlNets that pass their picture on to its networks; the picture of one is part of the
         condition, under `hint_key`.
     prompt: a prompt of its own for this segment; empty = the one that is given for the model (`condition_key`).
+    mix: other prompts under other adapters, mixed into what the network says to the first one.
     lands: where the last step lands, in the next segment's time, when that is below where the next segment begins: fresh
         noise then makes up the difference (a restart). None = where the next segment begins.
     """
@@ -69,6 +84,7 @@ class Segment(BaseModel):
     blend: Blend | None = None
     hints: HintPairs = ()
     prompt: str = ""
+    mix: tuple[Mix, ...] = ()
     lands: float | None = Field(default=None, ge=CLEAN, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -88,6 +104,8 @@ class Segment(BaseModel):
             raise ValueError(f"remedies {', '.join(kinds)} do not fit; each kind once would")
         if self.blend is not None and self.blend.model == self.model:
             raise ValueError(f"{self.model!r} cannot be blended with itself; another model would fit")
+        if (mixed := sum(part.weight for part in self.mix)) > 1:
+            raise ValueError(f"weights of {mixed:g} together do not fit a mix; 1 is the most")
         return self
 
     @model_serializer(mode="wrap")
@@ -99,7 +117,7 @@ class Segment(BaseModel):
     def nfe(self) -> int:
         """Network evaluations per image."""
         second = evaluations(self.blend.guidance) if self.blend else 0
-        return len(self.timesteps) * (evaluations(self.guidance) + second)
+        return len(self.timesteps) * (evaluations(self.guidance) + second + len(self.mix))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -107,9 +125,10 @@ class Segment(BaseModel):
 
     @property
     def conditions(self) -> tuple[tuple[str, str, AdapterPairs], ...]:
-        """What `condition_key` takes, for each of its models."""
+        """What `condition_key` takes, for each of its models, then for what is mixed in."""
         second = ((self.blend.model, self.prompt, self.blend.adapters),) if self.blend else ()
-        return ((self.model, self.prompt, self.adapters), *second)
+        mixed = ((self.model, part.prompt, part.adapters) for part in self.mix)
+        return ((self.model, self.prompt, self.adapters), *second, *mixed)
 
     @property
     def noisy(self) -> bool:
@@ -124,7 +143,7 @@ class Segment(BaseModel):
         return Segment.model_validate({**self.model_dump(), **own, **changes})
 
 
-_LATER = ("remedies", "blend", "hints", "prompt", "lands")
+_LATER = ("remedies", "blend", "hints", "prompt", "mix", "lands")
 
 
 def condition_key(model: str, prompt: str = "", adapters: AdapterPairs = ()) -> str:

@@ -15,7 +15,7 @@ from studio.sampling.guidance import evaluations, is_plain
 from studio.sampling.plan import Plan
 from studio.sampling.remedies.base import Moment, Remedy
 from studio.sampling.rules import Move, Rule, every_rule, rule_named
-from studio.sampling.segment import AdapterPairs, HintPairs, Segment, condition_key
+from studio.sampling.segment import AdapterPairs, HintPairs, Mix, Segment, condition_key
 
 if TYPE_CHECKING:
     from studio.core.denoiser import Predictor
@@ -41,6 +41,7 @@ class Step:
 
     call: Call
     blend: tuple[Call, float] | None  # a second network and the weight of its belief
+    mix: tuple[tuple[Call, float], ...]  # what else the first network is asked, and its part in what it said to the prompt
     remedies: tuple[Remedy, ...]  # those that do something here
     moment: Moment
     there: Level  # in the scale of the next step's model: the hand-over rescales by landing there
@@ -61,7 +62,7 @@ class Step:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        return (self.call, self.blend[0]) if self.blend else (self.call,)
+        return (self.call, *([self.blend[0]] if self.blend else ()), *(call for call, _ in self.mix))
 
     @property
     def nfe(self) -> int:
@@ -71,7 +72,7 @@ class Step:
     def asked(self) -> Hashable:
         """All that decides x̂0, given the state: steps that ask alike share their network evaluations."""
         draws = any(remedy.draws for remedy in self.remedies)
-        return (self.call, self.blend, self.remedies, self.position if draws else None)
+        return (self.call, self.blend, self.mix, self.remedies, self.position if draws else None)
 
     def questions(self, call: Call) -> tuple[Hashable, ...]:
         """All that decides each output of the network in a call, given the state: to the prompt, and to the null if guided."""
@@ -126,6 +127,7 @@ def compiled(plan: Plan, models: Mapping[str, OpenModel | Predictor]) -> tuple[f
             Step(
                 call=_asking(segment.model, segment, segment.guidance, segment.adapters, here),
                 blend=_blended(segment, here, models),
+                mix=tuple((_mixed_in(segment, part, here), part.weight) for part in segment.mix),
                 remedies=tuple(remedy for remedy in segment.remedies if remedy.active(moment)),
                 moment=moment,
                 there=there,
@@ -189,3 +191,7 @@ def _asking(model: str, segment: Segment, w: float, adapters: AdapterPairs, here
     """Guidance 0 and 1 are one question, so that plans which say it differently share the answer."""
     key, hints = condition_key(model, segment.prompt, adapters), tuple(pair for pair in segment.hints if pair[1])
     return Call(model, key, adapters, 1.0 if is_plain(w) else w, here, scale, hints)
+
+
+def _mixed_in(segment: Segment, part: Mix, here: Level) -> Call:
+    return _asking(segment.model, segment.model_copy(update={"prompt": part.prompt}), 1.0, part.adapters, here)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from studio.core.domain import Domain, Said
 from studio.core.family import OpenModel
@@ -22,7 +24,8 @@ class Drawing:
 
     plans, said: assigned anew, as many and named as before; a plan that names an adapter has it loaded. Both are empty for a
     branch of something that was recorded, where what was done to them is recorded too. models: open, by id; what is done to one
-    is undone by a callback on `wardrobe.leave`, as models stay warm for others.
+    is undone by a callback on `wardrobe.leave`, as models stay warm for others. begins: latents [1 or N, *shape] by the names
+    under which plans begin with them. shape: of a latent sample, where it is not the models' own.
     """
 
     plans: Sequence[Plan]
@@ -31,6 +34,8 @@ class Drawing:
     domain: Domain
     run: Run[Tools]
     wardrobe: Wardrobe
+    begins: dict[str, Tensor] = field(default_factory=dict)
+    shape: tuple[int, ...] | None = None
 
 
 def add(asked: Json, drawing: Drawing) -> None:

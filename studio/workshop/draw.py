@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -36,13 +37,14 @@ def draw(
     between: Between,
     project: Project,
     batch: int = BATCH,
+    begins: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
     """Samples [N, *shape] that a plan ends with; seed i goes with row i of the conditions, or all share one row.
 
     project: of noise, by what is asked for (`workshop.projection.projected`).
     """
     record: Record | None = None
-    for record in sample(plan, models, conds, list(seeds), shape, batch_size=batch, project=project):
+    for record in sample(plan, models, conds, list(seeds), shape, batch_size=batch, project=project, begins=begins):
         between(record)
     assert record is not None
     return record.after.clone()  # an inference tensor must not wander into training
@@ -59,11 +61,12 @@ def samples(
     words: Sequence[Mapping[str, Tensor]] = (),
     hints: Mapping[str, Tensor] | None = None,
     batch: int = BATCH,
+    begins: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
     """The same decoded, [N, *sample shape] on the CPU; what is said i-th goes with seed i.
 
     words: new words (`core.edit.Tokens`) that the models know while prompts are read. hints: what ControlNets follow, by the
-    name that the plan gives each.
+    name that the plan gives each. begins: latents [1 or N, *shape] by the names under which plans begin with them.
     """
     opened = {name: models[name] for name in plan.models}
     first = opened[plan.models[-1]]
@@ -73,5 +76,5 @@ def samples(
         conds: Conds = encode_plans([plan], opened, said)
     if hints:
         conds = with_pictures(conds, {name: hint.to(first.device) for name, hint in hints.items()})
-    drawn = draw(plan, opened, conds, seeds, first.shape, between, projected(domain, said), batch)
+    drawn = draw(plan, opened, conds, seeds, first.shape, between, projected(domain, said), batch, begins)
     return first.decode(drawn, beside(said)).cpu()

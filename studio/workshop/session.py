@@ -58,6 +58,8 @@ class Session:
         self.said = self.domain.read(request.prompt, self.words, request.given)
         self.given = beside([self.said])
         self.medium = medium_of(self.domain)
+        self.begins: dict[str, Tensor] = {}  # latents by the names under which plans begin with them
+        self.shape: tuple[int, ...] | None = None  # of a latent sample, where it is not the models' own
 
     def __enter__(self) -> Session:
         self.wardrobe.__enter__()
@@ -139,7 +141,7 @@ class Session:
         """Do what capabilities add, on plans that wear their adapters and follow their hints."""
         drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe)
         add(self.request.additions, drawing)
-        self.plans, (self.said,) = list(drawing.plans), drawing.said
+        self.plans, (self.said,), self.begins, self.shape = list(drawing.plans), drawing.said, drawing.begins, drawing.shape
         self.given, self.total = beside(drawing.said), sum(plan.nfe for plan in self.plans) * len(self.seeds)
 
     def _say_notices(self) -> None:
@@ -163,10 +165,10 @@ class Session:
         cond: Conds = encode_plans(self.plans, self.models, [self.said])
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
-        some = next(iter(self.models.values()))
+        shape = self.shape or next(iter(self.models.values())).shape
         self.begun = time.monotonic()
-        project, batch = projected(self.domain, [self.said]), batch_size(some.shape)
-        stream = sample_many(self.plans, self.models, cond, self.seeds, some.shape, batch_size=batch, project=project)
+        how: Json = {"project": projected(self.domain, [self.said]), "batch_size": batch_size(shape), "begins": self.begins}
+        stream = sample_many(self.plans, self.models, cond, self.seeds, shape, **how)
         try:
             for arm, record in stream:
                 yield arm, record

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +24,7 @@ from torch import Tensor
 from studio.core.domain import Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.process import noising
 from studio.core.rng import INITIAL
 from studio.core.weights import load_weights, save_weights
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
@@ -32,6 +34,7 @@ from studio.sampling.steps import compiled, denoiser_of
 from studio.workshop.lossless import packed, unpacked
 from studio.workshop.projection import Project
 
+BEGUN = "begun"  # beside the beliefs: the sample that an arm began with
 EXACT_BYTES = 64 << 20  # of one arm; a larger one is kept in half precision: what continues from it is near, not equal
 
 
@@ -64,7 +67,11 @@ class Trace:
         first = 0
         if header.parent is None:
             process = denoiser_of(models[steps[0].model]).process
-            x = process.start(project(process.draw(header.seeds, INITIAL, self.shape).to(device)), begun)
+            first_draw = project(process.draw(header.seeds, INITIAL, self.shape).to(device))
+            if header.plan.begins:
+                x = noising(process).noised(self._begun().to(device), first_draw, steps[0].here)
+            else:
+                x = process.start(first_draw, begun)
         else:
             arm, first = header.parent
             parent = open_trace(header.folder, arm)
@@ -84,6 +91,13 @@ class Trace:
             before = x0
             yield x
 
+    def _begun(self) -> Tensor:
+        """The sample that the plan begins with, [1 or N, *shape]. ValueError where it was not kept."""
+        tensors, _ = load_weights(trace_file(self.header.folder, self.header.arm))
+        if BEGUN not in tensors:
+            raise ValueError(f"What {self.header.arm} began with was not kept; run it again to scrub it.")
+        return tensors[BEGUN]
+
     def state(self, index: int, models: Mapping[str, OpenModel], project: Project) -> Tensor:
         """x_t [N, *shape] when step `index` began; see `states`."""
         for at, x in enumerate(self.states(models, project)):
@@ -95,8 +109,15 @@ class Trace:
 class Recorder:
     """Takes the records of `sample_many`, writes an arm's file when its last step is there."""
 
-    def __init__(self, folder: Path, plans: Mapping[str, Plan], seeds: Sequence[int], said: Said):
-        self.folder, self.plans, self.seeds, self.said = folder, plans, list(seeds), said
+    def __init__(
+        self,
+        folder: Path,
+        plans: Mapping[str, Plan],
+        seeds: Sequence[int],
+        said: Said,
+        begins: Mapping[str, Tensor] = MappingProxyType({}),
+    ):
+        self.folder, self.plans, self.seeds, self.said, self.begins = folder, plans, list(seeds), said, begins
         self._order = len(traced(folder))
         self._kept: dict[int, tuple[Tensor, Moment]] = {}  # id of x̂0 -> (x̂0, so that the id stays its own; its step)
         self._arm = ""
@@ -151,7 +172,9 @@ class Recorder:
         if self.said.given:
             header["given"] = self.said.given
         data = packed(x0.float() if exact else x0.half())
-        save_weights(trace_file(self.folder, arm), {"x0": data}, {"trace": json.dumps(header)})
+        with_it = self.plans[arm].begins if self._parent is None else ""
+        begun = {BEGUN: self.begins[with_it].cpu()} if with_it else {}
+        save_weights(trace_file(self.folder, arm), {"x0": data, **begun}, {"trace": json.dumps(header)})
         self._order += 1
 
 

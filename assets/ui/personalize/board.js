@@ -1,5 +1,5 @@
 // A personalization as it goes on: pictures over its steps, figures, and what it came to. value = PersonalView.board(), or
-// {run: null}. Triggers "details", "pick" with {step}, and "trial" with {adapter, word, base, prompt}.
+// {run: null}. Triggers "details", "pick" with {step}, and "trial" with {adapter, word, base, prompt, mix}.
 import { remember } from "../kit/address.js";
 import { at, attr, button, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { done, unbroken } from "../kit/numbers.js";
@@ -29,7 +29,9 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {string[]} said
  * @property {string[]} reader
  * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
- * @property {{ adapter: string, word: string, base: string, prompt: string } | null} trial
+ * @property {Table | null} edits
+ * @property {string} grid_note
+ * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial mix: of what is mixed in, not worn
  */
 /** @typedef {View | { run: null }} Value */
 
@@ -89,7 +91,7 @@ class Board extends Part {
     this.$(".p-details").addEventListener("click", () => this.trigger("details", {}));
     this.$(".p-try").addEventListener("click", () => {
       if (!this.view?.trial) return;
-      wish("worn", this.view.trial.adapter);
+      if (!this.view.trial.mix) wish("worn", this.view.trial.adapter);
       this.trigger("trial", this.view.trial);
     });
     this.on("click", (event) => {
@@ -109,7 +111,7 @@ class Board extends Part {
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const view = this.view, strips = view?.strips ?? null;
-    return { name: view && !view.live && (strips || view.steps) ? `personalize-${view.run}` : "", wish: { run: view?.run },
+    return { name: view && !view.live && (strips || view.steps || view.edits) ? `personalize-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
@@ -145,6 +147,9 @@ class Board extends Part {
     rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
     put(this.$(".p-reader"), view.reader.map(unbroken).join(" "));
     this.$(".p-try").hidden = !view.trial;
+    put(this.$(".p-try"), view.trial?.mix ? "Try it in Compare" : "Try it in Control");
+    put(this.$(".p-grid-note"), view.grid_note);
+    this.drawTable(this.$(".p-edits"), view.edits, null);
     this.drawTable(this.$(".p-arms"), view.arms, null);
     this.drawTable(this.$(".p-steps-table"), view.steps, view.picks);
     this.saves.draw();

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from studio.capabilities.adapters.request import AdapterRequest
@@ -77,7 +78,7 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
     # a card that was written here says what it was trained on; of any other file only the person knows
     mine = edit.card.base in registry.entries and bool(edit.card.base_hash)
     card = edit.card if mine else edit.card.model_copy(update={"base": entry.id, "domain": entry.domain})
-    edit = Edit(edit.pairs, card, edit.tokens)
+    edit = replace(edit, card=card)
     words = sorted({word.removesuffix("@2") for word in edit.tokens})
 
     def write(target: Path) -> None:

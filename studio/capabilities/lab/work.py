@@ -42,6 +42,8 @@ from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from studio.families.efficientnet_lite import Witness
     from studio.workshop.judge import Judge
 
@@ -72,6 +74,8 @@ class Laboratory:
         self.arms = Arms(self.study.plans(), self.study.steps)
         self.controls = Arms(self.study.control() if request.control else [])
         self.domain = domain_of(self.study.setting.student.domain)
+        self.begins: dict[str, Tensor] = {}  # latents by the names under which plans begin with them
+        self.shape: tuple[int, ...] | None = None  # of a latent sample, where it is not the models' own
         self.said = {said.text: said for said in (self.domain.read(prompt, given=request.given) for prompt in request.prompts)}
         self.prompts = list(self.said)
         self.blocks = [request.seed_list[i : i + BLOCK] for i in range(0, request.seeds, BLOCK)]
@@ -138,6 +142,7 @@ class Laboratory:
             casts, plans = (arms, controls), [*arms.plans, *controls.plans]
             drawing = Drawing(plans, list(self.said.values()), arms.models, self.domain, self.job, self.wardrobe)
             _add(self.request.additions, casts, drawing)
+            self.begins, self.shape = drawing.begins, drawing.shape
             self.said = dict(zip(self.prompts, drawing.said, strict=True))
 
     def _open_reader(self) -> str:
@@ -183,15 +188,15 @@ class Laboratory:
             self.drawing_s += time.monotonic() - begun
 
     def _draw(self, cast: Arms, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
-        some = next(iter(cast.models.values()))
+        shape = self.shape or next(iter(cast.models.values())).shape
         said = self.said[prompt]
         cond = encode_plans(arms, cast.models, [said])
-        batch = batch_size(some.shape)
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []
-        project, given = projected(self.domain, [said]), beside([said])
-        stream = sample_many(arms, cast.models, cond, list(seeds), some.shape, batch_size=batch, apart=True, project=project)
+        given = beside([said])
+        how: Json = {"project": projected(self.domain, [said]), "batch_size": batch_size(shape), "begins": self.begins}
+        stream = sample_many(arms, cast.models, cond, list(seeds), shape, apart=True, **how)
         try:
             for name, record in stream:
                 spent = record.nfe - (before if record.index else 0)

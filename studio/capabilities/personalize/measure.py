@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,7 +50,8 @@ class Worn:
 
     def edit(self, card: EditCard) -> Edit:
         """As files hold it."""
-        return Edit({} if self.adapter is None else self.adapter.edit(card).pairs, card, dict(self.tokens))
+        bare = Edit({}, card) if self.adapter is None else self.adapter.edit(card)
+        return replace(bare, tokens=dict(self.tokens))
 
 
 class SubjectMeasurement:

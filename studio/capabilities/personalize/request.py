@@ -12,13 +12,16 @@ from studio.core.files import Json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
+from studio.library.draw_request import MAX_PROMPT
 from studio.library.method_cards import Catalogue, check_method
 from studio.library.models import ModelEntry, Registry
-from studio.library.subjects import fits, subject
+from studio.library.subjects import Subject, fits, subject
 from studio.library.training_request import BasedRequest
 
 GROUP = "personalize"  # of methods in the catalogue
 FOR_TEACHERS, FOR_STUDENTS = "dreambooth", "own-timesteps"
+ONE_PICTURE = "sine"  # the method that learns a single picture, which is edited afterwards
+MOST_EDITS = 6
 
 
 class PersonalizeRequest(BasedRequest):
@@ -80,6 +83,7 @@ class PersonalizeRequest(BasedRequest):
                     "a subject of that domain would fit."
                 )
             check_method(catalogue, GROUP, self.chosen(entry), self.settings)
+            check_picture(self.chosen(entry), self.settings, about)
             self._check_role(entry, catalogue[GROUP]["methods"][self.chosen(entry)]["models"])
         if not about.consent:
             raise ValueError(f"Nobody said that the pictures of {about.id} may be used; say so where it is kept.")
@@ -104,10 +108,27 @@ class PersonalizeRequest(BasedRequest):
         raise ValueError(f"{self.method} is for {whom}, and {entry.id} is a {entry.role}; {other} would fit.")
 
 
+def prompts_of(edits: str) -> list[str]:
+    """As the method's settings have them, with ; between."""
+    return [text for text in (" ".join(part.split()) for part in edits.split(";")) if text]
+
+
+def check_picture(method: str, settings: Json, about: Subject) -> None:
+    """ValueError where a method that learns one picture is asked for one that is not there, or for too many edits."""
+    if method != ONE_PICTURE:
+        return
+    which, there = int(settings.get("picture", 1)), len(about.pictures)
+    if which > there:
+        raise ValueError(f"{about.id} has {there} pictures, and number {which} was asked for; 1 to {there} would fit.")
+    prompts = prompts_of(str(settings.get("edits", "")))
+    if len(prompts) > MOST_EDITS or any(len(text) > MAX_PROMPT for text in prompts):
+        raise ValueError(f"{len(prompts)} edits were given; up to {MOST_EDITS} of at most {MAX_PROMPT} characters fit.")
+
+
 def label(request: PersonalizeRequest) -> str:
     """A title for lists of runs."""
     how = f" by {request.method}" if request.method else ""
     return f"{request.name}: {request.subject} on {request.base}{how}, {request.steps:,} steps"
 
 
-KINDS.add_training("personalize", "Subject", PersonalizeRequest, label, "studio.capabilities.personalize.work:Personalizing")
+KINDS.add_training("personalize", "Subject", PersonalizeRequest, label, "studio.capabilities.personalize.executing:executing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.library.measured_arms import Column
 from studio.library.models import ModelEntry
-from studio.library.subjects import subject
+from studio.library.subjects import Subject, subject
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Learned
 from studio.sampling.plan import student_plan
@@ -51,13 +51,13 @@ class Personalizing(Armed[PersonalizeRequest]):
 
     def build(self) -> Method:
         request = self.request
-        self.domain, self.subject = domain_of(self.entry.domain), subject(self.job.home, request.subject)
+        self.domain, self.subject = domain_of(self.entry.domain), self.wanted()
         make: Callable[..., Method] = PERSONALIZE.get(request.chosen(self.entry))
         self.reader = self.model.new_word(self.subject.word, request.rows)
         given = self.domain.read("").given
         lines = [[Said(line.format(self.subject.word), given=given) for line in each] for each in self._captions()]
         self.reader.check([said.text for each in lines for said in each])
-        shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device, self._inside)
+        shots = self.shots(lines)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
         start, network = self.reader.start(self._known_noun), self.model.trainable_under_adapter()
@@ -73,6 +73,14 @@ class Personalizing(Armed[PersonalizeRequest]):
         ]
         most = max(len(each) for each in found)
         return [each * (most // len(each)) for each in found]
+
+    def wanted(self) -> Subject:
+        """What is learned."""
+        return subject(self.job.home, self.request.subject)
+
+    def shots(self, lines: Sequence[Sequence[Said]]) -> Pictured:
+        """The pictures, each under its line."""
+        return Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device, self._inside)
 
     @property
     def _known_noun(self) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.core.explain import brief
 from studio.core.files import Json
 from studio.domains.media import MEDIA
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from PIL import Image
     from torch import Tensor
 
@@ -29,6 +32,9 @@ MAX_FILE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
 MAX_SIDE = 16384  # pixels
 STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
+SIZE = re.compile(r"([0-9]{1,5})\s*[x×]\s*([0-9]{1,5})")
+LATENT_STEP = 2  # sides are multiples of so many latent positions
+MOST_SIDES = 4  # times a model's own side
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OTHER_KINDS = {b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP or other RIFF file", b"%PDF": "a PDF",
                 b"BM": "a BMP", b"<svg": "an SVG"}  # fmt: skip
@@ -166,14 +172,14 @@ def _parse(text: bytes) -> Json:
 
 
 class Pictures:
-    """[N, 3, H, W] in [0, 1], H = W. A still is all there is of one."""
+    """[N, 3, H, W] in [0, 1]. A still is all there is of one, as high and wide as it is; small ones are square, on grey."""
 
     name, pictures = "image", True
     types: Mapping[str, str] = {}
     viewer: Path | None = None
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
-        return pixels(samples if side is None else small(samples, side))
+        return pixels(samples if side is None else squared(small(samples, side)))
 
     def files(self, samples: Tensor, i: int) -> Mapping[str, bytes]:
         return {}
@@ -184,14 +190,63 @@ class Pictures:
 
         return F.interpolate(masks.mean(1, keepdim=True), size=tuple(shape[-2:]), mode="area")
 
+    def extent(self, sample: Tensor) -> tuple[float, ...]:
+        return tuple(side / min(sample.shape[1:]) for side in sample.shape[1:])
+
+    def boxes(self, sample: Tensor, n: int, least: float, g: torch.Generator) -> Tensor:
+        """Squares whose side is `least` to 1 of the picture's shorter side."""
+        import torch
+
+        side = least + (1 - least) * torch.rand(n, generator=g)
+        begin = torch.stack([torch.rand(n, generator=g) * (end - side) for end in self.extent(sample)], 1)
+        return torch.stack([begin, begin + side[:, None]], 2)
+
+    def part(self, sample: Tensor, box: Tensor, shape: Sequence[int]) -> Tensor:
+        from torch.nn import functional as F
+
+        shorter = min(sample.shape[1:])
+        (top, bottom), (left, right) = (
+            (max(0, round(float(low) * shorter)), min(most, max(round(float(high) * shorter), round(float(low) * shorter) + 1)))
+            for (low, high), most in zip(box.tolist(), sample.shape[1:], strict=True)
+        )
+        cut = sample[None, :, top:bottom, left:right]
+        return F.interpolate(cut, size=tuple(shape[1:]), mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
+
+    def sized(self, asked: str, sample_shape: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+        """asked: pixels, width × height, like 64x32."""
+        found = SIZE.fullmatch(asked.strip())
+        steps = [LATENT_STEP * pixels // latent for pixels, latent in zip(sample_shape[1:], shape[1:], strict=True)]
+        sides = (int(found[2]), int(found[1])) if found else (0, 0)
+        limits = zip(sides, sample_shape[1:], steps, strict=True)
+        if not all(0 < side <= MOST_SIDES * own and side % step == 0 for side, own, step in limits):
+            own, step = sample_shape[-1], steps[-1]
+            raise ValueError(
+                f"The size {brief(asked)} does not fit; width × height in multiples of {step} pixels, up to {MOST_SIDES * own} "
+                f"a side, would, like {2 * own}x{own}."
+            )
+        return (shape[0], *(side * latent // own for side, latent, own in zip(sides, shape[1:], sample_shape[1:], strict=True)))
+
 
 def small(images: Tensor, side: int = STRIP_SIDE) -> Tensor:
-    """Images [N, 3, H, W] no larger than a strip shows them, by area."""
-    if images.shape[-1] <= side:
+    """Images [N, 3, H, W] no larger than a strip shows them, by area; the longer side becomes this."""
+    longer = max(images.shape[-2:])
+    if longer <= side:
         return images
     from torch.nn import functional as F
 
-    return F.interpolate(images, size=side, mode="area")
+    return F.interpolate(images, size=[max(1, round(one * side / longer)) for one in images.shape[-2:]], mode="area")
+
+
+def squared(images: Tensor) -> Tensor:
+    """Images [N, 3, H, W] in the middle of grey squares; square ones as they are."""
+    high, wide = images.shape[-2:]
+    if high == wide:
+        return images
+    from torch.nn import functional as F
+
+    across, down = max(0, high - wide), max(0, wide - high)
+    around = (across // 2, across - across // 2, down // 2, down - down // 2)
+    return F.pad(images, around, value=0.5)
 
 
 def pixels(images: Tensor) -> np.ndarray:

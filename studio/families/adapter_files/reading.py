@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
-from studio.families.adapter_files import words
+from studio.families.adapter_files import positions, words
 from studio.families.adapter_files.alphas import Config, alpha_of, check
 from studio.families.adapter_files.container import (
     LIMIT_BYTES,
@@ -168,7 +168,7 @@ class _File:
         report = Report(
             layout_of(self.keys), len(self.pairs), len(self.left), tuple(self.left[:3]), tuple(sorted(brought)), tuple(notices)
         )
-        return Edit(self.pairs, card, self.tokens), report
+        return Edit(self.pairs, card, self.tokens, positions.read(self.path, card)), report
 
 
 def _config(header: Mapping[str, str], part: str) -> Config | None:
@@ -193,7 +193,7 @@ def _folder(folder: Path, modules: Targets, limit_bytes: int) -> tuple[Edit, Rep
     read_all = [file.edit(near if i == 0 else []) for i, file in enumerate(files)]
     edit, report = read_all[0]
     for more, its in read_all[1:]:
-        edit = Edit({**edit.pairs, **more.pairs}, edit.card, {**edit.tokens, **more.tokens})
+        edit = replace(edit, pairs={**edit.pairs, **more.pairs}, tokens={**edit.tokens, **more.tokens})
         notices = tuple(dict.fromkeys(report.notices + its.notices))
         report = replace(
             report,
@@ -217,7 +217,7 @@ def _peft(folder: Path, part: str | None, modules: Targets, limit_bytes: int) ->
 
 def _only_file(folder: Path) -> Path:
     files = sorted(p for p in folder.iterdir() if p.is_file())
-    found = [p for p in files if p.suffix == ".safetensors" and not words.is_tokens(p)]
+    found = [p for p in files if p.suffix == ".safetensors" and not (words.is_tokens(p) or positions.is_position(p))]
     usual = [p for p in found if p.name == DIFFUSERS_WEIGHTS]
     if len(found) > 1 and not usual:
         raise ValueError(f"folder {shown(folder.name)} holds {len(found)} adapters; the path of one of them would fit")

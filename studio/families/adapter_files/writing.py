@@ -31,7 +31,7 @@ from torch import Tensor
 from studio.core.edit import Edit, LowRank
 from studio.core.files import Json
 from studio.core.weights import replace_bytes
-from studio.families.adapter_files import words
+from studio.families.adapter_files import positions, words
 from studio.families.adapter_files.container import shown
 from studio.families.adapter_files.header import header_of
 from studio.families.adapter_files.reading import DIFFUSERS_CONFIG, PARTS, PEFT_CONFIG, PEFT_WEIGHTS
@@ -60,6 +60,11 @@ def write(
         raise ValueError(f"layout {layout!r} is unknown; one of {', '.join(LAYOUTS)} fits")
     if layout != "peft" and path.suffix != ".safetensors":
         raise ValueError(f"{shown(path.name)} does not end in .safetensors; such a name would fit")
+    if edit.position is not None and layout != "diffusers":
+        raise ValueError(
+            f"{shown(edit.card.title)} was taught on patches, and files of the layout {layout} do not say where each lies; "
+            "diffusers would fit"
+        )
     for word in edit.tokens:
         words.checked(word)
     large = _is_xl(edit) if xl is None else xl
@@ -86,6 +91,9 @@ def write(
         if tensors:
             written.append(_save(path, tensors, header))
         near = path
+    if (told := edit.position) is not None:
+        about = {positions.EXTENT: " ".join(map(repr, told.extent))}
+        written.append(_save(positions.beside(path), {told.layer: told.weights}, about))
     if edit.tokens and not bundled:
         written += _beside(near, edit, header, only=not by_part)
     return written

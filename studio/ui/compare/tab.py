@@ -89,6 +89,18 @@ class CompareTab(DrawTab):
         said = f"{pair.title} is chosen with its teacher{beside}; Run draws them on the same seeds."
         return updates | {self.problem: parts.line(said, "hint")}
 
+    def mixing(self, base: str, prompt: str, mix: str) -> Updates:
+        """The form ready to edit one picture: what its adapter says mixed into teacher and student. ValueError where no pair has
+        the model."""
+        listed = load_registry(self.jobs.paths).pairs()
+        pair = next((one for one in listed if one.available and base in (one.student.id, one.teacher.id)), None)
+        if pair is None:
+            raise ValueError(f"No pair of a teacher and a student that can be opened has the model {base}.")
+        asked = {"prompt": prompt, "pair": pair.id, "arms": ["teacher", "student"], "additions": {"sine": mix}}
+        request = self.jobs.validate("compare", asked).model_dump(mode="json")
+        said = f"{mix} is mixed into every early step, under More to draw with; change the prompt, and Run."
+        return self.form.fill(request) | {self.problem: parts.line(said, "hint")}
+
     # -- runs ------------------------------------------------------------------------------------------------------
 
     def submit(self, values: Values) -> Updates:

@@ -61,7 +61,8 @@ class AddedFields:
 
     def __init__(self, scope: str):
         known = [schema_form.one(name, addition.schema(), addition.title) for name, addition in ADDITIONS.all().items()]
-        self._fields = [(field, schema_form.component(field, field.default, f"{scope}with")) for field in known]
+        with gr.Accordion("More to draw with", open=False, visible=bool(known), elem_id=f"{scope}additions"):
+            self._fields = [(field, schema_form.component(field, field.default, f"{scope}with")) for field in known]
 
     @property
     def components(self) -> list[Component]:

@@ -38,7 +38,7 @@ class Personalizations(Reader[PersonalView]):
     def to_save(self, wish: Json) -> Saved:
         """Figures, request and result of {"run"}."""
         view, _ = self.look(str(wish["run"])[:80])
-        made = [("arms", view.arms()), ("steps", view.steps())]
+        made = [("arms", view.arms()), ("steps", view.steps()), ("edits", view.board()["edits"])]
         tables = [
             Table(found["heads"], [[row["title"], *row["cells"]] for row in found["rows"]], title)
             for title, found in made

@@ -11,8 +11,11 @@ from studio.core.files import Json
 from studio.ui.kit import schema_form, words
 from studio.ui.kit.views import LIVE
 from studio.ui.kit.words import Measure
+from studio.ui.personalize import one_picture
 
 Reading = tuple[str, str]
+ONE_PICTURE = "sine"  # the method whose runs edit one picture
+GRID_NOTE = "Untouched is the model as it was, from the same noise; where the word goes it is asked for the class."
 STEP_HEADS = ("step", "recognised", "without the word", "as the prompt says", "distance", "other pictures moved",
               "other prompts, before", "other prompts, with it")  # fmt: skip
 ARM_HEADS = ("arm", "recognised", "without the word", "other prompts, before", "other prompts, with it", "kept of before",
@@ -60,7 +63,7 @@ class PersonalView:
         elif kind == "strip" and event.get("columns"):
             names = ("strip", "count", "prompts", "seeds", "columns", "rows")
             self.strips[int(event["step"])] = {name: event.get(name) for name in names}
-        elif kind == "personal":
+        elif kind in ("personal", "edited"):
             self._row(event)
 
     def _row(self, row: Json) -> None:
@@ -72,7 +75,7 @@ class PersonalView:
         if not result:
             return
         self.result = dict(result)
-        for row in result.get("rows") or []:
+        for row in [*(result.get("rows") or []), *(result.get("edited") or [])]:
             self._row(row)
         for text in result.get("notices") or []:
             if str(text) not in self.notices:
@@ -95,9 +98,15 @@ class PersonalView:
             "said": self.said(),
             "reader": self.reader(),
             "arms": self.arms(),
+            "edits": one_picture.table(self.rows),
+            "grid_note": one_picture.STRIP_NOTE if self.of_one_picture else GRID_NOTE,
             "trial": self.trial(),
             "asked": self.asked(),
         }
+
+    @property
+    def of_one_picture(self) -> bool:
+        return self.request.get("method") == ONE_PICTURE
 
     def _text(self, ahead: int) -> str:
         p, note = self.progress or {}, self.note.rstrip(".")
@@ -124,7 +133,7 @@ class PersonalView:
     def steps(self) -> Json | None:
         """Figures of the model itself, the newest last; None before they are measured."""
         own = self._own()
-        if not own:
+        if not own or self.of_one_picture:
             return None
         rows = [{"title": f"{step:,}", "step": step, "cells": _of_step(row)} for step, row in own]
         return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
@@ -136,7 +145,7 @@ class PersonalView:
 
     def arms(self) -> Json | None:
         """One row an arm, of the last step measured; None before a run is done."""
-        if self.result is None or not self.rows:
+        if self.result is None or not self.rows or self.of_one_picture:
             return None
         last = max(step for _, step in self.rows)
         rows = [_of_arm(arm, row) for (arm, step), row in self.rows.items() if step == last]
@@ -147,6 +156,8 @@ class PersonalView:
         own = self._own()
         if self.result is None or not self.result.get("adapter"):
             return []
+        if self.of_one_picture:
+            return one_picture.said(own[-1][1].get("edits") or [] if own else [])
         if not own:
             return ["Nobody measured it: look at the pictures."]
         row = own[-1][1]
@@ -193,13 +204,16 @@ class PersonalView:
         return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
 
     def trial(self) -> Json | None:
-        """What "Try it" opens: {"adapter", "word", "base", "prompt"}; None while there is no adapter."""
+        """What "Try it" opens: {"adapter", "word", "base", "prompt", "mix"}; None while there is no adapter. mix: of an adapter
+        that is mixed in and not worn; "" for all others."""
         adapter = (self.result or {}).get("adapter")
         if not adapter:
             return None
+        if self.of_one_picture:
+            return one_picture.trial(str(adapter), self.result or {}, str(self.request["base"]))
         word = str((self.result or {}).get("word") or self.about["word"])
         shown = next((str(prompt) for one in self.strips.values() for prompt in one["prompts"] or [] if word in str(prompt)), "")
-        return {"adapter": adapter, "word": word, "base": str(self.request["base"]), "prompt": shown or f"a {word}"}
+        return {"adapter": adapter, "word": word, "base": str(self.request["base"]), "prompt": shown or f"a {word}", "mix": ""}
 
 
 # -- cells ---------------------------------------------------------------------------------------------------------------

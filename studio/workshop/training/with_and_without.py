@@ -17,6 +17,11 @@ class Armed(TrainingJob[R]):
 
     bench: object = None
 
+    @property
+    def readable(self) -> bool:
+        """Whether there is something that measures."""
+        return self.bench is not None
+
     @abstractmethod
     def arms(self, students: list[ModelEntry]) -> list[Arm]:
         """What is measured; the base alone comes first."""
@@ -36,7 +41,7 @@ class Armed(TrainingJob[R]):
         return [e for e in entries if e.teacher == self.entry.id and e.available and e.recipe is not None]
 
     def figures(self, step: int) -> Json | None:
-        return self._figures(step, *self.alone) if self.bench is not None else None
+        return self._figures(step, *self.alone) if self.readable else None
 
     def ending(self) -> float:
         """By evaluations of networks; the base is measured before."""
@@ -45,7 +50,7 @@ class Armed(TrainingJob[R]):
 
     def finish(self) -> None:
         """Every arm that was not measured yet. What goes wrong with one is said, and the others go on."""
-        if self.request.measures_at and self.bench is not None:
+        if self.request.measures_at and self.readable:
             for arm in self.arms(self.students()):
                 self.heard()
                 if arm.name in self.final():

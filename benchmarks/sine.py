@@ -1,0 +1,205 @@
+"""Edits of single pictures by SINE, beside text to image and image to image; writes docs/measured/sine.json and the table of
+docs/editing.md.
+
+    python -m benchmarks.sine                # run what is missing, in order; stops and resumes anywhere
+    python -m benchmarks.sine --status       # what is there, and what is missing
+    python -m benchmarks.sine --write        # write again from what is kept
+
+A run is an ordinary job of the kind `personalize` by the method `sine`. Accepted is a mix whose background is at most 0.6 times
+as far from the picture as that of text to image, with attributes at least 95 % of what the untouched model reaches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.core.files import Json, atomic_write
+from studio.jobs.jobs import Jobs
+from studio.library.models import load_registry
+from studio.library.stock import open_jobs
+from studio.metrics.interval import Interval
+from studio.worker import run_job
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT, PAGE = ROOT / "docs" / "measured" / "sine.json", ROOT / "docs" / "editing.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+KINDS = ("adds content", "changes an object", "changes both")
+MOST_APART, LEAST_RIGHT = 0.6, 0.95
+# a fifth picture of each: a meadow at night under no cloud
+PICTURES = {
+    "lopsided-house": ("house", "red car"),
+    "two-tailed-cat": ("cat", "blue boat"),
+    "striped-balloon": ("balloon", "green tree"),
+}
+NUMBER, WHERE, ADDED = 5, "in a meadow at night", "under one cloud"
+SHOWN = {"nano/teacher", "nano/dmd2"}
+Taught = tuple[str, str, str]  # model, mode, times
+Ways = dict[str, tuple[float, float, int]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run. model: that the adapter is taught on."""
+
+    model: str
+    subject: str
+    mode: str
+    steps: int
+    times: str = "all"
+
+    @property
+    def name(self) -> str:
+        return f"sine-{self.model.replace('/', '-')}-{self.subject}-{self.mode}-{self.times}-{self.steps}"
+
+    @property
+    def edits(self) -> list[str]:
+        noun, other = PICTURES[self.subject]
+        article = "an" if other[0] in "aeiou" else "a"
+        return [f"a {noun} {WHERE} {ADDED}", f"{article} {other} {WHERE}", f"{article} {other} {WHERE} {ADDED}"]
+
+    @property
+    def request(self) -> Json:
+        settings = {"mode": self.mode, "times": self.times, "picture": NUMBER, "edits": "; ".join(self.edits)}
+        return {"name": self.name[:40], "title": self.name, "base": self.model, "subject": f"pocket/{self.subject}",
+                "method": "sine", "steps": self.steps, "settings": settings, "measure_every": 10_000,
+                "sample_every": 0}  # fmt: skip
+
+
+def cases() -> Iterator[Case]:
+    """In the order in which they are worth having."""
+    for subject in PICTURES:
+        yield Case("nano/teacher", subject, "whole", 200)
+    for subject in PICTURES:
+        yield Case("nano/dmd2", subject, "whole", 200)
+    for subject in PICTURES:
+        yield Case("nano/teacher", subject, "patches", 400)
+    for subject in PICTURES:
+        yield Case("nano/dmd2", subject, "whole", 200, "own")
+
+
+def kept() -> dict[str, Json]:
+    return dict(json.loads(KEPT.read_text())) if KEPT.is_file() else {}
+
+
+def measure(case: Case, jobs: Jobs) -> Json:
+    """The figures of one run, which goes on where it was left off."""
+    before = [info for info in jobs.list(kind="personalize", limit=500) if jobs.spec(info.id).config.get("title") == case.name]
+    run_id = before[0].id if before else jobs.submit("personalize", case.request)
+    if jobs.get(run_id).state != "done":
+        if jobs.get(run_id).state not in ("queued", "running", "loading"):
+            jobs.resume(run_id)
+        state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
+        if state != "done":
+            raise SystemExit(f"{case.name}: {state}. {note}")
+    result = jobs.result(run_id)
+    assert result is not None
+    return {"case": vars(case), "source": result["source"], "ways": result["ways"], "steps": result["step"],
+            "rows": [{name: row[name] for name in ("arm", "title", "model", "steps", "edits")} for row in result["edited"]],
+            "notices": result["notices"]}  # fmt: skip
+
+
+# -- the table -------------------------------------------------------------------------------------------------------------
+
+
+def pooled(found: Sequence[Json], model: str, taught: Taught) -> Iterator[tuple[str, Ways]]:
+    """(kind of edit, by way (share right, distance, pictures)), over source pictures."""
+    rows = [row for one in found if _taught(one) == taught for row in one["rows"]]
+    rows = [row for row in rows if row["model"] == model and row["arm"] != "hybrid-1"]
+    for i, kind in enumerate(KINDS):
+        ways = {}
+        for j, way in enumerate(("prompt", "noised", "mixed")):
+            edits = [row["edits"][3 * i + j] for row in rows]
+            if edits:
+                right = sum(one["attributes"]["value"] for one in edits) / len(edits)
+                apart = sum(one["background"]["value"] for one in edits) / len(edits)
+                ways[way] = right, apart, sum(one["attributes"]["n"] for one in edits)
+        if ways:
+            yield kind, ways
+
+
+def _taught(one: Json) -> Taught:
+    return one["case"]["model"], one["case"]["mode"], one["case"]["times"]
+
+
+def holds(ways: Ways) -> bool:
+    (bare, far, _), (right, near, _) = ways["prompt"], ways["mixed"]
+    return near <= MOST_APART * far and right >= LEAST_RIGHT * bare
+
+
+def page(found: Sequence[Json]) -> str:
+    lines = [BEGIN, "", "## Measured", ""]
+    missing = [case.name for case in cases() if case.name not in kept()]
+    if missing:
+        lines += [f"{len(missing)} of {len(list(cases()))} runs are still to come: {', '.join(missing)}.", ""]
+    heads = ["taught on", "drawn by", "edit", "text to image", "image to image", "SINE", "SINE ÷ text to image", "holds"]
+    table = []
+    for taught in dict.fromkeys(_taught(one) for one in found):
+        for model in ("nano/teacher", "nano/dmd2", "nano/lcm"):
+            for kind, ways in pooled(found, model, taught):
+                cells = [f"{_share(*ways[way])} at {ways[way][1]:.4f}" for way in ("prompt", "noised", "mixed")]
+                ratio = ways["mixed"][1] / ways["prompt"][1]
+                label = f"{taught[0]}, {taught[1]}" + ("" if taught[2] == "all" else ", own timesteps")
+                table.append([label, model, kind, *cells, f"{ratio:.2f}", "yes" if holds(ways) else "no"])
+    pictures = sorted({one["case"]["subject"] for one in found})
+    lines += [f"Pictures: the fifth of {', '.join(pictures)}, a meadow at night; β, K and the time of image to image as by "
+              "default. A cell is the share of pictures in which everything the edit states is right, with its 95 % interval "
+              "over all pictures, at the mean squared distance to the source where its subject is not. Each edit and picture on "
+              "64 seeds; teachers take 10 steps.", "", *_table(heads, table), ""]  # fmt: skip
+    each = ["picture", "taught on", "drawn by", "edit", "way", "shows what it says", "distance"]
+    lines += ["### Picture by picture", "", *_table(each, _each(found)), ""]
+    return "\n".join([*lines, END])
+
+
+def _each(found: Sequence[Json]) -> list[list[str]]:
+    said = {"prompt": "text to image", "noised": "image to image", "mixed": "SINE"}
+    return [[one["case"]["subject"], ", ".join(_taught(one)), row["title"], edit["prompt"], said[edit["way"]],
+             Interval.from_dict(edit["attributes"]).text(percent=True), Interval.from_dict(edit["background"]).text(4)]
+            for one in found for row in one["rows"] if row["model"] in SHOWN for edit in row["edits"]]  # fmt: skip
+
+
+def _share(right: float, apart: float, n: int) -> str:
+    from studio.metrics.proportion import wilson
+
+    return wilson(round(right * n), n).text(percent=True)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
+
+
+def write() -> None:
+    have, text = kept(), PAGE.read_text()
+    made = page([have[case.name] for case in cases() if case.name in have])
+    before, _, rest = text.partition(BEGIN)
+    PAGE.write_text(before.rstrip() + "\n\n" + made + (rest.split(END)[1] if END in rest else "\n"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="a part of the names of runs, like dmd2 or patches")
+    parser.add_argument("--data-dir", default=None)
+    parser.add_argument("--status", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    wanted = {case.name: case for case in cases() if args.only in case.name}
+    if args.status:
+        have = kept()
+        print("\n".join(f"{'kept   ' if name in have else 'missing'} {name}" for name in wanted))
+        return
+    if not args.write:
+        jobs = open_jobs(args.data_dir)
+        for name, case in wanted.items():
+            if name not in kept():
+                found = measure(case, jobs)
+                KEPT.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write(KEPT, json.dumps(kept() | {name: found}, indent=1, sort_keys=True) + "\n")
+                print(name, flush=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Editing: drawing after one given picture."""
