@@ -55,7 +55,7 @@ class OwnTimesteps(AtOwnTimesteps[OwnTimestepsConfig]):
     Config = OwnTimestepsConfig
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said, weight = batch
+        x0, said, weight, _ = batch
         cond = self.worded(said)
         subject = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond, weight).mean()
         self.log["subject"] = float(subject.detach())

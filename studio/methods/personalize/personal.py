@@ -32,6 +32,7 @@ class Batch(NamedTuple):
     x0: Tensor
     said: list[Said]
     weight: Tensor | None
+    boxes: Tensor | None = None  # [B, A, 2], in which part of its picture each lies (`core.medium.Parts`)
 
 
 class Untouched(Protocol):

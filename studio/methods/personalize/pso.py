@@ -45,7 +45,7 @@ class Pso(AtOwnTimesteps[PsoConfig]):
     Config = PsoConfig
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said, weight = batch
+        x0, said, weight, _ = batch
         cond = self.worded(said)
         losers, _, _ = self.untouched.made(len(x0), self.streams["losers"])
         t, eps = self.own_times(len(x0)), self.noise(cond)

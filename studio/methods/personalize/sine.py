@@ -26,8 +26,6 @@ from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 from studio.methods.personalize.rows import Pictures
 
-Seen = tuple[Batch, Tensor | None]  # and in which boxes each lies
-
 
 class Patches(Pictures, Protocol):
     """Parts of one picture. extent: of the whole along each axis, its shorter side being 1."""
@@ -78,20 +76,19 @@ class Sine(Personal[SineConfig]):
         layers, first = self.network.adaptable(config.layers), self.network.first_layer
         return PlacedAdapter(layers, first, self.shots.extent, config.rank, config.alpha, self.streams.seed)
 
-    def batch(self) -> Seen:  # type: ignore[override]
+    def batch(self) -> Batch:
         if self.config.mode == "whole":
-            return super().batch(), None
+            return super().batch()
         x0, said, boxes = self.shots.patches(self.config.batch, self.streams["data"])
-        return Batch(x0, said, None), boxes
+        return Batch(x0, said, None, boxes)
 
-    def iteration(self, batch: Seen, step: int) -> Iterator[tuple[str, Tensor]]:
-        seen, boxes = batch
-        cond, adapter = self.worded(seen.said), self.learned.adapter
+    def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        cond, adapter = self.worded(batch.said), self.learned.adapter
         if isinstance(adapter, PlacedAdapter):
-            adapter.boxes = boxes
-        n = len(seen.x0)
+            adapter.boxes = batch.boxes
+        n = len(batch.x0)
         t = self.any_times(n) if self.config.times == "all" else self.own_times(n)
-        loss = self.missed(seen.x0, t, self.noise(cond), cond, seen.weight).mean()
+        loss = self.missed(batch.x0, t, self.noise(cond), cond, batch.weight).mean()
         if isinstance(adapter, PlacedAdapter):
             adapter.boxes = None
         self.log["picture"] = float(loss.detach())

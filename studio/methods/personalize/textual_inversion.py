@@ -43,7 +43,7 @@ class TextualInversion(Worded[TextualInversionConfig]):
     models = ("teacher", "student")
 
     def iteration(self, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        x0, said, weight = batch
+        x0, said, weight, _ = batch
         cond = self.worded(said)
         if self.untouched.distilled:
             loss = self.missed(x0, self.own_times(len(x0)), self.noise(cond), cond, weight).mean()
