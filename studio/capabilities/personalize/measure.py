@@ -19,14 +19,13 @@ from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.library.subjects import Subject
-from studio.metrics.bootstrap import multipliers
-from studio.metrics.interval import Estimate
 from studio.metrics.readings import correct
 from studio.metrics.recognition import Recogniser, recogniser
 from studio.workshop.arms_measured import Arm, share
 from studio.workshop.draw import samples
-from studio.workshop.held_out import measured_prompts, summary
+from studio.workshop.held_out import measured_prompts
 from studio.workshop.judge import Judge
+from studio.workshop.prompts_measured import apart, figures_of_prompts, mean_of, plain_prompts, ratio
 
 FIRST_SEED = 7000  # of what is measured; nothing is trained on these
 BATCH = 32
@@ -103,15 +102,15 @@ class SubjectMeasurement:
             self._before[key], self._untouched[key] = self._figures(bare), self.features(bare)
         before = self._before[key]
         moved = (features.double() - self._untouched[key].double()).norm(dim=1)
-        apart = _apart(self._untouched[key])
+        spread = apart(self._untouched[key])
         return {
             **arm.said,
             "hit": share(self.reader.shows(seen)),
             "leak": share(self.reader.shows(of_class)),
             "stated": self._stated(with_word),
-            "distance": _mean(self.reader.distances(seen) / self.held_distance),
-            "variety": _ratio(_apart(seen), _apart(torch.cat([self.known[:: len(VIEWS)], self.held[:: len(VIEWS)]]))),
-            "moved": _ratio(float(moved.mean()), apart),
+            "distance": mean_of(self.reader.distances(seen) / self.held_distance),
+            "variety": ratio(apart(seen), apart(torch.cat([self.known[:: len(VIEWS)], self.held[:: len(VIEWS)]]))),
+            "moved": ratio(float(moved.mean()), spread),
             "others": after,
             "before": before,
         }
@@ -126,13 +125,7 @@ class SubjectMeasurement:
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
 
     def _figures(self, images: Tensor) -> Json:
-        """Of other prompts: accuracy, diversity and distance to the world, where an oracle reads."""
-        if self.oracle is None or self.world is None:
-            return {"n": len(images), "accuracy": None, "diversity": None, "in_distribution": None, "fd_oracle": None}
-        each = len(images) // len(self.other_prompts)
-        seen = self.oracle.read(images)
-        rows = [seen.rows(torch.arange(i * each, (i + 1) * each)) for i in range(len(self.other_prompts))]
-        return summary(self.domain, rows, self.other_prompts, self.world)
+        return figures_of_prompts(self.domain, self.oracle, self.world, images, self.other_prompts)
 
     def _stated(self, images: Tensor) -> Json | None:
         """Share of the subject's pictures that show what their prompts say besides."""
@@ -146,22 +139,6 @@ class SubjectMeasurement:
         return share(torch.tensor(right))
 
 
-def plain_prompts(domain: Domain) -> list[Said]:
-    """Of data of which no world is known."""
-    return as_written(domain, list(domain.defaults.shown) or ["a picture"])
-
-
-def damage(row: Json) -> Json:
-    """What a row says the other prompts lost: accuracy and FD after, over before; None where nobody reads."""
-    before, after = row["before"], row["others"]
-    kept = fd = None
-    if before["accuracy"] and after["accuracy"] and before["accuracy"]["value"]:
-        kept = after["accuracy"]["value"] / before["accuracy"]["value"]
-    if before["fd_oracle"] and after["fd_oracle"]:
-        fd = after["fd_oracle"] / before["fd_oracle"]
-    return {"kept": kept, "fd": fd}
-
-
 def _spread(lines: Sequence[str], n: int) -> list[str]:
     """n prompts that go through these in turn."""
     return [lines[i % len(lines)] for i in range(n)]
@@ -172,18 +149,3 @@ def _views(images: Tensor) -> Tensor:
     by = max(1, round(images.shape[-1] * VIEW / 100))
     moved = [torch.roll(images, (down * by, right * by), (-2, -1)) for down, right in VIEWS]
     return torch.stack(moved, 1).flatten(0, 1)
-
-
-def _apart(features: Tensor) -> float:
-    """Mean distance of two different rows."""
-    return float(torch.pdist(features.double()).mean()) if len(features) > 1 else 0.0
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
-
-
-def _mean(values: Tensor) -> Json:
-    mean = values.double().mean()
-    found = Estimate.of_influence(float(mean), values - mean, multipliers(len(values)), len(values), (0.0, float("inf")))
-    return found.interval().to_dict()

@@ -1,0 +1,89 @@
+"""What a tuned model is worth on prompts that nobody taught: the reward, a second one, and what became of the prompts.
+
+Every picture is drawn twice from the same noise, with the adapter and without, so that what changed is counted against what the
+model did before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from torch import Tensor
+
+from studio.core.domain import Domain, Oracle
+from studio.core.family import OpenModel
+from studio.core.files import Json
+from studio.core.lowrank import Adapter
+from studio.workshop.arms_measured import Arm
+from studio.workshop.draw import samples
+from studio.workshop.held_out import measured_prompts
+from studio.workshop.judge import Judge
+from studio.workshop.prompts_measured import apart, damage, figures_of_prompts, over_prompts, plain_prompts, ratio
+from studio.workshop.rewarded import Worth
+
+FIRST_SEED = 7000  # of what is measured; nothing is trained on these
+BATCH = 32
+
+
+class PreferenceMeasurement:
+    """rewards: by role, "reward" for what is taught and "second" for what is not, either may be missing. oracle: of the domain,
+    None where none reads; judge: reads then. n: pictures. world: features of samples of the domain."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        rewards: Mapping[str, Worth],
+        oracle: Oracle | None,
+        judge: Judge,
+        n: int,
+        world: Tensor | None,
+        between: Callable[[], None],
+    ):
+        self.domain, self.rewards, self.oracle, self.judge = domain, dict(rewards), oracle, judge
+        self.world, self.between = world, between
+        self.prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)
+        self.said = [prompt for prompt in self.prompts for _ in range(-(-n // len(self.prompts)))]
+        self._bare: dict[str, Tensor] = {}
+
+    def measure(self, arm: Arm, models: Mapping[str, OpenModel], worn: Adapter) -> Json:
+        """Figures of one arm with the adapter, beside what it did without. Of each reward: before, after and gain, and "spread",
+        its standard deviation over pictures before. moved: how far pictures are from those of the same noise without the adapter,
+        over how far different ones are apart."""
+        key = arm.plan.model_dump_json()
+        if key not in self._bare:
+            self._bare[key] = self._draw(arm, models, None)
+        bare, drawn = self._bare[key], self._draw(arm, models, worn)
+        was, now = self._features(bare), self._features(drawn)
+        row = {
+            **arm.said,
+            **{name: self._worth(worth, bare, drawn) for name, worth in self.rewards.items()},
+            "before": self._figures(bare),
+            "others": self._figures(drawn),
+            "moved": ratio(float((now.double() - was.double()).norm(dim=1).mean()), apart(was)),
+        }
+        return {**row, "damage": damage(row)}
+
+    def _worth(self, worth: Worth, bare: Tensor, drawn: Tensor) -> Json:
+        before, after = (worth(images, self.said).cpu().double() for images in (bare, drawn))
+        n, spread = len(self.prompts), float(before.std()) if len(before) > 1 else 0.0
+        return {
+            "before": over_prompts(before, n),
+            "after": over_prompts(after, n),
+            "gain": over_prompts(after - before, n),
+            "spread": spread,
+        }
+
+    def _figures(self, images: Tensor) -> Json:
+        return figures_of_prompts(self.domain, self.oracle, self.world, images, self.prompts)
+
+    def _features(self, images: Tensor) -> Tensor:
+        return self.oracle.read(images).features if self.oracle is not None else self.judge.read(images).features
+
+    def _draw(self, arm: Arm, models: Mapping[str, OpenModel], worn: Adapter | None) -> Tensor:
+        seeds = [FIRST_SEED + i for i in range(len(self.said))]
+        with ExitStack() as on:
+            for name in arm.plan.models:
+                if worn is not None:
+                    on.enter_context(models[name].under(worn, 1.0))
+            return samples(arm.plan, models, self.domain, self.said, seeds, lambda _: self.between(), batch=BATCH)
