@@ -36,7 +36,8 @@ class Moves:
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         tried = {self.tabs, *self.control.form.filled()}
-        self.personalize.board.trial(self.to_control, None, tried, **quiet)
+        for board in (self.personalize.board, self.personalize.preference.board):
+            board.trial(self.to_control, None, tried, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.tabs, pair, *filled, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
@@ -67,7 +68,7 @@ class Moves:
             raise gr.Error(str(error), print_exception=False) from error
 
     def to_control(self, event: gr.EventData) -> Updates:
-        """A subject that was taught, ready to draw: its adapter on, its word in the prompt."""
+        """A subject or a preference that was taught, ready to draw: its adapter on, its word in the prompt."""
         try:
             return {self.tabs: gr.Tabs(selected="control")} | self.control.ready(
                 str(event.adapter)[:90], str(event.base)[:90], str(event.prompt)[:300]

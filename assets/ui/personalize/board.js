@@ -53,7 +53,7 @@ function tableNodes({ heads, rows }) {
 }
 
 /** @extends {Part<Value>} */
-class Board extends Part {
+export class Board extends Part {
   /** @type {View | null} */
   view = null;
   /** @type {number | null} */
@@ -75,19 +75,18 @@ class Board extends Part {
       this.trigger("trial", this.view.trial);
     });
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
-    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
-      this.$(".p-sample").hidden = false;
-      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
-      put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
-    });
     this.follow(() => this.draw());
-    tell("personal-asked");
+  }
+
+  /** What saved files are called after. */
+  get called() {
+    return "personalize";
   }
 
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const view = this.view, strips = view?.strips ?? null;
-    return { name: view && !view.live && (strips || view.steps) ? `personalize-${view.run}` : "", wish: { run: view?.run },
+    return { name: view && !view.live && (strips || view.steps) ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
@@ -168,5 +167,18 @@ class Board extends Part {
   }
 }
 
+class SubjectBoard extends Board {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
+      this.$(".p-sample").hidden = false;
+      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
+      put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
+    });
+    tell("personal-asked");
+  }
+}
+
 /** @param {import("../kit/part.js").Host<Value>} host */
-export const mount = (host) => void new Board(host);
+export const mount = (host) => void new SubjectBoard(host);
