@@ -51,18 +51,23 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
 
 
-def mean_of(values: Tensor, least: float | None = 0.0) -> Json:
-    """As an interval. least: that it cannot be below."""
-    mean, bounds = values.double().mean(), (-float("inf") if least is None else least, float("inf"))
+FREE, SHARE = (-float("inf"), float("inf")), (0.0, 1.0)  # what a mean can be
+
+
+def mean_of(values: Tensor, bounds: tuple[float, float] = (0.0, float("inf"))) -> Json:
+    """As an interval."""
+    mean = values.double().mean()
     return Estimate.of_influence(float(mean), values - mean, multipliers(len(values)), len(values), bounds).interval().to_dict()
 
 
-def over_prompts(values: Tensor, prompts: int) -> Json:
+def over_prompts(values: Tensor, prompts: int, bounds: tuple[float, float] = FREE) -> Json:
     """Mean of values [prompts · each] as an interval in which prompts vary as well as the pictures of each."""
     parts = values.double().view(prompts, -1)
     each = parts.shape[1]
     if each < 2 or prompts < MIN_GROUPS:
-        return mean_of(values, None)
+        return mean_of(values, bounds)
     draws = [multipliers(each, seed=i) for i in range(prompts)]  # pictures of two prompts begin from noise of their own
-    found = [Estimate.of_influence(float(row.mean()), row - row.mean(), of, each) for row, of in zip(parts, draws, strict=True)]
+    found = [
+        Estimate.of_influence(float(row.mean()), row - row.mean(), of, each, bounds) for row, of in zip(parts, draws, strict=True)
+    ]
     return pool(found).interval().to_dict()

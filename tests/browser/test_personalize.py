@@ -121,7 +121,7 @@ def test_votes_are_given_by_key_and_decide_a_tuning(chromium: Any, studio: Studi
     page.fill(f"{form} .p-steps", "4")
     page.click("#preference-start")
     page.wait_for_selector("#preference-board .p-grid[data-step] .p-cell", timeout=300_000)
-    again = at_personalize(chromium, page.url, 390, "dark", faults)  # the address names the run
+    again = opened(chromium, page.url, 390, "dark", faults, ready="#preference-start")  # the address names the run
     for shown in (page, again):
         shown.wait_for_selector("#preference-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
         text = shown.inner_text("#preference-board .b-text")

@@ -6,7 +6,7 @@ model did before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 
 from torch import Tensor
@@ -19,7 +19,7 @@ from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import samples
 from studio.workshop.held_out import measured_prompts
 from studio.workshop.judge import Judge
-from studio.workshop.prompts_measured import apart, damage, figures_of_prompts, over_prompts, plain_prompts, ratio
+from studio.workshop.prompts_measured import FREE, SHARE, apart, damage, figures_of_prompts, over_prompts, plain_prompts, ratio
 from studio.workshop.rewarded import Worth
 
 FIRST_SEED = 7000  # of what is measured; nothing is trained on these
@@ -27,20 +27,22 @@ BATCH = 32
 
 
 class PreferenceMeasurement:
-    """rewards: by role, "reward" for what is taught and "second" for what is not, either may be missing. oracle: of the domain,
+    """rewards: by role, "reward" for what is taught and "second" for what is not, either may be missing; shares: roles whose
+    reward is a share. oracle: of the domain,
     None where none reads; judge: reads then. n: pictures. world: features of samples of the domain."""
 
     def __init__(
         self,
         domain: Domain,
         rewards: Mapping[str, Worth],
+        shares: Collection[str],
         oracle: Oracle | None,
         judge: Judge,
         n: int,
         world: Tensor | None,
         between: Callable[[], None],
     ):
-        self.domain, self.rewards, self.oracle, self.judge = domain, dict(rewards), oracle, judge
+        self.domain, self.rewards, self.shares, self.oracle, self.judge = domain, dict(rewards), shares, oracle, judge
         self.world, self.between = world, between
         self.prompts = measured_prompts(domain, n) if domain.has_world else plain_prompts(domain)
         self.said = [prompt for prompt in self.prompts for _ in range(-(-n // len(self.prompts)))]
@@ -57,19 +59,20 @@ class PreferenceMeasurement:
         was, now = self._features(bare), self._features(drawn)
         row = {
             **arm.said,
-            **{name: self._worth(worth, bare, drawn) for name, worth in self.rewards.items()},
+            **{role: self._worth(role, bare, drawn) for role in self.rewards},
             "before": self._figures(bare),
             "others": self._figures(drawn),
             "moved": ratio(float((now.double() - was.double()).norm(dim=1).mean()), apart(was)),
         }
         return {**row, "damage": damage(row)}
 
-    def _worth(self, worth: Worth, bare: Tensor, drawn: Tensor) -> Json:
+    def _worth(self, role: str, bare: Tensor, drawn: Tensor) -> Json:
+        worth, bounds = self.rewards[role], SHARE if role in self.shares else FREE
         before, after = (worth(images, self.said).cpu().double() for images in (bare, drawn))
         n, spread = len(self.prompts), float(before.std()) if len(before) > 1 else 0.0
         return {
-            "before": over_prompts(before, n),
-            "after": over_prompts(after, n),
+            "before": over_prompts(before, n, bounds),
+            "after": over_prompts(after, n, bounds),
             "gain": over_prompts(after - before, n),
             "spread": spread,
         }

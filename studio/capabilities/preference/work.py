@@ -107,7 +107,9 @@ class Preferring(OnFamily[PreferRequest]):
         world = None if oracle is None else self._world(oracle, self.domain)
         judge = Judge() if oracle is not None else open_judge(models)
         n = self.request.measure_seeds
-        self.bench = PreferenceMeasurement(self.domain, self._worth, oracle, judge, n, world, self.between)
+        known = rewards.offered(self.entry)
+        shares = [role for role, name in self._named.items() if name and known[name].percent]
+        self.bench = PreferenceMeasurement(self.domain, self._worth, shares, oracle, judge, n, world, self.between)
 
     def _world(self, oracle: Oracle, domain: Domain) -> Tensor:
         keep = self.job.tools.models.keep
