@@ -66,7 +66,7 @@ def pair(tmp_path: Path, domain: str) -> None:
 
 def test_every_section_has_a_test() -> None:
     assert set(BLOCKS) == {"my_objective", "my_study", "my_kind", "my_training", "my_training_work", "my_tab", "my_domain",
-                           "my_personalization",
+                           "my_personalization", "my_reward",
                            "my_family", "my_remedy", "my_figure", "my_metric",
                            "my_medium", "my_process", "my_addition", "my_addition_work"}  # fmt: skip
 
@@ -195,6 +195,17 @@ def test_a_job_that_trains_is_in_the_catalogue_and_trains_from_the_command_line(
     assert "mine/mine" in run(tmp_path, "my_training", "adapters", "list", "--data-dir", "data")
     with pytest.raises(AssertionError, match="There is an adapter mine/mine already"):
         run(tmp_path, "my_training", "jobs", "submit", spec(tmp_path, **asked), "--data-dir", "data")
+
+
+def test_a_reward_is_read_of_models_that_draw_its_medium(tmp_path: Path) -> None:
+    program = (
+        "import torch\nfrom studio.domains import domain_of\nfrom studio.library import rewards\n"
+        "from studio.library.models import load_registry\nfrom studio.workshop.rewarded import worth\n"
+        "entry = load_registry().get('nano/dmd2')\nprint(rewards.check('warm', entry).title, rewards.beside('warm', entry))\n"
+        "picture = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1).expand(1, 3, 4, 4)\n"
+        "print(float(worth('warm', domain_of('pocket'), None)(picture, [])))"
+    )
+    assert run(tmp_path, "my_reward", program=program).splitlines() == ["Warmth red", "0.75"]
 
 
 def test_a_remedy_is_an_arm_with_its_look_and_enters_the_arena(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rich.table import Table
 from studio.capabilities.adapters.commands import app as adapters
 from studio.capabilities.controlnets.commands import app as controlnets
 from studio.capabilities.personalize.commands import app as subjects
+from studio.capabilities.preference.commands import app as votes
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
@@ -48,6 +49,7 @@ app.add_typer(background, name="jobs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
+app.add_typer(votes, name="votes")
 app.command()(methods)
 out, err = Console(), Console(stderr=True)
 

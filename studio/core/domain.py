@@ -226,7 +226,8 @@ class Hands(Protocol):
         """How well samples show where things are in these items."""
 
     def reward(self, oracle: Oracle, asked: Sequence[Said]) -> Reward:
-        """Of decoded samples [B, *shape], in the order of what was asked, with gradient: [B], larger is better."""
+        """Of decoded samples [B, *shape], in the order of what was asked, with gradient: [B], the log-probability of what is
+        stated, a mean over its factors. ValueError in one sentence where the oracle has no probabilities."""
 
 
 class Agreement(Protocol):

@@ -23,7 +23,7 @@ from studio.core.position import Position
 from studio.core.trim import cut, ranks_for
 
 PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
-Kind = Literal["slider", "subject", "forgetting", "direction", "adapter"]
+Kind = Literal["slider", "subject", "preference", "forgetting", "direction", "adapter"]
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,17 @@ KINDS: dict[str, Figures] = {
          Column("FD over before", ("damage", "fd"), False), Column("all of it", ("shown",), rare=True),
          Column("told in known words", ("told",), rare=True)),
     ),
+    "prefer": Figures(
+        "Tuned and before",
+        "Mean reward of pictures of prompts that nobody taught, from the same noise before and tuned, with its 95 % interval, "
+        "and what it gained; the same of a reward that nothing was taught by; the share that shows what its prompt says; and "
+        "how far pictures moved (1 is how far different ones are apart).",
+        "preferred", "reward, then prompts",
+        (Column("reward before", ("reward", "before"), False), Column("reward tuned", ("reward", "after"), False),
+         Column("gain", ("reward", "gain"), False), Column("second before", ("second", "before"), False),
+         Column("second tuned", ("second", "after"), False), Column("prompt right before", ("before", "accuracy")),
+         Column("prompt right tuned", ("others", "accuracy")), Column("moved", ("moved",), False)),
+    ),
 }  # fmt: skip
 
 

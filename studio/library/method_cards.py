@@ -55,6 +55,10 @@ GROUPS = {
         "Personalization", "method of personalization", "studio.methods.personalize:PERSONALIZE", "personalize", EITHER,
         "STUDIO_PERSONALIZE",
     ),
+    "preference": Group(
+        "Preference tuning", "method of preference tuning", "studio.methods.preference:PREFERENCE", "prefer", EITHER,
+        "STUDIO_PREFERENCE",
+    ),
     "controlnets": Group(
         "ControlNets", "method of ControlNets", "studio.methods.controlnets:CONTROLNETS", "controlnet", hints=True
     ),

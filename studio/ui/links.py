@@ -36,7 +36,8 @@ class Moves:
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
-        self.personalize.board.trial(self.to_try, None, tried, **quiet)
+        for board in (self.personalize.board, self.personalize.preference.board):
+            board.trial(self.to_try, None, tried, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.tabs, pair, *filled, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
@@ -67,8 +68,8 @@ class Moves:
             raise gr.Error(str(error), print_exception=False) from error
 
     def to_try(self, event: gr.EventData) -> Updates:
-        """What was taught, ready to draw: a subject in Control with its adapter on and its word in the prompt, one picture in
-        Compare with its adapter mixed in."""
+        """What was taught, ready to draw: a subject or a preference in Control, its adapter on and its word in the prompt; one
+        picture in Compare, its adapter mixed in."""
         try:
             if event.mix:
                 mixed = self.compare.mixing(str(event.base)[:90], str(event.prompt)[:300], str(event.mix)[:200])

@@ -87,3 +87,58 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
     assert "<my-cat>" in page.input_value("#control-prompt textarea")
     page.wait_for_function("!document.querySelector('#control-prompt-line .notice')")
     assert faults == []
+
+
+def test_votes_are_given_by_key_and_decide_a_tuning(chromium: Any, studio: Studio, tmp_path: Path) -> None:
+    faults: list[str] = []
+    page = at_personalize(chromium, f"{studio.address}/?tab=personalize", 1440, "light", faults)
+    assert page.is_hidden("#preference-start")
+    page.click("[data-mode=preference]")
+    assert page.is_visible("#preference-start") and page.is_hidden("#personal-start")
+    form, votes = "#preference-options", "#preference-votes"
+    page.select_option(f"{form} .p-model", "nano/dmd2")
+    assert "Recommended: Diffusion-DPO" in page.inner_text(f"{form} .p-why")
+    page.select_option(f"{form} .p-reward", "red")
+    assert page.inner_text(f"{form} .p-about") == "Share of pixels that are clearly red." and page.is_hidden(f"{votes} .p-votes")
+
+    page.click(f"{form} [data-decides=votes]")
+    page.fill(f"{votes} .p-vote-name", "Mine")
+    page.click(f"{votes} .p-draw")
+    page.wait_for_selector(f"{votes} .p-vote-problem:not([hidden])")
+    assert page.inner_text(f"{votes} .p-vote-problem").startswith("The name 'Mine' does not fit")
+    page.fill(f"{votes} .p-vote-name", "mine")
+    page.click(f"{votes} .p-draw")
+    page.wait_for_function("document.querySelector('.p-vote-place')?.textContent === 'pair 1 of 8'", timeout=300_000)
+    page.wait_for_function("document.querySelector('.p-draw').textContent === 'Draw pairs'", timeout=60_000)
+    given = (("ArrowLeft", "1 vote"), ("ArrowRight", "2 votes"), ("ArrowDown", "3 votes, 1 of them a tie"))
+    for number, (key, said) in enumerate(given):
+        page.press(f"{votes} .p-vote", key)
+        page.wait_for_function("(said) => document.querySelector('.p-vote-said').textContent === said", arg=said)
+        assert page.inner_text(f"{votes} .p-vote-place") == f"pair {number + 2} of 8"
+    page.press(f"{votes} .p-vote", "ArrowUp")
+    page.click(f"{votes} .p-side[data-choice=right]")  # the tie is thought over
+    page.wait_for_function("document.querySelector('.p-vote-said').textContent === '3 votes'")
+    assert page.inner_text(f"{form} .p-about") == "3 votes, on pictures of nano/dmd2."
+    with page.expect_download() as saved:
+        page.click(f"{votes} .p-export")
+    saved.value.save_as(tmp_path / "mine.json")
+    page.fill(f"{votes} .p-vote-name", "again")
+    page.set_input_files(f"{votes} .p-import input", tmp_path / "mine.json")
+    page.wait_for_function("document.querySelector('.p-vote-said').textContent === '3 votes'")
+
+    page.click(f"{form} .p-more summary")
+    page.fill(f"{form} .p-steps", "4")
+    page.click("#preference-start")
+    page.wait_for_selector("#preference-board .p-grid[data-step] .p-cell", timeout=300_000)
+    again = opened(chromium, page.url, 390, "dark", faults, ready="#preference-start")  # the address names the run
+    for shown in (page, again):
+        shown.wait_for_selector("#preference-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
+        text = shown.inner_text("#preference-board .b-text")
+        assert shown.get_attribute("#preference-board .board", "data-state") == "done", text
+        shown.wait_for_selector("#preference-board .p-arms tbody tr >> nth=3")
+        assert "3 pairs with a winner decided" in shown.inner_text("#preference-board .p-reader")
+        assert shown.evaluate("document.documentElement.scrollWidth") <= shown.viewport_size["width"]
+    page.click("#preference-board .p-try")
+    page.wait_for_selector("#control-run", state="visible")
+    page.wait_for_function("document.querySelector('.worn-row select')?.value === 'mine/again-nano-dmd2'")
+    assert faults == []

@@ -7,7 +7,9 @@ import { fits, text } from "../../assets/ui/distill/search.js";
 import { cellOf, placeOf, stepsOf, upTo } from "../../assets/ui/jobs/moments.js";
 import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "../../assets/ui/lab/settings.js";
 import { slug, wordOf } from "../../assets/ui/personalize/form.js";
+import { corners } from "../../assets/ui/personalize/preference_board.js";
 import { indexOf } from "../../assets/ui/personalize/strip.js";
+import { choiceOf } from "../../assets/ui/personalize/votes.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
   assert.deepEqual(atFirst(["hybrid-1", "student", "teacher"], [3, 5]), { seed: 3, left: "teacher", right: "student" });
@@ -132,4 +134,13 @@ Deno.test("a picture of a strip is found by row, seed and column", () => {
   const strips = { rows: ["a", "b", "c"], columns: ["without", "with"], seeds: [0, 1], prompts: [], steps: [] };
   assert.equal(indexOf(strips, 0, 0, 1), 1);
   assert.equal(indexOf(strips, 2, 1, 1), 11);
+});
+
+Deno.test("arrow keys vote, and other keys do not", () => {
+  assert.deepEqual(["ArrowLeft", "ArrowRight", "ArrowDown", "Enter"].map(choiceOf), ["left", "right", "tie", ""]);
+});
+
+Deno.test("a curve fills its panel from corner to corner", () => {
+  assert.equal(corners([[0, 1], [5, 2], [10, 3]], { left: 0, right: 10, low: 1, high: 3 }), "0.0,72.0 120.0,36.0 240.0,0.0");
+  assert.equal(corners([[4, 1]], { left: 4, right: 4, low: 1, high: 1 }), "0.0,72.0");
 });

@@ -73,7 +73,7 @@ function tableNodes({ heads, rows }, picks) {
 }
 
 /** @extends {Part<Value>} */
-class Board extends Part {
+export class Board extends Part {
   /** @type {View | null} */
   view = null;
   /** @type {number | null} */
@@ -99,19 +99,18 @@ class Board extends Part {
       if (pick) this.trigger("pick", { step: Number(pick.dataset.step) });
     });
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
-    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
-      this.$(".p-sample").hidden = false;
-      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
-      put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
-    });
     this.follow(() => this.draw());
-    tell("personal-asked");
+  }
+
+  /** What saved files are called after. */
+  get called() {
+    return "personalize";
   }
 
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const view = this.view, strips = view?.strips ?? null;
-    return { name: view && !view.live && (strips || view.steps || view.edits) ? `personalize-${view.run}` : "", wish: { run: view?.run },
+    return { name: view && !view.live && (strips || view.steps || view.edits) ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
@@ -123,12 +122,15 @@ class Board extends Part {
     return drawnGrid(strips, this.shownStep(strips), view.run, view.title, this.element);
   }
 
+  /**
+   * The form goes back to what a run was asked for.
+   * @param {View} _view
+   */
+  returned(_view) {}
+
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
-    if (view && !this.view) { // after a reload; a run that was just started has the form as it is
-      returnTo(view.asked);
-      tell("personal-returned");
-    }
+    if (view && !this.view) this.returned(view); // after a reload; a run that was just started has the form as it is
     this.view = view;
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;
@@ -200,5 +202,27 @@ class Board extends Part {
   }
 }
 
+class SubjectBoard extends Board {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
+      this.$(".p-sample").hidden = false;
+      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
+      put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
+    });
+    tell("personal-asked");
+  }
+
+  /**
+   * @override
+   * @param {View} view
+   */
+  returned(view) {
+    returnTo(view.asked);
+    tell("personal-returned");
+  }
+}
+
 /** @param {import("../kit/part.js").Host<Value>} host */
-export const mount = (host) => void new Board(host);
+export const mount = (host) => void new SubjectBoard(host);

@@ -1,5 +1,6 @@
 // Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away.
-// value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js.
+// value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js, or in the form of whoever
+// stands on it.
 import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
 import { Estimate } from "../kit/estimate.js";
 import { Part } from "../kit/part.js";
@@ -10,67 +11,64 @@ import { asked, form } from "./form.js";
 /** @typedef {{ title: string, how: string, good_for: string, status: string, negative: boolean, fields: Field[] }} Method */
 /** @typedef {{ models: Model[], methods: Record<string, Method>, base: string, steps: number, wait: string }} Value */
 
-/** @extends {Part<Value>} */
-class Options extends Part {
-  /** @param {import("../kit/part.js").Host<Value>} host */
-  constructor(host) {
+/** @typedef {Pick<import("./form.js").Form, "base" | "method" | "name" | "steps" | "settings">} Choice */
+
+/**
+ * @template {Omit<Value, "models"> & { models: Model[] }} V
+ * @extends {Part<V>}
+ */
+export class Options extends Part {
+  /**
+   * @param {import("../kit/part.js").Host<V>} host
+   * @param {Choice} form what is chosen and typed
+   */
+  constructor(host, form) {
     super(host);
+    this.form = form;
     this.model = this.$(".p-model", HTMLSelectElement);
     this.steps = this.$(".p-steps", HTMLInputElement);
     this.named = this.$(".p-name", HTMLInputElement);
-    this.stop = this.$(".p-stop", HTMLInputElement);
-    this.stop.addEventListener("input", () => void (form.stop_at = this.stop.value));
-    this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
-    this.on("input", () => this.cost.changed()); // after the field's own
-    this.on("click", () => this.cost.changed()); // of a method
-    this.hear("personal-picked", () => this.cost.changed());
     this.model.addEventListener("change", () => this.choose(this.model.value));
-    this.steps.addEventListener("input", () => void (form.steps = this.steps.value));
-    this.named.addEventListener("input", () => void (form.name = this.named.value));
-    this.hear("personal-returned", () => {
-      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
-      this.draw();
-    });
+    this.steps.addEventListener("input", () => void (this.form.steps = this.steps.value));
+    this.named.addEventListener("input", () => void (this.form.name = this.named.value));
     this.follow(() => this.draw());
   }
 
   get chosen() {
-    return this.value?.models.find((one) => one.id === form.base);
+    return this.value?.models.find((one) => one.id === this.form.base);
   }
 
   draw() {
     const value = this.value;
     if (!value?.models.length) return;
-    if (!this.chosen) form.base = value.base;
-    if (!form.steps) form.steps = String(value.steps);
-    this.steps.value = form.steps;
-    this.stop.value = form.stop_at;
-    this.cost.changed();
+    if (!this.chosen) this.form.base = value.base;
+    if (!this.form.steps) this.form.steps = String(value.steps);
+    this.steps.value = this.form.steps;
     rebuild(this.model, JSON.stringify(value.models.map((one) => one.id)), () =>
       value.models.map((one) => new Option(`${one.title} (${one.role})`, one.id)));
     this.$(".p-wait").hidden = !value.wait;
     put(this.$(".p-wait"), value.wait);
-    this.choose(form.base);
+    this.choose(this.form.base);
   }
 
   /** @param {string} id of a model */
   choose(id) {
-    form.base = id;
+    this.form.base = id;
     this.model.value = id;
     const model = this.chosen;
     if (!model) return;
-    if (!model.methods.includes(form.method)) form.method = model.recommended;
+    if (!model.methods.includes(this.form.method)) this.form.method = model.recommended;
     this.drawMethods(model);
   }
 
   /** @param {Model} model */
   drawMethods(model) {
-    const known = this.value?.methods ?? {}, method = known[form.method];
-    const usual = form.method === model.recommended || !method;
+    const known = this.value?.methods ?? {}, method = known[this.form.method];
+    const usual = this.form.method === model.recommended || !method;
     put(this.$(".p-why"), usual ? model.why : `${method.title}: ${method.how} Good for ${method.good_for}.`);
     this.$(".p-why").classList.toggle("p-negative", Boolean(method?.negative));
     this.$(".p-methods").replaceChildren(...model.methods.map((name) => this.methodOf(name, known[name], model)));
-    rebuild(this.$(".p-settings"), form.method, () => (method?.fields ?? []).map((field) => this.fieldOf(field)));
+    rebuild(this.$(".p-settings"), this.form.method, () => (method?.fields ?? []).map((field) => this.fieldOf(field)));
   }
 
   /**
@@ -81,11 +79,11 @@ class Options extends Part {
   methodOf(name, method, model) {
     const box = button("p-method", undefined, { name }), told = name === model.recommended ? "recommended" : method.status;
     attr(box, "role", "radio");
-    attr(box, "aria-checked", name === form.method);
+    attr(box, "aria-checked", name === this.form.method);
     box.append(make("b", "", method.title), make("small", "", told));
     box.title = method.how;
     box.addEventListener("click", () => {
-      form.method = name;
+      this.form.method = name;
       this.drawMethods(model);
       find(`[data-name="${name}"]`, this.element).focus();
     });
@@ -94,7 +92,8 @@ class Options extends Part {
 
   /** @param {Field} field */
   fieldOf(field) {
-    const label = make("label", "p-field"), typed = (form.settings[form.method] ??= {}), now = typed[field.name] ?? field.value;
+    const label = make("label", "p-field"), typed = (this.form.settings[this.form.method] ??= {});
+    const now = typed[field.name] ?? field.value;
     const input = field.kind === "choice" ? make("select") : make("input");
     if (input instanceof HTMLSelectElement) input.append(...field.choices.map((one) => new Option(one, one)));
     input.value = now;
@@ -108,5 +107,34 @@ class Options extends Part {
   }
 }
 
+/**
+ * And where a run ends early, and what it takes.
+ * @extends {Options<Value>}
+ */
+class SubjectOptions extends Options {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host, form);
+    this.stop = this.$(".p-stop", HTMLInputElement);
+    this.stop.addEventListener("input", () => void (form.stop_at = this.stop.value));
+    this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
+    this.on("input", () => this.cost?.changed()); // after the field's own
+    this.on("click", () => this.cost?.changed()); // of a method
+    this.hear("personal-picked", () => this.cost?.changed());
+    this.hear("personal-returned", () => {
+      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
+      this.draw();
+    });
+    this.draw();
+  }
+
+  /** @override */
+  draw() {
+    super.draw();
+    if (this.stop) this.stop.value = form.stop_at;
+    this.cost?.changed();
+  }
+}
+
 /** @param {import("../kit/part.js").Host<Value>} host */
-export const mount = (host) => void new Options(host);
+export const mount = (host) => void new SubjectOptions(host);

@@ -14,21 +14,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Oracle, OracleReadings, Said, as_written
+from studio.core.domain import Domain, Oracle, Said, as_written
 from studio.core.edit import Edit, EditCard
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.lowrank import Adapter
 from studio.library.subjects import Subject
 from studio.metrics import cost_of_edit
-from studio.metrics.bootstrap import multipliers
-from studio.metrics.interval import Estimate
 from studio.metrics.readings import correct
 from studio.metrics.recognition import Recogniser, recogniser
 from studio.workshop.arms_measured import Arm, share
 from studio.workshop.draw import samples
-from studio.workshop.held_out import measured_prompts, summary
+from studio.workshop.held_out import measured_prompts
 from studio.workshop.judge import Judge
+from studio.workshop.prompts_measured import SamplesRead, mean_of, paired, plain_prompts, read_prompts, right
 
 FIRST_SEED = 7000  # of what is measured; nothing is trained on these
 BATCH = 32
@@ -79,7 +78,7 @@ class SubjectMeasurement:
         self.known, self.held = self.features(through(_views(shown))), self.features(through(_views(held)))
         self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class), len(VIEWS))
         self.held_distance = float(self.reader.distances(self.held).mean())
-        self._untouched: dict[str, _Others] = {}
+        self._untouched: dict[str, SamplesRead] = {}
         self._told: dict[str, Json | None] = {}
         # not the captions that it was taught by, where there are others
         lines = list(dict.fromkeys(subject.lines(held=bool(subject.held))))
@@ -118,12 +117,9 @@ class SubjectMeasurement:
             "hit": share(self.reader.shows(seen)),
             "leak": share(self.reader.shows(of_class)),
             "stated": self._stated(with_word),
-            "distance": _mean(self.reader.distances(seen) / self.held_distance),
+            "distance": mean_of(self.reader.distances(seen) / self.held_distance),
             "variety": cost_of_edit.variety(seen, own).to_dict(),
-            "moved": cost_of_edit.moved(before.features, after.features).to_dict(),
-            "others": after.figures,
-            "before": before.figures,
-            "damage": self._damage(before, after),
+            **paired(before, after, self.world),
             **self._shown(arm, models, with_word),
         }
 
@@ -148,8 +144,8 @@ class SubjectMeasurement:
 
     def _all_of_it(self, images: Tensor) -> Json:
         assert self.oracle is not None
-        right = correct(self.oracle.read(images), self.subject.shows, self.domain.factors)
-        return share(torch.stack(list(right.values())).all(0))
+        shown = correct(self.oracle.read(images), self.subject.shows, self.domain.factors)
+        return share(torch.stack(list(shown.values())).all(0))
 
     def _draw(self, arm: Arm, models: Mapping[str, OpenModel], said: Sequence[Said], worn: Worn | None) -> Tensor:
         seeds = [FIRST_SEED + i for i in range(len(said))]
@@ -160,53 +156,14 @@ class SubjectMeasurement:
             words = [worn.tokens] if worn is not None else []
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words, batch=BATCH)
 
-    def _read(self, images: Tensor) -> _Others:
-        """Of pictures of other prompts: figures, where an oracle reads, and what paired figures are made of."""
-        if self.oracle is None or self.world is None:
-            unread = {"n": len(images), "accuracy": None, "diversity": None, "in_distribution": None, "fd_oracle": None}
-            return _Others(self.features(images), None, unread)
-        each = len(images) // len(self.other_prompts)
-        seen = self.oracle.read(images)
-        rows = [seen.rows(torch.arange(i * each, (i + 1) * each)) for i in range(len(self.other_prompts))]
-        figures = summary(self.domain, rows, self.other_prompts, self.world)
-        return _Others(seen.features, self._right(seen, self.others), figures)
-
-    def _damage(self, before: _Others, after: _Others) -> Json:
-        """kept: share of right pictures of other prompts over what it was; fd: their Fréchet distance over what it was. None
-        where nobody reads."""
-        shares = None if before.right is None or after.right is None else cost_of_edit.kept(before.right, after.right).to_dict()
-        fd = None
-        if self.world is not None and before.figures["fd_oracle"] and after.figures["fd_oracle"]:
-            fd = cost_of_edit.fd_ratio(before.features, after.features, self.world).to_dict()
-        return {"kept": shares, "fd": fd}
-
-    def _right(self, seen: OracleReadings, said: Sequence[Said], known: Sequence[str] = ()) -> Tensor:
-        """bool [N]: whether a picture shows all that its prompt states. known: words that state nothing."""
-        right = []
-        for i, line in enumerate(said):
-            shown = correct(seen.rows(torch.tensor([i])), self.domain.read(line.text, known).stated, self.domain.factors)
-            right.append(all(bool(hit[0]) for hit in shown.values()))
-        return torch.tensor(right)
+    def _read(self, images: Tensor) -> SamplesRead:
+        return read_prompts(self.domain, self.oracle, self.judge, self.world, images, self.other_prompts)
 
     def _stated(self, images: Tensor) -> Json | None:
         """Share of the subject's pictures that show what their prompts say besides."""
         if self.oracle is None:
             return None
-        return share(self._right(self.oracle.read(images), self.with_word, (self.subject.word,)))
-
-
-@dataclass(frozen=True)
-class _Others:
-    """Pictures of other prompts as they were read. features: [N, D]. right: bool [N], None where nobody reads."""
-
-    features: Tensor
-    right: Tensor | None
-    figures: Json
-
-
-def plain_prompts(domain: Domain) -> list[Said]:
-    """Of data of which no world is known."""
-    return as_written(domain, list(domain.defaults.shown) or ["a picture"])
+        return share(right(self.domain, self.oracle.read(images), self.with_word, (self.subject.word,)))
 
 
 def _spread(lines: Sequence[str], n: int) -> list[str]:
@@ -217,11 +174,5 @@ def _spread(lines: Sequence[str], n: int) -> list[str]:
 def _views(images: Tensor) -> Tensor:
     """[N · len(VIEWS), ...]: every picture as it is and moved a little each way, so that place alone tells nothing apart."""
     by = max(1, round(images.shape[-1] * VIEW / 100))
-    moved = [torch.roll(images, (down * by, right * by), (-2, -1)) for down, right in VIEWS]
+    moved = [torch.roll(images, (down * by, along * by), (-2, -1)) for down, along in VIEWS]
     return torch.stack(moved, 1).flatten(0, 1)
-
-
-def _mean(values: Tensor) -> Json:
-    mean = values.double().mean()
-    found = Estimate.of_influence(float(mean), values - mean, multipliers(len(values)), len(values), (0.0, float("inf")))
-    return found.interval().to_dict()

@@ -10,23 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, plain_prompts
+from studio.capabilities.personalize.measure import SubjectMeasurement, Worn
 from studio.capabilities.personalize.request import PersonalizeRequest
 from studio.core.domain import Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.medium import Masks
 from studio.core.method import Method
-from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.library.measured_arms import Column
-from studio.library.models import ModelEntry
 from studio.library.subjects import Subject, subject
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Learned
-from studio.sampling.plan import student_plan
-from studio.workshop.arms_measured import Arm, arms
+from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import samples
 from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
@@ -34,14 +31,15 @@ from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
 from studio.workshop.material.words import LINES, Pictured
 from studio.workshop.projection import noise_of
+from studio.workshop.prompts_measured import plain_prompts
 from studio.workshop.training.strips import Strip
-from studio.workshop.training.with_and_without import Armed
+from studio.workshop.training.with_and_without import OnFamily
 
 SHOWN_SEEDS = (0, 1)  # of each prompt of a strip
 KEPT_SEED = 515_151  # scenes behind the prompts that must stay
 
 
-class Personalizing(Armed[PersonalizeRequest]):
+class Personalizing(OnFamily[PersonalizeRequest]):
     """One run of the kind `personalize`."""
 
     THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
@@ -182,28 +180,6 @@ class Personalizing(Armed[PersonalizeRequest]):
             return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between(), words=words)
 
     # -- measured --------------------------------------------------------------------------------------------------
-
-    def arms(self, students: list[ModelEntry]) -> list[Arm]:
-        """The base alone; with students, its teacher, all of that teacher's students, and a hybrid."""
-        if self.entry.role == "teacher":
-            found = arms(self.entry, students)
-        else:
-            recipe = Recipe.model_validate(self.entry.recipe)
-            plan = student_plan(self.entry.id, recipe)
-            found = [Arm(self.entry.id, self.entry.title, plan, plan, self.entry.id)]
-            if students:
-                ordered = sorted(students, key=lambda entry: entry.id != self.entry.id)
-                found += arms(self.job.tools.registry.get(str(self.entry.teacher)), ordered)
-        kept: dict[str, Arm] = {}
-        for arm in found:
-            kept.setdefault(arm.plan.model_dump_json(), arm)  # two arms of hints differ in the hint alone
-        return list(kept.values())
-
-    def students(self) -> list[ModelEntry]:
-        """Of the base's family: models that the same adapter fits."""
-        family = self.entry.teacher or self.entry.id
-        entries = self.job.tools.registry.entries.values()
-        return [e for e in entries if e.teacher == family and e.available and e.recipe is not None]
 
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None

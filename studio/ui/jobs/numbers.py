@@ -38,13 +38,18 @@ KNOWN = {  # name in the log -> (title, what it is)
     "subject": ("Pictures", "error on the pictures of the subject, of the velocity"),
     "prior": ("Class", "error on pictures that the untouched model made of the class"),
     "replay": ("Replay", "how far answers to other prompts have moved, squared"),
-    "winner": ("Winner", "error on the pictures of the subject, of the velocity"),
-    "loser": ("Loser", "error on pictures that the untouched model made of the class"),
+    "winner": ("Winner", "error on what is preferred (a subject's pictures, or winners of pairs), of the velocity"),
+    "loser": ("Loser", "error on what is not (the untouched model's pictures of the class, or losers of pairs)"),
     "excess": (
         "Winner, excess",
         "over the untouched model's error, smoothed; above 0 the subject is explained worse",
     ),
     "gap": ("Gap", "what the loss looks at: winner minus loser, against the untouched model"),
+    "winner_ratio": ("Winner, against before", "its error over the untouched model's, smoothed; above 1.2 it gets worse"),
+    "accuracy": ("Pairs told apart", "share of pairs whose winner the adapter makes likelier than the loser"),
+    "reward": ("Reward", "mean of what the model draws while it is tuned"),
+    "moved": ("Distance", "to the untouched model, squared, of the velocity"),
+    "clipped": ("Clipped", "share of steps whose likelihood ratio is outside of its bounds"),
     "segments": ("Segments of the round", "parts of the time axis, each with its own end"),
 }
 

@@ -53,7 +53,7 @@ def options(paths: Paths, catalogue: Catalogue | None) -> Json:
     registry, methods = load_registry(paths), (catalogue or {}).get(GROUP, {}).get("methods", {})
     models = [_model(entry, methods) for entry in registry.entries.values() if usable(entry)]
     wait = "" if catalogue is not None else "The methods are being listed; this takes some seconds, once."
-    return {"models": models, "methods": {name: _method(name, found) for name, found in methods.items()},
+    return {"models": models, "methods": {name: method(name, found) for name, found in methods.items()},
             "base": begin(registry), "steps": STEPS, "wait": wait}  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def why(entry: ModelEntry) -> str:
     )
 
 
-def _method(name: str, found: Json) -> Json:
+def method(name: str, found: Json) -> Json:
     about = found["card"]
     status = str(about.get("status") or "")
     return {"title": about["title"], "how": about.get("how", ""), "good_for": about.get("good_for", ""), "status": status,

@@ -22,12 +22,14 @@ from studio.ui.kit import parts, trials, uploads
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
-from studio.ui.kit.runs import worker
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.personalize import choices, own_pictures
+from studio.ui.personalize.preference import PreferencePart
 from studio.ui.personalize.runs import Personalizations
+from studio.ui.personalize.training_part import TrainingPart
+from studio.ui.personalize.view import PersonalView
 from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 1.0  # between looks at a live run
@@ -35,7 +37,7 @@ BROUGHT = Limits(count=MAX_PICTURES)
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-class PersonalizeTab:
+class PersonalizeTab(TrainingPart[PersonalView]):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
     def __init__(self, runs: Personalizations, panel: JobsPanel, header: gr.HTML):
@@ -46,7 +48,8 @@ class PersonalizeTab:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        with gr.Row(elem_classes="shell"):
+        self.modes = parts.mounted_html({"mode": ""}, "personalize/modes", "personal-modes")
+        with gr.Row(elem_id="personal-subject", elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"):
                 with gr.Column(elem_classes="card fields"):
                     self.shelf = parts.mounted_html({"cards": [], "broken": []}, "personalize/shelf", "personal-shelf")
@@ -89,6 +92,7 @@ class PersonalizeTab:
         self.run_id = gr.Textbox("", visible="hidden", elem_id="personal-id", label="personalize run id")
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
+        self.preference = PreferencePart(self.jobs, self.panel, self.header)
 
     def _priced(self) -> list[Callable[[Json], Json]]:
         """What the form may ask of time and memory."""
@@ -108,30 +112,27 @@ class PersonalizeTab:
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: what there is now. On page load with one of its runs in the address: that run."""
         self.tabs = page.tabs
-        listed = {self.shelf, self.options}
+        listed = {self.shelf, self.options, self.preference.options}
         tab.select(self.opened, None, listed, js=chosen("personalize"), **_QUIET)
         asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, {page.tabs, *listed, *self.shown}, js=arrived("personalize"), **_QUIET)
+        outputs = {page.tabs, self.modes, *listed, *self.shown, *self.preference.shown}
+        page.demo.load(self.arrive, asked, outputs, js=arrived("personalize"), **_QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
     def opened(self) -> Updates:
         """Subjects, models and methods as they are now; what is chosen and typed stays."""
-        paths = self.jobs.paths
-        return {self.shelf: choices.shelf(paths), self.options: choices.options(paths, objectives(paths))}
+        paths, known = self.jobs.paths, objectives(self.jobs.paths)
+        return {self.shelf: choices.shelf(paths), self.options: choices.options(paths, known)} | self.preference.opened(known)
 
     def arrive(self, words: str) -> Updates:
         tab, run, other = (str(words or "").split(" ") + ["", "", ""])[:3]
-        if other and not run and self._is_mine(other):
+        if other and not run and (self.is_mine(other) or self.preference.is_mine(other)):
             tab, run = "personalize", other
         front = {self.tabs: gr.Tabs(selected="personalize")} | self.opened() if tab == "personalize" else {}
+        if run and self.preference.is_mine(run):
+            return {self.problem: "", self.modes: {"mode": "preference"}} | front | self.preference.show(run)
         return {self.problem: ""} | front | (self.show(run) if run else {})
-
-    def _is_mine(self, run_id: str) -> bool:
-        try:
-            return self.jobs.get(run_id).kind == self.runs.KIND
-        except ValueError:
-            return False
 
     # -- pictures of one's own ---------------------------------------------------------------------------------------
 
@@ -154,33 +155,11 @@ class PersonalizeTab:
         return self.show(run_id)
 
     def show(self, run_id: str) -> Updates:
-        """Everything the tab shows of a run, as it is now."""
-        try:
-            view, ahead = self.runs.look(run_id[:80])
-        except (ValueError, KeyError) as error:
-            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
-        return {
-            self.run_id: run_id,
-            self.board: view.board(ahead) | {"picks": self.runs.kept(run_id)},
-            self.timer: gr.Timer(active=view.live),
-            self.stop: gr.Button(interactive=view.live),
-            self.problem: "",
-            self.header: worker(self.jobs),
-        }
-
-    def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
-
-    def stopped(self, values: Values) -> Updates:
-        """Saves where it is; the Jobs panel resumes it."""
-        run_id = values[self.run_id]
-        if not run_id:
-            return {self.stop: gr.Button(interactive=False)}
-        try:
-            self.jobs.stop(run_id)
-        except ValueError as error:
-            return {self.problem: problem(error)}
-        return self.show(run_id)
+        """And the adapters that the run kept."""
+        found = super().show(run_id)
+        if self.board in found:
+            found[self.board] |= {"picks": self.runs.kept(run_id)}
+        return found
 
     def pick(self, values: Values, event: gr.EventData) -> Updates:
         """The adapter becomes what it was at a step."""
@@ -189,9 +168,6 @@ class PersonalizeTab:
         except (ValueError, TypeError) as error:
             return {self.problem: problem(error)}
         return self.show(values[self.run_id])
-
-    def details(self, values: Values) -> Updates:
-        return self.panel.focus(values[self.run_id])
 
 
 def served(paths: Paths) -> list[Callable[[Json], Json]]:

@@ -34,7 +34,10 @@ ARM_NOTE = (
 
 
 class PersonalView:
-    """Folds the events of one run of the kind "personalize"."""
+    """Folds the events of one run of the kind "personalize". ROWS: the kinds of event that say figures, and their
+    key in the result."""
+
+    ROWS = {"personal": "rows", "edited": "edited"}
 
     def __init__(self, run_id: str, request: Json, about: Json):
         """about: {"subject", "word", "base"} as lists call them."""
@@ -63,7 +66,7 @@ class PersonalView:
         elif kind == "strip" and event.get("columns"):
             names = ("strip", "count", "prompts", "seeds", "columns", "rows")
             self.strips[int(event["step"])] = {name: event.get(name) for name in names}
-        elif kind in ("personal", "edited"):
+        elif kind in self.ROWS:
             self._row(event)
 
     def _row(self, row: Json) -> None:
@@ -75,7 +78,7 @@ class PersonalView:
         if not result:
             return
         self.result = dict(result)
-        for row in [*(result.get("rows") or []), *(result.get("edited") or [])]:
+        for row in (row for name in self.ROWS.values() for row in result.get(name) or []):
             self._row(row)
         for text in result.get("notices") or []:
             if str(text) not in self.notices:
@@ -243,7 +246,6 @@ def _of_step(row: Json) -> list[Reading]:
 
 
 def _of_arm(arm: str, row: Json) -> Json:
-    tone = "teacher" if arm == "teacher" or "teacher" in arm.split("/") else "hybrid-1" if arm.startswith("hybrid") else "student"
     hit, others = row.get("hit"), row.get("others") or {}
     n = hit.get("n") if isinstance(hit, Mapping) else None
     cells = [
@@ -253,4 +255,10 @@ def _of_arm(arm: str, row: Json) -> Json:
         words.interval(_inner(row, "damage", "fd")),
         (words.NO_VALUE if n is None else f"{n:,}", f"and {others['n']:,} others" if others.get("n") else ""),
     ]
-    return {"title": str(row.get("title") or arm), "tone": tone, "cells": cells}
+    return {"title": str(row.get("title") or arm), "tone": tone_of(arm), "cells": cells}
+
+
+def tone_of(arm: str) -> str:
+    """Whose colour an arm has."""
+    teacher = arm == "teacher" or "teacher" in arm.split("/")
+    return "teacher" if teacher else "hybrid-1" if arm.startswith("hybrid") else "student"

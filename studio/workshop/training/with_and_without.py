@@ -7,8 +7,10 @@ from abc import abstractmethod
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.recipe import Recipe
 from studio.library.models import ModelEntry
-from studio.workshop.arms_measured import Arm
+from studio.sampling.plan import student_plan
+from studio.workshop.arms_measured import Arm, arms
 from studio.workshop.training.job import R, TrainingJob
 
 
@@ -69,3 +71,29 @@ class Armed(TrainingJob[R]):
     def _figures(self, step: int, arm: Arm, models: dict[str, OpenModel]) -> Json:
         self.job.state("running", f"Measuring {arm.title} with it and without.")
         return {"step": step, **self.compared(arm, models)}
+
+
+class OnFamily(Armed[R]):
+    """What is trained on a teacher or a student, and measured on the base, its teacher, that one's students and a hybrid."""
+
+    def arms(self, students: list[ModelEntry]) -> list[Arm]:
+        """The base alone; with students, its teacher, all of that teacher's students, and a hybrid."""
+        if self.entry.role == "teacher":
+            found = arms(self.entry, students)
+        else:
+            recipe = Recipe.model_validate(self.entry.recipe)
+            plan = student_plan(self.entry.id, recipe)
+            found = [Arm(self.entry.id, self.entry.title, plan, plan, self.entry.id)]
+            if students:
+                ordered = sorted(students, key=lambda entry: entry.id != self.entry.id)
+                found += arms(self.job.tools.registry.get(str(self.entry.teacher)), ordered)
+        kept: dict[str, Arm] = {}
+        for arm in found:
+            kept.setdefault(arm.plan.model_dump_json(), arm)  # two arms of hints differ in the hint alone
+        return list(kept.values())
+
+    def students(self) -> list[ModelEntry]:
+        """Of the base's family: models that the same adapter fits."""
+        family = self.entry.teacher or self.entry.id
+        entries = self.job.tools.registry.entries.values()
+        return [e for e in entries if e.teacher == family and e.available and e.recipe is not None]
