@@ -73,6 +73,7 @@ def cases() -> Iterator[Case]:
     for seed in SEEDS:
         yield Case("nano", "dmd2", own[0], SUBJECT, seed, own[1])
         yield Case("nano", "dmd2", control[0], SUBJECT, seed, control[1])
+        yield Case("nano", "teacher", "dreambooth-replay", SUBJECT, seed, "DreamBooth and replay")
         yield Case("nano", "teacher", "dreambooth", SUBJECT, seed, "DreamBooth")
         yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 0.2")
         yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 1", (("loser", 1.0),))

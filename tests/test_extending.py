@@ -105,7 +105,7 @@ def test_a_method_of_personalization_teaches_a_subject(tmp_path: Path) -> None:
         "print('torch' in sys.modules)"
     )
     said = run(tmp_path, "my_personalization", program=program).splitlines()
-    assert said[-2].endswith("first-step is for distilled students, and nano/teacher is a teacher; dreambooth would fit.")
+    assert said[-2].endswith("first-step is for distilled students, and nano/teacher is a teacher; dreambooth-replay would fit.")
     assert said[-1] == "False"
 
 

@@ -19,7 +19,7 @@ from studio.library.subjects import Subject, fits, subject
 from studio.library.training_request import BasedRequest
 
 GROUP = "personalize"  # of methods in the catalogue
-FOR_TEACHERS, FOR_STUDENTS = "dreambooth", "own-timesteps"
+FOR_TEACHERS, FOR_STUDENTS = "dreambooth-replay", "own-timesteps"
 ONE_PICTURE = "sine"  # the method that learns a single picture, which is edited afterwards
 MOST_EDITS = 6
 
@@ -41,7 +41,7 @@ class PersonalizeRequest(BasedRequest):
         default="",
         max_length=40,
         title="Method",
-        description="Empty is the recommended one: own-timesteps on a student, dreambooth on a teacher.",
+        description="Empty is the recommended one: own-timesteps on a student, dreambooth-replay on a teacher.",
     )
     settings: Json = Field(
         default_factory=dict, title="Settings", description="Of the method: rank, alpha, layers, lr, …; the rest is default."
@@ -98,7 +98,7 @@ class PersonalizeRequest(BasedRequest):
         """roles: of models that the method is for."""
         if entry.role in roles:
             return
-        if self.method == FOR_TEACHERS:
+        if self.method == "dreambooth":
             raise ValueError(
                 f"{brief(self.method)} on the student {entry.id} is the negative control; it is called random-timesteps there, "
                 f"and {FOR_STUDENTS} would fit."

@@ -13,17 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from pydantic import Field
 from torch import Tensor
 
 from studio.core.method import Card
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
+from studio.methods.personalize.replay import ReplayConfig, with_replay
 
 
-class OwnTimestepsConfig(PersonalConfig):
-    replay: float = Field(10.0, ge=0, le=1000, description="Weight of the other prompts' replayed outputs; 0 leaves them free")
-    replayed: int = Field(8, ge=1, le=1024, description="Replayed states an update")
+class OwnTimestepsConfig(ReplayConfig, PersonalConfig):
+    pass
 
 
 S = TypeVar("S", bound=OwnTimestepsConfig)
@@ -35,12 +34,7 @@ class AtOwnTimesteps(Personal[S]):
     models = ("student",)
 
     def with_replay(self, loss: Tensor) -> Tensor:
-        """And what other prompts have changed by, at its weight."""
-        if not self.config.replay:
-            return loss
-        kept = self.changed(self.config.replayed)
-        self.log["replay"] = float(kept.detach())
-        return loss + self.config.replay * kept
+        return with_replay(self, self.config, loss)
 
 
 @PERSONALIZE.add("own-timesteps")

@@ -203,7 +203,12 @@ class PersonalView:
         """The form as it was for this run, without the name of its adapter: texts, as fields hold them."""
         given, method = self.request, str(self.request.get("method") or "")
         typed = {name: schema_form.write(value) for name, value in (given.get("settings") or {}).items()}
-        found = {"subject": given["subject"], "base": given.get("base", ""), "method": method, "settings": {method: typed}}
+        found = {
+            "subject": given.get("subject", ""),
+            "base": given.get("base", ""),
+            "method": method,
+            "settings": {method: typed},
+        }
         return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
 
     def trial(self) -> Json | None:

@@ -48,7 +48,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"subject": "../../etc"}, "There is no subject"),
     ({"method": "own-timestep"}, "There is no method of personalization 'own-timestep'. Did you mean 'own-timesteps'?"),
     ({"method": "dreambooth"}, "is the negative control; it is called random-timesteps there, and own-timesteps would fit."),
-    ({"method": "pso", "base": "tiny/teacher"}, "pso is for distilled students, and tiny/teacher is a teacher; dreambooth"),
+    (
+        {"method": "pso", "base": "tiny/teacher"},
+        "pso is for distilled students, and tiny/teacher is a teacher; dreambooth-replay",
+    ),
     ({"settings": {"rank": 0}}, "rank is 0; at least 1 fits."),
     ({"settings": {"prior": 1}}, "The method own-timesteps has no setting 'prior'."),
     ({"steps": 0}, "steps is 0; at least 1 fits."),
@@ -74,7 +77,7 @@ def test_pictures_that_nobody_said_may_be_used_are_not(studio: Jobs) -> None:
         studio.submit("personalize", request(subject="mine/mug"))
 
 
-@pytest.mark.parametrize(("base", "method"), [(PAIR, "own-timesteps"), ("tiny/teacher", "dreambooth")])
+@pytest.mark.parametrize(("base", "method"), [(PAIR, "own-timesteps"), ("tiny/teacher", "dreambooth-replay")])
 def test_a_run_trains_shows_measures_and_lists_a_subject_that_prompts_can_use(studio: Jobs, base: str, method: str) -> None:
     run_id = studio.submit("personalize", request(base=base, sample_every=2))
     assert (studio.get(run_id).lane, studio.get(run_id).title) == ("batch", f"mine: pocket/two-tailed-cat on {base}, 4 steps")

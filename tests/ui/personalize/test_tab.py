@@ -27,6 +27,7 @@ METHODS = {
     name: {"card": {"title": title, "how": "How.", "good_for": "it", "status": status}, "schema": SCHEMA, "models": [role]}
     for name, title, status, role in (
         ("dreambooth", "DreamBooth", "published recipe", "teacher"),
+        ("dreambooth-replay", "DreamBooth and replay", "our formulation", "teacher"),
         ("own-timesteps", "Own timesteps", "our formulation", "student"),
         ("random-timesteps", "Random timesteps", "negative control", "student"),
     )
@@ -119,7 +120,7 @@ def test_every_model_recommends_a_method_that_it_takes(tab: PersonalizeTab) -> N
     found = choices.options(tab.jobs.paths, method_cards.objectives(tab.jobs.paths))
     models = {model["id"]: model for model in found["models"]}
     assert models[found["base"]]["role"] == "student"
-    assert models["nano/teacher"]["methods"] == ["dreambooth"]
+    assert models["nano/teacher"]["methods"] == ["dreambooth", "dreambooth-replay"]
     assert models["nano/dmd2"]["methods"] == ["own-timesteps", "random-timesteps"]
     assert all(model["recommended"] in model["methods"] for model in models.values())
     assert "the 4 timesteps it was distilled at (999, " in models["nano/dmd2"]["why"]
