@@ -104,21 +104,24 @@ def first(page: str, sheet: str) -> str:
     text = json.dumps(config, separators=(",", ":"))
     if found:
         page = f"{page[: found.start()]}{text.translate(INLINE)}{page[found.end() :]}"
-    return ENDPOINTS.sub(NO_ENDPOINTS, page).replace("</head>", f"{_head(config, text, sheet)}</head>", 1)
+    page = ENDPOINTS.sub(NO_ENDPOINTS, page).replace("</head>", f"{_head(config, text, sheet)}</head>", 1)
+    last = "".join(_links('rel="stylesheet"', [f"./{sheet}"]))  # it stands after the sheets that Gradio adds to the head
+    return page.replace("</body>", f"{last}</body>", 1)
 
 
 def _head(config: Json, text: str, sheet: str) -> str:
-    """Links: the style sheet, and all that the components and their scripts will ask for. text: the config as JSON."""
+    """Links to the style sheet and all that the components and their scripts will ask for. text: the config as JSON."""
     theme = config.get("theme_hash")
     files = modules.fetched(part["type"] for part in config["components"])
     own = dict.fromkeys(scripts.needed("kit/page", *SCRIPT.findall(text)))
-    early = [f"./assets/{name}" for name in files] + [f"./{scripts.ADDRESS}/{scripts.version()}/{name}" for name in own]
+    assets = [f"./assets/{name}" for name in files]
+    code = [*assets, *(f"./{scripts.ADDRESS}/{scripts.version()}/{name}" for name in own)]
+    plain = [f"./{sheet}", *([f"./theme.css?v={theme}"] if theme else [])]
     return "".join(
         [
-            f'<link rel="stylesheet" href="./{sheet}">',
-            *_links('rel="modulepreload" crossorigin', (name for name in early if name.endswith(".js"))),
-            *_links('rel="preload" as="style"', [f"./theme.css?v={theme}"] if theme else []),
-            *_links('rel="preload" as="style" crossorigin', (name for name in early if name.endswith(".css"))),
+            *_links('rel="preload" as="style"', plain),
+            *_links('rel="modulepreload" crossorigin', (file for file in code if file.endswith(".js"))),
+            *_links('rel="preload" as="style" crossorigin', (file for file in assets if file.endswith(".css"))),
             *_links('rel="preload" as="font" type="font/woff2" crossorigin', ["./ui/fonts/inter.woff2"]),
         ]
     )

@@ -1,5 +1,6 @@
-// What is typed and chosen in the forms survives a reload of this browser tab: fields of every tab's `.controls`. Put back once the
-// form is ready to run, and not where the address names a run: its request fills the form then. What is no longer offered is left.
+// What is typed and chosen in the forms survives a reload of this browser tab: fields of every tab's `.controls`. Put back once
+// the form is ready to run, and not where the address names a run: its request fills the form then. What is no longer offered
+// is left out.
 import { all, at } from "./dom.js";
 
 const FIELD = "textarea, select, input:is(:not([type]), [type=text], [type=number], [type=range], [type=checkbox], [type=radio])";
@@ -25,7 +26,8 @@ export const namesRun = (query) => NAMED.some((name) => new URLSearchParams(quer
  * @param {string} min
  * @param {string} max
  */
-export const within = (text, min, max) => (min === "" || Number(text) >= Number(min)) && (max === "" || Number(text) <= Number(max));
+export const within = (text, min, max) =>
+  (min === "" || Number(text) >= Number(min)) && (max === "" || Number(text) <= Number(max));
 
 /** @returns {Record<string, string>} */
 function read() {
