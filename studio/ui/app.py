@@ -15,8 +15,8 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import arms, parts, scripts, theme
 from studio.ui.kit.draw_tab import DrawTab
+from studio.ui.kit.later import Later, Pages, bringing, comes
 from studio.ui.kit.runs import together
-from studio.ui.later import Later, Pages, bringing, comes
 from studio.ui.links import Moves
 from studio.ui.routes import middleware, routes
 from studio.ui.tabs import Built, Page, in_order

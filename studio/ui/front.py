@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.core.files import Json
 from studio.ui.kit import modules, scripts, style
-from studio.ui.later import begun
+from studio.ui.kit.later import begun
 
 KEPT = ("/assets/", "/static/", f"/{scripts.ADDRESS}/", f"/{style.ADDRESS}/", "/ui/fonts/")
 MOST, LARGEST = 1024, 2_000_000  # answers, bytes of one of them

@@ -30,7 +30,7 @@ PROGRAM = """
 import sys
 from studio.library.stock import open_jobs
 from studio.ui.app import build, css
-from studio.ui.later import begun
+from studio.ui.kit.later import begun
 page = build(open_jobs(sys.argv[1]))
 parts = begun(page.config)["components"]
 tabs = [part["props"]["label"] for part in parts if part["type"] == "tabitem"]

@@ -1,5 +1,5 @@
 // Tabs that come when they are asked for: the page begins with the first one, the others follow when it has nothing else to do.
-// The server has them all (`studio/ui/later.py`); the header asks for one, and it has come when an event of its own says so.
+// The server has them all (`studio/ui/kit/later.py`); the header asks for one, and it has come when an event of its own says so.
 
 /** @typedef {{ there: Promise<void>, come: () => void, here: boolean, asked: number }} Tab */
 /** @typedef {(event: string) => void} Ask */

@@ -11,7 +11,7 @@ from gradio.state_holder import SessionState
 
 from studio.core.files import Json
 from studio.ui.kit import parts
-from studio.ui.later import Later, Pages, begun, bringing, comes
+from studio.ui.kit.later import Later, Pages, begun, bringing, comes
 
 
 @pytest.fixture
