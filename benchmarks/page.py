@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -90,8 +91,10 @@ class Served:
             return False
 
     def config(self) -> bytes:
-        with urllib.request.urlopen(f"{self.url}config", timeout=30) as answer:
-            return bytes(answer.read())
+        """What stands in the page: what the browser begins with."""
+        with urllib.request.urlopen(self.url, timeout=30) as answer:
+            found = re.search(rb"window\.gradio_config = (.*?);</script>", answer.read(), re.DOTALL)
+        return found[1] if found else b'{"components": [], "dependencies": []}'
 
     def close(self) -> None:
         self.process.terminate()

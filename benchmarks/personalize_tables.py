@@ -64,7 +64,7 @@ def verdicts(found: Runs) -> list[str]:
     for model in ("dmd2", "lcm"):
         worn = [row for one in _of(found, BOOTH) for row in one["rows"] if row["arm"].endswith(f"/{model}")]
         if worn:
-            lines.append(_claim(f"What DreamBooth with replay taught the teacher works on {model} at strength 1: hit at least {HITS:.0%}",
+            lines.append(_claim(f"What the teacher learned works on {model} at strength 1: hit at least {HITS:.0%}",
                                 [row["hit"] for row in worn], HITS))  # fmt: skip
             lines.append(_claim(f"… and {model}'s other prompts keep at least {KEPT:.0%}",
                                 [row["damage"]["kept"] for row in worn], KEPT))  # fmt: skip

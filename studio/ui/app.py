@@ -15,6 +15,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import arms, parts, scripts, theme
 from studio.ui.kit.draw_tab import DrawTab
+from studio.ui.kit.later import Later, Pages, bringing, comes
 from studio.ui.kit.runs import together
 from studio.ui.links import Moves
 from studio.ui.routes import middleware, routes
@@ -40,24 +41,32 @@ def assembled(jobs: Jobs) -> Moves:
         return together(*(tab.recent() for tab in built.values() if isinstance(tab, DrawTab)))
 
     background = Background(jobs)
-    with gr.Blocks(
+    first, *others = in_order()
+    with Pages(
         title="Distillation Studio",
         fill_width=True,
         analytics_enabled=False,
         delete_cache=(CLEAN_EVERY_S, KEEP_TEMPORARY_S),
     ) as demo:
-        header = parts.header([recent_runs])
+        header = parts.header([recent_runs], [bringing(tab.name) for tab in others])
         panel = JobsPanel(background, header)
         with gr.Tabs(elem_id="tabs") as tabs:
             page, places = Page(jobs, demo, tabs, header, background, panel, built), {}
-            for tab in in_order():
-                with gr.Tab(tab.title, id=tab.name) as places[tab.name], gr.Column(elem_id=tab.name):
-                    built[tab.name] = tab.build(page)
+            with gr.Tab(first.title, id=first.name) as places[first.name], gr.Column(elem_id=first.name):
+                built[first.name] = first.build(page)
+            for tab in others:
+                with gr.Tab(tab.title, id=tab.name) as places[tab.name]:
+                    demo.later[tab.name] = Later(tab.name, header)
+                    with demo.later[tab.name].container:
+                        built[tab.name] = tab.build(page)
         for name, one in built.items():
             one.place(page, places[name])
         moves = Moves(page)
         moves.wire()
         add_api(jobs)
+        for tab in others:
+            comes(demo, tab.name)
+        demo.divide()
     mark_one(demo, header)
     # With api_open=False a queued event cannot be called around the queue. All of ours are short and unqueued, and
     # clients (gradio_client, plain HTTP) reach /compare, /run_state and the others all the same.
@@ -88,8 +97,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "server_port": port,
         "share": share,
         "theme": theme.theme(),
-        "css": css(),
-        "js": scripts.called("kit/page", "start"),
+        "js": scripts.called("kit/page", "start", *(tab.name for tab in in_order()[1:])),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -100,7 +108,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
         "favicon_path": str(theme.LOOK / "favicon.svg"),
-        "app_kwargs": {"openapi_url": None, "routes": routes(jobs), "middleware": middleware(host, public)},
+        "app_kwargs": {"openapi_url": None, "routes": routes(jobs, css()), "middleware": middleware(host, public, css())},
     }
 
 

@@ -29,8 +29,7 @@ class Moves:
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        pair, filled = self.compare.form.pair, self.distill.filled
-        ready = self.compare.readied
+        filled, ready = self.distill.filled, self.compare.readied
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
@@ -39,16 +38,12 @@ class Moves:
         for board in (self.personalize.board, self.personalize.preference.board):
             board.trial(self.to_try, None, tried, **quiet)
         asked = gr.Textbox(visible="hidden")
-        shown, js = {self.tabs, pair, *filled, *self.panel.shown}, called("kit/address", "asked")
+        shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
 
     def arrive(self, asked: str) -> Updates:
-        """On page load: the tab of the address, the students there are now, and what goes on in the background."""
-        tab, _, run = str(asked or "").partition(" ")
-        shown = self.panel.show(run[:80]) | self.compare.form.refresh()
-        if tab != "distill":
-            return shown
-        return shown | {self.tabs: gr.Tabs(selected="distill")} | self.distill.opened()
+        """On page load: the students there are now, and what goes on in the background."""
+        return self.panel.show(str(asked or "")[:80]) | self.compare.form.refresh()
 
     def to_compare(self, event: gr.EventData) -> Updates:
         """Teacher, the new student, a hybrid and skip-first, ready to run."""

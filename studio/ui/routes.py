@@ -18,7 +18,8 @@ from starlette.staticfiles import StaticFiles
 
 from studio.domains import media
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import glossary, pictures, scripts
+from studio.ui.front import Front
+from studio.ui.kit import glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
 
 _TYPES = {
@@ -44,8 +45,8 @@ def plotly_js() -> Path:
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
-def routes(jobs: Jobs) -> list[BaseRoute]:
-    """Routes that are looked at before Gradio's own."""
+def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
+    """Routes that are looked at before Gradio's own. css: the style sheet of the page."""
 
     def run_file(request: Request) -> Response:
         try:
@@ -69,6 +70,9 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
         fresh = request.path_params["version"] == scripts.version()
         return Response(text, media_type="text/javascript", headers=_KEEP if fresh else {"Cache-Control": "no-store"})
 
+    def sheet(request: Request) -> Response:
+        return Response(style.below_container(css), media_type="text/css", headers=_KEEP)
+
     async def terms(request: Request) -> Response:
         return JSONResponse(glossary.data(), headers={"Cache-Control": "no-cache"})
 
@@ -79,6 +83,7 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
+        Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),
         Route(f"/{pictures.ADDRESS}/{{name}}", picture, methods=["GET", "HEAD"]),
         Route(f"/{glossary.ADDRESS}", terms, methods=["GET"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
@@ -86,11 +91,12 @@ def routes(jobs: Jobs) -> list[BaseRoute]:
     ]
 
 
-def middleware(host: str, public: bool) -> list[Middleware]:
-    """On the loopback default only local names are answered, which stops DNS rebinding from other pages.
-
-    Whoever asks for another address with --host, or for a public link, has chosen to be reached by other names.
+def middleware(host: str, public: bool, css: str = "") -> list[Middleware]:
+    """What is given first is kept in memory (`Front`). On the loopback default only local names are answered, which stops DNS
+    rebinding from other pages: whoever asks for another address with --host, or for a public link, has chosen to be reached by
+    other names.
     """
     if public or host not in ("127.0.0.1", "localhost", "::1"):
-        return []
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", "::1"])]
+        return [Middleware(Front, css=css)]
+    local = ["127.0.0.1", "localhost", "[::1]", "::1"]
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=local), Middleware(Front, css=css)]

@@ -130,6 +130,39 @@ def test_another_teacher_brings_its_preset_and_leaves_what_was_typed(visit: Any)
         assert page.input_value(f"{field} :is(input, textarea)") == "77", field
 
 
+def test_what_is_chosen_survives_a_reload_where_it_is_still_offered(visit: Any) -> None:
+    page, settle = opened(visit, "Compare")
+    first = dropdown(page, "Teacher and student").input_value()
+    dropdown(page, "Teacher and student").click()
+    other = page.locator("[role=option]").filter(has_not_text=first).first
+    chosen = other.get_attribute("aria-label")
+    other.click()
+    settle()
+    page.uncheck("#arms input[name=teacher]")
+    page.check("#unlock input")
+    page.wait_for_selector("#student-steps input[type=range]:not([disabled])")
+    page.locator("#student-steps input[type=range]").press("ArrowRight")
+    steps = page.input_value("#student-steps input[type=number]")
+    settle()
+    page.evaluate("""() => sessionStorage.setItem("studio:typed", JSON.stringify(
+      { ...JSON.parse(sessionStorage["studio:typed"]), "compare/arms/gone=": "true" }))""")
+
+    page.reload()
+    page.wait_for_function("(title) => document.querySelector('#pair input').value === title", arg=chosen)
+    page.wait_for_selector("#arms input[name=teacher]:not(:checked)")
+    unfold(page)
+    page.wait_for_selector("#unlock input:checked")
+    page.wait_for_function("(n) => document.querySelector('#student-steps input[type=number]').value === n", arg=steps)
+    settle()
+    assert not page.is_checked("#arms input[name=teacher]") and page.is_checked("#arms input[name=student]")
+
+    page.goto(page.url.split("?")[0] + "?run=20260131-093000-123-abcdef")  # the address names a run: the form is the run's
+    page.wait_for_selector("html[data-page=ready]", state="attached")
+    settle()
+    page.wait_for_timeout(1000)
+    assert dropdown(page, "Teacher and student").input_value() == first
+
+
 def test_what_is_typed_survives_a_reload_unless_the_address_names_a_run(visit: Any) -> None:
     page = visit()
     page.locator("#prompt textarea").fill("a blue boat by day")

@@ -7,7 +7,7 @@ import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
-import { namesRun } from "../../assets/ui/kit/typed.js";
+import { namesRun, within } from "../../assets/ui/kit/typed.js";
 import { granted, wish } from "../../assets/ui/kit/wish.js";
 
 const HOME = "http://127.0.0.1:7860/studio/";
@@ -137,4 +137,9 @@ Deno.test("a wish of another tab waits until it can be granted, and is granted o
   assert.equal(granted("worn", () => false), "");
   assert.equal(granted("worn", (what) => what === "mine/cat"), "mine/cat");
   assert.equal(granted("worn", () => true), "");
+});
+
+Deno.test("a number is put back where it may stand", () => {
+  assert.deepEqual(["0", "5", "9"].map((text) => within(text, "1", "8")), [false, true, false]);
+  assert.ok(within("-3", "", "") && within("9", "1", "") && !within("9", "", "8"));
 });

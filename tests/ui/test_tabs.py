@@ -30,10 +30,13 @@ PROGRAM = """
 import sys
 from studio.library.stock import open_jobs
 from studio.ui.app import build, css
-page = build(open_jobs(sys.argv[1])).config
-tabs = [part["props"]["label"] for part in page["components"] if part["type"] == "tabitem"]
-ids = [part["props"].get("elem_id") for part in page["components"]]
-print(tabs, "notes" in ids, "notes-text" in ids, css().endswith("#notes { color: plum; }"))
+from studio.ui.kit.later import begun
+page = build(open_jobs(sys.argv[1]))
+parts = begun(page.config)["components"]
+tabs = [part["props"]["label"] for part in parts if part["type"] == "tabitem"]
+come = page.default_config.get_config(page.later["notes"])["components"]
+ids = [{part["props"].get("elem_id") for part in some} for some in (parts, come)]
+print(tabs, "notes" in ids[0], "notes-text" in ids[0], "notes-text" in ids[1], css().endswith("#notes { color: plum; }"))
 """
 
 
@@ -49,4 +52,4 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Distill", "Lab"]
-    assert done.stdout.splitlines()[-1] == f"{shown} True True True"
+    assert done.stdout.splitlines()[-1] == f"{shown} True False True True"

@@ -85,10 +85,10 @@ export function chosen(tab, ...given) {
   return given;
 }
 
-/** The page is there: the tab of the address, and the run of an open jobs panel. */
+/** The page is there: the run of an open jobs panel. */
 export function asked() {
   arrived = true;
-  return `${new URLSearchParams(BEGAN).get("tab") ?? FIRST} ${kept("jobs")}`;
+  return kept("jobs");
 }
 
 /** @param {string} tab */

@@ -1,6 +1,7 @@
 // State of the worker, background jobs, the drawer of recent runs, light and dark.
 import { at, attr, button, file, make, put } from "./dom.js";
 import { Drawer } from "./drawer.js";
+import { asks } from "./later.js";
 import { Part, tell } from "./part.js";
 import { keep } from "./storage.js";
 
@@ -59,6 +60,7 @@ class Header extends Part {
     });
     this.follow(() => this.draw());
     tell("studio:jobs-hello");
+    asks((event) => this.trigger(event, {}));
   }
 
   draw() {

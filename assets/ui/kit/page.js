@@ -1,6 +1,8 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 import { all, at } from "./dom.js";
+import { bringAll } from "./later.js";
 import { kept } from "./storage.js";
+import { keepTyped } from "./typed.js";
 
 /**
  * Presses the visible button of a kind: every tab that draws has one of its own.
@@ -52,13 +54,20 @@ function acceptDrops() {
 /** Header and jobs panel stand on every tab; until their scripts are there, nobody hears what is pressed on them. */
 const heard = () => ["#header", "#jobs"].every((part) => document.querySelector(`${part}[data-mounted], ${part} [data-mounted]`));
 
-export async function start() {
+async function mounted() {
+  while (!heard()) await new Promise(requestAnimationFrame);
+}
+
+/** @param {...string} later tabs that are still to come */
+export async function start(...later) {
   document.addEventListener("keydown", keydown, true);
   acceptDrops();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");
-  while (!heard()) await new Promise(requestAnimationFrame);
+  const ready = mounted();
+  keepTyped(ready);
+  await ready;
   document.documentElement.dataset.page = "ready";
-  (await import("./typed.js")).keepTyped();
   (await import("./glossary.js")).explain();
+  await bringAll(later, location.search);
 }

@@ -1,18 +1,33 @@
-// What is typed into the forms survives a reload of this browser tab: text fields of every tab's `.controls`, by the id around
-// them. Put back once the form is ready to run, and not where the address names a run: its request fills the form then.
+// What is typed and chosen in the forms survives a reload of this browser tab: fields of every tab's `.controls`. Put back once
+// the form is ready to run, and not where the address names a run: its request fills the form then. What is no longer offered
+// is left out.
 import { all, at } from "./dom.js";
 
-const FIELD = "textarea, input:not([type]), input[type=text], input[type=number]";
+const FIELD = "textarea, select, input:is(:not([type]), [type=text], [type=number], [type=range], [type=checkbox], [type=radio])";
+const DROP = "input[role=combobox]"; // Gradio's dropdown: a list that opens when it has the focus
+const FILLS_NOTHING = "[role=tab], [role=option], .label-wrap, label, input, textarea, select";
 const NAMED = ["run", "scrub", "control", "study"]; // of the address: runs that fill a form
 const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8; // a form that is still being filled may take back what was put into it
+const CLOSED_MS = 60; // after the focus has left a dropdown: it shows again what is chosen
 
-/** @typedef {HTMLInputElement | HTMLTextAreaElement} Field */
+let putting = false; // something back, which is no person's doing
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
 /**
  * Whether an address asks for a run, whose request the form shows.
  * @param {string} query
  */
 export const namesRun = (query) => NAMED.some((name) => new URLSearchParams(query).has(name));
+
+/**
+ * Whether a number may stand in a field with these bounds, "" where there is none.
+ * @param {string} text
+ * @param {string} min
+ * @param {string} max
+ */
+export const within = (text, min, max) =>
+  (min === "" || Number(text) >= Number(min)) && (max === "" || Number(text) <= Number(max));
 
 /** @returns {Record<string, string>} */
 function read() {
@@ -23,61 +38,147 @@ function read() {
   }
 }
 
-/** @param {Record<string, string>} typed */
-function write(typed) {
+/** @param {Record<string, string>} kept */
+function write(kept) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(typed));
+    sessionStorage.setItem(KEY, JSON.stringify(kept));
   } catch { /* a private window */ }
 }
 
+/** @param {Element | null} node */
+const isField = (node) =>
+  node instanceof HTMLInputElement || node instanceof HTMLTextAreaElement || node instanceof HTMLSelectElement;
+
+/** @param {Field} field */
+const isTick = (field) => field.type === "checkbox" || field.type === "radio";
+
+/** @param {Element} controls the tab they are of */
+const tabOf = (controls) => controls.parentElement?.closest("[id]")?.id ?? "";
+
 /**
- * What a field is kept under, "" where it is not: choices from a list, and fields that are drawn for one choice alone.
- * @param {Element | null} field
+ * What a field is kept under, "" where it is not: what is drawn for one choice alone. A slider and its number are one.
+ * @param {EventTarget | null} node
  */
-function keyOf(field) {
-  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) || !field.matches(FIELD)) return "";
-  if (field.readOnly || field.closest("[role=listbox], .drawn, [aria-haspopup]") || field.role === "listbox") return "";
-  const controls = field.closest(".controls"), named = field.closest("[id]:not(input):not(textarea)");
-  return controls && named && controls.contains(named) && controls !== named ? named.id : "";
+function keyOf(node) {
+  const field = /** @type {Element | null} */ (node);
+  if (!isField(field) || !field.matches(FIELD) || field.closest(".drawn")) return "";
+  const controls = field.closest(".controls"), named = field.closest("[id]:not(input, textarea, select, [id^=html-])");
+  if (!controls) return "";
+  const id = named && controls.contains(named) && controls !== named ? named.id : "";
+  const label = (field.getAttribute("aria-label") ?? "").replace(/^(number input|range slider) for /, "");
+  const own = isTick(field) ? `${field.name}=${field.type === "radio" ? field.value : ""}` : id ? "" : label || field.className;
+  return id || own ? `${tabOf(controls)}/${id}/${own}` : "";
+}
+
+/** @param {Field} field */
+const valueOf = (field) => isTick(field) ? String(/** @type {HTMLInputElement} */ (field).checked) : field.value;
+
+/**
+ * @param {Field} field
+ * @param {string} value
+ */
+function offers(field, value) {
+  if (field.disabled) return false;
+  if (field instanceof HTMLSelectElement) return [...field.options].some((option) => option.value === value);
+  return !(field instanceof HTMLInputElement) || !["number", "range"].includes(field.type) || within(value, field.min, field.max);
 }
 
 /**
- * @param {HTMLElement} controls a form that is ready
- * @param {Record<string, string>} typed
+ * @param {Field} field
+ * @param {string} value
  */
-function putBack(controls, typed) {
-  for (const field of all(FIELD, controls)) {
-    const text = typed[keyOf(field)], known = /** @type {Field} */ (field);
-    if (text === undefined || known.value === text) continue;
-    known.value = text;
-    known.dispatchEvent(new Event("input", { bubbles: true }));
+function fill(field, value) {
+  if (isTick(field)) return field.click();
+  field.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  if (field instanceof HTMLSelectElement) field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+/**
+ * Chooses from a dropdown as a hand would.
+ * @param {Field} drop
+ * @param {string} title
+ */
+async function choose(drop, title) {
+  const before = document.activeElement;
+  drop.focus({ preventScroll: true });
+  await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+  const list = document.getElementById(drop.getAttribute("aria-controls") ?? "");
+  const option = list && all("[role=option]", list).find((one) => one.getAttribute("aria-label") === title);
+  option?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true }));
+  drop.blur();
+  if (before instanceof HTMLElement && before !== document.body) before.focus({ preventScroll: true });
+}
+
+/**
+ * Puts back what was there before, dropdowns first: others may depend on them.
+ * @param {HTMLElement} controls a form that is ready
+ * @param {Record<string, string>} before
+ * @param {WeakMap<Element, number>} looks
+ */
+async function putBack(controls, before, looks) {
+  const fields = /** @type {Field[]} */ (/** @type {unknown} */ (all(FIELD, controls)));
+  for (const field of [...fields.filter((one) => one.matches(DROP)), ...fields.filter((one) => !one.matches(DROP))]) {
+    const value = before[keyOf(field)], times = looks.get(field) ?? 0;
+    if (value === undefined || times >= LOOKS) continue;
+    looks.set(field, times + 1);
+    if (valueOf(field) === value || !offers(field, value)) continue;
+    putting = true;
+    if (field.matches(DROP)) await choose(field, value);
+    else if (!field.matches("[readonly]")) fill(field, value);
+    putting = false;
   }
 }
 
-/** Keeps what is typed from now on, and puts back what was. */
-export function keepTyped() {
-  const before = namesRun(location.search) ? {} : read();
-  /** @type {WeakMap<HTMLElement, number>} */
-  const looks = new WeakMap();
-  document.addEventListener("input", (event) => {
-    const key = event.isTrusted ? keyOf(/** @type {Element | null} */ (event.target)) : "";
+/**
+ * Keeps what people do from now on.
+ * @param {Record<string, string>} before what was there is theirs to change
+ */
+function keep(before) {
+  /** @param {Field} field */
+  const note = (field) => {
+    const key = keyOf(field);
     if (!key) return;
     delete before[key];
-    write({ ...read(), [key]: /** @type {Field} */ (event.target).value });
-  });
-  if (!Object.keys(before).length) return;
-  const look = () => {
-    for (const controls of all(".controls", document)) {
-      const run = controls.querySelector("button.runs, .runs button");
-      const times = looks.get(controls) ?? 0;
-      if (times >= LOOKS || !(run instanceof HTMLButtonElement) || run.disabled || !controls.offsetParent) continue;
-      looks.set(controls, times + 1);
-      putBack(controls, before);
-    }
+    write({ ...read(), [key]: valueOf(field) });
   };
+  document.addEventListener("input", (event) => {
+    const field = /** @type {Field} */ (event.target);
+    if (event.isTrusted && !putting && isField(field) && !field.matches(DROP)) note(field);
+  });
+  let shown = "";
+  document.addEventListener("focusin", (event) => {
+    const drop = /** @type {Element} */ (event.target);
+    if (isField(drop) && drop.matches(DROP)) shown = drop.value;
+  });
+  document.addEventListener("focusout", (event) => {
+    const drop = /** @type {Element} */ (event.target);
+    if (putting || !isField(drop) || !drop.matches(DROP)) return;
+    const was = shown;
+    setTimeout(() => drop.value !== was && note(drop), CLOSED_MS);
+  });
+}
+
+/**
+ * Keeps what is typed and chosen from now on, and puts back what was.
+ * @param {Promise<void>} ready when the page hears what is put into its forms
+ */
+export async function keepTyped(ready) {
+  const before = namesRun(location.search) ? {} : read();
+  keep(before);
+  /** @type {WeakMap<Element, number>} */
+  const looks = new WeakMap();
   document.addEventListener("pointerdown", (event) => { // what somebody asks for now may fill a form: it has the last word
-    if (!at(event, "[role=tab]")) for (const one of all(".controls", document)) if (looks.has(one)) looks.set(one, LOOKS);
+    if (at(event, FILLS_NOTHING)) return;
+    for (const controls of all(".controls", document).filter((one) => one.offsetParent)) {
+      for (const key of Object.keys(before)) if (key.startsWith(`${tabOf(controls)}/`)) delete before[key];
+    }
   }, true);
-  look();
-  setInterval(look, LOOK_MS); // tabs are mounted when they are looked at, and filled a moment later
+  await ready;
+  for (; Object.keys(before).length; await new Promise((later) => setTimeout(later, LOOK_MS))) {
+    for (const controls of all(".controls", document)) { // tabs are mounted when they are looked at, and filled a moment later
+      const run = controls.querySelector("button.runs, .runs button");
+      if (run instanceof HTMLButtonElement && !run.disabled && controls.offsetParent) await putBack(controls, before, looks);
+    }
+  }
 }

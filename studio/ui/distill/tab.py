@@ -26,7 +26,7 @@ from studio.ui.distill.student import StudentCard
 from studio.ui.distill.trial_button import TrialButton
 from studio.ui.jobs.background import Background
 from studio.ui.kit import messages, parts, trials
-from studio.ui.kit.address import chosen
+from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
@@ -58,9 +58,17 @@ class DistillTab:
         self._wire()
 
     def place(self, page: Page, tab: gr.Tab) -> None:
-        """When chosen: the form as it was left."""
+        """When chosen: the form as it was left. On page load with its name in the address: in front."""
+        self.tabs = page.tabs
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         tab.select(self.open_tab, {self.form}, self.filled, js=chosen("distill"), **quiet)
+        asked = gr.Textbox(visible="hidden")
+        page.demo.load(self.arrive, asked, {page.tabs, *self.filled}, js=arrived("distill"), **quiet)
+
+    def arrive(self, words: str) -> Updates:
+        if str(words or "").split(" ")[0] != "distill":
+            return {self.problem: ""}
+        return {self.tabs: gr.Tabs(selected="distill")} | self.opened()
 
     def open_tab(self, values: Values) -> Updates:
         return self.opened(values[self.form] or "")

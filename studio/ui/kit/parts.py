@@ -37,10 +37,11 @@ def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
     return _html(value, js_on_load=None, elem_id=elem_id, **options)
 
 
-def header(server_functions: Sequence[Callable[..., object]]) -> gr.HTML:
+def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[str] = ()) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub" and "control" with {"run": id}.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub" and "control" with {"run": id},
+    and `brings`, events that ask for the tabs that are still to come.
     """
     template = f"""
 <header class="brand">{MARK}
@@ -62,7 +63,7 @@ def header(server_functions: Sequence[Callable[..., object]]) -> gr.HTML:
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=mounted("kit/header", "reopen", "scrub", "control"),
+        js_on_load=mounted("kit/header", "reopen", "scrub", "control", *brings),
         server_functions=list(server_functions),
         elem_id="header",
     )

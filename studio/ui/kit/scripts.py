@@ -32,22 +32,27 @@ def scripts() -> dict[str, str]:
 @cache
 def version() -> str:
     """Digest of all scripts."""
-    return hashlib.sha256(json.dumps(scripts()).encode()).hexdigest()[:16]
+    return digest(json.dumps(scripts()))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def mounted(name: str, *events: str) -> str:
     """For `js_on_load`: the component is the script's; it exports `mount(host)` and triggers these events alone."""
     host = f"{{ element, props, trigger, watch, server, events: {json.dumps(events)} }}"
-    return f"{_module(name)}.then((script) => script.mount({host}));"
+    return f"{module(name)}.then((script) => script.mount({host}));"
 
 
 def called(name: str, function: str, *first: str) -> str:
     """For `js` of an event: what the function gives for these words and the inputs is what the handler is given."""
     words = "".join(f"{json.dumps(word)}, " for word in first)
-    return f"async (...given) => (await {_module(name)}).{function}({words}...given)"
+    return f"async (...given) => (await {module(name)}).{function}({words}...given)"
 
 
-def _module(name: str) -> str:
+def module(name: str) -> str:
+    """An expression for what a script exports. ValueError where there is none of this name."""
     if f"{name}.js" not in scripts():
         raise ValueError(f"There is no script assets/ui/{name}.js.")
     return f'import(new URL("{ADDRESS}/{version()}/{name}.js", document.baseURI))'

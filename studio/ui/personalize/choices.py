@@ -78,8 +78,8 @@ def why(entry: ModelEntry) -> str:
     """Which method is recommended on a model, and why, in one sentence."""
     if entry.role == "teacher":
         return (
-            "Recommended: DreamBooth and replay. A teacher knows every amount of noise, so your pictures are shown to it at all of "
-            "them, beside pictures of the same class, and its other pictures are given back to it so that they stay."
+            "Recommended: DreamBooth and replay. A teacher knows every amount of noise, so your pictures are shown to it at all "
+            "of them, beside pictures of the same class, and its other pictures are given back to it so that they stay."
         )
     times = [f"{t:g}" for t in (entry.recipe or {}).get("timesteps", ())]
     only = f"the {'one timestep' if len(times) == 1 else f'{len(times)} timesteps'} it was distilled at ({', '.join(times)})"

@@ -316,9 +316,9 @@ def test_a_finished_student_is_compared_with_its_teacher_and_a_hybrid(
 
 def test_a_reload_comes_back_to_the_tab_and_the_open_run(page: SimpleNamespace, jobs: Jobs) -> None:
     run = jobs.submit("distill", request())
-    updates = page.moves.arrive(f"distill {run}")
-    assert updates[page.tabs].selected == "distill"
+    updates = page.moves.arrive(run)
     assert updates[page.panel.panel]["chosen"] == run
     assert updates[page.panel.timer].active
-    plain = page.moves.arrive("compare ")
-    assert page.tabs not in plain and plain[page.panel.panel]["detail"] is None
+    assert page.moves.arrive("")[page.panel.panel]["detail"] is None
+    assert page.distill.arrive("distill  ")[page.tabs].selected == "distill"
+    assert page.distill.arrive("compare  ") == {page.distill.problem: ""}

@@ -1,0 +1,131 @@
+"""What a visitor is given first: the page, and the files that it fetches before it can be used.
+
+None of them changes while the server runs, so each is made once, compressed, and kept in memory. The page names the files at its
+head, so that the browser fetches them all at once and not one after another as Gradio's modules come to import them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studio.core.files import Json
+from studio.ui.kit import modules, scripts, style
+from studio.ui.kit.later import begun
+
+KEPT = ("/assets/", "/static/", f"/{scripts.ADDRESS}/", f"/{style.ADDRESS}/", "/ui/fonts/")
+MOST, LARGEST = 1024, 2_000_000  # answers, bytes of one of them
+NAMED = ("host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix")  # what addresses on the page are made of
+PARTIAL = ("range", "if-none-match", "if-modified-since")
+SMALL = 400  # bytes that are not worth compressing
+PACKED = ("image/", "font/")  # compressed by themselves
+CONFIG = re.compile(r"(?<=window\.gradio_config = ){.*?}(?=;</script>)", re.DOTALL)
+ENDPOINTS = re.compile(r"(?<=window\.gradio_api_info = ){.*?}(?=;</script>)", re.DOTALL)
+NO_ENDPOINTS = '{"named_endpoints":{},"unnamed_endpoints":{}}'  # Gradio's pages about its API are not shown
+INLINE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "'": "\\u0027"})  # in JSON that stands in a page
+SCRIPT = re.compile(rf"{scripts.ADDRESS}/\w+/([\w/-]+)\.js")
+
+
+@dataclass(frozen=True)
+class Answer:
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Front:
+    """ASGI middleware. It asks further for everything else, for errors, and for parts of files."""
+
+    def __init__(self, app: ASGIApp, css: str):
+        self.app, self.sheet = app, style.address(css)
+        self.kept: dict[tuple[str, ...], Answer] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        page = scope.get("path") == "/"
+        kept = page or (str(scope.get("path")).startswith(KEPT) and not scope.get("query_string"))
+        if scope.get("method") != "GET" or not kept or any(name in headers for name in PARTIAL):
+            return await self.app(scope, receive, send)
+        packed = "gzip" in headers.get("accept-encoding", "")
+        reached = [headers.get(name, "") for name in NAMED] if page else []
+        key = (scope["path"], str(scope.get("root_path")), str(packed), *reached)
+        answer = self.kept.get(key)
+        if answer is None:
+            status, answer = await self._asked(scope, receive)
+            if status != 200 or len(answer.body) > LARGEST:
+                return await _told(send, status, answer)
+            answer = await to_thread.run_sync(self._made, answer, page, packed)
+            if len(self.kept) >= MOST:
+                self.kept.clear()
+            self.kept[key] = answer
+        await _told(send, 200, answer)
+
+    async def _asked(self, scope: Scope, receive: Receive) -> tuple[int, Answer]:
+        began: Message = {}
+        parts: list[bytes] = []
+
+        async def hear(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                began.update(message)
+            elif message["type"] == "http.response.body":
+                parts.append(message.get("body", b""))
+
+        await self.app(scope, receive, hear)
+        return began["status"], Answer(list(began["headers"]), b"".join(parts))
+
+    def _made(self, answer: Answer, page: bool, packed: bool) -> Answer:
+        body = answer.body
+        if page:
+            body = first(body.decode(), self.sheet).encode()
+        headers = MutableHeaders(raw=list(answer.headers))
+        if packed and len(body) > SMALL and not headers.get("content-type", "").startswith(PACKED):
+            body = gzip.compress(body, 6)
+            headers["Content-Encoding"] = "gzip"
+        headers["Content-Length"] = str(len(body))
+        headers.add_vary_header("Accept-Encoding")
+        return Answer(headers.raw, body)
+
+
+async def _told(send: Send, status: int, answer: Answer) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def first(page: str, sheet: str) -> str:
+    """Gradio's page as a visitor is given it: with what its browser side begins with, and links to what that will ask for."""
+    found = CONFIG.search(page)
+    config: Json = begun(json.loads(found[0])) if found else {"components": []}
+    text = json.dumps(config, separators=(",", ":"))
+    if found:
+        page = f"{page[: found.start()]}{text.translate(INLINE)}{page[found.end() :]}"
+    page = ENDPOINTS.sub(NO_ENDPOINTS, page).replace("</head>", f"{_head(config, text, sheet)}</head>", 1)
+    last = "".join(_links('rel="stylesheet"', [f"./{sheet}"]))  # it stands after the sheets that Gradio adds to the head
+    return page.replace("</body>", f"{last}</body>", 1)
+
+
+def _head(config: Json, text: str, sheet: str) -> str:
+    """Links to the style sheet and all that the components and their scripts will ask for. text: the config as JSON."""
+    theme = config.get("theme_hash")
+    files = modules.fetched(part["type"] for part in config["components"])
+    own = dict.fromkeys(scripts.needed("kit/page", *SCRIPT.findall(text)))
+    assets = [f"./assets/{name}" for name in files]
+    code = [*assets, *(f"./{scripts.ADDRESS}/{scripts.version()}/{name}" for name in own)]
+    plain = [f"./{sheet}", *([f"./theme.css?v={theme}"] if theme else [])]
+    return "".join(
+        [
+            *_links('rel="preload" as="style"', plain),
+            *_links('rel="modulepreload" crossorigin', (file for file in code if file.endswith(".js"))),
+            *_links('rel="preload" as="style" crossorigin', (file for file in assets if file.endswith(".css"))),
+            *_links('rel="preload" as="font" type="font/woff2" crossorigin', ["./ui/fonts/inter.woff2"]),
+        ]
+    )
+
+
+def _links(what: str, files: Iterable[str]) -> Iterable[str]:
+    return (f'<link {what} href="{file}">' for file in files)

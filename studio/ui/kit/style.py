@@ -1,0 +1,66 @@
+"""The style sheet of the page as a file: what Gradio's browser side would make of it on every visit, made once.
+
+Gradio gives every rule a second time, below its own container, so that it outweighs the styles of Gradio's components.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from gradio.utils import get_package_version
+
+from studio.ui.kit.scripts import digest
+
+ADDRESS = "ui/style"  # below the address of the page
+
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+BLANKS = re.compile(r"\s+")
+
+
+def address(css: str) -> str:
+    """Where the sheet is found, below the address of the page: another sheet has another address."""
+    return f"{ADDRESS}/{digest(css)}.css"
+
+
+@cache
+def below_container(css: str) -> str:
+    """The sheet with every rule that stands alone a second time, and every rule of an @media only, below the container."""
+    version = get_package_version().replace(".", "-")
+    above = f".gradio-container.gradio-container-{version} .contain"
+    return "".join(_rules(COMMENT.sub("", css), above, False))
+
+
+def _rules(css: str, above: str, media: bool) -> Iterator[str]:
+    for head, body in _blocks(css):
+        if head.startswith("@media"):
+            yield f"{head}{{{''.join(_rules(body, above, True))}}}"
+            continue
+        inside = f"{{{BLANKS.sub(' ', body).strip()}}}"
+        if not media:
+            yield head + inside
+        if not head.startswith("@"):
+            yield _below(head, above) + inside
+
+
+def _below(selectors: str, above: str) -> str:
+    """As Gradio does it: cut at every comma, also of one inside `:is(…)`, which is a list of whole selectors as well."""
+    dark = ".dark " if ".dark" in selectors else ""
+    return ",".join(f"{dark}{above} {one.replace('.dark', '').strip()}".strip() for one in selectors.split(","))
+
+
+def _blocks(css: str) -> Iterator[tuple[str, str]]:
+    """(what stands before a brace, what is inside) of everything at the top. ValueError where braces do not match."""
+    begun, depth, head = 0, 0, ""
+    for brace in re.finditer(r"[{}]", css):
+        depth += 1 if brace[0] == "{" else -1
+        if depth < 0:
+            raise ValueError(f"The style sheet closes a brace that was not opened, after {css[begun : brace.start()][-60:]!r}.")
+        if depth == 1 and brace[0] == "{":
+            head, begun = BLANKS.sub(" ", css[begun : brace.start()]).strip(), brace.end()
+        elif depth == 0:
+            yield head, css[begun : brace.start()]
+            begun = brace.end()
+    if depth:
+        raise ValueError(f"The style sheet does not close the brace after {head!r}.")
