@@ -79,8 +79,9 @@ def _mean(rows: Sequence[Json]) -> tuple[float | None, float]:
 def trial(adapter: str, result: Json, base: str) -> Json:
     """What "Try it" opens in Compare: {"adapter", "word", "base", "prompt", "mix"}."""
     ways: Json = result.get("ways") or {}
-    first: Json = next(iter(result.get("edited") or []), {})
-    edits = first.get("edits") or []
+    rows: Sequence[Json] = result.get("edited") or []
+    own = [row["edits"] for row in rows if row["arm"] == rows[0]["arm"]]  # of the model that was taught, by step
+    edits = own[-1] if own else []
     above = "" if ways.get("above") is None else f"@{float(ways['above']):g}"
     mix = f"{adapter}={best(edits, [float(beta) for beta in ways.get('betas') or [0.5]]):g}{above}"
     return {"adapter": adapter, "word": str(result.get("word") or ""), "base": base, "mix": mix,

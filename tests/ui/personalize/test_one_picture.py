@@ -63,6 +63,7 @@ def test_what_nobody_reads_or_draws_is_said() -> None:
 def test_try_it_mixes_the_adapter_in_and_wears_no_other() -> None:
     assert view([row(4)]).trial() == {"adapter": "mine/mug-sine", "word": "<mug>", "base": "nano/teacher",
                                       "mix": "mine/mug-sine=0.3", "prompt": "a red car"}  # fmt: skip
+    assert view([row(2, right=0.0), row(4)]).trial() == view([row(4)]).trial()  # as it is at the end
     told = view([], ways={"betas": [0.5], "above": 200.0}, source="a <mug>").trial()
     assert told is not None and (told["mix"], told["prompt"]) == ("mine/mug-sine=0.5@200", "a <mug>")
     plain = PersonalView("r", {**REQUEST, "method": "dreambooth"}, ABOUT)
