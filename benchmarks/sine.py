@@ -35,6 +35,8 @@ PICTURES = {
     "two-tailed-cat": ("cat", "blue boat"),
     "striped-balloon": ("balloon", "green tree"),
 }
+BETAS = (0.3, 0.5, 0.7)
+WAYS = {"prompt": "text to image", "noised": "image to image"} | {f"{beta:g}": f"SINE, β {beta:g}" for beta in BETAS}
 NUMBER, WHERE, ADDED = 5, "in a meadow at night", "under one cloud"
 SHOWN = {"nano/teacher", "nano/dmd2"}
 Taught = tuple[str, str, str]  # model, mode, times
@@ -53,7 +55,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"sine-{self.model.replace('/', '-')}-{self.subject}-{self.mode}-{self.times}-{self.steps}"
+        return f"sine-of-{self.model.replace('/', '-')}-{self.subject}-{self.mode}-{self.times}-{self.steps}"
 
     @property
     def edits(self) -> list[str]:
@@ -63,10 +65,10 @@ class Case:
 
     @property
     def request(self) -> Json:
-        settings = {"mode": self.mode, "times": self.times, "picture": NUMBER, "edits": "; ".join(self.edits)}
+        settings = {"mode": self.mode, "times": self.times, "picture": NUMBER, "edits": "; ".join(self.edits), "betas": BETAS}
         return {"name": self.name[:40], "title": self.name, "base": self.model, "subject": f"pocket/{self.subject}",
                 "method": "sine", "steps": self.steps, "settings": settings, "measure_every": 10_000,
-                "sample_every": 0}  # fmt: skip
+                "sample_every": 0, "measure_seeds": 32}  # fmt: skip
 
 
 def cases() -> Iterator[Case]:
@@ -111,8 +113,8 @@ def pooled(found: Sequence[Json], model: str, taught: Taught) -> Iterator[tuple[
     rows = [row for row in rows if row["model"] == model and row["arm"] != "hybrid-1"]
     for i, kind in enumerate(KINDS):
         ways = {}
-        for j, way in enumerate(("prompt", "noised", "mixed")):
-            edits = [row["edits"][3 * i + j] for row in rows]
+        for j, way in enumerate(WAYS):
+            edits = [row["edits"][len(WAYS) * i + j] for row in rows]
             if edits:
                 right = sum(one["attributes"]["value"] for one in edits) / len(edits)
                 apart = sum(one["background"]["value"] for one in edits) / len(edits)
@@ -125,8 +127,8 @@ def _taught(one: Json) -> Taught:
     return one["case"]["model"], one["case"]["mode"], one["case"]["times"]
 
 
-def holds(ways: Ways) -> bool:
-    (bare, far, _), (right, near, _) = ways["prompt"], ways["mixed"]
+def holds(ways: Ways, beta: str) -> bool:
+    (bare, far, _), (right, near, _) = ways["prompt"], ways[beta]
     return near <= MOST_APART * far and right >= LEAST_RIGHT * bare
 
 
@@ -135,30 +137,41 @@ def page(found: Sequence[Json]) -> str:
     missing = [case.name for case in cases() if case.name not in kept()]
     if missing:
         lines += [f"{len(missing)} of {len(list(cases()))} runs are still to come: {', '.join(missing)}.", ""]
-    heads = ["taught on", "drawn by", "edit", "text to image", "image to image", "SINE", "SINE ÷ text to image", "holds"]
+    betas = list(WAYS)[2:]
+    heads = ["taught on", "drawn by", "edit", *WAYS.values(), "distance ÷ text to image", "holds at β"]
     table = []
     for taught in dict.fromkeys(_taught(one) for one in found):
         for model in ("nano/teacher", "nano/dmd2", "nano/lcm"):
             for kind, ways in pooled(found, model, taught):
-                cells = [f"{_share(*ways[way])} at {ways[way][1]:.4f}" for way in ("prompt", "noised", "mixed")]
-                ratio = ways["mixed"][1] / ways["prompt"][1]
+                cells = [f"{_share(*ways[way])} at {ways[way][1]:.4f}" for way in WAYS]
+                ratios = ", ".join(f"{ways[way][1] / ways['prompt'][1]:.2f}" for way in list(WAYS)[1:])
                 label = f"{taught[0]}, {taught[1]}" + ("" if taught[2] == "all" else ", own timesteps")
-                table.append([label, model, kind, *cells, f"{ratio:.2f}", "yes" if holds(ways) else "no"])
+                table.append([label, model, kind, *cells, ratios, ", ".join(b for b in betas if holds(ways, b)) or "none"])
     pictures = sorted({one["case"]["subject"] for one in found})
-    lines += [f"Pictures: the fifth of {', '.join(pictures)}, a meadow at night; β, K and the time of image to image as by "
+    lines += [f"Pictures: the fifth of {', '.join(pictures)}, a meadow at night; K and the time of image to image as by "
               "default. A cell is the share of pictures in which everything the edit states is right, with its 95 % interval "
               "over all pictures, at the mean squared distance to the source where its subject is not. Each edit and picture on "
-              "64 seeds; teachers take 10 steps.", "", *_table(heads, table), ""]  # fmt: skip
+              "32 seeds; teachers take 10 steps.", "", *_table(heads, table), ""]  # fmt: skip
     each = ["picture", "taught on", "drawn by", "edit", "way", "shows what it says", "distance"]
     lines += ["### Picture by picture", "", *_table(each, _each(found)), ""]
     return "\n".join([*lines, END])
 
 
 def _each(found: Sequence[Json]) -> list[list[str]]:
-    said = {"prompt": "text to image", "noised": "image to image", "mixed": "SINE"}
-    return [[one["case"]["subject"], ", ".join(_taught(one)), row["title"], edit["prompt"], said[edit["way"]],
-             Interval.from_dict(edit["attributes"]).text(percent=True), Interval.from_dict(edit["background"]).text(4)]
-            for one in found for row in one["rows"] if row["model"] in SHOWN for edit in row["edits"]]  # fmt: skip
+    shown = [(one, row, edit) for one in found for row in one["rows"] if row["model"] in SHOWN for edit in row["edits"]]
+    return [
+        [one["case"]["subject"], ", ".join(_taught(one)), row["title"], edit["prompt"], _way(edit), *_figures(edit)]
+        for one, row, edit in shown
+    ]
+
+
+def _way(edit: Json) -> str:
+    return WAYS[edit["way"] if edit["beta"] is None else f"{edit['beta']:g}"]
+
+
+def _figures(edit: Json) -> list[str]:
+    right, apart = (Interval.from_dict(edit[name]) for name in ("attributes", "background"))
+    return [right.text(percent=True), apart.text(4)]
 
 
 def _share(right: float, apart: float, n: int) -> str:

@@ -28,7 +28,6 @@ from studio.workshop.draw import samples
 FIRST_SEED = 9000  # of what is measured
 BATCH = 32
 NAME = "one picture"  # of the adapter while it is measured, and of the sample that plans begin with
-WAYS = {"prompt": "text to image", "noised": "image to image", "mixed": "SINE"}
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class Ways:
-    """beta, above: of the mix. noised: the time from which image-to-image begins."""
+    """betas, above: of mixes. noised: the time from which image to image begins."""
 
-    beta: float
+    betas: tuple[float, ...]
     above: float | None
     noised: float
 
-    def plans(self, plan: Plan, source: str) -> dict[str, Plan]:
-        return {
-            "prompt": plan,
-            "noised": begun_with(plan, NAME, self.noised),
-            "mixed": with_mix(plan, source, self.beta, ((NAME, 1.0),), self.above),
-        }
+    @property
+    def titles(self) -> list[str]:
+        return ["text to image", "image to image", *(f"SINE, β {beta:g}" for beta in self.betas)]
+
+    def plans(self, plan: Plan, source: str) -> list[tuple[str, float | None, Plan]]:
+        """(way, β where it is a mix, the plan) of each."""
+        mixed = [("mixed", beta, with_mix(plan, source, beta, ((NAME, 1.0),), self.above)) for beta in self.betas]
+        return [("prompt", None, plan), ("noised", None, begun_with(plan, NAME, self.noised)), *mixed]
 
 
 class EditMeasurement:
@@ -66,17 +67,17 @@ class EditMeasurement:
         self._bare: dict[tuple[str, str], Json] = {}  # rows of plans without the adapter, by plan and prompt
 
     def measure(self, plan: Plan, models: Mapping[str, OpenModel], edit: Edit, edits: Sequence[Said], ways: Ways) -> list[Json]:
-        """A row for each edit and way: {"prompt", "way", "attributes", "background", "nfe"}. attributes: share of samples that
-        show all that the edit states. background: mean squared distance to the picture where its subject is not."""
+        """A row for each edit and way: {"prompt", "way", "beta", "attributes", "background", "nfe"}. attributes: share of samples
+        that show all that the edit states. background: mean squared distance to the picture where its subject is not."""
         found = []
         seeds = [FIRST_SEED + i for i in range(self.n)]
         for said in edits:
-            for way, one in ways.plans(plan, self.picture.source.text).items():
+            for way, beta, one in ways.plans(plan, self.picture.source.text):
                 row = self._bare.get((one.model_dump_json(), said.text))
                 if row is None:
                     drawn = self.drawn(one, models, edit, [said] * self.n, seeds)
-                    row = {"prompt": said.text, "way": way, "nfe": one.nfe, "attributes": self._attributes(drawn, said),
-                           "background": self._background(drawn)}  # fmt: skip
+                    row = {"prompt": said.text, "way": way, "beta": beta, "nfe": one.nfe,
+                           "attributes": self._attributes(drawn, said), "background": self._background(drawn)}  # fmt: skip
                     if way != "mixed":
                         self._bare[one.model_dump_json(), said.text] = row
                 found.append(row)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from studio.capabilities.personalize.edits import WAYS, EditMeasurement, Picture, Ways
+from studio.capabilities.personalize.edits import EditMeasurement, Picture, Ways
 from studio.capabilities.personalize.request import prompts_of
 from studio.capabilities.personalize.work import Personalizing
 from studio.core.domain import Said
@@ -103,14 +103,14 @@ class EditingOne(Personalizing):
         arm, models = self.alone
         plans, edit = self._ways.plans(arm.plan, self.editing.picture.source.text), self.edit()
         seeds = list(SHOWN_SEEDS) * len(shown)
-        drawn = [self.editing.drawn(plan, models, edit, said, seeds) for plan in plans.values()]
+        drawn = [self.editing.drawn(plan, models, edit, said, seeds) for _, _, plan in plans]
         picture = self.editing.picture.sample.expand(len(said), *self.editing.picture.sample.shape[1:])
-        about = {"columns": ["the picture", *WAYS.values()], "rows": ["its own prompt", *(line.text for line in shown[1:])]}
+        about = {"columns": ["the picture", *self._ways.titles], "rows": ["its own prompt", *(line.text for line in shown[1:])]}
         return Strip([picture, *drawn], arm.plan.steps, [line.text for line in shown], SHOWN_SEEDS, about)
 
     @property
     def _ways(self) -> Ways:
-        return Ways(self.config.beta, self.config.above, self.config.noised)
+        return Ways(self.config.betas, self.config.above, self.config.noised)
 
     # -- measured ----------------------------------------------------------------------------------------------------
 
@@ -133,4 +133,4 @@ class EditingOne(Personalizing):
     def found(self) -> Json:
         return {self.ROWS: self.rows, "word": self.subject.word, "subject": self.subject.id, "method": "sine",
                 "mode": self.config.mode, "source": self.editing.picture.source.text,
-                "ways": {"beta": self.config.beta, "above": self.config.above, "noised": self.config.noised}}  # fmt: skip
+                "ways": {"betas": list(self.config.betas), "above": self.config.above, "noised": self.config.noised}}  # fmt: skip

@@ -12,7 +12,7 @@ in other sizes and shapes (section 3.3). The paper trains the whole network at 1
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -25,6 +25,8 @@ from studio.core.placed_adapter import PlacedAdapter
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Batch, Personal, PersonalConfig
 from studio.methods.personalize.rows import Pictures
+
+Part = Annotated[float, Field(ge=0, le=1)]
 
 
 class Patches(Pictures, Protocol):
@@ -46,7 +48,9 @@ class SineConfig(PersonalConfig):
     least: float = Field(0.1, gt=0, le=1, title="Smallest part", description="Side of the smallest part, over the picture's")
     picture: int = Field(1, ge=1, le=100, description="Which of the subject's pictures, from 1")
     edits: str = Field("", max_length=1000, description="Prompts drawn and measured, with ; between them")
-    beta: float = Field(0.7, ge=0, le=1, title="Mix β", description="Of what is measured: the part of the picture's own score")
+    betas: tuple[Part, ...] = Field(
+        (0.3, 0.5, 0.7), min_length=1, max_length=4, title="Mixes β", description="Of what is measured: the picture's own part"
+    )
     above: float | None = Field(
         None,
         ge=0,

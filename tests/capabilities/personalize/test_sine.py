@@ -26,7 +26,7 @@ DRAW = {"prompt": "a cat at night", "pair": PAIR, "arms": ["teacher", "student"]
 
 
 def request(**fields: Any) -> dict[str, Any]:
-    settings = {"batch": 2, "edits": EDITS, "patches": 8, **fields.pop("settings", {})}
+    settings = {"batch": 2, "edits": EDITS, "patches": 8, "betas": [0.4], **fields.pop("settings", {})}
     return plain(**{"method": "sine", "base": "tiny/teacher", "measure_seeds": 4, **fields}) | {"settings": settings}
 
 
@@ -52,7 +52,7 @@ def test_a_run_learns_one_picture_draws_edits_in_three_ways_and_lists_an_adapter
     assert here(studio, run_id) == ("done", "")
     strips = of_kind(studio, run_id, "strip")
     assert [s["step"] for s in strips] == [0, 2, 4] and strips[0]["rows"] == ["its own prompt", *EDITS.split("; ")]
-    assert strips[0]["columns"] == ["the picture", "text to image", "image to image", "SINE"] and strips[0]["count"] == 12
+    assert strips[0]["columns"] == ["the picture", "text to image", "image to image", "SINE, β 0.4"] and strips[0]["count"] == 12
     result = studio.result(run_id)
     assert result is not None and result["source"] == "a <one> by day" and result["mode"] == mode
     assert {row["arm"] for row in result["edited"]} == {"teacher", PAIR, "hybrid-1"}
@@ -136,7 +136,7 @@ def test_a_picture_to_begin_with_leaves_the_late_steps_alone_and_can_be_scrubbed
     ("settings", "said"),
     [({"picture": 9}, "has 5 pictures, and number 9 was asked for; 1 to 5 would fit."),
      ({"edits": ";".join("abcdefg")}, "7 edits were given; up to 6"), ({"mode": "parts"}, "'whole' or 'patches'; 'parts' was"),
-     ({"beta": 2}, "beta is 2; at most 1 fits.")],
+     ({"betas": []}, "betas")],
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_one_sentence(studio: Jobs, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError) as error:
