@@ -12,6 +12,7 @@ from torch import Tensor
 
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn, damage, plain_prompts
 from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.capabilities.personalize.teacher import TaughtTeacher
 from studio.core.domain import Oracle, Said
 from studio.core.edit import Edit
 from studio.core.family import OpenModel
@@ -30,6 +31,7 @@ from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.untouched_student import UntouchedStudent
 from studio.workshop.material.words import Pictured
 from studio.workshop.projection import noise_of
 from studio.workshop.training.strips import Strip
@@ -45,6 +47,7 @@ class Personalizing(Armed[PersonalizeRequest]):
     THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
     bench: SubjectMeasurement | None = None
     diverged = False
+    of_teacher: str | None = None  # id of an adapter of the teacher's own
 
     def build(self) -> Method:
         request = self.request
@@ -53,6 +56,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         self.reader = self.model.new_word(self.subject.word, request.rows)
         lines = [[Said(line.format(self.subject.word), given=self.domain.read("").given)] for line in self.subject.lines()]
         self.reader.check([said.text for (said,) in lines])
+        self.teacher = TaughtTeacher(self.job, self.request, self.entry, self.subject)
         shots = Pictured(self._encoded, lines, noise_of(self.domain, self.model.shape), self.device)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
@@ -77,15 +81,19 @@ class Personalizing(Armed[PersonalizeRequest]):
         lines = self.subject.lines()
         of_class = [Said(lines[i % len(lines)].format(self.subject.noun), given=given) for i in range(n)]
         worded = [Said(lines[i % len(lines)].format(self.subject.word), given=given) for i in range(n)]
+        plan, said = self.alone[0].plan, [*of_class, *self._anything(n)]
+        how = (self.model, self.domain, plan, said, worded, self.material, self.preparing, self.between)
+        if self.entry.role == "teacher":
+            return UntouchedModel(*how)
+        return UntouchedStudent(*how, self.teacher.at_hand, self._anything(2 * n))
+
+    def _anything(self, n: int) -> list[Said]:
+        """n prompts that no subject chose."""
         if self.domain.has_world:
             hands, rng = self.domain.hands(), np.random.default_rng(KEPT_SEED)
-            others = [Said(hands.caption(item, rng), given=hands.given(item)) for item in hands.items(n, KEPT_SEED)]
-        else:
-            shown = plain_prompts(self.domain)
-            others = [shown[i % len(shown)] for i in range(n)]
-        return UntouchedModel(
-            self.model, self.domain, self.alone[0].plan, [*of_class, *others], worded, self.material, self.preparing, self.between
-        )
+            return [Said(hands.caption(item, rng), given=hands.given(item)) for item in hands.items(n, KEPT_SEED)]
+        shown = plain_prompts(self.domain)
+        return [shown[i % len(shown)] for i in range(n)]
 
     def prepare(self) -> None:
         models = self.job.tools.models
@@ -108,11 +116,12 @@ class Personalizing(Armed[PersonalizeRequest]):
     def learned(self) -> Learned:
         return self.taught("personal", Learned)
 
-    def worn(self) -> Worn:
+    def worn(self, learned: Learned | None = None) -> Worn:
         """As it is now; the word in half precision, as the file will hold it."""
+        learned = self.learned if learned is None else learned
         with torch.no_grad():
-            rows = [part.detach().half().float().cpu() for part in self.learned.word()]
-        return Worn(self.learned.adapter, self.reader.tokens(rows))
+            rows = [part.detach().half().float().cpu() for part in learned.word()]
+        return Worn(learned.adapter, self.reader.tokens(rows))
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
@@ -167,7 +176,7 @@ class Personalizing(Armed[PersonalizeRequest]):
         kept: dict[str, Arm] = {}
         for arm in found:
             kept.setdefault(arm.plan.model_dump_json(), arm)  # two arms of hints differ in the hint alone
-        return list(kept.values())
+        return [*kept.values(), *(self.teacher.arms(self.trainer.method) if students else ())]
 
     def students(self) -> list[ModelEntry]:
         """Of the base's family: models that the same adapter fits."""
@@ -177,7 +186,8 @@ class Personalizing(Armed[PersonalizeRequest]):
 
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
-        row = self.bench.measure(arm, models, self.worn())
+        own = self.teacher.learned_of(arm, self.trainer.method)
+        row = self.bench.measure(arm, models, self.worn(self.taught(own, Learned) if own else None))
         return {**row, "damage": damage(row)}
 
     def headline(self, row: Json) -> dict[str, float]:
@@ -195,7 +205,18 @@ class Personalizing(Armed[PersonalizeRequest]):
         card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
         self.write_edit(Edit(worn.adapter.edit(card).pairs, card, dict(worn.tokens)), target, words=[about.word])
 
+    def save(self) -> str:
+        listed = super().save()
+        for name, title in list(self.teacher.taught(self.trainer.method).items())[:1]:
+            measured = {"rows": [row for row in self.rows if row["arm"] == self.teacher.arm_name(name)]}
+            card = self.edit_card(
+                kind="subject", attribute=self.subject.title, settings=self.origin()["settings"], measured=measured
+            )
+            self.of_teacher = self.teacher.keep(self.worn(self.taught(name, Learned)), card)
+            self.job.state("running", f"The teacher's adapter, {title}, is listed as {self.of_teacher}.")
+        return listed
+
     def found(self) -> Json:
         return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),
                 "reader": self.bench.read_by if self.bench is not None else None, "diverged": self.diverged,
-                **super().found()}  # fmt: skip
+                **({"teacher_adapter": self.of_teacher} if self.of_teacher else {}), **super().found()}  # fmt: skip

@@ -6,7 +6,7 @@ estimate with the adapter, x̂* without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -18,6 +18,7 @@ from studio.core.domain import Said
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork, LayerSet
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.process import Gaussian
 from studio.core.simulate import add_noise
 from studio.methods.words.textual_inversion import Pictures, Reads, TokenRows
 
@@ -50,15 +51,20 @@ C = TypeVar("C", bound=PersonalConfig)
 
 
 class Learned(nn.Module):
-    """The adapter and the word's rows, which one optimiser steps at two rates. faster: the word's rate over the adapter's."""
+    """The adapter and the word's rows, which one optimiser steps at two rates. faster: the word's rate over the adapter's.
+    start: where the rows began, of rows that others learn as well."""
 
-    def __init__(self, adapter: Adapter, rows: TokenRows, faster: float):
+    def __init__(self, adapter: Adapter, rows: TokenRows, faster: float, start: Sequence[Tensor] | None = None):
         super().__init__()
         self.adapter, self.rows, self.faster = adapter, rows, faster
-        self.start = [part.detach().clone() for part in rows.learned]
+        self.start = [part.detach().clone() for part in rows.learned] if start is None else list(start)
         with torch.no_grad():
-            for part in rows.learned:  # how far they have gone, so that a step of the rate is a step of faster times the rate
-                part.zero_()
+            for part in rows.learned if start is None else ():
+                part.zero_()  # how far they have gone, so that a step of the rate is a step of faster times the rate
+
+    def beside(self, adapter: Adapter) -> Learned:
+        """Another adapter with these very rows: whoever steps either steps the one word."""
+        return Learned(adapter, self.rows, self.faster, self.start)
 
     def word(self) -> list[Tensor]:
         """Rows [n, width] as each encoder's table would hold them."""
@@ -68,6 +74,15 @@ class Learned(nn.Module):
             row = (begun.to(part) + self.faster * part) * unit
             found.append(row * (longest / row.norm(dim=1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0))
         return found
+
+
+def missed(
+    process: Gaussian, velocity: Callable[[Tensor, Tensor, Cond], Tensor], x0: Tensor, t: Tensor, eps: Tensor, cond: Cond
+) -> Tensor:
+    """[B] squared error of a velocity at x_t, of what means x0 there."""
+    x = add_noise(process, x0, t, eps)
+    target = from_x0("v", x0, x, *process.alpha_sigma(t))
+    return (velocity(x, t, cond) - target).flatten(1).square().mean(1)
 
 
 class Personal(Method[C]):
@@ -110,11 +125,7 @@ class Personal(Method[C]):
 
     def missed(self, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, *, bare: bool = False) -> Tensor:
         """[B] squared error of the velocity at x_t, of what means x0 there. bare: without the adapter."""
-        process = self.denoiser.process
-        x = add_noise(process, x0, t, eps)
-        target = from_x0("v", x0, x, *process.alpha_sigma(t))
-        found = self.denoiser.velocity(x, t, cond) if bare else self.velocity(x, t, cond)
-        return (found - target).flatten(1).square().mean(1)
+        return missed(self.denoiser.process, self.denoiser.velocity if bare else self.velocity, x0, t, eps, cond)
 
     def changed(self, n: int) -> Tensor:
         """How far the velocity has moved, squared, where the untouched model passes: what output replay keeps small.
