@@ -124,6 +124,19 @@ def test_without_echoes_there_is_one_teacher(student: Any, untouched: UntouchedM
     assert [name for name, _ in m.iteration(m.batch(), 0)] == ["teacher", "personal"]
 
 
+def test_less_memory_teaches_the_same(student: Any, untouched: UntouchedModel) -> None:
+    def taught(twice: bool) -> list[torch.Tensor]:
+        m = echoing(student, untouched, identity=0.5)
+        if twice:
+            m.recompute()
+        for _ in Trainer(m, TrainerConfig(steps=2, warmup=1)).run():
+            pass
+        return [*m.learned.parameters(), *m.taught.parameters()]
+
+    for plain, again in zip(taught(False), taught(True), strict=True):
+        torch.testing.assert_close(again, plain, rtol=1e-3, atol=1e-4)
+
+
 def test_a_model_alone_has_no_teacher_to_ask(untouched: UntouchedStudent) -> None:
     u = untouched
     alone = UntouchedModel(u.model, u.domain, u.plan, u.said, u.worded, u.folder, u.say, u.between)

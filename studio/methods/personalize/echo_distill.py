@@ -1,7 +1,8 @@
 """A student and its teacher learn a subject together, and the student's pictures come back to both.
 
-EchoDistill, also called OPAD, adversarial concept distillation; no code is published, so this is our formulation. An adapter on
-each network, one word. At an iteration, with c_V prompts with the word and D a head on the untouched teacher's features:
+After EchoDistill (Yang et al. 2025, arXiv 2510.20512), also called OPAD; no code is published, so this is our formulation. An
+adapter on each network, one word. At an iteration, c_V being prompts with the word and D a head on the untouched teacher's
+features:
 
     teacher:  ‖v_T(x_t, t, c_V) − v(r, eps)‖² + λ_p ‖v_T(x'_t, t, c_class) − v(y', eps)‖²       r: references, y': of the class
     head:     max(0, 1 − D(r_t, t, c_V)) + max(0, 1 + D(y_t, t, c_V))
@@ -67,8 +68,8 @@ class EchoDistill(AtOwnTimesteps[EchoConfig]):
 
     card = Card(
         title="EchoDistill",
-        paper="adversarial concept distillation (EchoDistill, OPAD); no code",
-        status="our formulation after a description; replay is ours",
+        paper="arXiv 2510.20512",
+        status="our formulation after the paper, which has no code; replay is ours",
         good_for="a student and its teacher at once: each gets an adapter of its own for the same word",
         how="The teacher learns the pictures, the student what the teacher makes of its samples, and these come back to both.",
     )
