@@ -80,7 +80,7 @@ def merge(network: ConditionalNetwork, adapter: Adapter) -> None:
 
 
 class DeDistillConfig(DreamBoothConfig):
-    undo_steps: int = Field(1000, ge=1, le=100_000, description="Updates of the de-distilling adapter, once for a model")
+    undo_steps: int = Field(300, ge=1, le=100_000, description="Updates of the de-distilling adapter, once for a model")
     undo_rank: int = Field(16, ge=1, le=256, description="Rank of the de-distilling adapter")
     undo_batch: int = Field(16, ge=1, le=1024, description="Samples an update of the de-distilling adapter")
     undo_lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of the de-distilling adapter")
