@@ -22,12 +22,13 @@ from studio.jobs.paths import ROOT
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.min_snr import min_snr
 from studio.methods.personalize.pso import Pso
-from studio.sampling.plan import student_plan
+from studio.sampling.plan import student_plan, teacher_plan
 from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.untouched_student import TeacherAtHand, UntouchedStudent
 from studio.workshop.material.words import Pictured
 from studio.workshop.projection import noise_of
 
-STUDENT = ROOT / "assets" / "nano" / "dmd2"
+STUDENT, TEACHER = ROOT / "assets" / "nano" / "dmd2", ROOT / "assets" / "nano" / "teacher"
 WORD = "<mine>"
 
 
@@ -41,7 +42,12 @@ def untouched(student: Any, tmp_path_factory: pytest.TempPathFactory) -> Untouch
     said, worded = told(["a house"] * 4 + ["a red boat at night"] * 4), told([f"a {WORD}"] * 4)
     plan = student_plan("nano/dmd2", Recipe.load(STUDENT))
     folder = tmp_path_factory.mktemp("kept")
-    return UntouchedModel(student, PocketWorld(), plan, said, worded, folder, lambda done, total: None, lambda: None)
+    teacher = open_model(TEACHER, "nano/teacher")
+    teachers = teacher_plan("nano/teacher", [999.0, 500.0], "ddim", 1.0)
+    return UntouchedStudent(
+        student, PocketWorld(), plan, said, worded, folder, lambda done, total: None, lambda: None,
+        lambda: TeacherAtHand(teacher, folder, teachers, WORD, 1), said,
+    )  # fmt: skip
 
 
 def method(student: Any, untouched: UntouchedModel, name: str, masks: torch.Tensor | None = None, **settings: Any) -> Any:
@@ -50,7 +56,8 @@ def method(student: Any, untouched: UntouchedModel, name: str, masks: torch.Tens
         noise_of(PocketWorld(), student.shape), inside=lambda: masks,
     )  # fmt: skip
     chosen: Any = PERSONALIZE.get(name)
-    config, reader = chosen.Config.model_validate({"batch": 4, **settings}), student.new_word(WORD, 1)
+    small = {"undo_steps": 3, "undo_batch": 2} if name == "de-distill" else {}
+    config, reader = chosen.Config.model_validate({"batch": 4, **small, **settings}), student.new_word(WORD, 1)
     network = student.trainable_under_adapter()
     return chosen(config, Streams(0), network, shots, untouched, reader, reader.start("house"))
 
@@ -183,7 +190,7 @@ def test_pso_says_when_the_winner_gets_worse() -> None:
     assert m.log["diverged"]  # it is not forgotten
 
 
-@pytest.mark.parametrize("name", ["own-timesteps", "pso", "textual-inversion"])
+@pytest.mark.parametrize("name", ["own-timesteps", "pso", "textual-inversion", "echo-distill", "de-distill"])
 def test_a_run_that_is_left_off_ends_as_one_that_was_not(
     student: Any, untouched: UntouchedModel, name: str, tmp_path: Path
 ) -> None:

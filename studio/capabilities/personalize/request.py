@@ -22,6 +22,7 @@ GROUP = "personalize"  # of methods in the catalogue
 FOR_TEACHERS, FOR_STUDENTS = "dreambooth-replay", "own-timesteps"
 ONE_PICTURE = "sine"  # the method that learns a single picture, which is edited afterwards
 MOST_EDITS = 6
+WITH_TEACHER = ("echo-distill", "de-distill")  # need the student's teacher as well
 
 
 class PersonalizeRequest(BasedRequest):
@@ -85,6 +86,7 @@ class PersonalizeRequest(BasedRequest):
             check_method(catalogue, GROUP, self.chosen(entry), self.settings)
             check_picture(self.chosen(entry), self.settings, about)
             self._check_role(entry, catalogue[GROUP]["methods"][self.chosen(entry)]["models"])
+            self._check_teacher(entry, registry)
         if not about.consent:
             raise ValueError(f"Nobody said that the pictures of {about.id} may be used; say so where it is kept.")
 
@@ -106,6 +108,14 @@ class PersonalizeRequest(BasedRequest):
         whom = "teachers" if "teacher" in roles else "distilled students"
         other = FOR_TEACHERS if entry.role == "teacher" else FOR_STUDENTS
         raise ValueError(f"{self.method} is for {whom}, and {entry.id} is a {entry.role}; {other} would fit.")
+
+    def _check_teacher(self, entry: ModelEntry, registry: Registry) -> None:
+        teacher = registry.entries.get(entry.teacher or "")
+        if self.method in WITH_TEACHER and (teacher is None or not teacher.available):
+            why = teacher.reason if teacher is not None else f"{entry.teacher} is not listed."
+            raise ValueError(
+                f"{self.method} needs the teacher of {entry.id}, and it cannot be opened; {FOR_STUDENTS} would fit. {why}"
+            )
 
 
 def prompts_of(edits: str) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn
 from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.capabilities.personalize.teacher import TaughtTeacher
 from studio.core.domain import Oracle, Said
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -20,6 +21,7 @@ from studio.core.method import Method
 from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.library.measured_arms import Column
+from studio.library.models import ModelEntry
 from studio.library.subjects import Subject, subject
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.personal import Learned
@@ -29,6 +31,7 @@ from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.untouched_student import UntouchedStudent
 from studio.workshop.material.words import LINES, Pictured
 from studio.workshop.projection import noise_of
 from studio.workshop.prompts_measured import plain_prompts
@@ -46,6 +49,7 @@ class Personalizing(OnFamily[PersonalizeRequest]):
     AIM = Column("the share of pictures that show the subject", ("hit",))
     bench: SubjectMeasurement | None = None
     diverged = False
+    of_teacher: str | None = None  # id of an adapter of the teacher's own
 
     def build(self) -> Method:
         request = self.request
@@ -55,6 +59,7 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         given = self.domain.read("").given
         lines = [[Said(line.format(self.subject.word), given=given) for line in each] for each in self._captions()]
         self.reader.check([said.text for each in lines for said in each])
+        self.teacher = TaughtTeacher(self.job, self.request, self.entry, self.subject)
         shots = self.shots(lines)
         self.untouched = self._untouched()
         config = PERSONALIZE.get(request.chosen(self.entry)).Config.model_validate(request.settings)
@@ -103,15 +108,19 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         lines = self.subject.lines()
         of_class = [Said(lines[i % len(lines)].format(self.subject.noun), given=given) for i in range(n)]
         worded = [Said(lines[i % len(lines)].format(self.subject.word), given=given) for i in range(n)]
+        plan, said = self.alone[0].plan, [*of_class, *self._anything(n)]
+        how = (self.model, self.domain, plan, said, worded, self.material, self.preparing, self.between)
+        if self.entry.role == "teacher":
+            return UntouchedModel(*how)
+        return UntouchedStudent(*how, self.teacher.at_hand, self._anything(2 * n))
+
+    def _anything(self, n: int) -> list[Said]:
+        """n prompts that no subject chose."""
         if self.domain.has_world:
             hands, rng = self.domain.hands(), np.random.default_rng(KEPT_SEED)
-            others = [Said(hands.caption(item, rng), given=hands.given(item)) for item in hands.items(n, KEPT_SEED)]
-        else:
-            shown = plain_prompts(self.domain)
-            others = [shown[i % len(shown)] for i in range(n)]
-        return UntouchedModel(
-            self.model, self.domain, self.alone[0].plan, [*of_class, *others], worded, self.material, self.preparing, self.between
-        )
+            return [Said(hands.caption(item, rng), given=hands.given(item)) for item in hands.items(n, KEPT_SEED)]
+        shown = plain_prompts(self.domain)
+        return [shown[i % len(shown)] for i in range(n)]
 
     def prepare(self) -> None:
         if self.request.settings.get("outside", 1) < 1 and self._inside() is None:
@@ -136,11 +145,12 @@ class Personalizing(OnFamily[PersonalizeRequest]):
     def learned(self) -> Learned:
         return self.taught("personal", Learned)
 
-    def worn(self) -> Worn:
+    def worn(self, learned: Learned | None = None) -> Worn:
         """As it is now; the word in half precision, as the file will hold it."""
+        learned = self.learned if learned is None else learned
         with torch.no_grad():
-            rows = [part.detach().half().float().cpu() for part in self.learned.word()]
-        return Worn(self.learned.adapter, self.reader.tokens(rows))
+            rows = [part.detach().half().float().cpu() for part in learned.word()]
+        return Worn(learned.adapter, self.reader.tokens(rows))
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
@@ -181,9 +191,14 @@ class Personalizing(OnFamily[PersonalizeRequest]):
 
     # -- measured --------------------------------------------------------------------------------------------------
 
+    def arms(self, students: list[ModelEntry]) -> list[Arm]:
+        """And the teacher with what it was taught itself, at the end."""
+        return [*super().arms(students), *(self.teacher.arms(self.trainer.method) if students else ())]
+
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
-        return self.bench.measure(arm, models, self.worn())
+        own = self.teacher.learned_of(arm, self.trainer.method)
+        return self.bench.measure(arm, models, self.worn(self.taught(own, Learned) if own else None))
 
     def harmless(self, row: Json) -> bool:
         """Other prompts are not surely worse than before."""
@@ -203,7 +218,18 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         card = self.edit_card(kind="subject", attribute=about.title, settings=settings, measured=measured)
         self.write_edit(self.worn().edit(card), target, words=[about.word])
 
+    def save(self) -> str:
+        listed = super().save()
+        for name, title in list(self.teacher.taught(self.trainer.method).items())[:1]:
+            measured = {"rows": [row for row in self.rows if row["arm"] == self.teacher.arm_name(name)]}
+            card = self.edit_card(
+                kind="subject", attribute=self.subject.title, settings=self.origin()["settings"], measured=measured
+            )
+            self.of_teacher = self.teacher.keep(self.worn(self.taught(name, Learned)), card)
+            self.job.state("running", f"The teacher's adapter, {title}, is listed as {self.of_teacher}.")
+        return listed
+
     def found(self) -> Json:
         return {"word": self.subject.word, "subject": self.subject.id, "method": self.request.chosen(self.entry),
                 "reader": self.bench.read_by if self.bench is not None else None, "diverged": self.diverged,
-                **super().found()}  # fmt: skip
+                **({"teacher_adapter": self.of_teacher} if self.of_teacher else {}), **super().found()}  # fmt: skip

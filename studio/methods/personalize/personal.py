@@ -6,7 +6,7 @@ estimate with the adapter, x̂* without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from studio.core.domain import Said
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork, LayerSet
 from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
+from studio.core.process import Gaussian
 from studio.core.rng import rand, randint
 from studio.core.simulate import add_noise
 from studio.methods.personalize.min_snr import min_snr
@@ -71,15 +72,20 @@ C = TypeVar("C", bound=PersonalConfig)
 
 
 class Learned(nn.Module):
-    """The word's rows and an adapter, which one optimiser steps at two rates. faster: the word's rate over the adapter's."""
+    """The word's rows and an adapter, which one optimiser steps at two rates. faster: the word's rate over the adapter's.
+    start: where the rows began, of rows that others learn as well."""
 
-    def __init__(self, adapter: Adapter | None, rows: TokenRows, faster: float):
+    def __init__(self, adapter: Adapter | None, rows: TokenRows, faster: float, start: Sequence[Tensor] | None = None):
         super().__init__()
         self.adapter, self.rows, self.faster = adapter, rows, faster
-        self.start = [part.detach().clone() for part in rows.learned]
+        self.start = [part.detach().clone() for part in rows.learned] if start is None else list(start)
         with torch.no_grad():
-            for part in rows.learned:  # how far they have gone, so that a step of the rate is a step of faster times the rate
-                part.zero_()
+            for part in rows.learned if start is None else ():
+                part.zero_()  # how far they have gone, so that a step of the rate is a step of faster times the rate
+
+    def beside(self, adapter: Adapter | None) -> Learned:
+        """Another adapter with these very rows: whoever steps either steps the one word."""
+        return Learned(adapter, self.rows, self.faster, self.start)
 
     def word(self) -> list[Tensor]:
         """Rows [n, width] as each encoder's table would hold them."""
@@ -89,6 +95,18 @@ class Learned(nn.Module):
             row = (begun.to(part) + self.faster * part) * unit
             found.append(row * (longest / row.norm(dim=1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0))
         return found
+
+
+Velocity = Callable[[Tensor, Tensor, Cond], Tensor]
+
+
+def missed(
+    process: Gaussian, velocity: Velocity, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, weight: Tensor | None = None
+) -> Tensor:
+    """[B] squared error of a velocity at x_t, of what means x0 there. weight: as in `Batch`."""
+    x = add_noise(process, x0, t, eps)
+    error = (velocity(x, t, cond) - from_x0("v", x0, x, *process.alpha_sigma(t))).square()
+    return (error if weight is None else error * weight).flatten(1).mean(1)
 
 
 class Worded(Method[W]):
@@ -162,12 +180,8 @@ class Worded(Method[W]):
         self, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, weight: Tensor | None = None, *, bare: bool = False
     ) -> Tensor:
         """[B] squared error of the velocity at x_t, of what means x0 there. weight: as in `Batch`. bare: without the adapter."""
-        process = self.denoiser.process
-        x = add_noise(process, x0, t, eps)
-        target = from_x0("v", x0, x, *process.alpha_sigma(t))
-        found = self.denoiser.velocity(x, t, cond) if bare else self.velocity(x, t, cond)
-        error = (found - target).square()
-        return (error if weight is None else error * weight).flatten(1).mean(1)
+        velocity = self.denoiser.velocity if bare else self.velocity
+        return missed(self.denoiser.process, velocity, x0, t, eps, cond, weight)
 
     def missed_anywhere(self, x0: Tensor, cond: Cond, gamma: float, weight: Tensor | None = None) -> Tensor:
         """The mean of `missed` over times from the whole range, weighed by `min_snr` at gamma."""

@@ -64,10 +64,15 @@ class UntouchedModel:
         return self._kept["ends"][: len(self.worded)]
 
     @property
+    def digest(self) -> str:
+        """12 hexadecimal digits over all that decides what is drawn."""
+        asked = [self.plan.model_dump(mode="json"), [[line.text, line.given] for line in self.said], self.model.hash]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+
+    @property
     def _kept(self) -> dict[str, Tensor]:
         if self._drawn is None:
-            asked = [self.plan.model_dump(mode="json"), [[line.text, line.given] for line in self.said], self.model.hash]
-            path = self.folder / f"untouched-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}.safetensors"
+            path = self.folder / f"untouched-{self.digest}.safetensors"
             if not path.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)
                 save_weights(path, self._draw())

@@ -231,16 +231,11 @@ class TrainingJob(TrainingLoop[R]):
 
     def write_edit(self, edit: Edit, target: Path, *, words: Sequence[str] = (), axis: Json | None = None) -> None:
         """Write an edit, in half precision, as the adapter of a new folder. words, axis: as of `adapters.described`."""
-        edit = edit.half()
-        target.mkdir(parents=True)
-        self.model.adapter_files.write(edit, target / adapters.FILE)
-        card, layers, run = edit.card.model_dump(mode="json"), len(edit.pairs), self.job.spec.id
-        about = adapters.described(self.entry, card, ranks=edit.ranks, layers=layers, words=words, run=run, axis=axis)
-        self.write_card(target, about)
+        write_adapter(self.model, self.entry, edit, target, words=words, run=self.job.spec.id, axis=axis)
 
     def write_card(self, target: Path, about: Json) -> None:
         """Write card.json of a new folder, as lists read it."""
-        (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
+        write_card(target, about)
 
     @property
     def created(self) -> str:
@@ -254,6 +249,22 @@ class TrainingJob(TrainingLoop[R]):
             "losses": finite(self.last["smooth"]) if self.last else {}, **self.found(), "skipped": self.trainer.skipped,
             "sink_failures": self.curves.failures, "notices": self.notices, "versions": versions(),
         }  # fmt: skip
+
+
+def write_adapter(
+    model: OpenModel, entry: ModelEntry, edit: Edit, target: Path, *, words: Sequence[str], run: str, axis: Json | None = None
+) -> None:
+    """`TrainingJob.write_edit` of any model. entry: as the model is listed."""
+    edit = edit.half()
+    target.mkdir(parents=True)
+    model.adapter_files.write(edit, target / adapters.FILE)
+    card, layers = edit.card.model_dump(mode="json"), len(edit.pairs)
+    write_card(target, adapters.described(entry, card, ranks=edit.ranks, layers=layers, words=words, run=run, axis=axis))
+
+
+def write_card(target: Path, about: Json) -> None:
+    """Write card.json of a new folder, as lists read it."""
+    (target / adapters.CARD).write_text(json.dumps(about, indent=1, allow_nan=False) + "\n")
 
 
 def make_trainer(request: TrainingRequest, method: Method, folder: Path, device: str, parallel: Parallel = ALONE) -> Trainer:

@@ -133,9 +133,10 @@ def test_a_word_alone_is_kept_worn_and_exported_like_the_others(studio: Jobs, ba
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["own-timesteps", "random-timesteps", "pso"])
+@pytest.mark.parametrize("method", ["own-timesteps", "random-timesteps", "pso", "echo-distill", "de-distill"])
 def test_a_run_that_is_stopped_twice_ends_as_one_that_was_not(studio: Jobs, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = {"method": method, "measure_every": 0, "steps": 6}
+    of_method = {"echo-distill": {"echo_from": 0.3}, "de-distill": {"undo_steps": 2, "undo_batch": 2}}.get(method, {})
+    fields = {"method": method, "measure_every": 0, "steps": 6, "settings": {"batch": 2, **of_method}}
     straight = studio.submit("personalize", request(name="straight", sample_every=0, **fields))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("personalize", request(name="broken-off", sample_every=2, **fields))
