@@ -47,7 +47,7 @@ T_LOW = 0.02  # least time of the teacher's estimate, as a fraction of t_max
 
 class EchoConfig(OwnTimestepsConfig):
     replayed: int = Field(16, ge=1, le=1024, description="Replayed states an update")
-    align: float = Field(1.0, ge=0, le=100, description="Weight of the student's agreement with the teacher's estimate")
+    align: float = Field(4.0, ge=0, le=100, description="Weight of the student's agreement with the teacher's estimate")
     adversarial: float = Field(0.1, ge=0, le=100, description="Weight of the student's adversarial term; 0 leaves the head out")
     identity: float = Field(0.0, ge=0, le=100, description="Weight of the likeness to references in the teacher's features")
     prior: float = Field(1.0, ge=0, le=1000, description="Weight of pictures of the class in the teacher's loss")
