@@ -27,7 +27,7 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {string} grid_note
  * @property {string[]} said
  * @property {string[]} reader
- * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial mix: of what is mixed in, not worn
+ * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
 
@@ -88,8 +88,8 @@ class Board extends Part {
 
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
-    const view = this.view, strips = view?.strips ?? null;
-    return { name: view && !view.live && (strips || view.steps || view.edits) ? `personalize-${view.run}` : "", wish: { run: view?.run },
+    const view = this.view, strips = view?.strips ?? null, told = strips || view?.steps || view?.edits;
+    return { name: view && !view.live && told ? `personalize-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
