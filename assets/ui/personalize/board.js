@@ -31,7 +31,7 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
  * @property {Table | null} edits
  * @property {string} grid_note
- * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial mix: of what is mixed in, not worn
+ * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
 
@@ -109,8 +109,8 @@ export class Board extends Part {
 
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
-    const view = this.view, strips = view?.strips ?? null;
-    return { name: view && !view.live && (strips || view.steps || view.edits) ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
+    const view = this.view, strips = view?.strips ?? null, told = strips || view?.steps || view?.edits;
+    return { name: view && !view.live && told ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
