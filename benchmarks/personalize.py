@@ -6,8 +6,8 @@ tables of docs/personalize.md.
     python -m benchmarks.personalize --status                # what is there, and what is missing
     python -m benchmarks.personalize --write                 # write again from what is kept
 
-A run is an ordinary job of the kind `personalize`, of presets/jobs/personalize/<size>-<method>.yaml with another subject, model
-or seed; figures are those of its result. What is asked of several training seeds says each of them.
+A run is an ordinary job of the kind `personalize` with the defaults of its request and of its method; figures
+are those of its result. What is asked of several training seeds says each of them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def methods(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with cards and settings, instead of a table.")] = False,
 ) -> None:
-    """List what can be trained with: objectives, and methods of sliders, subjects, preferences, new words and ControlNets."""
+    """List what can be trained with: objectives, and methods of sliders, subjects, preferences and ControlNets."""
     if group is not None and group not in GROUPS:
         hint = did_you_mean(group, GROUPS) or f" There are {', '.join(GROUPS)}."
         raise ValueError(f"There is no group {brief(group)}.{hint}")

@@ -234,6 +234,7 @@ class Trainer:
             "ema": {n: e.state_dict() for n, e in self.ema.items()},
             "held": {n: m.state_dict() for n, m in self.method.held.items()},
             "streams": self.method.streams.state_dict(),
+            "log": dict(self.method.log),  # what a method says of itself goes on from there
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -247,6 +248,7 @@ class Trainer:
         for name, m in self.method.held.items():
             m.load_state_dict(state["held"][name])
         self.method.streams.load_state_dict(state["streams"])
+        self.method.log.update(state.get("log", {}))
 
     def save(self) -> None:
         if self.folder is not None and self.parallel.leads:  # the others hold the same

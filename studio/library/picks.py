@@ -91,7 +91,7 @@ def kept(jobs: Jobs, run_id: str) -> list[Kept]:
 
 def columns(kind: str) -> tuple[Column, ...]:
     """Of what a kind of job measures."""
-    return KINDS[kind].columns if kind in KINDS else SLIDER
+    return tuple(one for one in KINDS[kind].columns if not one.rare) if kind in KINDS else SLIDER
 
 
 def _listed(jobs: Jobs, run_id: str) -> str:

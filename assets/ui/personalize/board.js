@@ -151,7 +151,6 @@ export class Board extends Part {
     this.$(".p-try").hidden = !view.trial;
     put(this.$(".p-try"), view.trial?.mix ? "Try it in Compare" : "Try it in Control");
     put(this.$(".p-grid-note"), view.grid_note);
-    this.drawTable(this.$(".p-edits"), view.edits, null);
     this.drawTable(this.$(".p-arms"), view.arms, null);
     this.drawTable(this.$(".p-steps-table"), view.steps, view.picks);
     this.saves.draw();
@@ -212,6 +211,12 @@ class SubjectBoard extends Board {
       put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
     });
     tell("personal-asked");
+  }
+
+  /** @override */
+  draw() {
+    super.draw();
+    if (this.view) this.drawTable(this.$(".p-edits"), this.view.edits, null);
   }
 
   /**

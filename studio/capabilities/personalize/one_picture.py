@@ -35,7 +35,7 @@ MOST_SHOWN = 3  # edits of a strip
 class EditingOne(Personalizing):
     """One run of the kind `personalize` by the method `sine`."""
 
-    ROW, ROWS = "edited", "edited"
+    ROW, ROWS, AIM = "edited", "edited", None
 
     @cached_property
     def config(self) -> SineConfig:

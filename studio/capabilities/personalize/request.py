@@ -85,6 +85,8 @@ class PersonalizeRequest(BasedRequest):
                 )
             check_method(catalogue, GROUP, self.chosen(entry), self.settings)
             check_picture(self.chosen(entry), self.settings, about)
+            if self.chosen(entry) == ONE_PICTURE and self.stop_at is not None:
+                raise ValueError(f"{ONE_PICTURE} measures edits and no share recognised; without stop_at it would fit.")
             self._check_role(entry, catalogue[GROUP]["methods"][self.chosen(entry)]["models"])
             self._check_teacher(entry, registry)
         if not about.consent:

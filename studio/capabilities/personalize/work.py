@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class Personalizing(OnFamily[PersonalizeRequest]):
     """One run of the kind `personalize`."""
 
     THING, EVENT, ROW, ROWS = "subject", "adapter", "personal", "rows"
-    AIM = Column("the share of pictures that show the subject", ("hit",))
+    AIM: ClassVar[Column | None] = Column("the share of pictures that show the subject", ("hit",))
     bench: SubjectMeasurement | None = None
     diverged = False
     of_teacher: str | None = None  # id of an adapter of the teacher's own

@@ -61,7 +61,7 @@ class PreferRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-taste", 8, 4
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}
-    MADE = "n_pairs"
+    MADE, PRICED = "n_pairs", ("best_of", "reward", "votes")
 
     name: Annotated[str, fields.name_of("adapter")]
     title: fields.Title = ""

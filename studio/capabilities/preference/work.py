@@ -160,9 +160,9 @@ class Preferring(OnFamily[PreferRequest]):
         return self.bench.measure(arm, models, self.learned)
 
     def headline(self, row: Json) -> dict[str, float]:
-        found = {f"measure/{role}": row[role]["after"]["value"] for role in ("reward", "second") if role in row}
-        found |= {"measure/others": row["damage"]["kept"], "measure/moved": row["moved"]}
-        return {name: float(value) for name, value in found.items() if value is not None}
+        found: dict[str, Json] = {role: row[role]["after"] for role in ("reward", "second") if role in row}
+        found |= {"others": row["damage"]["kept"], "moved": row["moved"]}
+        return {f"measure/{name}": float(one["value"]) for name, one in found.items() if one and one["value"] is not None}
 
     # -- after -----------------------------------------------------------------------------------------------------
 

@@ -126,7 +126,7 @@ class EchoDistill(AtOwnTimesteps[EchoConfig]):
     def rounds(self, steps: int) -> tuple[int, ...]:
         """The echo stage is a round: optimisers and rates begin anew, for the teacher as for its copy."""
         begins = round(steps * self.config.echo_from)
-        return (begins,) if 0 < begins < steps else ()
+        return (begins,) if self.config.echo and 0 < begins < steps else ()
 
     def begin_round(self, number: int) -> None:
         if number and self.config.echo:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio.capabilities.personalize.request import FOR_STUDENTS, FOR_TEACHERS, GROUP
+from studio.capabilities.personalize.request import FOR_STUDENTS, FOR_TEACHERS, GROUP, PersonalizeRequest
 from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library import subjects
@@ -19,7 +19,7 @@ from studio.ui.kit import schema_form
 from studio.ui.personalize.own_pictures import thumb
 
 SHOWN = 4  # thumbnails of a card
-STEPS = 600
+STEPS = int(PersonalizeRequest.model_fields["steps"].default)
 NEGATIVE = "negative control"
 _THUMBS: dict[tuple[str, int], str] = {}  # (file, when it was written) -> address
 

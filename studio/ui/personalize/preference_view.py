@@ -32,6 +32,7 @@ class PreferenceView(PersonalView):
     """Folds the events of one run of the kind "prefer"."""
 
     ROWS = {"preferred": "preferred"}
+    GRID_NOTE = "Untouched is the model as it was, from the same noise; on prompts that nobody taught."
 
     def __init__(self, run_id: str, request: Json, about: Json):
         """about: {"what", "second", "base"} as lists call them; "percent", "second_percent": whether rewards are shares."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from studio.capabilities.personalize.request import ONE_PICTURE
 from studio.core.files import Json
 from studio.ui.kit import schema_form, words
 from studio.ui.kit.views import LIVE
@@ -14,8 +15,6 @@ from studio.ui.kit.words import Measure
 from studio.ui.personalize import one_picture
 
 Reading = tuple[str, str]
-ONE_PICTURE = "sine"  # the method whose runs edit one picture
-GRID_NOTE = "Untouched is the model as it was, from the same noise; where the word goes it is asked for the class."
 STEP_HEADS = ("step", "recognised", "without the word", "as the prompt says", "distance", "other pictures moved",
               "other prompts, before", "other prompts, with it")  # fmt: skip
 ARM_HEADS = ("arm", "recognised", "without the word", "other prompts, before", "other prompts, with it", "kept of before",
@@ -38,6 +37,7 @@ class PersonalView:
     key in the result."""
 
     ROWS = {"personal": "rows", "edited": "edited"}
+    GRID_NOTE = "Untouched is the model as it was, from the same noise; where the word goes it is asked for the class."
 
     def __init__(self, run_id: str, request: Json, about: Json):
         """about: {"subject", "word", "base"} as lists call them."""
@@ -102,7 +102,7 @@ class PersonalView:
             "reader": self.reader(),
             "arms": self.arms(),
             "edits": one_picture.table(self.rows),
-            "grid_note": one_picture.STRIP_NOTE if self.of_one_picture else GRID_NOTE,
+            "grid_note": one_picture.STRIP_NOTE if self.of_one_picture else self.GRID_NOTE,
             "trial": self.trial(),
             "asked": self.asked(),
         }

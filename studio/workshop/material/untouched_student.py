@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,8 +102,7 @@ class UntouchedStudent(UntouchedModel):
                 raise
             taught = method.emas.get(name, method.trained[name].module)
             save_weights(path, taught.state_dict())
-            (on_the_way / "checkpoint.pt").unlink(missing_ok=True)
-            on_the_way.rmdir()
+            shutil.rmtree(on_the_way, ignore_errors=True)
         found = method.trained[name].module
         found.load_state_dict(load_weights(path)[0])
         return found
