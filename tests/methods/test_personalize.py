@@ -115,7 +115,7 @@ def test_places_outside_the_mask_count_as_much_as_they_are_asked_to(student: Any
     masks = torch.zeros(3, 1, side, side)
     masks[:, :, : side // 4] = 1  # a quarter
     m = method(student, untouched, "own-timesteps", masks, outside=0.2)
-    x0, said, weight = m.batch()
+    x0, said, weight, _ = m.batch()
     assert weight.shape == (4, 1, side, side)
     torch.testing.assert_close(weight.mean((1, 2, 3)), torch.ones(4))
     torch.testing.assert_close(weight[:, :, side // 4 :] / weight[:, :, :1, :1], torch.full((4, 1, side - side // 4, side), 0.2))

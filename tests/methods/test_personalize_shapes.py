@@ -21,6 +21,7 @@ from studio.families import open_model
 from studio.methods.personalize import PERSONALIZE
 from studio.sampling.plan import student_plan, teacher_plan
 from studio.workshop.material.untouched import UntouchedModel
+from studio.workshop.material.untouched_student import TeacherAtHand, UntouchedStudent
 from studio.workshop.material.words import Pictured
 from studio.workshop.projection import noise_of
 from tests.support import tiny_models
@@ -49,16 +50,22 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return root
 
 
+def at_hand(student: Any, folder: Path) -> TeacherAtHand:
+    teacher = open_model(Path(student.folder).parent / "teacher", "tiny/teacher")
+    return TeacherAtHand(teacher, folder, teacher_plan("tiny/teacher", (999.0, 499.0)), WORD, 2)
+
+
 def taught(model: Any, name: str, folder: Path) -> Worn:
     """After two steps; what it learned as a file will hold it."""
     world = domain_of("image")
     plan = teacher_plan("tiny", (999.0, 499.0)) if model.recipe is None else student_plan("tiny", model.recipe)
     said, worded = told(["a b", "a b", "c", "d e"]), told([f"a {WORD}"] * 2)
-    untouched = UntouchedModel(model, world, plan, said, worded, folder, lambda done, total: None, lambda: None)
+    kept = (model, world, plan, said, worded, folder, lambda done, total: None, lambda: None)
+    untouched = UntouchedModel(*kept) if model.recipe is None else UntouchedStudent(*kept, lambda: at_hand(model, folder), said)
     noise, reader = noise_of(world, model.shape), model.new_word(WORD, 2)
     shots = Pictured(lambda: randn((3, *model.shape), generator(5, "shots")), [told([f"a {WORD} x"])], noise)
     chosen: Any = PERSONALIZE.get(name)
-    config = chosen.Config.model_validate({"batch": 2})
+    config = chosen.Config.model_validate({"batch": 2, **({"undo_steps": 2} if name == "de-distill" else {})})
     method = chosen(config, Streams(0), model.trainable_under_adapter(), shots, untouched, reader, reader.start("b"))
     for _ in Trainer(method, TrainerConfig(steps=2, warmup=0)).run():
         pass

@@ -61,7 +61,7 @@ def test_the_student_learns_what_the_teacher_with_its_adapter_makes_of_its_sampl
     student: Any, untouched: UntouchedModel
 ) -> None:
     m = echoing(student, untouched)
-    said = m.batch()[1]
+    said = m.batch().said
     y, _ = m.generate(said)
 
     def estimate() -> torch.Tensor:
@@ -110,9 +110,9 @@ def test_echoes_begin_late_and_grow_and_a_copy_of_the_teacher_goes_on_without(st
     assert any(not torch.equal(a, b) for a, b in zip(m.taught.adapter.up.values(), m.alone.adapter.up.values(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(m.taught.rows.learned, m.alone.rows.learned, strict=True))
     assert m.learned.rows is m.taught.rows
-    x0, said = m.batch()
-    mixed, lines = m.references((x0, said))
-    assert torch.equal(mixed[0], x0[0]) and len(lines) == 2
+    seen = m.batch()
+    mixed, lines, *_ = m.references(seen)
+    assert torch.equal(mixed[0], seen.x0[0]) and len(lines) == 2
     assert m.echoes.x is not None and any(torch.equal(mixed[1], one) for one in m.echoes.x)
     assert all(torch.equal(value, before[name]) for name, value in m.above.state_dict().items())
 

@@ -138,10 +138,9 @@ def pick(
         print("This run kept no adapter on the way.")
     else:
         columns = picks.columns(jobs.spec(run_id).kind)
-        table = Table("step", *(column.name for column in columns), "")
-        for one in found:
-            table.add_row(f"{one.step:,}", *(text(one.row, column) for column in columns), "listed" if one.worn else "")
-        out.print(table)
+        heads = ["step", *(column.name for column in columns), ""]
+        rows = [[f"{one.step:,}", *(text(one.row, c) for c in columns), "listed" if one.worn else ""] for one in found]
+        told_table.lay_out(heads, rows, out)
 
 
 @app.command()

@@ -49,8 +49,9 @@ class Worn:
 
     def edit(self, card: EditCard) -> Edit:
         """As files hold it."""
-        bare = Edit({}, card) if self.adapter is None else self.adapter.edit(card)
-        return replace(bare, tokens=dict(self.tokens))
+        if self.adapter is None:
+            return Edit({}, card, dict(self.tokens))
+        return replace(self.adapter.edit(card), tokens=dict(self.tokens))
 
 
 class SubjectMeasurement:

@@ -56,6 +56,7 @@ TERMS = (
     Term("identity kept", "Share of the pictures whose subject and its looks stay what they are without the adapter."),
     Term("other factors changed", "Share of the factors besides the one an adapter is to move that read otherwise with it than "
          "without."),
+    Term("image to image", "Sampling that begins with a noised picture instead of noise; the less noise, the more stays."),
     Term("in distribution", "Share of the pictures that the oracle takes for clean scenes of the world, besides recognising one "
          "subject."),
     Term("interval", "The range in brackets holds the true value in 95 of 100 such measurements; more seeds make it narrower.",
@@ -88,6 +89,7 @@ TERMS = (
          ("shapley",)),
     Term("skip-first", "The student without its first step: the honest baseline of a hybrid, as it is no less cheap.",
          ("skip first",)),
+    Term("SINE", "A way to edit one picture: an adapter learns it, and what it says is mixed into the early steps of the edit."),
     Term("slider", "An adapter with a strength from one end to the other, like small to large.", ("sliders", "train a slider")),
     Term("slope", "How much what an adapter moves changes for one unit of strength.", ("slope a unit",)),
     Term("Spearman", "Rank correlation of strength and effect: 1 where more strength always means more of it."),

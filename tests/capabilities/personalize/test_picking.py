@@ -36,9 +36,9 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[float, float]]:
 
     def compared(job: Personalizing, arm: Any, models: Any) -> dict[str, Any]:
         hit, others = found.get(job.trainer.step, (0.5, 0.9))
-        return {**arm.said, "hit": share(hit), "leak": share(0.1), "stated": None, "distance": share(1.0), "moved": 0.1,
+        return {**arm.said, "hit": share(hit), "leak": share(0.1), "stated": None, "distance": share(1.0), "moved": share(0.1),
                 "others": {"accuracy": share(others)}, "before": {"accuracy": share(0.9)},
-                "damage": {"kept": others / 0.9, "fd": None}}  # fmt: skip
+                "damage": {"kept": share(others / 0.9), "fd": None}}  # fmt: skip
 
     monkeypatch.setattr(Personalizing, "compared", compared)
     return found

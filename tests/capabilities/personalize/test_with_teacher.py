@@ -27,7 +27,7 @@ def test_the_echoed_teacher_is_kept_and_stands_beside_the_one_without_echoes(stu
     echoed, alone = rows["teacher, teacher"], rows["teacher, alone"]
     assert echoed["title"] == "Tiny teacher, taught along, echoed" and alone["title"].endswith("the same without echoes")
     assert echoed["before"] == alone["before"] == rows["teacher"]["before"]  # the same untouched teacher
-    assert len({row["moved"] for row in rows.values() if row["model"] == "tiny/teacher"}) == 3  # and three adapters
+    assert len({row["moved"]["value"] for row in rows.values() if row["model"] == "tiny/teacher"}) == 3  # and three adapters
     assert (result["adapter"], result["teacher_adapter"]) == ("mine/mine", "mine/mine-teacher")
     known = load_adapters(studio.paths)
     own, above = known.get("mine/mine"), known.get("mine/mine-teacher")

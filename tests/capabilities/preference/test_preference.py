@@ -115,7 +115,7 @@ def test_a_run_trains_shows_measures_and_lists_an_adapter(studio: Jobs, base: st
     entry = load_adapters(studio.paths).get("mine/mine")
     assert (entry.card["kind"], entry.card["attribute"], entry.run) == ("preference", "brightness", run_id)
     for words in (("adapters", "show", "mine/mine"), ("jobs", "show", run_id)):
-        told = CliRunner().invoke(app, [*words, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "300"})
+        told = CliRunner().invoke(app, [*words, "--data-dir", str(studio.paths.root)], env={"COLUMNS": "200"})
         assert told.exception is None and "reward before" in told.output
 
 

@@ -39,6 +39,7 @@ def values(tab: ControlTab, **changes: Any) -> list[Any]:
              "teacher_guidance": 3.0, "controlnet": "", "weight": 1.0, "scene": 7, "picture": "", **changes}  # fmt: skip
     named = {**vars(tab.form), **vars(tab.form.follow)}
     sent = {component: typed[name] for name, component in named.items() if name in typed}
+    sent |= {component: component.value for component in tab.form.inputs() if component not in sent}  # what is added, as it is
     return [sent[component] for component in tab.form.inputs()]
 
 

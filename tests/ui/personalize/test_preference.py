@@ -167,7 +167,7 @@ def test_the_board_says_what_rose_and_what_may_be_chance() -> None:
     assert all(len(one["cells"]) == len(arms["heads"]) - 1 for one in arms["rows"])
     steps = view.steps()
     assert steps is not None and all(len(one["cells"]) == len(steps["heads"]) - 1 for one in steps["rows"])
-    assert view.trial() == {"adapter": "mine/x", "word": "", "base": "nano/dmd2", "prompt": ""}
+    assert view.trial() == {"adapter": "mine/x", "word": "", "base": "nano/dmd2", "prompt": "", "mix": ""}
 
 
 @pytest.mark.parametrize(

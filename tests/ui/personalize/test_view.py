@@ -97,7 +97,8 @@ def test_what_nobody_could_read_is_left_out() -> None:
 
 def test_trying_it_puts_the_word_into_the_prompt() -> None:
     view = done(row("nano/dmd2", 400, 0.98))
-    assert view.trial() == {"adapter": "mine/my-cat-nano", "word": "<my-cat>", "base": "nano/dmd2", "prompt": "a <my-cat>"}
+    known = {"adapter": "mine/my-cat-nano", "word": "<my-cat>", "base": "nano/dmd2", "mix": ""}
+    assert view.trial() == {**known, "prompt": "a <my-cat>"}
     view.apply({**STRIP, "step": 0, "strip": "artifacts/a.jpg"})
     assert (view.trial() or {})["prompt"] == "a <my-cat> at night"
 
