@@ -9,15 +9,16 @@ from studio.ui.personalize.view import PersonalView, tone_of
 Reading = tuple[str, str]
 MOST_POINTS = 240  # of a curve
 STEP_HEADS = ("step", "reward", "gain", "second reward", "prompt right", "moved")
-ARM_HEADS = ("arm", "reward, before", "reward, tuned", "gain", "second, before", "second, tuned", "prompt right, before",
-             "prompt right, tuned", "FD-oracle, before", "FD-oracle, tuned")  # fmt: skip
+ARM_HEADS = ("arm", "reward, before", "reward, tuned", "gain", "second, gain", "prompt right, before", "kept of before",
+             "FD-oracle over before")  # fmt: skip
 STEP_NOTE = (
     "On prompts that nobody taught, from the same noise before and tuned. Moved: how far the pictures are from those before; 0 "
     "is not at all, 1 is as far as two different ones are apart. Brackets are 95 % intervals, in which prompts vary too."
 )
 ARM_NOTE = (
     "The same adapter on every model of the family, and on a hybrid. Nothing was taught by the second reward: where the first "
-    "rises and the second does not, the first may be exploited. FD-oracle has no interval."
+    "rises and the second does not, the first may be exploited. Kept: the share of right pictures over what it was, and "
+    "FD-oracle likewise, so 100 % and 1 are as before. Gains of shares are in points of a hundred. Brackets are 95 % intervals."
 )
 CURVES = {  # name in the log -> (panel, line)
     "winner": ("Winner and loser, error", "winner"), "loser": ("Winner and loser, error", "loser"),
@@ -67,8 +68,8 @@ class PreferenceView(PersonalView):
         return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
 
     def _of_step(self, row: Json) -> list[Reading]:
-        places = (("reward", "after"), ("reward", "gain"), ("second", "after"))
-        return [*(self._reward(row, *at) for at in places), _right(row, "others"), words.interval(row.get("moved"))]
+        rewards = [self._reward(row, "reward", "after"), self._gain(row, "reward"), self._reward(row, "second", "after")]
+        return [*rewards, _right(row, "others"), words.interval(row.get("moved"))]
 
     def arms(self) -> Json | None:
         if self.result is None or not self.rows:
@@ -78,14 +79,25 @@ class PreferenceView(PersonalView):
         return {"heads": ARM_HEADS, "rows": rows, "note": ARM_NOTE}
 
     def _of_arm(self, arm: str, row: Json) -> Json:
-        places = (("reward", "before"), ("reward", "after"), ("reward", "gain"), ("second", "before"), ("second", "after"))
-        fd = [words.interval((row.get(side) or {}).get("fd_oracle"), 1) for side in ("before", "others")]
-        cells = [*(self._reward(row, *at) for at in places), _right(row, "before"), _right(row, "others"), *fd]
+        rewards = [self._reward(row, "reward", side) for side in ("before", "after")]
+        damage = row.get("damage") or {}
+        cells = [*rewards, self._gain(row, "reward"), self._gain(row, "second"), _right(row, "before"),
+                 words.interval(damage.get("kept"), percent=True), words.interval(damage.get("fd"))]  # fmt: skip
         return {"title": str(row.get("title") or arm), "tone": tone_of(arm), "cells": cells}
 
     def _reward(self, row: Json, role: str, side: str) -> Reading:
-        percent = bool(self.about.get("percent" if role == "reward" else "second_percent"))
-        return words.interval((row.get(role) or {}).get(side), percent=percent)
+        return words.interval((row.get(role) or {}).get(side), percent=self._percent(role))
+
+    def _percent(self, role: str) -> bool:
+        return bool(self.about.get("percent" if role == "reward" else "second_percent"))
+
+    def _gain(self, row: Json, role: str) -> Reading:
+        """Finer than what it is a difference of; of shares in points of a hundred."""
+        gain = (row.get(role) or {}).get("gain") or {}
+        if not self._percent(role):
+            return words.interval(gain, 3)
+        ends = ("value", "low", "high")
+        return words.interval({end: None if gain.get(end) is None else 100 * gain[end] for end in ends}, 1)
 
     def said(self) -> list[str]:
         own = self._own()
@@ -98,7 +110,9 @@ class PreferenceView(PersonalView):
             if row.get(role):
                 before, after = (" ".join(filter(None, self._reward(row, role, side))) for side in ("before", "after"))
                 besides = ", by which nothing was taught," if role == "second" else ""
-                found.append(f"{name}{besides} went from {before} to {after}; {_verdict(row[role]['gain'])}.")
+                gain = " ".join(filter(None, self._gain(row, role)))
+                by = f"by {gain}{' points' if self._percent(role) else ''}"
+                found.append(f"{name}{besides} went from {before} to {after}, {by}: {_verdict(row[role]['gain'])}.")
         before, after = (" ".join(filter(None, _right(row, side))) for side in ("before", "others"))
         if after != words.NO_VALUE:
             found.append(f"What the prompt says is right in {after} of the pictures; before, {before}.")

@@ -141,7 +141,8 @@ def row(step: int, gain: tuple[float, float, float], **more: Any) -> dict[str, A
     worth = {"before": share(0.2), "after": share(0.3), "gain": share(*gain), "spread": 0.1}
     figures = {"accuracy": share(0.9), "fd_oracle": 20.0, "n": 64}
     return {"kind": "preferred", "step": step, "arm": "nano/dmd2", "title": "Nano DMD2", "reward": worth, "second": worth,
-            "before": figures, "others": figures, "moved": {"value": 0.25, "low": 0.2, "high": 0.3}, **more}  # fmt: skip
+            "before": figures, "others": figures, "moved": {"value": 0.25, "low": 0.2, "high": 0.3},
+            "damage": {"kept": share(1.0), "fd": share(1.1)}, **more}  # fmt: skip
 
 
 def test_the_board_says_what_rose_and_what_may_be_chance() -> None:
@@ -159,7 +160,7 @@ def test_the_board_says_what_rose_and_what_may_be_chance() -> None:
     hybrid = row(3, (0.1, -0.05, 0.15), arm="hybrid-1", title="Hybrid-1")
     view.finish({"adapter": "mine/x", "preferred": [row(3, (0.1, 0.05, 0.15)), hybrid], "voted": None})
     said = view.said()
-    assert said[0] == "Share of red went from 20 % [15–25] to 30 % [25–35]; it rose."
+    assert said[0] == "Share of red went from 20 % [15–25] to 30 % [25–35], by 10.0 [5.0–15.0] points: it rose."
     assert said[1].startswith("Colour: red, by which nothing was taught, went from")
     assert said[2] == "What the prompt says is right in 90 % [85–95] of the pictures; before, 90 % [85–95]."
     arms = view.arms()
@@ -178,7 +179,7 @@ def test_a_rise_is_more_than_chance_only_where_its_interval_says_so(ends: tuple[
     view.apply(row(3, (sum(ends) / 2, *ends)))
     view.rows["nano/dmd2", 3]["reward"]["gain"] |= {"low": ends[0], "high": ends[1]}
     view.finish({"adapter": "mine/x"})
-    assert view.said()[0].endswith(f"; {verdict}.")
+    assert view.said()[0].endswith(f": {verdict}.")
 
 
 def test_a_tuning_by_votes_shows_no_reward() -> None:
