@@ -6,15 +6,17 @@ tables of docs/personalize.md.
     python -m benchmarks.personalize --status                # what is there, and what is missing
     python -m benchmarks.personalize --write                 # write again from what is kept
 
-A run is an ordinary job of the kind `personalize` with the defaults of its request and of its method; figures
-are those of its result. What is asked of several training seeds says each of them.
+A run is an ordinary job of the kind `personalize` with the defaults of its request and of its method, measured on more
+pictures; figures are those of its result. What is asked of several training seeds says each of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ KEPT = ROOT / "docs" / "measured" / "personalize.json"
 PAGE = ROOT / "docs" / "personalize.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SEEDS = (0, 1, 2)
+PICTURES = 256  # of each kind of prompt
 # the striped balloon is what defaults were chosen on
 SUBJECT, MORE = "lopsided-house", ("two-tailed-cat", "ink")
 KEPT_FIELDS = ("arm", "title", "model", "nfe", "hit", "leak", "stated", "distance", "variety", "moved", "damage")
@@ -57,7 +60,7 @@ class Case:
         return {
             "name": f"m{abs(hash_of(self.name)) % 10**12}", "title": self.name, "base": f"{self.size}/{self.model}",
             "subject": f"pocket/{self.subject}", "method": self.method, "seed": self.seed, "settings": dict(self.settings),
-            "measure_every": 10_000, "sample_every": 0,
+            "measure_every": 10_000, "sample_every": 0, "measure_seeds": PICTURES,
         }  # fmt: skip
 
 
@@ -67,27 +70,51 @@ def hash_of(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
 
 
+OWN, CONTROL = ("own-timesteps", "Own timesteps and replay"), ("random-timesteps", "Random timesteps (negative control)")
+NANO: tuple[tuple[str, str, str, tuple[tuple[str, float], ...]], ...] = (  # model, method, title, settings
+    ("dmd2", *OWN, ()),
+    ("dmd2", *CONTROL, ()),
+    ("teacher", "dreambooth-replay", "DreamBooth and replay", ()),
+    ("teacher", "dreambooth", "DreamBooth", ()),
+    ("dmd2", "pso", "PSO, loser 0.2", ()),
+    ("dmd2", "pso", "PSO, loser 1", (("loser", 1.0),)),
+    ("lcm", *OWN, ()),
+    ("lcm", *CONTROL, ()),
+    ("dmd2", "echo-distill", "EchoDistill", ()),
+    ("dmd2", "de-distill", "De-distill", ()),
+    ("teacher", "custom-diffusion", "Custom Diffusion", ()),
+    ("teacher", "textual-inversion", "Textual inversion", ()),
+    ("dmd2", "textual-inversion", "Textual inversion", ()),
+)
+
+
 def cases() -> Iterator[Case]:
     """In the order in which they are worth having."""
-    own, control = ("own-timesteps", "Own timesteps and replay"), ("random-timesteps", "Random timesteps (negative control)")
     for seed in SEEDS:
-        yield Case("nano", "dmd2", own[0], SUBJECT, seed, own[1])
-        yield Case("nano", "dmd2", control[0], SUBJECT, seed, control[1])
-        yield Case("nano", "teacher", "dreambooth-replay", SUBJECT, seed, "DreamBooth and replay")
-        yield Case("nano", "teacher", "dreambooth", SUBJECT, seed, "DreamBooth")
-        yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 0.2")
-        yield Case("nano", "dmd2", "pso", SUBJECT, seed, "PSO, loser 1", (("loser", 1.0),))
-        yield Case("nano", "lcm", own[0], SUBJECT, seed, own[1])
-        yield Case("nano", "lcm", control[0], SUBJECT, seed, control[1])
-    for size, models in (("nano", ("dmd2",)), ("pocket", ("dmd2",))):
-        for subject in (SUBJECT, *MORE):
-            for model in models:
-                for method, title in (own, control):
-                    yield Case(size, model, method, subject, 0, title)
+        for model, method, title, settings in NANO:
+            yield Case("nano", model, method, SUBJECT, seed, title, settings)
+        if not seed:
+            for size, subject in (("pocket", SUBJECT), *(("nano", more) for more in MORE), *(("pocket", more) for more in MORE)):
+                for method, title in (OWN, CONTROL):
+                    yield Case(size, "dmd2", method, subject, seed, title)
 
 
 def kept() -> dict[str, Json]:
     return dict(json.loads(KEPT.read_text())) if KEPT.is_file() else {}
+
+
+@contextmanager
+def spent(path: Path) -> Iterator[None]:
+    """Adds the process time of a run to what its earlier parts took: its figures and pictures included."""
+    before, start = read_spent(path), time.process_time()
+    try:
+        yield
+    finally:
+        atomic_write(path, json.dumps({"process_s": before + time.process_time() - start}))
+
+
+def read_spent(path: Path) -> float:
+    return float(json.loads(path.read_text())["process_s"]) if path.is_file() else 0.0
 
 
 def measure(case: Case, jobs: Jobs) -> Json:
@@ -98,13 +125,15 @@ def measure(case: Case, jobs: Jobs) -> Json:
     if jobs.get(run_id).state != "done":
         if jobs.get(run_id).state not in ("queued", "running", "loading"):
             jobs.resume(run_id)
-        state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
+        with spent(jobs.paths.run(run_id) / "spent.json"):
+            state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
         if state != "done":
             raise SystemExit(f"{title}: {state}. {note}")
     result = jobs.result(run_id)
     assert result is not None
     return {
-        "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"], "reader": result["reader"],
+        "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"],
+        "seconds": read_spent(jobs.paths.run(run_id) / "spent.json"), "reader": result["reader"],
         "diverged": result["diverged"], "notices": result["notices"],
         "rows": [{name: row[name] for name in KEPT_FIELDS} | {"after": row["others"], "before": row["before"]}
                  for row in result["rows"]],

@@ -12,14 +12,15 @@ OWN, CONTROL, BOOTH, LOUD_PSO = (
     "Own timesteps and replay", "Random timesteps (negative control)", "DreamBooth and replay", "PSO, loser 1",
 )  # fmt: skip
 HITS, KEPT, FD = 0.9, 0.97, 1.5  # what the recommended method is to reach
-HEADS = ["hit", "leak", "distance", "others before", "others after", "kept of before", "FD ÷ before"]
+HEADS = ["hit", "leak", "distance", "variety", "others before", "others after", "kept of before", "FD ÷ before"]
 Runs = Sequence[Json]
 ABOUT = (
-    "Hit: the reader made from the pictures recognises the subject, on captions of pictures held back. Leak: it does so for its "
-    "class without the word. Distance: to the nearest training picture, 1 being that of pictures held back. Others: share of "
-    "other prompts that show what they state, before and after, on the same noises; kept is the second over the first, and the "
-    "Fréchet distance likewise. Of several training seeds the mean is shown, the 95 % interval of pooled pictures for shares "
-    "and the widest of the seeds' intervals for the rest, and behind it what each seed came to."
+    "Hit: the reader made from the pictures recognises the subject, on captions of pictures held back. Leak: it does so for"
+    " its class without the word. Distance: to the nearest training picture, 1 being that of pictures held back. Variety: "
+    "how far the subject's pictures lie apart, 1 being the person's own. Others: share of other prompts that show what they"
+    " state, before and after, on the same noises; kept is the second over the first, and the Fréchet distance likewise. Of"
+    " several training seeds the mean is shown, the 95 % interval of pooled pictures for shares and the widest of the "
+    "seeds' intervals for the rest, and behind it what each seed came to."
 )
 
 
@@ -131,7 +132,7 @@ def _counted(one: Interval) -> bool:
 
 def _own(found: Runs) -> list[str]:
     groups = _grouped((one["case"]["subject"], one["case"]["title"], one["case"]["model"], one, one["rows"][0]) for one in found)
-    return _table(["subject", "method", "model", "seeds", *HEADS], groups)
+    return _table(["subject", "method", "model", "seeds", *HEADS, "updates", "CPU minutes"], groups, _effort)
 
 
 def _worn(found: Runs) -> list[str]:
@@ -151,8 +152,16 @@ def _grouped(rows: Iterable[tuple[str, str, str, Json, Json]]) -> list[Group]:
     return list(groups.items())
 
 
-def _table(heads: Sequence[str], groups: Sequence[Group]) -> list[str]:
-    cells = [[*key, str(len(rows)), *figures(rows)] for key, rows in groups]
+def _effort(rows: Sequence[tuple[Json, Json]]) -> list[str]:
+    """Updates, and minutes of process time on one thread with all that is measured and drawn: the mean of the seeds."""
+    return [str(rows[0][0]["steps"]), f"{sum(one['seconds'] for one, _ in rows) / len(rows) / 60:.1f}"]
+
+
+Cells = Callable[[Sequence[tuple[Json, Json]]], list[str]]
+
+
+def _table(heads: Sequence[str], groups: Sequence[Group], more: Cells = lambda rows: []) -> list[str]:
+    cells = [[*key, str(len(rows)), *figures(rows), *more(rows)] for key, rows in groups]
     return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *cells)]
 
 
@@ -160,8 +169,9 @@ def figures(rows: Sequence[tuple[Json, Json]]) -> list[str]:
     """Cells of one method on one model: (run, row) of each seed."""
     places: tuple[tuple[Callable[[Json], Json | None], bool], ...] = (
         (lambda row: row["hit"], True), (lambda row: row["leak"], True), (lambda row: row["distance"], False),
-        (lambda row: row["before"]["accuracy"], True), (lambda row: row["after"]["accuracy"], True),
-        (lambda row: row["damage"]["kept"], True), (lambda row: row["damage"]["fd"], False),
+        (lambda row: row["variety"], False), (lambda row: row["before"]["accuracy"], True),
+        (lambda row: row["after"]["accuracy"], True), (lambda row: row["damage"]["kept"], True),
+        (lambda row: row["damage"]["fd"], False),
     )  # fmt: skip
     diverged = sum(bool(one["diverged"]) for one, _ in rows)
     cells = [_cell([figure(row) for _, row in rows], percent) for figure, percent in places]
