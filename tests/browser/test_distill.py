@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from studio.ui.distill import objective_form
 
 pytestmark = pytest.mark.browser
 
@@ -124,3 +127,19 @@ def test_the_beliefs_fit_a_phone(visit: Any, site: SimpleNamespace) -> None:
     assert inside
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".j-block .j-row-name:visible").count() == 6  # every row says whose it is
+
+
+def test_nothing_starts_while_fields_of_another_objective_are_drawn(visit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = objective_form.draw
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(1)
+        return drawing(*given)
+
+    page = visit()
+    open_tab(page)
+    monkeypatch.setattr(objective_form, "draw", slowly)
+    page.click(".o-card[data-name=lcm] .o-pick")
+    page.wait_for_selector("#start:disabled")
+    page.wait_for_selector("#start:not([disabled])")
+    assert page.query_selector("#settings-batch")

@@ -27,6 +27,7 @@ from studio.ui.distill.trial_button import TrialButton
 from studio.ui.jobs.background import Background
 from studio.ui.kit import messages, parts, trials
 from studio.ui.kit.address import arrived, chosen
+from studio.ui.kit.drawn import draws
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
@@ -104,9 +105,12 @@ class DistillTab:
         self.live = gr.Textbox("", visible="hidden", label="typed")  # the same with what was typed since
         self.fields = Fields(teacher, preset, name, steps, executor)
         self.inputs = self.fields.inputs() | self.student.inputs()
-        self.filled = self.inputs | self.student.shown | self.leaderboard.shown | {
-            self.form, self.live, self.picker, self.teacher_line, self.about, self.problem, self.cost, self.start,
-            self.trial.button}  # fmt: skip
+        self.filled = (
+            self.inputs
+            | self.student.shown
+            | self.leaderboard.shown
+            | {self.form, self.live, self.picker, self.teacher_line, self.about, self.problem, self.cost, self.trial.button}
+        )
 
     def _wire(self) -> None:
         counted = [field.change for field in (self.fields.steps, *self.student.inputs())]
@@ -116,8 +120,7 @@ class DistillTab:
         trial, asked = self.trial, {*self.inputs, self.live}
         trial.button.click(self.measure, asked, trial.shown, **_QUIET)
         trial.timer.tick(self.measured, {*asked, trial.run_id}, {*trial.shown, self.cost}, **_QUIET)
-        with self.drawn_here:
-            gr.render(inputs=[self.form], triggers=[self.form.change], queue=False, show_progress="hidden")(self.draw)
+        draws(self.drawn_here, self.form, self.start, self.draw)
 
     def draw(self, text: str) -> None:
         """The settings of the chosen objective; also everything that happens with them."""
@@ -200,7 +203,7 @@ class DistillTab:
             return {self.problem: messages.problem(error),
                     self.picker: {"families": [], "chosen": "", "wait": "There is nothing to choose from."}}  # fmt: skip
         updates: Updates = {self.fields.teacher: gr.Dropdown(choices=choices, value=draft.teacher or None)}
-        return updates | self.show(draft) | self.leaderboard.show(draft.teacher) | {self.start: gr.Button(interactive=True)}
+        return updates | self.show(draft) | self.leaderboard.show(draft.teacher)
 
     def duplicate(self, run_id: str) -> Updates:
         """The form as it was for a run, under a name that is free."""

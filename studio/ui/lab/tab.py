@@ -21,6 +21,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import messages, parts, schema_form
 from studio.ui.kit.address import chosen
+from studio.ui.kit.drawn import draws
 from studio.ui.kit.exports import saving
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.theme import template
@@ -121,7 +122,7 @@ class LabTab:
         self.timer = gr.Timer(POLL_S, active=False)
         self.fields = Fields(pair, prompts, seeds, steps, name)
         self.inputs = self.fields.inputs()
-        self.filled = self.inputs | {self.form, self.about, self.cards, self.problem, self.cost, self.start}
+        self.filled = self.inputs | {self.form, self.about, self.cards, self.problem, self.cost}
         self.shown = {self.saved, self.line, self.result, self.run_id, self.seen, self.timer}
 
     def _wire(self) -> None:
@@ -131,8 +132,7 @@ class LabTab:
         self.saved.extend(self.extend, None, self.filled | self.shown, **_QUIET)
         self.line.act(self.act, {self.run_id, self.panel.chosen}, self.shown | self.panel.shown | {self.problem}, **_QUIET)
         self.timer.tick(self.tick, {self.run_id, self.seen}, self.shown - {self.run_id}, **_QUIET)
-        with self.drawn_here:
-            gr.render(inputs=[self.form], triggers=[self.form.change], queue=False, show_progress="hidden")(self.draw)
+        draws(self.drawn_here, self.form, self.start, self.draw)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, and when the page is loaded with its name, or a study, in the address."""
@@ -206,7 +206,7 @@ class LabTab:
             self.form: text, self.cards: {"cards": lab_form.cards(study)}, self.about: about(card), self.problem: "",
             f.pair: request["pair"], f.prompts: "\n".join(request["prompts"]), f.seeds: str(request["seeds"]),
             f.teacher_steps: str(request["teacher_steps"]), f.name: request.get("name", ""),
-            self.start: gr.Button(interactive=True), self.cost: self._cost(request),
+            self.cost: self._cost(request),
         }  # fmt: skip
 
     def pick(self, values: Values, event: gr.EventData) -> Updates:
