@@ -22,6 +22,7 @@ from studio.capabilities.preference.commands import app as votes
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
+from studio.cli.unlearn import unlearn
 from studio.core.explain import explain
 from studio.core.files import Json
 from studio.core.registry import problems
@@ -51,6 +52,7 @@ app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
 app.add_typer(votes, name="votes")
 app.command()(methods)
+app.command()(unlearn)
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

@@ -181,6 +181,11 @@ def _run(spec: str, data_dir: Path | None, device: str | None, as_json: bool) ->
         run_id = jobs.submit(kind, config, executor=read_submission(Path(spec)).executor)
     if jobs.get(run_id).state != "queued" and jobs.get(run_id).state not in ACTIVE:
         jobs.resume(run_id)
+    execute(jobs, run_id, device, as_json)
+
+
+def execute(jobs: Jobs, run_id: str, device: str | None, as_json: bool) -> None:
+    """See a run that waits to its end, and say what came of it; exit status 1 when it is not done."""
     executor = Executor(jobs, run_id, device)
     executor.start()
     try:

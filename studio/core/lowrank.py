@@ -19,7 +19,28 @@ from torch.nn import functional as F
 from studio.core.edit import Edit, EditCard, LowRank
 
 
-class Adapter(nn.Module):
+class LayerChange(nn.Module):
+    """What some layers of a network add to their outputs while it is worn, without the network."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Of the layers, in the network."""
+        raise NotImplementedError
+
+    def change(self, place: str, layer: nn.Module, x: Tensor) -> Tensor:
+        """Of one layer, of the shape of its output."""
+        raise NotImplementedError
+
+    def pairs(self, part: str) -> dict[str, LowRank]:
+        """By layer of the named part of a model."""
+        raise NotImplementedError
+
+    def edit(self, card: EditCard, part: str = "unet") -> Edit:
+        """What was learned, as an edit of the named part of a model."""
+        return Edit(self.pairs(part), card)
+
+
+class Adapter(LayerChange):
     """The pairs (A, B) of some layers of a network, without the network.
 
     layers: Linear and Conv2d modules by their place in the network. rank >= 1; alpha > 0 is the strength at which they add
@@ -55,12 +76,7 @@ class Adapter(nn.Module):
         conv = cast(nn.Conv2d, layer)  # or what stands in its place
         return F.conv2d(F.conv2d(x, down, None, conv.stride, conv.padding, conv.dilation), up) * (self.alpha / self.rank)
 
-    def edit(self, card: EditCard, part: str = "unet") -> Edit:
-        """What was learned, as an edit of the named part of a model."""
-        return Edit(self.pairs(part), card)
-
     def pairs(self, part: str) -> dict[str, LowRank]:
-        """By layer of the named part."""
         found = {}
         for key, down in self.down.items():
             found[f"{part}.{key.replace('/', '.')}"] = LowRank(down.detach().cpu(), self.up[key].detach().cpu(), self.alpha)
@@ -68,7 +84,7 @@ class Adapter(nn.Module):
 
 
 @contextmanager
-def applied(network: nn.Module, adapter: Adapter, strength: float | Tensor) -> Iterator[None]:
+def applied(network: nn.Module, adapter: LayerChange, strength: float | Tensor) -> Iterator[None]:
     """The adapter is active on `network` at `strength` (a number, or [B] with one a sample) until the block is left."""
 
     def hook(place: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Cond
-from studio.core.lowrank import Adapter, applied
+from studio.core.lowrank import LayerChange, applied
 from studio.core.method import Sampling
 
 LayerSet = Literal[
@@ -141,7 +141,7 @@ class ConditionalNetwork(nn.Module):
         """The first layer with its place in `adapted`; its outputs stand where the sample's positions do."""
         raise TypeError(f"{type(self).__name__} has no layer that could be told where a part lies; the whole would fit")
 
-    def wearing(self, adapter: Adapter, strength: Tensor | float) -> AbstractContextManager[None]:
+    def wearing(self, adapter: LayerChange, strength: Tensor | float) -> AbstractContextManager[None]:
         """With an adapter that is being taught, at a strength or one for each sample [B]."""
         return applied(self.adapted, adapter, strength)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from studio.core.denoiser import Cond
-from studio.core.lowrank import Adapter, applied
+from studio.core.lowrank import LayerChange, applied
 from studio.core.material import GUIDANCE_DIM, ConditionalNetwork, LayerSet, guidance_embedding
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class UNetNetwork(ConditionalNetwork):
 class SliderNetwork(UNetNetwork):
     """A UNet that also reads ``cond['pooled']`` [B, P] and ``cond['time_ids']`` [B, 6] where conditions hold them (SDXL)."""
 
-    worn: tuple[Adapter, Tensor | float] | None = None  # now, for blocks that are computed twice
+    worn: tuple[LayerChange, Tensor | float] | None = None  # now, for blocks that are computed twice
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         extra = {"added_cond_kwargs": {"text_embeds": cond["pooled"], "time_ids": cond["time_ids"]}} if "pooled" in cond else {}
@@ -131,7 +131,7 @@ class SliderNetwork(UNetNetwork):
         return nullcontext() if self.worn is None else applied(self.unet, *self.worn)
 
     @contextmanager
-    def wearing(self, adapter: Adapter, strength: Tensor | float) -> Iterator[None]:
+    def wearing(self, adapter: LayerChange, strength: Tensor | float) -> Iterator[None]:
         self.worn = adapter, strength
         try:
             with applied(self.unet, adapter, strength):

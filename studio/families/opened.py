@@ -23,7 +23,7 @@ from studio.core.edit import Edit
 from studio.core.explain import brief
 from studio.core.family import ControlFiles, LineReader, NewWord, OpenModel
 from studio.core.footprint import Smaller
-from studio.core.lowrank import Adapter, applied
+from studio.core.lowrank import LayerChange, applied
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Method, Sampling
 from studio.core.process import Gaussian
@@ -183,7 +183,7 @@ class Opened(ABC):
             self.use_adapters(before)
 
     @contextmanager
-    def under(self, adapter: Adapter, strength: float) -> Iterator[None]:
+    def under(self, adapter: LayerChange, strength: float) -> Iterator[None]:
         """With an adapter that is being taught on the network."""
         with applied(self.modules[NETWORK], adapter, strength):
             yield

@@ -66,9 +66,15 @@ def place(name: str | None, options: list[str], given: Place) -> Place:
         return given
     of_file = dict(given) if isinstance(given, dict) else {"name": given} if given else {}
     place = of_file if name in (None, of_file.get("name")) else {"name": name}
+    return {**place, **fields(options, "repository=you/studio-runs")}
+
+
+def fields(options: list[str], like: str) -> Json:
+    """Words of a command, field=value each, with values as a spec file would hold them. like: one that would fit."""
+    found: Json = {}
     for option in options:
         key, equals, value = option.partition("=")
         if not equals or not key:
-            raise ValueError(f"The option {brief(option)} is no field=value; repository=you/studio-runs would fit.")
-        place[key] = yaml.safe_load(value) if value else ""
-    return place
+            raise ValueError(f"The option {brief(option)} is no field=value; {like} would fit.")
+        found[key] = yaml.safe_load(value) if value else ""
+    return found

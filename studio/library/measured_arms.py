@@ -73,6 +73,18 @@ KINDS: dict[str, Figures] = {
          Column("second tuned", ("second", "after"), False), Column("prompt right before", ("before", "accuracy")),
          Column("prompt right tuned", ("others", "accuracy")), Column("moved", ("moved",), False)),
     ),
+    "unlearn": Figures(
+        "Asked to forget and before",
+        "Share of the concept's pictures that show it, before and now, with its 95 % interval, on prompts and noises that "
+        "nothing was taught by; whether they show what else was asked for. Then what must stay, from the same noise: others "
+        "of its kind, everything else that prompts state, all of it over what it was, how far those pictures moved (1 is how far "
+        "different ones are apart), and their Fréchet distance over what it was.",
+        "forgotten", "the concept, then what stays",
+        (Column("shown before", ("hit_before",)), Column("shown now", ("hit",)), Column("rest right", ("rest",)),
+         Column("others of its kind", ("in_domain", "after")), Column("everything else", ("cross_domain", "after")),
+         Column("kept of before", ("damage", "kept")), Column("moved", ("moved",), False),
+         Column("FD over before", ("damage", "fd"), False)),
+    ),
 }  # fmt: skip
 
 

@@ -59,6 +59,9 @@ GROUPS = {
         "Preference tuning", "method of preference tuning", "studio.methods.preference:PREFERENCE", "prefer", EITHER,
         "STUDIO_PREFERENCE",
     ),
+    "unlearn": Group(
+        "Unlearning", "method of unlearning", "studio.methods.unlearn:UNLEARN", "unlearn", EITHER, "STUDIO_UNLEARN"
+    ),
     "controlnets": Group(
         "ControlNets", "method of ControlNets", "studio.methods.controlnets:CONTROLNETS", "controlnet", hints=True
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from studio.capabilities.personalize.measure import Worn
 from studio.core.domain import told
 from studio.core.edit import EditCard
 from studio.core.method import Streams
-from studio.core.recipe import Recipe
 from studio.core.rng import generator, randn
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import domain_of
@@ -24,30 +22,10 @@ from studio.workshop.material.untouched import UntouchedModel
 from studio.workshop.material.untouched_student import TeacherAtHand, UntouchedStudent
 from studio.workshop.material.words import Pictured
 from studio.workshop.projection import noise_of
-from tests.support import tiny_models
 from tests.support.edits import equal, farthest, outputs
 
-SHAPES: dict[str, Callable[..., Any]] = {"sd15": tiny_models.sd_pipeline, "sdxl": tiny_models.sdxl_pipeline}
 WORD = "<mine>"
 METHODS = sorted(PERSONALIZE.all())
-
-
-@pytest.fixture(scope="module", params=SHAPES)
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """teacher/ and student/, the same weights, the student with a recipe."""
-    root = tmp_path_factory.mktemp(request.param)
-    pipe = SHAPES[request.param](root / "parts")
-    for role in ("teacher", "student"):
-        pipe.save_pretrained(root / role)
-    recipe = {
-        "teacher": "tiny/teacher",
-        "teacher_hash": "0" * 12,
-        "timesteps": (999.0, 499.0),
-        "rule": "lcm",
-        "prediction": "eps",
-    }
-    Recipe.model_validate({**recipe, "valid_steps": (2,)}).save(root / "student")
-    return root
 
 
 def at_hand(student: Any, folder: Path) -> TeacherAtHand:

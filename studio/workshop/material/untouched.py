@@ -1,4 +1,4 @@
-"""What a model does before it is taught a subject, as material: states its sampling passes through, pictures of a class."""
+"""What a model does before it is changed, as material: states its sampling passes through, and pictures where it ends."""
 
 from __future__ import annotations
 
@@ -49,10 +49,17 @@ class UntouchedModel:
         self._drawn: dict[str, Tensor] | None = None
 
     def visited(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
+        x, t, index = self.passed(n, g)
+        return x, t, self.lines.take(index)
+
+    def passed(self, n: int, g: torch.Generator, among: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(x_t [n, *shape], t [n], which prompt each is of [n]). among: these prompts alone."""
         states = self._kept["states"]  # [steps, N, *shape]
-        step, index = randint(len(states), (n,), g), randint(states.shape[1], (n,), g)
+        chosen = torch.arange(states.shape[1]) if among is None else torch.tensor(list(among))
+        step, index = randint(len(states), (n,), g), randint(len(chosen), (n,), g)
+        index = chosen.to(index.device)[index]
         times = torch.tensor(self.timesteps, dtype=torch.float64, device=states.device)
-        return states[step, index].float(), times[step], self.lines.take(index)
+        return states[step, index].float(), times[step], index
 
     def made(self, n: int, g: torch.Generator) -> tuple[Tensor, Cond, list[Said]]:
         ends, index = self._kept["ends"], randint(len(self.worded), (n,), g)

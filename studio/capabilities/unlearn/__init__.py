@@ -1,0 +1,1 @@
+"""Unlearn: a model that no longer draws what it is told to forget, and what that cost."""

@@ -1,0 +1,126 @@
+"""Executing an unlearning: a change that makes a model forget, measured on it, on its family and on a hybrid. In a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from studio.capabilities.unlearn.measure import ForgettingMeasurement
+from studio.capabilities.unlearn.request import MEASURED_SEED, UnlearnRequest
+from studio.core.denoiser import Denoiser
+from studio.core.domain import Said
+from studio.core.family import OpenModel
+from studio.core.files import Json
+from studio.core.lowrank import LayerChange
+from studio.core.method import Method
+from studio.domains import domain_of
+from studio.library.concepts import listed
+from studio.library.measured_arms import Column
+from studio.methods.unlearn import UNLEARN
+from studio.methods.unlearn.forgetting import Forgetting
+from studio.workshop.arms_measured import Arm
+from studio.workshop.draw import samples
+from studio.workshop.held_out import reference
+from studio.workshop.judge import Judge, open_judge
+from studio.workshop.material.forgotten import ForgottenMaterial
+from studio.workshop.training.strips import Strip
+from studio.workshop.training.with_and_without import OnFamily
+
+SHOWN = (2, 2)  # prompts with the concept, and others, of a strip
+SHOWN_SEEDS = (0, 1)  # of each
+
+
+class Unlearning(OnFamily[UnlearnRequest]):
+    """One run of the kind `unlearn`."""
+
+    THING, EVENT, ROW, ROWS = "forgetting", "adapter", "unlearned", "forgotten"
+    AIM: ClassVar[Column | None] = Column("the share of the concept's pictures that no longer show it", ("forgotten",))
+    bench: ForgettingMeasurement | None = None
+
+    def build(self) -> Method:
+        request, entry = self.request, self.entry
+        self.domain = domain_of(entry.domain)
+        chosen = UNLEARN.get(request.chosen(entry))
+        make: Callable[..., Method] = chosen
+        if issubclass(chosen, Forgetting) and chosen.closed_form:
+            self.request = request.model_copy(update={"steps": 1, "stop_at": None, "measure_every": 1, "sample_every": 1})
+        config = chosen.Config.model_validate(request.settings)
+        plan = self.alone[0].plan
+        how = (self.material, self.preparing, self.between, self._teacher)
+        matter = ForgottenMaterial(self.model, self.domain, plan, request.pairs(entry), request.staying(entry), *how)
+        return make(config, self.streams, self.model.trainable_under_adapter(), matter)
+
+    def _teacher(self) -> Denoiser:
+        entry = self.job.tools.registry.pair(self.entry.id).teacher
+        return self.job.tools.models.model(entry).trainable_under_adapter()
+
+    def prepare(self) -> None:
+        models, request, entry = self.job.tools.models, self.request, self.entry
+        oracle = models.oracle(entry) if entry.oracle_here and self.domain.has_world else None
+        keep = models.keep
+        world = None
+        if oracle is not None:
+            world = reference(oracle, self.domain, lambda name, make, size: keep(name, (id(oracle),), make, size))
+        judge = Judge() if oracle is not None else open_judge(models)
+        wanted, n = request.concepts(entry), request.measure_seeds
+        self.bench = ForgettingMeasurement(
+            self.domain, wanted, listed(request.keep), oracle, judge, n, world, self.between, MEASURED_SEED
+        )
+
+    @property
+    def learned(self) -> LayerChange:
+        return self.taught("forgetting", LayerChange)
+
+    # -- on the way ------------------------------------------------------------------------------------------------
+
+    def strip(self, step: int) -> Strip:
+        """Rows: prompts with the concept, then others; beside each the untouched model on the same seed."""
+        said = {"columns": ["untouched", "asked to forget"], "rows": [line.text for line in self._shown]}
+        drawn = self._bare if step == 0 else self._drawn(self.learned)
+        return Strip([self._bare, drawn], self.alone[0].plan.steps, [line.text for line in self._shown], SHOWN_SEEDS, said)
+
+    @property
+    def _shown(self) -> list[Said]:
+        assert self.bench is not None
+        return [*self.bench.forget[: SHOWN[0]], *self.bench.staying[: SHOWN[1]]]
+
+    @cached_property
+    def _bare(self) -> Tensor:
+        return self._drawn(None)
+
+    def _drawn(self, worn: LayerChange | None) -> Tensor:
+        arm, models = self.alone
+        said, seeds = [line for line in self._shown for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(self._shown)
+        if worn is None:
+            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
+        with self.model.under(worn, 1.0):
+            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
+
+    # -- measured --------------------------------------------------------------------------------------------------
+
+    def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
+        assert self.bench is not None
+        return self.bench.measure(arm, models, self.learned)
+
+    def headline(self, row: Json) -> dict[str, float]:
+        found = {"hit": row["hit"], "others": row["damage"]["kept"], "moved": row["moved"]}
+        return {f"measure/{name}": float(one["value"]) for name, one in found.items() if one and one["value"] is not None}
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def write(self, target: Path) -> None:
+        request = self.request
+        asked = {"forget": request.forget, "becomes": request.becomes, "keep": request.keep}
+        card = self.edit_card(
+            kind="forgetting", attribute=request.forget, settings={**asked, **self.origin()["settings"]},
+            measured={"forgotten": self.final()},
+        )  # fmt: skip
+        self.write_edit(self.learned.edit(card), target)
+
+    def found(self) -> Json:
+        wanted = [vars(one) for one in self.request.concepts(self.entry)]
+        return {"method": self.request.chosen(self.entry), "concepts": wanted, **super().found()}
