@@ -71,7 +71,7 @@ class Words:
         forget, becomes = self.pairs(concept)
         index = randint(8, (n,), g)
         x, t = randn((n, 6), g), torch.full((n,), 500.0, dtype=torch.float64)
-        return Passed(x, t, {"states": forget["states"][index]}, {"states": becomes["states"][index]})
+        return Passed(x, t, {"states": forget["states"][index]}, {"states": becomes["states"][index]}, index)
 
     anchored = concerned = _passed
 

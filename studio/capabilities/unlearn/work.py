@@ -41,13 +41,19 @@ class Unlearning(OnFamily[UnlearnRequest]):
     AIM: ClassVar[Column | None] = Column("the share of the concept's pictures that no longer show it", ("forgotten",))
     bench: ForgettingMeasurement | None = None
 
+    def load(self) -> None:
+        """A closed form takes one update, whatever was asked for."""
+        chosen = UNLEARN.get(self.request.chosen(self.entry))
+        if issubclass(chosen, Forgetting) and chosen.closed_form:
+            often = {"measure_every": min(1, self.request.measures_at), "sample_every": min(1, self.request.samples_at)}
+            self.request = self.request.model_copy(update={"steps": 1, **often})
+        super().load()
+
     def build(self) -> Method:
         request, entry = self.request, self.entry
         self.domain = domain_of(entry.domain)
         chosen = UNLEARN.get(request.chosen(entry))
         make: Callable[..., Method] = chosen
-        if issubclass(chosen, Forgetting) and chosen.closed_form:
-            self.request = request.model_copy(update={"steps": 1, "stop_at": None, "measure_every": 1, "sample_every": 1})
         config = chosen.Config.model_validate(request.settings)
         plan = self.alone[0].plan
         how = (self.material, self.preparing, self.between, self._teacher)

@@ -33,7 +33,7 @@ class ConceptAblation(LowRankForgetting[TrainedConfig]):
     Config = TrainedConfig
 
     def iteration(self, batch: None, step: int) -> Iterator[tuple[str, Tensor]]:
-        x, t, forget, becomes = self.matter.anchored(self.config.batch, self.streams["concept"])
+        x, t, forget, becomes, _ = self.matter.anchored(self.config.batch, self.streams["concept"])
         with torch.no_grad():
             target = self.velocity(x, t, becomes, bare=True)
         loss = (self.velocity(x, t, forget) - target).square().mean()

@@ -38,7 +38,7 @@ class Esd(LowRankForgetting[EsdConfig]):
     Config = EsdConfig
 
     def iteration(self, batch: None, step: int) -> Iterator[tuple[str, Tensor]]:
-        x, t, forget, _ = self.matter.concerned(self.config.batch, self.streams["concept"])
+        x, t, forget, *_ = self.matter.concerned(self.config.batch, self.streams["concept"])
         with torch.no_grad():
             nothing, concept = (self.velocity(x, t, cond, bare=True) for cond in (self.matter.null(forget), forget))
             target = nothing - self.config.eta * (concept - nothing)

@@ -22,12 +22,13 @@ from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 
 class Passed(NamedTuple):
     """States x_t [B, *shape] that the untouched model's sampling passes through, t [B], and what was asked for there: with the
-    concept, and with what it becomes."""
+    concept, and with what it becomes, in the order of `Matter.pairs`."""
 
     x: Tensor
     t: Tensor
     forget: Cond
     becomes: Cond
+    which: Tensor  # prompt, int64 [B]
 
 
 class Matter(Protocol):

@@ -113,7 +113,7 @@ class Mace(LowRankForgetting[MaceConfig]):
             self._know(change)
         change.only = step % self.matter.concepts
         try:
-            x, t, forget, becomes = self.matter.anchored(self.config.batch, self.streams["concept"], change.only)
+            x, t, forget, becomes, _ = self.matter.anchored(self.config.batch, self.streams["concept"], change.only)
             with torch.no_grad():
                 target = self.velocity(x, t, becomes, bare=True)
             loss = (self.velocity(x, t, forget) - target).square().mean()

@@ -5,8 +5,8 @@ where |Σ ∇ E ‖v(x_t, t, c_f) − v(x_0, eps)‖²| is among the largest sha
 
     L = E ‖v(x_t, t, c_f) − sg v*(x_t, t, c_other)‖² + α E ‖v(x_t, t, c_r) − v*(x_t, t, c_r)‖²
 
-with another prompt drawn for each sample (a random label). The paper trains on pictures that people have of both; here the
-model's own states take their place, so the gradient is that of the distance to what it answers with another prompt.
+with another prompt drawn for each of the concept's, once (a random label). The paper trains on pictures that people have of both;
+here the model's own states take their place, so the gradient is that of the distance to what it answers with another prompt.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from studio.core.dense import DenseChange
 from studio.core.material import LayerSet
 from studio.core.method import Card
-from studio.core.rng import randint
+from studio.core.rng import generator, randint
 from studio.methods.unlearn import UNLEARN
 from studio.methods.unlearn.forgetting import LowRankForgetting, TrainedConfig, rows
 
@@ -58,13 +58,17 @@ class SalUn(LowRankForgetting[SalUnConfig]):
         yield "forgetting", self.with_retained(loss)
 
     def _as_others(self) -> Tensor:
-        x, t, forget, _ = self.matter.concerned(self.config.batch, self.streams["concept"])
+        x, t, forget, _, which = self.matter.concerned(self.config.batch, self.streams["concept"])
         staying = self.matter.staying()
-        n = len(next(iter(staying.values())))
-        other = rows(staying, randint(n, (len(x),), self.streams["label"]))
+        other = rows(staying, self._labels(len(next(iter(staying.values())))).to(which.device)[which])
         with torch.no_grad():
             target = self.velocity(x, t, other, bare=True)
         return (self.velocity(x, t, forget) - target).square().mean()
+
+    def _labels(self, n: int) -> Tensor:
+        """Which of n prompts each prompt with the concept is answered as."""
+        many = len(next(iter(self.matter.pairs()[0].values())))
+        return randint(n, (many,), generator(self.streams.seed, "labels"))
 
     def _find(self, change: DenseChange) -> None:
         """The mask: over all layers together, the share of weights with the largest gradient."""

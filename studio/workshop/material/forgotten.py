@@ -87,7 +87,7 @@ class ForgottenMaterial:
         return UntouchedModel(self.model, self.domain, self.plan, said, (), self.folder, self.say, self.between)
 
     def _passed(self, x: Tensor, t: Tensor, index: Tensor) -> Passed:
-        return Passed(x, t, self.lines["forget"].take(index), self.lines["becomes"].take(index))
+        return Passed(x, t, self.lines["forget"].take(index), self.lines["becomes"].take(index), index)
 
     def _read(self, said: Sequence[Said]) -> EncodedLines:
         return EncodedLineReader(self.model).read(said)
