@@ -1,7 +1,8 @@
 """What a visitor is given first: the page, and the files that it fetches before it can be used.
 
-None of them changes while the server runs, so each is made once, compressed, and kept in memory. The page names the files at its
-head, so that the browser fetches them all at once and not one after another as Gradio's modules come to import them.
+None of them changes while the server runs, so each is made once, compressed, and kept in memory. The small ones among
+them are made into one (`kit/bundle.py`), and the page names the others at its head, so that the browser fetches them all at once
+and not one after another as Gradio's modules come to import them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.core.files import Json
-from studio.ui.kit import modules, scripts, style
+from studio.ui.kit import bundle, modules, scripts, style
 from studio.ui.kit.later import begun
 
-KEPT = ("/assets/", "/static/", f"/{scripts.ADDRESS}/", f"/{style.ADDRESS}/", "/ui/fonts/")
+KEPT = ("/assets/", "/static/", f"/{scripts.ADDRESS}/", f"/{style.ADDRESS}/", f"/{bundle.ADDRESS}/", "/ui/fonts/")
 MOST, LARGEST = 1024, 2_000_000  # answers, bytes of one of them
 NAMED = ("host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix")  # what addresses on the page are made of
 PARTIAL = ("range", "if-none-match", "if-modified-since")
@@ -30,6 +31,7 @@ CONFIG = re.compile(r"(?<=window\.gradio_config = ){.*?}(?=;</script>)", re.DOTA
 ENDPOINTS = re.compile(r"(?<=window\.gradio_api_info = ){.*?}(?=;</script>)", re.DOTALL)
 NO_ENDPOINTS = '{"named_endpoints":{},"unnamed_endpoints":{}}'  # Gradio's pages about its API are not shown
 INLINE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "'": "\\u0027"})  # in JSON that stands in a page
+MODULE = re.compile(r'<script type="module"')
 SCRIPT = re.compile(rf"{scripts.ADDRESS}/\w+/([\w/-]+)\.js")
 
 
@@ -60,7 +62,7 @@ class Front:
             status, answer = await self._asked(scope, receive)
             if status != 200 or len(answer.body) > LARGEST:
                 return await _told(send, status, answer)
-            answer = await to_thread.run_sync(self._made, answer, page, packed)
+            answer = await to_thread.run_sync(self._made, answer, scope["path"], packed)
             if len(self.kept) >= MOST:
                 self.kept.clear()
             self.kept[key] = answer
@@ -79,10 +81,12 @@ class Front:
         await self.app(scope, receive, hear)
         return began["status"], Answer(list(began["headers"]), b"".join(parts))
 
-    def _made(self, answer: Answer, page: bool, packed: bool) -> Answer:
+    def _made(self, answer: Answer, path: str, packed: bool) -> Answer:
         body = answer.body
-        if page:
+        if path == "/":
             body = first(body.decode(), self.sheet).encode()
+        elif path.startswith("/assets/") and path.endswith(".js"):
+            body = bundle.sparing(body.decode()).encode()
         headers = MutableHeaders(raw=list(answer.headers))
         if packed and len(body) > SMALL and not headers.get("content-type", "").startswith(PACKED):
             body = gzip.compress(body, 6)
@@ -104,27 +108,28 @@ def first(page: str, sheet: str) -> str:
     text = json.dumps(config, separators=(",", ":"))
     if found:
         page = f"{page[: found.start()]}{text.translate(INLINE)}{page[found.end() :]}"
-    page = ENDPOINTS.sub(NO_ENDPOINTS, page).replace("</head>", f"{_head(config, text, sheet)}</head>", 1)
+    script, head = _head(config, text, sheet)
+    page = ENDPOINTS.sub(NO_ENDPOINTS, page).replace("</head>", f"{head}</head>", 1)
+    page = MODULE.sub(lambda begin: script + begin[0], page, count=1)  # a browser takes an import map before modules alone
     last = "".join(_links('rel="stylesheet"', [f"./{sheet}"]))  # it stands after the sheets that Gradio adds to the head
     return page.replace("</body>", f"{last}</body>", 1)
 
 
-def _head(config: Json, text: str, sheet: str) -> str:
-    """Links to the style sheet and all that the components and their scripts will ask for. text: the config as JSON."""
+def _head(config: Json, text: str, sheet: str) -> tuple[str, str]:
+    """The script with the small files that the components and their scripts will ask for; links to its style sheet, to the page's
+    own, and to the other files. text: the config as JSON."""
     theme = config.get("theme_hash")
-    files = modules.fetched(part["type"] for part in config["components"])
+    assets = modules.fetched(part["type"] for part in config["components"])
     own = dict.fromkeys(scripts.needed("kit/page", *SCRIPT.findall(text)))
-    assets = [f"./assets/{name}" for name in files]
-    code = [*assets, *(f"./{scripts.ADDRESS}/{scripts.version()}/{name}" for name in own)]
-    plain = [f"./{sheet}", *([f"./theme.css?v={theme}"] if theme else [])]
-    return "".join(
-        [
-            *_links('rel="preload" as="style"', plain),
-            *_links('rel="modulepreload" crossorigin', (file for file in code if file.endswith(".js"))),
-            *_links('rel="preload" as="style" crossorigin', (file for file in assets if file.endswith(".css"))),
-            *_links('rel="preload" as="font" type="font/woff2" crossorigin', ["./ui/fonts/inter.woff2"]),
-        ]
-    )
+    (script, small), others = bundle.bundled(tuple(assets), tuple(own))
+    links = [
+        *_links('rel="stylesheet"', [f"./{small}"]),
+        *_links('rel="preload" as="style"', [f"./{sheet}", *([f"./theme.css?v={theme}"] if theme else [])]),
+        *_links('rel="modulepreload" crossorigin', (f"./{file}" for file in others if file.endswith(".js"))),
+        *_links('rel="preload" as="style" crossorigin', (f"./{file}" for file in others if file.endswith(".css"))),
+        *_links('rel="preload" as="font" type="font/woff2" crossorigin', ["./ui/fonts/inter.woff2"]),
+    ]
+    return f'<script src="./{script}"></script>', "".join(links)
 
 
 def _links(what: str, files: Iterable[str]) -> Iterable[str]:

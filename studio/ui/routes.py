@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from studio.domains import media
 from studio.jobs.jobs import Jobs
 from studio.ui.front import Front
-from studio.ui.kit import glossary, pictures, scripts, style
+from studio.ui.kit import bundle, glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
 
 _TYPES = {
@@ -70,6 +70,11 @@ def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
         fresh = request.path_params["version"] == scripts.version()
         return Response(text, media_type="text/javascript", headers=_KEEP if fresh else {"Cache-Control": "no-store"})
 
+    def first(request: Request) -> Response:
+        text = bundle.made(name := request.path_params["name"])
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        return PlainTextResponse("There is no such file.", 404) if text is None else Response(text, 200, _KEEP, kind)
+
     def sheet(request: Request) -> Response:
         return Response(style.below_container(css), media_type="text/css", headers=_KEEP)
 
@@ -83,6 +88,7 @@ def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
+        Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),
         Route(f"/{pictures.ADDRESS}/{{name}}", picture, methods=["GET", "HEAD"]),
         Route(f"/{glossary.ADDRESS}", terms, methods=["GET"]),

@@ -1,4 +1,4 @@
-"""What a visitor is given first is made once, compressed, and names the files that the page will ask for."""
+"""What a visitor is given first is made once, compressed, and has or names the files that the page will ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from studio.ui.front import NO_ENDPOINTS, Front, first
-from studio.ui.kit import modules, scripts, style
+from studio.ui.kit import bundle, modules, scripts, style
 
 CSS = "#a { color: plum; }"
 
@@ -62,24 +62,27 @@ def test_a_page_is_kept_by_the_name_it_is_reached_by(client: TestClient, asked: 
     assert f'<link rel="stylesheet" href="./{style.address(CSS)}"></body>' in said[0]  # after those of Gradio's
 
 
-def test_the_head_names_all_that_the_components_of_a_page_need() -> None:
+def test_the_head_has_all_that_the_components_of_a_page_need() -> None:
     part = {"id": 1, "type": "textbox", "props": {"js": "import(new URL(ui/scripts/0/kit/header.js", "value": "</script>'"}}
     begin = {"id": 0, "children": [{"id": 1}, {"id": 2}]}
     config = {"theme_hash": "abc", "components": [part, {**part, "id": 2, "rendered_in": 0}], "dependencies": [], "layout": begin,
               "page": {"": {"layout": begin, "components": [1, 2], "dependencies": []}}}  # fmt: skip
     inline = json.dumps(config).replace("<", "\\u003c")
-    page = f"<head><script>window.gradio_config = {inline};</script><script>window.gradio_api_info = {{1}};</script></head>"
+    page = f"<head><script>window.gradio_config = {inline};</script><script>window.gradio_api_info = {{1}};</script>"
+    page += '<script type="module" src="./assets/index.js"></script></head>'
     links = first(page, "ui/style/0.css")
     said = json.loads(links.split("gradio_config = ")[1].split(";</script>")[0])
     assert said["components"] == [part] and said["layout"] == {"id": 0, "children": [{"id": 1}]}
-    assert links.count("</script>") == 2 and f"gradio_api_info = {NO_ENDPOINTS};" in links
+    assert links.count("</script>") == 4 and f"gradio_api_info = {NO_ENDPOINTS};" in links
     found = modules.fetched(["textbox"])
     assert all((modules.FRONTEND / "assets" / name).is_file() for name in found)
     kinds = {name.split("-")[0] for name in found}
     assert {"Index", "core", "Blocks", "statustracker"} <= kinds  # the page's own, and a component's
     assert len(modules.fetched(["textbox", "dropdown"])) > len(found) > len(modules.fetched([]))
-    assert all(f"assets/{name}" in links for name in found) and "theme.css?v=abc" in links
-    assert all(f"{scripts.version()}/{name}" in links for name in scripts.needed("kit/header"))
+    (script, sheet), others = bundle.bundled(tuple(found), tuple(scripts.needed("kit/page", "kit/header")))
+    assert f'<script src="./{script}"></script><script type="module"' in links  # nothing is asked for before it
+    assert f'<link rel="stylesheet" href="./{sheet}">' in links and "theme.css?v=abc" in links
+    assert others and all(f'href="./{name}">' in links for name in others)
 
 
 def test_a_rule_weighs_more_below_the_container_as_gradio_makes_it() -> None:

@@ -31,18 +31,22 @@ def fetched(kinds: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _needed(kinds: set[str]) -> Iterator[str]:
+@cache
+def entry() -> str:
+    """The module that Gradio's page itself names, "" where it is not found."""
     first = FIRST.search((FRONTEND / "index.html").read_text(encoding="utf-8"))
-    if first is None:
-        return
-    begin = _listed(first[1])
+    return first[1] if first else ""
+
+
+def _needed(kinds: set[str]) -> Iterator[str]:
+    begin = _listed(entry())
     yield from begin  # of the first import, which is the only one
     index = next((name for name in begin if name.startswith("Index-")), "")
-    yield from _brought(index, BLOCKS.search(_text(index)))
+    yield from _brought(index, BLOCKS.search(text(index)))
     core = next((name for name in begin if name.startswith("core-")), "")
     for kind in sorted(kinds):
-        for place in re.finditer(rf"[{{,]{kind}:{{", _text(core)):
-            yield from _brought(core, COMPONENT.search(_object(_text(core), place.end())))
+        for place in re.finditer(rf"[{{,]{kind}:{{", text(core)):
+            yield from _brought(core, COMPONENT.search(_object(text(core), place.end())))
 
 
 def _brought(module: str, found: re.Match[str] | None) -> Iterator[str]:
@@ -64,11 +68,12 @@ def _object(text: str, begin: int) -> str:
 
 @cache
 def _listed(module: str) -> tuple[str, ...]:
-    listed = LISTED.search(_text(module))
+    listed = LISTED.search(text(module))
     return tuple(NAME.findall(listed[1])) if listed else ()
 
 
 @cache
-def _text(module: str) -> str:
+def text(module: str) -> str:
+    """ "" where there is none of this name."""
     file = FRONTEND / "assets" / module
     return file.read_text(encoding="utf-8") if module and file.is_file() else ""
