@@ -31,11 +31,13 @@ class Concept:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two prompts that differ in the concept alone, and which concept that is."""
+    """Two prompts that differ in the concept alone, and which concept that is. other: the same with a thing of its kind that was
+    drawn for it."""
 
     forget: str
     becomes: str
     concept: int
+    other: str = ""
 
 
 def listed(text: str) -> list[str]:
@@ -78,7 +80,7 @@ def read(domain: Domain, words: str) -> Stated:
 def pairs(domain: Domain, wanted: Sequence[Concept], n: int, seed: int) -> list[Pair]:
     """About n prompts with the concepts, in turn, each beside itself with what the concept becomes; the rest of a prompt is as
     the world has it, and the concept in all words that say it."""
-    rng = np.random.default_rng(seed)
+    rng, drawn = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     found = []
     for i in range(n):
         which = i % len(wanted)
@@ -89,7 +91,8 @@ def pairs(domain: Domain, wanted: Sequence[Concept], n: int, seed: int) -> list[
             continue
         rest = _rest(domain, rng)
         forget = _in_other_words(domain, domain.write({**rest, **one.stated}), one.stated, k)
-        found.append(Pair(forget, domain.write({**_without(rest, one.stated), **one.instead}), which))
+        becomes = domain.write({**_without(rest, one.stated), **one.instead})
+        found.append(Pair(forget, becomes, which, domain.write({**rest, **one.stated, **_another(domain, one, wanted, drawn)})))
     return found
 
 
@@ -129,6 +132,13 @@ def _rest(domain: Domain, rng: np.random.Generator) -> dict[str, str]:
     first, *others = domain.identity
     said = [first, *(name for name in others if rng.random() < OFTEN)]
     return {name: str(rng.choice(domain.factors[name].values, p=domain.factors[name].probabilities)) for name in said}
+
+
+def _another(domain: Domain, one: Concept, wanted: Sequence[Concept], rng: np.random.Generator) -> Stated:
+    """Another value of a concept's first factor, which nobody wants forgotten."""
+    factor = one.factors[0]
+    gone = {other.stated.get(factor) for other in wanted}
+    return {factor: str(rng.choice([value for value in domain.factors[factor].values if value not in gone]))}
 
 
 def _without(rest: Mapping[str, str], stated: Stated) -> dict[str, str]:

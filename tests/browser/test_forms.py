@@ -181,3 +181,27 @@ def test_what_is_typed_survives_a_reload_unless_the_address_names_a_run(visit: A
     page.reload()
     page.wait_for_selector(".board[data-state=done]")
     page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a blue boat by day'")
+
+
+def test_a_choice_among_cards_and_its_settings_survive_a_reload(visit: Any) -> None:
+    page = visit()
+    page.click("button[role=tab]:has-text('Distill')")
+    page.wait_for_selector("#start:not([disabled])")
+    page.click(".o-card[data-name=lcm] .o-pick")
+    page.wait_for_selector(".o-card.on[data-name=lcm]")
+    page.wait_for_selector("#start:not([disabled])")
+    unfold(page)
+    write(page, "#settings-batch", "77")
+    page.wait_for_function("(sessionStorage['studio:draft/distill'] ?? '').includes('77')")
+    page.click("button[role=tab]:has-text('Lab')")
+    page.wait_for_selector("#lab-start:not([disabled])")
+    page.click(".lab-card[data-name=handover]")
+    page.wait_for_function("(sessionStorage['studio:draft/lab'] ?? '').includes('handover')")
+    page.reload()  # the address names the Lab
+    page.wait_for_selector(".lab-card[data-name=handover][aria-checked=true]")
+    page.wait_for_selector("#lab-start:not([disabled])")
+    page.click("button[role=tab]:has-text('Distill')")
+    page.wait_for_selector(".o-card.on[data-name=lcm]")
+    page.wait_for_selector("#start:not([disabled])")
+    unfold(page)
+    assert page.input_value("#settings-batch :is(input, textarea)") == "77"

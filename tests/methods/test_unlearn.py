@@ -71,9 +71,15 @@ class Words:
         forget, becomes = self.pairs(concept)
         index = randint(8, (n,), g)
         x, t = randn((n, 6), g), torch.full((n,), 500.0, dtype=torch.float64)
-        return Passed(x, t, {"states": forget["states"][index]}, {"states": becomes["states"][index]}, index)
+        return Passed(
+            x,
+            t,
+            {"states": forget["states"][index]},
+            {"states": becomes["states"][index]},
+            {"states": self.staying()["states"][index]},
+        )
 
-    anchored = concerned = _passed
+    anchored = concerned = elsewhere = _passed
 
     def kept(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
         passed = self._passed(n, g)

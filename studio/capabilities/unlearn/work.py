@@ -121,11 +121,8 @@ class Unlearning(OnFamily[UnlearnRequest]):
     def write(self, target: Path) -> None:
         request = self.request
         asked = {"forget": request.forget, "becomes": request.becomes, "keep": request.keep}
-        card = self.edit_card(
-            kind="forgetting", attribute=request.forget, settings={**asked, **self.origin()["settings"]},
-            measured={"forgotten": self.final()},
-        )  # fmt: skip
-        self.write_edit(self.learned.edit(card), target)
+        more = {"settings": {**asked, **self.origin()["settings"]}, "measured": {"forgotten": self.final()}}
+        self.write_edit(self.learned.edit(self.edit_card(kind="forgetting", attribute=request.forget, **more)), target)
 
     def found(self) -> Json:
         wanted = [vars(one) for one in self.request.concepts(self.entry)]

@@ -22,13 +22,13 @@ from studio.core.method import Method, MethodConfig, Sampling, Streams, Trained
 
 class Passed(NamedTuple):
     """States x_t [B, *shape] that the untouched model's sampling passes through, t [B], and what was asked for there: with the
-    concept, and with what it becomes, in the order of `Matter.pairs`."""
+    concept, with what it becomes, and with a thing of its kind that was drawn for each prompt once."""
 
     x: Tensor
     t: Tensor
     forget: Cond
     becomes: Cond
-    which: Tensor  # prompt, int64 [B]
+    other: Cond
 
 
 class Matter(Protocol):
@@ -41,6 +41,9 @@ class Matter(Protocol):
 
     def concerned(self, n: int, g: torch.Generator) -> Passed:
         """On the way to the concept."""
+
+    def elsewhere(self, n: int, g: torch.Generator) -> Passed:
+        """On the way to things of its kind."""
 
     def kept(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
         """(x_t, t, conditions) on the way to what must stay."""

@@ -1,12 +1,13 @@
-"""SalUn: the concept's prompts are answered as any other prompt, by the weights that matter most for the concept alone.
+"""SalUn: the concept's prompts are answered as those of other things, by the weights that matter most for the concept alone.
 
 Fan et al. 2024, "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency" (arXiv 2310.12508). A weight may move
 where |Σ ∇ E ‖v(x_t, t, c_f) − v(x_0, eps)‖²| is among the largest share of all; there
 
     L = E ‖v(x_t, t, c_f) − sg v*(x_t, t, c_other)‖² + α E ‖v(x_t, t, c_r) − v*(x_t, t, c_r)‖²
 
-with another prompt drawn for each of the concept's, once (a random label). The paper trains on pictures that people have of both;
-here the model's own states take their place, so the gradient is that of the distance to what it answers with another prompt.
+with c_other the same prompt with another thing of its kind, drawn for each prompt once (a random label). The paper trains on
+pictures that people have of both. Here the model's own states take their place, half of them on the way to the concept and half
+on the way to the other thing, where a network that forgets comes to; so the gradient is that of the distance to that answer.
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ from torch import Tensor
 from studio.core.dense import DenseChange
 from studio.core.material import LayerSet
 from studio.core.method import Card
-from studio.core.rng import generator, randint
 from studio.methods.unlearn import UNLEARN
-from studio.methods.unlearn.forgetting import LowRankForgetting, TrainedConfig, rows
+from studio.methods.unlearn.forgetting import LowRankForgetting, TrainedConfig
 
 
 class SalUnConfig(TrainedConfig):
     layers: LayerSet = Field("everything", description="Which layers it may change")
-    lr: float = Field(3e-4, gt=0, le=1, description="Learning rate")
+    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate")
     share: float = Field(0.5, gt=0, le=1, description="Share of these layers' weights that may move")
     looked_at: int = Field(16, ge=1, le=1000, description="Batches whose gradient decides which")
 
@@ -38,8 +38,8 @@ class SalUn(LowRankForgetting[SalUnConfig]):
         title="SalUn",
         paper="arXiv 2310.12508",
         status="published loss on the model's own states; only some of the weights move",
-        good_for="a concept that may become anything; inversion finds it less often than after other methods",
-        how="Find the weights that matter for the concept; there, answer its prompts as randomly chosen others.",
+        good_for="a concept that may become anything of its kind; no anchor is needed",
+        how="Find the weights that matter for the concept; there, answer its prompts as those of random things of its kind.",
     )
     Config = SalUnConfig
     ema = None  # the mask is found at the first update
@@ -58,17 +58,14 @@ class SalUn(LowRankForgetting[SalUnConfig]):
         yield "forgetting", self.with_retained(loss)
 
     def _as_others(self) -> Tensor:
-        x, t, forget, _, which = self.matter.concerned(self.config.batch, self.streams["concept"])
-        staying = self.matter.staying()
-        other = rows(staying, self._labels(len(next(iter(staying.values())))).to(which.device)[which])
-        with torch.no_grad():
-            target = self.velocity(x, t, other, bare=True)
-        return (self.velocity(x, t, forget) - target).square().mean()
-
-    def _labels(self, n: int) -> Tensor:
-        """Which of n prompts each prompt with the concept is answered as."""
-        many = len(next(iter(self.matter.pairs()[0].values())))
-        return randint(n, (many,), generator(self.streams.seed, "labels"))
+        n = max(1, self.config.batch // 2)
+        own, there = self.matter.concerned(n, self.streams["concept"]), self.matter.elsewhere(n, self.streams["label"])
+        loss = torch.zeros((), device=own.x.device)
+        for passed in (own, there):
+            with torch.no_grad():
+                target = self.velocity(passed.x, passed.t, passed.other, bare=True)
+            loss = loss + (self.velocity(passed.x, passed.t, passed.forget) - target).square().mean() / 2
+        return loss
 
     def _find(self, change: DenseChange) -> None:
         """The mask: over all layers together, the share of weights with the largest gradient."""

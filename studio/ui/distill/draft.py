@@ -69,6 +69,9 @@ def groups(catalogue: Json, objective: str) -> dict[str, list[settings.Field]]:
     }
 
 
+_SHAPE = Draft("", "")
+
+
 class Drafts:
     """Drafts from requests and from one another. Builds the catalogue of objectives when there is none yet."""
 
@@ -105,6 +108,17 @@ class Drafts:
                 suggested=name,
             )
         )
+
+    def left(self, text: str) -> Draft | None:
+        """A draft that a browser kept, where its teacher and its objective are there; None where it is none."""
+        try:
+            found = of_text(text)
+        except (ValueError, TypeError, AttributeError):
+            return None
+        entry = load_registry(self.jobs.paths).entries.get(found.teacher) if isinstance(found.teacher, str) else None
+        known = isinstance(found.objective, str) and found.objective in self.catalogue()["distill"]["methods"]
+        fits = all(type(getattr(found, name)) is type(getattr(_SHAPE, name)) for name in Draft.__dataclass_fields__)
+        return found if fits and known and entry is not None and entry.available else None
 
     def picked(self, draft: Draft, objective: str) -> Draft:
         """Another objective: what was typed for it before, else its preset for this teacher, else its defaults. Steps and

@@ -26,8 +26,8 @@ from studio.ui.distill.student import StudentCard
 from studio.ui.distill.trial_button import TrialButton
 from studio.ui.jobs.background import Background
 from studio.ui.kit import messages, parts, trials
-from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.drawn import draws
+from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
@@ -62,17 +62,19 @@ class DistillTab:
         """When chosen: the form as it was left. On page load with its name in the address: in front."""
         self.tabs = page.tabs
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        tab.select(self.open_tab, {self.form}, self.filled, js=chosen("distill"), **quiet)
-        asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, {page.tabs, *self.filled}, js=arrived("distill"), **quiet)
+        tab.select(self.open_tab, {self.form, self.left_text}, self.filled, js=called("kit/drafts", "again", "distill"), **quiet)
+        asked = [gr.Textbox(visible="hidden"), self.left_text]
+        here = called("kit/drafts", "arrived", "distill")
+        page.demo.load(self.arrive, asked, {page.tabs, *self.filled}, js=here, **quiet)
+        self.live.change(None, self.live, None, js=called("kit/drafts", "keepDraft", "distill"), **quiet)
 
-    def arrive(self, words: str) -> Updates:
+    def arrive(self, words: str, before: str = "") -> Updates:
         if str(words or "").split(" ")[0] != "distill":
             return {self.problem: ""}
-        return {self.tabs: gr.Tabs(selected="distill")} | self.opened()
+        return {self.tabs: gr.Tabs(selected="distill")} | self.opened(before=before or "")
 
     def open_tab(self, values: Values) -> Updates:
-        return self.opened(values[self.form] or "")
+        return self.opened(values[self.form] or "", before=values[self.left_text] or "")
 
     # -- layout ----------------------------------------------------------------------------------------------------
 
@@ -103,6 +105,7 @@ class DistillTab:
                 self.picker = objectives_html({"families": [], "chosen": "", "wait": WAIT})
         self.form = gr.Textbox("", visible="hidden", label="form", elem_id="distill-form")  # `Draft.text` of what is drawn
         self.live = gr.Textbox("", visible="hidden", label="typed")  # the same with what was typed since
+        self.left_text = gr.Textbox("", visible="hidden", label="left")  # in this browser tab, before the page was loaded
         self.fields = Fields(teacher, preset, name, steps, executor)
         self.inputs = self.fields.inputs() | self.student.inputs()
         self.filled = (
@@ -190,15 +193,17 @@ class DistillTab:
 
     # -- handlers --------------------------------------------------------------------------------------------------
 
-    def opened(self, form: str = "", wish: Json | None = None) -> Updates:
-        """The tab is shown: teachers as they are now, and a form when there is none yet. `wish` is a request to show."""
+    def opened(self, form: str = "", wish: Json | None = None, before: str = "") -> Updates:
+        """The tab is shown: teachers as they are now, and a form when there is none yet. wish: a request to show. before: the
+        text of a draft that was left here."""
         teachers = [entry for entry in load_registry(self.jobs.paths).entries.values() if entry.role == "teacher"]
         choices = [(entry.title if entry.available else f"{entry.title}, missing", entry.id) for entry in teachers]
         if form and wish is None:
             return {self.fields.teacher: gr.Dropdown(choices=choices)} | self.leaderboard.show(of_text(form).teacher)
         first = next((entry.id for entry in teachers if entry.available), None)
         try:
-            draft = self.drafts.of_request(wish or {"teacher": first})
+            left = None if wish is not None else self.drafts.left(before)
+            draft = left or self.drafts.of_request(wish or {"teacher": first})
         except ValueError as error:
             return {self.problem: messages.problem(error),
                     self.picker: {"families": [], "chosen": "", "wait": "There is nothing to choose from."}}  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
+
 from studio.capabilities.lab.request import DEFAULT_PROMPTS, StudyRequest, study_of
 from studio.capabilities.lab.studies import STUDIES
 from studio.core.files import Json
@@ -63,6 +66,18 @@ def request(typed: Json, given: Json) -> Json:
         "teacher_steps": _whole(typed["teacher_steps"], "Teacher steps", 25),
         "settings": {name: value for name, value in told.items() if value != plain.get(name)},
     }  # fmt: skip
+
+
+def left(text: str, pairs: Collection[str]) -> Json | None:
+    """A request that a browser kept, where its study and its pair are there; None where it is none."""
+    try:
+        found = json.loads(text)
+        known = found["study"] in STUDIES.all() and found["pair"] in pairs
+        plain: Json = {"name": str(found["name"]), "prompts": str(found["prompts"]).splitlines()}
+        whole = {name: int(found[name]) for name in ("seeds", "teacher_steps")}
+        return {**found, **plain, **whole} if known and isinstance(found["settings"], dict) else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _whole(text: object, label: str, default: int) -> int:

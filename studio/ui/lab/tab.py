@@ -20,7 +20,6 @@ from studio.library.models import Pair, load_registry
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import messages, parts, schema_form
-from studio.ui.kit.address import chosen
 from studio.ui.kit.drawn import draws
 from studio.ui.kit.exports import saving
 from studio.ui.kit.scripts import called, mounted
@@ -118,11 +117,13 @@ class LabTab:
                 self.mixture = MixtureCard(self.jobs)
         self.form = gr.Textbox("", visible="hidden", label="form", elem_id="lab-form")  # the request that is drawn
         self.run_id = gr.Textbox("", visible="hidden", label="study", elem_id="lab-run")
+        self.live = gr.Textbox("", visible="hidden", label="typed")  # the request with what was typed since
+        self.left_text = gr.Textbox("", visible="hidden", label="left")  # in this browser tab, before the page was loaded
         self.seen = gr.Textbox("", visible="hidden", label="seen")  # stamp of what is shown of it
         self.timer = gr.Timer(POLL_S, active=False)
         self.fields = Fields(pair, prompts, seeds, steps, name)
         self.inputs = self.fields.inputs()
-        self.filled = self.inputs | {self.form, self.about, self.cards, self.problem, self.cost}
+        self.filled = self.inputs | {self.form, self.about, self.cards, self.problem, self.cost, self.live}
         self.shown = {self.saved, self.line, self.result, self.run_id, self.seen, self.timer}
 
     def _wire(self) -> None:
@@ -137,9 +138,11 @@ class LabTab:
     def place(self, page: Page, tab: gr.Tab) -> None:
         """What happens when the tab is chosen, and when the page is loaded with its name, or a study, in the address."""
         self.tabs = page.tabs
-        tab.select(self.open_tab, {self.form, self.run_id}, self.filled | {self.saved}, js=chosen("lab"), **_QUIET)
-        asked = gr.Textbox(visible="hidden")
-        page.demo.load(self.arrive, asked, self.filled | self.shown | {page.tabs}, js=called("kit/address", "ofStudy"), **_QUIET)
+        again, here = (called("kit/drafts", name, "lab") for name in ("again", "arrived"))
+        tab.select(self.open_tab, {self.form, self.run_id, self.left_text}, self.filled | {self.saved}, js=again, **_QUIET)
+        asked = [gr.Textbox(visible="hidden"), self.left_text]
+        page.demo.load(self.arrive, asked, self.filled | self.shown | {page.tabs}, js=here, **_QUIET)
+        self.live.change(None, self.live, None, js=called("kit/drafts", "keepDraft", "lab"), **_QUIET)
 
     def draw(self, text: str) -> None:
         """The settings of the chosen study, from its schema; also what happens with them."""
@@ -167,7 +170,7 @@ class LabTab:
 
         self.start.click(submit, inputs | {self.panel.chosen}, {self.problem, *self.shown, *self.panel.shown}, **_QUIET)
         changes = [component.change for component in (*drawn.values(), *self.inputs)]
-        gr.on(changes, count, inputs, {self.cost}, trigger_mode="always_last", **_QUIET)
+        gr.on(changes, count, inputs, {self.cost, self.live}, trigger_mode="always_last", **_QUIET)
 
     # -- the form --------------------------------------------------------------------------------------------------
 
@@ -180,10 +183,10 @@ class LabTab:
         return sorted(load_registry(self.jobs.paths).pairs(), key=lambda pair: pair.student.oracle is None)
 
     def open_tab(self, values: Values) -> Updates:
-        return self.opened(values[self.form] or "", values[self.run_id] or "")
+        return self.opened(values[self.form] or "", values[self.run_id] or "", values[self.left_text] or "")
 
-    def opened(self, form: str = "", run_id: str = "") -> Updates:
-        """The tab is shown: students as they are now, a form when there is none yet, and the saved studies."""
+    def opened(self, form: str = "", run_id: str = "", before: str = "") -> Updates:
+        """The tab is shown: students as they are now, the saved studies, and a form when there is none: what was left here."""
         pairs = self.pairs()
         choices = [(pair.title if pair.available else f"{pair.title}, missing", pair.id) for pair in pairs]
         dropdown: Updates = {self.fields.pair: gr.Dropdown(choices=choices), self.saved: {"studies": self.studies.saved(run_id)}}
@@ -193,8 +196,8 @@ class LabTab:
         if first is None:
             said = "There is no student here yet; presets/models lists where they are."
             return dropdown | {self.problem: parts.line(said, "problem")}
-        filled = self.fill(lab_form.blank(FIRST, first))
-        return dropdown | filled | {self.fields.pair: gr.Dropdown(choices=choices, value=first)}
+        wanted = lab_form.left(before, {pair.id for pair in pairs if pair.available}) or lab_form.blank(FIRST, first)
+        return dropdown | self.fill(wanted) | {self.fields.pair: gr.Dropdown(choices=choices, value=wanted["pair"])}
 
     def fill(self, request: Json) -> Updates:
         """Updates that put a request into the form."""
@@ -206,7 +209,7 @@ class LabTab:
             self.form: text, self.cards: {"cards": lab_form.cards(study)}, self.about: about(card), self.problem: "",
             f.pair: request["pair"], f.prompts: "\n".join(request["prompts"]), f.seeds: str(request["seeds"]),
             f.teacher_steps: str(request["teacher_steps"]), f.name: request.get("name", ""),
-            self.cost: self._cost(request),
+            self.cost: self._cost(request), self.live: json.dumps({**request, "prompts": "\n".join(request["prompts"])}),
         }  # fmt: skip
 
     def pick(self, values: Values, event: gr.EventData) -> Updates:
@@ -224,7 +227,8 @@ class LabTab:
 
     def count(self, asked: Callable[[Values], Json], values: Values) -> Updates:
         try:
-            return {self.cost: self._cost(asked(values))}
+            request = asked(values)
+            return {self.cost: self._cost(request), self.live: json.dumps(request)}
         except ValueError as error:
             return {self.cost: parts.line(str(error), "notice")}
 
@@ -297,13 +301,13 @@ class LabTab:
             del updates[self.result], updates[self.seen]
         return updates
 
-    def arrive(self, asked: str) -> Updates:
+    def arrive(self, asked: str, before: str = "") -> Updates:
         """On page load: the tab and the study of the address; see `place`."""
         where, _, run_id = str(asked or "").partition(" ")
         if where != "lab" and not run_id:
             return {self.problem: ""}
         updates = self._shown(run_id[:80]) if run_id else {}
-        return self.opened() | updates | ({self.tabs: gr.Tabs(selected="lab")} if where == "lab" else {})
+        return self.opened(before=before or "") | updates | ({self.tabs: gr.Tabs(selected="lab")} if where == "lab" else {})
 
 
 def about(card: Json | None) -> str:

@@ -40,12 +40,13 @@ class ForgottenMaterial:
         self.model, self.domain, self.plan, self.of_pairs = model, domain, plan, list(pairs)
         self.folder, self.say, self.between, self.teacher = folder, say, between, teacher
         self.concepts = 1 + max(pair.concept for pair in pairs)
-        self._forget, self._becomes, self._staying = (
+        others = [pair.other or staying[i % len(staying)] for i, pair in enumerate(pairs)]
+        self._forget, self._becomes, self._others, self._staying = (
             as_written(domain, lines)
-            for lines in ([pair.forget for pair in pairs], [pair.becomes for pair in pairs], list(staying))
+            for lines in ([pair.forget for pair in pairs], [pair.becomes for pair in pairs], others, list(staying))
         )
         self.noise = noise_of(domain, model.shape)
-        self.lines = {"forget": self._read(self._forget), "becomes": self._read(self._becomes)}
+        self.lines = [self._read(said) for said in (self._forget, self._becomes, self._others)]
 
     def anchored(self, n: int, g: torch.Generator, concept: int | None = None) -> Passed:
         chosen = None if concept is None else [i for i, pair in enumerate(self.of_pairs) if pair.concept == concept]
@@ -54,13 +55,17 @@ class ForgottenMaterial:
     def concerned(self, n: int, g: torch.Generator) -> Passed:
         return self._passed(*self._on_the_way_to_the_concept.passed(n, g))
 
+    def elsewhere(self, n: int, g: torch.Generator) -> Passed:
+        return self._passed(*self._on_the_way_to_its_kind.passed(n, g))
+
     def kept(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Cond]:
         return self._on_the_way_to_others.visited(n, g)
 
     def pairs(self, concept: int | None = None) -> tuple[Cond, Cond]:
         chosen = [i for i, pair in enumerate(self.of_pairs) if concept in (None, pair.concept)]
         index = torch.tensor(chosen)
-        return self.lines["forget"].take(index), self.lines["becomes"].take(index)
+        forget, becomes, _ = (lines.take(index) for lines in self.lines)
+        return forget, becomes
 
     def staying(self) -> Cond:
         lines = self._on_the_way_to_others.lines
@@ -80,6 +85,10 @@ class ForgottenMaterial:
         return self._drawn(self._forget)
 
     @cached_property
+    def _on_the_way_to_its_kind(self) -> UntouchedModel:
+        return self._drawn(self._others)
+
+    @cached_property
     def _on_the_way_to_others(self) -> UntouchedModel:
         return self._drawn(self._staying)
 
@@ -87,7 +96,7 @@ class ForgottenMaterial:
         return UntouchedModel(self.model, self.domain, self.plan, said, (), self.folder, self.say, self.between)
 
     def _passed(self, x: Tensor, t: Tensor, index: Tensor) -> Passed:
-        return Passed(x, t, self.lines["forget"].take(index), self.lines["becomes"].take(index), index)
+        return Passed(x, t, *(lines.take(index) for lines in self.lines))
 
     def _read(self, said: Sequence[Said]) -> EncodedLines:
         return EncodedLineReader(self.model).read(said)

@@ -84,3 +84,13 @@ def test_only_executors_that_are_set_up_are_offered(tab: DistillTab, monkeypatch
 
     monkeypatch.setattr(distill, "check_executor", only_ray)
     assert [name for _, name in distill.executors()] == ["local", "ray"]
+
+
+def test_what_a_browser_kept_of_the_form_comes_back_where_it_still_fits(tab: DistillTab) -> None:
+    draft = tab.drafts.picked(tab.draft(*filled(tab)), "lcm")
+    text = json.dumps({**json.loads(draft.text()), "settings": {"batch": "77"}})
+    opened = tab.opened(before=text)
+    assert (json.loads(opened[tab.form])["objective"], json.loads(opened[tab.form])["settings"]) == ("lcm", {"batch": "77"})
+    for spoilt in ("", "no JSON", "[]", "3", text.replace('"lcm"', '"none"'), text.replace("test/teacher", "test/gone"),
+                   text.replace('{"batch": "77"}', "3")):  # fmt: skip
+        assert json.loads(tab.opened(before=spoilt)[tab.form])["objective"] == "dmd2"
