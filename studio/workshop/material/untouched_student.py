@@ -93,13 +93,13 @@ class UntouchedStudent(UntouchedModel):
         if not path.exists():
             trainer = Trainer(method, TrainerConfig(steps=steps, decay_from=0.5), on_the_way, str(self.model.device))
             trainer.resume()
-            try:
-                for progress in trainer.run():
+            for progress in trainer.run():
+                try:
                     self.say(progress.step, steps)
                     self.between()
-            except BaseException:
-                trainer.save()
-                raise
+                except BaseException:  # asked to leave between two updates; one that broke off is never kept
+                    trainer.save()
+                    raise
             taught = method.emas.get(name, method.trained[name].module)
             save_weights(path, taught.state_dict())
             shutil.rmtree(on_the_way, ignore_errors=True)
