@@ -201,14 +201,30 @@ export class Board extends Part {
   }
 }
 
+/**
+ * A picture of a subject, and its mask, which is shown while the figure is covered.
+ * @param {string} src
+ * @param {string} mask "" for none
+ */
+function sample(src, mask) {
+  const place = make("div", "p-shot");
+  place.append(Object.assign(new Image(), { src, alt: "" }));
+  if (mask) place.append(Object.assign(new Image(), { src: mask, alt: "", className: "p-veil" }));
+  return place;
+}
+
 class SubjectBoard extends Board {
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
     super(host);
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.$(".p-sample").hidden = false;
-      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
+      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src, i) => sample(src, card.masks[i])));
+      this.$(".p-sample .p-masks").hidden = !card.masked;
       put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
+    });
+    this.$(".p-sample .p-masks").addEventListener("click", () => {
+      attr(this.$(".p-sample .p-masks"), "aria-pressed", this.$(".p-sample").classList.toggle("p-covered"));
     });
     tell("personal-asked");
   }

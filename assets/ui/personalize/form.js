@@ -20,6 +20,32 @@ export const form = { subject: "", base: "", method: "", name: "", steps: "", st
  */
 export const returnTo = (asked) => void Object.assign(form, asked);
 
+const OUTSIDE = "outside", LITTLE = "0.1"; // the setting, and what places outside a mask count where little of them is learned
+
+/**
+ * Says to every method that has the setting that little counts outside the masks, or as much as ever.
+ * @param {Record<string, Record<string, string>>} settings by method: those that were changed
+ * @param {Record<string, { fields: { name: string }[] }>} methods
+ * @param {boolean} little
+ */
+export function countOutside(settings, methods, little) {
+  for (const [name, { fields }] of Object.entries(methods)) {
+    if (!fields.some((field) => field.name === OUTSIDE)) continue;
+    if (little) (settings[name] ??= {})[OUTSIDE] = LITTLE;
+    else delete settings[name]?.[OUTSIDE];
+  }
+}
+
+/**
+ * Whether a method counts less outside the masks; null where it has no such setting.
+ * @param {Record<string, string> | undefined} typed
+ * @param {{ name: string, value: string }[]} fields
+ */
+export function inside(typed, fields) {
+  const field = fields.find((one) => one.name === OUTSIDE);
+  return field ? Number(typed?.[OUTSIDE] ?? field.value) < 1 : null;
+}
+
 /** The form as the server reads it. */
 export const asked = () => ({ ...form, settings: form.settings[form.method] ?? {} });
 

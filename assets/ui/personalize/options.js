@@ -4,7 +4,7 @@
 import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
 import { Estimate } from "../kit/estimate.js";
 import { Part } from "../kit/part.js";
-import { asked, form } from "./form.js";
+import { asked, countOutside, form, inside } from "./form.js";
 
 /** @typedef {{ id: string, title: string, role: string, why: string, recommended: string, methods: string[] }} Model */
 /** @typedef {{ name: string, label: string, kind: string, info: string, choices: string[], value: string }} Field */
@@ -90,6 +90,12 @@ export class Options extends Part {
     return box;
   }
 
+  /** Drawn again, with what is typed in its place. */
+  again() {
+    delete this.$(".p-settings").dataset.key;
+    this.draw();
+  }
+
   /** @param {Field} field */
   fieldOf(field) {
     const label = make("label", "p-field"), typed = (this.form.settings[this.form.method] ??= {});
@@ -112,20 +118,54 @@ export class Options extends Part {
  * @extends {Options<Value>}
  */
 class SubjectOptions extends Options {
+  masked = false; // whether the subject has masks
+
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
     super(host, form);
     this.stop = this.$(".p-stop", HTMLInputElement);
     this.stop.addEventListener("input", () => void (form.stop_at = this.stop.value));
+    this.within = this.$(".p-inside");
+    this.tick = find("input", this.within, HTMLInputElement);
+    this.tick.addEventListener("change", () => this.marked(this.tick?.checked ?? false));
     this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
-    this.on("input", () => this.cost?.changed()); // after the field's own
+    this.on("input", () => this.typed()); // after the field's own
     this.on("click", () => this.cost?.changed()); // of a method
-    this.hear("personal-picked", () => this.cost?.changed());
-    this.hear("personal-returned", () => {
-      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
-      this.draw();
+    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
+      this.masked = card.masked;
+      this.typed();
     });
+    this.hear("personal-marked", () => this.marked(true));
+    this.hear("personal-returned", () => this.again());
     this.draw();
+  }
+
+  /** Something was chosen or typed. */
+  typed() {
+    this.drawWithin();
+    this.cost?.changed();
+  }
+
+  /** Whether little is learned of what lies outside the masks. @param {boolean} little */
+  marked(little) {
+    countOutside(form.settings, this.value?.methods ?? {}, little);
+    this.again();
+  }
+
+  drawWithin() {
+    if (!this.within || !this.tick) return;
+    const found = inside(form.settings[form.method], this.value?.methods[form.method]?.fields ?? []);
+    this.within.hidden = !this.masked || found === null;
+    this.tick.checked = Boolean(found);
+  }
+
+  /**
+   * @override
+   * @param {Model} model
+   */
+  drawMethods(model) {
+    super.drawMethods(model);
+    this.drawWithin();
   }
 
   /** @override */

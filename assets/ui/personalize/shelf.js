@@ -15,6 +15,8 @@ import { form } from "./form.js";
  * @property {string} word
  * @property {boolean} own
  * @property {string[]} thumbs addresses
+ * @property {string[]} masks of the thumbs, "" for none
+ * @property {boolean} masked whether any picture to learn from has one
  * @property {string} about
  */
 /** @typedef {{ cards: Card[], broken: string[] }} Value */
@@ -38,6 +40,7 @@ class Shelf extends Part {
     this.on("click", (event) => this.pick(at(event, ".p-card")?.dataset.id ?? ""));
     this.on("keydown", (event) => this.walk(event));
     this.hear("personal-kept", (/** @type {Card} */ card) => {
+      if (card.masked) tell("personal-marked");
       this.cards = [...this.cards.filter((one) => one.id !== card.id), card];
       this.draw();
       this.pick(card.id);

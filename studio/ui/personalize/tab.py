@@ -33,7 +33,7 @@ from studio.ui.personalize.view import PersonalView
 from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 1.0  # between looks at a live run
-BROUGHT = Limits(count=MAX_PICTURES)
+BROUGHT = Limits(count=MAX_PICTURES, masks=True)
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -77,7 +77,7 @@ class PersonalizeTab(TrainingPart[PersonalView]):
                             elem_classes="cancels",
                         )
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                keeping: Json = {"pictures": [], "refused": [], "stamp": 0}
+                keeping: Json = {"pictures": [], "masks": [], "refused": [], "stamp": 0}
                 self.pictures = parts.mounted_html(keeping, "personalize/pictures", "personal-pictures", *served(self.jobs.paths))
                 self.board = gr.HTML(
                     {"run": None},
@@ -140,7 +140,9 @@ class PersonalizeTab(TrainingPart[PersonalView]):
         """What was dropped goes to the pictures that are being captioned; each refused one is named."""
         intake = uploads.taken(values[self.brought], BROUGHT)
         stamp = int(values[self.stamp] or 0) + 1
-        found = {"pictures": own_pictures.brought(self.jobs.paths, intake), "refused": intake.refused, "stamp": stamp}
+        paths = self.jobs.paths
+        found = {"pictures": own_pictures.brought(paths, intake), "masks": own_pictures.masks(paths, intake),
+                 "refused": intake.refused, "stamp": stamp}  # fmt: skip
         return {self.brought: None, self.stamp: stamp, self.pictures: found}
 
     # -- runs ------------------------------------------------------------------------------------------------------

@@ -78,6 +78,31 @@ def test_own_pictures_become_a_subject(tab: PersonalizeTab, tmp_path: Path) -> N
     assert "There is a subject mine/my-cat already" in keep(draft(given))["problem"]
 
 
+def test_masks_are_brought_or_marked_and_shown(tab: PersonalizeTab, tmp_path: Path) -> None:
+    keep, _ = served(tab.jobs.paths)
+    given = brought(tab, tmp_path / "given")
+    white = Image.new("L", (64, 48))
+    white.paste(255, (0, 0, 32, 48))
+    white.save(tmp_path / "cat0.mask.png")
+    Image.new("L", (48, 48), 255).save(tmp_path / "dog.mask.png")
+    came = tab.bring({tab.brought: [str(file) for file in sorted(tmp_path.glob("*.mask.png"))], tab.stamp: 1})[tab.pictures]
+    assert (came["pictures"], [one["of"] for one in came["masks"]]) == ([], ["cat0", "dog"])
+    brought_mask, strange = (one["file"] for one in came["masks"])
+    given[0]["mask"], given[1]["box"] = brought_mask, [0, 0.5, 0.5, 1]
+    card = keep(draft(given))["card"]
+    assert (card["masked"], card["about"]) == (True, "4 pictures, 2 with a mask")
+    assert [bool(one) for one in card["masks"]] == [True, True, False, False]
+    one = subject(tab.jobs.paths, "mine/my-cat")
+    with Image.open(one.masks["1.png"]) as first, Image.open(one.masks["2.png"]) as second:
+        assert first.getbbox() == (0, 0, 32, 48)
+        assert second.getbbox() == (8, 24, 32, 48)  # of the middle square, 48 wide from 8 on
+    wrong = draft([{**given[0], "mask": strange}], word="<other>")
+    assert "The mask of 'cat0.png' is 48 × 48 pixels, and the picture 64 × 48" in keep(wrong)["problem"]
+    for box in ([0, 0, 2, 1], [0.5, 0, 0.5, 1], "all", [0, 0, 1]):
+        assert "What is marked in 'cat1.png' is no" in keep(draft([{**given[1], "box": box}], word="<other>"))["problem"]
+    assert "'cat0.png' is no longer here" in keep(draft([{**given[0], "mask": "gone.png"}], word="<other>"))["problem"]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
