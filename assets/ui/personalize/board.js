@@ -7,6 +7,7 @@ import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
 import { returnTo } from "./form.js";
+import { veil } from "./masks.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
 /** @typedef {import("./strip.js").Strips} Strips */
@@ -26,9 +27,10 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {Table | null} steps
  * @property {Table | null} arms
  * @property {Picks} picks
+ * @property {number} [back] when somebody came back to it: the form is filled then
  * @property {string[]} said
  * @property {string[]} reader
- * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
+ * @property {object} asked the form it came from
  * @property {Table | null} edits
  * @property {string} grid_note
  * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
@@ -78,6 +80,8 @@ export class Board extends Part {
   view = null;
   /** @type {number | null} */
   step = null; // of the pictures; null follows the newest
+  /** @type {number | undefined} */
+  back = undefined;
 
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
@@ -130,8 +134,11 @@ export class Board extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
-    if (view && !this.view) this.returned(view); // after a reload; a run that was just started has the form as it is
+    // after a reload, or from Recent runs; a run that was just started has the form as it is
+    const back = view && (!this.view || (view.back !== undefined && view.back !== this.back));
+    this.back = view?.back;
     this.view = view;
+    if (back) this.returned(view);
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;
     if (another) {
@@ -209,7 +216,7 @@ export class Board extends Part {
 function sample(src, mask) {
   const place = make("div", "p-shot");
   place.append(Object.assign(new Image(), { src, alt: "" }));
-  if (mask) place.append(Object.assign(new Image(), { src: mask, alt: "", className: "p-veil" }));
+  if (mask) place.append(veil(mask));
   return place;
 }
 
@@ -240,7 +247,7 @@ class SubjectBoard extends Board {
    * @param {View} view
    */
   returned(view) {
-    returnTo(view.asked);
+    returnTo(/** @type {Omit<import("./form.js").Form, "name">} */ (view.asked));
     tell("personal-returned");
   }
 }

@@ -49,6 +49,12 @@ export function pushed(box, key, corner) {
 }
 
 /**
+ * A mask over a picture: what it leaves out is dark.
+ * @param {string} src
+ */
+export const veil = (src) => Object.assign(new Image(), { src, alt: "", className: "p-veil" });
+
+/**
  * The picture with its mask. marking: whether a rectangle is drawn on it now.
  * @param {Masked} one
  * @param {{ shown: boolean, marking: boolean, changed: () => void }} how changed: called after every change of its rectangle
@@ -56,7 +62,7 @@ export function pushed(box, key, corner) {
 export function shot(one, { shown, marking, changed }) {
   const place = make("div", `p-shot${marking ? " p-marking" : ""}`);
   place.append(Object.assign(new Image(), { src: one.thumb, alt: one.name, draggable: false }));
-  if (one.mask && shown && !marking) place.append(Object.assign(new Image(), { src: one.mask.thumb, alt: "", className: "p-veil" }));
+  if (one.mask && shown && !marking) place.append(veil(one.mask.thumb));
   const box = make("i", "p-box");
   place.append(box);
   const draw = () => {

@@ -54,12 +54,13 @@ class Pictures extends Part {
     if (!value || value.stamp === this.stamp) return;
     this.stamp = value.stamp;
     const known = new Set(this.pictures.map((one) => one.file));
-    const fresh = value.pictures.filter((one) => !known.has(one.file)).map((one) => ({ ...one, caption: "", held: false, mask: null, box: null }));
+    const bare = { caption: "", held: false, mask: null, box: null };
+    const fresh = value.pictures.filter((one) => !known.has(one.file)).map((one) => ({ ...one, ...bare }));
     this.pictures.push(...fresh);
     const last = this.pictures[this.pictures.length - 1];
     if (this.pictures.length >= HELD_FROM && !this.pictures.some((one) => one.held)) last.held = true;
-    const strays = attach(this.pictures, value.masks).map((one) => `${one.name} is a mask, and no picture here is called ${one.of}.`);
-    const refused = [...value.refused, ...strays];
+    const strays = attach(this.pictures, value.masks);
+    const refused = [...value.refused, ...strays.map((one) => `${one.name} is a mask, and no picture here is called ${one.of}.`)];
     this.box.hidden = !this.pictures.length && !refused.length;
     this.$(".p-refused").replaceChildren(...refused.map((text) => make("p", "line problem", text)));
     this.say("");
@@ -133,9 +134,12 @@ class Pictures extends Part {
 
   async keep() {
     this.kept.disabled = true;
+    const pictures = this.pictures.map(({ file, name, caption, held, mask, box }) => ({
+      file, name, caption, held, box, mask: mask?.file,
+    }));
     const answer = await this.ask("keep", {
-      pictures: this.pictures.map(({ file, name, caption, held, mask, box }) => ({ file, name, caption, held, box, mask: mask?.file })),
-      kind: this.kind.value, noun: this.noun.value, title: this.title.value, word: this.word.value, consent: this.may.checked, base: form.base,
+      pictures, kind: this.kind.value, noun: this.noun.value, title: this.title.value, word: this.word.value,
+      consent: this.may.checked, base: form.base,
     });
     this.kept.disabled = false;
     this.say(answer.problem ?? "");

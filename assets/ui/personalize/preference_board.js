@@ -1,7 +1,9 @@
 // A preference tuning as it goes on: what board.js shows, and curves of winner and loser, of pairs told apart and of the reward.
 // value = PreferenceView.board(), or {run: null}.
 import { make, rebuild } from "../kit/dom.js";
+import { tell } from "../kit/part.js";
 import { Board } from "./board.js";
+import { returnTo } from "./preference_form.js";
 
 /** @typedef {{ name: string, points: [step: number, value: number][] }} Line */
 /** @typedef {{ title: string, lines: Line[] }} Curve */
@@ -47,6 +49,15 @@ class PreferenceBoard extends Board {
   /** @override */
   get called() {
     return "preference";
+  }
+
+  /**
+   * @override
+   * @param {import("./board.js").View} view
+   */
+  returned(view) {
+    returnTo(/** @type {Omit<import("./preference_form.js").Form, "name">} */ (view.asked));
+    tell("preference-returned");
   }
 
   /** @override */

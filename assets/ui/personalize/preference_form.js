@@ -21,6 +21,12 @@ export function readForm() {
   return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });
 }
 
+/**
+ * The form as it was for a run that is come back to.
+ * @param {Omit<Form, "name">} asked
+ */
+export const returnTo = (asked) => void Object.assign(form, asked, { name: "" });
+
 /** @extends {Options<Value>} */
 class PreferenceForm extends Options {
   /** @type {VoteSet[]} */
@@ -45,6 +51,7 @@ class PreferenceForm extends Options {
       if (found.name) form.votes = found.name;
       this.drawDecides();
     });
+    this.hear("preference-returned", () => this.again());
     this.hear("preference-asked", () => this.tell()); // the voting place came later
     this.sets = this.value?.sets ?? [];
     this.drawDecides();
@@ -86,7 +93,7 @@ class PreferenceForm extends Options {
   }
 
   drawDecides() {
-    if (!this.reward || !this.value) return;
+    if (!this.reward || !this.value?.models.length) return;
     for (const box of all("[data-decides]", this.element)) {
       const on = box.dataset.decides === form.decides;
       attr(box, "aria-checked", on);

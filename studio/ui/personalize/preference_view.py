@@ -34,6 +34,7 @@ class PreferenceView(PersonalView):
 
     ROWS = {"preferred": "preferred"}
     GRID_NOTE = "Untouched is the model as it was, from the same noise; on prompts that nobody taught."
+    ASKED = ("reward", "votes", "steps")
 
     def __init__(self, run_id: str, request: Json, about: Json):
         """about: {"what", "second", "base"} as lists call them; "percent", "second_percent": whether rewards are shares."""
@@ -49,6 +50,9 @@ class PreferenceView(PersonalView):
 
     def board(self, ahead: int = 0) -> Json:
         return super().board(ahead) | {"curves": self.curves()}
+
+    def asked(self) -> Json:
+        return {"decides": "votes" if self.request.get("votes") else "reward", **super().asked()}
 
     def curves(self) -> list[Json]:
         """[{"title", "lines": [{"name", "points": [[step, value], …]}]}]; each panel has a scale of its own."""

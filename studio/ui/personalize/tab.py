@@ -117,6 +117,7 @@ class PersonalizeTab(TrainingPart[PersonalView]):
         asked = gr.Textbox(visible="hidden")
         outputs = {page.tabs, self.modes, *listed, *self.shown, *self.preference.shown}
         page.demo.load(self.arrive, asked, outputs, js=arrived("personalize"), **_QUIET)
+        self.header.personalize(self.reopen, None, outputs, **_QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
@@ -131,8 +132,17 @@ class PersonalizeTab(TrainingPart[PersonalView]):
             tab, run = "personalize", other
         front = {self.tabs: gr.Tabs(selected="personalize")} | self.opened() if tab == "personalize" else {}
         if run and self.preference.is_mine(run):
-            return {self.problem: "", self.modes: {"mode": "preference"}} | front | self.preference.show(run)
-        return {self.problem: ""} | front | (self.show(run) if run else {})
+            return {self.problem: "", self.modes: {"mode": "preference"}} | front | self.preference.come_back(run)
+        return {self.problem: ""} | front | (self.come_back(run) if run else {})
+
+    def recent(self) -> list[Json]:
+        return [*super().recent(), *self.preference.recent()]
+
+    def reopen(self, event: gr.EventData) -> Updates:
+        """A run among Recent runs, of either half, and the form as it was for it."""
+        run = str(event.run)[:80]
+        part, mode = (self.preference, "preference") if self.preference.is_mine(run) else (self, "subject")
+        return {self.tabs: gr.Tabs(selected="personalize"), self.modes: {"mode": mode}} | self.opened() | part.come_back(run)
 
     # -- pictures of one's own ---------------------------------------------------------------------------------------
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.kit.messages import problem
-from studio.ui.kit.runs import worker
+from studio.ui.kit.runs import RECENT, when, worker
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.personalize.view import PersonalView
 
@@ -46,6 +48,25 @@ class TrainingPart(Generic[V]):
             self.problem: "",
             self.header: worker(self.jobs),
         }
+
+    def come_back(self, run_id: str) -> Updates:
+        """The same, and the form as it was for the run."""
+        found = self.show(run_id)
+        if self.board in found:
+            found[self.board] |= {"back": time.time()}
+        return found
+
+    def recent(self) -> list[Json]:
+        """Cards of the newest runs for the drawer."""
+        cards = []
+        for info in self.jobs.list(kind=self.runs.KIND, limit=RECENT):
+            try:
+                view, _ = self.runs.look(info.id)
+            except (ValueError, KeyError):
+                continue  # a folder somebody edited by hand is not worth losing the list
+            about = " · ".join(filter(None, [when(info.created), str(view.request.get("method") or "")]))
+            cards.append({"id": info.id, "kind": "personalize", "state": info.state, "about": about, **view.card()})
+        return cards
 
     def tick(self, values: Values) -> Updates:
         return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}

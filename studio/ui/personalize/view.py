@@ -90,7 +90,7 @@ class PersonalView:
         """ahead: runs that wait before this one."""
         return {
             "run": self.run_id,
-            "title": f"{self.about['subject']} on {self.about['base']}",
+            "title": self.title,
             "state": self.state,
             "live": self.live,
             "status": {"word": self.state, "text": self._text(ahead)},
@@ -106,6 +106,10 @@ class PersonalView:
             "trial": self.trial(),
             "asked": self.asked(),
         }
+
+    @property
+    def title(self) -> str:
+        return f"{self.about['subject']} on {self.about['base']}"
 
     @property
     def of_one_picture(self) -> bool:
@@ -199,17 +203,22 @@ class PersonalView:
             f"{_share(found.get('mistaken'))} of other pictures of the class for it."
         ]
 
+    ASKED = ("subject", "steps", "stop_at")  # of a request, besides its model, its method and the settings
+
     def asked(self) -> Json:
         """The form as it was for this run, without the name of its adapter: texts, as fields hold them."""
         given, method = self.request, str(self.request.get("method") or "")
         typed = {name: schema_form.write(value) for name, value in (given.get("settings") or {}).items()}
-        found = {
-            "subject": given.get("subject", ""),
-            "base": given.get("base", ""),
-            "method": method,
-            "settings": {method: typed},
-        }
-        return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
+        found = {"base": given.get("base", ""), "method": method, "settings": {method: typed}}
+        return {**found, **{name: schema_form.write(given.get(name) or "") for name in self.ASKED}}
+
+    def card(self) -> Json:
+        """What the drawer shows of it: {"prompt", "pictures", "shows"}; the newest strip, where it shows what was learned."""
+        shown = self.pictures()
+        if shown is None:
+            return {"prompt": self.title, "pictures": []}
+        n = len(shown["rows"]) * len(shown["seeds"]) * len(shown["columns"])
+        return {"prompt": self.title, "pictures": [shown["steps"][-1]["strip"]], "shows": 1 / max(1, n - 1)}
 
     def trial(self) -> Json | None:
         """What "Try it" opens: {"adapter", "word", "base", "prompt", "mix"}; None while there is no adapter. mix: of an adapter

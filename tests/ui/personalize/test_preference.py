@@ -79,6 +79,21 @@ def test_the_form_is_a_request(part: PreferencePart) -> None:
     assert "Training steps" in shown
 
 
+def test_a_run_that_is_come_back_to_fills_the_form(part: PreferencePart) -> None:
+    asked = {"name": "a", "base": "nano/dmd2", "reward": "time=night", "method": "dpo", "steps": 40, "settings": {"loser": 0.5}}
+    found = part.come_back(part.jobs.submit("prefer", asked))[part.board]
+    assert found["back"] and found["asked"] == {
+        "decides": "reward", "reward": "time=night", "votes": "", "base": "nano/dmd2", "method": "dpo", "steps": "40",
+        "settings": {"dpo": {"loser": "0.5"}}}  # fmt: skip
+    (card,) = part.recent()
+    assert (card["prompt"], card["pictures"], card["kind"]) == (found["title"], [], "personalize")
+    assert PreferenceView("r", {"base": "nano/dmd2", "votes": "mine"}, ABOUT).asked()["decides"] == "votes"
+    view = PreferenceView("r", {"base": "nano/dmd2"}, ABOUT)
+    strip = {"columns": ["a", "b"], "rows": ["x"], "prompts": ["x"], "seeds": [0, 1], "count": 4, "strip": "s.jpg", "step": 3}
+    view.apply({"kind": "strip", **strip})
+    assert view.card() == {"prompt": view.title, "pictures": ["s.jpg"], "shows": 1 / 3}
+
+
 def test_a_vote_is_kept_with_what_draws_its_pictures_again(stocked: Jobs) -> None:
     ask, run = served(stocked), drawn(stocked)
     answer = ask["vote"]({"run": run, "index": 1, "choice": "right", "name": "mine"})

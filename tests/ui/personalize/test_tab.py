@@ -168,6 +168,11 @@ def test_the_form_becomes_a_run_that_a_reload_finds(tab: PersonalizeTab) -> None
     assert tab.arrive(f"personalize {run_id} ")[tab.run_id] == run_id
     assert tab.tabs in tab.arrive(f"  {run_id}")
     assert tab.arrive("  ") == {tab.problem: ""}
+    (card,) = tab.recent()
+    assert (card["id"], card["kind"], card["prompt"]) == (run_id, "personalize", "Two-tailed cat on Nano DMD2")
+    back = tab.reopen(gr.EventData(None, {"run": run_id}))
+    assert back[tab.run_id] == run_id and back[tab.modes] == {"mode": "subject"} and back[tab.board]["back"]
+    assert back[tab.board]["asked"]["settings"] == {"own-timesteps": {"rank": "4"}}
     stopped = tab.stopped({tab.run_id: run_id})
     assert stopped[tab.board]["state"] == "stopped"
 
