@@ -101,7 +101,7 @@ class PersonalView:
             "said": self.said(),
             "reader": self.reader(),
             "arms": self.arms(),
-            "edits": one_picture.table(self.rows),
+            "edits": self.edits(),
             "grid_note": one_picture.STRIP_NOTE if self.of_one_picture else self.GRID_NOTE,
             "trial": self.trial(),
             "asked": self.asked(),
@@ -158,6 +158,15 @@ class PersonalView:
         rows = [_of_arm(arm, row) for (arm, step), row in self.rows.items() if step == last]
         return {"heads": ARM_HEADS, "rows": rows, "note": ARM_NOTE}
 
+    def edits(self) -> Json | None:
+        """Of a run that learned one picture; None where no edit was measured."""
+        return one_picture.table(self.rows)
+
+    def tables(self) -> Json:
+        """Those there are, by name, as they are saved."""
+        found = {"arms": self.arms(), "steps": self.steps(), "edits": self.edits()}
+        return {name: table for name, table in found.items() if table is not None}
+
     def said(self) -> list[str]:
         """What a run that is done came to, in sentences with intervals; [] before."""
         own = self._own()
@@ -198,9 +207,22 @@ class PersonalView:
             seen = f"It finds the subject in {_share(found.get('found'))} of the {found['held']} pictures held back"
         else:
             seen = "No picture was held back, so how often it finds the subject is not known"
-        return [
+        first = (
             f"The reader is made from your pictures alone and sees with {found.get('features')}. {seen}, and takes "
             f"{_share(found.get('mistaken'))} of other pictures of the class for it."
+        )
+        return [first, *self._second(found.get("second") or {})]
+
+    def _second(self, found: Json) -> list[str]:
+        """The same of a second reader, and what it finds; [] where there is none."""
+        own = self._own()
+        if not found or not own or not own[-1][1].get("second"):
+            return []
+        hit, leak = (_share(own[-1][1]["second"].get(name)) for name in ("hit", "leak"))
+        right, wrong = (_share(found.get(name)) for name in ("found", "mistaken"))
+        return [
+            f"A second reader, made from the same pictures, sees with {found['features']} and recognises the subject in {hit}, "
+            f"without the word in {leak}; it finds it in {right} of the pictures held back, and takes {wrong} of others for it."
         ]
 
     ASKED = ("subject", "steps", "stop_at")  # of a request, besides its model, its method and the settings
