@@ -6,7 +6,7 @@ import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
-import { returnTo } from "./form.js";
+import { form } from "./form.js";
 import { veil } from "./masks.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
@@ -36,6 +36,7 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
+/** @typedef {{ called: string, form: object, returned: string }} Half called: in names of saved files. returned: what is told. */
 
 /**
  * What stands behind a row of a step: a button that makes the adapter what it was there.
@@ -83,9 +84,13 @@ export class Board extends Part {
   /** @type {number | undefined} */
   back = undefined;
 
-  /** @param {import("../kit/part.js").Host<Value>} host */
-  constructor(host) {
+  /**
+   * @param {import("../kit/part.js").Host<Value>} host
+   * @param {Half} half
+   */
+  constructor(host, half) {
     super(host);
+    this.half = half;
     this.range = this.$(".p-time input", HTMLInputElement);
     this.range.addEventListener("input", () => {
       const steps = this.view?.strips?.steps ?? [], at = Number(this.range.value);
@@ -106,15 +111,10 @@ export class Board extends Part {
     this.follow(() => this.draw());
   }
 
-  /** What saved files are called after. */
-  get called() {
-    return "personalize";
-  }
-
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const view = this.view, strips = view?.strips ?? null, told = strips || view?.steps || view?.edits;
-    return { name: view && !view.live && told ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
+    return { name: view && !view.live && told ? `${this.half.called}-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
@@ -126,19 +126,16 @@ export class Board extends Part {
     return drawnGrid(strips, this.shownStep(strips), view.run, view.title, this.element);
   }
 
-  /**
-   * The form goes back to what a run was asked for.
-   * @param {View} _view
-   */
-  returned(_view) {}
-
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
     // after a reload, or from Recent runs; a run that was just started has the form as it is
     const back = view && (!this.view || (view.back !== undefined && view.back !== this.back));
     this.back = view?.back;
     this.view = view;
-    if (back) this.returned(view);
+    if (back) { // the form goes back to what the run was asked for
+      Object.assign(this.half.form, view.asked, { name: "" });
+      tell(this.half.returned);
+    }
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;
     if (another) {
@@ -223,7 +220,7 @@ function sample(src, mask) {
 class SubjectBoard extends Board {
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
-    super(host);
+    super(host, { called: "personalize", form, returned: "personal-returned" });
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.$(".p-sample").hidden = false;
       rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src, i) => sample(src, card.masks[i])));
@@ -240,15 +237,6 @@ class SubjectBoard extends Board {
   draw() {
     super.draw();
     if (this.view) this.drawTable(this.$(".p-edits"), this.view.edits, null);
-  }
-
-  /**
-   * @override
-   * @param {View} view
-   */
-  returned(view) {
-    returnTo(/** @type {Omit<import("./form.js").Form, "name">} */ (view.asked));
-    tell("personal-returned");
   }
 }
 

@@ -9,16 +9,11 @@
  * @property {string} steps
  * @property {string} stop_at share, "" for never
  * @property {Record<string, Record<string, string>>} settings by method: those that were changed
+ * @property {number} pending pictures that were brought and are not kept yet
  */
 
 /** @type {Form} */
-export const form = { subject: "", base: "", method: "", name: "", steps: "", stop_at: "", settings: {} };
-
-/**
- * The form as it was for a run that is come back to.
- * @param {Omit<Form, "name">} asked
- */
-export const returnTo = (asked) => void Object.assign(form, asked);
+export const form = { subject: "", base: "", method: "", name: "", steps: "", stop_at: "", settings: {}, pending: 0 };
 
 const OUTSIDE = "outside", LITTLE = "0.1"; // the setting, and what places outside a mask count where little of them is learned
 
@@ -46,11 +41,15 @@ export function inside(typed, fields) {
   return field ? Number(typed?.[OUTSIDE] ?? field.value) < 1 : null;
 }
 
-/** The form as the server reads it. */
-export const asked = () => ({ ...form, settings: form.settings[form.method] ?? {} });
+/**
+ * A form as the server reads it: of the settings those of its method.
+ * @template {{ method: string, settings: Record<string, Record<string, string>> }} F
+ * @param {F} form
+ */
+export const sent = (form) => ({ ...form, settings: form.settings[form.method] ?? {} });
 
 /** What Start sends, as JSON text in the place of its input. */
-export const readForm = () => JSON.stringify(asked());
+export const readForm = () => JSON.stringify(sent(form));
 
 /**
  * A name as prompts and folders spell it: "My cat!" is "my-cat".

@@ -1,10 +1,11 @@
-// Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away.
+// Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away, and
+// what it takes.
 // value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js, or in the form of whoever
 // stands on it.
 import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
 import { Estimate } from "../kit/estimate.js";
 import { Part } from "../kit/part.js";
-import { asked, countOutside, form, inside } from "./form.js";
+import { countOutside, form, inside, sent } from "./form.js";
 
 /** @typedef {{ id: string, title: string, role: string, why: string, recommended: string, methods: string[] }} Model */
 /** @typedef {{ name: string, label: string, kind: string, info: string, choices: string[], value: string }} Field */
@@ -31,6 +32,9 @@ export class Options extends Part {
     this.model.addEventListener("change", () => this.choose(this.model.value));
     this.steps.addEventListener("input", () => void (this.form.steps = this.steps.value));
     this.named.addEventListener("input", () => void (this.form.name = this.named.value));
+    this.cost = new Estimate(this.$(".p-cost"), host.server, () => sent(this.form));
+    this.on("input", () => this.cost.changed()); // after the field's own
+    this.on("click", () => this.cost.changed()); // of a method
     this.follow(() => this.draw());
   }
 
@@ -49,6 +53,7 @@ export class Options extends Part {
     this.$(".p-wait").hidden = !value.wait;
     put(this.$(".p-wait"), value.wait);
     this.choose(this.form.base);
+    this.cost.changed();
   }
 
   /** @param {string} id of a model */
@@ -114,7 +119,7 @@ export class Options extends Part {
 }
 
 /**
- * And where a run ends early, and what it takes.
+ * And where a run ends early, and what masks are for.
  * @extends {Options<Value>}
  */
 class SubjectOptions extends Options {
@@ -128,22 +133,15 @@ class SubjectOptions extends Options {
     this.within = this.$(".p-inside");
     this.tick = find("input", this.within, HTMLInputElement);
     this.tick.addEventListener("change", () => this.marked(this.tick?.checked ?? false));
-    this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
-    this.on("input", () => this.typed()); // after the field's own
-    this.on("click", () => this.cost?.changed()); // of a method
+    this.on("input", () => this.drawWithin()); // after the field's own
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.masked = card.masked;
-      this.typed();
+      this.drawWithin();
+      this.cost.changed();
     });
     this.hear("personal-marked", () => this.marked(true));
     this.hear("personal-returned", () => this.again());
     this.draw();
-  }
-
-  /** Something was chosen or typed. */
-  typed() {
-    this.drawWithin();
-    this.cost?.changed();
   }
 
   /** Whether little is learned of what lies outside the masks. @param {boolean} little */
@@ -172,7 +170,6 @@ class SubjectOptions extends Options {
   draw() {
     super.draw();
     if (this.stop) this.stop.value = form.stop_at;
-    this.cost?.changed();
   }
 }
 

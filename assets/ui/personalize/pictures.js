@@ -70,6 +70,7 @@ class Pictures extends Part {
 
   list() {
     this.$(".p-list").replaceChildren(...this.pictures.map((one) => this.row(one)));
+    form.pending = this.pictures.length;
     this.drawToggle();
   }
 

@@ -1,9 +1,8 @@
 // A preference tuning as it goes on: what board.js shows, and curves of winner and loser, of pairs told apart and of the reward.
 // value = PreferenceView.board(), or {run: null}.
 import { make, rebuild } from "../kit/dom.js";
-import { tell } from "../kit/part.js";
 import { Board } from "./board.js";
-import { returnTo } from "./preference_form.js";
+import { form } from "./preference_form.js";
 
 /** @typedef {{ name: string, points: [step: number, value: number][] }} Line */
 /** @typedef {{ title: string, lines: Line[] }} Curve */
@@ -46,18 +45,9 @@ function panel({ title, lines }) {
 }
 
 class PreferenceBoard extends Board {
-  /** @override */
-  get called() {
-    return "preference";
-  }
-
-  /**
-   * @override
-   * @param {import("./board.js").View} view
-   */
-  returned(view) {
-    returnTo(/** @type {Omit<import("./preference_form.js").Form, "name">} */ (view.asked));
-    tell("preference-returned");
+  /** @param {import("../kit/part.js").Host<import("./board.js").Value>} host */
+  constructor(host) {
+    super(host, { called: "preference", form, returned: "preference-returned" });
   }
 
   /** @override */

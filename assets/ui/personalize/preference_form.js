@@ -4,6 +4,7 @@
 import { all, at, attr, make, put, rebuild } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
 import { tell } from "../kit/part.js";
+import { sent } from "./form.js";
 import { Options } from "./options.js";
 
 /** @typedef {{ name: string, title: string, about: string, group: string }} Reward */
@@ -17,15 +18,7 @@ import { Options } from "./options.js";
 export const form = { decides: "reward", reward: "", votes: "", base: "", method: "", name: "", steps: "", settings: {} };
 
 /** What Start sends, as JSON text in the place of its input. */
-export function readForm() {
-  return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });
-}
-
-/**
- * The form as it was for a run that is come back to.
- * @param {Omit<Form, "name">} asked
- */
-export const returnTo = (asked) => void Object.assign(form, asked, { name: "" });
+export const readForm = () => JSON.stringify(sent(form));
 
 /** @extends {Options<Value>} */
 class PreferenceForm extends Options {

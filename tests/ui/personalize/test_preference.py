@@ -14,7 +14,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts
 from studio.ui.personalize import preference_choices, voting
-from studio.ui.personalize.preference import PreferencePart
+from studio.ui.personalize.preference import PreferencePart, PreferenceRuns
 from studio.ui.personalize.preference_view import PreferenceView
 
 SCHEMA = {"properties": {"loser": {"type": "number", "default": 0.8, "minimum": 0}}}
@@ -41,7 +41,7 @@ def stocked(jobs: Jobs) -> Jobs:
 def part(stocked: Jobs) -> PreferencePart:
     with gr.Blocks():
         header = parts.header([])
-        return PreferencePart(stocked, JobsPanel(Background(stocked), header), header)
+        return PreferencePart(PreferenceRuns(stocked), JobsPanel(Background(stocked), header), header)
 
 
 def served(jobs: Jobs) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_own_pictures_become_a_subject(tab: PersonalizeTab, tmp_path: Path) -> N
     given = brought(tab, tmp_path / "given")
     given[3]["held"], given[0]["caption"] = True, ""
     card = keep(draft(given))["card"]
-    assert (card["id"], card["own"], card["about"]) == ("mine/my-cat", True, "3 pictures, 1 held back")
+    assert (card["id"], card["own"], card["about"]) == ("mine/my-cat", True, "3 pictures, 1 held back to check with")
     one = subject(tab.jobs.paths, "mine/my-cat")
     assert (one.title, one.noun, one.word, one.domain, one.consent) == ("My cat", "cat", "<my-cat>", "pocket", True)
     assert list(one.captions.values()) == ["a {}", "a {} at home", "a {} at home", "a {} at home"]
@@ -164,6 +164,8 @@ def test_the_form_becomes_a_run_that_a_reload_finds(tab: PersonalizeTab) -> None
     request = tab.jobs.spec(run_id).config
     assert (request["name"], request["steps"], request["settings"]) == ("two-tailed-cat-nano-dmd2", 120, {"rank": 4})
     assert shown[tab.board]["title"] == "Two-tailed cat on Nano DMD2" and shown[tab.board]["live"]
+    pending = tab.submit(form(pending=3))[tab.problem]
+    assert "Your pictures are not kept yet; press Keep below them first" in pending
     tab.tabs = gr.Tabs()
     assert tab.arrive(f"personalize {run_id} ")[tab.run_id] == run_id
     assert tab.tabs in tab.arrive(f"  {run_id}")
