@@ -40,7 +40,6 @@ class Shelf extends Part {
     this.on("click", (event) => this.pick(at(event, ".p-card")?.dataset.id ?? ""));
     this.on("keydown", (event) => this.walk(event));
     this.hear("personal-kept", (/** @type {Card} */ card) => {
-      if (card.masked) tell("personal-marked");
       this.cards = [...this.cards.filter((one) => one.id !== card.id), card];
       this.draw();
       this.pick(card.id);
@@ -73,6 +72,8 @@ class Shelf extends Part {
   pick(id) {
     if (!id) return;
     form.subject = id;
+    const card = this.cards.find((one) => one.id === id);
+    if (card?.own && card.masked) tell("personal-marked"); // whoever made masks wants them used
     this.draw();
   }
 
