@@ -9,7 +9,7 @@ import { judged, length, ofPage, place, range, reach, same, valueAt, written } f
 import { countOutside, inside, slug, wordOf } from "../../assets/ui/personalize/form.js";
 import { attach, between, pushed } from "../../assets/ui/personalize/masks.js";
 import { corners } from "../../assets/ui/personalize/preference_board.js";
-import { indexOf } from "../../assets/ui/personalize/strip.js";
+import { beside as promptBeside, indexOf } from "../../assets/ui/personalize/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
@@ -173,4 +173,9 @@ Deno.test("little counts outside the masks for all methods that know them", () =
   assert.deepEqual([inside(settings.a, methods.a.fields), inside(undefined, methods.a.fields), inside({}, [rank])], [true, false, null]);
   countOutside(settings, methods, false);
   assert.deepEqual(settings, { a: { rank: "4" } });
+});
+
+Deno.test("a prompt stands beside a row that is called otherwise", () => {
+  const strips = { rows: ["subject", "a star"], prompts: ["a <cat>", "a star"] };
+  assert.deepEqual([0, 1, 2].map((row) => promptBeside(strips, row)), ["a <cat>", "", ""]);
 });

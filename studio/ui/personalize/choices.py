@@ -39,10 +39,9 @@ def card(one: Subject) -> Json:
 def _about(one: Subject) -> str:
     """ "5 pictures, 2 held back" """
     held, masked = len(one.held), sum(file.name in one.masks for file in one.pictures)
-    of_masks = "" if not masked else "with masks" if masked == len(one.pictures) else f"{masked} with a mask"
-    return ", ".join(
-        filter(None, [words.count(len(one.pictures), "picture"), of_masks, f"{held} held back to check with" if held else ""])
-    )
+    shown = words.count(len(one.pictures), "picture")
+    shown += "" if not masked else " with masks" if masked == len(one.pictures) else f", {masked} with a mask"
+    return shown + (f", {held} held back to check with" if held else "")
 
 
 def _thumb(file: Path) -> str:

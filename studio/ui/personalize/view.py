@@ -204,7 +204,8 @@ class PersonalView:
         if not found:
             return []
         if found.get("held"):
-            seen = f"It finds the subject in {_share(found.get('found'))} of the {found['held']} pictures held back"
+            held = words.count(int(found["held"]), "picture")
+            seen = f"It finds the subject in {_share(found.get('found'))} of the {held} held back"
         else:
             seen = "No picture was held back, so how often it finds the subject is not known"
         first = (

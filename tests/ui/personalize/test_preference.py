@@ -187,7 +187,13 @@ def test_the_board_says_what_rose_and_what_may_be_chance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "verdict"), [((0.05, 0.15), "it rose"), ((-0.1, 0.1), "that may be chance"), ((-0.2, -0.1), "it fell")]
+    ("ends", "verdict"),
+    [
+        ((0.05, 0.15), "it rose"),
+        ((-0.1, 0.1), "that may be chance"),
+        ((-0.2, -0.1), "it fell"),
+        ((0.0001, 0.0004), "it hardly moved"),
+    ],
 )
 def test_a_rise_is_more_than_chance_only_where_its_interval_says_so(ends: tuple[float, float], verdict: str) -> None:
     view = PreferenceView("r", {"base": "nano/dmd2"}, ABOUT)
