@@ -12,25 +12,15 @@ pictures; figures are those of its result. What is asked of several training see
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.kept_runs import ROOT, Runs
 from benchmarks.personalize_tables import figures, page
-from studio.core.files import Json, atomic_write
-from studio.jobs.jobs import Jobs
-from studio.library.models import load_registry
-from studio.library.stock import open_jobs
-from studio.worker import run_job
+from studio.core.files import Json
 
-ROOT = Path(__file__).resolve().parents[1]
-KEPT = ROOT / "docs" / "measured" / "personalize.json"
-PAGE = ROOT / "docs" / "personalize.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+KEPT, PAGE = ROOT / "docs" / "measured" / "personalize.json", ROOT / "docs" / "personalize.md"
 SEEDS = (0, 1, 2)
 PICTURES = 256  # of each kind of prompt
 # the striped balloon is what defaults were chosen on
@@ -65,8 +55,6 @@ class Case:
 
 
 def hash_of(text: str) -> int:
-    import hashlib
-
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
 
 
@@ -99,81 +87,25 @@ def cases() -> Iterator[Case]:
                     yield Case(size, "dmd2", method, subject, seed, title)
 
 
-def kept() -> dict[str, Json]:
-    return dict(json.loads(KEPT.read_text())) if KEPT.is_file() else {}
-
-
-@contextmanager
-def spent(path: Path) -> Iterator[None]:
-    """Adds the process time of a run to what its earlier parts took: its figures and pictures included."""
-    before, start = read_spent(path), time.process_time()
-    try:
-        yield
-    finally:
-        atomic_write(path, json.dumps({"process_s": before + time.process_time() - start}))
-
-
-def read_spent(path: Path) -> float:
-    return float(json.loads(path.read_text())["process_s"]) if path.is_file() else 0.0
-
-
-def measure(case: Case, jobs: Jobs) -> Json:
-    """The figures of one run, which goes on where it was left off."""
-    title = case.name
-    before = [info for info in jobs.list(kind="personalize", limit=500) if jobs.spec(info.id).config.get("title") == title]
-    run_id = before[0].id if before else jobs.submit("personalize", case.request)
-    if jobs.get(run_id).state != "done":
-        if jobs.get(run_id).state not in ("queued", "running", "loading"):
-            jobs.resume(run_id)
-        with spent(jobs.paths.run(run_id) / "spent.json"):
-            state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
-        if state != "done":
-            raise SystemExit(f"{title}: {state}. {note}")
-    result = jobs.result(run_id)
-    assert result is not None
+def of_result(case: Case, result: Json, seconds: float) -> Json:
+    """What is kept of a run."""
     return {
-        "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"],
-        "seconds": read_spent(jobs.paths.run(run_id) / "spent.json"), "reader": result["reader"],
-        "diverged": result["diverged"], "notices": result["notices"],
+        "case": {**vars(case), "settings": dict(case.settings)}, "steps": result["step"], "seconds": seconds,
+        "reader": result["reader"], "diverged": result["diverged"], "notices": result["notices"],
         "rows": [{name: row[name] for name in KEPT_FIELDS} | {"after": row["others"], "before": row["before"]}
                  for row in result["rows"]],
     }  # fmt: skip
 
 
-def write() -> None:
-    have, planned = kept(), list(dict.fromkeys(case.name for case in cases()))
-    lines = page([have[name] for name in planned if name in have], sum(name not in have for name in planned), len(planned))
-    text, made = PAGE.read_text(), "\n".join([BEGIN, "", *lines, END])
-    if BEGIN in text:
-        before, rest = text.split(BEGIN)
-        text = before + made + rest.split(END)[1]
-    else:
-        text = f"{text.rstrip()}\n\n{made}\n"
-    PAGE.write_text(text)
+def lines(have: dict[str, Json]) -> list[str]:
+    planned = list(dict.fromkeys(case.name for case in cases()))
+    return page([have[name] for name in planned if name in have], sum(name not in have for name in planned), len(planned))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="a part of the names of runs, like nano or own-timesteps")
-    parser.add_argument("--data-dir", default=None)
-    parser.add_argument("--status", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    args = parser.parse_args()
-    wanted = {case.name: case for case in cases() if args.only in case.name}
-    if args.status:
-        have = kept()
-        print("\n".join(f"{'kept   ' if name in have else 'missing'} {name}" for name in wanted))
-        return
-    if not args.write:
-        jobs = open_jobs(args.data_dir)
-        for name, case in wanted.items():
-            if name not in kept():
-                found = measure(case, jobs)
-                KEPT.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write(KEPT, json.dumps(kept() | {name: found}, indent=1, sort_keys=True) + "\n")
-                print(name, figures([(found, found["rows"][0])]), flush=True)
-    write()
-
+RUNS = Runs(
+    KEPT, PAGE, cases, of_result, lines, said=lambda found: figures([(found, found["rows"][0])]),
+    only="a part of the names of runs, like nano or own-timesteps",
+)  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    RUNS.main(__doc__)

@@ -11,22 +11,14 @@ as far from the picture as that of text to image, with attributes at least 95 % 
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from studio.core.files import Json, atomic_write
-from studio.jobs.jobs import Jobs
-from studio.library.models import load_registry
-from studio.library.stock import open_jobs
+from benchmarks.kept_runs import ROOT, Runs
+from studio.core.files import Json
 from studio.metrics.interval import Interval
-from studio.worker import run_job
 
-ROOT = Path(__file__).resolve().parents[1]
 KEPT, PAGE = ROOT / "docs" / "measured" / "sine.json", ROOT / "docs" / "editing.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 KINDS = ("adds content", "changes an object", "changes both")
 MOST_APART, LEAST_RIGHT = 0.6, 0.95
 # a fifth picture of each: a meadow at night under no cloud
@@ -83,22 +75,8 @@ def cases() -> Iterator[Case]:
         yield Case("nano/dmd2", subject, "whole", 200, "own")
 
 
-def kept() -> dict[str, Json]:
-    return dict(json.loads(KEPT.read_text())) if KEPT.is_file() else {}
-
-
-def measure(case: Case, jobs: Jobs) -> Json:
-    """The figures of one run, which goes on where it was left off."""
-    before = [info for info in jobs.list(kind="personalize", limit=500) if jobs.spec(info.id).config.get("title") == case.name]
-    run_id = before[0].id if before else jobs.submit("personalize", case.request)
-    if jobs.get(run_id).state != "done":
-        if jobs.get(run_id).state not in ("queued", "running", "loading"):
-            jobs.resume(run_id)
-        state, note = run_job(jobs.paths.run(run_id), registry=load_registry(jobs.paths))
-        if state != "done":
-            raise SystemExit(f"{case.name}: {state}. {note}")
-    result = jobs.result(run_id)
-    assert result is not None
+def of_result(case: Case, result: Json, _seconds: float) -> Json:
+    """What is kept of a run."""
     return {"case": vars(case), "source": result["source"], "ways": result["ways"], "steps": result["step"],
             "rows": [{name: row[name] for name in ("arm", "title", "model", "steps", "edits")} for row in result["edited"]],
             "notices": result["notices"]}  # fmt: skip
@@ -132,9 +110,10 @@ def holds(ways: Ways, beta: str) -> bool:
     return near <= MOST_APART * far and right >= LEAST_RIGHT * bare
 
 
-def page(found: Sequence[Json]) -> str:
-    lines = [BEGIN, "", "## Measured", ""]
-    missing = [case.name for case in cases() if case.name not in kept()]
+def written(have: dict[str, Json]) -> list[str]:
+    found = [have[case.name] for case in cases() if case.name in have]
+    missing = [case.name for case in cases() if case.name not in have]
+    lines = ["## Measured", ""]
     if missing:
         lines += [f"{len(missing)} of {len(list(cases()))} runs are still to come: {', '.join(missing)}.", ""]
     betas = list(WAYS)[2:]
@@ -153,8 +132,7 @@ def page(found: Sequence[Json]) -> str:
               "over all pictures, at the mean squared distance to the source where its subject is not. Each edit and picture on "
               "32 seeds; teachers take 10 steps.", "", *_table(heads, table), ""]  # fmt: skip
     each = ["picture", "taught on", "drawn by", "edit", "way", "shows what it says", "distance"]
-    lines += ["### Picture by picture", "", *_table(each, _each(found)), ""]
-    return "\n".join([*lines, END])
+    return [*lines, "### Picture by picture", "", *_table(each, _each(found)), ""]
 
 
 def _each(found: Sequence[Json]) -> list[list[str]]:
@@ -184,35 +162,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
 
 
-def write() -> None:
-    have, text = kept(), PAGE.read_text()
-    made = page([have[case.name] for case in cases() if case.name in have])
-    before, _, rest = text.partition(BEGIN)
-    PAGE.write_text(before.rstrip() + "\n\n" + made + (rest.split(END)[1] if END in rest else "\n"))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="a part of the names of runs, like dmd2 or patches")
-    parser.add_argument("--data-dir", default=None)
-    parser.add_argument("--status", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    args = parser.parse_args()
-    wanted = {case.name: case for case in cases() if args.only in case.name}
-    if args.status:
-        have = kept()
-        print("\n".join(f"{'kept   ' if name in have else 'missing'} {name}" for name in wanted))
-        return
-    if not args.write:
-        jobs = open_jobs(args.data_dir)
-        for name, case in wanted.items():
-            if name not in kept():
-                found = measure(case, jobs)
-                KEPT.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write(KEPT, json.dumps(kept() | {name: found}, indent=1, sort_keys=True) + "\n")
-                print(name, flush=True)
-    write()
-
+RUNS = Runs(
+    KEPT, PAGE, cases, of_result, written, said=lambda found: f"{found['steps']:,} steps",
+    only="a part of the names of runs, like dmd2 or patches",
+)  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    RUNS.main(__doc__)

@@ -20,7 +20,7 @@ class Stock(Protocol):
         """(path below the data folder, contents) of all that a request names, for a machine that has nothing."""
 
     def made(self, home: Paths) -> dict[str, Path]:
-        """Files that runs added to the data folder's models, by path below them."""
+        """Files that runs added to the data folder's models, by path below them, and to its other folders, by path below it."""
 
     def install(self, home: Paths, run: Path, made: Path) -> dict[str, str]:
         """List what a run made on another machine, as if it had been executed here; {its id there: its id here}."""

@@ -39,7 +39,8 @@ class Refused(ValueError):
 class Limits:
     """file_bytes: of one picture, unpacked. total_bytes: of all, unpacked, and of an archive itself. pixels: of one picture.
     least_side, most_side: pixels, as they are kept. count: pictures. entries: of an archive or a folder. kept_side: pixels of
-    the shorter side; larger pictures are made smaller, 0 leaves them. doubles: whether equal pictures may come."""
+    the shorter side; larger pictures are made smaller, 0 leaves them. doubles: whether equal pictures may come. masks: whether
+    masks come beside them (`mask_of`), as many as pictures."""
 
     file_bytes: int = 20_000_000
     total_bytes: int = 200_000_000
@@ -50,6 +51,7 @@ class Limits:
     entries: int = 500
     kept_side: int = 0
     doubles: bool = False
+    masks: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,12 @@ class Picture:
 
 @dataclass
 class Intake:
-    """pictures: those that were accepted, in order. refused: a sentence for each of the others."""
+    """pictures: those that were accepted, in order. masks: by the name, without its ending, of the picture they are of. refused:
+    a sentence for each of the others."""
 
     limits: Limits
     pictures: list[Picture] = field(default_factory=list)
+    masks: dict[str, Picture] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     read_bytes: int = 0
 
@@ -82,8 +86,11 @@ class Intake:
             self.refused.append("More was refused than is listed here.")
 
     def add(self, name: str, data: bytes) -> None:
-        """Accept a picture, or say why not."""
+        """Accept a picture or a mask, or say why not."""
         try:
+            if self.limits.masks and (of := mask_of(name)):
+                self._mask(name, of, data)
+                return
             if len(self.pictures) >= self.limits.count:
                 raise Refused(f"{brief(name)} was left out: at most {self.limits.count} pictures are taken.")
             picture = decoded(name, data, self.limits)
@@ -93,6 +100,13 @@ class Intake:
             self.pictures.append(picture)
         except Refused as error:
             self.refuse(str(error))
+
+    def _mask(self, name: str, of: str, data: bytes) -> None:
+        if of in self.masks:
+            raise Refused(f"{brief(name)} was left out: {brief(self.masks[of].name)} is a mask of the same picture.")
+        if len(self.masks) >= self.limits.count:
+            raise Refused(f"{brief(name)} was left out: at most {self.limits.count} masks are taken.")
+        self.masks[of] = decoded(name, data, self.limits)
 
     def has_room(self, name: str, n_bytes: int) -> bool:
         """Whether a file of this size may still be read; says so where it may not."""
@@ -119,6 +133,15 @@ def take(given: Sequence[Path], limits: Limits = Limits()) -> Intake:
         else:
             _file(intake, path, path.name)
     return intake
+
+
+def mask_of(name: str) -> str:
+    """The name, without its ending, of the picture that a mask is of: "cat" for cat.mask.png, and for cat.png in a folder called
+    masks; "" for a picture."""
+    path = PurePosixPath(name)
+    if path.stem.lower().endswith(".mask"):
+        return path.stem[: -len(".mask")]
+    return path.stem if path.parent.name.lower() == "masks" else ""
 
 
 def by_number(name: str) -> list[str]:

@@ -35,10 +35,11 @@ USUAL: Json = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds. open_s: until the first step, without what is prepared. made_s, once_s: one of what is prepared, and of what is
-    drawn at the first step. strip_s: a strip. first_s, again_s: a picture of a measurement, the first time (with what is drawn
-    once to compare with) and later. ending: how many first measurements the end comes to. steps: of which it was measured. trial:
-    whether that was a trial. None where it was not seen."""
+    """Seconds. step_s: the mean of a run, over all its rounds. open_s: until the first step, without what is prepared. made_s,
+    once_s: one of what is prepared, and of what is drawn at the first step. stages: by setting, one of what a stage before it
+    does. strip_s: a strip. first_s, again_s: a picture of a measurement, the first time (with what is drawn once to compare
+    with) and later. ending: how many first measurements the end comes to. steps: of which it was measured. trial: whether that
+    was a trial. None where it was not seen."""
 
     device: str
     step_s: float
@@ -50,6 +51,7 @@ class Cost:
     open_s: float | None = None
     made_s: float | None = None
     once_s: float | None = None
+    stages: Mapping[str, float] | None = None
     strip_s: float | None = None
     first_s: float | None = None
     again_s: float | None = None
@@ -164,7 +166,8 @@ def forecast(cost: Cost, request: TrainingRequest, given: Json) -> Forecast:
     """Of a request, from the cost of one like it. given: the method's settings, with those that are not given."""
     made = int(getattr(request, request.MADE, 0) or 0) if request.MADE else 0
     once = sum(int(given.get(name) or 0) for name in request.ONCE)
-    before = (cost.open_s or 0.0) + made * (cost.made_s or 0.0) + once * (cost.once_s or 0.0)
+    staged = sum(int(given.get(name) or 0) * seconds for name, seconds in (cost.stages or {}).items())
+    before = (cost.open_s or 0.0) + made * (cost.made_s or 0.0) + once * (cost.once_s or 0.0) + staged
     strips = _times(request.steps, request.samples_at) + 1 if request.samples_at else 0
     measured, pictures = _times(request.steps, request.measures_at), int(getattr(request, request.PICTURES, 0) or 0)
     first = (cost.first_s or 0.0) * pictures

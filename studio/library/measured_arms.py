@@ -54,13 +54,14 @@ KINDS: dict[str, Figures] = {
         "that of pictures held back). Then other prompts, from the same noise: share that is right with the subject and "
         "without, the first over the second, how far their pictures moved (1 is how far different ones are apart), and their "
         "Fréchet distance over what it was. Of a subject that the world drew, also the share that shows all of it, with the word "
-        "and told in known words.",
+        "and told in known words. Where an encoder of pictures is on this machine, a second reader sees with it.",
         "rows", "subject, then other prompts",
         (Column("subject shown", ("hit",)), Column("leak", ("leak",)), Column("rest right", ("stated",)),
          Column("distance", ("distance",), False), Column("others right", ("others", "accuracy")),
          Column("without it", ("before", "accuracy")), Column("kept", ("damage", "kept")), Column("moved", ("moved",), False),
          Column("FD over before", ("damage", "fd"), False), Column("all of it", ("shown",), rare=True),
-         Column("told in known words", ("told",), rare=True)),
+         Column("told in known words", ("told",), rare=True), Column("shown, second reader", ("second", "hit"), rare=True),
+         Column("leak, second reader", ("second", "leak"), rare=True)),
     ),
     "prefer": Figures(
         "Tuned and before",
@@ -115,8 +116,14 @@ def read_by(found: Json) -> str:
     reader = found.get("reader")
     if not isinstance(reader, Mapping) or not reader.get("features"):
         return ""
-    known, mistaken = (text(found, Column(key, ("reader", key))) for key in ("found", "mistaken"))
-    return f"Read by {reader['features']}, which knows {known} of pictures held back, and takes {mistaken} of its class for it."
+    second = reader.get("second")
+    also = f" A second reader: {_reads(dict(second))}" if isinstance(second, Mapping) else ""
+    return f"Read by {_reads(dict(reader))}{also}"
+
+
+def _reads(reader: Json) -> str:
+    known, mistaken = (text(reader, Column(key, (key,))) for key in ("found", "mistaken"))
+    return f"{reader['features']}, which knows {known} of pictures held back, and takes {mistaken} of its class for it."
 
 
 def text(row: Json, column: Column) -> str:

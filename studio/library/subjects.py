@@ -241,7 +241,7 @@ def keep(
                 (temporary / part / numbered[file]).write_bytes(found.data)
                 if file in masks:
                     (temporary / "masks").mkdir(exist_ok=True)
-                    _mask(file, masks[file], found.size).save(temporary / "masks" / numbered[file], "PNG")
+                    cover(file, masks[file], found.size).save(temporary / "masks" / numbered[file], "PNG")
         written = json.dumps(about.model_dump(by_alias=True), indent=1, ensure_ascii=False)
         (temporary / ABOUT).write_text(written + "\n", encoding="utf-8")
         check_name(paths, name)  # again: another one may have been kept meanwhile
@@ -260,15 +260,19 @@ def _bytes(given: Image | bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _mask(name: str, given: Image | bytes, size: tuple[int, int]) -> Image:
-    """Black and white, of the size of its picture."""
+def cover(name: str, given: Image | bytes, size: tuple[int, int]) -> Image:
+    """A mask black and white, of the size (width, height) of its picture, whose name is said. ValueError in one sentence where
+    it has another shape, or where nothing is white."""
     mask = decoded(f"the mask of {name}", _bytes(given), BROUGHT).image()
     if abs(mask.width * size[1] / mask.height - size[0]) > max(1, 0.01 * size[0]):
         raise ValueError(
             f"The mask of {brief(name)} is {mask.width} × {mask.height} pixels, and the picture {size[0]} × {size[1]}; "
             "a mask of the same shape would fit."
         )
-    return mask.convert("L").resize(size).point(lambda value: 255 * (value > 127))
+    found = mask.convert("L").resize(size).point(lambda value: 255 * (value > 127))
+    if found.getextrema() == (0, 0):
+        raise ValueError(f"The mask of {brief(name)} is black all over; one that is white where the thing is would fit.")
+    return found
 
 
 def check_name(paths: Paths, name: str) -> str:

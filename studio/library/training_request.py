@@ -7,6 +7,7 @@ No kind of job by itself. Their fields are worded in `library.training_fields`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -31,7 +32,8 @@ class TrainingRequest(BaseModel):
     mine/<name>. LIKE: a name that would fit. STRIPS, MEASURES: how many a run makes where it is not said how often. TRAINER:
     settings in place of those that are not given. METHOD: the field that names the method. PRICED: further fields that change
     what a step costs. MADE: the field that says how much is prepared before the first step, ONCE settings of methods that say
-    how much is drawn at it, and PICTURES the field that says how many pictures a measurement draws.
+    how much is drawn at it, and PICTURES the field that says how many pictures a measurement draws. STAGES: by setting that
+    says how much a stage before the first step does, how much of it a trial does.
 
     With `registry` in the validation context the models are looked at; with `paths` besides, it is being submitted, and name and
     settings are checked against what is there. Every error is one sentence.
@@ -48,6 +50,7 @@ class TrainingRequest(BaseModel):
     PRICED: ClassVar[tuple[str, ...]] = ()
     MADE: ClassVar[str] = ""
     ONCE: ClassVar[tuple[str, ...]] = ()
+    STAGES: ClassVar[Mapping[str, int]] = {}
     PICTURES: ClassVar[str] = "measure_seeds"
 
     if TYPE_CHECKING:  # declared by the kinds, each in the order of its form

@@ -14,12 +14,11 @@ from studio.ui.api import add_api
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import arms, parts, scripts, theme
-from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.later import Later, Pages, bringing, comes
 from studio.ui.kit.runs import together
 from studio.ui.links import Moves
 from studio.ui.routes import middleware, routes
-from studio.ui.tabs import Built, Page, in_order
+from studio.ui.tabs import Built, Lists, Page, in_order
 
 MAX_UPLOAD = "20mb"  # Gradio sets no limit of its own
 PANEL = 35  # where the style sheet of the jobs panel stands among those of tabs
@@ -37,8 +36,8 @@ def assembled(jobs: Jobs) -> Moves:
     built: dict[str, Built] = {}
 
     def recent_runs(_asked: object = None) -> list[Json]:
-        """The newest runs of the tabs that draw, for the drawer. Gradio's browser side always sends one argument."""
-        return together(*(tab.recent() for tab in built.values() if isinstance(tab, DrawTab)))
+        """The newest runs, for the drawer. Gradio's browser side always sends one argument."""
+        return together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
 
     background = Background(jobs)
     first, *others = in_order()

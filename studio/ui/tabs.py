@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.core.registry import Registry
 from studio.jobs.jobs import Jobs
 from studio.ui.jobs.background import Background
@@ -25,6 +26,15 @@ class Built(Protocol):
 
     def place(self, page: Page, tab: gr.Tab) -> None:
         """Once all tabs are built: what happens when it is chosen, and when the page is loaded with its name in the address."""
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A tab whose runs stand among Recent runs."""
+
+    def recent(self) -> list[Json]:
+        """Cards of the newest runs for the drawer: {"id", "kind", "state", "prompt", "about", "pictures", "shows"}. shows: of a
+        strip, which part of it from 0 on the left to 1."""
 
 
 @dataclass

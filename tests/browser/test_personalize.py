@@ -32,6 +32,21 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
     page.wait_for_selector(".p-row >> nth=3")
     assert page.inner_text(".p-refused").startswith("'notes.txt' is not a picture")
 
+    page.click(".p-row:nth-child(2) .p-mark")
+    box = page.locator(".p-marking").bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 400, steps=4)  # the rectangle stays inside
+    page.mouse.up()
+    page.keyboard.press("ArrowRight")
+    page.click(".p-row:nth-child(2) .p-mark")
+    assert page.is_visible(".p-row:nth-child(2) .p-box")
+    page.click(".p-bring .p-masks")
+    assert page.is_hidden(".p-row:nth-child(2) .p-box")
+    page.click("#personal-start")
+    page.wait_for_selector("#personal-problem .line")
+    assert page.inner_text("#personal-problem").startswith("Your pictures are not kept yet")
+
     page.fill(".p-row:nth-child(1) .p-caption", "in a meadow")
     page.fill(".p-title", "My cat")
     assert page.input_value(".p-word") == "<my-cat>"
@@ -44,7 +59,10 @@ def test_own_pictures_are_kept_taught_and_tried(chromium: Any, studio: Studio, t
     page.wait_for_function("document.querySelector('.p-caption').value === 'a {} in a meadow'")
     page.click(".p-keep")
     page.wait_for_selector(".p-card[data-id='mine/my-cat'][aria-checked=true]")
-    assert page.is_hidden(".p-bring") and "3 pictures, 1 held back" in page.inner_text(".p-about")
+    assert page.is_hidden(".p-bring") and "3 pictures, 1 with a mask, 1 held back" in page.inner_text("#personal-shelf .p-about")
+    assert page.is_checked(".p-inside input")
+    page.click(".p-sample .p-masks")
+    assert page.is_visible(".p-sample .p-veil")
 
     page.select_option(".p-model", "nano/dmd2")
     page.click(".p-more summary")
@@ -131,6 +149,8 @@ def test_votes_are_given_by_key_and_decide_a_tuning(chromium: Any, studio: Studi
     page.click("#preference-start")
     page.wait_for_selector("#preference-board .p-grid[data-step] .p-cell", timeout=300_000)
     again = opened(chromium, page.url, 390, "dark", faults, ready="#preference-start")  # the address names the run
+    again.wait_for_selector(f"{form} [data-decides=votes][aria-checked=true]")  # the form is that of the run
+    assert (again.input_value(f"{form} .p-model"), again.input_value(f"{form} .p-steps")) == ("nano/dmd2", "4")
     for shown in (page, again):
         shown.wait_for_selector("#preference-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
         text = shown.inner_text("#preference-board .b-text")
@@ -138,6 +158,10 @@ def test_votes_are_given_by_key_and_decide_a_tuning(chromium: Any, studio: Studi
         shown.wait_for_selector("#preference-board .p-arms tbody tr >> nth=3")
         assert "3 pairs with a winner decided" in shown.inner_text("#preference-board .p-reader")
         assert shown.evaluate("document.documentElement.scrollWidth") <= shown.viewport_size["width"]
+    page.fill(f"{form} .p-steps", "99")
+    page.click(".runs-open")
+    page.click(".run-card[data-kind=personalize]")
+    page.wait_for_function("document.querySelector('#preference-options .p-steps').value === '4'")
     page.click("#preference-board .p-try")
     page.wait_for_selector("#control-run", state="visible")
     page.wait_for_function("document.querySelector('.worn-row select')?.value === 'mine/again-nano-dmd2'")

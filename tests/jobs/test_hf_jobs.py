@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from studio.core.files import read_json
 from studio.jobs.events import EventLog
 from studio.jobs.executors import check_executor, hf_parcel
 from studio.jobs.executors.hf_exchange import merge_events, run_files
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
-from studio.jobs.paths import ROOT
+from studio.jobs.paths import ROOT, open_paths
 from studio.jobs.run import read_spec
 from studio.jobs.supervisor import Supervisor
+from studio.library import subjects, votes
 from studio.library.models import load_registry
 from studio.library.stock import ModelStock, needed
 from studio.worker import run_job
@@ -224,6 +229,63 @@ def test_parcels_hold_what_a_run_needs_and_are_named_by_it(jobs: Jobs, tmp_path:
         "nano/dmd2",
         "nano/teacher",
     ]
+
+
+def test_a_persons_own_pictures_and_votes_travel_with_a_run(jobs: Jobs, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), "red").save(picture := tmp_path / "1.png")
+    subjects.keep(jobs.paths, "cat", [("1.png", picture.read_bytes())], "Cat", "thing", "cat", "<cat>", "pocket", {}, True)
+    about = {"model": "nano/lcm", "domain": "pocket",
+             "plan": {"name": "student", "segments": [{"model": "nano/lcm", "rule": "lcm", "timesteps": [999]}]}}  # fmt: skip
+    given = votes.Vote(prompt="a house", seeds=(1, 2), choice="left")
+    votes.add(jobs.paths, "mine", votes.VoteSet.model_validate(about), [given])
+    (jobs.paths.root / "uploads" / "smile" / "low").mkdir(parents=True)
+    (jobs.paths.root / "uploads" / "smile" / "low" / "1.png").write_bytes(picture.read_bytes())
+
+    far = open_paths(tmp_path / "far")
+    for config in ({"subject": "mine/cat"}, {"base": "nano/dmd2", "votes": "mine"}, {"pairs": "smile"}):
+        for name, data in ModelStock().parcel(config, jobs.paths):
+            (far.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (far.root / name).write_bytes(data)
+    assert subjects.subject(far, "mine/cat").digest == subjects.subject(jobs.paths, "mine/cat").digest
+    assert votes.votes(far, "mine").votes == (given,)
+    assert (far.root / "uploads" / "smile" / "low" / "1.png").is_file()
+    assert {path.stem for path in far.models.glob("*.yaml")} == {"nano--dmd2", "nano--teacher", "nano--lcm"}, (
+        "and what was voted on"
+    )
+    assert list(ModelStock().parcel({"subject": "pocket/ink"}, jobs.paths)) == [], "shipped ones are with the program"
+    assert any(name.startswith("program/assets/subjects/pocket/ink/") for name in names_in(hf_parcel.program()[1]))
+
+
+def names_in(parcel: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(parcel)) as tar:
+        return tar.getnames()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [({"subject": "mine/gone"}, "There is no subject 'mine/gone'"), ({"votes": "gone"}, "There are no votes called 'gone'"),
+     ({"pairs": ".."}, "is no folder of pictures here")],
+)  # fmt: skip
+def test_what_is_gone_is_said_before_a_run_begins_elsewhere(jobs: Jobs, config: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        list(ModelStock().parcel(config, jobs.paths))
+
+
+def test_an_adapter_that_was_made_elsewhere_is_listed_here(jobs: Jobs, tmp_path: Path) -> None:
+    far, run = open_paths(tmp_path / "far"), jobs.paths.run(jobs.submit("sleepy", {}))
+    for home, owner in ((far, run.name), (jobs.paths, "another")):
+        folder = home.root / "adapters" / "mine" / "cat"
+        folder.mkdir(parents=True)
+        (folder / "card.json").write_text(json.dumps({"run": owner}))
+    (run / "result.json").write_text(json.dumps({"adapter": "mine/cat", "word": "<cat>"}))
+    made = ModelStock().made(far)
+    assert list(made) == ["adapters/mine/cat/card.json"]
+    for name, path in made.items():
+        (tmp_path / "made" / name).parent.mkdir(parents=True)
+        shutil.copy(path, tmp_path / "made" / name)
+    assert ModelStock().install(jobs.paths, run, tmp_path / "made") == {"mine/cat": "mine/cat-2"}
+    assert read_json(run / "result.json") == {"adapter": "mine/cat-2", "word": "<cat>"}
+    assert read_json(jobs.paths.root / "adapters" / "mine" / "cat-2" / "card.json") == {"run": run.name}
 
 
 def test_what_a_job_said_is_taken_once_and_numbered_on(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import { inOrder, pressed as sorted } from "../../assets/ui/distill/order.js";
 import { fits, text } from "../../assets/ui/distill/search.js";
 import { cellOf, placeOf, stepsOf, upTo } from "../../assets/ui/jobs/moments.js";
 import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "../../assets/ui/lab/settings.js";
-import { slug, wordOf } from "../../assets/ui/personalize/form.js";
+import { countOutside, inside, slug, wordOf } from "../../assets/ui/personalize/form.js";
+import { attach, between, pushed } from "../../assets/ui/personalize/masks.js";
 import { corners } from "../../assets/ui/personalize/preference_board.js";
-import { indexOf } from "../../assets/ui/personalize/strip.js";
+import { beside as promptBeside, indexOf } from "../../assets/ui/personalize/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
@@ -143,4 +144,38 @@ Deno.test("arrow keys vote, and other keys do not", () => {
 Deno.test("a curve fills its panel from corner to corner", () => {
   assert.equal(corners([[0, 1], [5, 2], [10, 3]], { left: 0, right: 10, low: 1, high: 3 }), "0.0,72.0 120.0,36.0 240.0,0.0");
   assert.equal(corners([[4, 1]], { left: 4, right: 4, low: 1, high: 1 }), "0.0,72.0");
+});
+
+Deno.test("masks find the pictures of their names", () => {
+  const one = (/** @type {string} */ of) => ({ file: `${of}1`, name: `${of}.png`, of, thumb: "", size: "" });
+  const pictures = ["cat", "dog"].map((of) => ({ ...one(of), mask: null, box: null })), mask = one("dog"), stray = one("cow");
+  assert.deepEqual(attach(pictures, [mask, stray]), [stray]);
+  assert.deepEqual(pictures.map((picture) => picture.mask), [null, mask]);
+});
+
+Deno.test("a rectangle is drawn from any corner, stays inside, and is moved by keys", () => {
+  assert.deepEqual(between([0.8, 1.4], [0.2, 0.5]), [0.2, 0.5, 0.8, 1]);
+  assert.equal(between([0.5, 0.5], [0.51, 0.9]), null);
+  const moved = pushed([0.5, 0.5, 0.75, 0.75], "ArrowLeft", false)?.map((share) => share.toFixed(2));
+  assert.deepEqual(moved, ["0.48", "0.50", "0.73", "0.75"]);
+  assert.deepEqual(pushed([0, 0, 1, 1], "ArrowRight", false), [0, 0, 1, 1]);
+  assert.deepEqual(pushed([0, 0, 0.5, 1], "ArrowDown", true), [0, 0, 0.5, 1]);
+  assert.equal(pushed([0, 0, 1, 1], "Enter", false), null);
+});
+
+Deno.test("little counts outside the masks for all methods that know them", () => {
+  const outside = { name: "outside", value: "1" }, rank = { name: "rank", value: "8" };
+  const methods = { a: { fields: [rank, outside] }, b: { fields: [rank] } };
+  /** @type {Record<string, Record<string, string>>} */
+  const settings = { a: { rank: "4" } };
+  countOutside(settings, methods, true);
+  assert.deepEqual(settings, { a: { rank: "4", outside: "0.1" } });
+  assert.deepEqual([inside(settings.a, methods.a.fields), inside(undefined, methods.a.fields), inside({}, [rank])], [true, false, null]);
+  countOutside(settings, methods, false);
+  assert.deepEqual(settings, { a: { rank: "4" } });
+});
+
+Deno.test("a prompt stands beside a row that is called otherwise", () => {
+  const strips = { rows: ["subject", "a star"], prompts: ["a <cat>", "a star"] };
+  assert.deepEqual([0, 1, 2].map((row) => promptBeside(strips, row)), ["a <cat>", "", ""]);
 });

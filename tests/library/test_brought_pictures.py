@@ -182,6 +182,19 @@ def test_equal_pictures_come_where_they_may(tmp_path: Path) -> None:
     assert len(take([archive], Limits(doubles=True)).pictures) == 2 and len(take([archive]).pictures) == 1
 
 
+def test_masks_come_beside_their_pictures_where_they_may(tmp_path: Path) -> None:
+    entries = {"cat.jpg": png(format="JPEG"), "cat.mask.png": png("white"), "2.png": png("lime"), "masks/2.png": png("white"),
+               "masks/cat.png": png("black"), "dog.mask.png": b"no picture"}  # fmt: skip
+    archive = packed(tmp_path / "a.zip", entries)
+    found = take([archive], Limits(masks=True))
+    assert [one.name for one in found.pictures] == ["2.png", "cat.jpg"]
+    assert {of: one.name for of, one in found.masks.items()} == {"2": "2.png", "cat": "cat.mask.png"}
+    assert [sentence.split(" ")[0] for sentence in found.refused] == ["'dog.mask.png'", "'masks/cat.png'"]
+    assert take([archive]).masks == {}
+    many = packed(tmp_path / "b.zip", {f"{i}.mask.png": png("white") for i in range(3)})
+    assert "at most 2 masks are taken" in "".join(take([many], Limits(count=2, masks=True)).refused)
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret.png"
     secret.write_bytes(png())

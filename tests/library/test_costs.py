@@ -38,6 +38,11 @@ def test_every_part_is_counted() -> None:
     assert [costs.span(s) for s in (0.2, 99, 700, 9000)] == ["1 s", "99 s", "12 min", "2.5 h"]
 
 
+def test_stages_are_counted_by_what_a_setting_says_of_them() -> None:
+    cost = replace(COST, stages={"undo_steps": 0.5, "patches": 9.0})
+    assert costs.forecast(cost, asked(), {"undo_steps": 300}).before_s == 10 + 40 * 0.5 + 150
+
+
 @pytest.mark.parametrize(
     ("changed", "same"),
     [

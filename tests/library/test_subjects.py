@@ -127,6 +127,7 @@ def test_the_digest_is_of_contents(paths: Paths) -> None:
         ({"masks": {"IMG_9.jpg": coloured("white")}}, "There is a mask for 'IMG_9.jpg', and no such picture"),
         ({"masks": {"IMG_0.jpg": b"no picture"}}, "'the mask of IMG_0.jpg' is not a picture that can be read"),
         ({"masks": {"IMG_0.jpg": coloured(size=(40, 40))}}, "The mask of 'IMG_0.jpg' is 40 × 40 pixels, and the picture 40 × 20"),
+        ({"masks": {"IMG_0.jpg": coloured("black")}}, "The mask of 'IMG_0.jpg' is black all over; one that is white where"),
         ({"word": "my-cat"}, "The word 'my-cat' does not fit"),
         ({"noun": "<cat>"}, "The class '<cat>' does not fit"),
         ({"title": ""}, "title"),
@@ -289,11 +290,11 @@ def test_a_zip_comes_in_and_what_is_refused_is_named_one_by_one(run: Callable[..
     brought = tmp_path / "brought.zip"
     with zipfile.ZipFile(brought, "w") as archive:
         for name, data in {"in/10.png": shot("red"), "in/2.jpg": shot("blue"), "../out.png": shot("lime"), "more.zip": b"PK",
+                           "in/10.mask.png": shot("white"),
                            "in/twin.png": shot("red"), "note.txt": b"hello"}.items():  # fmt: skip
             archive.writestr(name, data)
     (tmp_path / "masks").mkdir()
-    for name in ("2.png", "10.png"):
-        (tmp_path / "masks" / name).write_bytes(shot("white"))
+    (tmp_path / "masks" / "2.png").write_bytes(shot("white"))
     said = run("add", "spot", "--pictures", str(brought), "--noun", "cat", "--held", "1", "--masks", str(tmp_path / "masks"))
     for sentence in ("'../out.png' points out of the archive", "'more.zip' is an archive inside of another",
                      "'in/twin.png' is the same picture as '10.png'", "'note.txt' is not a picture"):  # fmt: skip

@@ -189,6 +189,26 @@ def test_a_stage_is_trained_once_for_a_model_and_its_settings(student: Any, unto
     assert said == [1, 2, 3, 1, 2]
 
 
+def test_an_update_that_broke_off_is_not_kept(
+    student: Any, untouched: UntouchedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = among(untouched, tmp_path / "straight").taught_once(stage(student, untouched), "student", 4, "undo")
+    u, broken = among(untouched, tmp_path / "off"), stage(student, untouched)
+    velocity = broken.velocity
+
+    def out_of_memory(*given: Any) -> Any:
+        if broken.log:  # the second update
+            raise torch.OutOfMemoryError("as it is thrown on a device")
+        return velocity(*given)
+
+    monkeypatch.setattr(broken, "velocity", out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        u.taught_once(broken, "student", 4, "undo")
+    assert not [path for path in (tmp_path / "off").rglob("*") if path.is_file()]
+    found = u.taught_once(stage(student, u), "student", 4, "undo")
+    assert all(torch.equal(value, straight.state_dict()[name]) for name, value in found.state_dict().items())
+
+
 def test_a_stage_that_is_left_off_goes_on(student: Any, untouched: UntouchedStudent, tmp_path: Path) -> None:
     straight = among(untouched, tmp_path / "straight").taught_once(stage(student, untouched), "student", 4, "undo")
     u, said = among(untouched, tmp_path / "off"), list[int]()

@@ -15,15 +15,17 @@ import { keep } from "./storage.js";
  * @property {string} prompt
  * @property {string} about
  * @property {string[]} pictures paths below the run directory
+ * @property {number} [shows] of a strip, the part that is shown, from 0 on the left to 1
  */
 
-const OWN = ["scrub", "control"]; // kinds that open on a tab of their own
+const OWN = ["scrub", "control", "personalize"]; // kinds that open on a tab of their own
 
 /** @param {Run} run */
 function card(run) {
   const node = button("run-card", "", { run: run.id, kind: run.kind ?? "" });
   const strip = make("span", "run-strip"), words = make("span", "run-words"), state = make("i", "run-state", run.state);
   strip.append(...run.pictures.map((path) => Object.assign(new Image(), { loading: "lazy", src: file(run.id, path), alt: "" })));
+  if (run.shows !== undefined) strip.style.setProperty("--shows", `${100 * run.shows}%`);
   words.append(make("b", "", run.prompt), make("small", "", run.about));
   state.dataset.state = run.state;
   node.append(strip, words, state);

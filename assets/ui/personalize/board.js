@@ -6,7 +6,8 @@ import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
-import { returnTo } from "./form.js";
+import { form } from "./form.js";
+import { veil } from "./masks.js";
 import { cut, drawnGrid, placeIn } from "./strip.js";
 
 /** @typedef {import("./strip.js").Strips} Strips */
@@ -26,14 +27,16 @@ import { cut, drawnGrid, placeIn } from "./strip.js";
  * @property {Table | null} steps
  * @property {Table | null} arms
  * @property {Picks} picks
+ * @property {number} [back] when somebody came back to it: the form is filled then
  * @property {string[]} said
  * @property {string[]} reader
- * @property {Omit<import("./form.js").Form, "name">} asked the form it came from
+ * @property {object} asked the form it came from
  * @property {Table | null} edits
  * @property {string} grid_note
  * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
  */
 /** @typedef {View | { run: null }} Value */
+/** @typedef {{ called: string, form: object, returned: string }} Half called: in names of saved files. returned: what is told. */
 
 /**
  * What stands behind a row of a step: a button that makes the adapter what it was there.
@@ -78,10 +81,16 @@ export class Board extends Part {
   view = null;
   /** @type {number | null} */
   step = null; // of the pictures; null follows the newest
+  /** @type {number | undefined} */
+  back = undefined;
 
-  /** @param {import("../kit/part.js").Host<Value>} host */
-  constructor(host) {
+  /**
+   * @param {import("../kit/part.js").Host<Value>} host
+   * @param {Half} half
+   */
+  constructor(host, half) {
     super(host);
+    this.half = half;
     this.range = this.$(".p-time input", HTMLInputElement);
     this.range.addEventListener("input", () => {
       const steps = this.view?.strips?.steps ?? [], at = Number(this.range.value);
@@ -102,15 +111,10 @@ export class Board extends Part {
     this.follow(() => this.draw());
   }
 
-  /** What saved files are called after. */
-  get called() {
-    return "personalize";
-  }
-
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const view = this.view, strips = view?.strips ?? null, told = strips || view?.steps || view?.edits;
-    return { name: view && !view.live && told ? `${this.called}-${view.run}` : "", wish: { run: view?.run },
+    return { name: view && !view.live && told ? `${this.half.called}-${view.run}` : "", wish: { run: view?.run },
       picture: () => (view && strips ? this.picture(view, strips) : Promise.resolve(null)) };
   }
 
@@ -122,16 +126,16 @@ export class Board extends Part {
     return drawnGrid(strips, this.shownStep(strips), view.run, view.title, this.element);
   }
 
-  /**
-   * The form goes back to what a run was asked for.
-   * @param {View} _view
-   */
-  returned(_view) {}
-
   draw() {
     const value = this.value, view = value?.run ? value : null, another = view?.run !== this.view?.run;
-    if (view && !this.view) this.returned(view); // after a reload; a run that was just started has the form as it is
+    // after a reload, or from Recent runs; a run that was just started has the form as it is
+    const back = view && (!this.view || (view.back !== undefined && view.back !== this.back));
+    this.back = view?.back;
     this.view = view;
+    if (back) { // the form goes back to what the run was asked for
+      Object.assign(this.half.form, view.asked, { name: "" });
+      tell(this.half.returned);
+    }
     this.$(".board").dataset.state = view ? view.state : "empty";
     if (!view) return;
     if (another) {
@@ -201,14 +205,30 @@ export class Board extends Part {
   }
 }
 
+/**
+ * A picture of a subject, and its mask, which is shown while the figure is covered.
+ * @param {string} src
+ * @param {string} mask "" for none
+ */
+function sample(src, mask) {
+  const place = make("div", "p-shot");
+  place.append(Object.assign(new Image(), { src, alt: "" }));
+  if (mask) place.append(veil(mask));
+  return place;
+}
+
 class SubjectBoard extends Board {
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
-    super(host);
+    super(host, { called: "personalize", form, returned: "personal-returned" });
     this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
       this.$(".p-sample").hidden = false;
-      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src) => Object.assign(new Image(), { src, alt: "" })));
+      rebuild(this.$(".p-sample div"), card.id, () => card.thumbs.map((src, i) => sample(src, card.masks[i])));
+      this.$(".p-sample .p-masks").hidden = !card.masked;
       put(this.$(".p-sample figcaption"), `${card.title}: ${card.about}. Prompts call it ${card.word}.`);
+    });
+    this.$(".p-sample .p-masks").addEventListener("click", () => {
+      attr(this.$(".p-sample .p-masks"), "aria-pressed", this.$(".p-sample").classList.toggle("p-covered"));
     });
     tell("personal-asked");
   }
@@ -217,15 +237,6 @@ class SubjectBoard extends Board {
   draw() {
     super.draw();
     if (this.view) this.drawTable(this.$(".p-edits"), this.view.edits, null);
-  }
-
-  /**
-   * @override
-   * @param {View} view
-   */
-  returned(view) {
-    returnTo(view.asked);
-    tell("personal-returned");
   }
 }
 

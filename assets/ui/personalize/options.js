@@ -1,10 +1,11 @@
-// Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away.
+// Which model learns the subject, and how: the recommended method in a sentence, the others and every setting folded away, and
+// what it takes.
 // value = {models, methods, base, steps, wait}. What is chosen and typed lives in form.js, or in the form of whoever
 // stands on it.
 import { attr, button, find, make, put, rebuild } from "../kit/dom.js";
 import { Estimate } from "../kit/estimate.js";
 import { Part } from "../kit/part.js";
-import { asked, form } from "./form.js";
+import { countOutside, form, inside, sent } from "./form.js";
 
 /** @typedef {{ id: string, title: string, role: string, why: string, recommended: string, methods: string[] }} Model */
 /** @typedef {{ name: string, label: string, kind: string, info: string, choices: string[], value: string }} Field */
@@ -31,6 +32,9 @@ export class Options extends Part {
     this.model.addEventListener("change", () => this.choose(this.model.value));
     this.steps.addEventListener("input", () => void (this.form.steps = this.steps.value));
     this.named.addEventListener("input", () => void (this.form.name = this.named.value));
+    this.cost = new Estimate(this.$(".p-cost"), host.server, () => sent(this.form));
+    this.on("input", () => this.cost.changed()); // after the field's own
+    this.on("click", () => this.cost.changed()); // of a method
     this.follow(() => this.draw());
   }
 
@@ -49,6 +53,7 @@ export class Options extends Part {
     this.$(".p-wait").hidden = !value.wait;
     put(this.$(".p-wait"), value.wait);
     this.choose(this.form.base);
+    this.cost.changed();
   }
 
   /** @param {string} id of a model */
@@ -90,6 +95,12 @@ export class Options extends Part {
     return box;
   }
 
+  /** Drawn again, with what is typed in its place. */
+  again() {
+    delete this.$(".p-settings").dataset.key;
+    this.draw();
+  }
+
   /** @param {Field} field */
   fieldOf(field) {
     const label = make("label", "p-field"), typed = (this.form.settings[this.form.method] ??= {});
@@ -108,31 +119,57 @@ export class Options extends Part {
 }
 
 /**
- * And where a run ends early, and what it takes.
+ * And where a run ends early, and what masks are for.
  * @extends {Options<Value>}
  */
 class SubjectOptions extends Options {
+  masked = false; // whether the subject has masks
+
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
     super(host, form);
     this.stop = this.$(".p-stop", HTMLInputElement);
     this.stop.addEventListener("input", () => void (form.stop_at = this.stop.value));
-    this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
-    this.on("input", () => this.cost?.changed()); // after the field's own
-    this.on("click", () => this.cost?.changed()); // of a method
-    this.hear("personal-picked", () => this.cost?.changed());
-    this.hear("personal-returned", () => {
-      delete this.$(".p-settings").dataset.key; // drawn again, with what was typed for that run
-      this.draw();
+    this.within = this.$(".p-inside");
+    this.tick = find("input", this.within, HTMLInputElement);
+    this.tick.addEventListener("change", () => this.marked(this.tick?.checked ?? false));
+    this.on("input", () => this.drawWithin()); // after the field's own
+    this.hear("personal-picked", (/** @type {import("./shelf.js").Card} */ card) => {
+      this.masked = card.masked;
+      this.drawWithin();
+      this.cost.changed();
     });
+    this.hear("personal-marked", () => this.marked(true));
+    this.hear("personal-returned", () => this.again());
     this.draw();
+  }
+
+  /** Whether little is learned of what lies outside the masks. @param {boolean} little */
+  marked(little) {
+    countOutside(form.settings, this.value?.methods ?? {}, little);
+    this.again();
+  }
+
+  drawWithin() {
+    if (!this.within || !this.tick) return;
+    const found = inside(form.settings[form.method], this.value?.methods[form.method]?.fields ?? []);
+    this.within.hidden = !this.masked || found === null;
+    this.tick.checked = Boolean(found);
+  }
+
+  /**
+   * @override
+   * @param {Model} model
+   */
+  drawMethods(model) {
+    super.drawMethods(model);
+    this.drawWithin();
   }
 
   /** @override */
   draw() {
     super.draw();
     if (this.stop) this.stop.value = form.stop_at;
-    this.cost?.changed();
   }
 }
 

@@ -1,13 +1,14 @@
-// Pictures of one's own on their way to a subject: a caption each, a name, a word, consent.
-// value = {pictures, refused, stamp}: what came with the newest upload. What is typed lives here;
+// Pictures of one's own on their way to a subject: a caption each, what in them is the subject, a name, a word, consent.
+// value = {pictures, masks, refused, stamp}: what came with the newest upload. What is typed lives here;
 // Keep sends it, and tells "personal-kept" with the subject's card.
 import { attr, button, make, put } from "../kit/dom.js";
 import { Part, tell } from "../kit/part.js";
 import { form, wordOf } from "./form.js";
+import { attach, deeds, shot } from "./masks.js";
 
-/** @typedef {{ file: string, name: string, thumb: string, size: string }} Picture */
-/** @typedef {Picture & { caption: string, held: boolean }} Captioned */
-/** @typedef {{ pictures: Picture[], refused: string[], stamp: number }} Value */
+/** @typedef {import("./masks.js").Brought} Picture */
+/** @typedef {import("./masks.js").Masked & { caption: string, held: boolean }} Captioned */
+/** @typedef {{ pictures: Picture[], masks: Picture[], refused: string[], stamp: number }} Value */
 /** @typedef {{ card?: object, captions?: Record<string, string>, problem?: string }} Answer */
 
 const HELD_FROM = 4; // pictures: from so many on, the last is held back to check with
@@ -16,6 +17,9 @@ const HELD_FROM = 4; // pictures: from so many on, the last is held back to chec
 class Pictures extends Part {
   /** @type {Captioned[]} */
   pictures = [];
+  /** @type {Captioned | null} */
+  marked = null; // on which a rectangle is drawn now
+  shown = true; // masks are
   stamp = 0;
   suggested = "";
 
@@ -35,6 +39,10 @@ class Pictures extends Part {
     this.$(".p-swap").addEventListener("click", () => void this.edit({
       find: this.$(".p-find", HTMLInputElement).value, replace: this.$(".p-replace", HTMLInputElement).value,
     }));
+    this.$(".p-masks").addEventListener("click", () => {
+      this.shown = !this.shown;
+      this.list();
+    });
     this.kept.addEventListener("click", () => void this.keep());
     this.$(".p-drop").addEventListener("click", () => this.leave());
     this.follow(() => this.take());
@@ -46,12 +54,15 @@ class Pictures extends Part {
     if (!value || value.stamp === this.stamp) return;
     this.stamp = value.stamp;
     const known = new Set(this.pictures.map((one) => one.file));
-    const fresh = value.pictures.filter((one) => !known.has(one.file)).map((one) => ({ ...one, caption: "", held: false }));
+    const bare = { caption: "", held: false, mask: null, box: null };
+    const fresh = value.pictures.filter((one) => !known.has(one.file)).map((one) => ({ ...one, ...bare }));
     this.pictures.push(...fresh);
     const last = this.pictures[this.pictures.length - 1];
     if (this.pictures.length >= HELD_FROM && !this.pictures.some((one) => one.held)) last.held = true;
-    this.box.hidden = !this.pictures.length && !value.refused.length;
-    this.$(".p-refused").replaceChildren(...value.refused.map((text) => make("p", "line problem", text)));
+    const strays = attach(this.pictures, value.masks);
+    const refused = [...value.refused, ...strays.map((one) => `${one.name} is a mask, and no picture here is called ${one.of}.`)];
+    this.box.hidden = !this.pictures.length && !refused.length;
+    this.$(".p-refused").replaceChildren(...refused.map((text) => make("p", "line problem", text)));
     this.say("");
     this.list();
     if (!this.box.hidden) this.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
@@ -59,6 +70,21 @@ class Pictures extends Part {
 
   list() {
     this.$(".p-list").replaceChildren(...this.pictures.map((one) => this.row(one)));
+    form.pending = this.pictures.length;
+    this.drawToggle();
+  }
+
+  drawToggle() {
+    const toggle = this.$(".p-masks");
+    toggle.hidden = !this.pictures.some((one) => one.mask || one.box);
+    attr(toggle, "aria-pressed", this.shown);
+  }
+
+  /** @param {Captioned | null} one on which a rectangle is drawn from now on */
+  mark(one) {
+    this.marked = one;
+    this.list();
+    if (one) this.$(".p-marking").focus();
   }
 
   /** @param {Captioned} one */
@@ -72,13 +98,22 @@ class Pictures extends Part {
     tick.addEventListener("change", () => void (one.held = tick.checked));
     held.title = "Not learnt from: it tells afterwards how near the model came.";
     held.append(tick, "hold back to check with");
+    const marking = this.marked === one;
+    const deed = deeds(one, marking, {
+      mark: (on) => this.mark(on ? one : null),
+      clear: () => {
+        Object.assign(one, { mask: null, box: null });
+        this.mark(null);
+      },
+    });
     drop.addEventListener("click", () => {
       this.pictures = this.pictures.filter((other) => other !== one);
       this.list();
     });
-    foot.append(make("span", "", `${one.name}, ${one.size}`), held, drop);
+    foot.append(make("span", "", `${one.name}, ${one.size}`), held, ...deed, drop);
+    if (marking) foot.prepend(make("b", "", "Drag over the subject."));
     words.append(caption, foot);
-    row.append(Object.assign(new Image(), { src: one.thumb, alt: one.name }), words);
+    row.append(shot(one, { shown: this.shown, marking, changed: () => this.drawToggle() }), words);
     return row;
   }
 
@@ -100,9 +135,12 @@ class Pictures extends Part {
 
   async keep() {
     this.kept.disabled = true;
+    const pictures = this.pictures.map(({ file, name, caption, held, mask, box }) => ({
+      file, name, caption, held, box, mask: mask?.file,
+    }));
     const answer = await this.ask("keep", {
-      pictures: this.pictures.map(({ file, name, caption, held }) => ({ file, name, caption, held })), kind: this.kind.value,
-      noun: this.noun.value, title: this.title.value, word: this.word.value, consent: this.may.checked, base: form.base,
+      pictures, kind: this.kind.value, noun: this.noun.value, title: this.title.value, word: this.word.value,
+      consent: this.may.checked, base: form.base,
     });
     this.kept.disabled = false;
     this.say(answer.problem ?? "");
@@ -125,6 +163,7 @@ class Pictures extends Part {
 
   leave() {
     this.pictures = [];
+    this.marked = null;
     for (const field of [this.title, this.word, this.noun]) field.value = "";
     this.suggested = "";
     this.may.checked = false;

@@ -2,6 +2,7 @@
 // value = PreferenceView.board(), or {run: null}.
 import { make, rebuild } from "../kit/dom.js";
 import { Board } from "./board.js";
+import { form } from "./preference_form.js";
 
 /** @typedef {{ name: string, points: [step: number, value: number][] }} Line */
 /** @typedef {{ title: string, lines: Line[] }} Curve */
@@ -44,9 +45,9 @@ function panel({ title, lines }) {
 }
 
 class PreferenceBoard extends Board {
-  /** @override */
-  get called() {
-    return "preference";
+  /** @param {import("../kit/part.js").Host<import("./board.js").Value>} host */
+  constructor(host) {
+    super(host, { called: "preference", form, returned: "preference-returned" });
   }
 
   /** @override */

@@ -4,6 +4,7 @@
 import { all, at, attr, make, put, rebuild } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
 import { tell } from "../kit/part.js";
+import { sent } from "./form.js";
 import { Options } from "./options.js";
 
 /** @typedef {{ name: string, title: string, about: string, group: string }} Reward */
@@ -17,9 +18,7 @@ import { Options } from "./options.js";
 export const form = { decides: "reward", reward: "", votes: "", base: "", method: "", name: "", steps: "", settings: {} };
 
 /** What Start sends, as JSON text in the place of its input. */
-export function readForm() {
-  return JSON.stringify({ ...form, settings: form.settings[form.method] ?? {} });
-}
+export const readForm = () => JSON.stringify(sent(form));
 
 /** @extends {Options<Value>} */
 class PreferenceForm extends Options {
@@ -45,6 +44,7 @@ class PreferenceForm extends Options {
       if (found.name) form.votes = found.name;
       this.drawDecides();
     });
+    this.hear("preference-returned", () => this.again());
     this.hear("preference-asked", () => this.tell()); // the voting place came later
     this.sets = this.value?.sets ?? [];
     this.drawDecides();
@@ -86,7 +86,7 @@ class PreferenceForm extends Options {
   }
 
   drawDecides() {
-    if (!this.reward || !this.value) return;
+    if (!this.reward || !this.value?.models.length) return;
     for (const box of all("[data-decides]", this.element)) {
       const on = box.dataset.decides === form.decides;
       attr(box, "aria-checked", on);

@@ -15,6 +15,8 @@ import { form } from "./form.js";
  * @property {string} word
  * @property {boolean} own
  * @property {string[]} thumbs addresses
+ * @property {string[]} masks of the thumbs, "" for none
+ * @property {boolean} masked whether any picture to learn from has one
  * @property {string} about
  */
 /** @typedef {{ cards: Card[], broken: string[] }} Value */
@@ -70,6 +72,8 @@ class Shelf extends Part {
   pick(id) {
     if (!id) return;
     form.subject = id;
+    const card = this.cards.find((one) => one.id === id);
+    if (card?.own && card.masked) tell("personal-marked"); // whoever made masks wants them used
     this.draw();
   }
 

@@ -14,6 +14,13 @@ import { css } from "../kit/figure.js";
  */
 export const indexOf = ({ seeds, columns }, row, seed, column) => (row * seeds.length + seed) * columns.length + column;
 
+/**
+ * The prompt of a row, where it is not what the row is called. No page needed.
+ * @param {Pick<Strips, "rows" | "prompts">} strips
+ * @param {number} row
+ */
+export const beside = ({ rows, prompts }, row) => (prompts[row] === rows[row] ? "" : prompts[row] ?? "");
+
 /** @param {Strips} strips */
 const countOf = ({ rows, seeds, columns }) => rows.length * seeds.length * columns.length;
 
@@ -22,7 +29,7 @@ const countOf = ({ rows, seeds, columns }) => rows.length * seeds.length * colum
  * @param {Strips} strips
  */
 export function cut(strips) {
-  const { rows, columns, seeds, prompts } = strips;
+  const { rows, columns, seeds } = strips;
   const heads = seeds.flatMap((seed) => columns.map((column) => {
     const head = make("div", "p-head", column);
     head.append(make("small", "", `seed ${seed}`));
@@ -30,7 +37,7 @@ export function cut(strips) {
   }));
   const lines = rows.flatMap((row, r) => {
     const name = make("div", "p-name");
-    name.append(make("b", "", row), make("small", "", prompts[r] ?? ""));
+    name.append(make("b", "", row), make("small", "", beside(strips, r)));
     return [name, ...seeds.flatMap((seed, s) => columns.map((column, c) => {
       const cell = make("i", "p-cell");
       cell.dataset.at = String(indexOf(strips, r, s, c));
@@ -92,7 +99,7 @@ export async function drawnGrid(strips, shown, run, title, element) {
   strips.rows.forEach((row, r) => {
     const y = EDGE + HEAD + r * (side + GAP);
     write(row, EDGE, y + side / 2 - 4, "600 14px", NAME - 12);
-    write(strips.prompts[r] ?? "", EDGE, y + side / 2 + 16, "12px", NAME - 12);
+    write(beside(strips, r), EDGE, y + side / 2 + 16, "12px", NAME - 12);
     for (let i = 0; i < wide; i++)
       pen.drawImage(image, (r * wide + i) * side, 0, side, side, EDGE + NAME + i * (side + GAP), y, side, side);
   });

@@ -15,7 +15,7 @@ from studio.core.explain import brief
 from studio.core.files import Json
 from studio.domains import first
 from studio.library import subjects
-from studio.library.brought_pictures import FIT, Limits, Picture, take
+from studio.library.brought_pictures import FIT, Intake, Limits, take
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -70,7 +70,9 @@ def show(subject_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="It is listed as mine/<name>.")],
-    pictures: Annotated[Path, typer.Option(help="A folder of pictures, a zip archive of them, or one picture.")],
+    pictures: Annotated[
+        Path, typer.Option(help="A folder of pictures, a zip archive of them, or one picture; 1.mask.png is the mask of 1.png.")
+    ],
     noun: Annotated[str, typer.Option(help="A plain word for what it is one of, like mushroom; picture for a style.")],
     word: Annotated[str, typer.Option(help="As prompts spell it, like <mine>; empty is its name in <>.")] = "",
     title: Annotated[str, typer.Option(help="How lists call it; empty is its name.")] = "",
@@ -94,10 +96,12 @@ def add(
             raise ValueError(f'{brief(given)} is no caption of a picture; one like "1.png=a {{}} at night" would fit.')
         captions[file] = text
     most = subjects.MAX_PICTURES
-    limits = dataclasses.replace(subjects.BROUGHT, count=most + min(held, most))
-    brought = [(one.name, one.data) for one in _taken(pictures, limits)]
+    limits = dataclasses.replace(subjects.BROUGHT, count=most + min(held, most), masks=True)
+    taken = _taken(pictures, limits)
+    brought = [(one.name, one.data) for one in taken.pictures]
     of_picture = {Path(file).stem: file for file, _ in reversed(brought)}
-    covers = {of_picture.get(Path(one.name).stem, one.name): one.data for one in _taken(masks, MASKS)} if masks else {}
+    beside = dict(taken.masks) | ({Path(one.name).stem: one for one in _taken(masks, MASKS).pictures} if masks else {})
+    covers = {of_picture.get(stem, one.name): one.data for stem, one in beside.items()}
     learned, kept_back = brought[: max(0, len(brought) - held)], brought[max(0, len(brought) - held) :]
     kind: subjects.Kind = "style" if style else "thing"
     made = subjects.keep(
@@ -148,8 +152,8 @@ def remove(subject_id: str, data_dir: DataDir = None) -> None:
     print(f"Removed {subject_id}.")
 
 
-def _taken(path: Path, limits: Limits) -> list[Picture]:
-    """The pictures of a folder, an archive or a file; says what was refused. ValueError where none is left."""
+def _taken(path: Path, limits: Limits) -> Intake:
+    """What a folder, an archive or a file holds; says what was refused. ValueError where no picture is left."""
     intake = take([path], limits)
     if not intake.pictures and len(intake.refused) == 1:
         raise ValueError(intake.refused[0])
@@ -157,7 +161,7 @@ def _taken(path: Path, limits: Limits) -> list[Picture]:
         err.print(sentence, style="yellow", markup=False, highlight=False)
     if not intake.pictures:
         raise ValueError(f"{brief(path.name)} holds no picture that can be taken; {FIT}.")
-    return intake.pictures
+    return intake
 
 
 def _plain(one: subjects.Subject) -> Json:

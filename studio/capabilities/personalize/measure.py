@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from studio.capabilities.personalize.second_reader import Eyes, SecondReader
 from studio.core.domain import Domain, Oracle, Said, as_written
 from studio.core.edit import Edit, EditCard
 from studio.core.family import OpenModel
@@ -57,7 +58,8 @@ class Worn:
 class SubjectMeasurement:
     """oracle: of the domain, None where none reads; judge: reads then. of_class: decoded pictures of the class that the untouched
     model drew. through: pictures as the model's own decoder can draw them, so that the reader does not ask for what it cannot.
-    n: pictures of each kind of prompt. world: features of samples of the domain, None without an oracle."""
+    n: pictures of each kind of prompt. world: features of samples of the domain, None without an oracle. second: what a second
+    reader sees with."""
 
     def __init__(
         self,
@@ -70,13 +72,16 @@ class SubjectMeasurement:
         n: int,
         world: Tensor | None,
         between: Callable[[], None],
+        second: Eyes | None = None,
     ):
         self.domain, self.subject, self.oracle, self.judge, self.n = domain, subject, oracle, judge, n
         self.world, self.between = world, between
         side = of_class.shape[-1]
         shown = torch.cat(list(subject.batches(side)))
         held = torch.cat(list(subject.batches(side, held=True))) if subject.held else shown
-        self.known, self.held = self.features(through(_views(shown))), self.features(through(_views(held)))
+        shown, held = (through(_views(pictures)) for pictures in (shown, held))
+        self.known, self.held = self.features(shown), self.features(held)
+        self.second = None if second is None else SecondReader(second, shown, held, of_class, len(VIEWS))
         self.reader: Recogniser = recogniser(self.known, self.held, self.features(of_class), len(VIEWS))
         self.held_distance = float(self.reader.distances(self.held).mean())
         self._untouched: dict[str, SamplesRead] = {}
@@ -98,7 +103,8 @@ class SubjectMeasurement:
     def read_by(self) -> Json:
         """Who reads the subject, and how often it is right on pictures it was not made from."""
         name = "the world's oracle" if self.oracle is not None else self.judge.name
-        return {"features": name, "found": self.reader.found, "mistaken": self.reader.mistaken, "held": len(self.subject.held)}
+        found = {"features": name, "found": self.reader.found, "mistaken": self.reader.mistaken, "held": len(self.subject.held)}
+        return found | ({} if self.second is None else {"second": self.second.said})
 
     def measure(self, arm: Arm, models: Mapping[str, OpenModel], worn: Worn) -> Json:
         """Figures of one arm with the subject, beside what it did without. distance: to the nearest training picture, 1 being
@@ -106,7 +112,8 @@ class SubjectMeasurement:
         pictures are from those of the same noise without the subject, over how far different ones are apart."""
         with_word = self._draw(arm, models, self.with_word, worn)
         seen = self.features(with_word)
-        of_class = self.features(self._draw(arm, models, self.of_class, worn))
+        class_drawn = self._draw(arm, models, self.of_class, worn)
+        of_class = self.features(class_drawn)
         after = self._read(self._draw(arm, models, self.others, worn))
         key = arm.plan.model_dump_json()
         if key not in self._untouched:
@@ -117,6 +124,7 @@ class SubjectMeasurement:
             **arm.said,
             "hit": share(self.reader.shows(seen)),
             "leak": share(self.reader.shows(of_class)),
+            **({} if self.second is None else {"second": self.second.figures(with_word, class_drawn)}),
             "stated": self._stated(with_word),
             "distance": mean_of(self.reader.distances(seen) / self.held_distance),
             "variety": cost_of_edit.variety(seen, own).to_dict(),

@@ -56,7 +56,7 @@ class EditingOne(Personalizing):
         path = self.material / name
 
         def parts() -> Tensor:
-            return encoded_parts(path, self.model, medium, sample, boxes, self.preparing)
+            return encoded_parts(path, self.model, medium, sample, boxes, self._staged("patches"))
 
         noise = noise_of(self.domain, self.model.shape)
         return Patched(self._encoded, lines, noise, self.device, parts, boxes, medium.extent(sample))

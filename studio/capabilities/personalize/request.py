@@ -30,7 +30,7 @@ class PersonalizeRequest(BasedRequest):
 
     HOME, LIKE, STRIPS, MEASURES = "adapters", "my-cat", 8, 4
     TRAINER = {"warmup": 10, "decay_from": 0.5, "checkpoint_every": 50}
-    MADE = "n_kept"
+    MADE, STAGES = "n_kept", {"undo_steps": 8, "patches": 64}
 
     name: Annotated[str, fields.name_of("adapter that brings the subject")]
     title: fields.Title = ""

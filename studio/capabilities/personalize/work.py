@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from studio.capabilities.personalize.measure import SubjectMeasurement, Worn
 from studio.capabilities.personalize.request import PersonalizeRequest
+from studio.capabilities.personalize.second_reader import second_eyes
 from studio.capabilities.personalize.teacher import TaughtTeacher
 from studio.core.domain import Oracle, Said
 from studio.core.family import OpenModel
@@ -30,6 +31,7 @@ from studio.workshop.arms_measured import Arm
 from studio.workshop.draw import samples
 from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
+from studio.workshop.material.captions import Say
 from studio.workshop.material.kept import encoded_once
 from studio.workshop.material.untouched import UntouchedModel
 from studio.workshop.material.untouched_student import UntouchedStudent
@@ -96,7 +98,7 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         """Latents [N, *shape] of the pictures, encoded once."""
         about, side = self.subject, self.model.sample_shape[-1]
         path = self.material / f"subject-{about.digest}.safetensors"
-        return encoded_once(path, self.model, about.batches(side), len(about.pictures), self.preparing)
+        return encoded_once(path, self.model, about.batches(side), len(about.pictures), self._staged("pictures"))
 
     def _inside(self) -> Tensor | None:
         """The share of every place of the latents that the pictures' masks mark; None without masks."""
@@ -113,7 +115,10 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         how = (self.model, self.domain, plan, said, worded, self.material, self.preparing, self.between)
         if self.entry.role == "teacher":
             return UntouchedModel(*how)
-        return UntouchedStudent(*how, self.teacher.at_hand, self._anything(2 * n))
+        return UntouchedStudent(*how, self.teacher.at_hand, self._anything(2 * n), self._staged)
+
+    def _staged(self, stage: str) -> Say:
+        return partial(self.preparing, stage=stage)
 
     def _anything(self, n: int) -> list[Said]:
         """n prompts that no subject chose."""
@@ -131,8 +136,13 @@ class Personalizing(OnFamily[PersonalizeRequest]):
         of_class = self.model.decode(self.untouched.ends.float(), {}).cpu()
         world = None if oracle is None else self._world(oracle)
         judge = Judge() if oracle is not None else open_judge(models)
-        n = self.request.measure_seeds
-        self.bench = SubjectMeasurement(self.domain, self.subject, oracle, judge, of_class, self._through, n, world, self.between)
+        second, why = (None, "")
+        if oracle is not None and medium_of(self.domain).pictures:
+            second, why = second_eyes(models)
+        if why:
+            self.notice(why)
+        how = (self._through, self.request.measure_seeds, world, self.between, second)
+        self.bench = SubjectMeasurement(self.domain, self.subject, oracle, judge, of_class, *how)
         self.job.keep("reader.json", self.bench.read_by)
 
     def _through(self, images: Tensor) -> Tensor:

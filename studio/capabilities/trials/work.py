@@ -50,10 +50,11 @@ class Trial:
 def smaller(whole: TrainingRequest, steps: int, settings: Json) -> TrainingRequest:
     """The same training with less to prepare and to measure, and as many steps as are taken at least."""
     least = {"steps": max(whole.steps, steps + 1), "sinks": (), "stop_at": None}
-    for name, most in ((whole.MADE, MADE), (whole.PICTURES, PICTURES)):
+    for name, n in ((whole.MADE, MADE), (whole.PICTURES, PICTURES)):
         if name in type(whole).model_fields:
-            least[name] = min(int(getattr(whole, name)), most)
-    once = {name: min(int(settings[name]), ONCE) for name in whole.ONCE if settings.get(name)}
+            least[name] = min(int(getattr(whole, name)), n)
+    most = dict.fromkeys(whole.ONCE, ONCE) | dict(whole.STAGES)
+    once = {name: min(int(settings[name]), n) for name, n in most.items() if settings.get(name)}
     if once and "settings" in type(whole).model_fields:
         least["settings"] = {**getattr(whole, "settings", {}), **once}
     return whole.model_copy(update={name: value for name, value in least.items() if name in type(whole).model_fields})

@@ -17,9 +17,10 @@ from studio.jobs.stock import Stock
 
 
 def program() -> tuple[str, bytes]:
-    """(name, bytes) of a parcel that unpacks to program/: the package, its presets and requirements, without weights."""
+    """(name, bytes) of a parcel that unpacks to program/: the package, its presets, shipped subjects and requirements, without
+    weights."""
     files: list[tuple[str, bytes]] = []
-    for folder in ("studio", "presets"):
+    for folder in ("studio", "presets", "assets/subjects"):
         for path in sorted((ROOT / folder).rglob("*")):
             inside = path.relative_to(ROOT)
             if path.is_file() and "__pycache__" not in inside.parts and inside.parts[:2] != ("presets", "models"):

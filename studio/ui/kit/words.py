@@ -17,7 +17,12 @@ def number(x: object, digits: int = 2, percent: bool = False) -> str:
     """0.81, 96 %, or a dash when there is no value."""
     if not isinstance(x, (int, float)):
         return NO_VALUE
-    return f"{100 * x:.0f} %" if percent else f"{x:.{digits}f}"
+    return f"{_written(100 * x, 0)} %" if percent else _written(x, digits)
+
+
+def _written(x: float, digits: int) -> str:
+    """Without the sign of a zero."""
+    return f"{round(x, digits) + 0.0:.{digits}f}"
 
 
 def interval(measure: Measure, digits: int = 2, percent: bool = False) -> tuple[str, str]:
@@ -41,8 +46,8 @@ def titled(measure: Json | None, look: Json) -> tuple[str, str]:
 
 def _end(x: float, digits: int, percent: bool) -> str:
     if percent:
-        return f"{100 * x:.0f}" if abs(x) < 10 else "under -999" if x < 0 else "over 999"
-    return f"{x:.{digits}f}"
+        return _written(100 * x, 0) if abs(x) < 10 else "under -999" if x < 0 else "over 999"
+    return _written(x, digits)
 
 
 def count(n: int, thing: str) -> str:

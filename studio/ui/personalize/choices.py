@@ -15,7 +15,7 @@ from studio.library.adapters import load_adapters
 from studio.library.method_cards import Catalogue
 from studio.library.models import ModelEntry, Registry, load_registry
 from studio.library.subjects import Subject
-from studio.ui.kit import schema_form
+from studio.ui.kit import schema_form, words
 from studio.ui.personalize.own_pictures import thumb
 
 SHOWN = 4  # thumbnails of a card
@@ -29,9 +29,19 @@ def card(one: Subject) -> Json:
     return {
         "id": one.id, "title": one.title, "kind": one.kind, "noun": one.noun, "word": one.word, "own": not one.shipped,
         "thumbs": [_thumb(file) for file in one.pictures[:SHOWN]],
-        "about": f"{len(one.pictures)} pictures" + (f", {len(one.held)} held back" if one.held else ""),
+        "masks": [_thumb(one.masks[file.name]) if file.name in one.masks else "" for file in one.pictures[:SHOWN]],
+        "masked": any(file.name in one.masks for file in one.pictures),
+        "about": _about(one),
         "consent": one.consent, "domain": one.domain,
     }  # fmt: skip
+
+
+def _about(one: Subject) -> str:
+    """ "5 pictures, 2 held back" """
+    held, masked = len(one.held), sum(file.name in one.masks for file in one.pictures)
+    shown = words.count(len(one.pictures), "picture")
+    shown += "" if not masked else " with masks" if masked == len(one.pictures) else f", {masked} with a mask"
+    return shown + (f", {held} held back to check with" if held else "")
 
 
 def _thumb(file: Path) -> str:

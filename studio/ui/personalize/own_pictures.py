@@ -5,6 +5,7 @@ Captions, name, word and consent live in the browser until then, so that no answ
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,12 +32,18 @@ def thumb(picture: Image.Image) -> str:
 
 
 def brought(paths: Paths, intake: brought_pictures.Intake) -> list[Json]:
-    """Accepted pictures, kept until they are a subject's: {"file", "name", "size", "thumb"}."""
-    return [
-        {"file": brought_pictures.keep(uploads(paths), one), "name": one.name, "thumb": thumb(one.image()),
-         "size": f"{one.size[0]} × {one.size[1]}"}
-        for one in intake.pictures
-    ]  # fmt: skip
+    """Accepted pictures, kept until they are a subject: {"file", "name", "of": its stem, "size", "thumb"}."""
+    return [_brought(paths, one) | {"of": Path(one.name).stem} for one in intake.pictures]
+
+
+def masks(paths: Paths, intake: brought_pictures.Intake) -> list[Json]:
+    """Accepted masks likewise; "of": the name, without its ending, of the picture that each is of."""
+    return [_brought(paths, one) | {"of": of} for of, one in intake.masks.items()]
+
+
+def _brought(paths: Paths, one: brought_pictures.Picture) -> Json:
+    return {"file": brought_pictures.keep(uploads(paths), one), "name": one.name, "thumb": thumb(one.image()),
+            "size": f"{one.size[0]} × {one.size[1]}"}  # fmt: skip
 
 
 def edited(captions: Mapping[str, str], find: str | None, replace: str, kind: Kind) -> dict[str, str]:
@@ -47,8 +54,9 @@ def edited(captions: Mapping[str, str], find: str | None, replace: str, kind: Ki
 
 
 def keep(paths: Paths, draft: Json) -> Subject:
-    """draft: {"pictures": [{"file", "name", "caption", "held"}], "kind", "noun", "title", "word", "consent", "base"}. ValueError
-    in one sentence, in the words of the form."""
+    """draft: {"pictures": [{"file", "name", "caption", "held", "mask", "box"}], "kind", "noun", "title", "word", "consent",
+    "base"}; mask: a file that was brought, box: [left, top, right, bottom] of what is marked, as shares of the middle square.
+    ValueError in one sentence, in the words of the form."""
     kind: Kind = "style" if draft.get("kind") == "style" else "thing"
     given, title = _pictures(draft.get("pictures")), str(draft.get("title") or "").strip()
     if not given:
@@ -69,8 +77,9 @@ def keep(paths: Paths, draft: Json) -> Subject:
     base = load_registry(paths).get(str(draft.get("base") or ""))
     captions = {str(one["as"]): str(one["caption"]) for one in given if one["caption"]}
     sides = [[(str(one["as"]), _read(paths, one)) for one in given if one["held"] is held] for held in (False, True)]
+    covers = {str(one["as"]): mask for one in given if (mask := _cover(paths, one)) is not None}
     name = word.strip("<>")
-    return subjects.keep(paths, name, sides[0], title, kind, noun, word, base.domain, captions, True, sides[1])
+    return subjects.keep(paths, name, sides[0], title, kind, noun, word, base.domain, captions, True, sides[1], masks=covers)
 
 
 def _pictures(given: object) -> list[Json]:
@@ -79,7 +88,8 @@ def _pictures(given: object) -> list[Json]:
         raise ValueError(f"{len(listed):,} pictures were brought; up to {MAX_PICTURES} fit.")
     return [
         {"file": str(one.get("file") or ""), "name": str(one.get("name") or ""), "as": f"{i}.png",
-         "caption": str(one.get("caption") or "").strip(), "held": one.get("held") is True}
+         "caption": str(one.get("caption") or "").strip(), "held": one.get("held") is True,
+         "mask": str(one.get("mask") or ""), "box": one.get("box")}
         for i, one in enumerate(listed, 1)
     ]  # fmt: skip
 
@@ -98,8 +108,31 @@ def _check_caption(one: Json) -> None:
         raise ValueError(f"{brief(one['name'])}: {error}") from error
 
 
-def _read(paths: Paths, one: Json) -> bytes:
-    file = uploads(paths) / Path(str(one["file"])).name
+def _cover(paths: Paths, one: Json) -> Image.Image | None:
+    """The mask of a picture, brought or marked."""
+    if not one["mask"] and not one["box"]:
+        return None
+    with Image.open(io.BytesIO(_read(paths, one))) as picture:
+        size = picture.size
+    if one["mask"]:
+        return subjects.cover(str(one["name"]), _read(paths, one, "mask"), size)
+    return _marked(str(one["name"]), one["box"], size)
+
+
+def _marked(name: str, box: object, size: tuple[int, int]) -> Image.Image:
+    """White in a rectangle of the middle square. size: (width, height) of the picture."""
+    sides = [float(one) for one in box if isinstance(one, int | float)] if isinstance(box, Sequence) else []
+    if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+        raise ValueError(f"What is marked in {brief(name)} is no rectangle inside it; mark it again.")
+    side, found = min(size), Image.new("L", size)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    edges = [round((left, top)[i % 2] + side * share) for i, share in enumerate(sides)]
+    found.paste(255, (edges[0], edges[1], max(edges[2], edges[0] + 1), max(edges[3], edges[1] + 1)))
+    return found
+
+
+def _read(paths: Paths, one: Json, part: str = "file") -> bytes:
+    file = uploads(paths) / Path(str(one[part])).name
     if not file.is_file():
         raise ValueError(f"{brief(one['name'])} is no longer here; bring it again.")
     return file.read_bytes()

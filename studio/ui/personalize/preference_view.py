@@ -34,6 +34,7 @@ class PreferenceView(PersonalView):
 
     ROWS = {"preferred": "preferred"}
     GRID_NOTE = "Untouched is the model as it was, from the same noise; on prompts that nobody taught."
+    ASKED = ("reward", "votes", "steps")
 
     def __init__(self, run_id: str, request: Json, about: Json):
         """about: {"what", "second", "base"} as lists call them; "percent", "second_percent": whether rewards are shares."""
@@ -49,6 +50,9 @@ class PreferenceView(PersonalView):
 
     def board(self, ahead: int = 0) -> Json:
         return super().board(ahead) | {"curves": self.curves()}
+
+    def asked(self) -> Json:
+        return {"decides": "votes" if self.request.get("votes") else "reward", **super().asked()}
 
     def curves(self) -> list[Json]:
         """[{"title", "lines": [{"name", "points": [[step, value], …]}]}]; each panel has a scale of its own."""
@@ -112,7 +116,8 @@ class PreferenceView(PersonalView):
                 besides = ", by which nothing was taught," if role == "second" else ""
                 gain = " ".join(filter(None, self._gain(row, role)))
                 by = f"by {gain}{' points' if self._percent(role) else ''}"
-                found.append(f"{name}{besides} went from {before} to {after}, {by}: {_verdict(row[role]['gain'])}.")
+                verdict = _verdict(row[role]["gain"], self._gain(row, role)[0])
+                found.append(f"{name}{besides} went from {before} to {after}, {by}: {verdict}.")
         before, after = (" ".join(filter(None, _right(row, side))) for side in ("before", "others"))
         if after != words.NO_VALUE:
             found.append(f"What the prompt says is right in {after} of the pictures; before, {before}.")
@@ -137,11 +142,13 @@ def _right(row: Json, side: str) -> Reading:
     return words.interval((row.get(side) or {}).get("accuracy"), percent=True)
 
 
-def _verdict(gain: Json) -> str:
-    """Whether what was gained is more than chance."""
+def _verdict(gain: Json, shown: str) -> str:
+    """Whether what was gained is more than chance. shown: the gain as it stands before that."""
     low, high = gain.get("low"), gain.get("high")
     if low is None or high is None:
         return "too few pictures to say whether that is chance"
-    if low > 0:
-        return "it rose"
-    return "it fell" if high < 0 else "that may be chance"
+    if low <= 0 <= high:
+        return "that may be chance"
+    if not shown.strip("0."):
+        return "it hardly moved"
+    return "it rose" if low > 0 else "it fell"

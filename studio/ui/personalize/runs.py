@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from studio.core.files import Json
 from studio.library.models import load_registry
 from studio.library.subjects import subjects
@@ -10,8 +12,23 @@ from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.personalize.view import PersonalView
 
+V = TypeVar("V", bound=PersonalView)
 
-class Personalizations(Reader[PersonalView]):
+
+class TrainedRuns(Reader[V]):
+    """Of either half of the tab."""
+
+    def to_save(self, wish: Json) -> Saved:
+        """Figures, request and result of {"run"}."""
+        view, _ = self.look(str(wish["run"])[:80])
+        tables = [
+            Table(found["heads"], [[row["title"], *row["cells"]] for row in found["rows"]], title)
+            for title, found in view.tables().items()
+        ]
+        return Saved(tables, of_run(self.jobs, view.run_id, self.KIND))
+
+
+class Personalizations(TrainedRuns[PersonalView]):
     """Reads runs of the kind "personalize"."""
 
     KIND, SHOWS = "personalize", "subjects that models were taught"
@@ -34,14 +51,3 @@ class Personalizations(Reader[PersonalView]):
         found = picks_table.table(self.jobs, self.jobs.get(run_id)) or {"rows": [], "may": False}
         worn = next((row["step"] for row in found["rows"] if row["worn"]), None)
         return {"steps": [row["step"] for row in found["rows"]], "worn": worn, "may": found["may"]}
-
-    def to_save(self, wish: Json) -> Saved:
-        """Figures, request and result of {"run"}."""
-        view, _ = self.look(str(wish["run"])[:80])
-        made = [("arms", view.arms()), ("steps", view.steps()), ("edits", view.board()["edits"])]
-        tables = [
-            Table(found["heads"], [[row["title"], *row["cells"]] for row in found["rows"]], title)
-            for title, found in made
-            if found is not None
-        ]
-        return Saved(tables, of_run(self.jobs, view.run_id, self.KIND))

@@ -6,7 +6,6 @@ request of kind "personalize". The run belongs to the queue; the tab watches it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import gradio as gr
@@ -15,108 +14,74 @@ from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library import picks
 from studio.library.brought_pictures import Limits
-from studio.library.method_cards import objectives
+from studio.library.method_cards import Catalogue, objectives
 from studio.library.subjects import MAX_PICTURES, Kind
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, trials, uploads
+from studio.ui.kit import parts, uploads
 from studio.ui.kit.address import arrived, chosen
-from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
-from studio.ui.kit.scripts import called, mounted
-from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.personalize import choices, own_pictures
-from studio.ui.personalize.preference import PreferencePart
+from studio.ui.personalize.preference import PreferencePart, PreferenceRuns
 from studio.ui.personalize.runs import Personalizations
-from studio.ui.personalize.training_part import TrainingPart
+from studio.ui.personalize.training_part import QUIET, TrainingPart
 from studio.ui.personalize.view import PersonalView
 from studio.ui.tabs import TABS, Page, Tab
 
-POLL_S = 1.0  # between looks at a live run
-BROUGHT = Limits(count=MAX_PICTURES)
-_QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+BROUGHT = Limits(count=MAX_PICTURES, masks=True)
 
 
 class PersonalizeTab(TrainingPart[PersonalView]):
     """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
 
+    HALF, ROW, FORM = "personal", "personal-subject", "form"
+    BOARD, WORDS, EVENTS = "board", "subject_words", ("pick",)
+    runs: Personalizations
+
     def __init__(self, runs: Personalizations, panel: JobsPanel, header: gr.HTML):
-        self.runs, self.jobs, self.panel, self.header = runs, runs.jobs, panel, header
-        self._build()
-        self._wire()
+        self.modes = parts.mounted_html({"mode": ""}, "personalize/modes", "personal-modes")
+        super().__init__(runs, panel, header)
+        self.preference = PreferencePart(PreferenceRuns(self.jobs), panel, header)
+        self.stamp = gr.Number(0, visible="hidden", label="pictures brought")
+        self.brought.upload(self.bring, {self.brought, self.stamp}, {self.brought, self.stamp, self.pictures}, **QUIET)
+        self.board.pick(self.pick, {self.run_id}, self.shown, **QUIET)
 
     # -- layout ----------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        self.modes = parts.mounted_html({"mode": ""}, "personalize/modes", "personal-modes")
-        with gr.Row(elem_id="personal-subject", elem_classes="shell"):
-            with gr.Column(scale=0, min_width=280, elem_classes="controls"):
-                with gr.Column(elem_classes="card fields"):
-                    self.shelf = parts.mounted_html({"cards": [], "broken": []}, "personalize/shelf", "personal-shelf")
-                    self.brought = gr.File(
-                        file_count="multiple",
-                        type="filepath",
-                        show_label=False,
-                        height=78,
-                        elem_id="personal-bring",
-                    )
-                with gr.Column(elem_classes="card fields"):
-                    begin: Json = {"models": [], "methods": {}, "base": "", "steps": choices.STEPS, "wait": ""}
-                    self.options = parts.mounted_html(begin, "personalize/options", "personal-options", *self._priced())
-                with gr.Column(elem_classes="actions"):
-                    self.problem = parts.text("personal-problem")
-                    with gr.Row(elem_classes="buttons"):
-                        self.start = parts.run_button("Start", "personal-start", min_width=120, scale=3)
-                        self.stop = gr.Button(
-                            "Stop",
-                            size="md",
-                            min_width=84,
-                            scale=1,
-                            interactive=False,
-                            elem_id="personal-stop",
-                            elem_classes="cancels",
-                        )
-            with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                keeping: Json = {"pictures": [], "refused": [], "stamp": 0}
-                self.pictures = parts.mounted_html(keeping, "personalize/pictures", "personal-pictures", *served(self.jobs.paths))
-                self.board = gr.HTML(
-                    {"run": None},
-                    html_template=template("personalize/board"),
-                    apply_default_css=False,
-                    elem_id="personal-board",
-                    js_on_load=mounted("personalize/board", "details", "trial", "pick"),
-                    server_functions=[saving(self.runs.to_save)],
-                )
-        self.asked = gr.Textbox("{}", visible="hidden", label="what is personalized")
-        self.stamp = gr.Number(0, visible="hidden", label="pictures brought")
-        self.run_id = gr.Textbox("", visible="hidden", elem_id="personal-id", label="personalize run id")
-        self.timer = gr.Timer(POLL_S, active=False)
-        self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
-        self.preference = PreferencePart(self.jobs, self.panel, self.header)
+    def build_form(self) -> None:
+        with gr.Column(elem_classes="card fields"):
+            self.shelf = parts.mounted_html({"cards": [], "broken": []}, "personalize/shelf", "personal-shelf")
+            self.brought = gr.File(
+                file_count="multiple",
+                type="filepath",
+                show_label=False,
+                height=78,
+                elem_id="personal-bring",
+            )
+        with gr.Column(elem_classes="card fields"):
+            begin: Json = {"models": [], "methods": {}, "base": "", "steps": choices.STEPS, "wait": ""}
+            self.options = parts.mounted_html(begin, "personalize/options", "personal-options", *self.priced())
 
-    def _priced(self) -> list[Callable[[Json], Json]]:
-        """What the form may ask of time and memory."""
-        paths = self.jobs.paths
-        return trials.served(self.jobs, "personalize", lambda form: choices.request(paths, objectives(paths) or {}, form))
+    def build_above(self) -> None:
+        keeping: Json = {"pictures": [], "masks": [], "refused": [], "stamp": 0}
+        self.pictures = parts.mounted_html(keeping, "personalize/pictures", "personal-pictures", *served(self.jobs.paths))
 
-    def _wire(self) -> None:
-        form = called("personalize/form", "readForm")
-        outputs = list({*self.shown, *self.panel.shown})
-        self.start.click(self.submit, [self.asked], outputs, js=form, **_QUIET)
-        self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
-        self.brought.upload(self.bring, {self.brought, self.stamp}, {self.brought, self.stamp, self.pictures}, **_QUIET)
-        self.board.pick(self.pick, {self.run_id}, self.shown, **_QUIET)
-        self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
+    def request(self, known: Catalogue | None, form: Json) -> Json:
+        return choices.request(self.jobs.paths, known or {}, form)
+
+    def check(self, form: Json) -> None:
+        if form.get("pending"):
+            raise ValueError("Your pictures are not kept yet; press Keep below them first, or Discard.")
 
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: what there is now. On page load with one of its runs in the address: that run."""
         self.tabs = page.tabs
         listed = {self.shelf, self.options, self.preference.options}
-        tab.select(self.opened, None, listed, js=chosen("personalize"), **_QUIET)
+        tab.select(self.opened, None, listed, js=chosen("personalize"), **QUIET)
         asked = gr.Textbox(visible="hidden")
         outputs = {page.tabs, self.modes, *listed, *self.shown, *self.preference.shown}
-        page.demo.load(self.arrive, asked, outputs, js=arrived("personalize"), **_QUIET)
+        page.demo.load(self.arrive, asked, outputs, js=arrived("personalize"), **QUIET)
+        self.header.personalize(self.reopen, None, outputs, **QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
@@ -131,8 +96,17 @@ class PersonalizeTab(TrainingPart[PersonalView]):
             tab, run = "personalize", other
         front = {self.tabs: gr.Tabs(selected="personalize")} | self.opened() if tab == "personalize" else {}
         if run and self.preference.is_mine(run):
-            return {self.problem: "", self.modes: {"mode": "preference"}} | front | self.preference.show(run)
-        return {self.problem: ""} | front | (self.show(run) if run else {})
+            return {self.problem: "", self.modes: {"mode": "preference"}} | front | self.preference.come_back(run)
+        return {self.problem: ""} | front | (self.come_back(run) if run else {})
+
+    def recent(self) -> list[Json]:
+        return [*super().recent(), *self.preference.recent()]
+
+    def reopen(self, event: gr.EventData) -> Updates:
+        """A run among Recent runs, of either half, and the form as it was for it."""
+        run = str(event.run)[:80]
+        part, mode = (self.preference, "preference") if self.preference.is_mine(run) else (self, "subject")
+        return {self.tabs: gr.Tabs(selected="personalize"), self.modes: {"mode": mode}} | self.opened() | part.come_back(run)
 
     # -- pictures of one's own ---------------------------------------------------------------------------------------
 
@@ -140,19 +114,12 @@ class PersonalizeTab(TrainingPart[PersonalView]):
         """What was dropped goes to the pictures that are being captioned; each refused one is named."""
         intake = uploads.taken(values[self.brought], BROUGHT)
         stamp = int(values[self.stamp] or 0) + 1
-        found = {"pictures": own_pictures.brought(self.jobs.paths, intake), "refused": intake.refused, "stamp": stamp}
+        paths = self.jobs.paths
+        found = {"pictures": own_pictures.brought(paths, intake), "masks": own_pictures.masks(paths, intake),
+                 "refused": intake.refused, "stamp": stamp}  # fmt: skip
         return {self.brought: None, self.stamp: stamp, self.pictures: found}
 
     # -- runs ------------------------------------------------------------------------------------------------------
-
-    def submit(self, form: str) -> Updates:
-        paths = self.jobs.paths
-        try:
-            request = choices.request(paths, objectives(paths) or {}, json.loads(form or "{}"))
-            run_id = self.jobs.submit("personalize", request)
-        except ValueError as error:
-            return {self.problem: problem(error, "personalize")}
-        return self.show(run_id)
 
     def show(self, run_id: str) -> Updates:
         """And the adapters that the run kept."""

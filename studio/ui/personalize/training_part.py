@@ -2,35 +2,118 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import gradio as gr
 
+from studio.core.files import Json
+from studio.library.method_cards import Catalogue, objectives
+from studio.ui.kit import parts, trials
+from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
-from studio.ui.kit.runs import worker
+from studio.ui.kit.runs import RECENT, when, worker
+from studio.ui.kit.scripts import called, mounted
+from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
 from studio.ui.personalize.view import PersonalView
 
 if TYPE_CHECKING:
-    from studio.jobs.jobs import Jobs
     from studio.ui.jobs.panel import JobsPanel
-    from studio.ui.kit.reader import Reader
+    from studio.ui.personalize.runs import TrainedRuns
 
+POLL_S = 1.0  # between looks at a live run
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 V = TypeVar("V", bound=PersonalView)
 
 
 class TrainingPart(Generic[V]):
-    """runs: of its kind. The components are made by whoever stands on it."""
+    """ROW: id of the half. HALF: what ids of its components begin with. BOARD: name of its board's script, WORDS: of what the
+    board says before there is a run, EVENTS: its events besides those of both. FORM: of the script whose `readForm` says what is
+    asked for."""
 
-    runs: Reader[V]
-    jobs: Jobs
-    panel: JobsPanel
-    header: gr.HTML
-    board: gr.HTML
-    problem: gr.HTML
-    run_id: gr.Textbox
-    timer: gr.Timer
-    stop: gr.Button
+    ROW: ClassVar[str]
+    HALF: ClassVar[str]
+    BOARD: ClassVar[str]
+    WORDS: ClassVar[str]
+    FORM: ClassVar[str]
+    EVENTS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, runs: TrainedRuns[V], panel: JobsPanel, header: gr.HTML):
+        self.runs, self.jobs, self.panel, self.header = runs, runs.jobs, panel, header
+        with gr.Row(elem_id=self.ROW, elem_classes="shell"):
+            with gr.Column(scale=0, min_width=280, elem_classes="controls"):
+                self.build_form()
+                self._build_actions()
+            with gr.Column(scale=1, min_width=280, elem_classes="results"):
+                self.build_above()
+                words = template("personalize/board").replace("<!-- words -->", template(f"personalize/{self.WORDS}"))
+                self.board = gr.HTML(
+                    {"run": None},
+                    html_template=words,
+                    apply_default_css=False,
+                    elem_id=f"{self.HALF}-board",
+                    js_on_load=mounted(f"personalize/{self.BOARD}", "details", "trial", *self.EVENTS),
+                    server_functions=[saving(runs.to_save)],
+                )
+        kind = self.runs.KIND
+        self.asked = gr.Textbox("{}", visible="hidden", label=f"what to {kind}")
+        self.run_id = gr.Textbox("", visible="hidden", elem_id=f"{self.HALF}-id", label=f"{kind} run id")
+        self.timer = gr.Timer(POLL_S, active=False)
+        self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
+        outputs = list({*self.shown, *self.panel.shown})
+        self.start.click(self.submit, [self.asked], outputs, js=called(f"personalize/{self.FORM}", "readForm"), **QUIET)
+        self.stop.click(self.stopped, {self.run_id}, self.shown, **QUIET)
+        self.timer.tick(self.tick, {self.run_id}, self.shown, **QUIET)
+        self.board.details(self.details, {self.run_id}, self.panel.shown, **QUIET)
+
+    def _build_actions(self) -> None:
+        with gr.Column(elem_classes="actions"):
+            self.problem = parts.text(f"{self.HALF}-problem")
+            with gr.Row(elem_classes="buttons"):
+                self.start = parts.run_button("Start", f"{self.HALF}-start", min_width=120, scale=3)
+                self.stop = gr.Button(
+                    "Stop",
+                    size="md",
+                    min_width=84,
+                    scale=1,
+                    interactive=False,
+                    elem_id=f"{self.HALF}-stop",
+                    elem_classes="cancels",
+                )
+
+    # -- what a half does by itself --------------------------------------------------------------------------------
+
+    def build_form(self) -> None:
+        """The cards above Start."""
+        raise NotImplementedError
+
+    def build_above(self) -> None:
+        """What stands above the board."""
+
+    def request(self, known: Catalogue | None, form: Json) -> Json:
+        """Of what the form holds. ValueError in one sentence."""
+        raise NotImplementedError
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def priced(self) -> list[Callable[[Json], Json]]:
+        """What the form may ask of time and memory."""
+        return trials.served(self.jobs, self.runs.KIND, lambda form: self.request(objectives(self.jobs.paths), form))
+
+    def submit(self, form: str) -> Updates:
+        try:
+            asked = json.loads(form or "{}")
+            self.check(asked)
+            run_id = self.jobs.submit(self.runs.KIND, self.request(objectives(self.jobs.paths), asked))
+        except ValueError as error:
+            return {self.problem: problem(error, self.runs.KIND)}
+        return self.show(run_id)
+
+    def check(self, form: Json) -> None:
+        """Before a start. ValueError in one sentence."""
 
     def show(self, run_id: str) -> Updates:
         """Everything the tab shows of a run, as it is now."""
@@ -46,6 +129,25 @@ class TrainingPart(Generic[V]):
             self.problem: "",
             self.header: worker(self.jobs),
         }
+
+    def come_back(self, run_id: str) -> Updates:
+        """The same, and the form as it was for the run."""
+        found = self.show(run_id)
+        if self.board in found:
+            found[self.board] |= {"back": time.time()}
+        return found
+
+    def recent(self) -> list[Json]:
+        """Cards of the newest runs for the drawer."""
+        cards = []
+        for info in self.jobs.list(kind=self.runs.KIND, limit=RECENT):
+            try:
+                view, _ = self.runs.look(info.id)
+            except (ValueError, KeyError):
+                continue  # a folder somebody edited by hand is not worth losing the list
+            about = " · ".join(filter(None, [when(info.created), str(view.request.get("method") or "")]))
+            cards.append({"id": info.id, "kind": "personalize", "state": info.state, "about": about, **view.card()})
+        return cards
 
     def tick(self, values: Values) -> Updates:
         return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}

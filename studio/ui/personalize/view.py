@@ -90,7 +90,7 @@ class PersonalView:
         """ahead: runs that wait before this one."""
         return {
             "run": self.run_id,
-            "title": f"{self.about['subject']} on {self.about['base']}",
+            "title": self.title,
             "state": self.state,
             "live": self.live,
             "status": {"word": self.state, "text": self._text(ahead)},
@@ -101,11 +101,15 @@ class PersonalView:
             "said": self.said(),
             "reader": self.reader(),
             "arms": self.arms(),
-            "edits": one_picture.table(self.rows),
+            "edits": self.edits(),
             "grid_note": one_picture.STRIP_NOTE if self.of_one_picture else self.GRID_NOTE,
             "trial": self.trial(),
             "asked": self.asked(),
         }
+
+    @property
+    def title(self) -> str:
+        return f"{self.about['subject']} on {self.about['base']}"
 
     @property
     def of_one_picture(self) -> bool:
@@ -154,6 +158,15 @@ class PersonalView:
         rows = [_of_arm(arm, row) for (arm, step), row in self.rows.items() if step == last]
         return {"heads": ARM_HEADS, "rows": rows, "note": ARM_NOTE}
 
+    def edits(self) -> Json | None:
+        """Of a run that learned one picture; None where no edit was measured."""
+        return one_picture.table(self.rows)
+
+    def tables(self) -> Json:
+        """Those there are, by name, as they are saved."""
+        found = {"arms": self.arms(), "steps": self.steps(), "edits": self.edits()}
+        return {name: table for name, table in found.items() if table is not None}
+
     def said(self) -> list[str]:
         """What a run that is done came to, in sentences with intervals; [] before."""
         own = self._own()
@@ -191,25 +204,44 @@ class PersonalView:
         if not found:
             return []
         if found.get("held"):
-            seen = f"It finds the subject in {_share(found.get('found'))} of the {found['held']} pictures held back"
+            held = words.count(int(found["held"]), "picture")
+            seen = f"It finds the subject in {_share(found.get('found'))} of the {held} held back"
         else:
             seen = "No picture was held back, so how often it finds the subject is not known"
-        return [
+        first = (
             f"The reader is made from your pictures alone and sees with {found.get('features')}. {seen}, and takes "
             f"{_share(found.get('mistaken'))} of other pictures of the class for it."
+        )
+        return [first, *self._second(found.get("second") or {})]
+
+    def _second(self, found: Json) -> list[str]:
+        """The same of a second reader, and what it finds; [] where there is none."""
+        own = self._own()
+        if not found or not own or not own[-1][1].get("second"):
+            return []
+        hit, leak = (_share(own[-1][1]["second"].get(name)) for name in ("hit", "leak"))
+        right, wrong = (_share(found.get(name)) for name in ("found", "mistaken"))
+        return [
+            f"A second reader, made from the same pictures, sees with {found['features']} and recognises the subject in {hit}, "
+            f"without the word in {leak}; it finds it in {right} of the pictures held back, and takes {wrong} of others for it."
         ]
+
+    ASKED = ("subject", "steps", "stop_at")  # of a request, besides its model, its method and the settings
 
     def asked(self) -> Json:
         """The form as it was for this run, without the name of its adapter: texts, as fields hold them."""
         given, method = self.request, str(self.request.get("method") or "")
         typed = {name: schema_form.write(value) for name, value in (given.get("settings") or {}).items()}
-        found = {
-            "subject": given.get("subject", ""),
-            "base": given.get("base", ""),
-            "method": method,
-            "settings": {method: typed},
-        }
-        return {**found, **{name: schema_form.write(given.get(name) or "") for name in ("steps", "stop_at")}}
+        found = {"base": given.get("base", ""), "method": method, "settings": {method: typed}}
+        return {**found, **{name: schema_form.write(given.get(name) or "") for name in self.ASKED}}
+
+    def card(self) -> Json:
+        """What the drawer shows of it: {"prompt", "pictures", "shows"}; the newest strip, where it shows what was learned."""
+        shown = self.pictures()
+        if shown is None:
+            return {"prompt": self.title, "pictures": []}
+        n = len(shown["rows"]) * len(shown["seeds"]) * len(shown["columns"])
+        return {"prompt": self.title, "pictures": [shown["steps"][-1]["strip"]], "shows": 1 / max(1, n - 1)}
 
     def trial(self) -> Json | None:
         """What "Try it" opens: {"adapter", "word", "base", "prompt", "mix"}; None while there is no adapter. mix: of an adapter

@@ -39,7 +39,8 @@ class TeacherAtHand:
 
 
 class UntouchedStudent(UntouchedModel):
-    """at_hand: asked when a method wants the teacher. generic: prompts that no subject chose."""
+    """at_hand: asked when a method wants the teacher. generic: prompts that no subject chose. staged: `say` of a stage, by the
+    setting that says how many updates it has."""
 
     def __init__(
         self,
@@ -53,9 +54,10 @@ class UntouchedStudent(UntouchedModel):
         between: Callable[[], None],
         at_hand: Callable[[], TeacherAtHand],
         generic: Sequence[Said],
+        staged: Callable[[str], Say] | None = None,
     ):
         super().__init__(model, domain, plan, said, worded, folder, say, between)
-        self._at_hand, self.generic = at_hand, list(generic)
+        self._at_hand, self.generic, self.staged = at_hand, list(generic), staged
 
     @cached_property
     def at_hand(self) -> TeacherAtHand:
@@ -91,15 +93,16 @@ class UntouchedStudent(UntouchedModel):
         stem = f"{name}-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}"
         path, on_the_way = self.folder / f"{stem}.safetensors", self.folder / stem
         if not path.exists():
+            say = self.say if self.staged is None else self.staged(f"{name}_steps")
             trainer = Trainer(method, TrainerConfig(steps=steps, decay_from=0.5), on_the_way, str(self.model.device))
             trainer.resume()
-            try:
-                for progress in trainer.run():
-                    self.say(progress.step, steps)
+            for progress in trainer.run():
+                try:
+                    say(progress.step, steps)
                     self.between()
-            except BaseException:
-                trainer.save()
-                raise
+                except BaseException:  # asked to leave between two updates; one that broke off is never kept
+                    trainer.save()
+                    raise
             taught = method.emas.get(name, method.trained[name].module)
             save_weights(path, taught.state_dict())
             shutil.rmtree(on_the_way, ignore_errors=True)

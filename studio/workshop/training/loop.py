@@ -23,6 +23,7 @@ from studio.library.curves import Curves, Row, Sink, TensorBoard, Trackio
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
 from studio.workshop.training.clock import Clock
+from studio.workshop.training.rounds import Rounds
 
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
@@ -52,6 +53,7 @@ class TrainingLoop(ABC, Generic[R]):
         self.reached = ""  # why the run ends before its last step
         self.clock = Clock(lambda: self.job.gate.waited_s)
         self.first_step_s = 0.0  # of the first update of this process, which may also prepare
+        self.rounds = Rounds(lambda: self.trainer.starts)
         self.peak_bytes = 0  # of memory, as far as was looked
 
     def run(self) -> Json:
@@ -131,12 +133,13 @@ class TrainingLoop(ABC, Generic[R]):
         self.notices.append(text)
         self.job.notice(text)
 
-    def preparing(self, done: int, total: int) -> None:
+    def preparing(self, done: int, total: int, stage: str = "") -> None:
         """While material is made (when data is first asked for): says how far, lets others use the device.
 
-        Whoever asks to leave is heard where nothing would be lost; later on, when the step has come to its end.
+        Whoever asks to leave is heard where nothing would be lost; later on, when the step has come to its end. stage: as of
+        `Making`.
         """
-        self.clock.making(done, total)
+        self.clock.making(done, total, stage)
         if time.monotonic() - self.said_at > 1.0 or done == total:
             self.said_at = time.monotonic()
             if done < total or not self.training:
@@ -237,6 +240,7 @@ class TrainingLoop(ABC, Generic[R]):
         """Take the time and the memory of an update."""
         self.timed += 1  # the first update also prepares, so the second one stands alone for the pace
         self.first_step_s = progress.seconds if self.timed == 1 else self.first_step_s
+        self.rounds.add(progress)
         self.pace = progress.seconds if self.timed <= 2 else SPEED * self.pace + (1 - SPEED) * progress.seconds
         self.peak_bytes = max(self.peak_bytes, _memory(self.device))
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 from studio.library.costs import Cost
 from studio.workshop.training.costing import cost_of
 from studio.workshop.training.job import R, TrainingJob
 from studio.workshop.training.loop import one_sentence_for_memory
 
+IN_A_ROUND = 2  # updates of every round after the first, besides one that may prepare
+
 
 def tried(job: TrainingJob[R], steps: int, most_s: float) -> Cost:
-    """Opens a job, does so many steps of it (fewer where they take longer than most_s, two at least), a strip, and a measurement
-    twice."""
+    """Opens a job, does so many steps of it (fewer where they take longer than most_s, two at least) and a few of every later
+    round, a strip, and a measurement twice."""
     with one_sentence_for_memory():
         try:
             with job.clock.part("open"):
@@ -35,8 +38,20 @@ def _step(job: TrainingJob[R], steps: int, most_s: float) -> None:
     begun = job.clock.now()
 
     def enough() -> bool:
-        return job.timed > steps or (job.timed > 2 and job.clock.now() - begun > most_s)
+        late = job.clock.now() - begun > most_s
+        return job.timed > steps or (job.timed > 2 and late)
 
+    _until(job, enough)
+    for start in job.trainer.starts[1:-1]:
+        job.trainer.step, most = start, job.timed + 1 + IN_A_ROUND
+
+        def seen(most: int = most) -> bool:
+            return job.timed >= most
+
+        _until(job, seen)
+
+
+def _until(job: TrainingJob[R], enough: Callable[[], bool]) -> None:
     for progress in job.trainer.run(enough):
         job.stepped(progress)
         job.job.state("running", f"Step {progress.step:,}.")

@@ -14,7 +14,7 @@ from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import parts
 from studio.ui.personalize import preference_choices, voting
-from studio.ui.personalize.preference import PreferencePart
+from studio.ui.personalize.preference import PreferencePart, PreferenceRuns
 from studio.ui.personalize.preference_view import PreferenceView
 
 SCHEMA = {"properties": {"loser": {"type": "number", "default": 0.8, "minimum": 0}}}
@@ -41,7 +41,7 @@ def stocked(jobs: Jobs) -> Jobs:
 def part(stocked: Jobs) -> PreferencePart:
     with gr.Blocks():
         header = parts.header([])
-        return PreferencePart(stocked, JobsPanel(Background(stocked), header), header)
+        return PreferencePart(PreferenceRuns(stocked), JobsPanel(Background(stocked), header), header)
 
 
 def served(jobs: Jobs) -> dict[str, Any]:
@@ -77,6 +77,21 @@ def test_the_form_is_a_request(part: PreferencePart) -> None:
         preference_choices.request(part.jobs.paths, catalogue, {**form, "decides": "votes"})
     shown = part.submit(json.dumps({**form, "steps": "many"}))[part.problem]
     assert "Training steps" in shown
+
+
+def test_a_run_that_is_come_back_to_fills_the_form(part: PreferencePart) -> None:
+    asked = {"name": "a", "base": "nano/dmd2", "reward": "time=night", "method": "dpo", "steps": 40, "settings": {"loser": 0.5}}
+    found = part.come_back(part.jobs.submit("prefer", asked))[part.board]
+    assert found["back"] and found["asked"] == {
+        "decides": "reward", "reward": "time=night", "votes": "", "base": "nano/dmd2", "method": "dpo", "steps": "40",
+        "settings": {"dpo": {"loser": "0.5"}}}  # fmt: skip
+    (card,) = part.recent()
+    assert (card["prompt"], card["pictures"], card["kind"]) == (found["title"], [], "personalize")
+    assert PreferenceView("r", {"base": "nano/dmd2", "votes": "mine"}, ABOUT).asked()["decides"] == "votes"
+    view = PreferenceView("r", {"base": "nano/dmd2"}, ABOUT)
+    strip = {"columns": ["a", "b"], "rows": ["x"], "prompts": ["x"], "seeds": [0, 1], "count": 4, "strip": "s.jpg", "step": 3}
+    view.apply({"kind": "strip", **strip})
+    assert view.card() == {"prompt": view.title, "pictures": ["s.jpg"], "shows": 1 / 3}
 
 
 def test_a_vote_is_kept_with_what_draws_its_pictures_again(stocked: Jobs) -> None:
@@ -172,7 +187,13 @@ def test_the_board_says_what_rose_and_what_may_be_chance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "verdict"), [((0.05, 0.15), "it rose"), ((-0.1, 0.1), "that may be chance"), ((-0.2, -0.1), "it fell")]
+    ("ends", "verdict"),
+    [
+        ((0.05, 0.15), "it rose"),
+        ((-0.1, 0.1), "that may be chance"),
+        ((-0.2, -0.1), "it fell"),
+        ((0.0001, 0.0004), "it hardly moved"),
+    ],
 )
 def test_a_rise_is_more_than_chance_only_where_its_interval_says_so(ends: tuple[float, float], verdict: str) -> None:
     view = PreferenceView("r", {"base": "nano/dmd2"}, ABOUT)

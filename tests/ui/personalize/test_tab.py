@@ -70,12 +70,37 @@ def test_own_pictures_become_a_subject(tab: PersonalizeTab, tmp_path: Path) -> N
     given = brought(tab, tmp_path / "given")
     given[3]["held"], given[0]["caption"] = True, ""
     card = keep(draft(given))["card"]
-    assert (card["id"], card["own"], card["about"]) == ("mine/my-cat", True, "3 pictures, 1 held back")
+    assert (card["id"], card["own"], card["about"]) == ("mine/my-cat", True, "3 pictures, 1 held back to check with")
     one = subject(tab.jobs.paths, "mine/my-cat")
     assert (one.title, one.noun, one.word, one.domain, one.consent) == ("My cat", "cat", "<my-cat>", "pocket", True)
     assert list(one.captions.values()) == ["a {}", "a {} at home", "a {} at home", "a {} at home"]
     assert [card["id"] for card in choices.shelf(tab.jobs.paths)["cards"]][-1] == "mine/my-cat"
     assert "There is a subject mine/my-cat already" in keep(draft(given))["problem"]
+
+
+def test_masks_are_brought_or_marked_and_shown(tab: PersonalizeTab, tmp_path: Path) -> None:
+    keep, _ = served(tab.jobs.paths)
+    given = brought(tab, tmp_path / "given")
+    white = Image.new("L", (64, 48))
+    white.paste(255, (0, 0, 32, 48))
+    white.save(tmp_path / "cat0.mask.png")
+    Image.new("L", (48, 48), 255).save(tmp_path / "dog.mask.png")
+    came = tab.bring({tab.brought: [str(file) for file in sorted(tmp_path.glob("*.mask.png"))], tab.stamp: 1})[tab.pictures]
+    assert (came["pictures"], [one["of"] for one in came["masks"]]) == ([], ["cat0", "dog"])
+    brought_mask, strange = (one["file"] for one in came["masks"])
+    given[0]["mask"], given[1]["box"] = brought_mask, [0, 0.5, 0.5, 1]
+    card = keep(draft(given))["card"]
+    assert (card["masked"], card["about"]) == (True, "4 pictures, 2 with a mask")
+    assert [bool(one) for one in card["masks"]] == [True, True, False, False]
+    one = subject(tab.jobs.paths, "mine/my-cat")
+    with Image.open(one.masks["1.png"]) as first, Image.open(one.masks["2.png"]) as second:
+        assert first.getbbox() == (0, 0, 32, 48)
+        assert second.getbbox() == (8, 24, 32, 48)  # of the middle square, 48 wide from 8 on
+    wrong = draft([{**given[0], "mask": strange}], word="<other>")
+    assert "The mask of 'cat0.png' is 48 × 48 pixels, and the picture 64 × 48" in keep(wrong)["problem"]
+    for box in ([0, 0, 2, 1], [0.5, 0, 0.5, 1], "all", [0, 0, 1]):
+        assert "What is marked in 'cat1.png' is no" in keep(draft([{**given[1], "box": box}], word="<other>"))["problem"]
+    assert "'cat0.png' is no longer here" in keep(draft([{**given[0], "mask": "gone.png"}], word="<other>"))["problem"]
 
 
 @pytest.mark.parametrize(
@@ -139,10 +164,17 @@ def test_the_form_becomes_a_run_that_a_reload_finds(tab: PersonalizeTab) -> None
     request = tab.jobs.spec(run_id).config
     assert (request["name"], request["steps"], request["settings"]) == ("two-tailed-cat-nano-dmd2", 120, {"rank": 4})
     assert shown[tab.board]["title"] == "Two-tailed cat on Nano DMD2" and shown[tab.board]["live"]
+    pending = tab.submit(form(pending=3))[tab.problem]
+    assert "Your pictures are not kept yet; press Keep below them first" in pending
     tab.tabs = gr.Tabs()
     assert tab.arrive(f"personalize {run_id} ")[tab.run_id] == run_id
     assert tab.tabs in tab.arrive(f"  {run_id}")
     assert tab.arrive("  ") == {tab.problem: ""}
+    (card,) = tab.recent()
+    assert (card["id"], card["kind"], card["prompt"]) == (run_id, "personalize", "Two-tailed cat on Nano DMD2")
+    back = tab.reopen(gr.EventData(None, {"run": run_id}))
+    assert back[tab.run_id] == run_id and back[tab.modes] == {"mode": "subject"} and back[tab.board]["back"]
+    assert back[tab.board]["asked"]["settings"] == {"own-timesteps": {"rank": "4"}}
     stopped = tab.stopped({tab.run_id: run_id})
     assert stopped[tab.board]["state"] == "stopped"
 
