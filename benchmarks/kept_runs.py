@@ -23,7 +23,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 class Planned(Protocol):
-    """One run. name: of the case. request: of a job of the kind `personalize`, titled by the name."""
+    """One run. name: of the case. request: of its job, titled by the name."""
 
     @property
     def name(self) -> str: ...
@@ -47,14 +47,15 @@ class Runs(Generic[C]):
     lines: Callable[[dict[str, Json]], list[str]]
     said: Callable[[Json], str]
     only: str
+    kind: str = "personalize"  # of job
 
     def kept(self) -> dict[str, Json]:
         return dict(json.loads(self.kept_in.read_text())) if self.kept_in.is_file() else {}
 
     def measure(self, case: C, jobs: Jobs) -> Json:
         """The figures of one run, which goes on where it was left off."""
-        done = [info for info in jobs.list(kind="personalize", limit=500) if jobs.spec(info.id).config.get("title") == case.name]
-        run_id = done[0].id if done else jobs.submit("personalize", case.request)
+        done = [info for info in jobs.list(kind=self.kind, limit=500) if jobs.spec(info.id).config.get("title") == case.name]
+        run_id = done[0].id if done else jobs.submit(self.kind, case.request)
         took = jobs.paths.run(run_id) / "spent.json"
         if jobs.get(run_id).state != "done":
             if jobs.get(run_id).state not in ("queued", "running", "loading"):

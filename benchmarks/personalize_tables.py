@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
+from benchmarks.pooled_tables import OVER_SEEDS, cell, effort, grouped, over_seeds, table
 from studio.core.files import Json
 from studio.metrics.interval import Interval
-from studio.metrics.proportion import wilson
 
 OWN, CONTROL, BOOTH, LOUD_PSO = (
     "Own timesteps and replay", "Random timesteps (negative control)", "DreamBooth and replay", "PSO, loser 1",
@@ -18,9 +18,8 @@ ABOUT = (
     "Hit: the reader made from the pictures recognises the subject, on captions of pictures held back. Leak: it does so for"
     " its class without the word. Distance: to the nearest training picture, 1 being that of pictures held back. Variety: "
     "how far the subject's pictures lie apart, 1 being the person's own. Others: share of other prompts that show what they"
-    " state, before and after, on the same noises; kept is the second over the first, and the Fréchet distance likewise. Of"
-    " several training seeds the mean is shown, the 95 % interval of pooled pictures for shares and the widest of the "
-    "seeds' intervals for the rest, and behind it what each seed came to."
+    " state, before and after, on the same noises; kept is the second over the first, and the Fréchet distance likewise. "
+    + OVER_SEEDS
 )
 
 
@@ -109,60 +108,15 @@ def _key(one: Json) -> tuple[str, int]:
 # -- tables ----------------------------------------------------------------------------------------------------------------
 
 
-def over_seeds(figures: Sequence[Json]) -> Interval | None:
-    """One figure of several training seeds: shares of counted pictures are pooled, of others the mean stands in the widest
-    interval about any of them. None of none."""
-    known = [Interval.from_dict({k: one[k] for k in ("value", "low", "high", "n", "note")}) for one in figures]
-    known = [one for one in known if one.value is not None]
-    if not known:
-        return None
-    if all(one.low is not None and one.low >= 0 and one.high is not None and one.high <= 1 and _counted(one) for one in known):
-        return wilson(sum(round((one.value or 0) * one.n) for one in known), sum(one.n for one in known))
-    mean = sum(one.value or 0 for one in known) / len(known)
-    if any(one.low is None or one.high is None for one in known):
-        return Interval(mean, n=sum(one.n for one in known))
-    return Interval(mean, min(one.low or 0 for one in known), max(one.high or 0 for one in known), sum(one.n for one in known))
-
-
-def _counted(one: Interval) -> bool:
-    """Whether it is Wilson's interval of a count."""
-    exact = wilson(round((one.value or 0) * one.n), one.n)
-    return abs((exact.low or 0) - (one.low or 0)) < 1e-9 and abs((exact.high or 0) - (one.high or 0)) < 1e-9
-
-
 def _own(found: Runs) -> list[str]:
-    groups = _grouped((one["case"]["subject"], one["case"]["title"], one["case"]["model"], one, one["rows"][0]) for one in found)
-    return _table(["subject", "method", "model", "seeds", *HEADS, "updates", "CPU minutes"], groups, _effort)
+    groups = grouped((one["case"]["subject"], one["case"]["title"], one["case"]["model"], one, one["rows"][0]) for one in found)
+    return table(["subject", "method", "model", "seeds", *HEADS, "updates", "CPU minutes"], groups, figures, effort)
 
 
 def _worn(found: Runs) -> list[str]:
-    groups = _grouped((one["case"]["subject"], f"{one['case']['title']}, {one['case']['model']}", row["title"], one, row)
+    groups = grouped((one["case"]["subject"], f"{one['case']['title']}, {one['case']['model']}", row["title"], one, row)
                       for one in found for row in one["rows"][1:])  # fmt: skip
-    return _table(["subject", "trained by, on", "worn by", "seeds", *HEADS], groups)
-
-
-Group = tuple[tuple[str, str, str], list[tuple[Json, Json]]]
-
-
-def _grouped(rows: Iterable[tuple[str, str, str, Json, Json]]) -> list[Group]:
-    """By the first three, in the order of their first appearance."""
-    groups: dict[tuple[str, str, str], list[tuple[Json, Json]]] = {}
-    for subject, what, model, one, row in rows:
-        groups.setdefault((subject, what, model), []).append((one, row))
-    return list(groups.items())
-
-
-def _effort(rows: Sequence[tuple[Json, Json]]) -> list[str]:
-    """Updates, and minutes of process time on one thread with all that is measured and drawn: the mean of the seeds."""
-    return [str(rows[0][0]["steps"]), f"{sum(one['seconds'] for one, _ in rows) / len(rows) / 60:.1f}"]
-
-
-Cells = Callable[[Sequence[tuple[Json, Json]]], list[str]]
-
-
-def _table(heads: Sequence[str], groups: Sequence[Group], more: Cells = lambda rows: []) -> list[str]:
-    cells = [[*key, str(len(rows)), *figures(rows), *more(rows)] for key, rows in groups]
-    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *cells)]
+    return table(["subject", "trained by, on", "worn by", "seeds", *HEADS], groups, figures)
 
 
 def figures(rows: Sequence[tuple[Json, Json]]) -> list[str]:
@@ -174,14 +128,5 @@ def figures(rows: Sequence[tuple[Json, Json]]) -> list[str]:
         (lambda row: row["damage"]["fd"], False),
     )  # fmt: skip
     diverged = sum(bool(one["diverged"]) for one, _ in rows)
-    cells = [_cell([figure(row) for _, row in rows], percent) for figure, percent in places]
+    cells = [cell([figure(row) for _, row in rows], percent) for figure, percent in places]
     return [f"{cells[0]}{f' ({diverged} of {len(rows)} diverged)' if diverged else ''}", *cells[1:]]
-
-
-def _cell(figures: Sequence[Json | None], percent: bool) -> str:
-    known = [one for one in figures if isinstance(one, Mapping) and one["value"] is not None]
-    whole = over_seeds(known)
-    if whole is None:
-        return "–"
-    each = [f"{100 * one['value']:.0f}" if percent else f"{one['value']:.2f}" for one in known]
-    return whole.text(2, percent=percent) + (f" ({' · '.join(each)})" if len(each) > 1 else "")

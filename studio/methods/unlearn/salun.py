@@ -27,7 +27,7 @@ from studio.methods.unlearn.forgetting import LowRankForgetting, TrainedConfig
 
 class SalUnConfig(TrainedConfig):
     layers: LayerSet = Field("everything", description="Which layers it may change")
-    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate")
+    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate")
     share: float = Field(0.5, gt=0, le=1, description="Share of these layers' weights that may move")
     looked_at: int = Field(16, ge=1, le=1000, description="Batches whose gradient decides which")
 
