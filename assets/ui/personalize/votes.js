@@ -28,6 +28,7 @@ class Votes extends Part {
   model = "";
   drawing = false;
   busy = false;
+  sure = ""; // name of the votes that were asked to be removed
   /** @type {VoteSet[]} */
   sets = [];
 
@@ -41,6 +42,7 @@ class Votes extends Part {
     this.$(".p-back").addEventListener("click", () => this.back());
     this.$(".p-export").addEventListener("click", () => void this.export());
     this.$(".p-forget").addEventListener("click", () => void this.forget());
+    this.$(".p-forget").addEventListener("blur", () => this.sureOf(""));
     const brought = this.$(".p-import input", HTMLInputElement);
     brought.addEventListener("change", () => void this.import(brought));
     this.on("click", (event) => void this.vote(at(event, "[data-choice]")?.dataset.choice ?? ""));
@@ -130,13 +132,23 @@ class Votes extends Part {
     if (!answer.problem) this.changed(answer);
   }
 
+  /** Asked twice: votes are gone then. */
   async forget() {
+    const asked = this.sure;
+    this.sureOf(asked ? "" : this.named.value);
+    if (!asked) return;
     const answer = await this.ask("forget", { name: this.named.value });
     if (answer.problem) return;
     this.place = 0;
     this.pairs = [];
     this.changed(answer);
     this.draw();
+  }
+
+  /** @param {string} name of the votes that are about to go; "" for none */
+  sureOf(name) {
+    this.sure = name;
+    put(this.$(".p-forget"), name ? `Remove ${name}?` : "Remove");
   }
 
   /** @param {Answer} answer */
@@ -160,7 +172,10 @@ class Votes extends Part {
   }
 
   drawSaid() {
-    put(this.$(".p-vote-said"), this.sets.find((one) => one.name === this.named.value)?.said ?? "no votes yet");
+    const own = this.sets.find((one) => one.name === this.named.value);
+    put(this.$(".p-vote-said"), own?.said ?? "no votes yet");
+    for (const name of [".p-export", ".p-forget"]) this.$(name).hidden = !own;
+    this.sureOf("");
   }
 
   /**
