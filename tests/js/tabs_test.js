@@ -8,8 +8,10 @@ import { cellOf, placeOf, stepsOf, upTo } from "../../assets/ui/jobs/moments.js"
 import { judged, length, ofPage, place, range, reach, same, valueAt, written } from "../../assets/ui/lab/settings.js";
 import { slug, wordOf } from "../../assets/ui/personalize/form.js";
 import { corners } from "../../assets/ui/personalize/preference_board.js";
-import { indexOf } from "../../assets/ui/personalize/strip.js";
+import { indexOf } from "../../assets/ui/kit/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
+import { listed, toggled } from "../../assets/ui/unlearn/form.js";
+import { place as placeOfReach } from "../../assets/ui/unlearn/matrix.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
   assert.deepEqual(atFirst(["hybrid-1", "student", "teacher"], [3, 5]), { seed: 3, left: "teacher", right: "student" });
@@ -143,4 +145,18 @@ Deno.test("arrow keys vote, and other keys do not", () => {
 Deno.test("a curve fills its panel from corner to corner", () => {
   assert.equal(corners([[0, 1], [5, 2], [10, 3]], { left: 0, right: 10, low: 1, high: 3 }), "0.0,72.0 120.0,36.0 240.0,0.0");
   assert.equal(corners([[4, 1]], { left: 4, right: 4, low: 1, high: 1 }), "0.0,72.0");
+});
+
+Deno.test("a pressed word goes into a field of words, and out of it when it is pressed again", () => {
+  assert.equal(toggled("", "cat"), "cat");
+  assert.equal(toggled(" cat ,boat,", "by the sea"), "cat, boat, by the sea");
+  assert.equal(toggled("cat,  by  the sea", "by the sea"), "cat");
+  assert.deepEqual(listed(" , "), []);
+});
+
+Deno.test("an interval has its place on a bar, and can be seen where it is narrow", () => {
+  const cell = { text: "", reach: "", at: 0.5, low: 0.25, high: 0.75 };
+  assert.deepEqual(placeOfReach(cell), { left: 25, width: 50, at: 50 });
+  assert.equal(placeOfReach({ ...cell, low: 0.5, high: 0.5 })?.width, 1);
+  assert.equal(placeOfReach({ ...cell, low: null }), null);
 });
