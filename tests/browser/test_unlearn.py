@@ -44,7 +44,7 @@ def test_a_word_is_forgotten_measured_and_tried(chromium: Any, studio: Studio) -
     page.reload()  # what is typed stays
     page.wait_for_function("document.querySelector('.u-forget')?.value === 'cat'")
     page.wait_for_function("document.querySelector('.u-prompts').value.includes('boat')")
-    page.wait_for_function("document.querySelector('.u-model').value === 'nano/dmd2'")
+    page.select_option(".u-model", "nano/dmd2")
 
     page.click(".u-methods .p-method[data-name=uce]")
     page.click(".p-more:has(.u-run) summary")
@@ -65,9 +65,8 @@ def test_a_word_is_forgotten_measured_and_tried(chromium: Any, studio: Studio) -
         said = shown.inner_text("#unlearn-board .p-said").replace("\u00a0", " ")
         assert said.startswith("Plain prompts show it in ") and "Nothing is said about prompts that nobody tried." in said
         assert shown.locator(".u-arms tbody tr").count() == 4
-        assert [one.split("\n")[0].split(" pict")[0].strip() for one in shown.locator(".u-part").all_inner_texts()] == [
-            "Forgotten", "In its domain", "Across domains"
-        ]  # fmt: skip
+        titles = [one.split(" pictures")[0].strip() for one in shown.locator(".u-part").all_inner_texts()]
+        assert titles == ["Forgotten", "In its domain", "Across domains"]
         assert shown.evaluate("document.documentElement.scrollWidth") <= shown.viewport_size["width"]
     page.click(".u-pick [data-arm='1']")
     assert page.get_attribute(".u-pick [data-arm='1']", "aria-checked") == "true"

@@ -149,6 +149,10 @@ function keep(before) {
     const field = /** @type {Field} */ (event.target);
     if (event.isTrusted && !putting && isField(field) && !field.matches(DROP)) note(field);
   });
+  document.addEventListener("filled", (event) => { // by a press of a person's, as of a word
+    const field = /** @type {Field} */ (event.target);
+    if (isField(field)) note(field);
+  });
   let shown = "";
   document.addEventListener("focusin", (event) => {
     const drop = /** @type {Element} */ (event.target);

@@ -64,7 +64,7 @@ export function matrixNodes(parts) {
   head.append(top);
   return [head, ...parts.map((part) => {
     const body = make("tbody"), title = make("tr", "u-part"), cell = Object.assign(make("th", "", part.title), { colSpan: 6 });
-    cell.append(make("small", "", part.about));
+    cell.append(" ", make("small", "", part.about));
     title.append(cell);
     body.append(title, ...part.rows.map(line));
     return body;

@@ -45,6 +45,7 @@ class Words extends Part {
       if (!word) return;
       form[this.into] = toggled(form[this.into], word.textContent ?? "");
       this.fill();
+      this.field(this.into).dispatchEvent(new Event("filled", { bubbles: true })); // kept for a reload, as what is typed
       this.changed();
     });
     this.hear("unlearn-model", (/** @type {{ domain: string }} */ model) => {
