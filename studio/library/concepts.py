@@ -73,7 +73,7 @@ def read(domain: Domain, words: str) -> Stated:
     said = domain.read(words)
     if not said.stated:
         known = ", ".join(list(domain.factors[domain.identity[0]].values)[:6])
-        raise ValueError(f"{brief(words)} names nothing that {domain.title} knows; {known}, … would fit. {said.notice}".strip())
+        raise ValueError(f"{brief(words)} names nothing that {domain.title} knows; {known}, … would fit.")
     return said.stated
 
 

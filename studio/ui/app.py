@@ -114,5 +114,5 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
 def css() -> str:
     """The style sheet of the page: the kit's, then those of the jobs panel and of the tabs, in the tabs' order."""
     own = [(tab.order, f"{tab.name}/{tab.name}") for tab in in_order() if (theme.LOOK / tab.name / f"{tab.name}.css").is_file()]
-    sheets = ["kit/studio", *(name for _, name in sorted([*own, (PANEL, "jobs/jobs")]))]
+    sheets = ["kit/studio", "kit/training", *(name for _, name in sorted([*own, (PANEL, "jobs/jobs")]))]
     return "\n".join([theme.css([*arms.choices(8)], sheets), *(tab.css for tab in in_order() if tab.css)])

@@ -13,6 +13,7 @@ from studio.ui.kit.updates import Updates
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
 from studio.ui.tabs import Page
+from studio.ui.unlearn.tab import UnlearnTab
 
 
 class Moves:
@@ -25,7 +26,8 @@ class Moves:
         self.compare, self.distill, self.scrub = compare, distill, scrub
         control, personalize = page.built["control"], page.built["personalize"]
         assert isinstance(control, ControlTab) and isinstance(personalize, PersonalizeTab)
-        self.control, self.personalize = control, personalize
+        self.control, self.personalize, self.unlearn = control, personalize, page.built["unlearn"]
+        assert isinstance(self.unlearn, UnlearnTab)
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -35,7 +37,7 @@ class Moves:
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
-        for board in (self.personalize.board, self.personalize.preference.board):
+        for board in (self.personalize.board, self.personalize.preference.board, self.unlearn.board):
             board.trial(self.to_try, None, tried, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
@@ -63,8 +65,8 @@ class Moves:
             raise gr.Error(str(error), print_exception=False) from error
 
     def to_try(self, event: gr.EventData) -> Updates:
-        """What was taught, ready to draw: a subject or a preference in Control, its adapter on and its word in the prompt; one
-        picture in Compare, its adapter mixed in."""
+        """What was taught, ready to draw: a subject, a preference or a forgetting in Control, its adapter on and its word in the
+        prompt; one picture in Compare, its adapter mixed in."""
         try:
             if event.mix:
                 mixed = self.compare.mixing(str(event.base)[:90], str(event.prompt)[:300], str(event.mix)[:200])

@@ -9,8 +9,10 @@ import { judged, length, ofPage, place, range, reach, same, valueAt, written } f
 import { countOutside, inside, slug, wordOf } from "../../assets/ui/personalize/form.js";
 import { attach, between, pushed } from "../../assets/ui/personalize/masks.js";
 import { corners } from "../../assets/ui/personalize/preference_board.js";
-import { beside as promptBeside, indexOf } from "../../assets/ui/personalize/strip.js";
+import { beside as promptBeside, indexOf } from "../../assets/ui/kit/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
+import { listed, toggled } from "../../assets/ui/unlearn/form.js";
+import { place as placeOfReach } from "../../assets/ui/unlearn/matrix.js";
 
 Deno.test("a new wall holds the student against the teacher, or what there is", () => {
   assert.deepEqual(atFirst(["hybrid-1", "student", "teacher"], [3, 5]), { seed: 3, left: "teacher", right: "student" });
@@ -178,4 +180,16 @@ Deno.test("little counts outside the masks for all methods that know them", () =
 Deno.test("a prompt stands beside a row that is called otherwise", () => {
   const strips = { rows: ["subject", "a star"], prompts: ["a <cat>", "a star"] };
   assert.deepEqual([0, 1, 2].map((row) => promptBeside(strips, row)), ["a <cat>", "", ""]);
+Deno.test("a pressed word goes into a field of words, and out of it when it is pressed again", () => {
+  assert.equal(toggled("", "cat"), "cat");
+  assert.equal(toggled(" cat ,boat,", "by the sea"), "cat, boat, by the sea");
+  assert.equal(toggled("cat,  by  the sea", "by the sea"), "cat");
+  assert.deepEqual(listed(" , "), []);
+});
+
+Deno.test("an interval has its place on a bar, and can be seen where it is narrow", () => {
+  const cell = { text: "", reach: "", at: 0.5, low: 0.25, high: 0.75 };
+  assert.deepEqual(placeOfReach(cell), { left: 25, width: 50, at: 50 });
+  assert.equal(placeOfReach({ ...cell, low: 0.5, high: 0.5 })?.width, 1);
+  assert.equal(placeOfReach({ ...cell, low: null }), null);
 });

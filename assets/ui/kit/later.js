@@ -6,7 +6,8 @@
 
 const AGAIN_MS = 5000; // a server that was away is asked again
 const IDLE_MS = 400; // the page is busy no longer than that before another tab is asked for
-const KINDS = { scrub: "scrub", control: "control", personalize: "personalize", study: "lab" }; // names of runs in addresses
+/** @type {Record<string, string>} names of runs in addresses */
+const KINDS = { scrub: "scrub", control: "control", personalize: "personalize", unlearn: "unlearn", study: "lab" };
 
 /** @type {Map<string, Tab>} */
 const tabs = new Map();

@@ -6,7 +6,7 @@ import { all, at } from "./dom.js";
 const FIELD = "textarea, select, input:is(:not([type]), [type=text], [type=number], [type=range], [type=checkbox], [type=radio])";
 const DROP = "input[role=combobox]"; // Gradio's dropdown: a list that opens when it has the focus
 const FILLS_NOTHING = "[role=tab], [role=option], .label-wrap, label, input, textarea, select";
-const NAMED = ["run", "scrub", "control", "study", "personalize"]; // of the address: runs that fill a form
+const NAMED = ["run", "scrub", "control", "personalize", "unlearn", "study"]; // of the address: runs that fill a form
 const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8; // a form that is still being filled may take back what was put into it
 const CLOSED_MS = 60; // after the focus has left a dropdown: it shows again what is chosen
 
@@ -56,7 +56,8 @@ const isTick = (field) => field.type === "checkbox" || field.type === "radio";
 const tabOf = (controls) => controls.parentElement?.closest("[id]")?.id ?? "";
 
 /**
- * What a field is kept under, "" where it is not: what is drawn for one choice alone. A slider and its number are one.
+ * What a field is kept under, "" where it is not: what is drawn for one choice alone. A slider and its number are one; a part of
+ * ours holds several fields, each with a label or a class of its own.
  * @param {EventTarget | null} node
  */
 function keyOf(node) {
@@ -66,7 +67,9 @@ function keyOf(node) {
   if (!controls) return "";
   const id = named && controls.contains(named) && controls !== named ? named.id : "";
   const label = (field.getAttribute("aria-label") ?? "").replace(/^(number input|range slider) for /, "");
-  const own = isTick(field) ? `${field.name}=${field.type === "radio" ? field.value : ""}` : id ? "" : label || field.className;
+  const own = isTick(field)
+    ? `${field.name}=${field.type === "radio" ? field.value : ""}`
+    : id && !field.closest("[data-mounted]") ? "" : label || field.className;
   return id || own ? `${tabOf(controls)}/${id}/${own}` : "";
 }
 
@@ -145,6 +148,10 @@ function keep(before) {
   document.addEventListener("input", (event) => {
     const field = /** @type {Field} */ (event.target);
     if (event.isTrusted && !putting && isField(field) && !field.matches(DROP)) note(field);
+  });
+  document.addEventListener("filled", (event) => { // by a press of a person's, as of a word
+    const field = /** @type {Field} */ (event.target);
+    if (isField(field)) note(field);
   });
   let shown = "";
   document.addEventListener("focusin", (event) => {

@@ -8,9 +8,9 @@ import { SaveBar } from "../kit/save.js";
 import { wish } from "../kit/wish.js";
 import { form } from "./form.js";
 import { veil } from "./masks.js";
-import { cut, drawnGrid, placeIn } from "./strip.js";
+import { cut, drawnGrid, placeIn } from "../kit/strip.js";
 
-/** @typedef {import("./strip.js").Strips} Strips */
+/** @typedef {import("../kit/strip.js").Strips} Strips */
 /** @typedef {{ steps: number[], worn: number | null, may: boolean }} Picks of which steps the adapter was kept */
 /** @typedef {{ title: string, tone?: string, step?: number, cells: [value: string, interval: string][] }} Row */
 /** @typedef {{ heads: string[], rows: Row[], note: string }} Table */

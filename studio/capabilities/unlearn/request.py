@@ -128,7 +128,7 @@ class UnlearnRequest(BasedRequest):
         roles = catalogue[GROUP]["methods"][method]["models"]
         if entry.role not in roles:
             whom, other = ("teachers", FOR_STUDENTS) if "teacher" in roles else ("distilled students", FOR_TEACHERS)
-            raise ValueError(f"{method} is for {whom}, and {entry.id} is a {entry.role}; {other} would fit.")
+            raise ValueError(f"The method {method} is for {whom}, and {entry.id} is a {entry.role}; {other} would fit.")
         teacher = registry.entries.get(entry.teacher or "")
         if method in WITH_TEACHER and (teacher is None or not teacher.available):
             why = teacher.reason if teacher is not None else f"{entry.teacher} is not listed."

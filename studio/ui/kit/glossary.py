@@ -32,6 +32,8 @@ class Term:
 TERMS = (
     Term("accuracy", "Share of the pictures in which everything the prompt states is as asked, with exactly one subject. "
          "A diversity says little without it.", ("accuracy at ±1",)),
+    Term("across domains", "Of a model that was asked to forget: what else prompts say, such as a colour or a place, in pictures "
+         "that must stay.", ("everything else",)),
     Term("adapter", "A small file that changes a model while it is worn: a slider, a LoRA or a new word. "
          "It is put on and taken off without touching the weights.", ("adapters", "lora")),
     Term("arm", "One way to draw the same seeds: the teacher, the student, a hybrid or a remedy.", ("arms", "rows")),
@@ -57,6 +59,8 @@ TERMS = (
     Term("other factors changed", "Share of the factors besides the one an adapter is to move that read otherwise with it than "
          "without."),
     Term("image to image", "Sampling that begins with a noised picture instead of noise; the less noise, the more stays."),
+    Term("in its domain", "Of a model that was asked to forget: other values of the factor that the concept is one of, such "
+         "as other subjects.", ("others of its kind",)),
     Term("in distribution", "Share of the pictures that the oracle takes for clean scenes of the world, besides recognising one "
          "subject."),
     Term("interval", "The range in brackets holds the true value in 95 of 100 such measurements; more seeds make it narrower.",
@@ -68,6 +72,7 @@ TERMS = (
     Term("NFE", "Network evaluations per image, the cost of drawing it. A guided step counts two.",
          ("network evaluations", "nfe per image", "cost")),
     Term("noise level", "Noise over signal, σ/α, of a state on the way: ∞ is pure noise, 0 the finished picture.", ("noise",)),
+    Term("not recognised", "Pictures in which the reader finds no single thing that it knows."),
     Term("objective", "What a student is taught by: the loss of a published method of distillation.",
          ("objectives", "what the student is taught by")),
     Term("off-recipe", "Sampled in other steps or with another rule than the student was trained for; its figures may be worse "
@@ -82,6 +87,8 @@ TERMS = (
          ("recovered", "of the loss given back", "gain over the student")),
     Term("remedy", "A published change of sampling against lost diversity; it needs no training.", ("remedies",)),
     Term("retention", "An adapter's slope on this model over its slope on the model it was trained on."),
+    Term("retention matrix", "What a model that was asked to forget still shows of the concept, of others of its kind and of "
+         "everything else, before and after, on the same prompts and noises."),
     Term("ρ", "Scale of the re-noising between steps: 1 is the student's own, 0 none.", ("rho", "noise modulation")),
     Term("second witness", "Another network, which never saw Pocket World, reads the same pictures beside the oracle."),
     Term("seed", "The number that a noise is drawn from; equal seeds start every arm from the same noise.", ("seeds",)),

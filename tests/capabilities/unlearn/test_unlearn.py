@@ -49,7 +49,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"keep": "cat"}, "'cat' is to be forgotten and to be kept"),
     ({"becomes": "cat"}, "'cat' was to become 'cat', which is the same"),
     ({"method": "ucee"}, "There is no method of unlearning 'ucee'. Did you mean 'uce'?"),
-    ({"method": "sfd", "base": "tiny/teacher"}, "sfd is for distilled students, and tiny/teacher is a teacher; uce would fit."),
+    (
+        {"method": "sfd", "base": "tiny/teacher"},
+        "The method sfd is for distilled students, and tiny/teacher is a teacher; uce would fit.",
+    ),
     ({"settings": {"rank": 0}}, "rank is 0; at least 1 fits."),
     ({"prompts": ["a cat by day"]}, "The line 'a cat by day' is no pair of prompts; a cat by day => a house by day would fit."),
     ({"prompts": ["a cat => a cat"]}, "has the same prompt twice"),

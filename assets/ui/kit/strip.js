@@ -1,6 +1,6 @@
 // A strip of pictures, all side by side in one file, as a grid: rows are prompts, and of every seed its columns stand together.
-import { attr, make } from "../kit/dom.js";
-import { css } from "../kit/figure.js";
+import { attr, make } from "./dom.js";
+import { css } from "./figure.js";
 
 /** @typedef {{ step: number, strip: string }} StripAt */
 /** @typedef {{ rows: string[], columns: string[], seeds: number[], prompts: string[], steps: StripAt[] }} Strips */

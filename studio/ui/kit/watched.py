@@ -1,0 +1,75 @@
+"""What starts a training from a tab and watches it, whatever it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import gradio as gr
+
+from studio.core.files import Json
+from studio.ui.kit.messages import problem
+from studio.ui.kit.reader import DrawnView
+from studio.ui.kit.runs import worker
+from studio.ui.kit.updates import Updates, Values
+
+if TYPE_CHECKING:
+    from studio.jobs.jobs import Jobs
+    from studio.ui.kit.reader import Reader
+
+
+class BoardView(DrawnView, Protocol):
+    """A view of a run that has a board."""
+
+    def board(self, ahead: int = 0) -> Json: ...
+
+
+V = TypeVar("V", bound=BoardView)
+
+
+class Watched(Generic[V]):
+    """runs: of its kind. The components are made by whoever stands on it."""
+
+    runs: Reader[V]
+    jobs: Jobs
+    header: gr.HTML
+    board: gr.HTML
+    problem: gr.HTML
+    run_id: gr.Textbox
+    timer: gr.Timer
+    stop: gr.Button
+
+    def show(self, run_id: str) -> Updates:
+        """Everything the tab shows of a run, as it is now."""
+        try:
+            view, ahead = self.runs.look(run_id[:80])
+        except (ValueError, KeyError) as error:
+            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
+        return {
+            self.run_id: run_id,
+            self.board: view.board(ahead),
+            self.timer: gr.Timer(active=view.live),
+            self.stop: gr.Button(interactive=view.live),
+            self.problem: "",
+            self.header: worker(self.jobs),
+        }
+
+    def tick(self, values: Values) -> Updates:
+        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
+
+    def stopped(self, values: Values) -> Updates:
+        """Saves where it is; the Jobs panel resumes it."""
+        run_id = values[self.run_id]
+        if not run_id:
+            return {self.stop: gr.Button(interactive=False)}
+        try:
+            self.jobs.stop(run_id)
+        except ValueError as error:
+            return {self.problem: problem(error)}
+        return self.show(run_id)
+
+    def is_mine(self, run_id: str) -> bool:
+        """Whether a run is of its kind; no for one that is not there."""
+        try:
+            return self.jobs.get(run_id).kind == self.runs.KIND
+        except ValueError:
+            return False
