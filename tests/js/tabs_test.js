@@ -180,6 +180,8 @@ Deno.test("little counts outside the masks for all methods that know them", () =
 Deno.test("a prompt stands beside a row that is called otherwise", () => {
   const strips = { rows: ["subject", "a star"], prompts: ["a <cat>", "a star"] };
   assert.deepEqual([0, 1, 2].map((row) => promptBeside(strips, row)), ["a <cat>", "", ""]);
+});
+
 Deno.test("a pressed word goes into a field of words, and out of it when it is pressed again", () => {
   assert.equal(toggled("", "cat"), "cat");
   assert.equal(toggled(" cat ,boat,", "by the sea"), "cat, boat, by the sea");
