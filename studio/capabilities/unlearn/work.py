@@ -122,9 +122,11 @@ class Unlearning(OnFamily[UnlearnRequest]):
         request = self.request
         asked = {"forget": request.forget, "becomes": request.becomes, "keep": request.keep}
         card = self.edit_card(
-            kind="forgetting", attribute=request.forget, settings={**asked, **self.origin()["settings"]},
+            kind="forgetting",
+            attribute=request.forget,
+            settings={**asked, **self.origin()["settings"]},
             measured={"forgotten": self.final()},
-        )  # fmt: skip
+        )
         self.write_edit(self.learned.edit(card), target)
 
     def found(self) -> Json:
