@@ -19,6 +19,7 @@ from studio.capabilities.adapters.commands import app as adapters
 from studio.capabilities.controlnets.commands import app as controlnets
 from studio.capabilities.personalize.commands import app as subjects
 from studio.capabilities.preference.commands import app as votes
+from studio.cli.audit import audit
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
@@ -53,6 +54,7 @@ app.add_typer(subjects, name="subjects")
 app.add_typer(votes, name="votes")
 app.command()(methods)
 app.command()(unlearn)
+app.command()(audit)
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
