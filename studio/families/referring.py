@@ -41,7 +41,7 @@ class Referring:
 
     def null(self, cond: Cond) -> Cond:
         """The same with nothing shown: guidance pushes along references as it does along words."""
-        return {key: torch.zeros_like(cond[key]) for name in self.tokens if (key := references_key(name)) in cond}
+        return {key: torch.zeros_like(tokens) for key, tokens in cond.items() if key.startswith(references_key(""))}
 
     def key(self) -> tuple[tuple[str, str], ...]:
         """Equal where the same is shown."""

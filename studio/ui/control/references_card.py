@@ -79,9 +79,11 @@ class ReferencesCard:
 
     def offered(self, pair: Pair | None) -> Updates:
         """What goes with another pair; nothing is chosen."""
-        return {row.attribute: gr.Dropdown(self.wanted(pair), value="") for row in self.rows} | {
-            row.picture: gr.Dropdown(self.pictures(pair), value="") for row in self.rows
-        }
+        found: Updates = {}
+        for row in self.rows:
+            found |= {row.attribute: gr.Dropdown(self.wanted(pair), value="")}
+            found |= {row.picture: gr.Dropdown(self.pictures(pair), value="")}
+        return found
 
     def bring(self, row: Row, values: Values) -> Updates:
         """Keep a picture that was brought, and choose it."""

@@ -184,7 +184,7 @@ def test_bad_input_is_one_sentence(tab: ControlTab, adapters: str, changes: dict
 
 def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None:
     registry = load_registry(jobs.paths)
-    assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size"]
+    assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size", "nano/references"]
     assert all(one["id"].startswith("pocket/") for one in tab.controls.known(registry.pair("pocket/dmd2")))
 
 
