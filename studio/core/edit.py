@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from studio.core.files import Json
 from studio.core.position import Position
+from studio.core.references import References
 from studio.core.trim import cut, ranks_for
 
 PRIVATE = ("prompts", "note", "settings", "created")  # settings hold names of files
-Kind = Literal["slider", "subject", "preference", "forgetting", "direction", "adapter"]
+Kind = Literal["slider", "subject", "preference", "forgetting", "direction", "references", "adapter"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class EditCard(BaseModel):
 
     base, base_hash: id and weights hash of the model it was trained on. calibration: scale that strength 1 stands for, so
     that adapters are comparable; `attribute` and `unit` say of what. measured: figures, with intervals where there are any.
-    mode: of an edit of one sample, "whole" or "patches": what it was shown, and so what it can draw.
+    mode: of an edit of one sample, "whole" or "patches": what it was shown, and so what it can draw. attributes: that can be
+    wanted of a reference, of an edit that reads some.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +100,7 @@ class EditCard(BaseModel):
     created: str = ""
     note: str = ""
     mode: str = Field(default="", max_length=20, exclude_if=operator.not_)
+    attributes: tuple[str, ...] = Field(default=(), max_length=64, exclude_if=operator.not_)
 
     def public(self) -> EditCard:
         """Without what may be private: prompts, notes, settings, the date."""
@@ -108,15 +111,17 @@ class EditCard(BaseModel):
 class Edit:
     """pairs: change by layer, named by its path inside the model ("unet.down_blocks.0…", "text_encoder.…").
     tokens: rows of new words, {"<word>": [n, dim]}, or with several text encoders {"<word>": …} for the first and
-    {"<word>@2": …} for the second. position: where features stand, of an edit that was shown parts of one sample."""
+    {"<word>@2": …} for the second. position: where features stand, of an edit that was shown parts of one sample. references:
+    what reads reference pictures, of an edit that takes attributes from them."""
 
     pairs: Mapping[str, LowRank]
     card: EditCard
     tokens: Mapping[str, Tensor] = field(default_factory=dict)
     position: Position | None = None
+    references: References | None = None
 
     def __post_init__(self) -> None:
-        if not self.pairs and not self.tokens:
+        if not self.pairs and not self.tokens and self.references is None:
             raise ValueError("an edit with no layers and no tokens changes nothing; one of them is needed")
         broken = [path for path, pair in self.pairs.items() if not (_finite(pair.down) and _finite(pair.up))]
         broken += [word for word, rows in self.tokens.items() if not _finite(rows)]
@@ -134,6 +139,7 @@ class Edit:
     @property
     def bytes(self) -> int:
         tensors = [t for pair in self.pairs.values() for t in (pair.down, pair.up)] + list(self.tokens.values())
+        tensors += list(self.references.tensors.values()) if self.references is not None else []
         return sum(t.numel() * t.element_size() for t in tensors)
 
     @property
@@ -150,13 +156,16 @@ class Edit:
         if self.position is not None:
             told = self.position
             digest.update(f"{told.layer} {told.extent}".encode() + told.weights.float().contiguous().numpy().tobytes())
+        for name, tensor in sorted(self.references.tensors.items()) if self.references is not None else ():
+            digest.update(name.encode() + tensor.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:12]
 
     def half(self) -> Edit:
         """The same in half precision, as files hold it: a change of 1e-3 of itself at most."""
         pairs = {path: LowRank(pair.down.half(), pair.up.half(), pair.alpha) for path, pair in self.pairs.items()}
         told = self.position and replace(self.position, weights=self.position.weights.half())
-        return Edit(pairs, self.card, {word: rows.half() for word, rows in self.tokens.items()}, told)
+        read = self.references and self.references.half()
+        return Edit(pairs, self.card, {word: rows.half() for word, rows in self.tokens.items()}, told, read)
 
     def resized(self, rank: int) -> Edit:
         """The same with layers of at most this rank; the card says so. Figures in it are of the edit as it was."""
@@ -182,8 +191,9 @@ class Edit:
 
     def scaled(self, factor: float) -> Edit:
         """The same edit, `factor` times as strong at scale 1; its tokens stay."""
-        told = self.position and self.position.scaled(factor)
-        return replace(self, pairs={path: pair.scaled(factor) for path, pair in self.pairs.items()}, position=told)
+        told, read = self.position and self.position.scaled(factor), self.references and self.references.scaled(factor)
+        pairs = {path: pair.scaled(factor) for path, pair in self.pairs.items()}
+        return replace(self, pairs=pairs, position=told, references=read)
 
 
 def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
@@ -192,7 +202,7 @@ def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
     ups: dict[str, list[Tensor]] = {}
     tokens: dict[str, Tensor] = {}
     for edit, scale in edits:
-        check_placeless(edit)
+        check_weights_hold(edit)
         for path, pair in edit.pairs.items():
             downs.setdefault(path, []).append(pair.down.float())
             ups.setdefault(path, []).append(pair.up.float() * pair.multiplier * scale)
@@ -207,8 +217,12 @@ def combined(edits: Iterable[tuple[Edit, float]], card: EditCard) -> Edit:
     return Edit(pairs, card, tokens)
 
 
-def check_placeless(edit: Edit) -> None:
-    """ValueError where an edit is told places, which weights alone cannot hold."""
+def check_weights_hold(edit: Edit) -> None:
+    """ValueError where an edit is told places or reads references, which weights alone cannot hold."""
+    if edit.references is not None:
+        raise ValueError(
+            f"{edit.card.title} reads reference pictures, which weights alone cannot hold; an adapter that reads none would fit"
+        )
     if edit.position is not None:
         raise ValueError(
             f"{edit.card.title} was taught on parts of a picture and is told where each lies, which weights alone cannot hold; "
@@ -229,7 +243,7 @@ class Merged:
         self._kept: dict[nn.Parameter, Tensor] = {}
         try:
             for edit, scale in sorted(edits, key=lambda pair: (pair[0].hash, pair[1])):
-                check_placeless(edit)
+                check_weights_hold(edit)
                 for path, pair in sorted(edit.pairs.items()):
                     self._add(parts, path, pair, scale)
         except BaseException:  # half an edit is worse than none

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from studio.core.edit import Edit, LowRank
 from studio.core.position import Position
+from studio.core.references import References, heard, tokens_of
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -34,6 +35,7 @@ class Attached:
         self._hashes: dict[str, str] = {}
         self._pairs: dict[str, dict[str, _Pair]] = {}
         self._placed: dict[str, _Placed | None] = {}
+        self._heard: dict[str, dict[str, _Heard]] = {}
         self._hooks: list[RemovableHandle] = []
 
     def add(self, name: str, edit: Edit) -> None:
@@ -42,14 +44,18 @@ class Attached:
             _check(self.parts, path, pair)
         if edit.position is not None:
             _check_position(self.parts, edit.position)
+        if edit.references is not None:
+            _check_references(self.parts, edit.references)
         self.edits[name] = edit
         self._hashes[name] = edit.hash
         self._pairs[name] = {path: _Pair(pair) for path, pair in edit.pairs.items()}
         self._placed[name] = _Placed(edit.position) if edit.position is not None else None
+        read = edit.references
+        self._heard[name] = {} if read is None else {path: _Heard(name, *read.pair(path)) for path in read.places}
 
     def remove(self, name: str) -> None:
         self.use([pair for pair in self.on if pair[0] != name])
-        for kept in (self.edits, self._hashes, self._pairs, self._placed):
+        for kept in (self.edits, self._hashes, self._pairs, self._placed, self._heard):
             kept.pop(name)
 
     def use(self, wanted: Sequence[tuple[str, float]]) -> None:
@@ -62,6 +68,8 @@ class Attached:
                 layers.setdefault(path, []).append((pair, strength))
             if (placed := self._placed[name]) is not None:
                 layers.setdefault(placed.position.layer, []).append((placed, strength))
+            for path, one in self._heard[name].items():
+                layers.setdefault(path, []).append((one, strength))
         for path, changes in layers.items():
             self._hooks.append(_layer(self.parts, path).register_forward_hook(_adding(changes)))
         self.on = tuple(wanted)
@@ -86,7 +94,7 @@ class Attached:
 class _Change(Protocol):
     """What an edit adds behind one layer."""
 
-    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor: ...
+    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor | float: ...
 
 
 class _Placed:
@@ -104,6 +112,24 @@ class _Placed:
             with torch.inference_mode(False):
                 self._kept = found, _ = self.position.change(size, x), size
         return found * strength
+
+
+class _Heard:
+    """What a cross-attention hears of the references of an edit, where the layer is and in its precision."""
+
+    def __init__(self, name: str, k: Tensor, v: Tensor):
+        self.name, self.read, self.now = name, (k, v), (k, v)
+
+    def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor | float:
+        """[B, S, C]; 0 where no reference is shown."""
+        tokens = tokens_of(self.name)
+        if tokens is None or not strength:
+            return 0.0
+        if self.now[0].device != x.device or self.now[0].dtype != x.dtype:
+            with torch.inference_mode(False):
+                k, v = (t.detach().to(x.device, x.dtype) for t in self.read)
+                self.now = k, v
+        return heard(layer, x, tokens, *self.now) * strength
 
 
 class _Pair:
@@ -164,3 +190,18 @@ def _check_position(parts: Mapping[str, nn.Module], position: Position) -> None:
             f"layer {position.layer} does not take positions of shape {list(position.weights.shape)} over "
             f"{len(position.extent)} axes; the edit was made for another architecture"
         )
+
+
+def _check_references(parts: Mapping[str, nn.Module], references: References) -> None:
+    for path in references.places:
+        attention = _layer(parts, path)
+        try:
+            weight = attention.get_submodule("to_k").get_parameter("weight")
+            fits = int(weight.shape[1]), int(weight.shape[0])
+        except AttributeError:
+            raise ValueError(f"layer {path} is no cross-attention; an edit for this model's architecture would fit") from None
+        if references.widths(path) != fits:
+            raise ValueError(
+                f"layer {path} attends to width {fits[0]} with {fits[1]} numbers, and the edit with {references.widths(path)}: "
+                "it was made for another architecture"
+            )

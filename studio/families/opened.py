@@ -157,6 +157,7 @@ class Opened(ABC):
         self._check_loaded(name)
         words = bool(self._attached.edits[name].tokens)
         self._attached.remove(name)
+        self.forget_references(name)
         if words:
             self.unload_tokens(name)
 
@@ -195,6 +196,16 @@ class Opened(ABC):
     def _refuse_known(self, name: str) -> None:
         if name in self._attached.edits:
             raise ValueError(f"adapter {name!r} is already loaded; another name would fit")
+
+    # -- references -------------------------------------------------------------------------------------------------
+
+    def refer(self, name: str, pictures: Tensor, attributes: Sequence[Sequence[str]]) -> None:
+        """From now on conditions hold what an adapter reads of pictures. As in `core.family.OpenModel`."""
+        raise ValueError(f"{self.id} is of a family that hears no references; a model of another one would fit.")
+
+    def forget_references(self, name: str) -> None:
+        """Show none to an adapter any more."""
+        return
 
     # -- new words -------------------------------------------------------------------------------------------------
 

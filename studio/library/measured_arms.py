@@ -63,6 +63,18 @@ KINDS: dict[str, Figures] = {
          Column("told in known words", ("told",), rare=True), Column("shown, second reader", ("second", "hit"), rare=True),
          Column("leak, second reader", ("second", "leak"), rare=True)),
     ),
+    "references": Figures(
+        "With references and without",
+        "Share of pictures that show what is wanted of their reference, with its 95 % interval, pooled over attributes: with the "
+        "right reference, without any, and with one that has another value of it, from the same noises; whether the rest of the "
+        "prompt is right, with it and without; and how often a picture has what its reference has besides, where the prompt says "
+        "nothing or something else, with it and without. Both: two attributes from two references at once.",
+        "referred", "share of pictures",
+        (Column("shown", ("all", "shown")), Column("without", ("all", "without")), Column("wrong one", ("all", "wrong")),
+         Column("rest right", ("all", "stated")), Column("without it", ("all", "stated_without")),
+         Column("leak", ("all", "leak")), Column("by chance", ("all", "leak_without")),
+         Column("both", ("two", "shown"), rare=True)),
+    ),
     "prefer": Figures(
         "Tuned and before",
         "Mean reward of pictures of prompts that nobody taught, from the same noise before and tuned, with its 95 % interval, "

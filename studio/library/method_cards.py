@@ -34,8 +34,8 @@ class Group:
     """Methods of one folder of `studio.methods`.
 
     what: a member in a sentence. registry: where they are, as "module:name". kind: of job that trains them. models: roles of
-    models they are for where a method says nothing else. variable: of the environment, names further modules. hints: whether
-    they need a domain that has some.
+    models they are for where a method says nothing else. variable: of the environment, names further modules. hints, factors:
+    whether they need a domain that has some.
     """
 
     title: str
@@ -45,6 +45,7 @@ class Group:
     models: tuple[str, ...] = ("teacher",)
     variable: str = ""
     hints: bool = False
+    factors: bool = False
 
 
 EITHER = ("teacher", "student")
@@ -64,6 +65,10 @@ GROUPS = {
     ),
     "controlnets": Group(
         "ControlNets", "method of ControlNets", "studio.methods.controlnets:CONTROLNETS", "controlnet", hints=True
+    ),
+    "references": Group(
+        "References", "method of references", "studio.methods.references:REFERENCES", "references", variable="STUDIO_REFERENCES",
+        factors=True,
     ),
 }  # fmt: skip
 
@@ -104,9 +109,10 @@ def listed(catalogue: Catalogue) -> list[Json]:
     """Every method, group by group: `{"group", "kind", "name", "card", "schema", "models", "domains", "unavailable"}`. domains:
     those it fits, None where that is not known beforehand. unavailable: why it cannot be used, or ""."""
     hinted = [name for name, domain in DOMAINS.all().items() if domain.hints]
+    known = [name for name, domain in DOMAINS.all().items() if domain.factors]
     found = []
     for name, group in GROUPS.items():
-        about = {"group": name, "kind": group.kind, "domains": hinted if group.hints else None}
+        about = {"group": name, "kind": group.kind, "domains": hinted if group.hints else known if group.factors else None}
         of_group = catalogue[name]
         found += [{**about, "name": method, **entry, "unavailable": ""} for method, entry in of_group["methods"].items()]
         found += [{**about, "name": method, "card": None, "schema": None, "models": list(group.models), "unavailable": why}

@@ -22,7 +22,7 @@ class TrialRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: str = Field(title="Kind", description="Of the training: distill, personalize, prefer, slider or controlnet.")
+    kind: str = Field(title="Kind", description="Of the training: distill, personalize, prefer, slider, controlnet, references.")
     request: Json = Field(title="Request", description="Of the training, as it would be submitted.")
     steps: int = Field(default=STEPS, ge=2, le=100, title="Steps", description="That are taken, besides one that is not counted.")
 

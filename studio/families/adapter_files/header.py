@@ -90,7 +90,7 @@ def header_of(edit: Edit, layout: str, private: bool, xl: bool) -> dict[str, str
     values: Json = {
         CARD: json.dumps(card.model_dump(mode="json"), allow_nan=False),
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{card.domain or ARCHITECTURES[xl]}/{'lora' if edit.pairs else 'textual-inversion'}",
+        "modelspec.architecture": f"{card.domain or ARCHITECTURES[xl]}/{_kind(edit)}",
         "modelspec.implementation": "diffusers",
         "modelspec.title": card.title,
         "modelspec.date": card.created,
@@ -114,3 +114,7 @@ def header_of(edit: Edit, layout: str, private: bool, xl: bool) -> dict[str, str
             "ss_network_alpha": f"{alphas[0]:g}" if len(alphas) == 1 else "Dynamic",
         }
     return {key: str(value) for key, value in values.items() if value not in (None, "")}
+
+
+def _kind(edit: Edit) -> str:
+    return "lora" if edit.pairs else "textual-inversion" if edit.tokens else "references"

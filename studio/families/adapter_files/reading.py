@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
-from studio.families.adapter_files import positions, words
+from studio.families.adapter_files import positions, references, words
 from studio.families.adapter_files.alphas import Config, alpha_of, check
 from studio.families.adapter_files.container import (
     LIMIT_BYTES,
@@ -73,6 +73,9 @@ class _File:
         refuse_unsupported(tensors)
         names = Names(modules)
         self.configs = {part: config} if config and part else {p: config or _config(self.header, p) for p in PARTS}
+        self.card, self.damaged = card_of(self.header, path.stem)
+        self.references = references.read(tensors, self.card, modules, path.name)
+        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(references.PREFIX)}
         self.keys = list(tensors)
         self.pairs: dict[str, LowRank] = {}
         self.left: list[str] = []
@@ -87,13 +90,13 @@ class _File:
             else:
                 layers.setdefault((spot.part, spot.path, spot.layer), {})[spot.role] = tensor
         self._make_pairs(layers)
-        if not layers and not self.tokens:
+        if not layers and not self.tokens and self.references is None:
             phrase = self.header.get("modelspec.trigger_phrase", "").split()
             stem = phrase[0] if len(phrase) == 1 else path.stem.replace(" ", "_")
             self.tokens = words.embeddings(others, modules, stem[: words.LONGEST]) or {}
             others = {} if self.tokens else others
         self.left += [shown(key, 80) for key in others]
-        if not self.pairs and not self.tokens:
+        if not self.pairs and not self.tokens and self.references is None:
             raise ValueError(self._nothing())
 
     def _make_pairs(self, layers: Mapping[tuple[str | None, str | None, str], Mapping[str, Tensor]]) -> None:
@@ -153,8 +156,7 @@ class _File:
 
     def edit(self, near: list[Path]) -> tuple[Edit, Report]:
         """The edit, with the words of the files beside it."""
-        card, notice = card_of(self.header, self.path.stem)
-        notices = [notice] if notice else []
+        notices = [self.damaged] if self.damaged else []
         for path in near:
             tokens = _File(path, self.modules, self.limit_bytes).tokens
             notices += [f"the word {word!r} stands in two files; the first was taken" for word in tokens if word in self.tokens]
@@ -165,10 +167,11 @@ class _File:
             notices.append(f"its word {shown(missing[0])} is in a file of its own, which is not beside it")
         if self.left:
             notices.append(f"{len(self.left)} layers are not in this model and were left out, {self.left[0]} first")
+        matched = len(self.pairs) + (len(self.references.places) if self.references is not None else 0)
         report = Report(
-            layout_of(self.keys), len(self.pairs), len(self.left), tuple(self.left[:3]), tuple(sorted(brought)), tuple(notices)
+            layout_of(self.keys), matched, len(self.left), tuple(self.left[:3]), tuple(sorted(brought)), tuple(notices)
         )
-        return Edit(self.pairs, card, self.tokens, positions.read(self.path, card)), report
+        return Edit(self.pairs, self.card, self.tokens, positions.read(self.path, self.card), self.references), report
 
 
 def _config(header: Mapping[str, str], part: str) -> Config | None:

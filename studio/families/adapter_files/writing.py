@@ -31,7 +31,7 @@ from torch import Tensor
 from studio.core.edit import Edit, LowRank
 from studio.core.files import Json
 from studio.core.weights import replace_bytes
-from studio.families.adapter_files import positions, words
+from studio.families.adapter_files import positions, references, words
 from studio.families.adapter_files.container import shown
 from studio.families.adapter_files.header import header_of
 from studio.families.adapter_files.reading import DIFFUSERS_CONFIG, PARTS, PEFT_CONFIG, PEFT_WEIGHTS
@@ -65,6 +65,11 @@ def write(
             f"{shown(edit.card.title)} was taught on patches, and files of the layout {layout} do not say where each lies; "
             "diffusers would fit"
         )
+    if edit.references is not None and layout != "diffusers":
+        raise ValueError(
+            f"{shown(edit.card.title)} reads reference pictures, and files of the layout {layout} have no place for that; "
+            "diffusers would fit"
+        )
     for word in edit.tokens:
         words.checked(word)
     large = _is_xl(edit) if xl is None else xl
@@ -88,6 +93,7 @@ def write(
             header[DIFFUSERS_CONFIG] = json.dumps(
                 {f"{part}.{key}": value for part, pairs in by_part.items() for key, value in _config(pairs).items()}
             )
+        tensors |= references.written(edit.references)
         if tensors:
             written.append(_save(path, tensors, header))
         near = path

@@ -20,6 +20,7 @@ from studio.core.footprint import Smaller
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
 from studio.families.opened import Opened
+from studio.families.referring import Referring
 from studio.families.stable import autoencoder, trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
@@ -69,7 +70,7 @@ class Model(Opened):
     def text_key(self) -> tuple[object, ...]:
         """Equal for models whose `encode` and `null` give the same tensors on the same device."""
         plain = (self._text_hash, str(self.device), self.dtype, self.image_size, self.parts.zero_null)
-        return (*plain, self._attached.text_key(), self._vocabulary.key())
+        return (*plain, self._attached.text_key(), self._vocabulary.key(), self._referring.key())
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -81,8 +82,9 @@ class Model(Opened):
         return next(self.parts.unet.parameters()).dtype
 
     def encode(self, said: Sequence[Said]) -> Cond:
-        """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
-        return {**beside(said), **self._encode([one.text for one in said])}
+        """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, what stands beside the text, and references."""
+        shown = self._referring.beside(len(said), self.device)
+        return {**beside(said), **self._encode([one.text for one in said]), **shown}
 
     def _encode(self, prompts: Sequence[str]) -> Cond:
         p = self.parts
@@ -96,7 +98,8 @@ class Model(Opened):
         empty, n = dict(self._encode([""])), len(cond["states"])
         if self.parts.zero_null:
             empty.update({name: torch.zeros_like(empty[name]) for name in ("states", "pooled")})
-        return {**cond, **{name: part.expand(n, *part.shape[1:]) for name, part in empty.items()}}
+        nothing = {name: part.expand(n, *part.shape[1:]) for name, part in empty.items()}
+        return {**cond, **nothing, **self._referring.null(cond)}
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
@@ -201,6 +204,22 @@ class Model(Opened):
         """Exactly these (name, weight) pairs are on; each reads its picture from the condition's `hint_key(name)`. None
         leaves the bare network."""
         self._controls.use(hints)
+
+    @cached_property
+    def _referring(self) -> Referring:
+        return Referring(self.shape)
+
+    def refer(self, name: str, pictures: Tensor, attributes: Sequence[Sequence[str]]) -> None:
+        """As in `core.family.OpenModel`."""
+        self._check_loaded(name)
+        references = self._attached.edits[name].references
+        if references is None:
+            raise ValueError(f"{name} reads no reference pictures; an adapter of references would fit.")
+        self._referring.show(name, references, pictures, attributes)
+
+    def forget_references(self, name: str) -> None:
+        """Show none to an adapter any more; conditions are then as they were."""
+        self._referring.forget(name)
 
     def _learn(self, name: str, tokens: Mapping[str, Tensor]) -> None:
         """{"<word>": [n, width]}, with "<word>@2" for a second text encoder."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from studio.core.denoiser import Cond
 from studio.core.material import guidance_embedding
+from studio.core.references import shown
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.halves import are_equal, computed_once
 
@@ -40,6 +41,7 @@ class Network:
         added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
         if self.time_cond is not None:
             extra["timestep_cond"] = self.time_cond.to(like).expand(x.shape[0], -1)
-        with computed_once(self.unet) if twice else nullcontext():  # residuals are added behind what is computed once
+        once = computed_once(self.unet) if twice else nullcontext()  # residuals are added behind what is computed once
+        with shown(cond), once:
             F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]
         return F.to(dtype=torch.float32, memory_format=torch.contiguous_format)

@@ -38,11 +38,11 @@ class Controls(Reader[ControlView]):
         return Saved(tables, of_run(self.jobs, view.run_id, self.KIND))
 
     def known(self, pair: Pair | None) -> list[Json]:
-        """Adapters for the form: those that fit the pair, with what they move."""
+        """Adapters for the form: those that fit the pair, with what they move; those that need pictures come last."""
         if pair is None:
             return []
         found = []
-        for entry in self.adapters.entries.values():
+        for entry in sorted(self.adapters.entries.values(), key=lambda one: bool(one.card.get("attributes"))):
             if not entry.available or not (entry.fits(pair.teacher) or entry.fits(pair.student)):
                 continue
             what = attribute_of(entry)

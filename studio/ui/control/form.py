@@ -17,6 +17,8 @@ from studio.library.seeds import parse_seeds
 from studio.sampling.plan import Plan
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.hint_card import HintCard
+from studio.ui.control.references_card import STRENGTHS as HEARD
+from studio.ui.control.references_card import ReferencesCard
 from studio.ui.kit.draw_form import DrawForm
 from studio.ui.kit.parts import mounted_html
 from studio.ui.kit.updates import Shown, Updates, Values
@@ -41,6 +43,7 @@ class ControlForm(DrawForm):
             self.build_pair("Rows")
             self.build_seeds()
         self.follow = HintCard(self.jobs, controls.controlnets(self.first))
+        self.refer = ReferencesCard(self.jobs, self.first)
 
     def adapters(self, pair: Pair | None) -> Json:
         """What the component of the adapters is told: those that fit the pair."""
@@ -49,14 +52,16 @@ class ControlForm(DrawForm):
     # -- what it holds ---------------------------------------------------------------------------------------------
 
     def inputs(self) -> list[Component]:
-        return [*super().inputs(), *self.follow.fields]
+        return [*super().inputs(), *self.follow.fields, *self.refer.fields]
 
     def filled(self) -> Shown:
         return {*super().filled(), self.worn}
 
     def request(self, values: Values) -> Json:
         """What is drawn, without its adapters."""
-        return super().request(values) | {"previews": False, "hints": self.follow.hints(values)}
+        draw, references = super().request(values), self.refer.references(values)
+        shown = {"additions": {**draw.get("additions", {}), "references": references}} if references else {}
+        return draw | {"previews": False, "hints": self.follow.hints(values)} | shown
 
     def asked(self, worn: Json, values: Values) -> Json:
         """The form as a request of kind "control". worn: as the component of the adapters says. ValueError in one sentence when
@@ -66,7 +71,13 @@ class ControlForm(DrawForm):
         if varied is None:
             raise ValueError("No adapter is chosen to go over the row; choose one, or train one below.")
         draw = self.request(values) | {"adapters": [use for use in uses if use is not varied]}
-        return {"draw": draw, "vary": varied | {"strength": 1.0}, "strengths": list(STRENGTHS)}
+        entry = self.controls.adapters.entries.get(vary)
+        reads = entry is not None and bool(entry.card.get("attributes"))
+        if self.refer.references(values) and not reads:
+            raise ValueError(
+                f"{vary} goes over the row and reads no reference pictures; choose an adapter that does, or take nothing of any."
+            )
+        return {"draw": draw, "vary": varied | {"strength": 1.0}, "strengths": list(HEARD if reads else STRENGTHS)}
 
     def worn_on(self, adapter: str, base: str, prompt: str) -> Json:
         """A request to begin with: this adapter over the row. base: id of a student, or of a teacher. ValueError where no pair
@@ -85,24 +96,30 @@ class ControlForm(DrawForm):
         pair = self.pair_of(draw.get("pair"))
         uses, hint = [*draw.get("adapters", []), request["vary"]], (draw.get("hints") or [{}])[0]
         worn = self.adapters(pair) | {"worn": uses, "vary": request["vary"]["id"]}
-        return super().fill(draw) | self.follow.fill(self.controls.controlnets(pair), hint) | {self.worn: worn}
+        asked = self.follow.fill(self.controls.controlnets(pair), hint) | self.refer.offered(pair)
+        return super().fill(draw) | asked | {self.worn: worn}
 
     # -- events ----------------------------------------------------------------------------------------------------
 
     def wire(self) -> None:
         super().wire()
         self.follow.wire()
+        self.refer.wire()
 
     def chosen(self) -> Shown:
-        return {*super().chosen(), self.follow.controlnet, self.worn}
+        return {*super().chosen(), self.follow.controlnet, *self.refer.fields, self.worn}
 
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
         nets, net = self.controls.controlnets(pair), values[self.follow.controlnet]
-        return super().choose_pair(values) | {
-            self.follow.controlnet: gr.Dropdown(nets, value=net if net in [name for _, name in nets] else ""),
-            self.worn: self.adapters(pair),
-        }
+        return (
+            super().choose_pair(values)
+            | self.refer.offered(pair)
+            | {
+                self.follow.controlnet: gr.Dropdown(nets, value=net if net in [name for _, name in nets] else ""),
+                self.worn: self.adapters(pair),
+            }
+        )
 
     def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
         nfe = sum(plan.nfe for plan in plans) * seeds * len(STRENGTHS)

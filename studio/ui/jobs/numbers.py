@@ -50,6 +50,7 @@ KNOWN = {  # name in the log -> (title, what it is)
     "reward": ("Reward", "mean of what the model draws while it is tuned"),
     "moved": ("Distance", "to the untouched model, squared, of the velocity"),
     "clipped": ("Clipped", "share of steps whose likelihood ratio is outside of its bounds"),
+    "misnamed": ("Values", "cross-entropy of an attribute's value as its tokens tell it"),
     "segments": ("Segments of the round", "parts of the time axis, each with its own end"),
 }
 

@@ -37,7 +37,7 @@ def waiting(view: JobView, kind: str) -> str:
         return "This run is not measured."
     if not view.live and view.state != "paused":
         return next((text for text in view.notices if "measured" in text), "This run ended before it was measured.")
-    if kind in ("personalize", "prefer"):
+    if kind in ("personalize", "prefer", "references"):
         return "It is measured on its model on the way, and at the end on its family and a hybrid as well."
     return "It is measured at the end, on the teacher, its students and a hybrid."
 

@@ -85,6 +85,8 @@ TERMS = (
          "fidelity.", ("re-noising",)),
     Term("recovery", "Share of the diversity lost from teacher to student that an arm gives back.",
          ("recovered", "of the loss given back", "gain over the student")),
+    Term("reference", "A picture that one attribute is taken from, its colour or its light, by an adapter that reads it. "
+         "The prompt says the rest.", ("references", "attributes from pictures", "reference pictures")),
     Term("remedy", "A published change of sampling against lost diversity; it needs no training.", ("remedies",)),
     Term("retention", "An adapter's slope on this model over its slope on the model it was trained on."),
     Term("retention matrix", "What a model that was asked to forget still shows of the concept, of others of its kind and of "

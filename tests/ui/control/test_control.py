@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from studio.jobs.jobs import Jobs
-from studio.library.adapters import copies
+from studio.library.adapters import copies, home, load_adapters
 from studio.library.models import load_registry
 from studio.ui.control.adapters import Shelf, list_html
 from studio.ui.control.control_runs import Controls
@@ -132,6 +133,39 @@ def test_a_picture_to_follow_goes_along(tab: ControlTab, jobs: Jobs, tmp_path: P
     ]
 
 
+def test_attributes_are_taken_from_pictures(tab: ControlTab, jobs: Jobs, tmp_path: Path) -> None:
+    refer, (first, second, _) = tab.form.refer, tab.form.refer.rows
+    known = dict(refer.wanted(load_registry(jobs.paths).pair("nano/dmd2")))
+    assert {"nothing": "", "colour": "color", "time of day": "time"}.items() <= known.items()
+    given = tmp_path / "red.png"
+    Image.new("RGB", (32, 32), "red").save(given)
+    name = refer.bring(first, {first.bring: str(given)})[first.picture].value
+    chosen = {first.attribute: "color", first.picture: name, second.attribute: "time", second.picture: "pocket/ink#2"}
+
+    def sent(adapter: str, **changes: Any) -> Any:
+        typed = dict(zip(tab.form.inputs(), values(tab, **changes), strict=True)) | chosen
+        on = worn(worn=[{"id": adapter, "strength": 1.0, "on": "all"}], vary=adapter)
+        return tab.submit(on, *(typed[component] for component in tab.form.inputs()))
+
+    assert "reads no reference pictures; choose an adapter that does" in sent("nano/size")[tab.problem]
+    _list_reader(jobs)
+    config = jobs.spec(sent("mine/looks")[tab.run_id]).config
+    assert config["draw"]["additions"] == {"references": f"color={name}, time=pocket/ink#2"}
+    assert config["strengths"] == [0.0, 0.5, 1.0]
+    chosen[second.picture] = ""
+    assert "Nothing says which picture the time is taken from" in sent("mine/looks")[tab.problem]
+
+
+def _list_reader(jobs: Jobs) -> None:
+    """As if an adapter of references had been trained for nano's models."""
+    size = load_adapters(jobs.paths).get("nano/size")
+    folder = home(jobs.paths) / "mine" / "looks"
+    shutil.copytree(size.folder, folder)
+    about = json.loads((folder / "card.json").read_text())
+    about["card"] |= {"kind": "references", "attributes": ["color", "time"]}
+    (folder / "card.json").write_text(json.dumps(about))
+
+
 @pytest.mark.parametrize(
     ("adapters", "changes", "sentence"),
     [
@@ -150,7 +184,7 @@ def test_bad_input_is_one_sentence(tab: ControlTab, adapters: str, changes: dict
 
 def test_only_adapters_that_fit_are_offered(tab: ControlTab, jobs: Jobs) -> None:
     registry = load_registry(jobs.paths)
-    assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size"]
+    assert [one["id"] for one in tab.controls.known(registry.pair("nano/dmd2"))] == ["nano/size", "nano/references"]
     assert all(one["id"].startswith("pocket/") for one in tab.controls.known(registry.pair("pocket/dmd2")))
 
 

@@ -1,0 +1,1 @@
+"""Reference pictures: attributes of a drawing that are shown instead of said."""
