@@ -255,6 +255,7 @@ class Opened(ABC):
 
 
 def _copy(model: Opened | OpenModel) -> ConditionalNetwork:
-    network = copy.deepcopy(model.denoiser.network)
+    with model.using(()):  # what it wears would be copied with it
+        network = copy.deepcopy(model.denoiser.network)
     assert isinstance(network, ConditionalNetwork)
     return network.float()

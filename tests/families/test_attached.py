@@ -269,3 +269,11 @@ def test_a_merged_model_draws_in_plain_diffusers_whatever_precision_it_was_open_
     pipe = DiffusionPipeline.from_pretrained(save_merged(half, [(edit, 0.5)], tmp_path / "saved"))
     pipe.set_progress_bar_config(disable=True)
     assert pipe("a house", num_inference_steps=2, output_type="np").images.shape == (1, 16, 16, 3)
+
+
+def test_what_a_model_wears_is_not_copied_for_teaching(model):
+    model.load_edit("worn", some_edits(model)[0])
+    model.use_adapters([("worn", 1.0)])
+    taught = model.trainable_under_adapter().network
+    assert not any(part._forward_hooks for part in taught.modules())
+    assert any(part._forward_hooks for part in model.modules["unet"].modules())  # and goes on being worn

@@ -74,8 +74,7 @@ class Subject:
 
     def network(self) -> tuple[Denoiser, ConditionalNetwork]:
         """A frozen float32 copy with the edit in its weights, for teaching something beside it."""
-        with self.model.using(()):  # what it wore when it last drew would be copied with it
-            denoiser = self.model.trainable_under_adapter()
+        denoiser = self.model.trainable_under_adapter()
         network = denoiser.network
         assert isinstance(network, ConditionalNetwork)
         network.requires_grad_(False).eval()

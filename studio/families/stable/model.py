@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,13 +122,15 @@ class Model(Opened):
     # -- teaching ---------------------------------------------------------------------------------------------------
 
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
-        """A float32 copy of the network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
+        """A float32 copy of the bare network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
         assert start is None or isinstance(start, Model)
-        return trainable.teacher_denoiser(self, rank, start, smaller)
+        with self.using(()), nullcontext() if start is None else start.using(()):  # what is worn would be copied with it
+            return trainable.teacher_denoiser(self, rank, start, smaller)
 
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
-        return trainable.slider_denoiser(self)
+        with self.using(()):
+            return trainable.slider_denoiser(self)
 
     def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
