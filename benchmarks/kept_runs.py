@@ -92,9 +92,15 @@ class Runs(Generic[C]):
                 if name not in self.kept():
                     found = self.measure(case, jobs)
                     self.kept_in.parent.mkdir(parents=True, exist_ok=True)
-                    atomic_write(self.kept_in, json.dumps(self.kept() | {name: found}, indent=1, sort_keys=True) + "\n")
+                    atomic_write(self.kept_in, lined(self.kept() | {name: found}))
                     print(name, self.said(found), flush=True)
         self.write()
+
+
+def lined(figures: dict[str, Json]) -> str:
+    """As JSON, a run a line."""
+    rows = [f"{json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in sorted(figures.items())]
+    return "{\n" + ",\n".join(rows) + "\n}\n"
 
 
 @contextmanager
