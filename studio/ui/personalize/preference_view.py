@@ -65,7 +65,7 @@ class PreferenceView(PersonalView):
         return [{"title": title, "lines": lines} for title, lines in panels.items()]
 
     def steps(self) -> Json | None:
-        own = self._own()
+        own = self.own()
         if not own:
             return None
         rows = [{"title": f"{step:,}", "cells": self._of_step(row)} for step, row in own]
@@ -104,7 +104,7 @@ class PreferenceView(PersonalView):
         return words.interval({end: None if gain.get(end) is None else 100 * gain[end] for end in ends}, 1)
 
     def said(self) -> list[str]:
-        own = self._own()
+        own = self.own()
         if self.result is None or not self.result.get("adapter"):
             return []
         if not own:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import gradio as gr
 
@@ -14,10 +14,11 @@ from studio.library.method_cards import Catalogue, objectives
 from studio.ui.kit import parts, trials
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
-from studio.ui.kit.runs import RECENT, when, worker
+from studio.ui.kit.runs import RECENT, when
 from studio.ui.kit.scripts import called, mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
+from studio.ui.kit.watched import Watched
 from studio.ui.personalize.view import PersonalView
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "pri
 V = TypeVar("V", bound=PersonalView)
 
 
-class TrainingPart(Generic[V]):
+class TrainingPart(Watched[V]):
     """ROW: id of the half. HALF: what ids of its components begin with. BOARD: name of its board's script, WORDS: of what the
     board says before there is a run, EVENTS: its events besides those of both. FORM: of the script whose `readForm` says what is
     asked for."""
@@ -115,21 +116,6 @@ class TrainingPart(Generic[V]):
     def check(self, form: Json) -> None:
         """Before a start. ValueError in one sentence."""
 
-    def show(self, run_id: str) -> Updates:
-        """Everything the tab shows of a run, as it is now."""
-        try:
-            view, ahead = self.runs.look(run_id[:80])
-        except (ValueError, KeyError) as error:
-            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
-        return {
-            self.run_id: run_id,
-            self.board: view.board(ahead),
-            self.timer: gr.Timer(active=view.live),
-            self.stop: gr.Button(interactive=view.live),
-            self.problem: "",
-            self.header: worker(self.jobs),
-        }
-
     def come_back(self, run_id: str) -> Updates:
         """The same, and the form as it was for the run."""
         found = self.show(run_id)
@@ -149,26 +135,5 @@ class TrainingPart(Generic[V]):
             cards.append({"id": info.id, "kind": "personalize", "state": info.state, "about": about, **view.card()})
         return cards
 
-    def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
-
-    def stopped(self, values: Values) -> Updates:
-        """Saves where it is; the Jobs panel resumes it."""
-        run_id = values[self.run_id]
-        if not run_id:
-            return {self.stop: gr.Button(interactive=False)}
-        try:
-            self.jobs.stop(run_id)
-        except ValueError as error:
-            return {self.problem: problem(error)}
-        return self.show(run_id)
-
     def details(self, values: Values) -> Updates:
         return self.panel.focus(values[self.run_id])
-
-    def is_mine(self, run_id: str) -> bool:
-        """Whether a run is of its kind; no for one that is not there."""
-        try:
-            return self.jobs.get(run_id).kind == self.runs.KIND
-        except ValueError:
-            return False

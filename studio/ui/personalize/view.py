@@ -6,11 +6,12 @@ Every figure stands with its 95 % interval. What other prompts lost is counted o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from studio.capabilities.personalize.request import ONE_PICTURE
 from studio.core.files import Json
 from studio.ui.kit import schema_form, words
-from studio.ui.kit.views import LIVE
+from studio.ui.kit.training_view import TrainingView
 from studio.ui.kit.words import Measure
 from studio.ui.personalize import one_picture
 
@@ -32,71 +33,17 @@ ARM_NOTE = (
 )
 
 
-class PersonalView:
-    """Folds the events of one run of the kind "personalize". ROWS: the kinds of event that say figures, and their
-    key in the result."""
+class PersonalView(TrainingView):
+    """Folds the events of one run of the kind "personalize". about: {"subject", "word", "base"} as lists call them."""
 
-    ROWS = {"personal": "rows", "edited": "edited"}
+    ROWS: ClassVar[dict[str, str]] = {"personal": "rows", "edited": "edited"}
     GRID_NOTE = "Untouched is the model as it was, from the same noise; where the word goes it is asked for the class."
-
-    def __init__(self, run_id: str, request: Json, about: Json):
-        """about: {"subject", "word", "base"} as lists call them."""
-        self.run_id, self.request, self.about = run_id, dict(request), dict(about)
-        self.state, self.note = "queued", ""
-        self.progress: Json | None = None
-        self.notices: list[str] = []
-        self.strips: dict[int, Json] = {}
-        self.rows: dict[tuple[str, int], Json] = {}
-        self.result: Json | None = None
-        self.finished = False
-
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
-
-    def apply(self, event: Json) -> None:
-        """Fold one event in. Kinds this page does not know are passed over."""
-        kind = event.get("kind")
-        if kind == "state":
-            self.state, self.note = str(event["state"]), str(event.get("note") or "")
-        elif kind == "progress":
-            self.progress = {k: event.get(k) for k in ("done", "total", "eta_s")}
-        elif kind == "notice" and str(event["text"]) not in self.notices:
-            self.notices.append(str(event["text"]))
-        elif kind == "strip" and event.get("columns"):
-            names = ("strip", "count", "prompts", "seeds", "columns", "rows")
-            self.strips[int(event["step"])] = {name: event.get(name) for name in names}
-        elif kind in self.ROWS:
-            self._row(event)
-
-    def _row(self, row: Json) -> None:
-        self.rows[str(row["arm"]), int(row["step"])] = {k: v for k, v in row.items() if k not in ("kind", "time")}
-
-    def finish(self, result: Json | None) -> None:
-        """Take what only `result.json` holds."""
-        self.finished = True
-        if not result:
-            return
-        self.result = dict(result)
-        for row in (row for name in self.ROWS.values() for row in result.get(name) or []):
-            self._row(row)
-        for text in result.get("notices") or []:
-            if str(text) not in self.notices:
-                self.notices.append(str(text))
 
     # -- what the board draws --------------------------------------------------------------------------------------
 
     def board(self, ahead: int = 0) -> Json:
         """ahead: runs that wait before this one."""
-        return {
-            "run": self.run_id,
-            "title": self.title,
-            "state": self.state,
-            "live": self.live,
-            "status": {"word": self.state, "text": self._text(ahead)},
-            "progress": self.progress,
-            "notices": self.notices,
-            "strips": self.pictures(),
+        return self.begun(self.title, ahead) | {
             "steps": self.steps(),
             "said": self.said(),
             "reader": self.reader(),
@@ -115,40 +62,13 @@ class PersonalView:
     def of_one_picture(self) -> bool:
         return self.request.get("method") == ONE_PICTURE
 
-    def _text(self, ahead: int) -> str:
-        p, note = self.progress or {}, self.note.rstrip(".")
-        at = f"step {p['done']:,} of {p['total']:,}" if p.get("total") else ""
-        if self.state == "queued":
-            return f"{words.count(ahead, 'run')} ahead" if ahead else (note or "next in line")
-        if self.state == "running":
-            left = f"about {words.span(p['eta_s'])} left" if p.get("eta_s") else ""
-            return " · ".join(filter(None, [note or at, left])) or "opening the model"
-        if self.state == "done":
-            return at
-        return note or at
-
-    def pictures(self) -> Json | None:
-        """{"rows", "columns", "seeds", "prompts", "steps": [{"step", "strip"}]}: of every row its seeds side by side, of every
-        seed its columns. None before the first."""
-        if not self.strips:
-            return None
-        newest = self.strips[max(self.strips)]
-        return {k: list(newest[k] or []) for k in ("rows", "columns", "seeds", "prompts")} | {
-            "steps": [{"step": step, "strip": self.strips[step]["strip"]} for step in sorted(self.strips)]
-        }
-
     def steps(self) -> Json | None:
         """Figures of the model itself, the newest last; None before they are measured."""
-        own = self._own()
+        own = self.own()
         if not own or self.of_one_picture:
             return None
         rows = [{"title": f"{step:,}", "step": step, "cells": _of_step(row)} for step, row in own]
         return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
-
-    def _own(self) -> list[tuple[int, Json]]:
-        """Rows of the model that was taught, by step: the arm that was measured first."""
-        arm = next(iter(self.rows), ("", 0))[0]
-        return sorted((step, row) for (name, step), row in self.rows.items() if name == arm)
 
     def arms(self) -> Json | None:
         """One row an arm, of the last step measured; None before a run is done."""
@@ -169,7 +89,7 @@ class PersonalView:
 
     def said(self) -> list[str]:
         """What a run that is done came to, in sentences with intervals; [] before."""
-        own = self._own()
+        own = self.own()
         if self.result is None or not self.result.get("adapter"):
             return []
         if self.of_one_picture:
@@ -216,7 +136,7 @@ class PersonalView:
 
     def _second(self, found: Json) -> list[str]:
         """The same of a second reader, and what it finds; [] where there is none."""
-        own = self._own()
+        own = self.own()
         if not found or not own or not own[-1][1].get("second"):
             return []
         hit, leak = (_share(own[-1][1]["second"].get(name)) for name in ("hit", "leak"))
