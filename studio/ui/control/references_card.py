@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.components import Component
 
+from studio.core.files import Json
 from studio.domains import domain_of
 from studio.jobs.jobs import Jobs
 from studio.library.brought_pictures import keep
@@ -21,6 +22,7 @@ from studio.ui.kit.uploads import said, taken
 ROWS = 3
 STRENGTHS = (0.0, 0.5, 1.0)  # without, half, as taught
 HINT = "An adapter that reads references goes over the row, at strengths 0, ½ and 1; the prompt says the rest."
+DROP: Json = {"filterable": False, "elem_classes": "drop"}
 Choices = list[tuple[str, str]]
 
 
@@ -41,10 +43,10 @@ class ReferencesCard:
             self.line = parts.text("references-line", parts.line(HINT, "hint"))
 
     def _row(self, i: int, pair: Pair | None) -> Row:
+        wanted, known, more = self.wanted(pair), self.pictures(pair), f" ({i + 1})" if i else ""
         with gr.Row():
-            attribute = gr.Dropdown(self.wanted(pair), value="", label="Take its", elem_id=f"reference-{i}", min_width=90)
-            known = self.pictures(pair)
-            picture = gr.Dropdown(known, value="", label="from reference", elem_id=f"reference-from-{i}", min_width=120)
+            attribute = gr.Dropdown(wanted, value="", label=f"Take its{more}", elem_id=f"reference-{i}", min_width=90, **DROP)
+            picture = gr.Dropdown(known, value="", label=f"from{more}", elem_id=f"reference-from-{i}", min_width=120, **DROP)
         bring = gr.UploadButton("Bring it", size="sm", type="filepath", file_types=["image"], elem_id=f"reference-bring-{i}")
         return Row(attribute, picture, bring)
 
