@@ -8,6 +8,7 @@ is not changed: hooks add the second term while `applied` is open, so leaving it
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
@@ -19,21 +20,21 @@ from torch.nn import functional as F
 from studio.core.edit import Edit, EditCard, LowRank
 
 
-class LayerChange(nn.Module):
+class LayerChange(nn.Module, ABC):
     """What some layers of a network add to their outputs while it is worn, without the network."""
 
     @property
+    @abstractmethod
     def places(self) -> tuple[str, ...]:
         """Of the layers, in the network."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, place: str, layer: nn.Module, x: Tensor) -> Tensor:
         """Of one layer, of the shape of its output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pairs(self, part: str) -> dict[str, LowRank]:
         """By layer of the named part of a model."""
-        raise NotImplementedError
 
     def edit(self, card: EditCard, part: str = "unet") -> Edit:
         """What was learned, as an edit of the named part of a model."""

@@ -20,7 +20,6 @@ from studio.library import rewards
 from studio.library.votes import VoteSet, votes
 from studio.methods.preference import PREFERENCE
 from studio.workshop.arms_measured import Arm
-from studio.workshop.draw import samples
 from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.preferred import Pairs, PreferredMaterial, by_reward, by_votes, taught_prompts
@@ -133,7 +132,7 @@ class Preferring(OnFamily[PreferRequest]):
         """Rows: prompts; beside each the untouched model on the same seed."""
         prompts = [line.text for line in self._shown]
         said = {"columns": ["untouched", "tuned"], "rows": prompts}
-        drawn = self._bare if step == 0 else self._drawn(self.learned)
+        drawn = self._bare if step == 0 else self.drawn(self._shown, SHOWN_SEEDS, self.learned)
         return Strip([self._bare, drawn], self.alone[0].plan.steps, prompts, SHOWN_SEEDS, said)
 
     @property
@@ -143,15 +142,7 @@ class Preferring(OnFamily[PreferRequest]):
 
     @cached_property
     def _bare(self) -> Tensor:
-        return self._drawn(None)
-
-    def _drawn(self, worn: Adapter | None) -> Tensor:
-        arm, models = self.alone
-        said, seeds = [line for line in self._shown for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(self._shown)
-        if worn is None:
-            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
-        with self.model.under(worn, 1.0):
-            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
+        return self.drawn(self._shown, SHOWN_SEEDS, None)
 
     # -- measured --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.capabilities.unlearn.measure import ForgettingMeasurement
 from studio.capabilities.unlearn.request import MEASURED_SEED, UnlearnRequest
@@ -23,7 +23,6 @@ from studio.library.measured_arms import Column
 from studio.methods.unlearn import UNLEARN
 from studio.methods.unlearn.forgetting import Forgetting
 from studio.workshop.arms_measured import Arm
-from studio.workshop.draw import samples
 from studio.workshop.held_out import reference
 from studio.workshop.judge import Judge, open_judge
 from studio.workshop.material.forgotten import ForgottenMaterial
@@ -79,14 +78,16 @@ class Unlearning(OnFamily[UnlearnRequest]):
 
     @property
     def learned(self) -> LayerChange:
-        return self.taught("forgetting", LayerChange)
+        found = self.taught("forgetting", nn.Module)
+        assert isinstance(found, LayerChange)
+        return found
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
     def strip(self, step: int) -> Strip:
         """Rows: prompts with the concept, then others; beside each the untouched model on the same seed."""
         said = {"columns": ["untouched", "asked to forget"], "rows": [line.text for line in self._shown]}
-        drawn = self._bare if step == 0 else self._drawn(self.learned)
+        drawn = self._bare if step == 0 else self.drawn(self._shown, SHOWN_SEEDS, self.learned)
         return Strip([self._bare, drawn], self.alone[0].plan.steps, [line.text for line in self._shown], SHOWN_SEEDS, said)
 
     @property
@@ -96,15 +97,7 @@ class Unlearning(OnFamily[UnlearnRequest]):
 
     @cached_property
     def _bare(self) -> Tensor:
-        return self._drawn(None)
-
-    def _drawn(self, worn: LayerChange | None) -> Tensor:
-        arm, models = self.alone
-        said, seeds = [line for line in self._shown for _ in SHOWN_SEEDS], list(SHOWN_SEEDS) * len(self._shown)
-        if worn is None:
-            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
-        with self.model.under(worn, 1.0):
-            return samples(arm.plan, models, self.domain, said, seeds, lambda _: self.between())
+        return self.drawn(self._shown, SHOWN_SEEDS, None)
 
     # -- measured --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ are finite at every time.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -100,9 +101,9 @@ class Forgetting(Method[F]):
         """Learning rate of the change."""
         return 1e-3
 
+    @abstractmethod
     def changing(self) -> LayerChange:
         """A new change that does nothing yet."""
-        raise NotImplementedError
 
     def velocity(self, x: Tensor, t: Tensor, cond: Cond, *, bare: bool = False) -> Tensor:
         """alpha eps − sigma x̂ [B, ...] with the change; bare: without."""

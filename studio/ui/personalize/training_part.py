@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -30,7 +31,7 @@ QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "pri
 V = TypeVar("V", bound=PersonalView)
 
 
-class TrainingPart(Watched[V]):
+class TrainingPart(Watched[V], ABC):
     """ROW: id of the half. HALF: what ids of its components begin with. BOARD: name of its board's script, WORDS: of what the
     board says before there is a run, EVENTS: its events besides those of both. FORM: of the script whose `readForm` says what is
     asked for."""
@@ -87,16 +88,16 @@ class TrainingPart(Watched[V]):
 
     # -- what a half does by itself --------------------------------------------------------------------------------
 
+    @abstractmethod
     def build_form(self) -> None:
         """The cards above Start."""
-        raise NotImplementedError
 
     def build_above(self) -> None:
         """What stands above the board."""
 
+    @abstractmethod
     def request(self, known: Catalogue | None, form: Json) -> Json:
         """Of what the form holds. ValueError in one sentence."""
-        raise NotImplementedError
 
     # ----------------------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import nullcontext
 
+from torch import Tensor
+
+from studio.core.domain import Said
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
+from studio.core.lowrank import LayerChange
 from studio.core.recipe import Recipe
+from studio.domains import domain_of
 from studio.library.models import ModelEntry
 from studio.sampling.plan import student_plan
 from studio.workshop.arms_measured import Arm, arms
+from studio.workshop.draw import samples
 from studio.workshop.training.job import R, TrainingJob
 
 
@@ -49,6 +57,13 @@ class Armed(TrainingJob[R]):
         """By evaluations of networks; the base is measured before."""
         first, *others = (arm.plan.nfe for arm in self.arms(self.students()))
         return sum(others) / first
+
+    def drawn(self, shown: Sequence[Said], seeds: Sequence[int], worn: LayerChange | None) -> Tensor:
+        """Every prompt with every seed on the base, wearing a change or bare."""
+        arm, models = self.alone
+        said, each = [line for line in shown for _ in seeds], list(seeds) * len(shown)
+        with nullcontext() if worn is None else self.model.under(worn, 1.0):
+            return samples(arm.plan, models, domain_of(self.entry.domain), said, each, lambda _: self.between())
 
     def finish(self) -> None:
         """Every arm that was not measured yet. What goes wrong with one is said, and the others go on."""

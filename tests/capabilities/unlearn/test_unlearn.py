@@ -19,6 +19,7 @@ from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.methods.unlearn import UNLEARN
 from studio.workshop import arms_measured
+from studio.workshop.training import with_and_without
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
 from tests.capabilities.sliders.test_slider import hall, pair  # noqa: F401 - fixtures
 from tests.support.fixtures import PAIR
@@ -102,16 +103,16 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(studio: Jobs, method: st
     straight = studio.submit("unlearn", request(name="straight", sample_every=0, **fields))
     assert here(studio, straight) == ("done", "")
     run_id = studio.submit("unlearn", request(name="broken-off", sample_every=2, **fields))
-    real = work.samples
+    real = with_and_without.samples
 
     def stopping(*args: Any, **how: Any) -> Any:
         if len(of_kind(studio, run_id, "strip")) == 1:
             studio.stop(run_id)
         return real(*args, **how)
 
-    monkeypatch.setattr(work, "samples", stopping)
+    monkeypatch.setattr(with_and_without, "samples", stopping)
     assert here(studio, run_id)[0] == "stopped"
-    monkeypatch.setattr(work, "samples", real)
+    monkeypatch.setattr(with_and_without, "samples", real)
     studio.resume(run_id)
     assert here(studio, run_id) == ("done", "")
     assert_equal(checkpoint(studio, run_id), checkpoint(studio, straight))
