@@ -57,7 +57,8 @@ class Factor:
     """A categorical factor. probabilities: of the world as a whole; they sum to 1. stated: whether a sample is *of* it, so that
     prompts name it as a rule. title: as sentences call it. reading: the continuous reading that measures it, where there is one.
     goes_with: factors that cannot stay as in the world when this one is moved. things: what sentences call each value, where
-    values are things that can be there and be gone ("nothing" for none of them)."""
+    values are things that can be there and be gone ("nothing" for none of them). relation: whether it says where things are, and
+    not what they are like."""
 
     name: str
     values: tuple[str, ...]
@@ -67,6 +68,7 @@ class Factor:
     reading: str = ""
     goes_with: tuple[str, ...] = ()
     things: tuple[str, ...] = ()
+    relation: bool = False
 
     def index(self, value: str) -> int:
         """Position of `value` in `values`; a clear error when it is not one of them."""
@@ -148,7 +150,8 @@ class Domain(Protocol):
     medium: how samples are shown and kept, a name of `studio.domains.media.MEDIA`. inputs: what is asked for beside the text,
     by name; {} where text says it all. order: in lists; the first one's defaults are
     those of forms. factors: {} where no world is known. identity: factors that say what a sample is of, the thing itself first.
-    distance: what the Fréchet distance in the oracle's features is called. vocabulary: every word its models know, () where any
+    distance: what the Fréchet distance in the oracle's features is called. always: what every sample must be whatever is asked
+    for, as readings call it. vocabulary: every word its models know, () where any
     goes. pretraining: "module:Class" of its curriculum (`core.pretraining`), "" where it makes no models.
     """
 
@@ -166,6 +169,7 @@ class Domain(Protocol):
     words: Sequence[WordGroup]
     vocabulary: Sequence[str]
     distance: str
+    always: Sequence[str]
     pretraining: str
 
     def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:
@@ -218,6 +222,10 @@ class Hands(Protocol):
 
     def oracle(self, folder: Path, device: str) -> Oracle:
         """What reads samples; FileNotFoundError or ValueError in one sentence where there is none."""
+
+    def amiss(self, items: Sequence[Item], shape: Sequence[int], seed: Seed) -> Mapping[str, tuple[str, Tensor]]:
+        """By what is wrong with them: which of `Domain.always` does not hold, and samples [N, *shape] of these items in which
+        it does not; {} where nothing is asked of every sample."""
 
     def hint(self, kind: str, source: Sequence[Item] | Image, shape: Sequence[int]) -> Tensor:
         """What a ControlNet follows, [N, *shape] in [0, 1]: of items, or of one picture that was brought (Pillow)."""

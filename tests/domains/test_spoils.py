@@ -9,10 +9,10 @@ import torch
 from benchmarks.oracle import page
 from studio.domains.pocket import spoils
 from studio.domains.pocket.dataset import scenes, to_images
-from studio.domains.pocket.oracle import ONE, load_oracle
+from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.pretrain.oracle_report import attacked, trial
 from studio.domains.pocket.render import render, render_batch
-from studio.domains.pocket.scene import COUNT
+from studio.domains.pocket.scene import COUNT, ONE
 from studio.jobs.paths import ROOT
 
 SIZES = {"pocket": 128, "nano": 32}

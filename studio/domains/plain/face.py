@@ -25,6 +25,7 @@ class PlainPictures:
     words: Sequence[WordGroup] = ()
     vocabulary: Sequence[str] = ()
     distance = "FD"
+    always: Sequence[str] = ()
     pretraining = ""
 
     def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:

@@ -59,7 +59,7 @@ def rendered(path: Path, what: Sequence[T], size: int, draw: Callable[[Sequence[
     """Pictures [N, size, size, 3] of what is to be drawn, memory-mapped: drawn once on all cores, then opened."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npy")
+        partial = path.with_suffix(f".{os.getpid()}.npy")  # another process may draw the same
         pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(what), size, size, 3))
         starts = range(0, len(what), 500)
         with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:

@@ -45,6 +45,7 @@ class PocketWorld:
     words: Sequence[WordGroup] = tuple(WordGroup(factor, TITLES[factor], table) for factor, table in captions.TABLES.items())
     vocabulary: Sequence[str] = tuple(captions.vocabulary())
     distance = "FD-oracle"
+    always: Sequence[str] = (scene.ONE,)
     pretraining = "studio.domains.pocket.pretrain.curriculum:Curriculum"
 
     def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:

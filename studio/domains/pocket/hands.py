@@ -18,7 +18,8 @@ from studio.domains.pocket import captions, hints
 from studio.domains.pocket import oracle as reading
 from studio.domains.pocket.dataset import CONTINUOUS, to_images
 from studio.domains.pocket.render import render_batch
-from studio.domains.pocket.scene import FACTORS, LAYOUT, Scene, sample_scene
+from studio.domains.pocket.scene import FACTORS, LAYOUT, ONE, Scene, sample_scene
+from studio.domains.pocket.spoils.drawn import drawn
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,6 +56,11 @@ class PocketHands:
 
     def oracle(self, folder: Path, device: str) -> Oracle:
         return reading.load_oracle(folder, device)
+
+    def amiss(self, items: Sequence[Scene], shape: Sequence[int], seed: Seed) -> Mapping[str, tuple[str, Tensor]]:
+        rng, kinds = np.random.default_rng(seed), ("no subject", "two subjects")
+        made = {kind: np.stack([drawn(kind, scene, rng, shape[-1]) for scene in items]) for kind in kinds}
+        return {kind: (ONE, to_images(pixels)) for kind, pixels in made.items()}
 
     def hint(self, kind: str, source: Sequence[Scene] | Image, shape: Sequence[int]) -> Tensor:
         if isinstance(source, Sequence):

@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from studio.core.weights import channels_last, load_weights, save_weights
 from studio.domains.pocket.dataset import CONTINUOUS
-from studio.domains.pocket.scene import COUNT, FACTORS
+from studio.domains.pocket.scene import COUNT, FACTORS, ONE
 
-ONE = "exactly one subject"
 COUNTED = ("none", "one", "several")
 
 

@@ -24,14 +24,21 @@ PLACES = ("meadow", "sea", "desert", "snow")
 TIMES = ("day", "sunset", "night")
 LAYOUT = ("position", "size", "horizon", "companion")  # factors that a layout of the picture decides
 IDENTITY = ("subject", "color", "place", "time")  # factors that say what a picture is of
+ONE = "exactly one subject"  # what every scene has, whatever is asked for
 COUNT = "count"  # how many subjects a picture has: one in every scene, and what a reader says first of spoilt ones
 
 
 def _uniform(
-    name: str, values: tuple[str, ...], *, title: str = "", goes_with: tuple[str, ...] = (), things: tuple[str, ...] = ()
+    name: str,
+    values: tuple[str, ...],
+    *,
+    title: str = "",
+    goes_with: tuple[str, ...] = (),
+    things: tuple[str, ...] = (),
+    relation: bool = False,
 ) -> Factor:
     each = (1.0 / len(values),) * len(values)
-    return Factor(name, values, each, stated=True, title=title, goes_with=goes_with, things=things)
+    return Factor(name, values, each, stated=True, title=title, goes_with=goes_with, things=things, relation=relation)
 
 
 # P(stars | night). By day and at sunset there are none, hence the marginal in the table below.
@@ -43,9 +50,9 @@ FACTORS: dict[str, Factor] = {
     for f in (
         _uniform("subject", SUBJECTS, things=tuple(f"a {subject}" for subject in SUBJECTS)),
         _uniform("color", COLORS, title="colour"),
-        _uniform("place", PLACES),
+        _uniform("place", PLACES, relation=True),
         _uniform("time", TIMES, title="time of day", goes_with=("stars",)),
-        Factor("position", ("left", "centre", "right"), (0.55, 0.30, 0.15), False, reading="x"),
+        Factor("position", ("left", "centre", "right"), (0.55, 0.30, 0.15), False, reading="x", relation=True),
         Factor("size", ("small", "medium", "large"), (0.25, 0.60, 0.15), False, reading="size", goes_with=("position",)),
         Factor("horizon", ("low", "middle", "high"), (0.25, 0.60, 0.15), False, reading="horizon"),
         Factor("ground", ("flat", "rolling", "peaked"), (0.60, 0.30, 0.10), False),

@@ -55,6 +55,7 @@ class Signals:
     words: Sequence[WordGroup] = tuple(WordGroup(factor, FACTORS[factor].title, table) for factor, table in WORDS.items())
     vocabulary: Sequence[str] = ("a", "low", "high", "sine", "square", "saw")
     distance = "FD-signals"
+    always: Sequence[str] = ()
     pretraining = ""
 
     def read(self, prompt: str, brought: Sequence[str] = (), given: Json | None = None) -> Said:

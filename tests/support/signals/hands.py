@@ -83,6 +83,9 @@ class SignalHands:
             raise FileNotFoundError(f"No oracle in {folder}.")
         return SignalOracle()
 
+    def amiss(self, items: Sequence[Signal], shape: Sequence[int], seed: Seed) -> Mapping[str, tuple[str, Tensor]]:
+        return {}
+
     def hint(self, kind: str, source: Any, shape: Sequence[int]) -> Tensor:
         raise ValueError("No hints of signals are known.")
 
