@@ -20,6 +20,7 @@ from studio.capabilities.controlnets.commands import app as controlnets
 from studio.capabilities.personalize.commands import app as subjects
 from studio.capabilities.preference.commands import app as votes
 from studio.cli.audit import audit
+from studio.cli.evaluate import evaluate
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
@@ -55,6 +56,7 @@ app.add_typer(votes, name="votes")
 app.command()(methods)
 app.command()(unlearn)
 app.command()(audit)
+app.command()(evaluate)
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]

@@ -69,8 +69,8 @@ def of_factor(domain: Domain, factor: Factor, value: str) -> Check:
     title = factor.title or factor.name
     if factor.things:
         thing = factor.things[factor.index(value)]
-        question = f"Is there no {title}?" if thing == NOTHING else f"Is there {thing}?"
-        return Check("thing", question, f"no {title}" if thing == NOTHING else thing, factor.name, value)
+        wanted = f"no {title}" if thing == NOTHING else thing
+        return Check("thing", f"{_be(wanted)} there {wanted}?", wanted, factor.name, value)
     phrase = _phrase(domain, factor, value)
     if factor.relation:
         return Check("relation", f"Is it {phrase}?", phrase, factor.name, value)

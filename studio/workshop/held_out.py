@@ -77,9 +77,8 @@ def summary(domain: Domain, readings: Sequence[OracleReadings], prompts: Sequenc
     """accuracy (all stated factors right, over all samples), diversity (mean over prompts of H / ln K of what a prompt
     leaves open, samples in distribution) beside the world's own, in_distribution, fd_oracle with its n."""
     from studio.metrics import report
-    from studio.metrics.frechet import frechet_distance
+    from studio.metrics.frechet import LEAST, frechet_distance
     from studio.metrics.interval import pool
-    from studio.metrics.measures.frechet import LEAST
     from studio.metrics.proportion import wilson
     from studio.metrics.readings import accepted, correct
 

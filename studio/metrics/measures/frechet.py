@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from studio.metrics.frechet import frechet_distance
+from studio.metrics.frechet import LEAST, frechet_distance
 from studio.metrics.measures import Sample, measure
 from studio.metrics.precision_recall import K_NEAREST
-
-LEAST = 32  # samples; fewer make a covariance that is mostly noise
 
 
 @measure("fd_oracle", order=30)

@@ -1,0 +1,190 @@
+"""Executing an evaluation: candidate by candidate, each kept when it is finished, then what sets them apart. In a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from torch import Tensor
+
+from studio.capabilities.evaluate import classical, prompt_set, scoring
+from studio.capabilities.evaluate.drawing import Drawing
+from studio.capabilities.evaluate.judges import JUDGES, Answer, Judge, NotHere, Opening
+from studio.capabilities.evaluate.page import report
+from studio.capabilities.evaluate.request import EvaluateRequest
+from studio.capabilities.evaluate.verdict import of_candidate, of_pair
+from studio.core.domain import Oracle, OracleReadings, Said
+from studio.core.explain import explain
+from studio.core.files import Json, read_json
+from studio.domains import domain_of
+from studio.domains.media import image, medium_of
+from studio.jobs.run import LeftOff, Run, versions
+from studio.library.adapters import load_adapters
+from studio.library.checklist import Check, checks
+from studio.workshop.judge import open_judge
+from studio.workshop.tools import Tools
+
+REPORT = "artifacts/report/evaluation.html"
+SIDE = 256  # pixels of a picture that is kept, at most
+LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
+class Evaluation:
+    """One run of the kind `evaluate`."""
+
+    def __init__(self, request: EvaluateRequest, run: Run[Tools]):
+        self.request, self.job = request, run
+        registry = run.tools.registry
+        self.entry = registry.get(request.candidates[0].model)
+        self.domain = domain_of(self.entry.domain)
+        self.medium = medium_of(self.domain)
+        self.prompts = request.asked(registry)
+        adapters = load_adapters(run.home)
+        self.titles = [one.title(registry, adapters) for one in request.candidates]
+        self.notices: list[str] = []
+        self.oracle: Oracle | None = None
+        self.judges: dict[str, Judge] = {}
+        self.done = 0
+        self.world: classical.Reference | None = None
+
+    def run(self) -> Json:
+        self.job.gate.enter(self.job.check)
+        self._open()
+        rows = [self._kept(f"candidate-{k}.json", partial(self._candidate, k)) for k in range(len(self.titles))]
+        trust = self._kept("planted.json", self._planted) if self.request.planted else {}
+        result = self._result(rows, trust)
+        page = report(result, lambda name: (self.job.folder / name).read_bytes())
+        self.job.artifact(REPORT, page.encode())
+        return result
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        models = self.job.tools.models
+        if self.entry.oracle_here and self.domain.has_world:
+            self.oracle = models.oracle(self.entry)
+        opening = Opening(self.domain, self.entry, models, self.oracle, self.request.judge_model)
+        chosen = self.request.judges or sorted(JUDGES.all(), key=lambda name: JUDGES.get(name).order)
+        why = []
+        for name in chosen:
+            try:
+                self.judges[name] = JUDGES.get(name).open(opening)
+            except NotHere as error:
+                why.append(str(error))
+            except (OSError, ValueError, RuntimeError) as error:
+                why.append(explain(error))
+            if self.judges and not self.request.judges:
+                break  # the best one there is
+        if not self.judges:
+            raise ValueError(f"Nobody here can judge what {self.entry.id} draws. {' '.join(why)}".strip())
+        for sentence in why if self.request.judges else ():
+            self._notice(sentence)
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        self.job.notice(text)
+
+    # -- one candidate ---------------------------------------------------------------------------------------------
+
+    def _candidate(self, k: int) -> Json:
+        candidate, seeds = self.request.candidates[k], list(self.request.seeds)
+        with Drawing(candidate, self.request.teacher_steps, self.job, self.domain, self._between) as drawing:
+            for sentence in drawing.notices:
+                self._notice(sentence)
+            said = prompt_set.read(self.domain, self.prompts, drawing.words)
+            self._said_of(said)
+            self.job.state("running", f"{self.titles[k]} …")
+            begun, asked = time.monotonic(), [checks(self.domain, one) for one in said]
+            answers: dict[str, list[list[Answer]]] = {name: [] for name in self.judges}
+            files: list[str] = []
+            seen: list[OracleReadings] = []
+            features: list[Tensor] = []
+            for i, one in enumerate(said):
+                drawn = drawing.samples(one, seeds)
+                files += self._keep(k, i, drawn)
+                for name, judge in self.judges.items():
+                    answers[name] += judge.answers(drawn, [one] * len(seeds), [asked[i]] * len(seeds))
+                self._read(drawn, seen, features)
+                self.done += 1
+                self.job.progress(self.done, len(self.titles) * len(said), unit="prompts")
+                self.job.event("drawn", candidate=k, prompt=i, files=files[-len(seeds) :])
+            spent = round(time.monotonic() - begun, 1)
+            row: Json = {
+                "name": str(candidate), "title": self.titles[k], "nfe": drawing.plan.nfe, "steps": drawing.plan.steps,
+                "plan": drawing.plan.model_dump(mode="json"), "adapters": drawing.wardrobe.used(), "seconds": spent,
+                "models": {name: {"hash": model.hash} for name, model in drawing.models.items()},
+            }  # fmt: skip
+        row |= scoring.candidate(said, seeds, asked, answers, files)
+        row["figures"] = self._figures(said, seen, features)
+        row["sentence"] = of_candidate(row)
+        return row
+
+    def _said_of(self, said: Sequence[Said]) -> None:
+        told = dict.fromkeys(one.notice for one in said if one.notice)
+        for sentence in list(told)[:3]:
+            if sentence not in self.notices:
+                self._notice(sentence)
+
+    def _keep(self, k: int, i: int, drawn: Tensor) -> list[str]:
+        """Every sample as it is looked at."""
+        kept = []
+        for seed, still in zip(self.request.seeds, self.medium.still(drawn, min(SIDE, self.entry.size or SIDE)), strict=True):
+            said = {"kind": "evaluate", "run": self.job.spec.id, "candidate": str(self.request.candidates[k]),
+                    "prompt": self.prompts[i], "seed": seed}  # fmt: skip
+            kept.append(self.job.artifact(f"artifacts/{k}/{i}-{seed}.png", image.png_bytes(still, said)))
+        return kept
+
+    def _read(self, drawn: Tensor, seen: list[OracleReadings], features: list[Tensor]) -> None:
+        if self.oracle is not None:
+            seen.append(self.oracle.read(drawn))
+        elif getattr(self.medium, "pictures", True):
+            features.append(open_judge(self.job.tools.models).read(drawn).features)
+
+    def _figures(self, said: Sequence[Said], seen: Sequence[OracleReadings], features: Sequence[Tensor]) -> list[Json]:
+        if self.oracle is not None:
+            if self.world is None:
+                self.world = classical.reference(self.domain, self.oracle, said, len(self.request.seeds))
+            return classical.shown(classical.by_oracle(self.domain, seen, said, self.world), "the oracle")
+        if features:
+            return classical.shown(classical.by_features(features), open_judge(self.job.tools.models).name)
+        return []
+
+    def _between(self) -> None:
+        """The device goes to whoever waits for it; a request to leave is heard. What is finished is kept already."""
+        self.job.gate.step(self.job.check)
+        self.job.check()
+        reason = self.job.asked() or ("" if self.job.leaving() else None)
+        if reason is not None:
+            state, word = LEFT[reason]
+            raise LeftOff(state, f"{word}; candidates that are finished are kept.")
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def _planted(self) -> Json:
+        return {}
+
+    def _kept(self, name: str, make: Callable[[], Json]) -> Json:
+        """Made once in the life of a run."""
+        found = read_json(self.job.folder / name)
+        if found is None:
+            found = make()
+            self.job.keep(name, found)
+        return found
+
+    def _result(self, rows: Sequence[Json], trust: Json) -> Json:
+        pairs = [scoring.pair(0, k, rows[0], row) for k, row in enumerate(rows) if k]
+        for one in pairs:
+            one["sentence"] = of_pair(one, self.titles, rows[0]["n"])
+        about = {name: {"title": JUDGES.get(name).title, "about": one.about, "key": one.key} for name, one in self.judges.items()}
+        return {
+            "request": self.request.model_dump(mode="json"), "domain": self.domain.name, "judges": about,
+            "judge": next(iter(about)), "prompts": [self._prompt(line) for line in self.prompts],
+            "seeds": list(self.request.seeds), "candidates": list(rows), "comparisons": pairs, "trust": trust,
+            "notices": self.notices, "report": REPORT, "versions": versions(),
+        }  # fmt: skip
+
+    def _prompt(self, line: str) -> Json:
+        said = self.domain.read(line)
+        asked: list[Check] = checks(self.domain, said)
+        return {"text": line, "read_as": said.text, "checks": [vars(one) for one in asked], "notice": said.notice}
