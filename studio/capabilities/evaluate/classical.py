@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.core.domain import Domain, Oracle, OracleReadings, Said
+from studio.core.domain import Domain, OracleReadings, Said
 from studio.core.files import Json
 from studio.metrics import diversity as dv
 from studio.metrics import report, second_witness
@@ -74,14 +74,14 @@ class Reference:
         return torch.cat(list(self.features))
 
 
-def reference(domain: Domain, oracle: Oracle, prompts: Sequence[Said], each: int) -> Reference:
-    """each: samples of a prompt that will be compared with it."""
+Read = Callable[[Tensor], Tensor]  # samples -> features [N, D]
+
+
+def reference(domain: Domain, read: Read, shape: Sequence[int], prompts: Sequence[Said], each: int) -> Reference:
+    """each: samples of a prompt that will be compared with it. shape: of a sample."""
     hands, n = domain.hands(), max(each, math.ceil(REFERENCES / len(prompts)))
     return Reference(
-        [
-            oracle.read(hands.samples(hands.items(n, [REFERENCE_SEED, i], said.stated), oracle.shape)).features
-            for i, said in enumerate(prompts)
-        ]
+        [read(hands.samples(hands.items(n, [REFERENCE_SEED, i], said.stated), shape)) for i, said in enumerate(prompts)]
     )
 
 
@@ -105,6 +105,16 @@ def by_oracle(domain: Domain, seen: Sequence[OracleReadings], prompts: Sequence[
         "default_behaviour": second_witness.default_behaviour(rows, stated, domain.factors, worlds).interval().to_dict(),
         **by_features([row.features for row in seen]),
     }  # fmt: skip
+
+
+def by_witness(features: Sequence[Tensor], world: Reference) -> dict[str, Json]:
+    """By another network's features [S, D] of each prompt's samples."""
+    each = [part[: len(features[0])] for part in world.features]
+    return {
+        "fd": frechet_interval(torch.cat(list(features)), world.all).to_dict(),
+        "coverage": second_witness.coverage(features, each).interval().to_dict(),
+        **by_features(features),
+    }
 
 
 def by_features(features: Sequence[Tensor]) -> dict[str, Json]:

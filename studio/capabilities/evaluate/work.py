@@ -8,13 +8,14 @@ from functools import partial
 
 from torch import Tensor
 
-from studio.capabilities.evaluate import classical, prompt_set, scoring
+from studio.capabilities.evaluate import prompt_set, scoring
 from studio.capabilities.evaluate.drawing import Drawing
 from studio.capabilities.evaluate.judges import JUDGES, Answer, Judge, NotHere, Opening
+from studio.capabilities.evaluate.looking import Looking
 from studio.capabilities.evaluate.page import report
 from studio.capabilities.evaluate.request import EvaluateRequest
 from studio.capabilities.evaluate.verdict import of_candidate, of_pair
-from studio.core.domain import Oracle, OracleReadings, Said
+from studio.core.domain import Oracle, Said
 from studio.core.explain import explain
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
@@ -22,7 +23,6 @@ from studio.domains.media import image, medium_of
 from studio.jobs.run import LeftOff, Run, versions
 from studio.library.adapters import load_adapters
 from studio.library.checklist import Check, checks
-from studio.workshop.judge import open_judge
 from studio.workshop.tools import Tools
 
 REPORT = "artifacts/report/evaluation.html"
@@ -46,7 +46,6 @@ class Evaluation:
         self.oracle: Oracle | None = None
         self.judges: dict[str, Judge] = {}
         self.done = 0
-        self.world: classical.Reference | None = None
 
     def run(self) -> Json:
         self.job.gate.enter(self.job.check)
@@ -64,6 +63,7 @@ class Evaluation:
         models = self.job.tools.models
         if self.entry.oracle_here and self.domain.has_world:
             self.oracle = models.oracle(self.entry)
+        self.looking = Looking(self.domain, self.medium, models, self.oracle)
         opening = Opening(self.domain, self.entry, models, self.oracle, self.request.judge_model)
         chosen = self.request.judges or sorted(JUDGES.all(), key=lambda name: JUDGES.get(name).order)
         why = []
@@ -98,25 +98,24 @@ class Evaluation:
             begun, asked = time.monotonic(), [checks(self.domain, one) for one in said]
             answers: dict[str, list[list[Answer]]] = {name: [] for name in self.judges}
             files: list[str] = []
-            seen: list[OracleReadings] = []
-            features: list[Tensor] = []
+            self.looking.begin()
             for i, one in enumerate(said):
                 drawn = drawing.samples(one, seeds)
                 files += self._keep(k, i, drawn)
                 for name, judge in self.judges.items():
                     answers[name] += judge.answers(drawn, [one] * len(seeds), [asked[i]] * len(seeds))
-                self._read(drawn, seen, features)
+                self.looking.read(drawn)
                 self.done += 1
                 self.job.progress(self.done, len(self.titles) * len(said), unit="prompts")
                 self.job.event("drawn", candidate=k, prompt=i, files=files[-len(seeds) :])
             spent = round(time.monotonic() - begun, 1)
             row: Json = {
-                "name": str(candidate), "title": self.titles[k], "nfe": drawing.plan.nfe, "steps": drawing.plan.steps,
-                "plan": drawing.plan.model_dump(mode="json"), "adapters": drawing.wardrobe.used(), "seconds": spent,
-                "models": {name: {"hash": model.hash} for name, model in drawing.models.items()},
+                "candidate": k, "name": str(candidate), "title": self.titles[k], "nfe": drawing.plan.nfe,
+                "steps": drawing.plan.steps, "plan": drawing.plan.model_dump(mode="json"), "adapters": drawing.wardrobe.used(),
+                "seconds": spent, "models": {name: {"hash": model.hash} for name, model in drawing.models.items()},
             }  # fmt: skip
         row |= scoring.candidate(said, seeds, asked, answers, files)
-        row["figures"] = self._figures(said, seen, features)
+        row["figures"] = self.looking.figures(said)
         row["sentence"] = of_candidate(row)
         return row
 
@@ -134,21 +133,6 @@ class Evaluation:
                     "prompt": self.prompts[i], "seed": seed}  # fmt: skip
             kept.append(self.job.artifact(f"artifacts/{k}/{i}-{seed}.png", image.png_bytes(still, said)))
         return kept
-
-    def _read(self, drawn: Tensor, seen: list[OracleReadings], features: list[Tensor]) -> None:
-        if self.oracle is not None:
-            seen.append(self.oracle.read(drawn))
-        elif getattr(self.medium, "pictures", True):
-            features.append(open_judge(self.job.tools.models).read(drawn).features)
-
-    def _figures(self, said: Sequence[Said], seen: Sequence[OracleReadings], features: Sequence[Tensor]) -> list[Json]:
-        if self.oracle is not None:
-            if self.world is None:
-                self.world = classical.reference(self.domain, self.oracle, said, len(self.request.seeds))
-            return classical.shown(classical.by_oracle(self.domain, seen, said, self.world), "the oracle")
-        if features:
-            return classical.shown(classical.by_features(features), open_judge(self.job.tools.models).name)
-        return []
 
     def _between(self) -> None:
         """The device goes to whoever waits for it; a request to leave is heard. What is finished is kept already."""
@@ -170,6 +154,7 @@ class Evaluation:
         if found is None:
             found = make()
             self.job.keep(name, found)
+        self.done = max(self.done, len(self.prompts) * (1 + found.get("candidate", -1)))
         return found
 
     def _result(self, rows: Sequence[Json], trust: Json) -> Json:

@@ -10,26 +10,12 @@ import torch
 from studio.core.domain import Domain, Stated
 from studio.core.files import Json
 from studio.metrics import second_witness
-from studio.workshop.open_models import ModelCache
 
 if TYPE_CHECKING:
     from studio.capabilities.lab.studies.base import Data
     from studio.families.efficientnet_lite import Witness
 
 WORLD = "fresh renders"  # the row of what is possible: more of the world's own samples against as many others
-
-
-def open_installed(models: ModelCache) -> Witness | None:
-    """The second witness, kept open among the models; None where the optional package is not installed."""
-    from studio.families.efficientnet_lite import installed, open_witness
-
-    path = installed()
-    if path is None:
-        return None
-    found: Witness = models.keep(
-        "second witness", (path.stat().st_mtime_ns,), lambda: open_witness(path, models.device), 20 << 20
-    )
-    return found
 
 
 def table(data: Data, witness: Witness, domain: Domain, shape: Sequence[int]) -> Json:
