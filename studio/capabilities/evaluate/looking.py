@@ -21,7 +21,7 @@ BY_ORACLE = "the oracle"
 
 
 class Looking:
-    """Of one candidate after another. prompts: as the first of them reads them; the world's own samples are of what they state."""
+    """Of one candidate after another. worlds: the world's own samples of the same prompts, by who reads them."""
 
     def __init__(self, domain: Domain, medium: Medium, models: ModelCache, oracle: Oracle | None):
         self.domain, self.models, self.oracle, self.pictures = domain, models, oracle, medium.pictures

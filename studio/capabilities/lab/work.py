@@ -40,6 +40,7 @@ from studio.workshop.loaded_adapters import Wardrobe
 from studio.workshop.projection import projected
 from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
+from studio.workshop.witness import open_installed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,7 +152,7 @@ class Laboratory:
         if student.has_oracle:
             self.oracle = self.job.tools.models.oracle(student)
             seen = not self.arms.steps and medium_of(self.domain).pictures
-            self.witness = witness.open_installed(self.job.tools.models) if seen else None
+            self.witness = open_installed(self.job.tools.models) if seen else None
             beside = f" {self.witness.key}" if self.witness is not None else ""
             return f"{self.oracle.key}{beside}"
         from studio.workshop.judge import open_judge
