@@ -48,9 +48,7 @@ def kendall(scores: Tensor, truth: Tensor, *, together: Tensor | None = None, se
 def caught(flagged: Tensor, wrong: Tensor) -> Caught:
     """Of bool [N] each, with Wilson's intervals."""
     if flagged.shape != wrong.shape or flagged.ndim != 1:
-        raise ValueError(
-            f"{tuple(flagged.shape)} flags do not fit {tuple(wrong.shape)} truths; as many of each in one row would."
-        )
+        raise ValueError(f"{list(flagged.shape)} flags do not fit {list(wrong.shape)} truths; as many of each, in a row, would.")
     flagged, wrong = flagged.bool(), wrong.bool()
     both, false = int((flagged & wrong).sum()), int((flagged & ~wrong).sum())
     return Caught(wilson(both, both + false), wilson(both, int(wrong.sum())), wilson(false, int((~wrong).sum())))
@@ -58,9 +56,7 @@ def caught(flagged: Tensor, wrong: Tensor) -> Caught:
 
 def _estimate(statistic: object, scores: Tensor, truth: Tensor, together: Tensor | None, seed: int, n_boot: int) -> Estimate:
     if scores.shape != truth.shape or scores.ndim != 1:
-        raise ValueError(
-            f"{tuple(scores.shape)} scores do not fit {tuple(truth.shape)} truths; as many of each in one row would."
-        )
+        raise ValueError(f"{list(scores.shape)} scores do not fit {list(truth.shape)} truths; as many of each, in a row, would.")
     if not (scores.isfinite().all() and truth.isfinite().all()):
         raise ValueError("Scores or truths are not finite, so they have no order; finite numbers would fit.")
     n = len(scores)

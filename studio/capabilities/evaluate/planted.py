@@ -56,9 +56,7 @@ def planted(domain: Domain, n: int, seed: int, shape: Sequence[int]) -> Planted:
     """Of n items of the domain's world, a function of its arguments alone. shape: of a decoded sample. ValueError in one sentence
     where no world is known."""
     if not domain.has_world:
-        raise ValueError(
-            f"{domain.title} has no world whose truth is known, so nothing can be planted; a domain with one would fit."
-        )
+        raise ValueError(f"{domain.title} has no world whose truth is known to plant errors in; a domain with one would fit.")
     if n < 1:
         raise ValueError(f"{n} items make no test; 1 or more would.")
     hands = domain.hands()
@@ -90,9 +88,7 @@ def _of_item(domain: Domain, hands: Hands, i: int, seed: int) -> list[tuple[Item
         if copy is not None:
             true = hands.state(copy)
             found.append((copy, _case(domain, _kind(factor, state[name], other), i, said, state, true)))
-            if _gone(factor, state[name]) != _gone(
-                factor, other
-            ):  # the other way round: rare things go missing as often as they come
+            if _gone(factor, state[name]) != _gone(factor, other):  # the other way round, so that rare things go missing
                 kind = _kind(factor, other, state[name])
                 found.append((asked, _case(domain, kind, i, _said(domain, hands, copy), true, state)))
     for many in SEVERAL:
@@ -150,10 +146,12 @@ def _said(domain: Domain, hands: Hands, item: Item) -> Said:
 
 
 def trusted(judge: Judge, bench: Planted, between: Callable[[int, int], None] = lambda done, of: None) -> Json:
-    """Figures of one judge, each with n and its interval: by kind of error {"samples", "precision", "recall", "false_alarms"} of the
-    checks that it flags by a no; the same of all ("all"); "spearman" and "kendall" of its score of a sample, the mean of its answers,
-    with the share that is right; "named": of answers to wrong checks, and to right ones, the share whose reason names what is
-    there. between: called after every batch with how many samples are done.
+    """Figures of one judge, each with n and its interval.
+
+    kinds: by kind of error {"samples", "precision", "recall", "false_alarms"} of the checks that it flags by a no; all: the same of
+    all of them. spearman, kendall: of its score of a sample, the mean of its answers, with the share that is right. named: of
+    answers to wrong checks, and to right ones, the share whose reason names what is there. between: called after every batch with
+    how many samples are done.
 
     Intervals of shares take checks as independent; those of ranks resample items, with all their copies.
     """

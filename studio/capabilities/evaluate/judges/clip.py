@@ -35,8 +35,8 @@ class ByClip:
     @property
     def about(self) -> str:
         return (
-            f"{self.words.name}, which compares a picture with sentences; its scores are not calibrated, and above a half means no "
-            "more than that no other answer is nearer."
+            f"{self.words.name}, which compares a picture with sentences; its scores are not calibrated, and above a half "
+            "means no more than that no other answer is nearer."
         )
 
     def answers(self, samples: Tensor, said: Sequence[Said], asked: Sequence[Sequence[Check]]) -> list[list[Answer]]:
