@@ -148,8 +148,8 @@ def _said(domain: Domain, hands: Hands, item: Item) -> Said:
 def trusted(judge: Judge, bench: Planted, between: Callable[[int, int], None] = lambda done, of: None) -> Json:
     """Figures of one judge, each with n and its interval.
 
-    kinds: by kind of error {"samples", "precision", "recall", "false_alarms"} of the checks that it flags by a no; all: the same of
-    all of them. spearman, kendall: of its score of a sample, the mean of its answers, with the share that is right. named: of
+    kinds: by kind of error {"samples", "precision", "recall", "false_alarms"} of the checks that it flags by a no; all: of every
+    kind together. spearman, kendall: of its score of a sample, the mean of its answers, with the share that is right. named: of
     answers to wrong checks, and to right ones, the share whose reason names what is there. between: called after every batch with
     how many samples are done.
 
