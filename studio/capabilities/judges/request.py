@@ -35,8 +35,8 @@ class JudgesRequest(BasedRequest):
         description="Whether every thing that a prompt asks for is a question; off, a prompt is one question.",
     )
     width: int = Field(default=40, ge=8, le=256, multiple_of=8, title="Width", description="Channels of its first layer.")
-    batch: Annotated[int, Field(ge=1, le=1024, title="Batch", description="Pictures an update.")] = 48
-    lr: float = Field(default=2e-3, gt=0, le=1, allow_inf_nan=False, title="Learning rate")
+    batch: Annotated[int, Field(ge=1, le=1024, title="Batch", description="Pictures an update.")] = 32
+    lr: float = Field(default=3e-3, gt=0, le=1, allow_inf_nan=False, title="Learning rate")
     explain: float = Field(
         default=0.5, ge=0, le=100, allow_inf_nan=False, title="Explain", description="Weight of saying what is there."
     )
@@ -44,7 +44,7 @@ class JudgesRequest(BasedRequest):
         default=0.5, ge=0, le=1, allow_inf_nan=False, title="Balance", description="How far kinds of questions count alike."
     )
     ema: float = Field(default=0.995, ge=0, lt=1, allow_inf_nan=False, title="EMA", description="Average of what is learned.")
-    steps: Annotated[int, fields.steps_of("Updates.")] = 4000
+    steps: Annotated[int, fields.steps_of("Updates.")] = 2500
     seed: fields.Seed = 0
     trainer: Json = Field(default_factory=dict, title="Trainer", description=fields.trainer_settings(TRAINER))
     n_pictures: int = Field(default=4000, ge=16, le=100_000, title="Pictures", description="Drawn, and answered by the oracle.")

@@ -50,8 +50,8 @@ class DecomposedConfig(MethodConfig):
     decomposed: bool = Field(True, description="Ask one thing at a time; off: all of a prompt at once, and learn the mean answer")
     width: int = Field(40, ge=8, le=256, multiple_of=8, description="Channels of the first layer")
     buckets: int = Field(512, ge=64, le=65_536, description="Into which words of questions are hashed")
-    batch: int = Field(48, ge=1, le=1024, description="Pictures an update, each with all questions of a prompt")
-    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate")
+    batch: int = Field(32, ge=1, le=1024, description="Pictures an update, each with all questions of a prompt")
+    lr: float = Field(3e-3, gt=0, le=1, description="Learning rate")
     explain: float = Field(0.5, ge=0, le=100, description="Weight of saying what is there, next to yes and no")
     balance: float = Field(
         0.5, ge=0, le=1, description="How far kinds of questions count alike, however many there are of each: 0 not, 1 wholly"

@@ -48,32 +48,35 @@ def together(bags: Tensor) -> Tensor:
 
 class JudgeNetwork(nn.Module):
     """The last map of a small convolutional network, scaled and shifted by the question (FiLM; Perez et al. 2018, arXiv
-    1709.07871) before it is read, so that a picture is looked at once, however many questions there are."""
+    1709.07871) before it is read, so that a picture is looked at once, however many questions there are. It says what is there
+    first, and answers by what that means to the question."""
 
     def __init__(self, shape: Shape):
         super().__init__()
         self.shape = shape
-        w, depth, layers = shape.width, 3, list[nn.Module]()
-        channels = [3, w, *(min(2**i, 3) * w for i in range(1, depth))]
+        w, channels, layers = shape.width, (3, shape.width, 2 * shape.width, 3 * shape.width), list[nn.Module]()
         for i, (into, out) in enumerate(zip(channels, channels[1:], strict=False)):
-            layers += [nn.Conv2d(into, out, 5 if i == 0 else 3, 2, 2 if i == 0 else 1), nn.GroupNorm(8, out), nn.SiLU()]
-        self.eye, c = nn.Sequential(*layers, _Residual(channels[-1])), channels[-1]
+            layers += [nn.Conv2d(into, out, 5 if i == 0 else 3, 2, 2 if i == 0 else 1), nn.GroupNorm(1, out), nn.SiLU()]
+        self.eye = nn.Sequential(*layers, _Residual(channels[-1]), nn.Conv2d(channels[-1], w, 1))
         self.ear = nn.Sequential(nn.Linear(shape.buckets, 2 * w), nn.SiLU(), nn.Linear(2 * w, 2 * w), nn.SiLU())
-        self.film = nn.Linear(2 * w, 2 * c)
-        self.narrow = nn.Conv2d(c, w, 1)
-        flat = w * (shape.side // 2**depth) ** 2
+        self.film = nn.Linear(2 * w, 2 * w)
+        flat = w * (shape.side // 2 ** (len(channels) - 1)) ** 2
         self.mind = nn.Sequential(nn.Linear(flat + 2 * w, 4 * w), nn.SiLU(), nn.Linear(4 * w, 4 * w), nn.SiLU())
-        self.verdict, self.words = nn.Linear(4 * w, 1), nn.Linear(4 * w, len(shape.words))
+        self.words = nn.Linear(4 * w, len(shape.words))
+        self.meaning = nn.Linear(len(shape.words), 2 * w, bias=False)  # of what is there
+        self.verdict = nn.Sequential(nn.Linear(8 * w, 2 * w), nn.SiLU(), nn.Linear(2 * w, 1))
 
     def forward(self, pictures: Tensor, questions: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures [N, 3, H, W] in [0, 1], of any size, and the bags of Q questions of each, [N, Q, buckets] -> (logit of yes
         [N, Q], logits of what is seen [N, Q, words])."""
         seen, heard = self.eye(shrunk(pictures, self.shape.side) * 2 - 1), self.ear(questions)
         scale, shift = self.film(heard)[..., None, None].chunk(2, 2)
-        looked = functional.silu(seen[:, None] * (1 + scale) + shift).flatten(0, 1)
-        found = functional.silu(self.narrow(looked)).flatten(1)
-        thought = self.mind(torch.cat([found, heard.flatten(0, 1)], 1)).unflatten(0, questions.shape[:2])
-        return self.verdict(thought).squeeze(2), self.words(thought)
+        looked = functional.silu(seen[:, None] * (1 + scale) + shift).flatten(2)
+        thought = self.mind(torch.cat([looked, heard], 2))
+        words = self.words(thought)
+        meant = self.meaning(words.softmax(2))
+        verdict: Tensor = self.verdict(torch.cat([thought, meant * heard, meant], 2))
+        return verdict.squeeze(2), words
 
     def save(self, file: Path) -> None:
         """In half precision, with its shape in the header."""
