@@ -17,7 +17,7 @@ from studio.workshop.open_models import ModelCache
 from tests.support.tiny_encoders import save_eye
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]"]
-WORDS = [*MARKS, *"yes no is the there a red house answer or then say in few words what you see by".split()]
+WORDS = [*MARKS, "yes", "no", "is", "the", "there", "a", "red", "house", "answer", "or", "then", "say", "in", "words", "what"]
 POCKET = domain_of("pocket")
 
 

@@ -1,19 +1,19 @@
 """A vision-language model from a folder on this machine: it is asked every question in words, and answers in words.
 
 VQAScore (Lin et al. 2024, arXiv 2404.01291) takes the probability of "yes" as the score; here it is that of yes against no, at
-the first token of the answer. Files of the folder alone are read, and weights from safetensors alone: nothing is downloaded, and no
-code that lies beside a model is run.
+the first token of the answer. Files of the folder alone are read, and weights from safetensors alone: nothing is downloaded, and
+no code that lies beside a model is run.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from PIL import Image
@@ -27,6 +27,9 @@ from studio.core.recipe import weights_hash
 from studio.domains.media import medium_of
 from studio.library.checklist import Check
 
+if TYPE_CHECKING:
+    from transformers import BatchFeature, PreTrainedTokenizerBase
+
 VARIABLE = "STUDIO_VLM"
 ASK = "Answer yes or no, then say in a few words what you see."
 BATCH = 8  # questions at once
@@ -36,13 +39,33 @@ TOLD = 160  # characters of a reason
 _SAYS = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
+class Generated(Protocol):
+    """sequences: [B, tokens]."""
+
+    sequences: Tensor
+
+
+class Network(Protocol):
+    """What transformers' generating models have in common."""
+
+    def parameters(self) -> Iterator[Tensor]: ...
+    def generate(self, **given: object) -> Generated: ...
+
+
+class Processor(Protocol):
+    """What makes a model's inputs of pictures and text."""
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, **given: object) -> BatchFeature: ...
+    def apply_chat_template(self, conversation: list[dict[str, object]], *, add_generation_prompt: bool) -> str: ...
+
+
 @dataclass(eq=False)
 class ByVisionLanguage:
-    """network: generates answers. processor: makes its inputs of pictures and text."""
-
     folder: Path
-    network: Any
-    processor: Any
+    network: Network
+    processor: Processor
 
     @cached_property
     def key(self) -> str:
@@ -73,16 +96,16 @@ class ByVisionLanguage:
         asked = inputs["input_ids"]
         if told.shape[1] > asked.shape[1] and torch.equal(told[:, : asked.shape[1]], asked):  # of decoders that begin with it
             told = told[:, asked.shape[1] :]
-        words = self._tokenizer.batch_decode(told, skip_special_tokens=True)
-        shares = self._yes(out.logits[0].float()) if getattr(out, "logits", None) else [None] * len(pairs)
+        words = self.processor.tokenizer.batch_decode(told, skip_special_tokens=True)
+        logits: tuple[Tensor, ...] | None = getattr(out, "logits", None)
+        shares = self._yes(logits[0].float()) if logits else [None] * len(pairs)
         return [_answer(text, share) for text, share in zip(words, shares, strict=True)]
 
     def _line(self, text: str) -> str:
         """As this model is talked to."""
         if getattr(self.processor, "chat_template", None):
             content = [{"type": "image"}, {"type": "text", "text": text}]
-            line: str = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-            return line
+            return self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         mark = getattr(self.processor, "image_token", None)
         return f"{mark}\n{text}" if isinstance(mark, str) else text
 
@@ -98,15 +121,11 @@ class ByVisionLanguage:
 
     def _tokens(self, word: str) -> set[int]:
         """First tokens of a word, however it is written."""
-        found = set()
+        found, tokenizer = set[int](), self.processor.tokenizer
         for said in (word, word.capitalize(), f" {word}", f" {word.capitalize()}"):
-            ids = self._tokenizer(said, add_special_tokens=False).input_ids
+            ids = tokenizer(said, add_special_tokens=False).input_ids
             found |= {ids[0]} if ids else set()
-        return found - {self._tokenizer.unk_token_id}
-
-    @property
-    def _tokenizer(self) -> Any:
-        return self.processor.tokenizer
+        return {token for token in found if token != tokenizer.unk_token_id}
 
 
 def _answer(text: str, share: float | None) -> Answer:
@@ -163,7 +182,7 @@ def _kind(folder: Path) -> str:
     return kind
 
 
-def _open(folder: Path, kind: str, device: str) -> tuple[Any, Any]:
+def _open(folder: Path, kind: str, device: str) -> tuple[Network, Processor]:
     import transformers
 
     try:
