@@ -70,6 +70,7 @@ GROUPS = {
         "References", "method of references", "studio.methods.references:REFERENCES", "references", variable="STUDIO_REFERENCES",
         factors=True,
     ),
+    "judges": Group("Judges", "method of judges", "studio.methods.judges:JUDGING", "judges", factors=True),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from studio.core.domain import Domain, Oracle, Said
 from studio.core.registry import Registry
+from studio.jobs.paths import Paths
 from studio.library.checklist import Check
 from studio.library.models import ModelEntry
 from studio.workshop.open_models import ModelCache
@@ -43,13 +44,15 @@ class Judge(Protocol):
 @dataclass(frozen=True)
 class Opening:
     """What a judge may open itself with. entry: a model whose samples are to be judged. choice: what a person named besides the
-    judge, a folder or an id, "" where nothing. oracle: of these samples, None where there is none."""
+    judge, a folder or an id, "" where nothing. oracle: of these samples, None where there is none. home: the data folder, where
+    judges of a person's own are listed, None for the shipped ones alone."""
 
     domain: Domain
     entry: ModelEntry
     models: ModelCache
     oracle: Oracle | None = None
     choice: str = ""
+    home: Paths | None = None
 
 
 class NotHere(Exception):
