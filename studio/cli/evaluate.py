@@ -79,3 +79,5 @@ def _told(result: Json) -> None:
         out.print(one["sentence"], markup=False, highlight=False)
     judge = result["judges"][result["judge"]]
     out.print(f"Judged by {judge['title'].lower()}: {judge['about']}", markup=False, highlight=False)
+    for sentence in result["trust"].get("sentences", ()):
+        out.print(sentence, markup=False, highlight=False)

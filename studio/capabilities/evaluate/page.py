@@ -20,7 +20,8 @@ def report(result: Json, png: Callable[[str], bytes]) -> str:
     said = [*(one["sentence"] for one in result["comparisons"]), *(row["sentence"] for row in rows)]
     parts = [f"<h1>Evaluation: {escape(' · '.join(row['title'] for row in rows))}</h1>"]
     parts += [f'<p class="v">{escape(text)}</p>' for text in said]
-    parts += [_about(result), _scores(rows), _figures(rows), *(_candidate(row, result, png) for row in rows), _prompts(result)]
+    parts += [_about(result), _scores(rows), _figures(rows), _trust(result), *(_candidate(row, result, png) for row in rows)]
+    parts.append(_prompts(result))
     return document(f"Evaluation of {rows[0]['title']}", parts)
 
 
@@ -65,6 +66,28 @@ def _figures(rows: Sequence[Json]) -> str:
         cells = [next((number(each) for each in row["figures"] if each["name"] == name), "–") for row in rows]
         found.append([one["title"], *cells, one["about"]])
     return f"<h2>Classical figures</h2>{table(['', *(row['title'] for row in rows), ''], found)}"
+
+
+def _trust(result: Json) -> str:
+    """How far judges can be trusted: what they catch of planted errors, by kind."""
+    trust = result.get("trust") or {}
+    if not trust:
+        return ""
+    titles = {name: result["judges"][name]["title"] for name in trust["judges"]}
+    kinds = next(iter(trust["judges"].values()))["kinds"]
+    rows = [
+        [kind, *(percent(found["kinds"][kind]["recall"]) for found in trust["judges"].values())]
+        for kind in kinds
+        if kinds[kind]["recall"]["n"]
+    ]
+    for title, key in (("any error", "recall"), ("of what is flagged, is wrong", "precision"), ("false alarms", "false_alarms")):
+        rows.append([title, *(percent(found["all"][key]) for found in trust["judges"].values())])
+    said = "".join(f"<p>{escape(text)}</p>" for text in trust["sentences"])
+    about = (
+        f"{trust['items']} things of the world, {trust['samples']:,} samples of them with errors planted: what each judge flags."
+    )
+    head = f'<h2>How far the judge can be trusted</h2><p class="s">{escape(about)}</p>{said}'
+    return head + table(["planted", *titles.values()], rows)
 
 
 def _candidate(row: Json, result: Json, png: Callable[[str], bytes]) -> str:

@@ -39,3 +39,13 @@ def of_pair(row: Json, titles: Sequence[str], n: int) -> str:
     better, other, ends = (a, b, (low, high)) if value > 0 else (b, a, (-high, -low))
     points = f"{abs(value):.1f} points [{ends[0]:.1f} to {ends[1]:.1f}]"
     return f"{better} shows more of what was asked for than {other}, by {points} on the same prompts and seeds."
+
+
+def of_trust(title: str, found: Json) -> str:
+    """One judge: what it catches of planted errors, and how its scores go with the truth."""
+    rho, every = found["spearman"], found["all"]
+    along = "" if rho["value"] is None else f" Its scores rise with the true ones: Spearman {rho['value']:.2f}"
+    if along and rho["low"] is not None:
+        along += f" [{rho['low']:.2f} to {rho['high']:.2f}]"
+    flags = f"{title} flags {percent(every['recall'])} of {every['recall']['n']:,} planted errors"
+    return f"{flags}, and {percent(every['precision'])} of what it flags is wrong.{along + '.' if along else ''}"

@@ -13,8 +13,9 @@ from studio.capabilities.evaluate.drawing import Drawing
 from studio.capabilities.evaluate.judges import JUDGES, Answer, Judge, NotHere, Opening
 from studio.capabilities.evaluate.looking import Looking
 from studio.capabilities.evaluate.page import report
+from studio.capabilities.evaluate.planted import planted, trusted
 from studio.capabilities.evaluate.request import EvaluateRequest
-from studio.capabilities.evaluate.verdict import of_candidate, of_pair
+from studio.capabilities.evaluate.verdict import of_candidate, of_pair, of_trust
 from studio.core.domain import Oracle, Said
 from studio.core.explain import explain
 from studio.core.files import Json, read_json
@@ -26,6 +27,7 @@ from studio.library.checklist import Check, checks
 from studio.workshop.tools import Tools
 
 REPORT = "artifacts/report/evaluation.html"
+PLANTED_SEED = 939_393  # of things that errors are planted into
 SIDE = 256  # pixels of a picture that is kept, at most
 LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
@@ -64,7 +66,7 @@ class Evaluation:
         if self.entry.oracle_here and self.domain.has_world:
             self.oracle = models.oracle(self.entry)
         self.looking = Looking(self.domain, self.medium, models, self.oracle)
-        opening = Opening(self.domain, self.entry, models, self.oracle, self.request.judge_model)
+        opening = Opening(self.domain, self.entry, models, self.oracle, self.request.judge_model, self.job.home)
         chosen = self.request.judges or sorted(JUDGES.all(), key=lambda name: JUDGES.get(name).order)
         why = []
         for name in chosen:
@@ -146,7 +148,17 @@ class Evaluation:
     # -- after -----------------------------------------------------------------------------------------------------
 
     def _planted(self) -> Json:
-        return {}
+        """How far every judge can be trusted here; nothing where no world is known."""
+        if not self.domain.has_world:
+            return {}
+        self.job.state("running", "Planting errors …")
+        shape = self.job.tools.models.model(self.entry).sample_shape
+        bench = planted(self.domain, self.request.planted, PLANTED_SEED, shape)
+        found = {name: trusted(one, bench, lambda *_: self._between()) for name, one in self.judges.items()}
+        return {
+            "items": bench.items, "samples": len(bench.cases), "judges": found,
+            "sentences": [of_trust(JUDGES.get(name).title, one) for name, one in found.items()],
+        }  # fmt: skip
 
     def _kept(self, name: str, make: Callable[[], Json]) -> Json:
         """Made once in the life of a run."""
