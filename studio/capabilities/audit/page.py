@@ -144,7 +144,7 @@ def svg(updates: Sequence[float], curves: Mapping[str, Sequence[Json]]) -> str:
             for step, share in zip(updates, shares, strict=True)
         ]
         drawn.append(label(at(0.03 * most, 0.95 - 0.09 * i), NAMES[key], f'fill="{colour}"'))
-    return f'<svg viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" role="img" aria-label="Share of pictures that show it, along the way">{"".join(drawn)}</svg>'
+    return f'<svg viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" role="img" aria-label="Share along the way">{"".join(drawn)}</svg>'
 
 
 def _left_out(left: Sequence[Json]) -> str:

@@ -50,6 +50,7 @@ class Block:
         found: Json = {
             "name": self.name, "strip": file, "prompts": [drawn.prompts[i].text for i in at],
             "seeds": [drawn.seeds[i] for i in at], "of": len(drawn.prompts), "wrong": None, "was_wrong": None, "failed": None,
+            "also_before": None,
         }  # fmt: skip
         if self.wrong is None or self.was_wrong is None or self.counted is None:
             return found
@@ -57,6 +58,7 @@ class Block:
         return {
             **found, **{name: [bool(flag[i]) for i in at] for name, flag in flags.items()},
             "of": int(self.counted.sum()), "failed": int((self.wrong & self.counted).sum()),
+            "also_before": int((self.wrong & self.was_wrong & self.counted).sum()),
         }  # fmt: skip
 
 

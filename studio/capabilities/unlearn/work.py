@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from studio.capabilities.unlearn.measure import ForgettingMeasurement
 from studio.capabilities.unlearn import walls
+from studio.capabilities.unlearn.measure import ForgettingMeasurement
 from studio.capabilities.unlearn.request import MEASURED_SEED, UnlearnRequest
 from studio.core.denoiser import Denoiser
 from studio.core.domain import Said
