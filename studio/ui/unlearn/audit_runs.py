@@ -47,8 +47,10 @@ class Audits(Reader[AuditView]):
             told.append([one["title"], row["name"], *_shares(row, view.keys), said, one["spent"], one["seconds"]])
             every += [[row["name"], one["title"], *_shares(row, view.keys)] for row in one["rows"]]
         shares = [head for name in names for head in (name, f"{name} n")]
-        tables = [Table(("attack", "what", *shares, "outcome", "what it took", "seconds"), told, "attacks"),
-                  Table(("what", "attack", *shares), every, "every row")]  # fmt: skip
+        tables = [
+            Table(("attack", "what", *shares, "outcome", "what it took", "seconds"), told, "attacks"),
+            Table(("what", "attack", *shares), every, "every row"),
+        ]
         return Saved(tables if told else [], of_run(self.jobs, view.run_id, self.KIND))
 
 

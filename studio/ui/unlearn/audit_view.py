@@ -158,8 +158,11 @@ class AuditView:
     def _reached(self, one: Json) -> str:
         """How many updates bring a model to one half, of an attack that counts them."""
         half = (one.get("more") or {}).get("half") or {}
-        said = [f"{NAMES[key]} {'not within these updates' if half[key] is None else f'after {half[key]:.0f} updates'}"
-                for key in self.keys if key in half]  # fmt: skip
+        said = [
+            f"{NAMES[key]} {'not within these updates' if half[key] is None else f'after {half[key]:.0f} updates'}"
+            for key in self.keys
+            if key in half
+        ]
         return f"One half is reached: {'; '.join(said)}." if said else ""
 
     def curve(self, one: Json) -> str | None:
