@@ -3,6 +3,7 @@
 // "audit-open" with a recent run's id.
 import { all, at, attr, button, make, put, rebuild } from "../kit/dom.js";
 import { Part, tell } from "../kit/part.js";
+import { keepDraft, left } from "../kit/drafts.js";
 import { controls, expected, usual } from "./audit.js";
 
 /** @typedef {import("./audit.js").Form} Form */
@@ -26,16 +27,22 @@ const option = (model) => new Option(`${model.title} (${model.role})`, model.id)
 /** @extends {Part<Value>} */
 class AuditForm extends Part {
   began = false;
+  restored = false; // what was left in the form stands in it, not the form of the run that the address names
 
   /** @param {import("../kit/part.js").Host<Value>} host */
   constructor(host) {
     super(host);
+    const here = new URLSearchParams(location.search), draft = left("audit", here.has("run"));
+    if (draft) Object.assign(form, JSON.parse(draft));
+    this.began = Boolean(draft);
+    this.restored = this.began && here.has("audit");
     const fields = { adapter: ".a-adapter", model: ".a-model", never_saw: ".a-never", concept: ".a-concept" };
     this.select = Object.fromEntries(Object.entries(fields).map(([name, place]) => [name, this.$(place, HTMLSelectElement)]));
     for (const [name, select] of Object.entries(this.select)) {
       select.addEventListener("change", () => {
         Object.assign(form, { [name]: select.value });
         this.draw();
+        this.keep();
       });
     }
     this.on("input", (event) => this.typed(event));
@@ -47,13 +54,15 @@ class AuditForm extends Part {
     this.hear("unlearn-audit", (/** @type {{ adapter: string }} */ asked) => {
       Object.assign(form, { adapter: asked.adapter, model: "", concept: "", never_saw: null });
       this.draw();
+      this.keep();
       const start = document.querySelector("#unlearn-audit-start");
       if (start instanceof HTMLElement) start.focus();
       this.$(".p-more").setAttribute("open", "");
       document.querySelector("#unlearn-audit")?.scrollIntoView({ block: "nearest" });
     });
     this.hear("audit-returned", (/** @type {Form} */ given) => {
-      Object.assign(form, given);
+      if (!this.restored) Object.assign(form, given);
+      this.restored = false;
       this.began = true;
       this.draw();
     });
@@ -72,6 +81,12 @@ class AuditForm extends Part {
     else form.attacks = (this.value?.attacks ?? []).map((one) => one.name).filter((name) =>
       name === field.name ? field.checked : form.attacks.includes(name));
     this.drawSums();
+    this.keep();
+  }
+
+  /** For a reload. */
+  keep() {
+    keepDraft("audit", JSON.stringify(form));
   }
 
   /** All attacks, or none where all are chosen. */
@@ -79,7 +94,7 @@ class AuditForm extends Part {
     const every = (this.value?.attacks ?? []).map((one) => one.name);
     form.attacks = form.attacks.length === every.length ? [] : every;
     this.drawSums();
-    for (const tick of all(".a-attacks input", this.element)) tick.dispatchEvent(new Event("filled", { bubbles: true }));
+    this.keep();
   }
 
   draw() {
@@ -99,8 +114,11 @@ class AuditForm extends Part {
     }));
     for (const input of all(".a-numbers input", this.element))
       if (input instanceof HTMLInputElement && document.activeElement !== input) input.value = form.numbers[input.name] ?? "";
-    rebuild(this.$(".a-attacks"), JSON.stringify(value.attacks), () => Object.entries(value.access).flatMap(([access, words]) => [
-      make("p", "a-access", words), ...value.attacks.filter((one) => one.access === access).map(chip)]));
+    rebuild(this.$(".a-attacks"), JSON.stringify(value.attacks), () => Object.entries(value.access).map(([access, words]) => {
+      const group = make("div");
+      group.append(make("p", "a-access", words), ...value.attacks.filter((one) => one.access === access).map(chip));
+      return group;
+    }));
     this.$(".u-recent").hidden = !value.recent.length;
     rebuild(this.$(".u-recent div"), JSON.stringify(value.recent), () => value.recent.map((one) => {
       const box = button("u-past", one.title, { run: one.id });

@@ -35,11 +35,11 @@ class AuditPart(Watched[AuditView]):
         self.runs, self.jobs, self.panel, self.header = runs, runs.jobs, panel, header
 
     def build_form(self) -> None:
-        with gr.Column(elem_id="unlearn-audit", elem_classes="card fields"):
+        with gr.Column(elem_id="unlearn-audit", elem_classes="card"):
             self.problem = parts.text("unlearn-audit-problem")
             with gr.Row(elem_classes="buttons"):
-                self.start = gr.Button("Audit", size="md", min_width=120, scale=3, elem_id="unlearn-audit-start")
-                self.stop = gr.Button("Stop", size="md", min_width=84, scale=1, interactive=False, elem_id="unlearn-audit-stop")
+                self.start = gr.Button("Audit", size="md", min_width=90, scale=3, elem_id="unlearn-audit-start")
+                self.stop = gr.Button("Stop", size="md", min_width=70, scale=1, interactive=False, elem_id="unlearn-audit-stop")
             self.form = parts.mounted_html(_NONE, "unlearn/audit_form", "unlearn-audit-form")
 
     def build_board(self) -> None:

@@ -68,8 +68,8 @@ class UnlearnTab(Watched[UnlearnView]):
                             elem_id="unlearn-stop",
                             elem_classes="cancels",
                         )
-                self.audit.build_form()
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
+                self.audit.build_form()
                 self.audit.build_board()
                 self.board = gr.HTML(
                     {"run": None, "recent": []},
