@@ -81,7 +81,7 @@ def blocks(
     for name, own in ((KIND, True), (ELSE, False)):
         (good, says), (before, _) = right(others.after, own), right(others.before, own)
         if bool(says.any()):
-            chosen = ordered(~good, ~before, says, taken)
+            chosen = ordered(~good, ~before, says, taken) or ordered(~good, ~before, says)
             found.append(Block(name, others, chosen, ~good, ~before, says))
             taken |= set(chosen)
     return found

@@ -172,7 +172,12 @@ class AuditView:
             return None
         rows, at = [one["rows"][i] for i in way["rows"]], list(way["at"])
         data = [_line(key, at, [row[key] for row in rows]) for key in self.keys if all(row.get(key) for row in rows)]
-        axis = {"zeroline": False, "showgrid": False, "title": {"text": str(way["over"]), "standoff": 8}, "tickvals": at}
+        axis = {
+            "zeroline": False,
+            "showgrid": False,
+            "title": {"text": str(way["over"]), "standoff": 8, "font": {"size": 11.5}},
+            "tickvals": at,
+        }
         share = {"zeroline": False, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %"}
         layout = {
             "height": 250, "margin": {"l": 50, "r": 12, "t": 30, "b": 46}, "xaxis": axis, "yaxis": share,
