@@ -12,7 +12,7 @@ from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
-from studio.ui.tabs import Page
+from studio.ui.tabs import Opens, Page
 from studio.ui.unlearn.tab import UnlearnTab
 
 
@@ -35,6 +35,10 @@ class Moves:
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
+        showing = [tab for tab in self.page.built.values() if isinstance(tab, Opens)]
+        self.panel.background.opened = {kind for tab in showing for kind in tab.opens}
+        opening = {part for tab in showing for part in tab.opening}
+        self.panel.panel.open(self.to_open, None, {self.tabs, *opening, *self.panel.shown}, **quiet)
         self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
         for board in (self.personalize.board, self.personalize.preference.board, self.unlearn.board):
@@ -63,6 +67,17 @@ class Moves:
             return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
+
+    def to_open(self, event: gr.EventData) -> Updates:
+        """A background run on the tab that shows its kind."""
+        try:
+            kind = self.panel.jobs.get(str(event.run)[:80]).kind
+        except ValueError as error:
+            return self.panel.show(str(event.run), problem=str(error))
+        for name, tab in self.page.built.items():
+            if isinstance(tab, Opens) and kind in tab.opens:
+                return {self.tabs: gr.Tabs(selected=name)} | tab.open(str(event.run))
+        return self.panel.show(str(event.run), problem=f"No tab of this page shows a {kind} job.")
 
     def to_try(self, event: gr.EventData) -> Updates:
         """What was taught, ready to draw: a subject, a preference or a forgetting in Control, its adapter on and its word in the

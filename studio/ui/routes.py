@@ -34,7 +34,9 @@ _TYPES = {
 }
 _SAVED = (".html", ".safetensors")  # never opened here: the one would be a page of ours, the other is no page
 _KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # an artefact is written once and never changed
+_REPORTS = "artifacts/report/"  # of a run: pages without scripts, with everything in them, which may be opened
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+_READ = {**_SAFE, "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
 def plotly_js() -> Path:
@@ -56,6 +58,8 @@ def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
         kind = (media.types() | _TYPES).get(path.suffix)
         if kind is None or not path.is_file():
             return PlainTextResponse("There is no such file in this run.", 404)
+        if path.suffix == ".html" and request.path_params["path"].startswith(_REPORTS):
+            return FileResponse(path, media_type=kind, headers=_KEEP | _READ)
         name = (f"studio-{path.name}" if path.suffix == ".html" else path.name) if path.suffix in _SAVED else None
         return FileResponse(path, media_type=kind, filename=name, headers=_KEEP | _SAFE)
 

@@ -7,18 +7,20 @@ A style sheet `assets/ui/<name>/<name>.css` is picked up by the name; a tab from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.files import Json
 from studio.core.registry import Registry
 from studio.jobs.jobs import Jobs
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit.updates import Updates
 
 
 class Built(Protocol):
@@ -35,6 +37,17 @@ class Lists(Protocol):
     def recent(self) -> list[Json]:
         """Cards of the newest runs for the drawer: {"id", "kind", "state", "prompt", "about", "pictures", "shows"}. shows: of a
         strip, which part of it from 0 on the left to 1."""
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A tab on which runs are opened from the panel of background runs. opens: their kinds. opening: components that change."""
+
+    opens: Sequence[str]
+    opening: set[Component]
+
+    def open(self, run_id: str) -> Updates:
+        """Shows a run of one of these kinds."""
 
 
 @dataclass

@@ -79,3 +79,46 @@ def test_a_word_is_forgotten_measured_and_tried(chromium: Any, studio: Studio) -
     page.wait_for_selector("#control-run", state="visible")
     page.wait_for_function("document.querySelector('.worn-row select')?.value === 'mine/no-cat-nano-dmd2'")
     assert faults == []
+
+
+def test_a_forgetting_is_audited_from_the_page(chromium: Any, studio: Studio) -> None:
+    """Two cheap attacks on few pictures: the form, the way there, the verdict, and the form again after a reload."""
+    faults: list[str] = []
+    asked = {"name": "no-cat", "base": "nano/teacher", "forget": "cat", "method": "uce", "n_prompts": 16, "measure_seeds": 8}
+    made = studio.jobs.submit("unlearn", asked)
+    page = at_unlearn(chromium, f"{studio.address}/?tab=unlearn&unlearn={made}", 1440, "light", faults)
+    assert page.is_hidden("#unlearn-audit"), "there is nothing to audit before there is an adapter"
+    page.wait_for_selector("#unlearn-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
+    page.wait_for_selector("#unlearn-board .u-block .u-pair")
+    page.click("#unlearn-board .u-audit")
+    page.wait_for_selector(".a-attacks input[name=seeds]")
+    page.click(".a-all")
+    assert page.inner_text(".a-cost").endswith("No attack is chosen.")
+    page.check(".a-attacks input[name=seeds]")
+    page.check(".a-attacks input[name=paraphrases]")
+    page.fill(".a-pictures", "4")
+    assert "2 attacks on two models; 4 pictures for every figure, 16 of plain prompts." in page.inner_text(".a-cost")
+
+    page.reload()
+    page.wait_for_function("document.querySelector('.a-pictures')?.value === '4'")
+    page.wait_for_function("document.querySelector('.a-cost').textContent.includes('2 attacks')")
+    page.click("#unlearn-audit-start")
+    page.wait_for_selector("#unlearn-audit-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
+    assert page.inner_text(".a-verdict").startswith("Plain prompts ")
+    assert page.locator(".a-table tbody tr").count() == 2 and page.locator(".a-picture").count() == 8
+    page.click(".a-pick[data-attack=paraphrases]")
+    assert page.locator(".a-rows tbody tr").count() > 2
+    with page.context.expect_page() as opened_report:
+        page.click(".a-report")
+    assert opened_report.value.inner_text("h1") == "Audit: cat"
+    assert saved_by(page, "#unlearn-audit-board", "csv").read_text().startswith("table,row,what,edited,edited low,")
+    run = studio.jobs.list(kind="audit")[0].id
+
+    page.click(".jobs-open")
+    page.click(f".j-item[data-run='{run}']")
+    page.click("[data-action=open]")
+    page.wait_for_selector("#unlearn-audit-board .board[data-state=done]")
+    again = at_unlearn(chromium, f"{studio.address}/?run={run}", 390, "dark", faults)
+    again.wait_for_selector("#unlearn-audit-board .board[data-state=done]")
+    assert again.evaluate("document.documentElement.scrollWidth") <= 390
+    assert faults == []

@@ -11,6 +11,7 @@ import { attach, between, pushed } from "../../assets/ui/personalize/masks.js";
 import { corners } from "../../assets/ui/personalize/preference_board.js";
 import { beside as promptBeside, indexOf } from "../../assets/ui/kit/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
+import { controls, expected, usual } from "../../assets/ui/unlearn/audit.js";
 import { listed, toggled } from "../../assets/ui/unlearn/form.js";
 import { place as placeOfReach } from "../../assets/ui/unlearn/matrix.js";
 
@@ -194,4 +195,23 @@ Deno.test("an interval has its place on a bar, and can be seen where it is narro
   assert.deepEqual(placeOfReach(cell), { left: 25, width: 50, at: 50 });
   assert.equal(placeOfReach({ ...cell, low: 0.5, high: 0.5 })?.width, 1);
   assert.equal(placeOfReach({ ...cell, low: null }), null);
+});
+
+Deno.test("models that say that they never saw it come first, and one of the same role is taken", () => {
+  const model = (/** @type {string} */ id, /** @type {string} */ role, world = "pocket 32") => ({ id, title: id, role, world });
+  const models = [model("a", "teacher"), model("b", "student"), model("c", "teacher"), model("d", "teacher", "pocket 64")];
+  const found = controls(models, "a", ["b", "c"]);
+  assert.deepEqual([found.said, found.others].map((list) => list.map((one) => one.id)), [["b", "c"], []]);
+  assert.equal(usual(found.said, "teacher"), "c");
+  assert.equal(usual([], "teacher"), "");
+  assert.deepEqual(controls(models, "a", []).others.map((one) => one.id), ["b", "c"]);
+});
+
+Deno.test("what an audit comes to is said before it starts", () => {
+  const attack = (/** @type {string} */ name, access = "prompts") => ({ name, title: name, clause: name, access, about: "" });
+  const chosen = [attack("seeds"), attack("relearning", "weights")];
+  assert.equal(expected(chosen, 2, 3, "64"),
+    "All 2 attacks on three models; 64 pictures for every figure, 256 of plain prompts. One of them trains, which takes longest.");
+  assert.equal(expected([attack("search")], 2, 2, "8"), "One attack on two models; 8 pictures for every figure.");
+  assert.equal(expected([], 2, 2, "8"), "No attack is chosen.");
 });

@@ -48,6 +48,16 @@ def test_a_saved_page_is_saved_and_never_opened_here(client: TestClient, run_id:
     assert answer.headers["content-security-policy"] == "default-src 'none'"
 
 
+def test_a_report_opens_without_scripts_and_apart_from_the_page(jobs: Jobs, client: TestClient, run_id: str) -> None:
+    folder = jobs.paths.run(run_id) / "artifacts" / "report"
+    folder.mkdir()
+    (folder / "audit.html").write_text("<h1>Audit</h1>")
+    answer = client.get(f"/run-file/{run_id}/artifacts/report/audit.html")
+    assert "content-disposition" not in answer.headers and answer.text == "<h1>Audit</h1>"
+    said = answer.headers["content-security-policy"]
+    assert said.startswith("sandbox; default-src 'none'") and "script" not in said
+
+
 @pytest.mark.parametrize(
     "path",
     [

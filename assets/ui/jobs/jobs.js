@@ -1,5 +1,5 @@
-// The jobs panel: a list of background runs and one of them in detail, patched in place. Triggers "choose", "act", "compare"
-// and "duplicate".
+// The jobs panel: a list of background runs and one of them in detail, patched in place. Triggers "choose", "act", "compare",
+// "duplicate" and "open".
 import { at, attr, button, find, make, put } from "../kit/dom.js";
 import { Drawer } from "../kit/drawer.js";
 import { followTheme } from "../kit/figure.js";
@@ -197,7 +197,7 @@ class JobsPanel extends Part {
     if (AGAIN[action] && !armed) {
       this.armed = { button: pushed, words: pushed.textContent ?? "", timer: setTimeout(() => this.disarm(), AGAIN_MS) };
       pushed.textContent = AGAIN[action];
-    } else if (action === "compare" || action === "duplicate") {
+    } else if (["compare", "duplicate", "open"].includes(action)) {
       this.trigger(action, { run });
       this.drawer.close();
     } else if (action === "pick") this.trigger("act", { run, action, step: Number(pushed.dataset.step) });

@@ -19,11 +19,12 @@ export function keepDraft(tab, text) {
 
 /**
  * @param {string} tab
- * @returns {string} "" where nothing was left, or the address names a run
+ * @param {boolean} [filled] whether the address fills the form: it names a run
+ * @returns {string} "" where nothing was left, or the address fills the form
  */
-export function left(tab) {
+export function left(tab, filled = namesRun(location.search)) {
   try {
-    return namesRun(location.search) ? "" : sessionStorage.getItem(key(tab)) ?? "";
+    return filled ? "" : sessionStorage.getItem(key(tab)) ?? "";
   } catch {
     return "";
   }

@@ -1,6 +1,6 @@
 // An unlearning as it goes on: before and after, what it came to, what is left of each thing, and where the concept went.
 // value = UnlearnView.board(), or {run: null}. Triggers "details", "open" with {run}, and "trial" with {adapter, base, prompt,
-// mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again.
+// mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again, "unlearn-audit" with {adapter}.
 import { remember } from "../kit/address.js";
 import { all, at, attr, button, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
@@ -12,6 +12,7 @@ import { StripWall } from "../kit/strip_wall.js";
 import { wish } from "../kit/wish.js";
 import { returnTo } from "./form.js";
 import { matrixNodes, wentNodes } from "./matrix.js";
+import { wallNodes } from "./wall.js";
 
 /** @typedef {{ title: string, tone?: string, cells: [value: string, interval: string][] }} Row */
 /** @typedef {{ heads: string[], rows: Row[], note: string }} Table */
@@ -27,6 +28,7 @@ import { matrixNodes, wentNodes } from "./matrix.js";
  * @property {string[]} notices
  * @property {import("../kit/strip.js").Strips | null} strips
  * @property {string[]} said
+ * @property {import("./wall.js").Wall | null} wall
  * @property {Table | null} arms
  * @property {Table | null} steps
  * @property {{ rule: string, arms: ArmParts[] } | null} parts
@@ -74,6 +76,9 @@ class Board extends Part {
       wish("worn", this.view.trial.adapter);
       this.trigger("trial", this.view.trial);
     });
+    this.$(".u-audit").addEventListener("click", () => {
+      if (this.view?.trial) tell("unlearn-audit", { adapter: this.view.trial.adapter });
+    });
     this.on("click", (event) => {
       const arm = at(event, "[data-arm]");
       if (arm) this.show(Number(arm.dataset.arm));
@@ -118,12 +123,22 @@ class Board extends Part {
     rebuild(this.$(".b-notices"), JSON.stringify(view.notices), () => view.notices.map((text) => make("li", "", text)));
     this.$(".p-came").hidden = !view.said.length;
     rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
-    this.$(".p-try").hidden = !view.trial;
+    this.$(".u-next").hidden = !view.trial;
+    this.drawWall(view);
     this.wall.draw(view.run, view.strips, view.live);
     this.drawTable(this.$(".u-arms"), view.arms);
     this.drawTable(this.$(".u-steps"), view.steps);
     this.drawParts(view);
     this.saves.draw();
+  }
+
+  /** @param {View} view */
+  drawWall({ run, wall }) {
+    const box = this.$(".u-wall");
+    this.$(".u-way").hidden = box.hidden = !wall;
+    if (!wall) return;
+    rebuild(find(".u-blocks", box), `${run} ${wall.step}`, () => wallNodes(run, wall));
+    put(find(".table-note", box), wall.note);
   }
 
   /**

@@ -6,15 +6,11 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from studio.capabilities.audit.verdict import outcome
+from studio.capabilities.audit.verdict import judged
 from studio.core.files import Json
 
 NAMES = {"edited": "edited", "original": "original", "never_saw": "never saw it"}
 COLOURS = {"edited": "#c2410c", "original": "#475569", "never_saw": "#0f766e"}
-SAID = {
-    "brings it back": "brings it back", "no more than unknown": "no more than on the model that never saw it",
-    "does not": "does not bring it back", "says nothing": "says nothing: it does not find the concept in the original either",
-}  # fmt: skip
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1e293b;background:#fff}
 table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #e2e8f0}
 td.n{font-variant-numeric:tabular-nums}.v{font-size:1.15rem;border-left:4px solid #c2410c;padding-left:1rem}
@@ -28,7 +24,7 @@ def report(result: Json, picture: Callable[[str], bytes]) -> str:
     findings = ordered(result["attacks"])
     concept = result["concept"]["words"]
     parts = [f"<h1>Audit: {escape(concept)}</h1>", f'<p class="v">{escape(result["verdict"])}</p>']
-    parts += [_about(result), _summary(findings, result), *(_attack(one, result, picture) for one in findings)]
+    parts += [_about(result), _summary(result), *(_attack(one, result, picture) for one in findings)]
     parts.append(_left_out(result.get("left_out", [])))
     title = f"Audit of {escape(result['adapter'])}"
     head = (
@@ -38,13 +34,8 @@ def report(result: Json, picture: Callable[[str], bytes]) -> str:
 
 
 def ordered(findings: Sequence[Json]) -> list[Json]:
-    """Failures first: what brings the concept back most, and last what says nothing."""
-
-    def rank(one: Json) -> tuple[bool, float]:
-        row = one["rows"][one["told"]]
-        return outcome(one, None) == "says nothing", -float((row.get("edited") or {}).get("value") or 0)
-
-    return sorted(findings, key=rank)
+    """Failures first, as `verdict.judged` has them."""
+    return [one for one, _, _ in judged(findings)]
 
 
 def figure(share: Json | None) -> str:
@@ -68,15 +59,13 @@ def _keys(result: Json) -> list[str]:
     return [key for key in NAMES if key != "never_saw" or result["never_saw"]]
 
 
-def _summary(findings: Sequence[Json], result: Json) -> str:
-    plain = next((one["rows"][one["told"]]["edited"] for one in findings if one["attack"] == "seeds"), None)
+def _summary(result: Json) -> str:
     keys = _keys(result)
     heads = "".join(f"<th>{NAMES[key]}</th>" for key in keys)
     lines = []
-    for one in findings:
+    for one, _, said in judged(result["attacks"]):
         row = one["rows"][one["told"]]
         shares = "".join(f'<td class="n">{figure(row.get(key))}</td>' for key in keys)
-        said = "" if one["attack"] == "seeds" else SAID[outcome(one, plain)]
         lines.append(f"<tr><th>{escape(one['title'])}</th><td>{escape(row['name'])}</td>{shares}<td>{said}</td></tr>")
     about = "Share of pictures that show the concept as the oracle reads them, 95 % Wilson interval, and how many were drawn."
     return (
@@ -97,9 +86,8 @@ def _attack(one: Json, result: Json, picture: Callable[[str], bytes]) -> str:
         for name in ("words", "prompts")
         for key, text in one["more"].get(name, {}).items()
     ]
-    curve = _relearning(one, keys) if "half" in one["more"] else ""
     table = f"<table><tr><th></th>{heads}</tr>{rows}</table>"
-    return f"<h2>{escape(one['title'])}</h2>{spent}{table}{curve}{''.join(said)}{_pictures(one, picture)}"
+    return f"<h2>{escape(one['title'])}</h2>{spent}{table}{_curve(one, keys)}{''.join(said)}{_pictures(one, picture)}"
 
 
 def _pictures(one: Json, picture: Callable[[str], bytes]) -> str:
@@ -114,17 +102,23 @@ def _pictures(one: Json, picture: Callable[[str], bytes]) -> str:
     return "".join(found)
 
 
-def _relearning(one: Json, keys: Sequence[str]) -> str:
+def _curve(one: Json, keys: Sequence[str]) -> str:
+    """Where an attack was measured along a way, its shares as lines."""
+    curve = one["more"].get("curve")
+    if not curve:
+        return ""
     said = "; ".join(
         f"{NAMES[key]} {'not within these updates' if at is None else f'after {at:.0f} updates'}"
-        for key, at in one["more"]["half"].items()
+        for key, at in one["more"].get("half", {}).items()
     )
-    curves = {key: [row[key] for row in one["rows"]] for key in keys if all(row.get(key) for row in one["rows"])}
-    return f"<p>One half is reached: {said}.</p>{svg(one['more']['updates'], curves)}"
+    rows = [one["rows"][i] for i in curve["rows"]]
+    curves = {key: [row[key] for row in rows] for key in keys if all(row.get(key) for row in rows)}
+    half = f"<p>One half is reached: {said}.</p>" if said else ""
+    return f'{half}{svg(curve["at"], curves)}<p class="s">Along the axis: {escape(curve["over"])}.</p>'
 
 
-def svg(updates: Sequence[int], curves: Mapping[str, Sequence[Json]]) -> str:
-    """Shares over updates, a line each with its intervals."""
+def svg(updates: Sequence[float], curves: Mapping[str, Sequence[Json]]) -> str:
+    """Shares over updates, or over whatever is on the way, a line each with its intervals."""
     most = max(updates) or 1
 
     def at(step: float, share: float) -> str:
@@ -140,7 +134,7 @@ def svg(updates: Sequence[int], curves: Mapping[str, Sequence[Json]]) -> str:
 
     drawn = [line(at(0, y), at(most, y), 'stroke="#e2e8f0"') for y in (0, 0.5, 1)]
     drawn += [label(at(0, y), f"{100 * y:.0f} %&#160;", 'text-anchor="end"') for y in (0, 0.5, 1)]
-    drawn += [label(at(step, 0), str(step), 'text-anchor="middle"', 16) for step in updates]
+    drawn += [label(at(step, 0), f"{step:g}", 'text-anchor="middle"', 16) for step in updates]
     for i, (key, shares) in enumerate(curves.items()):
         colour = COLOURS[key]
         points = " ".join(at(step, share["value"]) for step, share in zip(updates, shares, strict=True))
@@ -150,7 +144,7 @@ def svg(updates: Sequence[int], curves: Mapping[str, Sequence[Json]]) -> str:
             for step, share in zip(updates, shares, strict=True)
         ]
         drawn.append(label(at(0.03 * most, 0.95 - 0.09 * i), NAMES[key], f'fill="{colour}"'))
-    return f'<svg viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" role="img" aria-label="Relearning">{"".join(drawn)}</svg>'
+    return f'<svg viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" role="img" aria-label="Share along the way">{"".join(drawn)}</svg>'
 
 
 def _left_out(left: Sequence[Json]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.capabilities.audit.known_attacks import known_attacks
@@ -13,6 +15,8 @@ from studio.library import training_fields as fields
 from studio.library.adapters import AdapterEntry, load_adapters
 from studio.library.concepts import Concept, concepts
 from studio.library.models import ModelEntry, Registry
+
+KEPT = "attacks.json"  # of a run: {"done", "left_out"} by attack, written whenever one is finished
 
 
 class AuditRequest(BaseModel):
@@ -108,6 +112,13 @@ class AuditRequest(BaseModel):
             raise ValueError(
                 f"{control.id} draws other pictures than {model.id}; a control of the same domain and size would fit."
             )
+
+
+def is_said(control: ModelEntry, concept: Concept) -> bool:
+    """Whether the card of a model says that it never saw a concept."""
+    said = f"{control.title} {control.summary} {control.card.get('data', '')}"
+    value = next(iter(concept.stated.values()), concept.words)
+    return re.search(rf"never saw[^.]*\b{re.escape(value)}\b", said) is not None
 
 
 def label(request: AuditRequest) -> str:

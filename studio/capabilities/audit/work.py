@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import ExitStack
 
@@ -10,7 +9,7 @@ import torch
 
 from studio.capabilities.audit.attacks import ATTACKS, Attack, Found, LeftOut
 from studio.capabilities.audit.page import report
-from studio.capabilities.audit.request import AuditRequest
+from studio.capabilities.audit.request import KEPT, AuditRequest, is_said
 from studio.capabilities.audit.stage import Stage
 from studio.capabilities.audit.subject import EDITED, NEVER_SAW, ORIGINAL, WORN, Subject
 from studio.capabilities.audit.verdict import verdict
@@ -23,7 +22,6 @@ from studio.jobs.run import LeftOff, Run, versions
 from studio.library.models import ModelEntry
 from studio.workshop.tools import Tools
 
-KEPT = "attacks.json"
 REPORT = "artifacts/report/audit.html"
 SIDE = 96  # pixels of a picture in the report, at most
 LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
@@ -96,8 +94,7 @@ class Audit:
         return teacher, self.job.tools.models.model(teacher)
 
     def _check_control(self, control: ModelEntry) -> None:
-        said = f"{control.title} {control.summary} {control.card.get('data', '')}"
-        if not re.search(rf"never saw[^.]*{re.escape(next(iter(self.concept.stated.values())))}", said):
+        if not is_said(control, self.concept):
             self._notice(f"Nothing in its card says that {control.id} never saw {self.concept.words}; you said so.")
         if control.role != self.entry.role:
             self._notice(

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor
 
+from studio.capabilities.unlearn.walls import Block, Drawn, blocks
 from studio.core.domain import Domain, Oracle, OracleReadings, Said, as_written
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -54,6 +55,7 @@ class ForgettingMeasurement:
         self.staying = as_written(domain, neighbours(domain, wanted, -(-n // EACH), seed, keep))
         self.others = [prompt for prompt in self.staying for _ in range(EACH)]
         self._bare: dict[str, tuple[Tensor, Tensor]] = {}
+        self._last: tuple[Drawn, Drawn] | None = None  # the concept's pictures and the others, of the arm measured last
 
     def measure(self, arm: Arm, models: Mapping[str, OpenModel], worn: LayerChange) -> Json:
         """Figures of one arm with the change, beside what it did without. hit, hit_before: share of the concept's pictures that
@@ -64,11 +66,41 @@ class ForgettingMeasurement:
             self._bare[key] = (self._draw(arm, models, self.forget, None), self._draw(arm, models, self.others, None))
         bare, stayed = self._bare[key]
         gone, others = self._draw(arm, models, self.forget, worn), self._draw(arm, models, self.others, worn)
+        self._last = self._drawn(self.forget, bare, gone), self._drawn(self.others, stayed, others)
         before, after = self._read(stayed), self._read(others)
         row = {**arm.said, **paired(before, after, self.world), **self._concept(bare, gone)}
         if self.oracle is None:
             return row
         return {**row, **self._parts(self.oracle, (bare, gone), (stayed, others))}
+
+    def blocks(self) -> list[Block]:
+        """Pictures of the arm that was measured last, failures first."""
+        if self._last is None:
+            return []
+        oracle = self.oracle
+
+        def shown(images: Tensor) -> Tensor:
+            assert oracle is not None
+            return self.shown(oracle.read(images))
+
+        def right(images: Tensor, own: bool) -> tuple[Tensor, Tensor]:
+            assert oracle is not None
+            mine = {factor for one in self.wanted for factor in one.stated}
+            return self._all_right([name for name in self.domain.factors if (name in mine) == own], oracle.read(images))
+
+        return blocks(*self._last, oracle, shown, right)
+
+    def _all_right(self, factors: Sequence[str], seen: OracleReadings) -> tuple[Tensor, Tensor]:
+        """bool [N]: whether the i-th of the other pictures shows all of these factors that its prompt states, and whether it
+        states one."""
+        stated = [self.domain.read(one.text).stated for one in self.others]
+        good = torch.ones(len(stated), dtype=torch.bool)
+        for name in factors:
+            good &= self._right(name, seen) | torch.tensor([name not in one for one in stated])
+        return good, torch.tensor([any(name in one for name in factors) for one in stated])
+
+    def _drawn(self, said: Sequence[Said], before: Tensor, after: Tensor) -> Drawn:
+        return Drawn(said, [FIRST_SEED + i for i in range(len(said))], before, after)
 
     def _read(self, images: Tensor) -> SamplesRead:
         return read_prompts(self.domain, self.oracle, self.judge, self.world, images, self.staying)

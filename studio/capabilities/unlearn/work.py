@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from studio.capabilities.unlearn import walls
 from studio.capabilities.unlearn.measure import ForgettingMeasurement
 from studio.capabilities.unlearn.request import MEASURED_SEED, UnlearnRequest
 from studio.core.denoiser import Denoiser
@@ -18,6 +19,7 @@ from studio.core.files import Json
 from studio.core.lowrank import LayerChange
 from studio.core.method import Method
 from studio.domains import domain_of
+from studio.domains.media import medium_of
 from studio.library.concepts import listed
 from studio.library.measured_arms import Column
 from studio.methods.unlearn import UNLEARN
@@ -103,7 +105,15 @@ class Unlearning(OnFamily[UnlearnRequest]):
 
     def compared(self, arm: Arm, models: dict[str, OpenModel]) -> Json:
         assert self.bench is not None
-        return self.bench.measure(arm, models, self.learned)
+        row = self.bench.measure(arm, models, self.learned)
+        if arm.name == self.alone[0].name:
+            self._keep_wall(self.bench.blocks())
+        return row
+
+    def _keep_wall(self, found: list[walls.Block]) -> None:
+        """What was measured of the model itself, before and after."""
+        step = self.trainer.step
+        self.job.event("wall", step=step, blocks=walls.kept(found, medium_of(self.domain), self.job.artifact, step))
 
     def headline(self, row: Json) -> dict[str, float]:
         found = {"hit": row["hit"], "others": row["damage"]["kept"], "moved": row["moved"]}

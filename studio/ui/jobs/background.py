@@ -32,6 +32,7 @@ LOG_LINES = 40
 LOG_BYTES = 6000  # of log.txt
 
 ACTIONS = {  # name -> words on its button
+    "open": "Open on its tab",
     "compare": "Compare", "resume": "Resume", "pause": "Pause", "stop": "Stop", "sample": "Sample now", "save": "Save now",
     "up": "Move up", "down": "Move down", "cancel": "Cancel", "duplicate": "Duplicate with changes", "delete": "Delete",
 }  # fmt: skip
@@ -47,7 +48,9 @@ class Background:
     """Reads runs of the batch lane, and passes on what a person asks of them."""
 
     def __init__(self, jobs: Jobs):
+        """opened: kinds of run that a tab of the page shows."""
         self.jobs = jobs
+        self.opened: set[str] = set()
         self._views: Views[JobView] = Views(jobs.tail)
         self._drawn: tuple[Any, Json] = (None, {})  # figures of the run looked at last, drawn again when something is new
         self._ended: dict[tuple[str, str], Json] = {}  # (run, state) -> its last progress, which no longer changes
@@ -203,7 +206,8 @@ class Background:
         else:
             first = ["resume"] if self.jobs.resumable(info.id) else []
             first = ["compare"] if info.state == "done" and view.student else first
-        return [*first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
+        shown = ["open"] if info.kind in self.opened else []
+        return [*shown, *first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
 
     def act(self, run_id: str, action: str, step: int | None = None) -> None:
         """Do what a button says. step: of the adapter that is picked. ValueError in one sentence when it does not fit the run's

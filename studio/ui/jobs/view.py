@@ -137,7 +137,7 @@ class JobView:
         self.sides = [*(old for old in self.sides if (old["arm"], old["step"]) != (row["arm"], row["step"])), row]
         self._say(event, f"{row.get('title') or row['arm']}: measured with and without")
 
-    _on_shown = _on_referred = _on_agreement
+    _on_shown = _on_referred = _on_preferred = _on_unlearned = _on_agreement
 
     def _on_personal(self, event: Json) -> None:
         self._on_agreement(event)

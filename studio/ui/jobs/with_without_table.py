@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.core.files import Json
+from studio.jobs.kinds import KINDS as JOBS
 from studio.library.measured_arms import KINDS, Column, figure, read_by
+from studio.library.training_request import TrainingRequest
 from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 
@@ -37,9 +39,17 @@ def waiting(view: JobView, kind: str) -> str:
         return "This run is not measured."
     if not view.live and view.state != "paused":
         return next((text for text in view.notices if "measured" in text), "This run ended before it was measured.")
-    if kind in ("personalize", "prefer", "references"):
+    if _on_the_way(view.request, kind):
         return "It is measured on its model on the way, and at the end on its family and a hybrid as well."
     return "It is measured at the end, on the teacher, its students and a hybrid."
+
+
+def _on_the_way(request: Json, kind: str) -> bool:
+    """Whether a run is measured before its last step: as often as was asked for, or as its kind usually is."""
+    config = JOBS.get(kind).config
+    if (every := request.get("measure_every")) is None:
+        return issubclass(config, TrainingRequest) and config.MEASURES > 1
+    return int(every) < int(request.get("steps") or config.model_fields["steps"].default)
 
 
 def _row(row: Json, columns: Sequence[Column]) -> Json:

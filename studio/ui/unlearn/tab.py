@@ -25,6 +25,8 @@ from studio.ui.kit.updates import Updates, Values
 from studio.ui.kit.watched import Watched
 from studio.ui.tabs import TABS, Page, Tab
 from studio.ui.unlearn import choices
+from studio.ui.unlearn.audit_part import AuditPart
+from studio.ui.unlearn.audit_runs import Audits
 from studio.ui.unlearn.runs import Unlearnings
 from studio.ui.unlearn.view import UnlearnView
 
@@ -33,10 +35,13 @@ _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "pr
 
 
 class UnlearnTab(Watched[UnlearnView]):
-    """Builds the tab inside an open `gr.Blocks` and holds its handlers."""
+    """Builds the tab inside an open `gr.Blocks` and holds its handlers. opens: kinds of run that it shows."""
+
+    opens = ("unlearn", "audit")
 
     def __init__(self, runs: Unlearnings, panel: JobsPanel, header: gr.HTML):
         self.runs, self.jobs, self.panel, self.header = runs, runs.jobs, panel, header
+        self.audit = AuditPart(Audits(runs.jobs), panel, header)
         self._build()
         self._wire()
 
@@ -64,6 +69,8 @@ class UnlearnTab(Watched[UnlearnView]):
                             elem_classes="cancels",
                         )
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
+                self.audit.build_form()
+                self.audit.build_board()
                 self.board = gr.HTML(
                     {"run": None, "recent": []},
                     html_template=template("unlearn/board"),
@@ -75,7 +82,9 @@ class UnlearnTab(Watched[UnlearnView]):
         self.asked = gr.Textbox("{}", visible="hidden", label="what is to be forgotten")
         self.run_id = gr.Textbox("", visible="hidden", elem_id="unlearn-id", label="unlearn run id")
         self.timer = gr.Timer(POLL_S, active=False)
-        self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
+        self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header, self.audit.form}
+        self.audit.wire()
+        self.opening = {*self.shown, *self.audit.shown, self.words, self.options}
 
     def _priced(self) -> list[Callable[[Json], Json]]:
         """What the form may ask of time and memory."""
@@ -84,27 +93,31 @@ class UnlearnTab(Watched[UnlearnView]):
 
     def _wire(self) -> None:
         form = called("unlearn/form", "readForm")
-        outputs = list({*self.shown, *self.panel.shown})
+        both = {*self.shown, *self.audit.shown}
+        outputs = list({*both, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=form, **_QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
         self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
-        self.board.open(self.reopen, None, self.shown, **_QUIET)
+        self.board.open(self.reopen, None, both, **_QUIET)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
         """When chosen: what there is now. On page load with one of its runs in the address: that run."""
         self.tabs = page.tabs
-        listed = {self.words, self.options}
+        listed = {self.words, self.options, self.audit.form}
         tab.select(self.opened, None, listed, js=chosen("unlearn"), **_QUIET)
         asked = gr.Textbox(visible="hidden")
         page.demo.load(self.arrive, asked, {page.tabs, *listed, *self.shown}, js=arrived("unlearn"), **_QUIET)
+        audited = gr.Textbox(visible="hidden")
+        page.demo.load(self.arrive_audit, audited, {page.tabs, *self.opening}, js=arrived("audit"), **_QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
     def opened(self) -> Updates:
         """Models, methods and words as they are now; what is chosen and typed stays."""
         found = choices.options(self.jobs.paths, objectives(self.jobs.paths))
-        return {self.options: {**found, "recent": self.runs.recent()}, self.words: {"words": found["words"]}}
+        listed = {self.options: {**found, "recent": self.runs.recent()}, self.words: {"words": found["words"]}}
+        return listed | self.audit.opened()
 
     def arrive(self, words: str) -> Updates:
         tab, run, other = (str(words or "").split(" ") + ["", "", ""])[:3]
@@ -113,7 +126,27 @@ class UnlearnTab(Watched[UnlearnView]):
         front = {self.tabs: gr.Tabs(selected="unlearn")} | self.opened() if tab == "unlearn" else {}
         return {self.problem: ""} | front | (self.show(run) if run else {})
 
+    def arrive_audit(self, words: str) -> Updates:
+        """On page load: the audit that the address names, by its kind or by ?run=…"""
+        _, run, other = (str(words or "").split(" ") + ["", "", ""])[:3]
+        run = run or (other if other and self.audit.is_mine(other) else "")
+        if not run:
+            return {self.audit.problem: ""}
+        return {self.tabs: gr.Tabs(selected="unlearn")} | self.opened() | self.audit.show(run)
+
+    def open(self, run_id: str) -> Updates:
+        """A run of one of its kinds, from elsewhere on the page."""
+        if self.audit.is_mine(run_id):
+            return self.opened() | self.audit.show(run_id)
+        return self.opened() | self.audit.put_away() | self.show(run_id)
+
     # -- runs ------------------------------------------------------------------------------------------------------
+
+    def show(self, run_id: str) -> Updates:
+        """And what there is to audit, once it has an adapter."""
+        found = super().show(run_id)
+        trial = (found.get(self.board) or {}).get("trial")
+        return found | (self.audit.opened() if trial else {})
 
     def submit(self, form: str) -> Updates:
         paths = self.jobs.paths
@@ -122,11 +155,11 @@ class UnlearnTab(Watched[UnlearnView]):
             run_id = self.jobs.submit("unlearn", request)
         except ValueError as error:
             return {self.problem: problem(error, "unlearn")}
-        return self.show(run_id)
+        return self.audit.put_away() | self.show(run_id)
 
     def reopen(self, event: gr.EventData) -> Updates:
         """A run of the list."""
-        return self.show(str(event.run))
+        return self.audit.put_away() | self.show(str(event.run))
 
     def details(self, values: Values) -> Updates:
         return self.panel.focus(values[self.run_id])

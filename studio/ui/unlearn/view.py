@@ -8,7 +8,7 @@ from studio.core.files import Json
 from studio.ui.kit import schema_form, words
 from studio.ui.kit.training_view import TrainingView
 from studio.ui.kit.words import Measure
-from studio.ui.unlearn import matrix, verdict
+from studio.ui.unlearn import matrix, verdict, wall
 from studio.ui.unlearn.choices import RUN
 
 Reading = tuple[str, str]
@@ -28,12 +28,20 @@ class UnlearnView(TrainingView):
     """Folds the events of one run of the kind "unlearn"."""
 
     ROWS: ClassVar[dict[str, str]] = {"unlearned": "forgotten"}
+    measured: Json | None = None  # pictures of the newest measurement
+
+    def apply(self, event: Json) -> None:
+        if event.get("kind") == "wall":
+            self.measured = {"step": int(event["step"]), "blocks": list(event["blocks"])}
+        else:
+            super().apply(event)
 
     def board(self, ahead: int = 0) -> Json:
         """ahead: runs that wait before this one."""
         title = f"{self.about['base']}, asked to forget {self.request.get('forget') or 'something'}"
         return self.begun(title, ahead) | {
             "said": self.said(),
+            "wall": wall.wall(self.measured),
             "arms": self.arms(),
             "parts": self.parts(),
             "steps": self.steps(),

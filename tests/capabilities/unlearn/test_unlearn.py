@@ -92,6 +92,12 @@ def test_a_run_forgets_shows_measures_and_lists_an_adapter(studio: Jobs, base: s
         assert parts == {"forgotten", "in its domain", "across domains"}
         assert all(line["before"]["n"] == line["after"]["n"] == line["n"] for line in row["matrix"])
         assert sum(one["share"]["value"] for one in row["went"]) == pytest.approx(1)
+    wall = of_kind(studio, run_id, "wall")[-1]
+    assert wall["step"] == result["step"] and [one["name"] for one in wall["blocks"]][0] == "forgotten"
+    for one in wall["blocks"]:
+        assert studio.artifact(run_id, one["strip"]).is_file() and 0 < len(one["prompts"]) <= 16
+        order = [(not wrong, wrong and was) for wrong, was in zip(one["wrong"], one["was_wrong"], strict=True)]
+        assert order == sorted(order) and one["failed"] >= sum(one["wrong"])
     entry = load_adapters(studio.paths).get("mine/no-cat")
     assert (entry.card["kind"], entry.card["attribute"], entry.run) == ("forgetting", "cat", run_id)
 

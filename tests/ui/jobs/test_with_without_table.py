@@ -102,3 +102,25 @@ def test_until_then_a_sentence(state: str, request_: dict[str, Any], words: str)
     view.state, view.request = state, request_
     assert words in with_without_table.waiting(view, "controlnet")
     assert with_without_table.waiting(view, "distill") == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_", "words"),
+    [
+        ("unlearn", {"steps": 400}, "on its model on the way, and at the end"),
+        ("unlearn", {"steps": 400, "measure_every": 400}, "measured at the end, on the teacher"),
+        ("controlnet", {"steps": 400, "measure_every": 100}, "on its model on the way, and at the end"),
+        ("controlnet", {"steps": 400}, "measured at the end, on the teacher"),
+    ],
+)
+def test_when_it_is_measured_follows_from_how_often(kind: str, request_: dict[str, Any], words: str) -> None:
+    view = JobView("r", request_)
+    view.state = "running"
+    assert words in with_without_table.waiting(view, kind)
+
+
+def test_an_unlearning_is_a_table_while_it_runs() -> None:
+    view = JobView("r", {})
+    view.apply(event("unlearned", "nano/dmd2", 40, hit=share(0.25), hit_before=share(0.75)))
+    table = with_without_table.table(view, "unlearn")
+    assert table is not None and [cell[0] for cell in table["rows"][0]["cells"][:2]] == ["75 %", "25 %"]

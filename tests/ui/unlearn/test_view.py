@@ -76,6 +76,26 @@ def test_try_it_opens_the_concepts_own_prompt_with_the_adapter_on() -> None:
     assert done().trial() == {"adapter": "mine/no-cat", "base": "nano/dmd2", "prompt": "a cat at sea", "mix": ""}
 
 
+def test_the_wall_has_failures_first_and_says_how_many_of_how_many() -> None:
+    view = done(row("nano/dmd2", 40, 5))
+    assert view.board()["wall"] is None
+    kept = {"prompts": ["a cat", "a tree"], "seeds": [7000, 7001], "of": 64}
+    blocks = [
+        {**kept, "name": "forgotten", "strip": "artifacts/a.jpg", "wrong": [True, False], "was_wrong": [False, False],
+         "failed": 1, "also_before": 0},
+        {**kept, "name": "in its domain", "strip": "artifacts/b.jpg", "wrong": [True, True], "was_wrong": [False, True],
+         "failed": 9, "also_before": 7},
+        {**kept, "name": "across domains", "strip": "artifacts/c.jpg", "wrong": None, "was_wrong": None, "failed": None},
+    ]  # fmt: skip
+    view.apply({"kind": "wall", "time": 1.0, "step": 40, "blocks": blocks})
+    wall = view.board()["wall"]
+    assert [one["title"] for one in wall["blocks"]] == ["Asked for it", "Others of its kind", "Everything else"]
+    assert wall["blocks"][0]["said"] == "1 of 64 pictures still shows it; 2 of them here"
+    assert wall["blocks"][1]["said"] == "2 of 64 pictures broke, 7 were wrong before too; 2 of them here"
+    assert [(one["mark"], one["bad"]) for one in wall["blocks"][1]["pairs"]] == [("broke", True), ("wrong before too", False)]
+    assert wall["blocks"][2]["said"] == "2 of them here" and not any(one["mark"] for one in wall["blocks"][2]["pairs"])
+
+
 def test_the_form_comes_back_as_it_was_but_for_the_name() -> None:
     asked = done().asked()
     assert (asked["forget"], asked["keep"], asked["base"], asked["method"]) == ("cat", "tree", "nano/dmd2", "sfd")

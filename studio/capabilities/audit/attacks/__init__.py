@@ -17,7 +17,8 @@ Access = Literal["prompts", "sampling", "weights"]  # what somebody needs for it
 class Found:
     """rows: as `Stage.row` makes them. told: index of the row that the verdict speaks of, chosen before anything is drawn; None
     is the one that shows most. floor: index of the row that shows what is seen where the model adds nothing. spent: the budget,
-    in words. more: figures of its own."""
+    in words. more: figures of its own; "curve" says what was measured along a way: {"over": in words, "at": places, "rows":
+    indices}."""
 
     rows: Sequence[Json]
     spent: str

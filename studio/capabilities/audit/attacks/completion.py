@@ -28,7 +28,12 @@ def completion(stage: Stage) -> Found:
     ]
     untouched = stage.measured("the pictures themselves", lambda subject: stage.again(subject, latents[subject.key]))
     spent = f"{len(scenes)} pictures of the concept at {len(PARTS)} noise levels; the half-noised ones are told"
-    return Found([*rows, untouched], spent, told=TOLD)
+    levels = {
+        "over": "part of the time up to which they are noised",
+        "at": [0.0, *PARTS],
+        "rows": [len(PARTS), *range(len(PARTS))],
+    }
+    return Found([*rows, untouched], spent, told=TOLD, more={"curve": levels})
 
 
 def noised(subject: Subject, part: float) -> Plan:

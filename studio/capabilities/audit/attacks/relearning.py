@@ -28,7 +28,8 @@ def relearning(stage: Stage) -> Found:
     rows = [stage.row(f"after {step} updates", images) for step, images in drawn.items()]
     rate = LR[stage.subjects["edited"].entry.role]
     curves = {key: [row[key]["value"] for row in rows] for key in stage.subjects}
-    more: Json = {"updates": list(STOPS), "half": {key: half(STOPS, curve) for key, curve in curves.items()}}
+    curve = {"over": "updates", "at": list(STOPS), "rows": list(range(len(STOPS)))}
+    more: Json = {"curve": curve, "updates": list(STOPS), "half": {key: half(STOPS, curve) for key, curve in curves.items()}}
     return Found(
         rows, f"{PICTURES} pictures, {max(STOPS)} updates of an adapter of rank {RANK} at {rate:g}", told=TOLD, more=more
     )
