@@ -119,6 +119,16 @@ def shows(domain: Domain, one: Concept, values: Stated) -> bool:
     return _says(values, one.stated)
 
 
+def instead_of(domain: Domain, wanted: Sequence[Concept], stated: Stated) -> Stated | None:
+    """What a prompt states once every concept in it is what it becomes; None where it states none of them."""
+    first = [name for name in domain.identity if name in stated]
+    now: Stated = {name: stated[name] for name in dict.fromkeys([*first, *stated])}
+    for one in wanted:
+        if _says(now, one.stated):
+            now = {**_without(now, one.stated), **one.instead}
+    return None if now == stated else now
+
+
 def _says(says: Stated, what: Stated) -> bool:
     return bool(what) and all(says.get(factor) == value for factor, value in what.items())
 
