@@ -26,7 +26,8 @@ METHODS = {"uce": ("teacher", "dmd2"), "sfd": ("dmd2",), "concept-ablation": ("t
            "mace": ("teacher", "dmd2"), "salun": ("teacher", "dmd2")}  # fmt: skip
 CLOSED = ("uce",)  # gives the same for every seed
 FIELDS = (
-    "arm", "title", "model", "nfe", "hit", "hit_before", "forgotten", "rest", "in_domain", "cross_domain", "moved", "damage",
+    "arm", "title", "model", "nfe", "hit", "hit_before", "forgotten", "plain", "other_words", "rest", "in_domain",
+    "cross_domain", "moved", "damage",
 )  # fmt: skip
 
 

@@ -198,7 +198,7 @@ def test_checkpoints_are_built_alike() -> None:
             return [tree(part) for part in value]
         return [str(value.dtype), *value.shape] if isinstance(value, torch.Tensor) else type(value).__name__
 
-    small = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}
+    small = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2, "forget": "left"}
     built = {}
     for name, cls in METHODS.all().items():
         if name == "toy":

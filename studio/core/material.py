@@ -90,6 +90,32 @@ def graded(material: Material) -> Graded:
     raise ValueError("this objective follows a reward, and these data come with none; models that have an oracle would fit")
 
 
+class Replaced(Protocol):
+    """Conditions, and what is asked in their place wherever they state a concept."""
+
+    def conditions(self, n: int, share: float, g: torch.Generator) -> tuple[Cond, Cond]:
+        """(conditions of n prompts, the same with what the concept becomes). Each prompt states the concept with probability
+        `share`, in [0, 1]; where it does not, its rows are equal in both."""
+        ...
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """What some materials can do besides: find the prompts that state a concept, and write them with another."""
+
+    def replacing(self, forget: str, becomes: str, keep: str) -> Replaced:
+        """All three in words, several with commas between; `becomes` may be empty for what the data offer. ValueError in one
+        sentence where they cannot be meant."""
+        ...
+
+
+def replacing(material: Material, forget: str, becomes: str, keep: str) -> Replaced:
+    """The material's prompts with a concept replaced; ValueError in one sentence when it cannot read them."""
+    if isinstance(material, Replacing):
+        return material.replacing(forget, becomes, keep)
+    raise ValueError("this objective leaves out a concept, and nobody knows what these prompts state; a known world would fit")
+
+
 class ConditionalNetwork(nn.Module):
     """Base class of trainable networks: ``forward(x [B, ...], t [B], cond) -> F [B, ...]``.
 

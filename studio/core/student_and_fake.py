@@ -155,9 +155,11 @@ class Duel:
         t = self.times(self.config.t_low, self.config.t_high, purpose)
         return add_noise(self.teacher.process, x, t, self.draw(cond, "noise")), t
 
-    def scores(self, xt: Tensor, t: Tensor, cond: Cond) -> tuple[Tensor, Tensor]:
-        """(guided teacher's x0, fake score's x0) at x_t; the fake is never guided."""
-        real = guided_x0(self.teacher, xt, t, cond, self.material.null(cond), self.config.guidance)
+    def scores(self, xt: Tensor, t: Tensor, cond: Cond, asked: Cond | None = None) -> tuple[Tensor, Tensor]:
+        """(guided teacher's x0, fake score's x0) at x_t; the fake is never guided. asked: of the teacher, where it is asked
+        something else."""
+        asked = cond if asked is None else asked
+        real = guided_x0(self.teacher, xt, t, asked, self.material.null(asked), self.config.guidance)
         return real, self.fake.x0(xt, t, cond)
 
     def critic_loss(self, x: Tensor, cond: Cond, log: dict[str, float]) -> Tensor:

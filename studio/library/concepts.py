@@ -32,12 +32,13 @@ class Concept:
 @dataclass(frozen=True)
 class Pair:
     """Two prompts that differ in the concept alone, and which concept that is. other: the same with a thing of its kind that was
-    drawn for it."""
+    drawn for it. plain: whether it says the concept in its plainest words."""
 
     forget: str
     becomes: str
     concept: int
     other: str = ""
+    plain: bool = True
 
 
 def listed(text: str) -> list[str]:
@@ -90,9 +91,11 @@ def pairs(domain: Domain, wanted: Sequence[Concept], n: int, seed: int) -> list[
             found.append(Pair(line.format(one.words), line.format(one.becomes) if one.becomes else "", which))
             continue
         rest = _rest(domain, rng)
-        forget = _in_other_words(domain, domain.write({**rest, **one.stated}), one.stated, k)
+        plainest = domain.write({**rest, **one.stated})
+        forget = _in_other_words(domain, plainest, one.stated, k)
         becomes = domain.write({**_without(rest, one.stated), **one.instead})
-        found.append(Pair(forget, becomes, which, domain.write({**rest, **one.stated, **_another(domain, one, wanted, drawn)})))
+        other = domain.write({**rest, **one.stated, **_another(domain, one, wanted, drawn)})
+        found.append(Pair(forget, becomes, which, other, forget == plainest))
     return found
 
 
@@ -117,6 +120,16 @@ def neighbours(domain: Domain, wanted: Sequence[Concept], n: int, seed: int, kee
 def shows(domain: Domain, one: Concept, values: Stated) -> bool:
     """Whether a thing with these values of factors is the concept."""
     return _says(values, one.stated)
+
+
+def instead_of(domain: Domain, wanted: Sequence[Concept], stated: Stated) -> Stated | None:
+    """What a prompt states once every concept in it is what it becomes; None where it states none of them."""
+    first = [name for name in domain.identity if name in stated]
+    now: Stated = {name: stated[name] for name in dict.fromkeys([*first, *stated])}
+    for one in wanted:
+        if _says(now, one.stated):
+            now = {**_without(now, one.stated), **one.instead}
+    return None if now == stated else now
 
 
 def _says(says: Stated, what: Stated) -> bool:

@@ -89,11 +89,16 @@ KINDS: dict[str, Figures] = {
     "unlearn": Figures(
         "Asked to forget and before",
         "Share of the concept's pictures that show it, before and now, with its 95 % interval, on prompts and noises that "
-        "nothing was taught by; whether they show what else was asked for. Then what must stay, from the same noise: others "
+        "nothing was taught by, in its plainest words and in other words apart where there are some; whether they show what else "
+        "was asked for. Where nobody knows what pictures show and a CLIP is on the machine: the share that it calls nearer to "
+        "the concept's words than to what it becomes, or than to a picture. Then what must stay, from the same noise: others "
         "of its kind, everything else that prompts state, all of it over what it was, how far those pictures moved (1 is how far "
         "different ones are apart), and their Fréchet distance over what it was.",
         "forgotten", "the concept, then what stays",
-        (Column("shown before", ("hit_before",)), Column("shown now", ("hit",)), Column("rest right", ("rest",)),
+        (Column("shown before", ("hit_before",)), Column("shown now", ("hit",)),
+         Column("in plain words", ("plain", "after"), rare=True), Column("in other words", ("other_words", "after"), rare=True),
+         Column("before, read by CLIP", ("by_clip", "before"), rare=True),
+         Column("now, read by CLIP", ("by_clip", "after"), rare=True), Column("rest right", ("rest",)),
          Column("others of its kind", ("in_domain", "after")), Column("everything else", ("cross_domain", "after")),
          Column("kept of before", ("damage", "kept")), Column("moved", ("moved",), False),
          Column("FD over before", ("damage", "fd"), False)),

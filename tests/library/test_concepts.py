@@ -57,6 +57,10 @@ def test_all_words_of_a_concept_are_said_and_every_other_value_has_its_turn(worl
     wanted = concepts(world, "cat")
     said = " ".join(pair.forget for pair in pairs(world, wanted, 20, seed=0))
     assert "cat" in said and "kitten" in said
+    made = pairs(world, wanted, 20, seed=0)
+    assert [pair.plain for pair in made] == [True, False] * 10
+    assert all(pair.plain is ("cat" in pair.forget.split()) for pair in made)
+    assert all(pair.plain for pair in pairs(world, concepts(world, "star"), 20, seed=0)), "it has one word"
     shown = {world.read(line).stated["subject"] for line in neighbours(world, wanted, 18, seed=0)}
     assert shown == set(world.factors["subject"].values) - {"cat"}
 

@@ -18,7 +18,14 @@ from studio.sampling.rules import RULES
 from tests.support.tiny_world import Blobs, TinyNetwork, teacher
 
 METHODS = [cls for cls in OBJECTIVES.all().values() if cls.__module__.startswith("studio.")]
-SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds
+SMALL = {
+    "pool": 16,
+    "pairs": 16,
+    "pool_steps": 2,
+    "pair_steps": 2,
+    "start": 2,
+    "forget": "left",
+}  # fields of some methods, for milliseconds
 
 
 def make(cls, folder=None, iterations=6, accumulate=1, guide=None, **config):
@@ -155,10 +162,11 @@ def test_dmd2_gradient_is_the_normalised_difference():
     assert float(moved.abs().max()) > 1e-4
 
 
-@pytest.mark.parametrize("name", ["dmd2", "sid", "sim", "tdm"])
+@pytest.mark.parametrize("name", ["dmd2", "sid", "sim", "tdm", "sfd"])
 def test_distribution_objectives_draw_no_data(name):
     cls = OBJECTIVES.get(name)
-    method = cls(cls.Config(batch=4, pool=16, pool_steps=2), Streams(0), teacher(), Blobs(data_allowed=False))
+    small = {name: value for name, value in SMALL.items() if name in cls.Config.model_fields}
+    method = cls(cls.Config(batch=4, **small), Streams(0), teacher(), Blobs(data_allowed=False))
     list(Trainer(method, TrainerConfig(steps=2)).run())
 
 
@@ -171,6 +179,7 @@ def test_distribution_objectives_draw_no_data(name):
         ("dmd2", {"inputs": "noised teacher samples"}),
         ("dmd2", {"timesteps": (999.0,)}),
         ("sid", {"gan": 0.01, "alpha": 0.5}),
+        ("sfd", {"timesteps": (999.0, 500.0), "share": 0.5, "alpha": 0.5}),
         ("f-distill", {"divergence": "forward-kl"}),
         ("uni-instruct", {"divergence": "jeffreys"}),
         ("segments", {"segments": (4, 2, 1), "inputs": "teacher trajectory", "grid": 4}),

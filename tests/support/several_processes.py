@@ -25,7 +25,14 @@ from studio.jobs.paths import ASSETS
 from studio.methods.distill import METHODS
 from tests.support.tiny_world import Blobs, teacher
 
-SMALL = {"pool": 16, "pairs": 16, "pool_steps": 2, "pair_steps": 2, "start": 2}  # fields of some methods, for milliseconds
+SMALL = {
+    "pool": 16,
+    "pairs": 16,
+    "pool_steps": 2,
+    "pair_steps": 2,
+    "start": 2,
+    "forget": "left",
+}  # fields of some methods, for milliseconds
 
 
 class Dealt(Blobs):

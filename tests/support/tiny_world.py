@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.material import ConditionalNetwork, Reward
 from studio.core.process import VP
-from studio.core.rng import randn
+from studio.core.rng import rand, randn
 
 PROCESS = VP.scaled_linear(0.00085, 0.012)
 
@@ -38,6 +38,14 @@ class TinyNetwork(ConditionalNetwork):
         return copy.deepcopy(self)
 
 
+class Sides:
+    """The left blob is to be forgotten, and becomes the right one."""
+
+    def conditions(self, n: int, share: float, g: torch.Generator) -> tuple[Cond, Cond]:
+        right = torch.ones(n, 1)
+        return {"c": torch.where(rand((n, 1), g) < share, -right, right)}, {"c": right}
+
+
 class Blobs:
     """Condition ±1 moves the blob to ±2; ``data`` may be forbidden, for methods that promise not to use it."""
 
@@ -59,6 +67,11 @@ class Blobs:
 
     def noise(self, cond: Cond, g: torch.Generator) -> Tensor:
         return randn((len(cond["c"]), *self.shape), g)
+
+    def replacing(self, forget: str, becomes: str, keep: str) -> Sides:
+        if forget != "left":
+            raise ValueError(f"Nothing here is called {forget!r}; left would fit.")
+        return Sides()
 
     def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
         """The nearer to the middle of its blob, the better."""

@@ -75,6 +75,11 @@ def _through(s: Settings) -> Cost:
     return Cost(plain.per_sample, plain.once, plain.discriminator, fakes=1, moments=moments)
 
 
+def _sfd(s: Settings) -> Cost:
+    """As `_through`, always along the student's own path and without a head."""
+    return _through({**s, "inputs": "backward simulation"})
+
+
 def _tdm(s: Settings) -> Cost:
     """As `_duel`, always along the student's own path."""
     return _duel({**s, "inputs": "backward simulation"})
@@ -122,6 +127,7 @@ def _reward(s: Settings) -> Cost:
 
 COSTS: dict[str, Callable[[Settings], Cost]] = {
     "dmd2": _duel, "f-distill": _duel, "sid": _through, "sim": _through, "uni-instruct": _through, "tdm": _tdm,
+    "sfd": _sfd,
     "lcm": _consistency, "segments": _consistency, "progressive": _progressive, "guided": _guidance,
     "regression": _regression, "ladd": _ladd, "reward": _reward,
 }  # fmt: skip

@@ -9,11 +9,13 @@ from pydantic import Field, field_validator, model_validator
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
 from studio.core.footprint import LeaveOut, Smaller
+from studio.domains import domain_of
 from studio.families import check_smaller
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import method_cards
 from studio.library import training_fields as fields
+from studio.library.concepts import concepts
 from studio.library.models import Registry
 from studio.library.training_request import TrainingRequest
 
@@ -157,8 +159,12 @@ class DistillRequest(TrainingRequest):
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: method_cards.Catalogue) -> None:
         method_cards.check_method(catalogue, "distill", self.objective, self.settings)
-        if catalogue["distill"]["methods"][self.objective]["schema"].get("needs_start") and self.start is None:
+        schema = catalogue["distill"]["methods"][self.objective]["schema"]
+        if schema.get("needs_start") and self.start is None:
             raise ValueError(f"The objective {self.objective} goes on from a student; choose one of {self.teacher} as the start.")
+        if schema.get("forgets") and registry is not None:  # words that cannot be meant are refused here
+            words = (str(self.settings.get(name) or "") for name in ("forget", "becomes", "keep"))
+            concepts(domain_of(registry.get(self.teacher).domain), *words)
 
 
 def label(request: DistillRequest) -> str:

@@ -1,6 +1,9 @@
 """Does a model still draw the concept, what does it draw instead, and what did that cost what must stay.
 
-Every picture is drawn twice from the same noise, with the change and without. What must stay is told in two parts, as
+Every picture is drawn twice from the same noise, with the change and without. Where a world has other words for the concept, as
+many prompts say it in these as in its plainest ones, and each kind has figures of its own: a model may forget one and still draw
+the other. Where no world is known, a CLIP that is on the machine compares pictures with words (Radford et al. 2021, arXiv
+2103.00020). What must stay is told in two parts, as
 UnlearnCanvas does (Zhang et al. 2024, arXiv 2402.11846): in its own domain, other values of the factor that the concept is one
 of; across domains, everything else that prompts state. In a worker.
 """
@@ -27,12 +30,14 @@ from studio.workshop.judge import Judge
 from studio.workshop.prompts_measured import SamplesRead, paired, read_prompts
 
 FIRST_SEED = 7000  # of what is measured; nothing is trained on these
+NOTHING = "a picture"  # what a concept's words are compared with where it becomes nothing that is named
 EACH = 2  # pictures of a prompt that must stay
 BATCH = 32
 
 
 class ForgettingMeasurement:
-    """wanted: what is forgotten. oracle: of the domain, None where none reads; judge: reads then. n: pictures of each kind.
+    """wanted: what is forgotten. oracle: of the domain, None where none reads; judge: reads then. n: pictures of each kind: the
+    concept in plain words, in other words where there are some, and what must stay.
     world: features of samples of the domain. seed: of the prompts, which nothing was taught by."""
 
     def __init__(
@@ -49,7 +54,9 @@ class ForgettingMeasurement:
     ):
         self.domain, self.wanted, self.oracle, self.judge, self.n = domain, list(wanted), oracle, judge, n
         self.world, self.between = world, between
-        self.pairs: list[Pair] = pairs(domain, wanted, n, seed)
+        twice = pairs(domain, wanted, 2 * n, seed)
+        self.pairs: list[Pair] = twice[:n] if all(pair.plain for pair in twice) else twice
+        self.plain = torch.tensor([pair.plain for pair in self.pairs])
         self.forget = as_written(domain, [pair.forget for pair in self.pairs])
         self.becomes = as_written(domain, [pair.becomes for pair in self.pairs])
         self.staying = as_written(domain, neighbours(domain, wanted, -(-n // EACH), seed, keep))
@@ -59,8 +66,10 @@ class ForgettingMeasurement:
 
     def measure(self, arm: Arm, models: Mapping[str, OpenModel], worn: LayerChange) -> Json:
         """Figures of one arm with the change, beside what it did without. hit, hit_before: share of the concept's pictures that
-        show it; forgotten: that do not. rest: that show what else they were asked for. went: what they show, most of all first.
-        matrix: rows of {"part", "name", "before", "after"}. in_domain, cross_domain: what stays of it (see above)."""
+        show it; forgotten: that do not. plain, other_words: {"before", "after", "forgotten"} of each kind of words, None where
+        there are no other words; least_forgotten: of the kind that shows it more. by_clip: see `_by_clip`. rest: that show what
+        else they were asked for. went: what they show, most of all first. matrix: rows of {"part", "name", "before", "after"}.
+        in_domain, cross_domain: what stays of it (see above)."""
         key = arm.plan.model_dump_json()
         if key not in self._bare:
             self._bare[key] = (self._draw(arm, models, self.forget, None), self._draw(arm, models, self.others, None))
@@ -107,16 +116,40 @@ class ForgettingMeasurement:
 
     def _concept(self, bare: Tensor, gone: Tensor) -> Json:
         """Of the concept's own prompts."""
-        reader = self.oracle or self.judge
-        was, now = reader.read(bare), reader.read(gone)
-        changed = cost_of_edit.moved(was.features, now.features).to_dict()
         if self.oracle is None:
-            return {"hit": None, "hit_before": None, "forgotten": None, "changed": changed}
-        hit, hit_before = self.shown(self.oracle.read(gone)), self.shown(self.oracle.read(bare))
+            seen_bare, seen_gone = self.judge.read(bare), self.judge.read(gone)
+            changed = cost_of_edit.moved(seen_bare.features, seen_gone.features).to_dict()
+            return {"hit": None, "hit_before": None, "forgotten": None, "changed": changed,
+                    "by_clip": self._by_clip(seen_bare.features, seen_gone.features)}  # fmt: skip
+        was, now = self.oracle.read(bare), self.oracle.read(gone)
+        hit, hit_before = self.shown(now), self.shown(was)
         return {
-            "hit": share(hit), "hit_before": share(hit_before), "forgotten": share(~hit), "changed": changed,
+            "hit": share(hit), "hit_before": share(hit_before), "forgotten": share(~hit), **self._by_words(hit_before, hit),
+            "changed": cost_of_edit.moved(was.features, now.features).to_dict(),
             "unrecognised": share(~counted(now)), "unrecognised_before": share(~counted(was)),
         }  # fmt: skip
+
+    def _by_words(self, before: Tensor, after: Tensor) -> Json:
+        """Of the concept's pictures in its plainest words and in other words apart."""
+        if bool(self.plain.all()):
+            return {"plain": None, "other_words": None, "least_forgotten": share(~after)}
+        kinds = {"plain": self.plain, "other_words": ~self.plain}
+        found = {
+            name: {"before": share(before[mine]), "after": share(after[mine]), "forgotten": share(~after[mine])}
+            for name, mine in kinds.items()
+        }
+        return {**found, "least_forgotten": min((one["forgotten"] for one in found.values()), key=lambda one: float(one["low"]))}
+
+    def _by_clip(self, before: Tensor, after: Tensor) -> Json | None:
+        """Of features [N, D] of the concept's pictures, the share that is nearer to the concept's words than to those of what it
+        becomes, or than to `NOTHING` where nothing is named: {"before", "after", "reader"}. None where nobody reads words."""
+        words = self.judge.words
+        if words is None:
+            return None
+        of = [self.wanted[pair.concept] for pair in self.pairs]
+        more, less = (words.read(lines) for lines in ([one.words for one in of], [one.becomes or NOTHING for one in of]))
+        nearer = [(seen.double() * (more - less).double()).sum(1) > 0 for seen in (before, after)]
+        return {"before": share(nearer[0]), "after": share(nearer[1]), "reader": words.name}
 
     def shown(self, seen: OracleReadings) -> Tensor:
         """bool [N]: whether the i-th picture shows the concept that the i-th prompt has."""
@@ -130,9 +163,7 @@ class ForgettingMeasurement:
         seen_bare, seen_gone = oracle.read(concept[0]), oracle.read(concept[1])
         was, now = oracle.read(others[0]), oracle.read(others[1])
         own = {factor for one in self.wanted for factor in one.stated}
-        matrix = [
-            self._row("forgotten", one.words, *self._of_concept(i, seen_bare, seen_gone)) for i, one in enumerate(self.wanted)
-        ]
+        matrix = [row for i in range(len(self.wanted)) for row in self._of_concept(i, seen_bare, seen_gone)]
         matrix += self._by_value(own, was, now)
         rest = [name for name in self.domain.factors if name not in own]
         matrix += [
@@ -153,9 +184,14 @@ class ForgettingMeasurement:
         n = len(after)
         return {"part": part, "name": name, "n": n, "before": share(before) if n else None, "after": share(after) if n else None}
 
-    def _of_concept(self, which: int, was: OracleReadings, now: OracleReadings) -> tuple[Tensor, Tensor]:
-        mine = torch.tensor([pair.concept == which for pair in self.pairs])
-        return self.shown(was)[mine], self.shown(now)[mine]
+    def _of_concept(self, which: int, was: OracleReadings, now: OracleReadings) -> list[Json]:
+        """One row, or one for each kind of words."""
+        words, mine = self.wanted[which].words, torch.tensor([pair.concept == which for pair in self.pairs])
+        kinds = {f"{words}, plain words": mine & self.plain, f"{words}, other words": mine & ~self.plain}
+        if not bool((mine & ~self.plain).any()):
+            kinds = {words: mine}
+        before, after = self.shown(was), self.shown(now)
+        return [self._row("forgotten", name, before[rows], after[rows]) for name, rows in kinds.items()]
 
     def _by_value(self, own: set[str], was: OracleReadings, now: OracleReadings) -> list[Json]:
         """A row for each other value of the concept's factors that prompts state."""

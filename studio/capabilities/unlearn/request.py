@@ -70,9 +70,19 @@ class UnlearnRequest(BasedRequest):
     sample_every: Annotated[fields.Every, fields.strips_of("strips of the concept's prompts and of others", "six")] = None
     measure_every: Annotated[fields.Every, fields.measurements(" on the base; empty is ten in a run; 0 is never")] = None
     stop_at: Annotated[
-        fields.Goal, fields.goal_of("the share of the concept's pictures that no longer show it", "; empty is never")
+        fields.Goal,
+        fields.goal_of(
+            "the share of the concept's pictures that no longer show it",
+            ", in plain words and in other words alike; empty is never",
+        ),
     ] = 0.9
-    measure_seeds: int = Field(default=64, ge=8, le=1024, title="Pictures measured", description="Of each kind of prompt.")
+    measure_seeds: int = Field(
+        default=64,
+        ge=8,
+        le=1024,
+        title="Pictures measured",
+        description="Of each kind of prompt: the concept in plain words, in other words, and what must stay.",
+    )
     sinks: fields.Sinks = ()
 
     @field_validator("prompts")

@@ -32,6 +32,7 @@ from studio.workshop.training.strips import Strip
 from studio.workshop.training.with_and_without import OnFamily
 
 SHOWN = (2, 2)  # prompts with the concept, and others, of a strip
+KINDS_OF_WORDS = {"in plain words": "plain", "in other words": "other_words"}
 SHOWN_SEEDS = (0, 1)  # of each
 
 
@@ -39,7 +40,9 @@ class Unlearning(OnFamily[UnlearnRequest]):
     """One run of the kind `unlearn`."""
 
     THING, EVENT, ROW, ROWS = "forgetting", "adapter", "unlearned", "forgotten"
-    AIM: ClassVar[Column | None] = Column("the share of the concept's pictures that no longer show it", ("forgotten",))
+    AIM: ClassVar[Column | None] = Column(
+        "the share of the concept's pictures that no longer show it, in the words that still show it most,", ("least_forgotten",)
+    )
     bench: ForgettingMeasurement | None = None
 
     def load(self) -> None:
@@ -116,7 +119,8 @@ class Unlearning(OnFamily[UnlearnRequest]):
         self.job.event("wall", step=step, blocks=walls.kept(found, medium_of(self.domain), self.job.artifact, step))
 
     def headline(self, row: Json) -> dict[str, float]:
-        found = {"hit": row["hit"], "others": row["damage"]["kept"], "moved": row["moved"]}
+        apart = {f"hit {kind}": (row.get(place) or {}).get("after") for kind, place in KINDS_OF_WORDS.items()}
+        found = {"hit": row["hit"], **apart, "others": row["damage"]["kept"], "moved": row["moved"]}
         return {f"measure/{name}": float(one["value"]) for name, one in found.items() if one and one["value"] is not None}
 
     # -- after -----------------------------------------------------------------------------------------------------

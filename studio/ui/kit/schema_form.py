@@ -14,7 +14,10 @@ import gradio as gr
 
 from studio.core.files import Json
 
-SIMPLE = ("timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs", "loss", "batch", "lr")
+SIMPLE = (
+    "forget", "becomes", "keep", "timesteps", "segments", "start", "steps", "guidance", "w", "divergence", "alpha", "inputs",
+    "loss", "batch", "lr",
+)  # fmt: skip
 LABELS = {  # of fields that are given no title of their own
     "lr": "Learning rate", "critic_lr": "Learning rate of the fake score", "head_lr": "Learning rate of the head",
     "ema": "Average of the weights (EMA)", "target_ema": "Average of the target (EMA)", "gan": "Adversarial weight",

@@ -22,20 +22,35 @@ def said(rows: Sequence[Json], concepts: Sequence[Json]) -> list[str]:
         return []
     own, others = rows[0], rows[1:]
     if _of(own.get("hit")) is None:
-        return [UNREAD]
+        return [by_clip(own, concepts)] if own.get("by_clip") else [UNREAD]
     found = [plain(own, len(concepts) > 1), went(own), stays(own), family(own, others)]
     return [sentence for sentence in found if sentence]
 
 
 def plain(row: Json, several: bool = False) -> str:
     """The verdict: how often the concept is still seen where it was asked for, before, and what was not looked at."""
-    hit, before = row["hit"], _of(row.get("hit_before"))
     what = "what they are to forget" if several else "it"
-    then = f"; before in {before[0]} of {before[1]}" if before else ""
     low = row.get("hit_before") or {}
     little = isinstance(low.get("high"), (int, float)) and low["high"] < HALF
     doubt = " The untouched model showed it in fewer than half of them, so little could go." if little else ""
-    return f"Plain prompts show {what} in {counted(hit)}{then}.{doubt} {UNTRIED}"
+    if row.get("other_words"):
+        plainest, other = (_now_and_before(row[name].get("after"), row[name].get("before")) for name in ("plain", "other_words"))
+        return f"Prompts in plain words show {what} in {plainest}. In other words for it, in {other}.{doubt} {UNTRIED}"
+    return f"Plain prompts show {what} in {_now_and_before(row['hit'], row.get('hit_before'))}.{doubt} {UNTRIED}"
+
+
+def by_clip(row: Json, concepts: Sequence[Json]) -> str:
+    """What a CLIP says of pictures where nothing else reads them, as its own word for it."""
+    read, one = row["by_clip"], concepts[0] if len(concepts) == 1 else {}
+    what = f"“{one['words']}”" if one else "what is to be forgotten"
+    than = f"“{one['becomes']}”" if one.get("becomes") else "“a picture”" if one else "what it becomes"
+    told = _now_and_before(read["after"], read.get("before"))
+    return f"Read by CLIP ({read['reader']}), nearer to {what} than to {than}: {told}. It can be wrong: look at them. {UNTRIED}"
+
+
+def _now_and_before(now: Json, before: object) -> str:
+    was = _of(before)
+    return counted(now) + (f"; before in {was[0]} of {was[1]}" if was else "")
 
 
 def counted(share: Json) -> str:

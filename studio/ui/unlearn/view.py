@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from studio.core.files import Json
@@ -21,6 +22,13 @@ ARM_NOTE = (
 )
 STEP_HEADS = ("step", "shown now", "others of its kind", "everything else", "not recognised")
 STEP_NOTE = "The model itself, on prompts and noises that nothing was taught by. Brackets are 95 % intervals."
+APART = {"in plain words": ("plain", "after"), "in other words": ("other_words", "after"),
+         "before, read by CLIP": ("by_clip", "before"), "now, read by CLIP": ("by_clip", "after")}  # fmt: skip
+WORDS_NOTE = "In plain words, in other words: shown now, by how prompts say the concept."
+CLIP_NOTE = (
+    "Read by CLIP: the share of the concept's pictures that it calls nearer to the concept's words than to what it becomes, or "
+    "than to a picture where that is nothing."
+)
 PARTS = {"others of its kind": "in_domain", "everything else": "cross_domain"}
 
 
@@ -61,8 +69,11 @@ class UnlearnView(TrainingView):
 
     def arms(self) -> Json | None:
         """One row an arm, of the last step measured; None before there is one."""
-        rows = [{"title": _title(row), "tone": tone_of(str(row["arm"])), "cells": _of_arm(row)} for row in self.last()]
-        return {"heads": ARM_HEADS, "rows": rows, "note": ARM_NOTE} if rows else None
+        last = self.last()
+        kinds = _kinds(last)
+        rows = [{"title": _title(row), "tone": tone_of(str(row["arm"])), "cells": _of_arm(row, kinds)} for row in last]
+        heads = (*ARM_HEADS[:3], *kinds, *ARM_HEADS[3:])
+        return {"heads": heads, "rows": rows, "note": " ".join([ARM_NOTE, *_notes(kinds)])} if rows else None
 
     def parts(self) -> Json | None:
         """{"rule", "arms": [{"title", "matrix", "went"}]} in the order of `arms`; None where nobody read anything."""
@@ -93,8 +104,9 @@ class UnlearnView(TrainingView):
         own = self.own()
         if len(own) < 2:
             return None
-        rows = [{"title": f"{step:,}", "cells": _of_step(row)} for step, row in own]
-        return {"heads": STEP_HEADS, "rows": rows, "note": STEP_NOTE}
+        kinds = _kinds([row for _, row in own])
+        rows = [{"title": f"{step:,}", "cells": _of_step(row, kinds)} for step, row in own]
+        return {"heads": (*STEP_HEADS[:2], *kinds, *STEP_HEADS[2:]), "rows": rows, "note": " ".join([STEP_NOTE, *_notes(kinds)])}
 
     def trial(self) -> Json | None:
         """What "Try it" opens in Control; None while there is no adapter."""
@@ -135,18 +147,35 @@ def _after(row: Json, part: str) -> Reading:
     return _percent((row.get(part) or {}).get("after"))
 
 
-def _of_arm(row: Json) -> list[Reading]:
+def _kinds(rows: Sequence[Json]) -> list[str]:
+    """Those columns of `APART` that any of these rows has."""
+    return [head for head, (place, _) in APART.items() if any(row.get(place) for row in rows)]
+
+
+def _notes(kinds: Sequence[str]) -> list[str]:
+    """What such columns are."""
+    of = {APART[head][0] for head in kinds}
+    return [*([WORDS_NOTE] if "plain" in of else []), *([CLIP_NOTE] if "by_clip" in of else [])]
+
+
+def _apart(row: Json, kinds: Sequence[str]) -> list[Reading]:
+    return [_percent((row.get(place) or {}).get(end)) for place, end in (APART[head] for head in kinds)]
+
+
+def _of_arm(row: Json, kinds: Sequence[str]) -> list[Reading]:
     return [
-        *(_percent(row.get(name)) for name in ("hit_before", "hit", "rest")),
+        *(_percent(row.get(name)) for name in ("hit_before", "hit")),
+        *_apart(row, kinds),
+        _percent(row.get("rest")),
         *(_after(row, part) for part in PARTS.values()),
         _percent(row.get("unrecognised")),
         (words.evaluations(row.get("nfe")), ""),
     ]
 
 
-def _of_step(row: Json) -> list[Reading]:
+def _of_step(row: Json, kinds: Sequence[str]) -> list[Reading]:
     parts = (_after(row, part) for part in PARTS.values())
-    return [_percent(row.get("hit")), *parts, _percent(row.get("unrecognised"))]
+    return [_percent(row.get("hit")), *_apart(row, kinds), *parts, _percent(row.get("unrecognised"))]
 
 
 def tone_of(arm: str) -> str:

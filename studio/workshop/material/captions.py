@@ -21,6 +21,7 @@ from studio.core.material import Reward
 from studio.core.precision import full_precision
 from studio.core.rng import randint
 from studio.core.weights import load_weights, save_weights
+from studio.workshop.material.replaced import ReplacedCaptions
 from studio.workshop.material.reward import Grader
 from studio.workshop.projection import Noise, noise_of
 
@@ -65,7 +66,28 @@ class CaptionMaterial:
         return self.lines.null(cond)
 
 
-class GradedCaptions(CaptionMaterial):
+class WorldCaptions(CaptionMaterial):
+    """Captions of a world that can be read, and so written with another concept (`studio.core.material.Replacing`)."""
+
+    def __init__(
+        self,
+        model: OpenModel,
+        domain: Domain,
+        lines: Lines,
+        each: int,
+        latents: Callable[[], Tensor],
+        shape: tuple[int, ...],
+        noise: Noise,
+        device: Device = "cpu",
+    ):
+        super().__init__(lines, each, latents, shape, noise, device)
+        self.model, self.domain = model, domain
+
+    def replacing(self, forget: str, becomes: str, keep: str) -> ReplacedCaptions:
+        return ReplacedCaptions(self.model.line_reader(), self.domain, self.lines, forget, becomes, keep)
+
+
+class GradedCaptions(WorldCaptions):
     """Captions whose samples are graded by what the captions state (`studio.core.material.Graded`)."""
 
     def __init__(
@@ -78,7 +100,7 @@ class GradedCaptions(CaptionMaterial):
         noise: Noise,
         device: Device = "cpu",
     ):
-        super().__init__(lines, each, latents, shape, noise, device)
+        super().__init__(grader.model, grader.domain, lines, each, latents, shape, noise, device)
         self.grader = grader
 
     def graded(self, n: int, g: torch.Generator) -> tuple[Cond, Reward]:
@@ -99,7 +121,7 @@ def world_material(
     n_items: int = 4000,
     say: Say | None = None,
     oracle: Oracle | None = None,
-) -> CaptionMaterial:
+) -> WorldCaptions:
     """Material from ``n_items`` random items for an opened model; their latents are made on first need, kept in ``folder``.
 
     Captions state free factors as often as in the teacher's own training. oracle: reads samples, so that the material
@@ -117,7 +139,7 @@ def world_material(
         return load_weights(path)[0]["latents"]
 
     captions = (lines, CAPTIONS_EACH, latents, tuple(model.shape), noise_of(domain, model.shape), model.device)
-    return CaptionMaterial(*captions) if oracle is None else GradedCaptions(Grader(model, domain, oracle), *captions)
+    return WorldCaptions(model, domain, *captions) if oracle is None else GradedCaptions(Grader(model, domain, oracle), *captions)
 
 
 @full_precision()

@@ -18,6 +18,7 @@ from studio.jobs.paths import PRESETS
 from studio.jobs.spec_file import read_spec_file
 from studio.library.adapters import load_adapters
 from studio.methods.unlearn import UNLEARN
+from studio.metrics.proportion import wilson
 from studio.workshop import arms_measured
 from studio.workshop.training import with_and_without
 from tests.capabilities.distill.test_distill import assert_equal, checkpoint, here, of_kind
@@ -86,7 +87,12 @@ def test_a_run_forgets_shows_measures_and_lists_an_adapter(studio: Jobs, base: s
     arms = [row["arm"] for row in result["forgotten"]]
     assert arms[0] == ("teacher" if base == "tiny/teacher" else PAIR) and set(arms) == {"teacher", PAIR, "hybrid-1"}
     for row in result["forgotten"]:
-        assert row["hit"]["n"] == row["hit_before"]["n"] == 8
+        assert row["hit"]["n"] == row["hit_before"]["n"] == 16, "eight in plain words, eight in other words"
+        kinds = [row["plain"], row["other_words"]]
+        assert all(kind[side]["n"] == 8 for kind in kinds for side in ("before", "after", "forgotten"))
+        assert sum(kind["after"]["value"] for kind in kinds) / 2 == pytest.approx(row["hit"]["value"])
+        assert row["least_forgotten"] == min((kind["forgotten"] for kind in kinds), key=lambda one: one["low"])
+        assert [line["name"] for line in row["matrix"] if line["part"] == "forgotten"] == ["cat, plain words", "cat, other words"]
         assert row["hit"]["value"] + row["forgotten"]["value"] == pytest.approx(1)
         parts = {line["part"] for line in row["matrix"]}
         assert parts == {"forgotten", "in its domain", "across domains"}
@@ -133,7 +139,38 @@ def test_it_ends_once_enough_is_forgotten(studio: Jobs, monkeypatch: pytest.Monk
     assert here(studio, run_id) == ("done", "")
     result = studio.result(run_id)
     assert result is not None and result["step"] == 2
-    assert "the share of the concept's pictures that no longer show it is 100%" in result["notices"][0]
+    assert "no longer show it, in the words that still show it most, is 100%" in result["notices"][0]
+
+
+def test_it_goes_on_while_one_kind_of_words_still_shows_it(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of all pictures no longer show it, surely more than the goal; but in plain words all of them do."""
+
+    def plainly(self: work.ForgettingMeasurement, seen: Any) -> torch.Tensor:
+        return self.plain.clone()
+
+    monkeypatch.setattr(work.ForgettingMeasurement, "shown", plainly)
+    run_id = studio.submit("unlearn", request(steps=4, measure_every=2, measure_seeds=32, stop_at=0.3))
+    assert here(studio, run_id) == ("done", "")
+    result = studio.result(run_id)
+    assert result is not None and result["step"] == 4 and result["notices"] == []
+    own = result["forgotten"][-1]
+    assert own["forgotten"]["low"] > 0.3 and own["plain"]["forgotten"]["value"] == 0 and own["other_words"]["after"]["value"] == 0
+
+
+def test_a_concept_without_other_words_has_one_row(studio: Jobs) -> None:
+    run_id = studio.submit("unlearn", request(forget="star", method="uce"))
+    assert here(studio, run_id) == ("done", "")
+    result = studio.result(run_id)
+    assert result is not None
+    for row in result["forgotten"]:
+        assert (row["plain"], row["other_words"], row["hit"]["n"]) == (None, None, 8)
+        assert row["least_forgotten"] == row["forgotten"]
+        assert [line["name"] for line in row["matrix"] if line["part"] == "forgotten"] == ["star"]
+
+
+def test_as_many_pictures_as_are_measured_can_reach_the_goal() -> None:
+    fields = UnlearnRequest.model_fields
+    assert wilson(fields["measure_seeds"].default, fields["measure_seeds"].default).low > fields["stop_at"].default
 
 
 def test_prompts_that_a_person_wrote_are_what_it_is_taught_by(studio: Jobs) -> None:
@@ -160,6 +197,7 @@ def test_one_command_forgets_and_says_what_is_left(studio: Jobs) -> None:
         app, ["adapters", "show", "mine/no-cat", "--data-dir", str(studio.paths.root)], env={"COLUMNS": "250"}
     )
     assert told.exception is None and "shown before" in told.output
+    assert "in plain words" in told.output and "in other words" in told.output
 
 
 @pytest.mark.parametrize("file", sorted((PRESETS / "jobs" / "unlearn").glob("*.yaml")), ids=lambda f: Path(f).stem)

@@ -23,6 +23,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "tdm": {"timesteps": [999], "guidance": 1.0},
     "sid": {"timesteps": [999]},
     "sim": {"timesteps": [999]},
+    "sfd": {"forget": "left", "critic_updates": 3},
     "lcm": {},
     "segments": {},
     "progressive": {"start": 4, "steps": 4},

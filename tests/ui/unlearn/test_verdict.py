@@ -27,6 +27,24 @@ def test_none_of_the_pictures_is_at_most_so_many() -> None:
     ]
 
 
+def test_plain_words_and_other_words_are_said_apart() -> None:
+    kinds = {"plain": {"before": share(43), "after": share(17)}, "other_words": {"before": share(30), "after": share(0)}}
+    assert verdict.plain(row(17, **kinds)) == (
+        "Prompts in plain words show it in 17 of 64 pictures, 17.3 to 38.5 % at 95 %; before in 43 of 64. In other words for it, "
+        "in 0 of 64 pictures, at most 5.7 % at 95 %; before in 30 of 64. Nothing is said about prompts that nobody tried."
+    )
+
+
+@pytest.mark.parametrize(("becomes", "than"), [("house", "“house”"), ("", "“a picture”")])
+def test_what_clip_reads_is_said_as_read_by_clip(becomes: str, than: str) -> None:
+    read = {"before": share(60), "after": share(3), "reader": "tiny-clip"}
+    unread = {"arm": "a", "step": 1, "hit": None, "hit_before": None, "by_clip": read}
+    assert verdict.said([unread], [{"words": "cat", "becomes": becomes}]) == [
+        f"Read by CLIP (tiny-clip), nearer to “cat” than to {than}: 3 of 64 pictures, 1.6 to 12.9 % at 95 %; before in 60 of 64. "
+        "It can be wrong: look at them. Nothing is said about prompts that nobody tried."
+    ]
+
+
 def test_some_and_all_of_them_are_said_with_the_ends_that_there_are() -> None:
     assert "in 16 of 64 pictures, 16.0 to 36.8 % at 95 %;" in verdict.plain(row(16))
     assert "in 64 of 64 pictures, at least 94.3 % at 95 %;" in verdict.plain(row(64))

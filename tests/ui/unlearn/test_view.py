@@ -53,6 +53,21 @@ def test_arms_stand_beside_each_other_at_the_last_step_and_the_model_by_step() -
     assert [one["title"] for one in parts["arms"]] == ["Nano/Dmd2", "Teacher", "Hybrid-1"] and "95 % interval" in parts["rule"]
 
 
+def test_plain_words_other_words_and_clip_have_columns_where_they_were_read() -> None:
+    assert not any("words" in head or "CLIP" in head for head in (done(row("a", 40, 5)).arms() or {})["heads"])
+    kinds = {"plain": {"before": share(40), "after": share(17)}, "other_words": {"before": share(30), "after": share(5)}}
+    view = done(row("nano/dmd2", 20, 12, **kinds), row("nano/dmd2", 40, 5, **kinds), row("teacher", 40, 30))
+    for table in (view.arms() or {}, view.steps() or {}):
+        cells = [dict(zip(table["heads"][1:], one["cells"], strict=True)) for one in table["rows"]]
+        assert cells[0]["in plain words"] == ("27 %", "[17–38]") and cells[0]["in other words"] == ("8 %", "[3–17]")
+        assert "by how prompts say the concept" in table["note"] and "CLIP" not in table["note"]
+    read = {"before": share(60), "after": share(3), "reader": "tiny-clip"}
+    arms = done(row("nano/dmd2", 40, 5, hit=None, by_clip=read)).arms() or {}
+    cells = dict(zip(arms["heads"][1:], arms["rows"][0]["cells"], strict=True))
+    assert (cells["before, read by CLIP"], cells["now, read by CLIP"]) == (("94 %", "[85–98]"), ("5 %", "[2–13]"))
+    assert "that it calls nearer to the concept's words" in arms["note"]
+
+
 def test_where_it_went_says_what_was_meant_and_keeps_what_nobody_knows_for_the_end() -> None:
     view = done(row("nano/dmd2", 40, 5))
     assert [(one["name"], one["kind"]) for one in view.went(view.last()[0])] == [
