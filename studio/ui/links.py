@@ -8,6 +8,7 @@ from studio.core.files import Json
 from studio.ui.compare.tab import CompareTab
 from studio.ui.control.tab import ControlTab
 from studio.ui.distill.tab import DistillTab
+from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
 from studio.ui.personalize.tab import PersonalizeTab
@@ -28,6 +29,9 @@ class Moves:
         assert isinstance(control, ControlTab) and isinstance(personalize, PersonalizeTab)
         self.control, self.personalize, self.unlearn = control, personalize, page.built["unlearn"]
         assert isinstance(self.unlearn, UnlearnTab)
+        evaluate = page.built["evaluate"]
+        assert isinstance(evaluate, EvaluateTab)
+        self.evaluate = evaluate
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -39,6 +43,9 @@ class Moves:
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
         for board in (self.personalize.board, self.personalize.preference.board, self.unlearn.board):
             board.trial(self.to_try, None, tried, **quiet)
+            board.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
+        self.panel.panel.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
+        self.panel.panel.open(self.to_evaluation, None, {self.tabs, *self.evaluate.listed, *self.evaluate.shown}, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
@@ -76,6 +83,11 @@ class Moves:
             )
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
+
+    def to_evaluation(self, event: gr.EventData) -> Updates:
+        """A run of the panel, on its own tab."""
+        found = self.evaluate.opened() | self.evaluate.show(str(event.run))
+        return {self.tabs: gr.Tabs(selected="evaluate")} | found
 
     def to_distill(self, event: gr.EventData) -> Updates:
         """The form as it was for a run, to be changed."""

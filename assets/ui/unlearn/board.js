@@ -1,6 +1,6 @@
 // An unlearning as it goes on: before and after, what it came to, what is left of each thing, and where the concept went.
-// value = UnlearnView.board(), or {run: null}. Triggers "details", "open" with {run}, and "trial" with {adapter, base, prompt,
-// mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again.
+// value = UnlearnView.board(), or {run: null}. Triggers "details", "evaluate", "open" with {run}, and "trial" with {adapter,
+// base, prompt, mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again.
 import { remember } from "../kit/address.js";
 import { all, at, attr, button, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
@@ -9,7 +9,7 @@ import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { drawnGrid } from "../kit/strip.js";
 import { StripWall } from "../kit/strip_wall.js";
-import { wish } from "../kit/wish.js";
+import { wish, withAndWithout } from "../kit/wish.js";
 import { returnTo } from "./form.js";
 import { matrixNodes, wentNodes } from "./matrix.js";
 
@@ -74,6 +74,11 @@ class Board extends Part {
       wish("worn", this.view.trial.adapter);
       this.trigger("trial", this.view.trial);
     });
+    this.$(".p-evaluate").addEventListener("click", () => {
+      if (!this.view?.trial) return;
+      wish("evaluate", withAndWithout(this.view.trial));
+      this.trigger("evaluate", {});
+    });
     this.on("click", (event) => {
       const arm = at(event, "[data-arm]");
       if (arm) this.show(Number(arm.dataset.arm));
@@ -118,7 +123,7 @@ class Board extends Part {
     rebuild(this.$(".b-notices"), JSON.stringify(view.notices), () => view.notices.map((text) => make("li", "", text)));
     this.$(".p-came").hidden = !view.said.length;
     rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
-    this.$(".p-try").hidden = !view.trial;
+    this.$(".p-try").hidden = this.$(".p-evaluate").hidden = !view.trial;
     this.wall.draw(view.run, view.strips, view.live);
     this.drawTable(this.$(".u-arms"), view.arms);
     this.drawTable(this.$(".u-steps"), view.steps);

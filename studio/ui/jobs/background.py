@@ -32,13 +32,15 @@ LOG_LINES = 40
 LOG_BYTES = 6000  # of log.txt
 
 ACTIONS = {  # name -> words on its button
-    "compare": "Compare", "resume": "Resume", "pause": "Pause", "stop": "Stop", "sample": "Sample now", "save": "Save now",
+    "compare": "Compare", "evaluate": "Evaluate", "open": "Open in Evaluate", "resume": "Resume", "pause": "Pause",
+    "stop": "Stop", "sample": "Sample now", "save": "Save now",
     "up": "Move up", "down": "Move down", "cancel": "Cancel", "duplicate": "Duplicate with changes", "delete": "Delete",
 }  # fmt: skip
 ASKED = {  # file in the run directory -> what the page says until it has happened
     "delete": "deleting after this step", "cancel": "cancelling after this step", "stop": "saving, then stopping",
     "pause": "saving, then pausing",
 }  # fmt: skip
+EVALUATED = "evaluate"  # a kind that has a tab to open a run on
 TRAINS = {group.kind for group in GROUPS.values()}
 _ORDER = {"running": 0, "loading": 0, "queued": 1, "paused": 2}
 
@@ -202,7 +204,9 @@ class Background:
             first = ["up", "down", *(["pause"] if keeps else []), "cancel"]
         else:
             first = ["resume"] if self.jobs.resumable(info.id) else []
-            first = ["compare"] if info.state == "done" and view.student else first
+            first = ["compare", "evaluate"] if info.state == "done" and view.student else first
+        if info.kind == EVALUATED:
+            first = ["open", *first]
         return [*first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
 
     def act(self, run_id: str, action: str, step: int | None = None) -> None:
