@@ -8,6 +8,7 @@ from studio.core.files import Json
 from studio.ui.compare.tab import CompareTab
 from studio.ui.control.tab import ControlTab
 from studio.ui.distill.tab import DistillTab
+from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
 from studio.ui.personalize.tab import PersonalizeTab
@@ -28,6 +29,9 @@ class Moves:
         assert isinstance(control, ControlTab) and isinstance(personalize, PersonalizeTab)
         self.control, self.personalize, self.unlearn = control, personalize, page.built["unlearn"]
         assert isinstance(self.unlearn, UnlearnTab)
+        evaluate = page.built["evaluate"]
+        assert isinstance(evaluate, EvaluateTab)
+        self.evaluate = evaluate
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -43,6 +47,8 @@ class Moves:
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
         for board in (self.personalize.board, self.personalize.preference.board, self.unlearn.board):
             board.trial(self.to_try, None, tried, **quiet)
+            board.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
+        self.panel.panel.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)

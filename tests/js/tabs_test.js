@@ -12,6 +12,8 @@ import { corners } from "../../assets/ui/personalize/preference_board.js";
 import { beside as promptBeside, indexOf } from "../../assets/ui/kit/strip.js";
 import { choiceOf } from "../../assets/ui/personalize/votes.js";
 import { controls, expected, usual } from "../../assets/ui/unlearn/audit.js";
+import { another, rowsOf, textOf } from "../../assets/ui/evaluate/form.js";
+import { placed } from "../../assets/ui/evaluate/tables.js";
 import { listed, toggled } from "../../assets/ui/unlearn/form.js";
 import { place as placeOfReach } from "../../assets/ui/unlearn/matrix.js";
 
@@ -214,4 +216,35 @@ Deno.test("what an audit comes to is said before it starts", () => {
     "All 2 attacks on three models; 64 pictures for every figure, 256 of plain prompts. One of them trains, which takes longest.");
   assert.equal(expected([attack("search")], 2, 2, "8"), "One attack on two models; 8 pictures for every figure.");
   assert.equal(expected([], 2, 2, "8"), "No attack is chosen.");
+Deno.test("another candidate is the next arm that is not there yet, or another model", () => {
+  const models = [{ id: "a", arms: [{ arm: "" }, { arm: "teacher" }] }, { id: "b", arms: [{ arm: "" }] }];
+  const row = (/** @type {string} */ model, arm = "") => ({ model, arm, adapters: [] });
+  assert.deepEqual(another([], models), row("a"));
+  assert.deepEqual(another([row("a")], models), row("a", "teacher"));
+  assert.deepEqual(another([row("a"), row("a", "teacher")], models), row("b"));
+  assert.deepEqual(another([], []), row(""));
+});
+
+Deno.test("candidates that another tab brings are rows, and anything else is none", () => {
+  assert.deepEqual(rowsOf('[{"model": "a", "arm": "teacher"}]'), [{ model: "a", arm: "teacher", adapters: [] }]);
+  for (const text of ["", "{}", "[", "3"]) assert.deepEqual(rowsOf(text), []);
+});
+
+Deno.test("a file of prompts is text of a size, or one sentence says why not", () => {
+  const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text).buffer;
+  const why = (/** @type {string} */ name, /** @type {ArrayBuffer} */ data) => {
+    const found = textOf(name, data);
+    return "problem" in found ? found.problem : "";
+  };
+  assert.deepEqual(textOf("a.txt", bytes("a cat\r\na boat")), { text: "a cat\na boat" });
+  assert.match(why("a.txt", bytes("  \n")), /^a.txt is empty; a plain text file/);
+  assert.match(why("a.png", new Uint8Array([137, 80, 78, 71, 255]).buffer), /no text in UTF-8/);
+  assert.match(why("a.bin", bytes("a\0b")), /is no text;/);
+  assert.match(why("a.txt", new ArrayBuffer(400_001)), /more than 400,000 bytes/);
+});
+
+Deno.test("an interval lies on its bar from end to end, and around zero", () => {
+  assert.deepEqual(placed({ text: "", reach: "", at: 0.5, low: 0.25, high: 0.75 }), { left: 25, width: 50, at: 50 });
+  assert.deepEqual(placed({ text: "", reach: "", at: 0, low: -0.1, high: 0.2 }, -0.2, 0.2), { left: 25, width: 75, at: 50 });
+  assert.equal(placed({ text: "–", reach: "", at: 1, low: null, high: null }), null);
 });

@@ -169,6 +169,22 @@ def test_a_background_job_is_queued_asked_and_removed_from_outside(client: Clien
         client.predict({"run": second["run"], "action": "explode"}, api_name="/ask_job")
 
 
+def test_an_evaluation_is_started_from_outside_with_candidates_as_text(client: Client) -> None:
+    asked = {
+        "kind": "evaluate",
+        "candidates": "nano/dmd2@hybrid-1 + nano/size=0.5; nano/teacher",
+        "prompts": "a cat",
+        "seeds": "2",
+    }
+    run = client.predict(asked, api_name="/start_job")["run"]
+    found = client.predict(run, api_name="/job")
+    assert (found["kind"], found["state"], found["request"]["seeds"]) == ("evaluate", "queued", [0, 1])
+    first = found["request"]["candidates"][0]
+    assert (first["model"], first["arm"], first["adapters"][0]["strength"]) == ("nano/dmd2", "hybrid-1", 0.5)
+    with pytest.raises(AppError, match="draw different things and cannot be compared"):
+        client.predict({**asked, "candidates": "nano/dmd2; pocket/dmd2"}, api_name="/start_job")
+
+
 def test_the_page_is_built_without_torch() -> None:
     code = (
         "import sys\nfrom studio.library.stock import open_jobs\nfrom studio.jobs.supervisor import Supervisor\n"

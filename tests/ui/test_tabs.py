@@ -42,7 +42,16 @@ print(tabs, "notes" in ids[0], "notes-text" in ids[0], "notes-text" in ids[1], c
 
 def test_the_tabs_of_the_page_are_folders() -> None:
     assert TABS.unavailable == {}
-    assert [tab.name for tab in in_order()] == ["compare", "scrub", "control", "personalize", "unlearn", "distill", "lab"]
+    assert [tab.name for tab in in_order()] == [
+        "compare",
+        "scrub",
+        "control",
+        "personalize",
+        "unlearn",
+        "distill",
+        "evaluate",
+        "lab",
+    ]
     assert all((ROOT / "studio" / "ui" / tab.name / "tab.py").is_file() for tab in in_order())
 
 
@@ -51,5 +60,5 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     env = {**os.environ, "STUDIO_TABS": "notes_tab", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Lab"]
+    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab"]
     assert done.stdout.splitlines()[-1] == f"{shown} True False True True"

@@ -1,10 +1,11 @@
 // The jobs panel: a list of background runs and one of them in detail, patched in place. Triggers "choose", "act", "compare",
-// "duplicate" and "open".
+// "evaluate", "open" and "duplicate".
 import { at, attr, button, find, make, put } from "../kit/dom.js";
 import { Drawer } from "../kit/drawer.js";
 import { followTheme } from "../kit/figure.js";
 import { Part, tell } from "../kit/part.js";
 import { keep, kept } from "../kit/storage.js";
+import { wish } from "../kit/wish.js";
 import { Figures } from "./figures.js";
 import { drawBeliefs, drawStrips } from "./pictures.js";
 import { drawActions, drawFacts, drawLists, drawPicks, drawResponse, drawSigns } from "./tables.js";
@@ -15,6 +16,7 @@ import { drawActions, drawFacts, drawLists, drawPicks, drawResponse, drawSigns }
 
 /** @type {Record<string, string>} */
 const AGAIN = { delete: "Delete for good?" }; // what cannot be undone is asked twice
+const ELSEWHERE = ["compare", "evaluate", "open", "duplicate"]; // go on in a tab
 const AGAIN_MS = 4000;
 const UNDER_WAY = ["loading", "running", "queued", "paused"];
 
@@ -197,7 +199,10 @@ class JobsPanel extends Part {
     if (AGAIN[action] && !armed) {
       this.armed = { button: pushed, words: pushed.textContent ?? "", timer: setTimeout(() => this.disarm(), AGAIN_MS) };
       pushed.textContent = AGAIN[action];
-    } else if (["compare", "duplicate", "open"].includes(action)) {
+    } else if (ELSEWHERE.includes(action)) {
+      const student = this.view?.detail?.student;
+      if (action === "evaluate" && student) wish("evaluate", JSON.stringify(
+        ["", "teacher", "hybrid-1"].map((arm) => ({ model: student, arm, adapters: [] }))));
       this.trigger(action, { run });
       this.drawer.close();
     } else if (action === "pick") this.trigger("act", { run, action, step: Number(pushed.dataset.step) });

@@ -57,6 +57,7 @@
  * @property {Beliefs | null} beliefs
  * @property {string[]} log
  * @property {string} text_log
+ * @property {string | null} student id of the one that was made
  * @property {File[]} files
  * @property {[name: string, value: string][]} settings
  */

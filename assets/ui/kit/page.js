@@ -27,7 +27,10 @@ function keydown(event) {
   if (event.key === "Escape" && !covered && !at(event, "#distill, #lab")) press("cancels");
 }
 
-/** A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit. */
+/**
+ * A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit; one that is dropped
+ * where a part takes files itself (data-drops) is left to that.
+ */
 function acceptDrops() {
   let depth = 0;
   /** @param {DragEvent} event */
@@ -36,12 +39,17 @@ function acceptDrops() {
   const over = (deep) => document.body.classList.toggle("dropping", (depth = Math.max(0, deep)) > 0);
   document.addEventListener("dragenter", (event) => hasFile(event) && over(depth + 1));
   document.addEventListener("dragleave", (event) => hasFile(event) && over(depth - 1));
-  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
-  document.addEventListener("drop", (event) => {
+  document.addEventListener("dragover", (event) => {
     if (!hasFile(event)) return;
     event.preventDefault();
-    event.stopPropagation();
+    document.body.classList.toggle("dropping", !at(event, "[data-drops]"));
+  });
+  document.addEventListener("drop", (event) => {
+    if (!hasFile(event)) return;
     over(0);
+    if (at(event, "[data-drops]")) return;
+    event.preventDefault();
+    event.stopPropagation();
     const input = document.querySelector(".controls input[type=file]"), dropped = event.dataTransfer?.files[0];
     if (!(input instanceof HTMLInputElement) || !dropped) return;
     const one = new DataTransfer();

@@ -41,16 +41,17 @@ export class SaveBar {
    * @param {HTMLElement} box an empty element
    * @param {Server} server the component's `save_as`
    * @param {() => Result} result what there is to save now
+   * @param {string[]} kinds of files
    */
-  constructor(box, server, result) {
+  constructor(box, server, result, kinds = Object.keys(KINDS)) {
     this.box = box;
     this.server = server;
     this.result = result;
     this.said = make("span", "save-said");
     this.said.setAttribute("role", "status");
     box.classList.add("save-bar");
-    box.append(make("span", "", "Save"), ...Object.entries(KINDS).map(([kind, [words, , title]]) =>
-      Object.assign(button("", words, { save: kind }), { title })), this.said);
+    box.append(make("span", "", "Save"), ...kinds.map((kind) =>
+      Object.assign(button("", KINDS[kind][0], { save: kind }), { title: KINDS[kind][2] })), this.said);
     box.addEventListener("click", (event) => {
       const pressed = at(event, "[data-save]");
       if (pressed instanceof HTMLButtonElement) void this.save(pressed);

@@ -21,3 +21,12 @@ export function granted(of, possible) {
   wishes.delete(of);
   return what;
 }
+
+/**
+ * What Evaluate is asked for: a model with an adapter on, and without it.
+ * @param {{ adapter: string, base: string }} trial
+ */
+export const withAndWithout = ({ adapter, base }) => JSON.stringify([
+  { model: base, arm: "", adapters: [{ id: adapter, strength: "1", on: "all" }] },
+  { model: base, arm: "", adapters: [] },
+]);

@@ -1,11 +1,11 @@
 // A personalization as it goes on: pictures over its steps, figures, and what it came to. value = PersonalView.board(), or
-// {run: null}. Triggers "details", "pick" with {step}, and "trial" with {adapter, word, base, prompt, mix}.
+// {run: null}. Triggers "details", "evaluate", "pick" with {step}, and "trial" with {adapter, word, base, prompt, mix}.
 import { remember } from "../kit/address.js";
 import { at, attr, button, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
-import { wish } from "../kit/wish.js";
+import { wish, withAndWithout } from "../kit/wish.js";
 import { form } from "./form.js";
 import { veil } from "./masks.js";
 import { cut, drawnGrid, placeIn } from "../kit/strip.js";
@@ -98,6 +98,11 @@ export class Board extends Part {
       this.drawStrips();
     });
     this.$(".p-details").addEventListener("click", () => this.trigger("details", {}));
+    this.$(".p-evaluate").addEventListener("click", () => {
+      if (!this.view?.trial) return;
+      wish("evaluate", withAndWithout(this.view.trial));
+      this.trigger("evaluate", {});
+    });
     this.$(".p-try").addEventListener("click", () => {
       if (!this.view?.trial) return;
       if (!this.view.trial.mix) wish("worn", this.view.trial.adapter);
@@ -153,6 +158,7 @@ export class Board extends Part {
     rebuild(this.$(".p-said"), JSON.stringify(view.said), () => view.said.map((text) => make("li", "", unbroken(text))));
     put(this.$(".p-reader"), view.reader.map(unbroken).join(" "));
     this.$(".p-try").hidden = !view.trial;
+    this.$(".p-evaluate").hidden = !view.trial || Boolean(view.trial.mix); // what is mixed in is worn nowhere else
     put(this.$(".p-try"), view.trial?.mix ? "Try it in Compare" : "Try it in Control");
     put(this.$(".p-grid-note"), view.grid_note);
     this.drawTable(this.$(".p-arms"), view.arms, null);

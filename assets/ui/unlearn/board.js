@@ -1,6 +1,7 @@
 // An unlearning as it goes on: before and after, what it came to, what is left of each thing, and where the concept went.
-// value = UnlearnView.board(), or {run: null}. Triggers "details", "open" with {run}, and "trial" with {adapter, base, prompt,
-// mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again, "unlearn-audit" with {adapter}.
+// value = UnlearnView.board(), or {run: null}. Triggers "details", "evaluate", "open" with {run}, and "trial" with {adapter,
+// base, prompt, mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again, "unlearn-audit"
+// with {adapter}.
 import { remember } from "../kit/address.js";
 import { all, at, attr, button, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
@@ -9,7 +10,7 @@ import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { drawnGrid } from "../kit/strip.js";
 import { StripWall } from "../kit/strip_wall.js";
-import { wish } from "../kit/wish.js";
+import { wish, withAndWithout } from "../kit/wish.js";
 import { returnTo } from "./form.js";
 import { matrixNodes, wentNodes } from "./matrix.js";
 import { wallNodes } from "./wall.js";
@@ -78,6 +79,11 @@ class Board extends Part {
     });
     this.$(".u-audit").addEventListener("click", () => {
       if (this.view?.trial) tell("unlearn-audit", { adapter: this.view.trial.adapter });
+    });
+    this.$(".p-evaluate").addEventListener("click", () => {
+      if (!this.view?.trial) return;
+      wish("evaluate", withAndWithout(this.view.trial));
+      this.trigger("evaluate", {});
     });
     this.on("click", (event) => {
       const arm = at(event, "[data-arm]");

@@ -33,7 +33,8 @@ LOG_BYTES = 6000  # of log.txt
 
 ACTIONS = {  # name -> words on its button
     "open": "Open on its tab",
-    "compare": "Compare", "resume": "Resume", "pause": "Pause", "stop": "Stop", "sample": "Sample now", "save": "Save now",
+    "compare": "Compare", "evaluate": "Evaluate", "resume": "Resume", "pause": "Pause",
+    "stop": "Stop", "sample": "Sample now", "save": "Save now",
     "up": "Move up", "down": "Move down", "cancel": "Cancel", "duplicate": "Duplicate with changes", "delete": "Delete",
 }  # fmt: skip
 ASKED = {  # file in the run directory -> what the page says until it has happened
@@ -205,7 +206,7 @@ class Background:
             first = ["up", "down", *(["pause"] if keeps else []), "cancel"]
         else:
             first = ["resume"] if self.jobs.resumable(info.id) else []
-            first = ["compare"] if info.state == "done" and view.student else first
+            first = ["compare", "evaluate"] if info.state == "done" and view.student else first
         shown = ["open"] if info.kind in self.opened else []
         return [*shown, *first, *(["duplicate"] if info.kind == "distill" else []), "delete"]
 

@@ -22,9 +22,9 @@ def jobs_html(value: dict[str, Any]) -> gr.HTML:
     """The panel's own component. value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
 
     Triggers "choose" with {"run"} ("first", or "" when it is closed), "act" with {"run", "action"} (and "step" to pick), and
-    "duplicate", "compare" and "open" with {"run"}.
+    "duplicate", "compare", "evaluate" and "open" with {"run"}.
     """
-    js, markup = mounted("jobs/jobs", "choose", "act", "compare", "duplicate", "open"), template("jobs/jobs")
+    js, markup = mounted("jobs/jobs", "choose", "act", "compare", "evaluate", "open", "duplicate"), template("jobs/jobs")
     return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="jobs")
 
 

@@ -40,6 +40,8 @@ TERMS = (
     Term("base step", "A step that the teacher takes in place of its student. A hybrid with k = 1 has one, at the start.",
          ("base steps", "base steps k", "of the base")),
     Term("batch", "Samples that one update of the training learns from.", ("batch size",)),
+    Term("candidate", "What is evaluated: a model, a plan of a student and its teacher, or either with adapters on. All of them "
+         "draw the same prompts from the same seeds.", ("candidates",)),
     Term("ControlNet", "A second network that reads a picture (a layout, edges) and makes the model follow it.",
          ("a picture to follow",)),
     Term("diversity", "How evenly samples spread over what the prompt leaves open: mean normalised entropy of those factors, "
@@ -65,6 +67,8 @@ TERMS = (
          "subject."),
     Term("interval", "The range in brackets holds the true value in 95 of 100 such measurements; more seeds make it narrower.",
          ("intervals", "95 % intervals")),
+    Term("judge", "Who answers the questions that a prompt becomes by looking at its sample. Where a world is known, that is its "
+         "oracle.", ("how far the judge can be trusted", "judges")),
     Term("loss", "What a training makes small. Of objectives with a surrogate its value measures nothing; judge by the figures.",
          ("losses",)),
     Term("mask", "Who takes which step, as letters: B for base (the teacher), S for student, - for none."),
@@ -75,12 +79,16 @@ TERMS = (
     Term("not recognised", "Pictures in which the reader finds no single thing that it knows."),
     Term("objective", "What a student is taught by: the loss of a published method of distillation.",
          ("objectives", "what the student is taught by")),
+    Term("planted errors", "Errors put one by one into things whose truth is known, which a judge that can be trusted must find.",
+         ("planted",)),
     Term("off-recipe", "Sampled in other steps or with another rule than the student was trained for; its figures may be worse "
          "than it is.", ("off its recipe", "off recipe")),
     Term("oracle", "A network that reads the factors of Pocket World back from pictures, so that what was drawn can be counted."),
     Term("Pareto front", "Rows that no other row beats: none is at least as good in quality, diversity and cost and better in "
          "one."),
     Term("recipe", "The timesteps, rule and guidance a student was trained for; it travels in the student's own file."),
+    Term("relation", "A question about where things are, not what they are like, such as whether a house is by the sea.",
+         ("relations",)),
     Term("re-noise", "Fresh noise that a student adds between its steps. More of it moves samples apart and may cost "
          "fidelity.", ("re-noising",)),
     Term("recovery", "Share of the diversity lost from teacher to student that an arm gives back.",
@@ -94,6 +102,8 @@ TERMS = (
     Term("ρ", "Scale of the re-noising between steps: 1 is the student's own, 0 none.", ("rho", "noise modulation")),
     Term("second witness", "Another network, which never saw Pocket World, reads the same pictures beside the oracle."),
     Term("seed", "The number that a noise is drawn from; equal seeds start every arm from the same noise.", ("seeds",)),
+    Term("sign test", "Counts on how many samples one candidate is better and on how many the other. Its p is how often chance "
+         "alone would split them at least so unevenly.", ("sample by sample",)),
     Term("Shapley value", "What a base step at this place is worth on average over all orders of adding base steps.",
          ("shapley",)),
     Term("skip-first", "The student without its first step: the honest baseline of a hybrid, as it is no less cheap.",

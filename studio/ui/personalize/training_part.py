@@ -57,7 +57,7 @@ class TrainingPart(Watched[V], ABC):
                     html_template=words,
                     apply_default_css=False,
                     elem_id=f"{self.HALF}-board",
-                    js_on_load=mounted(f"personalize/{self.BOARD}", "details", "trial", *self.EVENTS),
+                    js_on_load=mounted(f"personalize/{self.BOARD}", "details", "trial", "evaluate", *self.EVENTS),
                     server_functions=[saving(runs.to_save)],
                 )
         kind = self.runs.KIND

@@ -76,7 +76,7 @@ class UnlearnTab(Watched[UnlearnView]):
                     html_template=template("unlearn/board"),
                     apply_default_css=False,
                     elem_id="unlearn-board",
-                    js_on_load=mounted("unlearn/board", "details", "trial", "open"),
+                    js_on_load=mounted("unlearn/board", "details", "trial", "evaluate", "open"),
                     server_functions=[saving(self.runs.to_save)],
                 )
         self.asked = gr.Textbox("{}", visible="hidden", label="what is to be forgotten")

@@ -89,7 +89,7 @@ def test_a_run_is_shown_from_the_queue_to_its_student(page: SimpleNamespace, job
         worker.stop()
     detail = page.panel.show(first)[page.panel.panel]["detail"]
     assert (detail["state"], detail["percent"], detail["student"]) == ("done", 100.0, "mine/pupil")
-    assert [name for name, _ in detail["actions"]] == ["compare", "duplicate", "delete"]
+    assert [name for name, _ in detail["actions"]] == ["compare", "evaluate", "duplicate", "delete"]
     assert "surrogate" in detail["warning"]
     assert detail["figures"]["loss"] and detail["figures"]["measures"]
     assert detail["strips"]["teacher"]["strip"].endswith("teacher.jpg")
