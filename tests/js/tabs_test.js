@@ -216,6 +216,8 @@ Deno.test("what an audit comes to is said before it starts", () => {
     "All 2 attacks on three models; 64 pictures for every figure, 256 of plain prompts. One of them trains, which takes longest.");
   assert.equal(expected([attack("search")], 2, 2, "8"), "One attack on two models; 8 pictures for every figure.");
   assert.equal(expected([], 2, 2, "8"), "No attack is chosen.");
+});
+
 Deno.test("another candidate is the next arm that is not there yet, or another model", () => {
   const models = [{ id: "a", arms: [{ arm: "" }, { arm: "teacher" }] }, { id: "b", arms: [{ arm: "" }] }];
   const row = (/** @type {string} */ model, arm = "") => ({ model, arm, adapters: [] });
