@@ -9,10 +9,10 @@ import os
 import pkgutil
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from studio.core.explain import did_you_mean
 
@@ -140,10 +140,28 @@ def _many(what: str) -> str:
     return " ".join([f"{first[:-1]}ies" if first.endswith("y") else f"{first}s", *rest])
 
 
-def described(folder: Path) -> dict[str, str]:
-    """Members of a folder with a file each, by name: what the first paragraph of each says. Nothing is imported."""
-    found = {}
-    for file in sorted(folder.glob("[a-z]*.py")):
-        said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-        found[file.stem.replace("_", "-")] = " ".join(said.split("\n\n")[0].split())
-    return found
+def described(folder: Path, decorator: str, variable: str = "") -> list[dict[str, Any]]:
+    """Members of a folder with a file each, and of modules that a variable names, in their order, without importing them: "name"
+    and the keywords of the decorator that adds each (literals, "order" among them), "about", what its file says first."""
+    found = []
+    for file in [*sorted(folder.glob("[a-z]*.py")), *filter(None, (_file(module) for module in named(variable)))]:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        about = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
+        found += [{**said, "about": about} for node in ast.walk(tree) for said in _decorated(node, decorator)]
+    return sorted(found, key=lambda one: int(one["order"]))
+
+
+def _decorated(node: ast.AST, decorator: str) -> Iterator[dict[str, Any]]:
+    """What a decorator of this name is given."""
+    for one in getattr(node, "decorator_list", ()):
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == decorator:
+            yield {"name": ast.literal_eval(one.args[0]), **{w.arg: ast.literal_eval(w.value) for w in one.keywords if w.arg}}
+
+
+def _file(module: str) -> Path | None:
+    """Of a module that can be found."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from studio.capabilities.evaluate import prompt_set
-from studio.capabilities.evaluate.known_judges import known_judges
+from studio.capabilities.evaluate.known_judges import cards, known_judges
 from studio.capabilities.evaluate.request import EvaluateRequest
 from studio.core.domain import Domain
 from studio.core.explain import explain
@@ -37,7 +37,7 @@ def options(paths: Paths) -> Json:
     return {
         "models": models,
         "adapters": [{"id": one.id, "title": one.title} for one in adapters.entries.values() if one.id in fitting],
-        "judges": [{"name": name, "title": titled(name), "about": about} for name, about in known_judges().items()],
+        "judges": cards(),
         "run": [_field(one) for one in run_fields()],
         "most": MAX_CANDIDATES,
         "begin": begin(registry),
@@ -79,7 +79,7 @@ def row(model: str, arm: str = "", adapters: Sequence[Json] = ()) -> Json:
 
 
 def titled(judge: str) -> str:
-    return "CLIP" if judge == "clip" else judge.replace("-", " ").capitalize()
+    return next((str(one["title"]) for one in cards() if one["name"] == judge), judge)
 
 
 def run_fields() -> list[schema_form.Field]:

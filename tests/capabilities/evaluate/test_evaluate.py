@@ -74,7 +74,7 @@ def test_candidates_are_written_as_they_are_read() -> None:
 
 
 def test_the_judges_that_requests_know_are_those_that_are_there() -> None:
-    assert list(known_judges()) == sorted(JUDGES.all()) and not JUDGES.unavailable
+    assert list(known_judges()) == sorted(JUDGES.all(), key=lambda name: JUDGES.get(name).order) and not JUDGES.unavailable
     orders = [card.order for card in JUDGES.all().values()]
     assert len(set(orders)) == len(orders)
 
@@ -162,3 +162,17 @@ def test_one_command_evaluates_and_leaves_the_report(hall: Jobs, tmp_path: Path)
 def test_presets_fit(file: Path, hall: Jobs) -> None:  # noqa: F811
     kind, fields = read_spec_file(file)
     assert kind == "evaluate" and hall.submit(kind, fields)
+
+
+def test_a_judge_from_elsewhere_is_a_module_that_a_variable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        '"""Says yes."""',
+        "from studio.capabilities.evaluate.judges import judge",
+        '@judge("kind-judge", title="Kind", order=50)',
+        "def opened(opening): ...",
+    ]
+    (tmp_path / "kindness.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("STUDIO_JUDGES", "kindness, not_there")
+    assert list(known_judges().items())[-1] == ("kind-judge", "Says yes.")
+    assert EvaluateRequest(candidates=("nano/dmd2",), judges="kind-judge").judges == ("kind-judge",)  # type: ignore[arg-type]

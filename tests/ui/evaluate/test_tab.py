@@ -134,7 +134,9 @@ def test_the_form_becomes_a_run_that_a_reload_finds(tab: EvaluateTab) -> None:
     assert tab.arrive(f"evaluate {run_id} ")[tab.run_id] == run_id
     assert tab.tabs in tab.arrive(f"  {run_id}") and tab.arrive("  ") == {tab.problem: ""}
     panel = tab.panel.background
-    assert panel.detail(run_id)["actions"][0] == ["open", "Open in Evaluate"]
+    panel.opened = set(tab.opens)
+    assert panel.detail(run_id)["actions"][0] == ["open", "Open on its tab"]
+    assert tab.open(run_id)[tab.run_id] == run_id
     assert tab.stopped({tab.run_id: run_id})[tab.board]["state"] == "stopped"
 
 
