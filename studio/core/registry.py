@@ -12,9 +12,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from studio.core.explain import did_you_mean
+from studio.core.files import Json
 
 T = TypeVar("T")
 
@@ -140,7 +141,7 @@ def _many(what: str) -> str:
     return " ".join([f"{first[:-1]}ies" if first.endswith("y") else f"{first}s", *rest])
 
 
-def described(folder: Path, decorator: str, variable: str = "") -> list[dict[str, Any]]:
+def described(folder: Path, decorator: str, variable: str = "") -> list[Json]:
     """Members of a folder with a file each, and of modules that a variable names, in their order, without importing them: "name"
     and the keywords of the decorator that adds each (literals, "order" among them), "about", what its file says first."""
     found = []
@@ -151,7 +152,7 @@ def described(folder: Path, decorator: str, variable: str = "") -> list[dict[str
     return sorted(found, key=lambda one: int(one["order"]))
 
 
-def _decorated(node: ast.AST, decorator: str) -> Iterator[dict[str, Any]]:
+def _decorated(node: ast.AST, decorator: str) -> Iterator[Json]:
     """What a decorator of this name is given."""
     for one in getattr(node, "decorator_list", ()):
         if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == decorator:

@@ -55,7 +55,7 @@ def frechet_distance(a: Any, b: Any) -> float:
     return frechet_of_moments(mean_a, cov_a, mean_b, cov_b)
 
 
-def frechet_interval(samples: Any, reference: Any) -> Interval:
+def frechet_interval(samples: Tensor, reference: Tensor) -> Interval:
     """The same with what it would vary with other samples, each left out in turn (Efron & Stein 1981); the reference is taken as
     it is. The bias of few samples is not in it."""
     x = torch.as_tensor(samples).detach().double().cpu().flatten(1)

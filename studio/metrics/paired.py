@@ -23,6 +23,8 @@ def mean(values: Tensor, bounds: tuple[float, float] = SHARE) -> Interval:
     kept = values[~values.isnan().any(1)].double()
     if not len(kept):
         return Interval(None, n=0, note="no prompt asks for it")
+    if bounds == SHARE and (bool((kept == 0).all()) or bool((kept == 1).all())):
+        return wilson(int(kept.sum()), kept.numel())  # nothing varies, which does not mean that nothing could
     drawn, each = multipliers(kept.shape[1]), kept.shape[1]
     if each < 2:  # prompts alone vary
         row = kept[:, 0]
@@ -31,29 +33,26 @@ def mean(values: Tensor, bounds: tuple[float, float] = SHARE) -> Interval:
     return pool(rows).interval()
 
 
-def rate(values: Tensor) -> Interval:
-    """The same of values that are 0 or 1; Wilson's where all are alike, as nothing varies there."""
-    found = mean(values)
-    kept = values[~values.isnan().any(1)]
-    if found.value is None or (found.low is not None and found.high is not None and found.low < found.high):
-        return found
-    return wilson(int(kept.sum()), kept.numel())
-
-
 def difference(a: Tensor, b: Tensor) -> Interval:
     """Mean of a − b, of two candidates on the same prompts and seeds."""
     return mean(a - b, APART)
 
 
-def sign_test(a: Tensor, b: Tensor) -> Json:
-    """How often a is above b, below it, and neither, and the probability of as uneven a split by chance (exact, two-sided; on
-    right and wrong this is McNemar's test)."""
+def split(a: Tensor, b: Tensor) -> Json:
+    """How often a is above b, below it, and neither."""
     kept = ~(a.isnan() | b.isnan())
     gap = (a - b)[kept]
     better, worse = int((gap > 0).sum()), int((gap < 0).sum())
-    n = better + worse
-    tail = sum(math.comb(n, k) for k in range(min(better, worse) + 1)) / 2**n if n else 1.0
-    return {"better": better, "worse": worse, "same": int(kept.sum()) - n, "p": min(1.0, 2 * tail)}
+    return {"better": better, "worse": worse, "same": int(kept.sum()) - better - worse}
+
+
+def sign_test(a: Tensor, b: Tensor) -> Json:
+    """The same with the probability of as uneven a split by chance, exact and two-sided. Of independent things: prompts, not
+    samples of one prompt."""
+    found = split(a, b)
+    n = found["better"] + found["worse"]
+    tail = sum(math.comb(n, k) for k in range(min(found["better"], found["worse"]) + 1)) / 2**n if n else 1.0
+    return {**found, "p": min(1.0, 2 * tail)}
 
 
 def by_sample(scores: list[list[float]], prompts: int) -> Tensor:

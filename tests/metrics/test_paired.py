@@ -25,7 +25,7 @@ def test_intervals_hold_the_truth_where_prompts_and_samples_vary() -> None:
 
 
 def test_a_rate_at_its_end_has_the_interval_of_wilson() -> None:
-    found = paired.rate(torch.ones(8, 8))
+    found = paired.mean(torch.ones(8, 8))
     assert found.value == 1 and found.low is not None and 0.93 < found.low < 0.95 and found.n == 64
 
 

@@ -5,7 +5,7 @@ import { unbroken } from "../kit/numbers.js";
 /** @typedef {{ text: string, reach: string, at: number | null, low: number | null, high: number | null }} Cell */
 /** @typedef {{ title: string, tone: string, cells: Cell[] }} Row */
 /** @typedef {{ heads: string[], rows: Row[], note: string }} Scores */
-/** @typedef {{ title: string, cell: Cell, widest: number, split: string, right: string }} Gap */
+/** @typedef {{ title: string, cell: Cell, widest: number, prompts: string, split: string, right: string }} Gap */
 /** @typedef {{ question: string, kind: string, n: number, cells: Cell[], instead: string }} Failing */
 /** @typedef {{ title: string, about: string, better: string, cells: Cell[] }} Figure */
 /** @typedef {{ titles: string[], rows: Figure[], note: string }} Figures */
@@ -76,10 +76,10 @@ export function scoreNodes({ heads, rows }) {
 }
 
 /** @param {Gap[]} rows */
-export const gapNodes = (rows) => rows.map(({ title, cell, widest, split, right }) => {
+export const gapNodes = (rows) => rows.map(({ title, cell, widest, prompts, split, right }) => {
   const box = make("div", "ev-gap"), track = make("div", "ev-zero"), words = make("p");
   track.append(...bar(cell, -widest, widest));
-  words.append(unbroken(split), make("br"), unbroken(right));
+  words.append(unbroken(prompts), make("br"), unbroken(split), make("br"), unbroken(right));
   const value = make("span", "ev-points");
   value.append(make("b", "", cell.text), " ", make("small", "", cell.reach));
   box.append(make("b", "ev-of", title), value, track, words);

@@ -16,7 +16,7 @@ from studio.metrics import report, second_witness
 from studio.metrics.bootstrap import resample_counts
 from studio.metrics.frechet import frechet_interval
 from studio.metrics.interval import Estimate, Interval, pool
-from studio.metrics.paired import rate
+from studio.metrics.paired import mean
 from studio.metrics.precision_recall import K_NEAREST, precision_recall
 from studio.metrics.readings import accepted, correct
 
@@ -94,8 +94,8 @@ def by_oracle(domain: Domain, seen: Sequence[OracleReadings], prompts: Sequence[
     each = len(seen[0])
     spread = [report.diversity_estimate(row, stated[name], domain.factors, world=worlds[name]) for name, row in rows.items()]
     return {
-        "accuracy": rate(_by_prompt(seen, lambda i, row: _right(domain, row, prompts[i]))).to_dict(),
-        "in_distribution": rate(_by_prompt(seen, lambda _, row: accepted(row))).to_dict(),
+        "accuracy": mean(_by_prompt(seen, lambda i, row: _right(domain, row, prompts[i]))).to_dict(),
+        "in_distribution": mean(_by_prompt(seen, lambda _, row: accepted(row))).to_dict(),
         "fd": frechet_interval(features, every).to_dict(),
         **_manifold(features, every),
         "coverage": second_witness.coverage(

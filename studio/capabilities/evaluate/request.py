@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -71,7 +70,7 @@ class EvaluateRequest(BaseModel):
 
     @field_validator("candidates", mode="before")
     @classmethod
-    def _candidates(cls, given: Any) -> Any:
+    def _candidates(cls, given: object) -> object:
         listed = re.split(r"[,;\n]+", given[:4000]) if isinstance(given, str) else given
         if isinstance(listed, list | tuple):
             listed = [one for one in listed if not isinstance(one, str) or one.strip()]
@@ -90,12 +89,12 @@ class EvaluateRequest(BaseModel):
 
     @field_validator("prompts", mode="before")
     @classmethod
-    def _prompts(cls, given: Any) -> Any:
+    def _prompts(cls, given: object) -> object:
         return prompt_set.lines(given) if isinstance(given, str | list | tuple) else given
 
     @field_validator("seeds", mode="before")
     @classmethod
-    def _seeds(cls, given: Any) -> Any:
+    def _seeds(cls, given: object) -> object:
         if isinstance(given, int) and not isinstance(given, bool):
             given = str(given)
         return tuple(parse_seeds(given)) if isinstance(given, str) else given
@@ -107,7 +106,7 @@ class EvaluateRequest(BaseModel):
 
     @field_validator("judges", mode="before")
     @classmethod
-    def _judges(cls, given: Any) -> Any:
+    def _judges(cls, given: object) -> object:
         names = re.split(r"[,;\s]+", given[:400].strip()) if isinstance(given, str) else given
         return tuple(dict.fromkeys(filter(None, names))) if isinstance(names, list | tuple) else names
 

@@ -38,7 +38,7 @@ def candidate(
     return {
         "n": len(files),
         "score": paired.mean(scores).to_dict(),
-        "all_right": paired.rate(right).to_dict(),
+        "all_right": paired.mean(right).to_dict(),
         "by_kind": [
             {"kind": kind, "title": KINDS[kind], **paired.mean(_of_kind(answers[first], every, kind, len(said))).to_dict()}
             for kind in kinds
@@ -60,8 +60,9 @@ def pair(a: int, b: int, first: Json, second: Json) -> Json:
         "a": a,
         "b": b,
         "difference": paired.difference(x, y).to_dict(),
-        "samples": paired.sign_test(x.flatten(), y.flatten()),
-        "all_right": paired.sign_test(*rights),
+        "prompts": paired.sign_test(x.nanmean(1), y.nanmean(1)),
+        "samples": paired.split(x.flatten(), y.flatten()),
+        "all_right": paired.split(*rights),
     }
 
 

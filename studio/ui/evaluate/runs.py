@@ -85,11 +85,11 @@ def _saved(result: Json) -> Iterator[Table]:
     yield Table(("candidate", "judge", "n", "what was asked for", "all of it", *kinds, "NFE"), scores, "scores")
     gaps = [
         [f"{rows[one['a']]['name']} minus {rows[one['b']]['name']}", judge, one["difference"],
-         *(one["samples"][name] for name in ("better", "worse", "same", "p"))]
+         *(one["prompts"][name] for name in ("better", "worse", "same", "p"))]
         for one in result["comparisons"]
     ]  # fmt: skip
     if gaps:
-        yield Table(("pair", "judge", "difference", "better", "worse", "same", "p"), gaps, "pairs")
+        yield Table(("pair", "judge", "difference", "prompts better", "worse", "same", "p"), gaps, "pairs")
     for row in rows:
         asked = [
             [one["question"], row["name"], judge, one["share"], one["share"]["n"],

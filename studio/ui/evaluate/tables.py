@@ -77,12 +77,13 @@ def pairs(result: Json) -> Json | None:
         gap, first, other = one["difference"], titles[one["a"]], titles[one["b"]]
         found.append({
             "title": f"{first} minus {other}", "cell": _points(gap), "widest": widest,
-            "split": _split(one["samples"], first, other, "shows more of what was asked for"),
-            "right": _split(one["all_right"], first, other, "alone shows all of it"),
+            "split": f"{_split(one['samples'], first, other, 'shows more of what was asked for', 'samples')}.",
+            "right": f"{_split(one['all_right'], first, other, 'alone shows all of it', 'samples')}.",
+            "prompts": _tested(one["prompts"], first, other),
         })  # fmt: skip
     note = (
         f"{judged(result)}, {size(result)}, pair by pair on the same prompt and seed. An interval that holds 0 shows no "
-        "difference; the sign test counts samples alone and asks how often chance would split them so unevenly."
+        "difference; the sign test counts prompts alone and asks how often chance would split them so unevenly."
     )
     return {"rows": found, "note": note}
 
@@ -94,14 +95,19 @@ def _points(gap: Json) -> Json:
     return {"text": text, "reach": reach, "at": value, "low": low, "high": high}
 
 
-def _split(test: Json, first: str, other: str, does: str) -> str:
-    """The sign test in words."""
-    better, worse, same = int(test["better"]), int(test["worse"]), int(test["same"])
-    n = better + worse
-    if not n:
-        return f"On all {same} samples both are alike."
-    told = f"{first} {does} on {better}, {other} on {worse}; {same} are alike"
-    p = float(test["p"])
+def _split(found: Json, first: str, other: str, does: str, of: str) -> str:
+    """How often each is better, in words."""
+    better, worse, same = int(found["better"]), int(found["worse"]), int(found["same"])
+    if not better + worse:
+        return f"On all {same} {of} both are alike"
+    return f"{first} {does} on {better} {of}, {other} on {worse}; {same} are alike"
+
+
+def _tested(test: Json, first: str, other: str) -> str:
+    """The sign test over prompts in words."""
+    told, p = _split(test, first, other, "shows more of it on the whole", "prompts"), float(test["p"])
+    if not test["better"] + test["worse"]:
+        return f"{told}."
     chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
     sure = "hardly by chance" if p < SURE else "as chance may well do"
     return f"{told}: {sure} ({chance}, sign test)."

@@ -57,10 +57,11 @@ def test_sentences_come_first_and_every_table_says_who_judged() -> None:
 def test_the_sign_test_is_said_in_words() -> None:
     (gap,) = done().board()["found"]["pairs"]["rows"]
     assert gap["title"] == "Nano DMD2 minus Nano teacher" and gap["cell"]["text"].startswith("−")
-    assert gap["split"] == ("Nano DMD2 shows more of what was asked for on 0, Nano teacher on 2; 2 are alike: as chance may well "
-                            "do (p = 0.50, sign test).")  # fmt: skip
+    assert gap["split"] == "Nano DMD2 shows more of what was asked for on 0 samples, Nano teacher on 2; 2 are alike."
+    assert gap["prompts"] == ("Nano DMD2 shows more of it on the whole on 0 prompts, Nano teacher on 1; 1 are alike: as chance "
+                              "may well do (p = 1.00, sign test).")  # fmt: skip
     alike = result()
-    alike["comparisons"][0]["samples"] = {"better": 0, "worse": 0, "same": 4, "p": 1.0}
+    alike["comparisons"][0]["samples"] = {"better": 0, "worse": 0, "same": 4}
     shown = tables.pairs(alike)
     assert shown is not None and shown["rows"][0]["split"] == "On all 4 samples both are alike."
     assert tables.pairs(result(comparisons=[])) is None
