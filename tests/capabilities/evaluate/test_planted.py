@@ -7,13 +7,16 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from studio.capabilities.evaluate.judges import Answer
+from studio.capabilities.evaluate.judges import Answer, Opening
+from studio.capabilities.evaluate.judges.distilled import open_distilled
 from studio.capabilities.evaluate.judges.oracle import ByOracle
 from studio.capabilities.evaluate.planted import UNTOUCHED, Planted, planted, trusted
 from studio.core.domain import Said
 from studio.domains import DOMAINS, domain_of
 from studio.jobs.paths import ASSETS
 from studio.library.checklist import Check
+from studio.library.models import load_registry
+from studio.workshop.open_models import ModelCache
 
 WORLDS = [name for name, domain in DOMAINS.all().items() if domain.has_world]
 SHAPE = (3, 32, 32)
@@ -104,3 +107,14 @@ def test_where_no_world_is_known_nothing_is_planted() -> None:
         planted(domain_of("plain"), 4, 0, SHAPE)
     with pytest.raises(ValueError, match="1 or more would"):
         planted(domain_of("pocket"), 0, 0, SHAPE)
+
+
+def test_the_shipped_judge_asks_one_thing_at_a_time_and_is_trusted_as_far_as_the_page_says(bench: Planted) -> None:
+    entry = load_registry().get("nano/teacher")
+    judge = open_distilled(Opening(domain_of("pocket"), entry, ModelCache()))
+    found = trusted(judge, bench)
+    print("all", found["all"], found["spearman"], found["kendall"], found["named"])
+    assert judge.key.startswith("distilled nano/judge ")
+    for kind in ("wrong colour", "wrong place", "missing companion"):
+        assert found["kinds"][kind]["recall"]["value"] > 0.85, kind
+    assert found["spearman"]["low"] > 0.4 and found["named"]["wrong"]["value"] > 0.6
