@@ -19,9 +19,7 @@ from studio.core.rng import Share, rand, randint, randn
 from studio.jobs.paths import ROOT
 
 TOLERANCE = 1e-5
-ROUNDING = (
-    0.02  # of how far weights moved: half a batch is summed in another order, and Adam divides small gradients by themselves
-)
+ROUNDING = 0.02  # of how far weights moved: halves are summed in another order, and Adam divides by small gradients
 
 
 def test_the_shares_of_a_draw_are_the_draw() -> None:
