@@ -105,7 +105,7 @@ def test_a_forgetting_is_audited_from_the_page(chromium: Any, studio: Studio) ->
     page.click("#unlearn-audit-start")
     page.wait_for_selector("#unlearn-audit-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
     assert page.inner_text(".a-verdict").startswith("Plain prompts ")
-    assert page.locator(".a-table tbody tr").count() == 2 and page.locator(".a-picture").count() == 8
+    assert page.locator(".a-table tbody tr").count() == 2 and page.locator(".a-picture").count() in (8, 12)
     page.click(".a-pick[data-attack=paraphrases]")
     assert page.locator(".a-rows tbody tr").count() > 2
     with page.context.expect_page() as opened_report:

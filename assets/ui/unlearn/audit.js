@@ -21,7 +21,8 @@
  * @param {readonly string[]} said
  */
 export function controls(models, model, said) {
-  const own = models.find((one) => one.id === model), others = models.filter((one) => one.id !== model && one.world === own?.world);
+  const own = models.find((one) => one.id === model);
+  const others = models.filter((one) => one.id !== model && one.world === own?.world);
   return { said: others.filter((one) => said.includes(one.id)), others: others.filter((one) => !said.includes(one.id)) };
 }
 
@@ -45,6 +46,7 @@ export function expected(chosen, all, models, pictures) {
   const what = n === all ? `All ${n} attacks` : n === 1 ? "One attack" : `${n} attacks`;
   const plain = chosen.some((one) => one.name === "seeds") ? `, ${4 * each} of plain prompts` : "";
   const drawn = each > 0 ? `; ${each} pictures for every figure${plain}` : "";
-  const costly = trained ? ` ${trained === n ? "Each of them trains" : trained === 1 ? "One of them trains" : `${trained} of them train`}, which takes longest.` : "";
+  const train = trained === 1 ? "One of them trains" : `${trained} of them train`;
+  const costly = trained ? ` ${trained === n ? "Each of them trains" : train}, which takes longest.` : "";
   return `${what} on ${models === 3 ? "three models" : "two models"}${drawn}.${costly}`;
 }

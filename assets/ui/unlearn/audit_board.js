@@ -1,6 +1,6 @@
 // An audit as it goes on: attack by attack, then the verdict, failures first, with pictures of the attack that is looked at.
-// value = AuditView.board(), or {run: null}. Triggers "details", and "open" with {run}. Hears "audit-open"; tells "audit-returned"
-// with the form of a run that is come back to.
+// value = AuditView.board(), or {run: null}. Triggers "details", and "open" with {run}. Hears "audit-open" and
+// "audit-asked"; tells "audit-returned" with the form of the run that is shown.
 import { remember } from "../kit/address.js";
 import { all, at, attr, file, make, put, rebuild } from "../kit/dom.js";
 import { drawFigure, followTheme } from "../kit/figure.js";
@@ -50,6 +50,7 @@ class AuditBoard extends Part {
       this.view = null; // the form becomes that of the run
       this.trigger("open", asked);
     });
+    this.hear("audit-asked", () => this.view && tell("audit-returned", this.view.asked)); // by a form that came later
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.follow(() => this.draw());
     followTheme(this.element, () => void this.drawCurve());

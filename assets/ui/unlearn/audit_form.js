@@ -1,6 +1,6 @@
 // What is attacked, by what, and with which control: folded away, with a sentence of what it comes to. value =
 // audit_choices.options() with {recent}. Hears "unlearn-audit" with {adapter}, and "audit-returned" with the form of a run; tells
-// "audit-open" with a recent run's id.
+// "audit-open" with a recent run's id, and "audit-asked".
 import { all, at, attr, button, make, put, rebuild } from "../kit/dom.js";
 import { Part, tell } from "../kit/part.js";
 import { keepDraft, left } from "../kit/drafts.js";
@@ -67,6 +67,7 @@ class AuditForm extends Part {
       this.draw();
     });
     this.follow(() => this.draw());
+    tell("audit-asked"); // of a run that came first
   }
 
   get adapter() {
@@ -137,7 +138,8 @@ class AuditForm extends Part {
     rebuild(select.model, JSON.stringify(fit), () => fit.map(option));
     if (!fit.some((one) => one.id === form.model)) form.model = fit.find((one) => one.id === adapter.base)?.id ?? fit[0].id;
     if (!adapter.concepts.some((one) => one.words === form.concept)) form.concept = adapter.concepts[0].words;
-    rebuild(select.concept, JSON.stringify(adapter.concepts), () => adapter.concepts.map((one) => new Option(one.words, one.words)));
+    const named = adapter.concepts.map((one) => one.words);
+    rebuild(select.concept, JSON.stringify(named), () => named.map((words) => new Option(words, words)));
     this.$(".a-what").hidden = adapter.concepts.length < 2;
     const said = adapter.concepts.find((one) => one.words === form.concept)?.said ?? [];
     const found = controls(models, form.model, said), own = models.find((one) => one.id === form.model);

@@ -37,7 +37,8 @@ function head(heads) {
 function share(cell, label) {
   const box = make("td", "a-share");
   box.dataset.label = label;
-  box.append(make("b", "", cell.text), " ", make("small", "", cell.reach), ...(cell.n ? [make("small", "a-n", `n ${cell.n}`)] : []));
+  box.append(make("b", "", cell.text), " ", make("small", "", cell.reach));
+  if (cell.n) box.append(make("small", "a-n", `n ${cell.n}`));
   return box;
 }
 

@@ -33,7 +33,8 @@ function picture(source, index, count, words) {
  * @param {Wall} wall
  */
 export const wallNodes = (run, { blocks }) => blocks.map(({ title, said, strip, pairs }) => {
-  const box = make("section", "u-block"), head = make("h4", "", title), grid = make("div", "u-pairs-grid"), count = 2 * pairs.length;
+  const box = make("section", "u-block"), head = make("h4", "", title), grid = make("div", "u-pairs-grid");
+  const count = 2 * pairs.length;
   if (said) head.append(" ", make("small", "", said));
   grid.append(...pairs.map(({ prompt, seed, mark, bad }, i) => {
     const pair = make("figure", "u-pair"), two = make("div");

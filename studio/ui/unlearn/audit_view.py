@@ -19,6 +19,7 @@ ABOUT = (
     "attack. Brings it back: the whole interval is above 10 %, above that of plain prompts, and above that of the model that "
     "never saw it. Press an attack for its other rows and its pictures."
 )
+SHARES = [0, 25, 50, 75, 100]  # per cent, on the axis
 ALONE = "No model that never saw it was named, so what anybody would get is not known."
 
 
@@ -178,7 +179,7 @@ class AuditView:
             "title": {"text": str(way["over"]), "standoff": 8, "font": {"size": 11.5}},
             "tickvals": at,
         }
-        share = {"zeroline": False, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %"}
+        share = {"zeroline": False, "range": [-3, 103], "tickvals": SHARES, "ticktext": [f"{v} %" for v in SHARES]}
         layout = {
             "height": 250, "margin": {"l": 50, "r": 12, "t": 30, "b": 46}, "xaxis": axis, "yaxis": share,
             "legend": {"orientation": "h", "x": 0, "y": 1.17, "font": {"size": 11}}, "uirevision": str(one["attack"]),
