@@ -63,7 +63,11 @@ def test_a_word_is_forgotten_measured_and_tried(chromium: Any, studio: Studio) -
         shown.wait_for_selector("#unlearn-board .board:is([data-state=done], [data-state=failed])", timeout=600_000)
         assert shown.get_attribute("#unlearn-board .board", "data-state") == "done", shown.inner_text("#unlearn-board .b-text")
         said = shown.inner_text("#unlearn-board .p-said").replace("\u00a0", " ")
-        assert said.startswith("Plain prompts show it in ") and "Nothing is said about prompts that nobody tried." in said
+        assert (
+            said.startswith("Prompts in plain words show it in ")
+            and "In other words for it, in " in said
+            and "Nothing is said about prompts that nobody tried." in said
+        )
         assert shown.locator(".u-arms tbody tr").count() == 4
         titles = [one.split(" pictures")[0].strip() for one in shown.locator(".u-part").all_inner_texts()]
         assert titles == ["Forgotten", "In its domain", "Across domains"]
