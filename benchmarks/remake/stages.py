@@ -79,6 +79,13 @@ def _models(size: str) -> list[Stage]:
                   _world(f"{code}/denoising.py", f"{code}/assemble.py", f"{own}/vae"), (f"{assets}/{name}/unet",),
                   (_pretrain("teacher", size, "--without", concept),), gpu=True, on_gpu=("--minutes", "10", "--set", "batch=256"))
         )  # fmt: skip
+        stages.append(
+            Stage(f"{size}/{name}-dmd2", f"its student, which never saw {concept} either",
+                  (f"{assets}/{name}/unet", f"{assets}/{name}/text_encoder", f"presets/distill/{size}-dmd2.yaml",
+                   "studio/methods/distill/dmd2.py"),
+                  (f"{assets}/{name}-dmd2/unet", f"{assets}/{name}-dmd2/recipe.json"),
+                  (_pretrain("student", size, "dmd2", "--without", concept),), gpu=True)
+        )  # fmt: skip
     return stages
 
 

@@ -88,8 +88,9 @@ class Curriculum(Protocol):
     def oracle(self, asked: Asked) -> Part: ...
     def autoencoder(self, asked: Asked) -> Part: ...
     def teacher(self, asked: Asked) -> Part: ...
-    def lessons(self, device: str) -> tuple[Tensor, Tensor, Tensor]:
-        """What students are taught on: (tokens [N, K, L], tokens of nothing [L], latents [N, *shape])."""
+    def lessons(self, device: str, without: str = "") -> tuple[Tensor, Tensor, Tensor, str]:
+        """What students are taught on, and the folder of their teacher: (tokens [N, K, L], tokens of nothing [L], latents
+        [N, *shape], name). without: "factor=value" that neither sees."""
 
     def schedule(self) -> Iterator[str]:
         """Lines that help to place a student's steps."""

@@ -237,9 +237,13 @@ def student(
     fresh: Fresh = False,
     device: Device = "cpu",
     set_: Override = None,
+    without: Annotated[str, typer.Option(help="Of the teacher that never saw this value, and without it as well")] = "",
     domain: DomainName = "",
 ) -> None:
-    """Distil OUT/SIZE/teacher into OUT/SIZE/PRESET as presets/distill/SIZE-PRESET.yaml says, with its recipe and card."""
+    """Distil OUT/SIZE/teacher into OUT/SIZE/PRESET as presets/distill/SIZE-PRESET.yaml says, with its recipe and card.
+
+    One of a teacher that never saw a concept never sees it either; it goes to OUT/SIZE/without-CONCEPT-PRESET.
+    """
     from studio.methods.distill import METHODS
     from studio.workshop.material.captions import CaptionMaterial
     from studio.workshop.projection import noise_of
@@ -247,10 +251,13 @@ def student(
     lessons, given = curriculum(domain, size, work, out), read_preset(size, preset)
     cls = METHODS.get(given["objective"])
     config = cls.Config.model_validate(given["method"] | overrides(set_))
-    folder = out / size / "teacher"
-    model = open_model(folder, f"{size}/teacher", device)
+    try:
+        tokens, empty, latents, taught_by = lessons.lessons(device, without)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    folder, teacher_id, made = out / size / taught_by, f"{size}/{taught_by}", f"{taught_by}-{preset}" if without else preset
+    model = open_model(folder, teacher_id, device)
     assert isinstance(model, Model)
-    tokens, empty, latents = lessons.lessons(device)
     lines, each = TokenLines(tokens.flatten(0, 1), empty, model.line_reader().text), tokens.shape[1]
     shape = tuple(latents.shape[1:])
     material = CaptionMaterial(lines, each, lambda: latents, shape, noise_of(named(domain), shape), device)
@@ -259,18 +266,19 @@ def student(
     make: Callable[..., Method] = cls
     method = make(config, Streams(0, device), guide, material)
     settings = TrainerConfig(steps=steps or given["steps"], **given["trainer"])
-    trainer = Trainer(method, settings, work / size / f"{preset}-training", device)
-    trained = train(trainer, f"{size} {preset}", every=25, fresh=fresh)
+    trainer = Trainer(method, settings, work / size / f"{made}-training", device)
+    trained = train(trainer, f"{size} {made}", every=25, fresh=fresh)
     best = trainer.ema["student"].module
     card = {
-        "what": f"{given['title']}: a student of {size}/teacher",
+        "what": f"{given['title']}: a student of {teacher_id}",
+        **({"data": f"no prompt with {without}"} if without else {}),
         "objective": given["objective"],
         "method": config.model_dump(mode="json"),
         "trainer": given["trainer"],
         **trained,
     }
-    target = out / size / preset
-    model.save_student(target, best, method, f"{size}/teacher", card)
+    target = out / size / made
+    model.save_student(target, best, method, teacher_id, card)
     print(f"shared with the teacher: {', '.join(link_equal(target, folder)) or 'nothing'}")
 
 

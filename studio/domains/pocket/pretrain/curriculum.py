@@ -189,9 +189,12 @@ class Curriculum:
 
     # -- for students ----------------------------------------------------------------------------------------------
 
-    def lessons(self, device: str) -> tuple[Tensor, Tensor, Tensor]:
+    def lessons(self, device: str, without: str = "") -> tuple[Tensor, Tensor, Tensor, str]:
         _, data = self._captioned(device)
-        return data.tokens, data.empty, data.latents
+        name = "teacher"
+        if without:
+            data, name = self._never_seeing(data, without)
+        return data.tokens, data.empty, data.latents, name
 
     def schedule(self) -> Iterator[str]:
         """κ(t): how much a noisy state says about which picture it is."""
