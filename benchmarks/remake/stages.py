@@ -76,7 +76,8 @@ def _models(size: str) -> list[Stage]:
         name = f"without-{concept.partition('=')[2]}"
         stages.append(
             Stage(f"{size}/{name}", f"a teacher from scratch that never saw {concept}",
-                  _world(f"{code}/denoising.py", f"{code}/assemble.py", f"{own}/vae"), (f"{assets}/{name}/unet",),
+                  _world(f"{code}/denoising.py", f"{code}/assemble.py", f"{own}/vae"),
+                  (f"{assets}/{name}/unet", f"{assets}/{name}/text_encoder"),
                   (_pretrain("teacher", size, "--without", concept),), gpu=True, on_gpu=("--minutes", "10", "--set", "batch=256"))
         )  # fmt: skip
         stages.append(
@@ -143,6 +144,14 @@ def _measured() -> list[Stage]:
                "studio/methods/distill"), ("docs/measured/objectives-pocket.json",),
               (("benchmarks.objectives", "--size", "pocket", "--prompts", "32", "--device", "{device}",
                 "--work", "{work}/objectives", "--json", "docs/measured/objectives-pocket.json"),), gpu=True),
+        *(
+            Stage(f"measured/{name}", about, ("assets/nano", f"studio/methods/{folder}", f"benchmarks/{name}.py"),
+                  (f"docs/measured/{name}.json", f"docs/{page}.md"), ((f"benchmarks.{name}", "--data-dir", "{data}"),))
+            for name, folder, page, about in (
+                ("personalize", "personalize", "personalize", "methods of personalization, hours of a core"),
+                ("unlearning", "unlearn", "unlearning", "methods of unlearning, up to eight hours of a core"),
+            )
+        ),
         Stage("docs/methods", "the table of objectives", ("docs/measured/objectives-nano.json",
               "docs/measured/objectives-pocket.json"), ("docs/methods.md",),
               (("benchmarks.objectives", "--table", "docs/methods.md"),)),
