@@ -42,6 +42,9 @@ class LeftOff(Exception):
         self.state, self.note = state, note
 
 
+LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
+
+
 class Spec(BaseModel):
     """`spec.json`: everything needed to do this run again."""
 
@@ -132,6 +135,20 @@ class Run(Generic[T]):
     def asked(self) -> str | None:
         """What somebody asks a run that can be continued to do before its end: "stop", "pause" or nothing."""
         return next((name for name in ("stop", "pause") if (self.folder / name).exists()), None)
+
+    def to_leave(self) -> tuple[str, str] | None:
+        """Why a run that can be continued should leave before its end, (the state it is then in, a word for it): somebody asks it
+        to, or the process around it must go; None where it may go on."""
+        reason = self.asked() or ("" if self.leaving() else None)
+        return None if reason is None else LEFT[reason]
+
+    def between(self, kept: Callable[[], str]) -> None:
+        """Between two pieces of work: the device goes to whoever waits for it, and a wish to end is heard. kept: behind the word
+        for why it leaves, what is kept."""
+        self.gate.step(self.check)
+        self.check()
+        if (why := self.to_leave()) is not None:
+            raise LeftOff(why[0], f"{why[1]}{kept()}")
 
     def taken(self, name: str) -> bool:
         """Whether somebody asked for `name` ("save", "sample") since the last time; the request is then used up."""

@@ -18,13 +18,12 @@ from studio.core.family import OpenModel
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
 from studio.domains.media import image, medium_of
-from studio.jobs.run import LeftOff, Run, versions
+from studio.jobs.run import Run, versions
 from studio.library.models import ModelEntry
 from studio.workshop.tools import Tools
 
 REPORT = "artifacts/report/audit.html"
 SIDE = 96  # pixels of a picture in the report, at most
-LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
 
 class Audit:
@@ -150,13 +149,8 @@ class Audit:
         return kept
 
     def _between(self) -> None:
-        """The device goes to whoever waits for it; a request to leave is heard. What is finished is kept already."""
-        self.job.gate.step(self.job.check)
-        self.job.check()
-        reason = self.job.asked() or ("" if self.job.leaving() else None)
-        if reason is not None:
-            state, word = LEFT[reason]
-            raise LeftOff(state, f"{word} after {len(self.done)} of {len(self.attacks)} attacks; these are kept.")
+        """What is finished is kept already."""
+        self.job.between(lambda: f" after {len(self.done)} of {len(self.attacks)} attacks; these are kept.")
 
     # -- after -----------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from studio.core.explain import explain
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
 from studio.domains.media import image, medium_of
-from studio.jobs.run import LeftOff, Run, versions
+from studio.jobs.run import Run, versions
 from studio.library.adapters import load_adapters
 from studio.library.checklist import Check, checks
 from studio.workshop.tools import Tools
@@ -29,7 +29,6 @@ from studio.workshop.tools import Tools
 REPORT = "artifacts/report/evaluation.html"
 PLANTED_SEED = 939_393  # of things that errors are planted into
 SIDE = 256  # pixels of a picture that is kept, at most
-LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
 
 class Evaluation:
@@ -137,13 +136,7 @@ class Evaluation:
         return kept
 
     def _between(self) -> None:
-        """The device goes to whoever waits for it; a request to leave is heard. What is finished is kept already."""
-        self.job.gate.step(self.job.check)
-        self.job.check()
-        reason = self.job.asked() or ("" if self.job.leaving() else None)
-        if reason is not None:
-            state, word = LEFT[reason]
-            raise LeftOff(state, f"{word}; candidates that are finished are kept.")
+        self.job.between(lambda: "; candidates that are finished are kept.")
 
     # -- after -----------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from studio.core.family import OpenModel
 from studio.core.files import Json, plain
 from studio.domains import domain_of
 from studio.domains.media import medium_of
-from studio.jobs.run import LeftOff, Run, versions
+from studio.jobs.run import Run, versions
 from studio.metrics.rows import Rows, joined, over_steps, taken
 from studio.sampling.adapted import adapters_of
 from studio.sampling.cost import bill
@@ -52,7 +52,6 @@ BLOCK = 32  # seeds that are drawn together
 REPORT_S = 0.5  # between progress events
 CONTROL_BOOT = 200  # resamples behind differences that are 0 unless something is broken
 CONCLUDE_SHARE = 0.1  # of the time that concluding may take while drawing goes on
-_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
 
 @dataclass
@@ -226,13 +225,7 @@ class Laboratory:
         self._say()
 
     def _between(self) -> None:
-        """Between two steps: the device goes to whoever waits for it; a request to leave is heard."""
-        self.job.gate.step(self.job.check)
-        self.job.check()
-        reason = self.job.asked() or ("" if self.job.leaving() else None)
-        if reason is not None:
-            state, word = _LEFT[reason]
-            raise LeftOff(state, f"{word} at {self.done:,} of {self.total:,} network evaluations; what was drawn is kept.")
+        self.job.between(lambda: f" at {self.done:,} of {self.total:,} network evaluations; what was drawn is kept.")
 
     def _say(self, force: bool = False) -> None:
         now = time.monotonic()

@@ -9,53 +9,24 @@ from studio.library.candidates import Candidate
 from studio.ui.evaluate import tables
 from studio.ui.evaluate.choices import OWN, RUN, TYPED
 from studio.ui.kit import arms, schema_form, words
+from studio.ui.kit.run_view import RunView
 from studio.ui.kit.seeds import write_seeds
-from studio.ui.kit.views import LIVE
 
 NEWEST = 8  # pictures of a candidate while it is drawn
 
 
-class EvaluateView:
-    """Folds the events of one run of the kind "evaluate"."""
+class EvaluateView(RunView):
+    """Folds the events of one run of the kind "evaluate". about: {"titles": of candidates, "roles": of their models, "prompts":
+    how many there are}."""
 
     def __init__(self, run_id: str, request: Json, about: Json):
-        """about: {"titles": of candidates, "roles": of their models, "prompts": how many there are}."""
-        self.run_id, self.request, self.about = run_id, dict(request), dict(about)
-        self.state, self.note = "queued", ""
-        self.progress: Json | None = None
-        self.notices: list[str] = []
+        super().__init__(run_id, request, about)
         self.drawn: dict[int, dict[int, list[str]]] = {}  # candidate -> prompt -> files
-        self.result: Json | None = None
-        self.finished = False
 
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
-
-    def apply(self, event: Json) -> None:
-        """Fold one event in. Kinds this page does not know are passed over."""
-        kind = event.get("kind")
-        if kind == "state":
-            self.state, self.note = str(event["state"]), str(event.get("note") or "")
-        elif kind == "progress":
-            self.progress = {k: event.get(k) for k in ("done", "total", "eta_s")}
-        elif kind == "notice":
-            self._notice(str(event["text"]))
-        elif kind == "drawn":
+    def other(self, event: Json) -> None:
+        if event.get("kind") == "drawn":
             files = [str(file) for file in event.get("files") or []]
             self.drawn.setdefault(int(event["candidate"]), {})[int(event["prompt"])] = files
-
-    def finish(self, result: Json | None) -> None:
-        """Take what only `result.json` holds."""
-        self.finished = True
-        if result:
-            self.result = dict(result)
-            for text in result.get("notices") or []:
-                self._notice(str(text))
-
-    def _notice(self, text: str) -> None:
-        if text not in self.notices:
-            self.notices.append(text)
 
     # -- what the board draws --------------------------------------------------------------------------------------
 

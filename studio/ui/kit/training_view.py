@@ -6,61 +6,33 @@ from typing import ClassVar
 
 from studio.core.files import Json
 from studio.ui.kit import words
-from studio.ui.kit.views import LIVE
+from studio.ui.kit.run_view import RunView
 
 
-class TrainingView:
+class TrainingView(RunView):
     """Folds the events of one run that trains. ROWS: kinds of event that say figures, and their keys in the result."""
 
     ROWS: ClassVar[dict[str, str]]
 
     def __init__(self, run_id: str, request: Json, about: Json):
-        """about: what lists call what the request names."""
-        self.run_id, self.request, self.about = run_id, dict(request), dict(about)
-        self.state, self.note = "queued", ""
-        self.progress: Json | None = None
-        self.notices: list[str] = []
+        super().__init__(run_id, request, about)
         self.strips: dict[int, Json] = {}
         self.rows: dict[tuple[str, int], Json] = {}
-        self.result: Json | None = None
-        self.finished = False
 
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
-
-    def apply(self, event: Json) -> None:
-        """Fold one event in. Kinds this page does not know are passed over."""
+    def other(self, event: Json) -> None:
         kind = event.get("kind")
-        if kind == "state":
-            self.state, self.note = str(event["state"]), str(event.get("note") or "")
-        elif kind == "progress":
-            self.progress = {k: event.get(k) for k in ("done", "total", "eta_s")}
-        elif kind == "notice":
-            self._notice(str(event["text"]))
-        elif kind == "strip" and event.get("columns"):
+        if kind == "strip" and event.get("columns"):
             names = ("strip", "count", "prompts", "seeds", "columns", "rows")
             self.strips[int(event["step"])] = {name: event.get(name) for name in names}
         elif kind in self.ROWS:
             self._row(event)
 
-    def finish(self, result: Json | None) -> None:
-        """Take what only `result.json` holds."""
-        self.finished = True
-        if not result:
-            return
-        self.result = dict(result)
+    def found(self, result: Json) -> None:
         for row in (row for name in self.ROWS.values() for row in result.get(name) or []):
             self._row(row)
-        for text in result.get("notices") or []:
-            self._notice(str(text))
 
     def _row(self, row: Json) -> None:
         self.rows[str(row["arm"]), int(row["step"])] = {k: v for k, v in row.items() if k not in ("kind", "time")}
-
-    def _notice(self, text: str) -> None:
-        if text not in self.notices:
-            self.notices.append(text)
 
     # -- what boards draw ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from studio.capabilities.audit.page import NAMES
 from studio.capabilities.audit.verdict import judged
 from studio.core.files import Json
 from studio.ui.kit import schema_form, words
-from studio.ui.kit.views import LIVE
+from studio.ui.kit.run_view import RunView
 from studio.ui.unlearn.audit_choices import NUMBERS
 
 COLOURS = {"edited": "--arm-student", "original": "--ink-3", "never_saw": "--arm-hybrid-1"}
@@ -23,47 +23,18 @@ SHARES = [0, 25, 50, 75, 100]  # per cent, on the axis
 ALONE = "No model that never saw it was named, so what anybody would get is not known."
 
 
-class AuditView:
-    """Folds the events of one run of the kind "audit". read: what it keeps of finished attacks, {"done", "left_out"}."""
+class AuditView(RunView):
+    """Folds the events of one run of the kind "audit". about: {"model": how lists call what wears the adapter, "attacks": titles
+    by name, in their order}. read: what the run keeps of finished attacks, {"done", "left_out"}."""
 
     def __init__(self, run_id: str, request: Json, about: Json, read: Callable[[], Json | None]):
-        """about: {"model": how lists call what wears the adapter, "attacks": titles by name, in their order}."""
-        self.run_id, self.request, self.about, self.read = run_id, dict(request), dict(about), read
-        self.state, self.note = "queued", ""
-        self.progress: Json | None = None
-        self.notices: list[str] = []
+        super().__init__(run_id, request, about)
+        self.read = read
         self.kept: Json = {}
         self.behind = True  # something was finished since it was read
-        self.result: Json | None = None
-        self.finished = False
 
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
-
-    def apply(self, event: Json) -> None:
-        """Fold one event in. Kinds this page does not know are passed over."""
-        kind = event.get("kind")
-        if kind == "state":
-            self.state, self.note = str(event["state"]), str(event.get("note") or "")
-        elif kind == "progress":
-            self.progress = {k: event.get(k) for k in ("done", "total")}
-        elif kind == "notice":
-            self._notice(str(event["text"]))
-        elif kind == "attack":
-            self.behind = True
-
-    def finish(self, result: Json | None) -> None:
-        """Take what only `result.json` holds."""
-        self.finished = True
-        if result:
-            self.result = dict(result)
-            for text in result.get("notices") or []:
-                self._notice(str(text))
-
-    def _notice(self, text: str) -> None:
-        if text not in self.notices:
-            self.notices.append(text)
+    def other(self, event: Json) -> None:
+        self.behind |= event.get("kind") == "attack"
 
     # -- what there is -----------------------------------------------------------------------------------------------
 

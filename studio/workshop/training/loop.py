@@ -18,7 +18,7 @@ import torch
 
 from studio.core.files import Json
 from studio.core.trainer import Progress, Trainer
-from studio.jobs.run import LeftOff, Run
+from studio.jobs.run import LEFT, LeftOff, Run
 from studio.library.curves import Curves, Row, Sink, TensorBoard, Trackio
 from studio.library.training_request import TrainingRequest
 from studio.workshop.tools import Tools
@@ -28,7 +28,6 @@ from studio.workshop.training.rounds import Rounds
 REPORT_S, LONGEST_S = 0.25, 5.0  # between progress events, at the beginning and in a long run
 WATCH_S = 5.0  # between looks for symptoms, besides those at every strip and measurement
 SPEED = 0.95  # of the mean of seconds a step
-_LEFT = {"stop": ("stopped", "Stopped"), "pause": ("paused", "Paused"), "": ("queued", "The worker was asked to leave")}
 
 
 R = TypeVar("R", bound=TrainingRequest)
@@ -151,8 +150,8 @@ class TrainingLoop(ABC, Generic[R]):
             self._leave_if_asked()
 
     def _leave_if_asked(self) -> None:
-        if (reason := self._asked()) is not None:
-            state, word = _LEFT[reason]
+        if (why := self.job.to_leave()) is not None:
+            state, word = why
             raise LeftOff(state, f"{word} while material was prepared, at step {self.came_from:,}.")
 
     def _tidy(self) -> None:
@@ -167,16 +166,10 @@ class TrainingLoop(ABC, Generic[R]):
         """The step at which the run ends, as far as is known now."""
         return self.trainer.step if self.reached else self.request.steps
 
-    def _asked(self) -> str | None:
-        """Why to leave before the end: "stop", "pause", "" when this process must go, or None."""
-        return self.job.asked() or ("" if self.job.leaving() else None)
-
     def heard(self) -> None:
         """After the last step, between two measurements: whoever asks to stop or pause is heard, and nothing is lost."""
-        if (reason := self._asked()) is not None:
-            raise LeftOff(
-                _LEFT[reason][0], f"Trained to the end, step {self.trainer.step:,}; measuring goes on when it is resumed."
-            )
+        if (why := self.job.to_leave()) is not None:
+            raise LeftOff(why[0], f"Trained to the end, step {self.trainer.step:,}; measuring goes on when it is resumed.")
 
     def between(self) -> None:
         """Between two pieces of work: the device goes to whoever waits for it, and a cancel is heard."""
@@ -186,7 +179,7 @@ class TrainingLoop(ABC, Generic[R]):
     def _train(self) -> None:
         self.training = True
         self._look()
-        for progress in self.trainer.run(lambda: bool(self.reached) or self._asked() is not None):
+        for progress in self.trainer.run(lambda: bool(self.reached) or self.job.to_leave() is not None):
             self._report(progress)
             if self.job.taken("save"):
                 self.trainer.save()
@@ -200,7 +193,7 @@ class TrainingLoop(ABC, Generic[R]):
         if self.last and (self.reached or self.last["step"] != self.said):
             self._say()
         if self.trainer.step < self.last_step:
-            state, word = _LEFT[self._asked() or ""]
+            state, word = self.job.to_leave() or LEFT[""]
             self.job.result(self.result())
             at = f"step {self.trainer.step:,} of {self.request.steps:,}"
             raise LeftOff(state, f"{word} at {at}; a checkpoint is saved.")
