@@ -11,7 +11,7 @@ table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.2rem .8rem .2rem 0;
 td.n{font-variant-numeric:tabular-nums}.v{font-size:1.15rem;border-left:4px solid #c2410c;padding-left:1rem}
 .s{color:#64748b}img{width:72px;height:72px;margin:1px;border:2px solid #e2e8f0}img.hit{border-color:#c2410c}
 figure{display:inline-block;margin:.3rem 1rem .3rem 0;vertical-align:top;max-width:11rem}
-figcaption{color:#64748b;font-size:.85rem}"""
+figure.row{max-width:none}figcaption{color:#64748b;font-size:.85rem}"""
 
 
 def document(title: str, body: Sequence[str]) -> str:

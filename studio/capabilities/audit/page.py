@@ -1,21 +1,17 @@
-"""The report of an audit as one HTML file: no scripts, no addresses, pictures inside. No torch."""
+"""The report of an audit as one HTML file (`library.html_report`). No torch."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from studio.capabilities.audit.verdict import judged
 from studio.core.files import Json
+from studio.library.html_report import document
+from studio.library.html_report import picture as shot
 
 NAMES = {"edited": "edited", "original": "original", "never_saw": "never saw it"}
 COLOURS = {"edited": "#c2410c", "original": "#475569", "never_saw": "#0f766e"}
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1e293b;background:#fff}
-table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #e2e8f0}
-td.n{font-variant-numeric:tabular-nums}.v{font-size:1.15rem;border-left:4px solid #c2410c;padding-left:1rem}
-.s{color:#64748b}img{width:72px;height:72px;margin:1px;border:2px solid #e2e8f0}img.hit{border-color:#c2410c}
-figure{display:inline-block;margin:.3rem 1rem .3rem 0}figcaption{color:#64748b;font-size:.85rem}"""
 WIDE, HIGH, LEFT, DOWN = 460, 220, 42, 26  # of the curve, in units of its drawing
 
 
@@ -26,11 +22,7 @@ def report(result: Json, picture: Callable[[str], bytes]) -> str:
     parts = [f"<h1>Audit: {escape(concept)}</h1>", f'<p class="v">{escape(result["verdict"])}</p>']
     parts += [_about(result), _summary(result), *(_attack(one, result, picture) for one in findings)]
     parts.append(_left_out(result.get("left_out", [])))
-    title = f"Audit of {escape(result['adapter'])}"
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
-    )
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+    return document(f"Audit of {result['adapter']}", parts)
 
 
 def ordered(findings: Sequence[Json]) -> list[Json]:
@@ -94,11 +86,10 @@ def _pictures(one: Json, picture: Callable[[str], bytes]) -> str:
     found = []
     for key, shown in one["pictures"].items():
         images = "".join(
-            f'<img class="{"hit" if each["hit"] else ""}" alt="{"shows it" if each["hit"] else "does not show it"}" '
-            f'src="data:image/png;base64,{base64.b64encode(picture(each["file"])).decode()}">'
-            for each in shown
+            shot(picture(each["file"]), "shows it" if each["hit"] else "does not show it", each["hit"]) for each in shown
         )
-        found.append(f"<figure>{images}<figcaption>{NAMES[key]}, those that show it first</figcaption></figure>")
+        caption = f"<figcaption>{NAMES[key]}, those that show it first</figcaption>"
+        found.append(f'<figure class="row">{images}{caption}</figure>')
     return "".join(found)
 
 
