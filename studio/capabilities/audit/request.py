@@ -118,7 +118,7 @@ def is_said(control: ModelEntry, concept: Concept) -> bool:
     """Whether the card of a model says that it never saw a concept."""
     said = f"{control.title} {control.summary} {control.card.get('data', '')}"
     value = next(iter(concept.stated.values()), concept.words)
-    return re.search(rf"never saw[^.]*\b{re.escape(value)}\b", said) is not None
+    return re.search(rf"never saw[^.]*\b{re.escape(value)}\b", said, re.IGNORECASE) is not None
 
 
 def label(request: AuditRequest) -> str:

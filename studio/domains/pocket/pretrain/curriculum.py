@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.core.files import Json
+from studio.core.files import Json, read_json
 from studio.core.method import Streams
 from studio.core.pretraining import Asked, Bench, Part
 from studio.core.trainer import Trainer, TrainerConfig
@@ -156,7 +156,9 @@ class Curriculum:
             self.bench.save(folder, tokenizer, best.text, best.unet, assemble.build_scheduler(s), vae, EXAMPLES[0])
             said = f"{len(data.latents)} renders, seed 0" + (f", none with {asked.without}" if asked.without else "")
             what = f"Teacher, {s.pixels} px" + (f", that never saw {asked.without}" if asked.without else "")
-            _write_card(folder, {"what": what, "data": said, **trained})
+            like = (read_json(shipped / "card.json") or {}) if asked.without else {}
+            guidance = {name: like[name] for name in ("default_guidance",) if name in like}  # as the teacher it stands beside
+            _write_card(folder, {"what": what, "data": said, **guidance, **trained})
             return {}
 
         folder = self.work / self.size / f"{name}-training"
