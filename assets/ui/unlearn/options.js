@@ -46,7 +46,10 @@ class Options extends Part {
     this.model = this.$(".u-model", HTMLSelectElement);
     this.model.addEventListener("change", () => this.choose(this.model.value));
     this.cost = new Estimate(this.$(".p-cost"), host.server, asked);
-    this.on("input", () => this.cost.changed()); // after the field's own
+    this.on("input", () => { // after the field's own; the prompts follow how many are to be made
+      this.told();
+      this.cost.changed();
+    });
     this.on("click", (event) => {
       const card = at(event, ".p-method"), run = at(event, "[data-run]");
       if (card) this.pick(card.dataset.name ?? "");
