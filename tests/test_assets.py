@@ -73,17 +73,18 @@ def test_plain_diffusers_saves_it_again_and_opens_it_in_the_precision_it_is_told
     wanted = drawn(plain)
     plain.save_pretrained(tmp_path)
     assert (drawn(opened(tmp_path)) == wanted).all()
-    for precision in (torch.float16, torch.bfloat16):
+    for precision, apart in ((torch.float16, 0.02), (torch.bfloat16, 0.04)):  # eight bits of a number, and two guided steps
         pipe = opened(folder, torch_dtype=precision)
         assert {part.dtype for part in (pipe.unet, pipe.text_encoder, pipe.vae)} == {precision}
-        assert abs(drawn(pipe).astype("float32") - wanted).mean() < 0.02
+        assert abs(drawn(pipe).astype("float32") - wanted).mean() < apart
 
 
 @pytest.mark.parametrize("folder", STUDENTS, ids=names(STUDENTS))
 def test_recipe_names_the_teacher_it_was_trained_on(folder):
     recipe = Recipe.load(folder)
-    assert recipe.teacher == f"{folder.parent.name}/teacher"
-    assert recipe.teacher_hash == weights_hash(folder.parent / "teacher")
+    taught_by = folder.name.rpartition("-")[0] if folder.name.startswith("without") else "teacher"
+    assert recipe.teacher == f"{folder.parent.name}/{taught_by}"
+    assert recipe.teacher_hash == weights_hash(folder.parent / taught_by)
 
 
 @pytest.mark.parametrize("folder", PIPELINES, ids=names(PIPELINES))

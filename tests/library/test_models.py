@@ -20,7 +20,8 @@ from studio.library.provenance import changed_models, missing_models
 from studio.worker import run_job
 from studio.workshop.open_models import ModelCache, pick_device
 
-SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm"]
+SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm",
+           "nano/without-cat", "nano/without-cat-dmd2"]  # fmt: skip
 
 
 def test_engine_library_and_requests_never_import_torch() -> None:
@@ -42,7 +43,13 @@ def test_shipped_models_are_all_listed_with_a_reason_when_missing() -> None:
     registry = load_registry()
     assert list(registry.entries) == SHIPPED
     assert registry.problems == {}
-    assert [pair.id for pair in registry.pairs()] == ["pocket/dmd2", "pocket/lcm", "nano/dmd2", "nano/lcm"]
+    assert [pair.id for pair in registry.pairs()] == [
+        "pocket/dmd2",
+        "pocket/lcm",
+        "nano/dmd2",
+        "nano/lcm",
+        "nano/without-cat-dmd2",
+    ]
     for entry in registry.entries.values():
         assert entry.available == (entry.reason == "")
         if not entry.folder.is_dir():
