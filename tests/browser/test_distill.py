@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from studio.ui.distill import objective_form
+from tests.support.serving import to_tab
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +19,7 @@ def write(page: Any, selector: str, text: str) -> None:
 
 
 def open_tab(page: Any) -> None:
-    page.click("button[role=tab]:has-text('Distill')")
+    to_tab(page, "Distill")
     page.wait_for_selector("#settings-batch")
     page.wait_for_selector("#start:not([disabled])")
 

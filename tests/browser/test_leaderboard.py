@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from studio.capabilities.leaderboard import kept_figures
+from tests.support.serving import to_tab
 from tests.ui.distill.test_leaderboard import FOUND
 
 pytestmark = pytest.mark.browser
@@ -25,7 +26,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
 
 def open_tab(visit: Any, *how: Any) -> Any:
     page = visit(*how)
-    page.click("button[role=tab]:has-text('Distill')")
+    to_tab(page, "Distill")
     page.wait_for_selector("#start:not([disabled])")
     return page
 

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import ROOT
@@ -73,3 +74,14 @@ def serving(data: Path) -> Iterator[Studio]:
         yield made
     finally:
         made.end()
+
+
+def to_tab(page: Any, name: str) -> None:
+    """Choose a tab; on a phone the last ones are in a menu."""
+    page.wait_for_selector("button[role=tab]")
+    here = page.locator(f"button[role=tab]:has-text('{name}')")
+    if here.count():
+        here.first.click()
+    else:
+        page.click(".overflow-menu > button")
+        page.click(f".overflow-dropdown button:has-text('{name}')")
