@@ -49,7 +49,10 @@ class Family(Protocol):
         """A grid of n steps for sampling; spacing: a name of `sampling.grids`, None for the checkpoint's own."""
 
     def architecture(self, folder: Path) -> str: ...
-    def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel: ...
+    def open(
+        self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()
+    ) -> OpenModel:
+        """beside: models that are open already; what the folder has in common with one of them may be held once."""
 
 
 @runtime_checkable

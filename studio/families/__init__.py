@@ -6,6 +6,7 @@ and `open_model` opens it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,11 +72,18 @@ def control_misfit(folder: Path, control: Path) -> str:
     return family.control_misfit(folder, control)
 
 
-def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", dtype: torch.dtype | None = None) -> OpenModel:
+def open_model(
+    folder: Path | str,
+    id: str | None = None,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    beside: Sequence[OpenModel] = (),
+) -> OpenModel:
     """Open a model's folder.
 
     id: what plans call it (default: the folder's name). dtype: of the networks (default float32), whatever the files
-    store; latents are float32 throughout. ValueError or FileNotFoundError in one sentence where the folder does not fit.
+    store; latents are float32 throughout. beside: open models that may share their parts. ValueError or
+    FileNotFoundError in one sentence where the folder does not fit.
     """
     folder = Path(folder)
     family, reason = family_of(folder), describe(folder).reason
@@ -83,4 +91,4 @@ def open_model(folder: Path | str, id: str | None = None, device: str = "cpu", d
         raise FileNotFoundError(f"model folder {folder.name!r} cannot be opened: {reason}")
     if reason:
         raise ValueError(f"model folder {folder.name!r} cannot be opened: {reason}")
-    return family.open(folder, id or folder.name, device, dtype)
+    return family.open(folder, id or folder.name, device, dtype, beside)

@@ -7,36 +7,39 @@ arXiv 2106.09685). Modules, weights, their names and their memory layout stay wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.core.edit import Edit, LowRank
+from studio.core.lowrank import LayerChange, applied
 from studio.core.position import Position
 from studio.core.references import References, heard, tokens_of
-
-if TYPE_CHECKING:
-    from torch.utils.hooks import RemovableHandle
 
 
 class Attached:
     """The edits a model has at hand, and those that are on.
 
-    parts: {"unet": module, "text_encoder": module, …}, the first word of a layer's path.
+    parts: {"unet": module, "text_encoder": module, …}, the first word of a layer's path. always: (name, strength) of edits that
+    are part of the model itself, as of a student in the form of a LoRA: on whatever else is.
     """
 
     def __init__(self, parts: Mapping[str, nn.Module]):
         self.parts = parts
         self.edits: dict[str, Edit] = {}
         self.on: tuple[tuple[str, float], ...] = ()
+        self.always: tuple[tuple[str, float], ...] = ()
+        self._taught: list[tuple[nn.Module, LayerChange, float]] = []
+        self._here = True
         self._hashes: dict[str, str] = {}
         self._pairs: dict[str, dict[str, _Pair]] = {}
         self._placed: dict[str, _Placed | None] = {}
         self._heard: dict[str, dict[str, _Heard]] = {}
-        self._hooks: list[RemovableHandle] = []
+        self._hooks = ExitStack()
 
     def add(self, name: str, edit: Edit) -> None:
         """Keep an edit under a name, off. ValueError where a layer of it is not in the model or has another shape."""
@@ -59,11 +62,50 @@ class Attached:
             kept.pop(name)
 
     def use(self, wanted: Sequence[tuple[str, float]]) -> None:
-        """Exactly these (name, strength) pairs are on; a strength of 0 is off."""
-        self.off()
-        now = sorted(((n, s) for n, s in wanted if s), key=lambda pair: (self._hashes[pair[0]], pair[1]))
+        """Exactly these (name, strength) pairs are on, besides those that always are; a strength of 0 is off."""
+        self.on = tuple(wanted)
+        self._put_on()
+
+    def off(self) -> None:
+        self.use(())
+
+    @contextmanager
+    def taught(self, network: nn.Module, adapter: LayerChange, strength: float) -> Iterator[None]:
+        """With an adapter that is being taught on one of the parts."""
+        one = network, adapter, strength
+        self._taught.append(one)
+        self._put_on()
+        try:
+            yield
+        finally:
+            self._taught.remove(one)
+            self._put_on()
+
+    @contextmanager
+    def without_always(self) -> Iterator[None]:
+        always, self.always = self.always, ()
+        self._put_on()
+        try:
+            yield
+        finally:
+            self.always = always
+            self._put_on()
+
+    def aside(self) -> None:
+        """Off the parts until `back`; what is on stays written down."""
+        self._here = False
+        self._hooks.close()
+
+    def back(self) -> None:
+        self._here = True
+        self._put_on()
+
+    def _put_on(self) -> None:
+        self._hooks.close()
+        if not self._here:
+            return
         layers: dict[str, list[tuple[_Change, float]]] = {}
-        for name, strength in now:
+        for name, strength in self._by_hash():
             for path, pair in self._pairs[name].items():
                 layers.setdefault(path, []).append((pair, strength))
             if (placed := self._placed[name]) is not None:
@@ -71,22 +113,22 @@ class Attached:
             for path, one in self._heard[name].items():
                 layers.setdefault(path, []).append((one, strength))
         for path, changes in layers.items():
-            self._hooks.append(_layer(self.parts, path).register_forward_hook(_adding(changes)))
-        self.on = tuple(wanted)
+            self._hooks.callback(_layer(self.parts, path).register_forward_hook(_adding(changes)).remove)
+        for network, adapter, strength in self._taught:
+            self._hooks.enter_context(applied(network, adapter, strength))
 
-    def off(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks.clear()
-        self.on = ()
+    def _by_hash(self) -> list[tuple[str, float]]:
+        """What is on, in an order that does not depend on who asked for it."""
+        every = [pair for pair in (*self.always, *self.on) if pair[1]]
+        return sorted(every, key=lambda pair: (self._hashes[pair[0]], pair[1]))
 
     def text_key(self) -> tuple[tuple[str, float], ...]:
         """What is on in the text encoders: equal where prompts are encoded alike."""
         return tuple(
             sorted(
                 (self._hashes[name], strength)
-                for name, strength in self.on
-                if strength and any(not path.startswith("unet.") for path in self._pairs[name])
+                for name, strength in self._by_hash()
+                if any(not path.startswith("unet.") for path in self._pairs[name])
             )
         )
 

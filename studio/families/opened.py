@@ -23,7 +23,7 @@ from studio.core.edit import Edit
 from studio.core.explain import brief
 from studio.core.family import ControlFiles, LineReader, NewWord, OpenModel
 from studio.core.footprint import Smaller
-from studio.core.lowrank import LayerChange, applied
+from studio.core.lowrank import LayerChange
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Method, Sampling
 from studio.core.process import Gaussian
@@ -132,7 +132,8 @@ class Opened(ABC):
 
     @property
     def adapter_names(self) -> tuple[str, ...]:
-        return tuple(self._attached.edits)
+        own = {name for name, _ in self._attached.always}
+        return tuple(name for name in self._attached.edits if name not in own)
 
     def load_adapter(self, name: str, path: Path | str) -> Report:
         """Read an adapter file or folder of any layout, off until a segment names it; returns what of it fitted."""
@@ -171,6 +172,7 @@ class Opened(ABC):
             self._check_loaded(name)
             if not math.isfinite(strength):
                 raise ValueError(f"a strength of {strength} for adapter {name!r} does not fit; a finite number would")
+        self._take_turn()
         self._attached.use(wanted)
 
     @contextmanager
@@ -186,11 +188,16 @@ class Opened(ABC):
     @contextmanager
     def under(self, adapter: LayerChange, strength: float) -> Iterator[None]:
         """With an adapter that is being taught on the network."""
-        with applied(self.modules[NETWORK], adapter, strength):
+        self._take_turn()
+        with self._attached.taught(self.modules[NETWORK], adapter, strength):
             yield
 
+    def _take_turn(self) -> None:
+        """Before anything is put on parts that other models may share (`families.turns`)."""
+        return
+
     def _check_loaded(self, name: str) -> None:
-        if name not in self._attached.edits:
+        if name not in self.adapter_names:
             raise ValueError(f"adapter {name!r} is not loaded in {self.id}; {', '.join(self.adapter_names) or 'none'} is")
 
     def _refuse_known(self, name: str) -> None:

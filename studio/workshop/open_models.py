@@ -9,7 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from studio.core.family import OpenModel
 from studio.domains import domain_of
@@ -68,10 +68,15 @@ class ModelCache:
         return sum(size for _, size, _ in self._open.values())
 
     def model(self, entry: ModelEntry) -> OpenModel:
-        """The opened checkpoint, on the cache's device."""
+        """The opened checkpoint, on the cache's device. What it has in common with another that is open is held once."""
         from studio.families import open_model
+        from studio.families.opened import Opened
 
-        return self._get(entry.id, entry.folder, lambda: open_model(entry.folder, id=entry.id, device=self.device))
+        def opened() -> OpenModel:
+            others = [cast(OpenModel, kept) for _, _, kept in self._open.values() if isinstance(kept, Opened)]
+            return open_model(entry.folder, id=entry.id, device=self.device, beside=others)
+
+        return self._get(entry.id, entry.folder, opened)
 
     def oracle(self, entry: ModelEntry) -> Oracle:
         """What reads the samples of a model that `has_oracle`; FileNotFoundError when it is not there."""

@@ -128,7 +128,7 @@ class Waves:
     def architecture(self, folder):
         return "waves"
 
-    def open(self, folder, id, device, dtype=None):
+    def open(self, folder, id, device, dtype=None, beside=()):
         return SimpleNamespace(id=id, shape=self.describe(folder).shape)
 
 

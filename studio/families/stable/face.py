@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families import FAMILIES
 from studio.families.stable.footprint import footprint
+from studio.families.stable.layout import LORA
 from studio.families.stable.smaller import smaller_config
 from studio.sampling.grids import spaced
 
@@ -112,13 +113,15 @@ class StableDiffusion:
         other = next((name for name in SAME if theirs.get(name) != ours.get(name)), None)
         return f"its {other} is {brief(theirs.get(other))}, the model's {brief(ours.get(other))}" if other else ""
 
-    def open(self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None) -> OpenModel:
+    def open(
+        self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()
+    ) -> OpenModel:
         from studio.families.stable.opening import open_stable
 
         index, scheduler = _object(folder / INDEX), _object(folder / "scheduler" / "scheduler_config.json")
         prediction = PREDICTIONS[scheduler.get("prediction_type", "epsilon")]
         xl = index["_class_name"] == PIPELINES[1]
-        return open_stable(folder, id, device=device, dtype=dtype, xl=xl, prediction=prediction)
+        return open_stable(folder, id, device=device, dtype=dtype, xl=xl, prediction=prediction, beside=beside)
 
 
 def _state(folder: Path) -> State | None:
@@ -153,6 +156,8 @@ def _check(folder: Path, index: Json) -> None:
             _check_weights(folder / part, part)
         elif not any((folder / part).iterdir()):
             raise ValueError(f"its {part} is empty; a folder saved by diffusers has files there")
+    if (folder / LORA).is_dir():
+        _check_weights(folder / LORA, LORA)
 
 
 def _check_weights(folder: Path, part: str) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
+from studio.families.stable.layout import LORA
 from studio.families.stable.parts import Open, table_of
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path |
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     tokens = [edit.tokens for edit, _ in edits if edit.tokens]
+    every = [*edits, *([model.own] if model.own else ())]  # a student in the form of a LoRA becomes one in the weights
     try:
-        shutil.copytree(model.folder, draft, ignore=_unwanted(model, edits))
-        with model.using([]), model.knowing(tokens), Merged(model.modules, edits):
-            for part in sorted(_changed(model, edits)):
+        shutil.copytree(model.folder, draft, ignore=_unwanted(model, every))
+        with model.using([]), model.as_base(), model.knowing(tokens), Merged(model.modules, every):
+            for part in sorted(_changed(model, every)):
                 _save_part(draft / part, model.modules[part])
             if tokens:
                 for i, tokenizer in enumerate(model.parts.tokenizers):
@@ -68,7 +70,8 @@ def _unwanted(model: Open, edits: Sequence[tuple[Edit, float]]) -> Callable[[str
     def ignored(where: str, names: list[str]) -> set[str]:
         part = Path(where).name if Path(where).parent == model.folder else ""
         old = {n for n in names if part in changed and (n.endswith(WEIGHTS) or n.endswith(".index.json"))}
-        return old | {n for n in names if n.endswith(WEIGHTS[1:]) or n.startswith(".")}
+        lora = {LORA} if Path(where) == model.folder else set()
+        return old | (lora & set(names)) | {n for n in names if n.endswith(WEIGHTS[1:]) or n.startswith(".")}
 
     return ignored
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,26 +14,32 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.domain import Said, beside
+from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.footprint import Smaller
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.families.attached import Attached
 from studio.families.opened import Opened
 from studio.families.referring import Referring
 from studio.families.stable import autoencoder, trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
 from studio.families.stable.lines import LineReader
+from studio.families.stable.network import Network
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.parts import Parts
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import Vocabulary
+from studio.families.turns import Turns
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+OWN = "·own"  # the edit of a student in the form of a LoRA, among its adapters
 
 
 @dataclass(eq=False)
@@ -42,7 +48,9 @@ class Model(Opened):
 
     shape: (C, H, W) of one sample. image_size: pixels of a side. default_guidance: from the card where it has
     "default_guidance", else the recipe's, else what diffusers' pipeline defaults to. card: the folder's card.json.
-    embedded_guidance: for students that take the scale as an input (card key of the same name); 1 = none.
+    embedded_guidance: for students that take the scale as an input (card key of the same name); 1 = none. held: its parts, some
+    of them perhaps another model's too. turns: whose turn it is with these. own: what makes a student of a base's network, an
+    edit that is always on, and its strength.
     """
 
     id: str
@@ -53,8 +61,35 @@ class Model(Opened):
     recipe: Recipe | None
     default_guidance: float
     card: Json
-    parts: Parts
+    held: Parts
     embedded_guidance: float = 1.0
+    turns: Turns = field(default_factory=Turns)
+    own: tuple[Edit, float] | None = None
+
+    def __post_init__(self) -> None:
+        network = self.denoiser.network
+        assert isinstance(network, Network)
+        network.before = self._take_turn
+        if self.own is not None:
+            self._attached.add(OWN, self.own[0])
+            self._attached.always = ((OWN, self.own[1]),)
+
+    @property
+    def parts(self) -> Parts:
+        """With what this model wears on them, whoever else has a share in them."""
+        self._take_turn()
+        return self.held
+
+    def _take_turn(self) -> None:
+        self.turns.take(self)
+
+    def step_aside(self) -> None:
+        self._attached.aside()
+        self._vocabulary.aside()
+
+    def step_in(self) -> None:
+        self._attached.back()
+        self._vocabulary.back()
 
     @cached_property
     def hash(self) -> str:
@@ -69,7 +104,7 @@ class Model(Opened):
     @property
     def text_key(self) -> tuple[object, ...]:
         """Equal for models whose `encode` and `null` give the same tensors on the same device."""
-        plain = (self._text_hash, str(self.device), self.dtype, self.image_size, self.parts.zero_null)
+        plain = (self._text_hash, str(self.device), self.dtype, self.image_size, self.held.zero_null)
         return (*plain, self._attached.text_key(), self._vocabulary.key(), self._referring.key())
 
     @property
@@ -79,7 +114,7 @@ class Model(Opened):
 
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.parts.unet.parameters()).dtype
+        return next(self.held.unet.parameters()).dtype
 
     def encode(self, said: Sequence[Said]) -> Cond:
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, what stands beside the text, and references."""
@@ -96,7 +131,7 @@ class Model(Opened):
     def null(self, cond: Cond) -> Cond:
         """Conditions of the empty prompt; zeros where the folder says so (SDXL base)."""
         empty, n = dict(self._encode([""])), len(cond["states"])
-        if self.parts.zero_null:
+        if self.held.zero_null:
             empty.update({name: torch.zeros_like(empty[name]) for name in ("states", "pooled")})
         nothing = {name: part.expand(n, *part.shape[1:]) for name, part in empty.items()}
         return {**cond, **nothing, **self._referring.null(cond)}
@@ -124,13 +159,18 @@ class Model(Opened):
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
         """A float32 copy of the bare network, laid out for training (`families.stable.trainable.teacher_denoiser`)."""
         assert start is None or isinstance(start, Model)
-        with self.using(()), nullcontext() if start is None else start.using(()):  # what is worn would be copied with it
-            return trainable.teacher_denoiser(self, rank, start, smaller)
+        return trainable.teacher_denoiser(self, rank, start, smaller)
 
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
-        with self.using(()):
-            return trainable.slider_denoiser(self)
+        return trainable.slider_denoiser(self)
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """For a while without what makes it a student of its base, where that is a LoRA."""
+        self._take_turn()
+        with self._attached.without_always():
+            yield
 
     def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
@@ -147,7 +187,7 @@ class Model(Opened):
         return LineReader(self)
 
     def to(self, device: str | torch.device) -> Model:
-        for module in (self.parts.unet, self.parts.vae, *self.parts.encoders):
+        for module in (self.held.unet, self.held.vae, *self.held.encoders):
             nn.Module.to(module, device)
         self._controls.to(device)
         self._vocabulary.to(device)
@@ -156,12 +196,15 @@ class Model(Opened):
     @property
     def modules(self) -> dict[str, nn.Module]:
         """The parts that edits may change, by the first word of a layer's path."""
-        encoders = {f"text_encoder{'_2' if i else ''}": encoder for i, encoder in enumerate(self.parts.encoders)}
-        return {"unet": self.parts.unet, **encoders}
+        return self.parts.modules
+
+    @cached_property
+    def _attached(self) -> Attached:
+        return Attached(self.held.modules)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.parts.tokenizers, self.parts.encoders)
+        return Vocabulary(self.held.tokenizers, self.held.encoders)
 
     @property
     def _controls(self) -> Controls:
@@ -225,10 +268,12 @@ class Model(Opened):
 
     def _learn(self, name: str, tokens: Mapping[str, Tensor]) -> None:
         """{"<word>": [n, width]}, with "<word>@2" for a second text encoder."""
+        self._take_turn()
         self._vocabulary.add(name, tokens)
 
     def unload_tokens(self, name: str) -> None:
         """Forget the words that were loaded under a name; tokenizer and rows are then the original objects."""
+        self._take_turn()
         self._vocabulary.remove(name)
 
     @property
@@ -238,6 +283,7 @@ class Model(Opened):
 
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
         """For a while just these new words; afterwards those that were known before."""
+        self._take_turn()
         return self._vocabulary.only(tokens)
 
     def _refuse_known(self, name: str) -> None:

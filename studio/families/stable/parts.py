@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from studio.core.denoiser import Denoiser
+    from studio.core.edit import Edit
     from studio.core.method import Method
     from studio.core.recipe import Recipe
+    from studio.families.turns import Turns
 
     Autoencoder = AutoencoderKL | AutoencoderTiny
 
@@ -34,6 +36,11 @@ class Parts:
     encoders: list[PreTrainedModel]
     zero_null: bool
 
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """Those that edits may change, by the first word of a layer's path."""
+        return {"unet": self.unet, **{f"text_encoder{'_2' if i else ''}": e for i, e in enumerate(self.encoders)}}
+
 
 class Open(Protocol):
     """What works on an open checkpoint sees of `families.stable.model.Model`, which is built on it."""
@@ -43,14 +50,20 @@ class Open(Protocol):
     denoiser: Denoiser
     image_size: int
     recipe: Recipe | None
-    parts: Parts
+    held: Parts
+    turns: Turns
 
+    @property
+    def parts(self) -> Parts: ...
     @property
     def hash(self) -> str: ...
     @property
     def device(self) -> torch.device: ...
     @property
     def modules(self) -> Mapping[str, nn.Module]: ...
+    @property
+    def own(self) -> tuple[Edit, float] | None: ...
+    def as_base(self) -> AbstractContextManager[None]: ...
     def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...
     def using(self, adapters: Sequence[tuple[str, float]]) -> AbstractContextManager[None]: ...
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]: ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from studio.core.denoiser import Denoiser
+from studio.core.edit import Merged
 from studio.core.footprint import Smaller
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Sampling
@@ -28,7 +30,7 @@ def teacher_denoiser(model: Open, rank: int | None = None, start: Open | None = 
     start: an opened student of this model; students begin with its weights (adapters, as adapters on a copy of them).
     smaller: students are cut from the model, or from ``start``, in this form. ValueError where these do not fit.
     """
-    network = _trainable(model.parts.unet, model, rank)
+    network = _trainable(alone(model), model, rank)
     if start is None and smaller is None:
         return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
     if rank is not None and smaller is not None:
@@ -37,14 +39,25 @@ def teacher_denoiser(model: Open, rank: int | None = None, start: Open | None = 
     if start is not None:
         r = _check_start(model, start)
         started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
-    unet = (start or model).parts.unet
+    unet = alone(start or model)
     begun = _trainable(unet if smaller is None else make_smaller(unet, smaller), model, rank)
     network.teaches(begun.trainable_copy, started)
     return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
 
 
+def alone(model: Open) -> UNet2DConditionModel:
+    """A copy of a model's UNet with nothing on it. What makes a student, where that is a LoRA, is in the copy's weights."""
+    model.turns.free()
+    unet = copy.deepcopy(model.held.unet)
+    if model.own is not None:
+        edit, strength = model.own
+        Merged({"unet": unet}, [(replace(edit, pairs={p: v for p, v in edit.pairs.items() if p.startswith("unet.")}), strength)])
+    return unet
+
+
 def _trainable(unet: UNet2DConditionModel, model: Open, rank: int | None) -> ConditionalNetwork:
-    laid_out = for_training(copy.deepcopy(unet).float(), str(model.device))
+    """unet: of nobody else."""
+    laid_out = for_training(unet.float(), str(model.device))
     return UNetNetwork(laid_out) if rank is None else Shared(laid_out, rank)
 
 

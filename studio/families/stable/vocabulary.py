@@ -31,6 +31,7 @@ class Vocabulary:
     def __init__(self, tokenizers: list[PreTrainedTokenizerBase], encoders: list[PreTrainedModel]):
         self.tokenizers, self.encoders = tokenizers, encoders
         self.brought: dict[str, dict[str, Tensor]] = {}
+        self._here = True
         self._own: list[tuple[PreTrainedTokenizerBase, nn.Embedding, int]] | None = None
 
     @property
@@ -57,6 +58,16 @@ class Vocabulary:
         """The tables that wait to come back go where the model goes."""
         for _, table, _ in self._own or []:
             table.to(device)
+
+    def aside(self) -> None:
+        """The encoders have their own tables until `back`; the words stay written down."""
+        words, self.brought = self.brought, {}
+        self._rebuild()
+        self.brought, self._here = words, False
+
+    def back(self) -> None:
+        self._here = True
+        self._rebuild()
 
     @contextmanager
     def only(self, tokens: Sequence[Mapping[str, Tensor]]) -> Iterator[None]:
@@ -101,6 +112,8 @@ class Vocabulary:
 
     def _rebuild(self) -> None:
         """The originals, with every word that is now brought behind them."""
+        if not self._here or (self._own is None and not self.brought):
+            return
         if self._own is None:
             self._own = [(t, table_of(e), _text(e).eos_token_id) for t, e in zip(self.tokenizers, self.encoders, strict=True)]
         for i, (tokenizer, table, eos) in enumerate(self._own):

@@ -28,7 +28,7 @@ class SignalModels:
     def architecture(self, folder: Path) -> str:
         return "signal-1"
 
-    def open(self, folder: Path, id: str, device: str, dtype: Any = None) -> Any:
+    def open(self, folder: Path, id: str, device: str, dtype: Any = None, beside: Any = ()) -> Any:
         from tests.support.signals.model import SignalModel
 
         return SignalModel(folder, id, device)

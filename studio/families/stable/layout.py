@@ -1,0 +1,20 @@
+"""Names in a model's folder beside those of diffusers, and which weight files of a part are opened. No torch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+LORA, LORA_SETTINGS = "lora", "settings.json"  # folder of what makes a student of a base, and {"scale": strength} in it
+WEIGHTS = ".safetensors"
+_HALF = re.compile(r"\.fp16[.-]")  # in the name of a file, or of a part of one
+
+
+def loaded(part: Path) -> list[Path]:
+    """The weight files of a part that are opened: those in half precision where there are no others."""
+    files = sorted(part.glob(f"*{WEIGHTS}"))
+    return [path for path in files if not is_half(path)] or files
+
+
+def is_half(path: Path) -> bool:
+    return bool(_HALF.search(path.name))

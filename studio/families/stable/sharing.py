@@ -1,0 +1,75 @@
+"""Parts that an open model has already: equal files are held once, so a student brings no second autoencoder or text encoder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from studio.core.recipe import files_hash
+from studio.families.stable.layout import WEIGHTS, loaded
+from studio.families.stable.parts import Open
+from studio.families.turns import Turns
+
+IGNORED = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype")  # what says nothing of the part
+_digests: dict[tuple[str, int, int], str] = {}  # of files by path, size and time of the last change
+
+
+class Shares:
+    """Which open models have parts of a folder already. All of them are of one `Turns`, that of the first found."""
+
+    def __init__(self, folder: Path, models: Iterable[Open]):
+        self.folder, self.models = folder, tuple(models)
+        self.turns: Turns | None = None
+
+    def of(self, part: str) -> Open | None:
+        """An open model that has this part; None where none has."""
+        for model in self.models:
+            if self.turns in (None, model.turns) and equal(self.folder / part, model.folder / part):
+                self.turns = model.turns
+                return model
+        return None
+
+
+def equal(one: Path, other: Path) -> bool:
+    """Whether two folders of a part open as the same: configs that say the same, and weights that are the same bytes."""
+    ours, theirs = _files(one), _files(other)
+    if not ours or ours.keys() != theirs.keys():
+        return False
+    return all(_same(ours[name], theirs[name]) for name in sorted(ours, key=lambda name: name.endswith(WEIGHTS)))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    found = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".txt", ".model")]
+    return {path.name: path for path in (*found, *loaded(folder))}
+
+
+def _same(one: Path, other: Path) -> bool:
+    if os.path.samefile(one, other):
+        return True
+    if one.suffix == ".json":
+        return _plain(one) == _plain(other)
+    return one.stat().st_size == other.stat().st_size and _digest(one) == _digest(other)
+
+
+def _plain(path: Path) -> object:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return path  # equal to nothing else
+    return {k: v for k, v in found.items() if k not in IGNORED} if isinstance(found, dict) else found
+
+
+def _digest(path: Path) -> str:
+    """Of a file's bytes, computed once for a file as it is. A blob of the Hub's cache is called by it."""
+    real = path.resolve()
+    if real.parent.name == "blobs" and len(real.name) == 64:
+        return real.name
+    stat = real.stat()
+    key = str(real), stat.st_size, stat.st_mtime_ns
+    if key not in _digests:
+        _digests[key] = files_hash([real], real)
+    return _digests[key]
