@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 FILE_NAME = "recipe.json"
 
@@ -24,7 +25,8 @@ class Recipe(BaseModel):
     rule: name of an update rule in `studio.sampling.rules`.
     guidance: scale applied when sampling; 1 means none, which is also right when guidance is baked into the weights.
     prediction: what the network outputs, by a name that its process knows.
-    valid_steps: step counts that are on the recipe.
+    valid_steps: step counts that are on the recipe. grids: those of them that have a grid of their own, which is no part of
+    `timesteps`: an LCM of 3 steps is asked at 999, 679 and 339, one of 4 at 999, 759, 499 and 259.
     eta: the rule's stochasticity, where it has one; None leaves the rule's default.
     """
 
@@ -37,15 +39,24 @@ class Recipe(BaseModel):
     guidance: float = 1.0
     prediction: str
     valid_steps: tuple[int, ...]
+    grids: dict[int, tuple[float, ...]] = Field(default_factory=dict, exclude_if=operator.not_)
     eta: float | None = None
     note: str = ""
 
     @field_validator("timesteps")
     @classmethod
     def _decreasing(cls, timesteps: tuple[float, ...]) -> tuple[float, ...]:
-        if not timesteps or any(b >= a for a, b in zip(timesteps, timesteps[1:], strict=False)) or timesteps[-1] < 0:
+        if not _is_grid(timesteps):
             raise ValueError(f"timesteps {timesteps} do not fit; at least one is needed, decreasing, none below 0")
         return timesteps
+
+    @field_validator("grids")
+    @classmethod
+    def _grids(cls, grids: dict[int, tuple[float, ...]]) -> dict[int, tuple[float, ...]]:
+        for n, grid in grids.items():
+            if len(grid) != n or not _is_grid(grid):
+                raise ValueError(f"the grid for {n} steps is {grid}, which does not fit; {n} timesteps, decreasing, would")
+        return grids
 
     @model_validator(mode="after")
     def _steps(self) -> Recipe:
@@ -54,6 +65,8 @@ class Recipe(BaseModel):
                 f"valid_steps {self.valid_steps} do not fit; whole numbers from 1 that include {len(self.timesteps)}, "
                 "the length of the trained grid, would"
             )
+        if stray := set(self.grids) - set(self.valid_steps):
+            raise ValueError(f"grids has {', '.join(map(str, sorted(stray)))} steps, which valid_steps has not; both would fit")
         return self
 
     def off_recipe(self, n: int) -> str | None:
@@ -64,7 +77,7 @@ class Recipe(BaseModel):
         return f"{n} steps are off this student's recipe ({fits} fit); what it draws there was never trained."
 
     def timesteps_for(self, n: int | None = None, *, off_recipe: bool = False) -> tuple[float, ...]:
-        """The grid for ``n`` steps (None = the trained one).
+        """The grid for ``n`` steps (None = the trained one), its own where the recipe has one.
 
         Fewer steps are taken from the trained grid, evenly by index as LCM schedulers do; more are interpolated
         between its points (and the clean end), rounded to whole timesteps.
@@ -72,6 +85,8 @@ class Recipe(BaseModel):
         own = self.timesteps
         if n is None or n == len(own):
             return own
+        if n in self.grids:
+            return self.grids[n]
         if n < 1:
             raise ValueError(f"{n} steps do not fit; at least 1 is needed")
         sentence = self.off_recipe(n)
@@ -102,6 +117,11 @@ class Recipe(BaseModel):
         temporary.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
         os.replace(temporary, path)
         return path
+
+
+def _is_grid(timesteps: Sequence[float]) -> bool:
+    falls = all(b < a for a, b in zip(timesteps, timesteps[1:], strict=False))
+    return bool(timesteps) and falls and timesteps[-1] >= 0
 
 
 def _stretched(own: Sequence[float], n: int) -> tuple[float, ...]:

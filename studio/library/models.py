@@ -208,10 +208,10 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
     recipe, reason = None, ""
     if not folder.is_dir():
         reason = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
-    elif found := describe(folder).reason:
-        reason = f"{model.id} cannot be opened: {found}."
+    elif (found := describe(folder)).reason:
+        reason = f"{model.id} cannot be opened: {found.reason}."
     elif model.role == "student":
-        recipe, reason = _recipe(model, folder)
+        recipe, reason = _recipe(model, folder, found.prediction)
     return ModelEntry(
         id=model.id,
         title=model.title,
@@ -230,15 +230,19 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
     )
 
 
-def _recipe(model: ModelFile, folder: Path) -> tuple[Json | None, str]:
-    """(a student's recipe as plain values, why there is none)."""
+def _recipe(model: ModelFile, folder: Path, prediction: str) -> tuple[Json | None, str]:
+    """(a student's recipe as plain values, why there is none). prediction: what its folder says that the network gives."""
     if not model.teacher:
         return None, f"{model.id} is a student whose file names no teacher."
     raw = read_json(folder / "recipe.json") or model.recipe
     if raw is None:
         return None, f"{model.id} has no recipe.json, so how it must be sampled is not known."
     try:
-        return Recipe.model_validate(raw).model_dump(mode="json"), ""
+        recipe = Recipe.model_validate(raw)
+        if recipe.prediction != prediction:
+            said = f"The recipe of {model.id} says that it predicts {recipe.prediction}, and its folder says {prediction}"
+            return None, f"{said}; the same in both would fit."
+        return recipe.model_dump(mode="json"), ""
     except ValidationError as error:
         return None, f"The recipe of {model.id} does not fit: {explain(error)}"
 

@@ -78,3 +78,15 @@ def test_the_hash_sees_every_weight_file_and_nothing_else(tmp_path):
     assert len(first) == 12
     (tmp_path / "unet" / "a.safetensors").write_bytes(b"two")
     assert weights_hash(tmp_path) != first
+
+
+def test_a_step_count_may_have_a_grid_of_its_own(tmp_path):
+    """LCM's grids of 3 and 4 steps have two timesteps alike; taken from 4, three steps would be asked at the wrong ones."""
+    given = {**RECIPE.model_dump(), "timesteps": (999, 759, 499, 259), "valid_steps": (2, 3, 4), "grids": {3: (999, 679, 339)}}
+    lcm = Recipe.model_validate(given)
+    assert lcm.timesteps_for(3) == (999, 679, 339) and lcm.timesteps_for(2) == (999, 499)
+    lcm.save(tmp_path)
+    assert Recipe.load(tmp_path) == lcm
+    for grids, sentence in [({3: (999, 679)}, "the grid for 3 steps"), ({5: (9, 8, 7, 6, 5)}, "5 steps, which valid_steps has not")]:
+        with pytest.raises(ValueError, match=sentence):
+            Recipe.model_validate({**given, "grids": grids})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -215,3 +216,20 @@ def test_paths_of_lanes_are_names(tmp_path: Path) -> None:
     for lane in ("../x", "", "A", "a/b", "x" * 50, None):
         with pytest.raises(ValueError, match="lane"):
             Paths(tmp_path).lane(lane, "lock")  # type: ignore[arg-type]
+
+
+def test_a_recipe_that_predicts_something_else_than_its_folder_is_refused(tmp_path: Path) -> None:
+    """A student said to give v over weights that give noise draws nonsense, and nothing would say why."""
+    paths = open_paths(tmp_path / "data")
+    nano = ROOT / "assets" / "nano" / "dmd2"
+    shutil.copytree(nano, paths.models / "copy")
+    recipe = json.loads((paths.models / "copy" / "recipe.json").read_text())
+    (paths.models / "copy" / "recipe.json").write_text(json.dumps({**recipe, "prediction": "eps"}))
+    (paths.models / "x.yaml").write_text(
+        "id: my/student\ntitle: x\nrole: student\nteacher: nano/teacher\ndomain: pocket\nfolder: copy\nsize: 32\n"
+    )
+    entry = load_registry(paths).get("my/student")
+    assert not entry.available
+    assert entry.reason == (
+        "The recipe of my/student says that it predicts eps, and its folder says v; the same in both would fit."
+    )

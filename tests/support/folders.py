@@ -25,6 +25,6 @@ def pretended(folder: Path, unet: dict[str, object] | None = None) -> Path:
         config.write_text(json.dumps(UNET if unet is None else unet))
     (folder / "scheduler").mkdir(exist_ok=True)
     if not (folder / "scheduler" / "scheduler_config.json").is_file():
-        (folder / "scheduler" / "scheduler_config.json").write_text("{}")
+        (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps({"prediction_type": "v_prediction"}))
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline", **PARTS}))
     return folder
