@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -57,12 +58,14 @@ class Repository:
 @dataclass
 class Faults:
     """status: of the next answers whose path holds a text, (status, headers, how often). cut: sent of a large file in one go.
-    swapped: a large file's path -> other bytes of the same length. ignores_range: all is sent though a part was asked for."""
+    swapped: a large file's path -> other bytes of the same length. ignores_range: all is sent though a part was asked for.
+    trickle: seconds between two MiB of a large file."""
 
     status: dict[str, tuple[int, dict[str, str], int]] = field(default_factory=dict)
     cut: int | None = None
     swapped: dict[str, bytes] = field(default_factory=dict)
     ignores_range: bool = False
+    trickle: float = 0.0
 
 
 class ModelHub:
@@ -73,6 +76,7 @@ class ModelHub:
         self.faults = Faults()
         self.asked: list[tuple[str, str, str]] = []  # method, path and token of every request
         self.sent: dict[str, int] = {}  # bytes of bodies by path in a repository
+        self.started: dict[str, list[int]] = {}  # of large files: byte at which each answer began
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": self}))
         self.port = self.server.server_address[1]
         self.url, self.storage = f"http://127.0.0.1:{self.port}", f"http://localhost:{self.port}"
@@ -210,7 +214,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         body = body if cut is None else body[:cut]
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.wfile.write(body)
+            for at in range(0, len(body), 1 << 20):
+                self.wfile.write(body[at : at + (1 << 20)])
+                time.sleep(self.hub.faults.trickle)
+        self.hub.started.setdefault(path, []).append(start)
         self.hub.sent[path] = self.hub.sent.get(path, 0) + len(body)
         self.close_connection = cut is not None
 
