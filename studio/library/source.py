@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from studio.core.explain import brief
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.library import parts
 from studio.library.pickles import file_refused, is_pickle
 
@@ -186,7 +186,7 @@ def _on_disk(source: Source, beside: Path | None) -> Path | None:
     if source.holds == "network" and source.file is None:
         source = source.model_copy(update={"path": str(place.parent), "file": f"{place.name}/"})
         place = place.parent
-    choose(source, local_files(source, place, (place, cache_folder())), read_json(place / parts.INDEX))
+    choose(source, local_files(source, place, (place, cache_folder())), read_index(place))
     return place / source.file if source.file else place
 
 
@@ -194,7 +194,7 @@ def _in_cache(source: Source) -> Path | None:
     folder = snapshot(source)
     if folder is None:
         return None
-    index = read_json(folder / parts.INDEX)
+    index = read_index(folder)
     here = local_files(source, folder, (cache_folder(),))
     needed = choose(source, here, index)
     listed = _listing(source, folder.name)
@@ -230,6 +230,11 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE).expanduser().resolve()
+
+
+def read_index(folder: Path) -> Json | None:
+    """model_index.json of a folder, as plain values."""
+    return read_json(folder / parts.INDEX)
 
 
 def local_files(source: Source, folder: Path, roots: Iterable[Path]) -> set[str]:
