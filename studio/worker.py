@@ -24,7 +24,7 @@ from studio.jobs.executors import AWAY, dispatch
 from studio.jobs.executors import task as tasks
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
-from studio.jobs.paths import Paths
+from studio.jobs.paths import DOWNLOADS, Paths
 from studio.library.models import Registry, load_registry
 from studio.library.stock import ModelStock, open_jobs
 from studio.workshop.open_models import ModelCache, pick_device
@@ -123,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     stay = {} if options.linger is None else {"linger_s": options.linger}
     if options.dispatch:
         return dispatch.serve(jobs, options.dispatch, **stay)
-    bench = Workbench(jobs, options.lane, options.device, options.warm)
+    device = "cpu" if options.lane == DOWNLOADS else options.device  # which needs no torch
+    bench = Workbench(jobs, options.lane, device, options.warm)
     return worker.serve(jobs, options.lane, bench, **stay)
 
 

@@ -24,6 +24,7 @@ from studio.cli.evaluate import evaluate
 from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
+from studio.cli.models import app as models
 from studio.cli.unlearn import unlearn
 from studio.core.explain import explain
 from studio.core.files import Json
@@ -34,7 +35,6 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
 from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
 from studio.library.hint_uses import WRITE_HELP, with_files
-from studio.library.models import load_registry
 from studio.library.provenance import changed_models
 from studio.library.shown_measures import titled
 from studio.library.stock import open_jobs
@@ -49,6 +49,7 @@ app = typer.Typer(
 runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(background, name="jobs")
+app.add_typer(models, name="models")
 app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
@@ -114,22 +115,6 @@ def compare(
         "given": given or {}, "additions": with_ or {},
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
-
-
-@app.command()
-def models(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List teachers and students, and why some cannot be used."""
-    registry = load_registry(open_jobs(data_dir).paths)
-    if as_json:
-        print(json.dumps([entry.plain() for entry in registry.entries.values()], indent=1))
-        return
-    table = Table("id", "title", "role", "teacher", "px", "steps", "state")
-    for entry in registry.entries.values():
-        state = "ready" if entry.available else entry.reason
-        table.add_row(entry.id, entry.title, entry.role, entry.teacher or "", str(entry.size), str(entry.steps or "–"), state)
-    out.print(table)
-    for name, problem in registry.problems.items():
-        err.print(f"{name}: {problem}", style="yellow", markup=False)
 
 
 @app.command()

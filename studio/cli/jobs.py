@@ -25,6 +25,7 @@ from studio.jobs.paths import RUN_ID
 from studio.jobs.spec_file import place, read_spec_file, read_submission
 from studio.library import told_table
 from studio.library.cost_words import told
+from studio.library.hub_files import told_bytes
 from studio.library.stock import open_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Training and other work in the background.")
@@ -255,7 +256,13 @@ def _watch(jobs: Jobs, run_id: str, quiet: bool = False, going: Callable[[], boo
             said = time.monotonic()
             losses = "  ".join(f"{name} {value:.4g}" for name, value in (event.get("smooth") or {}).items() if value is not None)
             left = f"  {_seconds(event.get('eta_s'))} left" if event.get("eta_s") else ""
-            err.print(f"{event['done']}/{event['total']}  {losses}{left}", markup=False, highlight=False)
+            at = _bytes(event) if event.get("unit") == "bytes" else f"{event['done']}/{event['total']}"
+            err.print(f"{at}  {losses}{left}", markup=False, highlight=False)
+
+
+def _bytes(event: Json) -> str:
+    """How far a download is."""
+    return f"{told_bytes(event['done'])} of {told_bytes(event['total'])}, {told_bytes(event['rate'])}/s"
 
 
 def _end(jobs: Jobs, run_id: str, quiet: bool = False) -> None:

@@ -23,6 +23,7 @@ PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"
 
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[a-z2-7]{6}")
+DOWNLOADS = "downloads"  # the lane whose worker asks the network and opens no model
 LANE = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
 

@@ -105,7 +105,8 @@ class Recovery:
 
     def _after_death(self, folder: Path, cause: str) -> tuple[str, str]:
         """What becomes of a run with checkpoints whose worker died; deaths without progress are counted on disk."""
-        files = [path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("*.pt")]
+        saved = [path for path in (folder / "checkpoints").glob("*") if path.suffix in (".pt", ".json") and path.name[0] != "."]
+        files = [path.stat().st_mtime_ns for path in saved]
         reached, before = max(files, default=0), read_json(folder / DEATHS_FILE) or {}
         deaths = 1 + (int(before.get("deaths", 0)) if before.get("reached") == reached else 0)
         with contextlib.suppress(OSError):

@@ -23,11 +23,11 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import alive
-from studio.jobs.paths import PROGRAM, ROOT
+from studio.jobs.paths import DOWNLOADS, PROGRAM, ROOT
 
 TICK_S = 0.2
-STATIONS = ("interactive", "batch", *AWAY)
-ON_DEMAND = ("batch", *AWAY)
+ON_DEMAND = ("batch", DOWNLOADS, *AWAY)
+STATIONS = ("interactive", *ON_DEMAND)
 LOOK_S = 1.0  # between looks at the queue of a lane on demand
 PATIENCE_S = 30.0  # a lane on demand waits no longer than this for the interactive worker to come up
 LOG_BYTES = 2 << 20  # a lane's log is begun again when a worker starts and it is longer than this

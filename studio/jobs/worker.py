@@ -26,7 +26,7 @@ from studio.jobs.code import code_digest
 from studio.jobs.execution import execute
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock, identity
-from studio.jobs.paths import ROOT
+from studio.jobs.paths import DOWNLOADS, ROOT
 from studio.jobs.stock import Tools
 
 POLL_S = 0.02  # between looks at the lane's wake file: one `stat` each
@@ -164,7 +164,10 @@ def serve(jobs: Jobs, lane: str, bench: Bench, *, linger_s: float = LINGER_S) ->
     worker = Worker(jobs, lane, bench, linger_s=linger_s)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # shipped models are folders; nothing may reach out while drawing
+    if lane != DOWNLOADS:
+        os.environ.setdefault(
+            "HF_HUB_OFFLINE", "1"
+        )  # models are here before they are opened; nothing may reach out while drawing
     worker.serve()
     lock.release()
     return 0

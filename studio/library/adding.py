@@ -1,0 +1,137 @@
+"""Listing a model from elsewhere: looks at it first, then writes its YAML file into the data folder's `models/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from studio.core.explain import brief, explain
+from studio.core.files import Json, atomic_write, read_json
+from studio.domains import PLAIN
+from studio.jobs.paths import Paths
+from studio.library import parts
+from studio.library.hub import look
+from studio.library.hub import read_json as read_remote
+from studio.library.listed_sources import Listed, listed_sources
+from studio.library.models import load_registry
+from studio.library.saving import ORDER
+from studio.library.source import Source, found, why_not
+
+ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
+NETWORKS = ("unet", "transformer")
+Read = Callable[[str], Json]  # a small JSON file of what is added; empty where it has none
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person says of a model; what is left out is found out, or said to be needed."""
+
+    given: str  # owner/name on the Hub, or a folder or file here
+    id: str | None = None
+    base: str | None = None
+    role: str | None = None
+    revision: str | None = None
+    variant: str | None = None
+    file: str | None = None
+    teacher: str | None = None
+    holds: str | None = None
+    like: str | None = None
+    size: int | None = None
+
+
+def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
+    """The new entry. ValueError in one sentence where it does not fit; nothing is written then."""
+    source = _source(wish)
+    if source.hub is not None:
+        seen = look(source, token)
+        source = seen.pinned
+        read: Read = lambda path: read_remote(source, path, seen.commit, token)  # noqa: E731
+    else:
+        place = found(source)
+        if place is None:
+            raise ValueError(why_not(source) or f"{source.name} does not fit what a {source.holds} is; --holds says what it is.")
+        read = lambda path: read_json(place / path) or {}  # noqa: E731
+    name, known = _id(paths, wish, source), _known(paths)
+    for what, other in (("base", source.base), ("teacher", wish.teacher)):
+        if other is not None and other not in known:
+            raise ValueError(f"There is no model {brief(other)} to be the {what}; models are {', '.join(known)}.")
+    about = _about(wish, source, name, known.get(source.base or "", {}), read)
+    file = paths.models / f"{name.replace('/', '-')}.yaml"
+    if file.exists():
+        raise ValueError(f"There is already a file {file.name} among your models; another --id would fit.")
+    atomic_write(file, yaml.safe_dump(about, sort_keys=False, allow_unicode=True))
+    return listed_sources(paths)[name]
+
+
+def _source(wish: Wish) -> Source:
+    place = Path(wish.given).expanduser()
+    here = place.exists() or wish.given.startswith((".", "/", "~"))
+    said = {"variant": wish.variant, "file": wish.file, "like": wish.like, "base": wish.base, "holds": wish.holds or _holds(wish)}
+    said |= {"path": str(place.resolve())} if here else {"hub": wish.given}
+    said |= {"revision": wish.revision} if wish.revision else {}
+    try:
+        return Source.model_validate({key: value for key, value in said.items() if value is not None})
+    except ValidationError as error:
+        raise ValueError(explain(error, Source)) from None
+
+
+def _holds(wish: Wish) -> str:
+    """What is meant where it is not said: files on a base are LoRAs when they are called so."""
+    named = wish.file or (wish.given if wish.given.endswith(parts.WEIGHTS) else None)
+    if wish.base is None:
+        return "pipeline" if named is None else "single_file"
+    return "lora" if named and named.endswith(parts.WEIGHTS) and "lora" in Path(named).name.lower() else "network"
+
+
+def _id(paths: Paths, wish: Wish, source: Source) -> str:
+    owner, _, repository = (source.hub or f"mine/{Path(source.name).stem}").partition("/")
+    last = Path(source.in_folder or source.file).stem if source.file and source.hub else repository
+    name = wish.id or "/".join(re.sub(r"[^a-z0-9._-]+", "-", part.lower())[:40].strip("._-") for part in (owner, last))
+    if not ID.fullmatch(name):
+        raise ValueError(f"id is {brief(name)}; family/name in lower-case letters and digits fits, like mine/teacher.")
+    if name in _known(paths):
+        raise ValueError(f"There is already a model {name}; another --id would fit.")
+    return name
+
+
+def _known(paths: Paths) -> dict[str, Json]:
+    """Models that are listed, those whose files are not here yet too: id -> domain and size."""
+    known = {one.id: one.about for one in listed_sources(paths).values()}
+    return known | {
+        one.id: {"domain": one.domain, "size": one.size, "teacher": one.teacher} for one in load_registry(paths).entries.values()
+    }
+
+
+def _about(wish: Wish, source: Source, name: str, base: Json, read: Read) -> Json:
+    role = wish.role or ("student" if wish.teacher or source.base else "teacher")
+    if role not in ("teacher", "student"):
+        raise ValueError(f"role is {brief(role)}; teacher or student fits.")
+    teacher = (wish.teacher or source.base) if role == "student" else None
+    if role == "student" and teacher is None:
+        raise ValueError("A student has a teacher; --teacher must name it.")
+    size = wish.size or base.get("size") or _size(source, read)
+    if not size:
+        raise ValueError(f"How large {source.name} draws is not said in its configs; --size in pixels must say it.")
+    title = name.partition("/")[2] if source.file else (source.name.rpartition("/")[2])
+    about = {"id": name, "title": title[:80], "role": role, "teacher": teacher, "domain": base.get("domain", PLAIN),
+             "size": int(size), "order": ORDER, "source": source.model_dump(exclude_defaults=True)}  # fmt: skip
+    return {key: value for key, value in about.items() if value is not None}
+
+
+def _size(source: Source, read: Read) -> int | None:
+    """Pixels a side: the network's sample size times what the autoencoder shrinks by, a factor 2 between its levels."""
+    if source.holds != "pipeline":
+        return None
+    named = parts.parts_of(read(parts.INDEX))
+    network = next((name for name in NETWORKS if name in named), None)
+    if network is None:
+        return None
+    sample, levels = read(f"{network}/config.json").get("sample_size"), read("vae/config.json").get("block_out_channels")
+    if not isinstance(sample, int) or not isinstance(levels, list):
+        return None
+    return sample * 2 ** (len(levels) - 1)
