@@ -23,7 +23,6 @@ from studio.library.saving import ORDER
 from studio.library.source import Source, found, why_not
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
-NETWORKS = ("unet", "transformer")
 Read = Callable[[str], Json]  # a small JSON file of what is added; empty where it has none
 
 
@@ -128,7 +127,7 @@ def _size(source: Source, read: Read) -> int | None:
     if source.holds != "pipeline":
         return None
     named = parts.parts_of(read(parts.INDEX))
-    network = next((name for name in NETWORKS if name in named), None)
+    network = next((name for name in parts.NETWORKS if name in named), None)
     if network is None:
         return None
     sample, levels = read(f"{network}/config.json").get("sample_size"), read("vae/config.json").get("block_out_channels")

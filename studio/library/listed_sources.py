@@ -46,7 +46,7 @@ class Listed:
 
 def listed_sources(paths: Paths) -> dict[str, Listed]:
     """By id; a shipped one stays where both name the same. What cannot be read is left to `load_registry`, which says why."""
-    files = [(path, True) for path in sorted((PRESETS / "models").glob("*.yaml"))]
+    files = [(path, True) for path in sorted((PRESETS / "models").rglob("*.yaml"))]
     files += [(path, False) for path in sorted(paths.models.glob("*.yaml"))]
     found: dict[str, Listed] = {}
     for path, shipped in files:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, read_json
@@ -21,6 +21,8 @@ from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.families import describe, family_of
 from studio.jobs.paths import PRESETS, ROOT, Paths
+from studio.library.placed import Wanted, folder_for, place
+from studio.library.source import Source
 from studio.sampling.grids import spaced
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}/[a-z0-9][a-z0-9._-]{0,39}")
@@ -39,7 +41,8 @@ class Sampling(BaseModel):
 
 
 class ModelFile(BaseModel):
-    """One YAML file. `folder` and `oracle` are relative to the checkout, or to the YAML file in the data folder."""
+    """One YAML file, with either `folder` or `source`. Paths are relative to the checkout, or to the YAML file in the data
+    folder. embedded_guidance: of a student that takes the scale as an input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +50,8 @@ class ModelFile(BaseModel):
     title: str = Field(min_length=1, max_length=80)
     role: Literal["teacher", "student"]
     domain: str
-    folder: str
+    folder: str | None = None
+    source: Source | None = None
     size: int = Field(gt=0, le=4096)  # pixels per side
     order: int = 100
     summary: str = ""
@@ -55,6 +59,7 @@ class ModelFile(BaseModel):
     oracle: str | None = None
     sampling: Sampling = Sampling()
     recipe: Json | None = None  # for students whose folder carries no recipe.json
+    embedded_guidance: float | None = Field(default=None, ge=1, le=50)
 
     @field_validator("id")
     @classmethod
@@ -62,6 +67,19 @@ class ModelFile(BaseModel):
         if not _ID.fullmatch(given):
             raise ValueError(f"id is {brief(given)}; family/name in lower-case letters and digits fits, like mine/teacher.")
         return given
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> ModelFile:
+        if (self.folder is None) == (self.source is None):
+            raise ValueError("a model has either a folder or a source; exactly one of the two would fit")
+        return self
+
+    @property
+    def card(self) -> Json:
+        """For a folder that is put together."""
+        licence = self.source.licence if self.source else None
+        said = {"what": self.summary, "licence": licence, "embedded_guidance": self.embedded_guidance}
+        return {name: value for name, value in said.items() if value}
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,7 @@ class ModelEntry:
     summary: str = ""
     oracle: Path | None = None
     sampling: Sampling = Sampling()
+    source: Source | None = None  # where its files come from, if it is not a folder of its own
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -177,21 +196,23 @@ class Registry:
 
 def load_registry(paths: Paths | None = None) -> Registry:
     """Shipped models, then those of the data folder; an id can be listed once, the shipped one stays."""
-    files = [(path, ROOT) for path in sorted((PRESETS / "models").glob("*.yaml"))]
+    files = [(path, ROOT) for path in sorted((PRESETS / "models").rglob("*.yaml"))]
     if paths is not None:
         files += [(path, path.parent) for path in sorted(paths.models.glob("*.yaml"))]
-    listed: list[tuple[int, ModelEntry]] = []
+    known: dict[str, tuple[ModelFile, Path]] = {}
     problems: dict[str, str] = {}
     for path, base in files:
         try:
             model = _read(path)
-            if any(entry.id == model.id for _, entry in listed):
+            if model.id in known:
                 raise ValueError(f"there is already a model {model.id}; choose another id")
-            listed.append((model.order, _entry(model, base)))
+            known[model.id] = model, base if model.source is None else path.parent
         except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             problems[path.name] = explain(error)
-    listed.sort(key=lambda item: item[0])
-    return Registry((entry for _, entry in listed), problems)
+    listed: dict[str, ModelEntry] = {}
+    for model, base in sorted(known.values(), key=lambda one: one[0].source is not None and one[0].source.base is not None):
+        listed[model.id] = _entry(model, base, paths, listed)  # those that stand on another one come last
+    return Registry(sorted(listed.values(), key=lambda entry: known[entry.id][0].order), problems)
 
 
 def _read(path: Path) -> ModelFile:
@@ -203,11 +224,12 @@ def _read(path: Path) -> ModelFile:
         raise ValueError(explain(error)) from error
 
 
-def _entry(model: ModelFile, base: Path) -> ModelEntry:
-    folder = (base / model.folder).resolve()
-    recipe, reason = None, ""
-    if not folder.is_dir():
-        reason = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
+def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[str, ModelEntry]) -> ModelEntry:
+    """listed: those that it may stand on."""
+    recipe = None
+    folder, reason = _folder(model, beside, paths, listed)
+    if reason:
+        pass
     elif (found := describe(folder)).reason:
         reason = f"{model.id} cannot be opened: {found.reason}."
     elif model.role == "student":
@@ -223,11 +245,29 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
         card=read_json(folder / "card.json") or {},
         recipe=recipe,
         summary=model.summary,
-        oracle=(base / model.oracle).resolve() if model.oracle else None,
+        oracle=(beside / model.oracle).resolve() if model.oracle else None,
         sampling=model.sampling,
+        source=model.source,
         available=not reason,
         reason=reason,
     )
+
+
+def _folder(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[str, ModelEntry]) -> tuple[Path, str]:
+    """(where the model lies, why it is not there)."""
+    if model.source is None:
+        folder = (beside / str(model.folder)).resolve()
+        gone = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
+        return folder, "" if folder.is_dir() else gone
+    folder = folder_for(paths.models if paths else ROOT, model.id)
+    if paths is None:
+        return folder, f"{model.id} is put together in a data folder, and none is open."
+    base = listed.get(model.source.base or "")
+    if model.source.base and (base is None or not base.available):
+        why = f"there is no model {model.source.base}" if base is None else base.reason.rstrip(".")
+        return folder, f"{model.id} stands on {model.source.base}: {why}."
+    wanted = Wanted(model.id, model.source, beside, base.folder if base else None, model.card, model.recipe)
+    return folder, place(wanted, folder)
 
 
 def _recipe(model: ModelFile, folder: Path, prediction: str) -> tuple[Json | None, str]:

@@ -18,6 +18,7 @@ INDEX = "model_index.json"
 SKIPPED = ("safety_checker", "feature_extractor", "image_encoder")  # parts that nothing here asks
 SMALL = (".json", ".txt", ".model", ".jinja")  # configs, schedulers and vocabularies; no weights, no code
 WEIGHTS = ".safetensors"
+NETWORKS = ("unet", "transformer")  # the part that denoises, by its folder
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
 _PART = re.compile(r"[A-Za-z0-9_]{1,60}")
 _VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",), ("tokenizer.model",))

@@ -1,10 +1,11 @@
 """A checkpoint in several places put together as one diffusers folder, by links: what a student shares with its base stays once
 on the disk, and every program that reads diffusers folders can read the result. Reads headers and JSON; no torch.
 
-    network_on(base, file, target)      # a network alone (DMD2, Lightning) in its base's folder
-    lora_on(base, file, target, 1.0)    # a student in the form of a LoRA: the base's folder, and the LoRA beside it
+    with whole(target) as draft:            # what is written there becomes the target, all of it or nothing
+        network_on(base, file, draft)       # a network alone (DMD2, Lightning) in its base's folder
+        lora_on(base, file, draft, 1.0)     # or a student in the form of a LoRA: the base's folder, and the LoRA beside it
 
-Folders are written whole or not at all. ValueError in one sentence where something does not fit.
+ValueError in one sentence where something does not fit.
 """
 
 from __future__ import annotations
@@ -13,60 +14,79 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
+from studio.library import parts
+from studio.library.pickles import file_refused, is_pickle
 
-NETWORKS = ("unet", "transformer")  # the part that denoises, by its folder
-WEIGHTS, CONFIG = ".safetensors", "config.json"
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5", ".onnx", ".pb")
-LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder", "card.json", "recipe.json", "README.md")
+CONFIG = "config.json"
+LEFT_OUT = (*parts.SKIPPED, "card.json", "recipe.json", "placed.json", "README.md")
 LORA = "lora/pytorch_lora_weights.safetensors"
 LORA_SETTINGS = "lora/settings.json"
 
 
-def pipeline(found: Path, target: Path) -> None:
-    """A whole diffusers folder that lies elsewhere, as in the Hub's cache."""
-    with _draft(target) as draft:
-        _link_all(found, draft, lambda name: False)
-
-
-def network_on(base: Path, network: Path, target: Path, prediction: str | None = None) -> None:
-    """network: a weights file, or a folder with config.json and weights. prediction: of the student, as diffusers names it, where
-    its base has another."""
-    part = network_part(base)
-    with _draft(target) as draft:
-        _link_all(base, draft, lambda name: name.startswith(f"{part}/") and not name.endswith(CONFIG))
-        if network.is_dir():
-            for path in sorted(network.iterdir()):
-                if path.is_file() and _wanted(path.name):
-                    link(path, draft / part / path.name)
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A folder to write in, which becomes the target at the end; one that was there before is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        for _ in range(3):  # another process may be doing the same
+            shutil.rmtree(target, ignore_errors=True)
+            with suppress(OSError):
+                os.replace(draft, target)
+                break
         else:
-            _refuse_pickle(network)
-            link(network, draft / part / "diffusion_pytorch_model.safetensors")
-        if prediction is not None:
-            config = draft / "scheduler" / "scheduler_config.json"
-            _write(config, {**(read_json(config) or {}), "prediction_type": prediction})
+            raise ValueError(f"the folder {target.name} is in use; another try would fit.")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def lora_on(base: Path, lora: Path, target: Path, scale: float = 1.0) -> None:
+def pipeline(found: Path, draft: Path) -> None:
+    """A whole diffusers folder that lies elsewhere, as in the Hub's cache."""
+    _link_all(found, draft, lambda name: False)
+
+
+def network_on(base: Path, network: Path, draft: Path) -> None:
+    """network: a weights file, or a folder with config.json and weights."""
+    part = network_part(base)
+    _link_all(base, draft, lambda name: name.startswith((f"{part}/", "lora/")) and name != f"{part}/{CONFIG}")
+    if network.is_dir():
+        for path in sorted(network.iterdir()):
+            if path.is_file() and _wanted(path.name):
+                link(path, draft / part / path.name)
+    else:
+        _refuse_pickle(network)
+        link(network, draft / part / "diffusion_pytorch_model.safetensors")
+
+
+def lora_on(base: Path, lora: Path, draft: Path, scale: float = 1.0) -> None:
     """scale: the strength at which the LoRA makes the student."""
     _refuse_pickle(lora)
     network_part(base)
-    with _draft(target) as draft:
-        _link_all(base, draft, lambda name: name.startswith("lora/"))
-        link(lora, draft / LORA)
-        _write(draft / LORA_SETTINGS, {"scale": scale})
+    _link_all(base, draft, lambda name: name.startswith("lora/"))
+    link(lora, draft / LORA)
+    write(draft / LORA_SETTINGS, {"scale": scale})
+
+
+def predict(draft: Path, prediction: str) -> None:
+    """Let the folder's scheduler say what a student gives where its base gives something else; as diffusers names it."""
+    config = draft / "scheduler" / "scheduler_config.json"
+    write(config, {**(read_json(config) or {}), "prediction_type": prediction})
 
 
 def network_part(base: Path) -> str:
     """Folder of the part that denoises."""
-    for part in NETWORKS:
+    for part in parts.NETWORKS:
         if (base / part).is_dir():
             return part
-    raise ValueError(f"The base {brief(base.name)} has no {' and no '.join(NETWORKS)}, so it is no base of a student.")
+    raise ValueError(f"The base {brief(base.name)} has no {' and no '.join(parts.NETWORKS)}, so it is no base of a student.")
 
 
 def link(source: Path, target: Path) -> None:
@@ -83,22 +103,6 @@ def link(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-@contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    """A folder to write in, which becomes the target at the end; one that was there before is replaced."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
-        yield draft
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def _link_all(folder: Path, draft: Path, left_out: Callable[[str], bool]) -> None:
     """Weights by links; small files that say what a model is, as copies, so that one can be changed."""
     for path in sorted(folder.rglob("*")):
@@ -113,15 +117,14 @@ def _link_all(folder: Path, draft: Path, left_out: Callable[[str], bool]) -> Non
 
 
 def _wanted(name: str) -> bool:
-    return not name.startswith(".") and not name.endswith(PICKLES)
+    return not name.startswith(".") and not is_pickle(name)
 
 
 def _refuse_pickle(path: Path) -> None:
-    if path.suffix != WEIGHTS:
-        can = f"{brief(path.name)} holds {path.suffix or 'no'} weights, which can run code when they are read"
-        raise ValueError(f"{can}; a .safetensors file would fit.")
+    if path.suffix != parts.WEIGHTS:
+        raise ValueError(file_refused(path.name))
 
 
-def _write(path: Path, value: Json) -> None:
+def write(path: Path, value: Json) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

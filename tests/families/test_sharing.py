@@ -15,7 +15,7 @@ from studio.domains import domain_of
 from studio.families import adapter_files, describe, open_model
 from studio.families.stable.model import Model
 from studio.families.stable.trainable import alone
-from studio.library.placing import lora_on, network_on
+from studio.library.placing import lora_on, network_on, predict, whole
 from studio.sampling.plan import Plan, hybrid_plan, student_plan, teacher_plan
 from studio.workshop.draw import samples
 from tests.support.edits import equal, farthest, outputs, random_edit
@@ -39,8 +39,9 @@ def folders(request: Any, tmp_path: Path) -> tuple[Path, Path]:
     bare = whole_model(base)
     edit = random_edit(adapter_files.targets(bare.modules), keep=lambda path: path.startswith("unet.") and "attn" in path)
     bare.adapter_files.write(edit, tmp_path / "lora.safetensors", "kohya")
-    lora_on(base, tmp_path / "lora.safetensors", student, 0.7)
-    RECIPE.save(student)
+    with whole(student) as draft:
+        lora_on(base, tmp_path / "lora.safetensors", draft, 0.7)
+        RECIPE.save(draft)
     return base, student
 
 
@@ -187,7 +188,9 @@ def test_a_network_alone_shares_all_else(tmp_path: Path) -> None:
     sd_pipeline(tmp_path).save_pretrained(tmp_path / "base")
     other = sd_pipeline(tmp_path / "other", seed=1, prediction="v_prediction")
     other.unet.save_pretrained(tmp_path / "net")
-    network_on(tmp_path / "base", tmp_path / "net" / "diffusion_pytorch_model.safetensors", tmp_path / "student", "v_prediction")
+    with whole(tmp_path / "student") as draft:
+        network_on(tmp_path / "base", tmp_path / "net" / "diffusion_pytorch_model.safetensors", draft)
+        predict(draft, "v_prediction")
     base = whole_model(tmp_path / "base")
     student = whole_model(tmp_path / "student", beside=[base])
     assert student.held.unet is not base.held.unet and student.held.vae is base.held.vae
@@ -214,7 +217,8 @@ def test_a_lora_of_another_base_is_refused_in_a_sentence(tmp_path: Path) -> None
     layers = adapter_files.targets(whole_model(tmp_path / "other").modules)
     edit = Edit(random_edit(layers, keep=lambda path: "transformer_blocks.1" in path).pairs, EditCard(title="x"))
     whole_model(tmp_path / "other").adapter_files.write(edit, tmp_path / "lora.safetensors", "diffusers")
-    lora_on(tmp_path / "base", tmp_path / "lora.safetensors", tmp_path / "student")
+    with whole(tmp_path / "student") as draft:
+        lora_on(tmp_path / "base", tmp_path / "lora.safetensors", draft)
     with pytest.raises(ValueError, match="fit|made for another"):
         open_model(tmp_path / "student")
 
