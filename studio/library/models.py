@@ -80,6 +80,7 @@ class ModelEntry:
     summary: str = ""
     oracle: Path | None = None
     sampling: Sampling = Sampling()
+    usual_guidance: float = 7.5  # what diffusers' pipeline of its kind uses
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -108,7 +109,7 @@ class ModelEntry:
     @property
     def guidance(self) -> float:
         """Default guidance: the YAML file's, else the model card's, else what diffusers' pipeline uses."""
-        return float(self.sampling.guidance or self.card.get("default_guidance") or 7.5)
+        return float(self.sampling.guidance or self.card.get("default_guidance") or self.usual_guidance)
 
     def timesteps(self, n: int) -> tuple[float, ...]:
         """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint does."""
@@ -205,11 +206,11 @@ def _read(path: Path) -> ModelFile:
 
 def _entry(model: ModelFile, base: Path) -> ModelEntry:
     folder = (base / model.folder).resolve()
-    recipe, reason = None, ""
+    recipe, reason, found = None, "", describe(folder)
     if not folder.is_dir():
         reason = f"{model.id} is not on this machine yet: its folder {model.folder} is missing."
-    elif found := describe(folder).reason:
-        reason = f"{model.id} cannot be opened: {found}."
+    elif found.reason:
+        reason = f"{model.id} cannot be opened: {found.reason}."
     elif model.role == "student":
         recipe, reason = _recipe(model, folder)
     return ModelEntry(
@@ -225,6 +226,7 @@ def _entry(model: ModelFile, base: Path) -> ModelEntry:
         summary=model.summary,
         oracle=(base / model.oracle).resolve() if model.oracle else None,
         sampling=model.sampling,
+        usual_guidance=found.guidance,
         available=not reason,
         reason=reason,
     )

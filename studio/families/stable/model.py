@@ -19,9 +19,10 @@ from studio.core.files import Json
 from studio.core.footprint import Smaller
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.families import autoencoder
 from studio.families.opened import Opened
 from studio.families.referring import Referring
-from studio.families.stable import autoencoder, trainable
+from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
 from studio.families.stable.lines import LineReader

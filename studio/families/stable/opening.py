@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
 
 from studio.core.denoiser import Denoiser, Prediction
 from studio.core.files import Json
-from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe
+from studio.families.loading import load_network
+from studio.families.schedulers import process_of
 from studio.families.stable.model import Model
 from studio.families.stable.network import Network
 from studio.families.stable.parts import Parts
@@ -48,17 +47,6 @@ def open_stable(folder: Path, id: str, *, device: str, dtype: torch.dtype | None
     return model.to(device)
 
 
-def process_of(scheduler: Json) -> VP:
-    """The forward process of a scheduler config (beta schedules, zero terminal SNR) as diffusers computes it."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    known = {k: v for k, v in scheduler.items() if k in _PROCESS_KEYS}
-    return VP(DDIMScheduler(**known).alphas_cumprod)
-
-
-_PROCESS_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
-
-
 def _json(path: Path) -> Json:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent.name}/{path.name} is not there; a folder saved by diffusers has it")
@@ -76,23 +64,16 @@ def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool) -> Part
     import diffusers
     import transformers
 
-    def network(library: ModuleType, part: str, precision: torch.dtype) -> Any:
-        cls = getattr(library, index[part][1])
-        kinds = {p.name.split(".")[-2] for p in (folder / part).glob("*.safetensors")}
-        variant = {"variant": "fp16"} if kinds == {"fp16"} else {}
-        module = cls.from_pretrained(folder / part, dtype=precision, local_files_only=True, use_safetensors=True, **variant)
-        return module.eval().requires_grad_(False)
-
     vae_config = _json(folder / "vae" / "config.json")
     upcast = dtype == torch.float16 and vae_config.get("force_upcast", True)
-    vae = network(diffusers, "vae", torch.float32 if upcast else dtype)
-    unet = network(diffusers, "unet", dtype)
+    vae = load_network(diffusers, index["vae"][1], folder / "vae", torch.float32 if upcast else dtype)
+    unet = load_network(diffusers, index["unet"][1], folder / "unet", dtype)
     suffixes = ("", "_2") if xl else ("",)
     tokenizers = [
         getattr(transformers, index[f"tokenizer{s}"][1]).from_pretrained(folder / f"tokenizer{s}", local_files_only=True)
         for s in suffixes
     ]
-    encoders = [network(transformers, f"text_encoder{s}", dtype) for s in suffixes]
+    encoders = [load_network(transformers, index[f"text_encoder{s}"][1], folder / f"text_encoder{s}", dtype) for s in suffixes]
     # Channels-last convolutions are about 5 % faster on CPUs and faster in half precision on GPUs; the fused attention
     # diffusers chooses by default is about 10 % faster than plain matrix products when nothing is trained.
     unet.to(memory_format=torch.channels_last)

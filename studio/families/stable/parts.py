@@ -12,16 +12,13 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     import torch
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from studio.core.denoiser import Denoiser
     from studio.core.method import Method
     from studio.core.recipe import Recipe
-
-    Autoencoder = AutoencoderKL | AutoencoderTiny
+    from studio.families.autoencoder import Autoencoder as Autoencoder
 
 
 @dataclass(eq=False)
