@@ -8,6 +8,7 @@ configuration: then the call names the timesteps.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,9 @@ def plain_call(folder: Path) -> Json:
     return call
 
 
-def write_readme(folder: Path, prompt: str, call: Json | None = None) -> None:
+def write_readme(folder: Path, prompt: str, call: Json | None = None, without: Sequence[str] = ()) -> None:
     """README.md of a model's folder: what it is, from its card, and the lines that draw `prompt` in plain diffusers. call: the
-    arguments for that, by default those of `plain_call`."""
+    arguments for that, by default those of `plain_call`. without: parts that it leaves empty, which diffusers must be told."""
     card = read_json(folder / "card.json") or {}
     asked = (plain_call(folder) if call is None else call).items()
     call_text = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in asked)
@@ -89,7 +90,8 @@ def write_readme(folder: Path, prompt: str, call: Json | None = None) -> None:
     tags = ["distillation"] if recipe else []
     lines = ["---", "library_name: diffusers", "pipeline_tag: text-to-image", *(f"tags: [{t}]" for t in tags), "---", ""]
     lines += [f"# {card.get('what', folder.name)}", "", "```python", "import diffusers", ""]
-    lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}")  # this folder']
+    empty = "".join(f", {part}=None" for part in without)
+    lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}"{empty})  # this folder']
     lines += [f'pipe("{prompt}", {call_text}).images[0].save("picture.png")', "```", ""]
     if recipe:
         grid = ", ".join(f"{t:g}" for t in recipe.timesteps)

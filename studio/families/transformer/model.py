@@ -13,11 +13,14 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.domain import Said, beside
+from studio.core.edit import Edit
+from studio.core.explain import brief
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
-from studio.families import autoencoder
-from studio.families.opened import NETWORK, Opened
+from studio.families import adapter_files, autoencoder
+from studio.families.adapter_files import Layout
+from studio.families.opened import NETWORK, AdapterFiles, Opened
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
 from studio.families.transformer.parts import Parts
@@ -26,6 +29,21 @@ from studio.families.transformer.student_folder import student_folder
 if TYPE_CHECKING:
     from studio.core.family import OpenModel
     from studio.families.transformer.network import Transformer
+
+
+class TransformerFiles(AdapterFiles):
+    """Adapter files whose denoising part is called "transformer". Kohya's names are those of the original code, whose layers
+    for q, k and v are one, so they are none of these models'."""
+
+    layouts: tuple[str, ...] = ("diffusers", "peft")
+
+    def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
+        """The files that were written. private: with prompts, settings and date."""
+        if layout not in self.layouts:
+            raise ValueError(f"The layout {brief(layout)} is unknown here; {' and '.join(self.layouts)} are there.")
+        assert isinstance(self.model, Model)
+        base = self.model.kind.architecture
+        return adapter_files.write(edit, path, cast(Layout, layout), private, network="transformer", architecture=base)
 
 
 @dataclass(eq=False)
@@ -116,6 +134,10 @@ class Model(Opened):
         for module in (self.parts.transformer, self.parts.vae, *self.parts.encoders.values()):
             nn.Module.to(module, device)
         return self
+
+    @property
+    def adapter_files(self) -> TransformerFiles:
+        return TransformerFiles(self)
 
     @property
     def modules(self) -> dict[str, nn.Module]:

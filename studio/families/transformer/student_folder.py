@@ -40,21 +40,22 @@ def student_folder(target: Path, model: Open, transformer: Transformer, method: 
     target.mkdir(parents=True, exist_ok=True)
     for part in ("vae", *model.parts.tokenizers, *model.parts.encoders):
         shutil.copytree(model.folder / part, target / part, copy_function=_linked, ignore=_pickles, dirs_exist_ok=True)
-    (target / INDEX).write_text(json.dumps(json_object(model.folder / INDEX), indent=2) + "\n")
     half = nn.Module.to(copy.deepcopy(transformer), "cpu", torch.float16)
     with system_errors():
         half.save_pretrained(target / "transformer", safe_serialization=True)
     scheduler = json_object(model.folder / "scheduler" / "scheduler_config.json")
-    if model.kind.flow:
-        flow_scheduler(recipe, int(model.denoiser.process.t_max)).save_pretrained(target / "scheduler")
-    else:
-        kept = {k: scheduler[k] for k in (*BETAS, "prediction_type") if k in scheduler}
-        scheduler_for(kept, recipe.rule, recipe.timesteps).save_pretrained(target / "scheduler")
+    kept = {k: scheduler[k] for k in (*BETAS, "prediction_type") if k in scheduler}
+    flow, train = model.kind.flow, int(model.denoiser.process.t_max)
+    drawn = flow_scheduler(recipe, train) if flow else scheduler_for(kept, recipe.rule, recipe.timesteps)
+    drawn.save_pretrained(target / "scheduler")
+    index = {**json_object(model.folder / INDEX), "scheduler": ["diffusers", type(drawn).__name__]}
+    (target / INDEX).write_text(json.dumps(index, indent=2) + "\n")
     recipe.save(target)
     if "embedded_guidance" in model.card:  # the student's network reads it as its teacher's does
         card = {**card, "embedded_guidance": model.card["embedded_guidance"]}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-    write_readme(target, EXAMPLE, _call(target, model, recipe))
+    there = model.kind.present(index)
+    write_readme(target, EXAMPLE, _call(target, model, recipe), [part for part in model.kind.optional if part not in there])
 
 
 def flow_scheduler(recipe: Recipe, train: int) -> FlowMatchEulerDiscreteScheduler:
