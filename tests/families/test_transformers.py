@@ -20,6 +20,7 @@ from studio.families.transformer.model import Model
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan, hybrid_plan, teacher_plan
 from studio.sampling.prompts import encode_once
+from studio.sampling.remedies.condition_noise import noised
 from tests.support.tiny_transformers import PIPELINES, WIDTH, flux_pipeline, pixart_pipeline, sd3_pipeline
 
 PROMPTS, SEEDS, TOLERANCE = ["a red boat", "x"], [4, 9], 1e-4
@@ -52,7 +53,7 @@ def asked(pipe: Any, prompts: list[str]) -> tuple[dict[str, Tensor], dict[str, T
             given, null, pooled, nothing = pipe.encode_prompt(prompts, prompts, prompts)
             return {"states": given, "pooled": pooled}, {"states": null, "pooled": nothing}
         given, mask, null, empty = pipe.encode_prompt(prompts)
-        return {"states": given, "mask": mask.float()}, {"states": null, "mask": empty.float()}
+        return {"states": given, "mask": mask.bool()}, {"states": null, "mask": empty.bool()}
 
 
 def drawn(pipe: Any, latents: Tensor, steps: int, guidance: float, prompts: list[str] = PROMPTS, **more: Any) -> Tensor:
@@ -232,6 +233,12 @@ def test_pixart_is_told_the_size_of_large_pictures(tmp_path: Path) -> None:
             reference = drawn(pipe, noise(SEEDS, INITIAL, shape), steps, 3.0)
             found = ours(teacher_plan("m", grid(model, steps), "dpmpp-2m", 3.0), {"m": model}, shape)
             assert float((found - reference).abs().max()) < TOLERANCE
+
+
+def test_noise_on_conditions_leaves_the_mask_alone(opened: dict[str, Open]) -> None:
+    cond = opened["pixart"][1].encode(told(PROMPTS))
+    changed = noised(cond, SEEDS, "cads", 0.7, 0.3, 1.0)
+    assert torch.equal(changed["mask"], cond["mask"]) and not torch.equal(changed["states"], cond["states"])
 
 
 def test_pixart_without_a_learned_variance_opens_too(tmp_path: Path) -> None:

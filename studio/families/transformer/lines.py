@@ -28,12 +28,16 @@ class ReadAnew:
 
     def take(self, index: Tensor) -> Cond:
         with self.model.using(()):
-            cond = self.model.encode([self.said[i] for i in index.tolist()])
-        return {name: value.float() for name, value in cond.items()}
+            return _float32(self.model.encode([self.said[i] for i in index.tolist()]))
 
     def null(self, cond: Cond) -> Cond:
         with self.model.using(()):
-            return {name: value.float() for name, value in self.model.null(cond).items()}
+            return _float32(self.model.null(cond))
+
+
+def _float32(cond: Cond) -> Cond:
+    """As they are where they are no numbers (a mask)."""
+    return {name: value.float() if value.is_floating_point() else value for name, value in cond.items()}
 
 
 class LineReader:

@@ -1,5 +1,5 @@
 """Transformers over patches as conditional networks: (x [B, C, H, W], t [B], cond) -> F [B, C, H, W], float32 outside and the
-network's own precision inside. Conditions: "states" [B, L, D], "pooled" [B, P] where there is one, "mask" [B, L] for PixArt."""
+network's own precision inside. Conditions: "states" [B, L, D], "pooled" [B, P] (SD3, Flux), "mask" bool [B, L] (PixArt)."""
 
 from __future__ import annotations
 

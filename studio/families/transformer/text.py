@@ -51,12 +51,11 @@ def encode_flux(parts: Parts, prompts: Sequence[str]) -> Cond:
 
 @torch.no_grad()
 def encode_pixart(parts: Parts, prompts: Sequence[str]) -> Cond:
-    """{"states": [B, T, D], "mask": [B, T]}: the states of T5, and 1 where there is text. Prompts are read in lower case, as the
-    pipeline does it with `clean_caption=False`."""
+    """{"states": [B, T, D], "mask": bool [B, T]}: the states of T5, and where there is text. Prompts are read in lower case, as
+    the pipeline does it with `clean_caption=False`."""
     t5 = parts.encoders["text_encoder"]
     ids, mask = _ids(parts.tokenizers["tokenizer"], [prompt.lower().strip() for prompt in prompts], parts.length, t5)
-    states = t5(ids, attention_mask=mask)[0]
-    return {"states": states, "mask": mask.to(states.dtype)}
+    return {"states": t5(ids, attention_mask=mask)[0], "mask": mask.bool()}
 
 
 def _ids(words: PreTrainedTokenizerBase, prompts: Sequence[str], length: int, encoder: PreTrainedModel) -> tuple[Tensor, Tensor]:
