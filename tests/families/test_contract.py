@@ -47,6 +47,18 @@ def test_what_is_described_of_a_transformer_is_what_opens(name: str, tmp_path: P
     assert family_of(folder) is FAMILIES.get("transformer")
 
 
+def test_a_transformer_that_is_listed_has_its_own_guidance_and_grid(tmp_path: Path) -> None:
+    paths = open_paths(tmp_path / "data")
+    for name in ("sd3", "schnell"):
+        PIPELINES[name](tmp_path / name).save_pretrained(paths.models / name)
+        entry = {"id": f"mine/{name}", "title": name, "role": "teacher", "domain": "photos", "size": 16, "folder": name}
+        (paths.models / f"{name}.yaml").write_text(yaml.safe_dump(entry))
+    listed = load_registry(paths)
+    assert (listed.get("mine/sd3").guidance, listed.get("mine/schnell").guidance) == (7.0, 1.0)
+    assert listed.get("mine/schnell").timesteps(4) == (1000.0, 750.0, 500.0, 250.0)
+    assert listed.get("mine/sd3").timesteps(2) == pytest.approx((1000.0, 8.928571))
+
+
 def strange(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "KandinskyPipeline"}))
 
