@@ -30,6 +30,7 @@ from studio.methods.distill import METHODS
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import student_plan
 from studio.sampling.prompts import encode_once
+from tests.families.test_contract import changed
 from tests.families.test_transformers import PROMPTS, SEEDS, TOLERANCE, drawn, saved
 from tests.support.edits import equal, farthest, outputs, random_edit
 from tests.support.tiny_transformers import PIPELINES
@@ -282,6 +283,24 @@ def test_a_student_is_a_folder_of_the_family_and_of_diffusers(name: str, tmp_pat
     assert isinstance(again, ConditionalNetwork) and again.started is not None
     for pupil, weight in zip(again.student().parameters(), student.parts.transformer.parameters(), strict=True):
         assert torch.equal(pupil, weight)
+
+
+def test_a_student_of_a_folder_that_an_older_diffusers_wrote(tmp_path: Path) -> None:
+    pipe, _ = saved(PIPELINES["pixart"](tmp_path), folder := tmp_path / "model")
+    changed(folder, "model_index.json", transformer=["diffusers", "Transformer2DModel"])
+    changed(
+        folder, "transformer/config.json", _class_name="Transformer2DModel", double_self_attention=False, num_vector_embeds=None
+    )
+    found, model = describe(folder), open_model(folder, "m")
+    assert isinstance(model, Model) and found.reason == ""
+    reference = drawn(pipe, noise(SEEDS, INITIAL, model.shape), 1, 1.0)
+    assert torch.allclose(drawn_in_one_step(model), reference, atol=TOLERANCE)
+    trainer = taught(model, "lcm", grid=4, timesteps=(999, 499))
+    model.save_student(tmp_path / "student", trainer.ema["student"].module, trainer.method, "mine/teacher", {})
+    assert describe(tmp_path / "student").architecture == found.architecture
+    assert type(DiffusionPipeline.from_pretrained(tmp_path / "student").transformer).__name__ == "PixArtTransformer2DModel"
+    changed(folder, "transformer/config.json", norm_type="ada_norm_zero")
+    assert describe(folder).reason == "its transformer's norm_type is 'ada_norm_zero'; ada_norm_single would fit"
 
 
 def given_noise(pipe: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:

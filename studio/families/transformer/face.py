@@ -18,7 +18,7 @@ from studio.families import FAMILIES
 from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of
 from studio.families.schedulers import PREDICTIONS
 from studio.families.transformer.grid import SCHEDULER, UNREAD, Ends, flow_grid
-from studio.families.transformer.kinds import KINDS, Kind
+from studio.families.transformer.kinds import KINDS, OLD_PIXART, Kind
 from studio.families.weight_shapes import weight_shapes
 from studio.sampling.grids import leading, linspace, spaced
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 SOLVER = "DPMSolverMultistepScheduler"  # lays "leading" and "linspace" one point differently
 POSITIONS = "pos_embed.pos_embed"  # a table in the weight files that nothing trains
-SIZES = ("sample_size", "pos_embed_max_size", "interpolation_scale")  # of a config: they decide no layer that adapters change
+# What decides which layers a transformer has, and so which adapters fit it.
+SHAPE = ("in_channels", "out_channels", "patch_size", "num_layers", "num_single_layers", "attention_head_dim",
+         "num_attention_heads", "joint_attention_dim", "caption_projection_dim", "pooled_projection_dim", "cross_attention_dim",
+         "caption_channels", "dual_attention_layers", "qk_norm", "guidance_embeds")  # fmt: skip
 
 
 class PatchTransformers(Remembering):
@@ -72,11 +75,12 @@ class PatchTransformers(Remembering):
         return flow_grid(scheduler, n, (height // patch) * (width // patch), ends)
 
     def architecture(self, folder: Path) -> str:
-        """12 hexadecimal digits over the transformer's config without its sizes; "" where it has none."""
-        config = read_json(folder / "transformer" / "config.json")
-        if config is None:
+        """12 hexadecimal digits over what decides which layers the transformer has; "" where it has none."""
+        config, kind = read_json(folder / "transformer" / "config.json"), KINDS.get(str(pipeline_of(folder)))
+        if config is None or kind is None:
             return ""
-        shape = {k: v for k, v in config.items() if k not in SIZES and (k == "_class_name" or not k.startswith("_"))}
+        # newer versions write what older ones leave out because it is empty
+        shape = {"network": kind.network, **{name: config.get(name) or None for name in SHAPE}}
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
 
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
@@ -134,6 +138,8 @@ def _shape(folder: Path, kind: Kind) -> tuple[int, int, int]:
     """Of one latent sample: the network's own size, or what the autoencoder was trained on where it has none (Flux).
     ValueError where the network does not take the autoencoder's latents."""
     network, vae = json_object(folder / "transformer" / "config.json"), json_object(folder / "vae" / "config.json")
+    if network.get("_class_name") == OLD_PIXART:
+        one_of(network.get("norm_type"), ("ada_norm_single",), "transformer's norm_type")
     channels = _latent_channels(network, vae, kind)
     side = network.get("sample_size") if kind.packed == 1 else _side(vae)
     if not isinstance(side, int):

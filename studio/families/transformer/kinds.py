@@ -12,6 +12,7 @@ from studio.core.files import Json
 
 CLIP_WORDS, T5_WORDS = ("CLIPTokenizer", "CLIPTokenizerFast"), ("T5Tokenizer", "T5TokenizerFast")
 POOLING, PROJECTING, T5 = ("CLIPTextModel",), ("CLIPTextModelWithProjection",), ("T5EncoderModel",)
+OLD_PIXART = "Transformer2DModel"  # as older versions of diffusers call it; its norm_type says that it is one
 VAE = ("AutoencoderKL", "AutoencoderTiny")
 
 
@@ -66,7 +67,7 @@ PIXART = Kind(
     pipeline="PixArtAlphaPipeline",
     network="PixArtTransformer2DModel",
     title="PixArt-α",
-    parts={"transformer": ("PixArtTransformer2DModel",), "vae": VAE, "text_encoder": T5, "tokenizer": T5_WORDS},
+    parts={"transformer": ("PixArtTransformer2DModel", OLD_PIXART), "vae": VAE, "text_encoder": T5, "tokenizer": T5_WORDS},
     length=120,
     guidance=4.5,
     architecture="pixart-alpha",

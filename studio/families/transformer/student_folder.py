@@ -48,7 +48,8 @@ def student_folder(target: Path, model: Open, transformer: Transformer, method: 
     flow, train = model.kind.flow, int(model.denoiser.process.t_max)
     drawn = flow_scheduler(recipe, train) if flow else scheduler_for(kept, recipe.rule, recipe.timesteps)
     drawn.save_pretrained(target / "scheduler")
-    index = {**json_object(model.folder / INDEX), "scheduler": ["diffusers", type(drawn).__name__]}
+    classes = {"scheduler": ["diffusers", type(drawn).__name__], "transformer": ["diffusers", model.kind.network]}
+    index = {**json_object(model.folder / INDEX), **classes}
     (target / INDEX).write_text(json.dumps(index, indent=2) + "\n")
     recipe.save(target)
     if "embedded_guidance" in model.card:  # the student's network reads it as its teacher's does
