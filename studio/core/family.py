@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 class Checkpoint:
     """A model's folder, read without torch. shape: of one latent sample. prediction: eps, v, x0 or flow. architecture: equal for
     models whose layers the same adapters fit. embeds_guidance: whether it takes the guidance scale as an input. reads_besides:
-    what its network reads besides noise and text, in words, or "". reason: why it cannot be opened, to stand behind a colon."""
+    what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told. reason:
+    why it cannot be opened, to stand behind a colon."""
 
     shape: tuple[int, ...] = ()
     prediction: str = ""
     architecture: str = ""
     embeds_guidance: bool = False
     reads_besides: str = ""
+    guidance: float = 7.5
     reason: str = ""
 
 
@@ -53,6 +55,15 @@ class Family(Protocol):
         self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()
     ) -> OpenModel:
         """beside: models that are open already; what the folder has in common with one of them may be held once."""
+
+
+@runtime_checkable
+class Pipelines(Protocol):
+    """A family whose models are folders of diffusers pipelines."""
+
+    @property
+    def pipelines(self) -> tuple[str, ...]:
+        """Classes of pipelines, as model_index.json names them."""
 
 
 @runtime_checkable

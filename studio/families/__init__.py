@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
-from studio.core.family import Checkpoint, Family, Footprints, ForeignControls, SmallerStudents
+from studio.core.family import Checkpoint, Family, Footprints, ForeignControls, Pipelines, SmallerStudents
 from studio.core.footprint import Footprint, Smaller
 from studio.core.registry import Registry
+from studio.families.folder import INDEX, json_object
 
 if TYPE_CHECKING:
     import torch
@@ -38,8 +39,20 @@ def describe(folder: Path) -> Checkpoint:
         return Checkpoint(reason=f"it cannot be read ({type(error).__name__}: {brief(str(error))})")
     if not folder.is_dir():
         return Checkpoint(reason="it is not there")
+    if (folder / INDEX).is_file():
+        return Checkpoint(reason=_strange_pipeline(folder))
     broken = "".join(f"; the family {name} cannot be used here ({why})" for name, why in FAMILIES.unavailable.items())
     return Checkpoint(reason=f"it has no model_index.json, so it is no diffusers folder, and no other family knows it{broken}")
+
+
+def _strange_pipeline(folder: Path) -> str:
+    """Why a diffusers folder that no family knows cannot be opened."""
+    try:
+        name = json_object(folder / INDEX).get("_class_name")
+    except ValueError as error:
+        return str(error)
+    *most, last = (one for family in FAMILIES.all().values() if isinstance(family, Pipelines) for one in family.pipelines)
+    return f"it is a {brief(name)}; {', '.join(most)} and {last} folders can be opened"
 
 
 def footprint(folder: Path, *, rank: int | None = None, smaller: Smaller | None = None, fused: bool = False) -> Footprint:
@@ -88,7 +101,8 @@ def open_model(
     folder = Path(folder)
     family, reason = family_of(folder), describe(folder).reason
     if family is None:
-        raise FileNotFoundError(f"model folder {folder.name!r} cannot be opened: {reason}")
+        kind = ValueError if (folder / INDEX).is_file() else FileNotFoundError
+        raise kind(f"model folder {folder.name!r} cannot be opened: {reason}")
     if reason:
         raise ValueError(f"model folder {folder.name!r} cannot be opened: {reason}")
     return family.open(folder, id or folder.name, device, dtype, beside)

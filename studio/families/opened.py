@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Denoiser
-from studio.core.edit import Edit
+from studio.core.edit import Edit, Merged
 from studio.core.explain import brief
 from studio.core.family import ControlFiles, LineReader, NewWord, OpenModel
 from studio.core.footprint import Smaller
@@ -32,7 +33,9 @@ from studio.families import adapter_files
 from studio.families.adapter_files import Report
 from studio.families.attached import Attached
 from studio.families.encoded_lines import EncodedLineReader
+from studio.families.turns import Turns
 
+OWN = "·own"  # the edit of a student in the form of a LoRA, among its adapters
 NETWORK = "unet"  # the part that denoises, as files of adapters call it whatever it is
 
 
@@ -64,6 +67,12 @@ class Opened(ABC):
 
     id: str
     denoiser: Denoiser
+    own: tuple[Edit, float] | None = None  # what makes a student of a base's network: always on, at this strength
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Whose turn it is with the parts; models that share some have one together."""
+        return Turns()
 
     @property
     @abstractmethod
@@ -99,6 +108,7 @@ class Opened(ABC):
             r = start.recipe
             if r is None:
                 raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+            assert isinstance(start, Opened)
             network.teaches(_copy(start).trainable_copy, Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta))
         return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
 
@@ -194,7 +204,33 @@ class Opened(ABC):
 
     def _take_turn(self) -> None:
         """Before anything is put on parts that other models may share (`families.turns`)."""
-        return
+        self.turns.take(self)
+
+    def step_aside(self) -> None:
+        self._attached.aside()
+
+    def step_in(self) -> None:
+        self._attached.back()
+
+    def _wear_own(self) -> None:
+        """For a student in the form of a LoRA, once it is open."""
+        if self.own is not None:
+            self._attached.add(OWN, self.own[0])
+            self._attached.always = ((OWN, self.own[1]),)
+
+    def make_own(self, network: nn.Module) -> None:
+        """Put what makes it a student of its base into the weights of a copy of its network."""
+        if self.own is not None:
+            edit, strength = self.own
+            pairs = {path: pair for path, pair in edit.pairs.items() if path.startswith(f"{NETWORK}.")}
+            Merged({NETWORK: network}, [(replace(edit, pairs=pairs), strength)])
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """For a while without what makes it a student of its base, where that is a LoRA."""
+        self._take_turn()
+        with self._attached.without_always():
+            yield
 
     def _check_loaded(self, name: str) -> None:
         if name not in self.adapter_names:
@@ -261,8 +297,9 @@ class Opened(ABC):
             raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
 
 
-def _copy(model: Opened | OpenModel) -> ConditionalNetwork:
-    with model.using(()):  # what it wears would be copied with it
-        network = copy.deepcopy(model.denoiser.network)
+def _copy(model: Opened) -> ConditionalNetwork:
+    model.turns.free()  # what it wears would be copied with it
+    network = copy.deepcopy(model.denoiser.network)
     assert isinstance(network, ConditionalNetwork)
+    model.make_own(network.adapted)
     return network.float()

@@ -7,6 +7,7 @@ model takes its turn, and the one before steps aside.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -36,3 +37,17 @@ class Turns:
         user, self._user = self._user, None
         if user is not None:
             user.step_aside()
+
+
+class Before:
+    """Takes a model's turn before its network is asked. The copy of a network, made to be trained, takes none."""
+
+    def __init__(self, take: Callable[[], None] | None = None):
+        self._take = take
+
+    def __call__(self) -> None:
+        if self._take is not None:
+            self._take()
+
+    def __deepcopy__(self, memo: object) -> Before:
+        return Before()

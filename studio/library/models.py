@@ -99,6 +99,7 @@ class ModelEntry:
     oracle: Path | None = None
     sampling: Sampling = Sampling()
     source: Source | None = None  # where its files come from, if it is not a folder of its own
+    usual_guidance: float = 7.5  # what diffusers' pipeline of its kind uses
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -127,7 +128,7 @@ class ModelEntry:
     @property
     def guidance(self) -> float:
         """Default guidance: the YAML file's, else the model card's, else what diffusers' pipeline uses."""
-        return float(self.sampling.guidance or self.card.get("default_guidance") or 7.5)
+        return float(self.sampling.guidance or self.card.get("default_guidance") or self.usual_guidance)
 
     def timesteps(self, n: int) -> tuple[float, ...]:
         """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint does."""
@@ -228,11 +229,10 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
     """listed: those that it may stand on."""
     recipe = None
     folder, reason = _folder(model, beside, paths, listed)
-    if reason:
-        pass
-    elif (found := describe(folder)).reason:
+    found = describe(folder)
+    if not reason and found.reason:
         reason = f"{model.id} cannot be opened: {found.reason}."
-    elif model.role == "student":
+    elif not reason and model.role == "student":
         recipe, reason = _recipe(model, folder, found.prediction)
     return ModelEntry(
         id=model.id,
@@ -248,6 +248,7 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
         oracle=(beside / model.oracle).resolve() if model.oracle else None,
         sampling=model.sampling,
         source=model.source,
+        usual_guidance=found.guidance,
         available=not reason,
         reason=reason,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from studio.families.stable.face import StableDiffusion
 from studio.jobs.paths import ROOT, open_paths
 from studio.library.models import load_registry
 from tests.support.folders import pretended
+from tests.support.tiny_transformers import PIPELINES
 
 NANO = ROOT / "assets" / "nano"
 
@@ -32,8 +35,32 @@ def test_what_is_described_is_what_opens(name: str) -> None:
     assert family is FAMILIES.get("stable") and family.timesteps(NANO / name, 4, None)[0] < 1000
 
 
-def flux(folder: Path) -> None:
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+@pytest.mark.parametrize("name", PIPELINES)
+def test_what_is_described_of_a_transformer_is_what_opens(name: str, tmp_path: Path) -> None:
+    PIPELINES[name](tmp_path).save_pretrained(tmp_path / "model")
+    folder = tmp_path / "model"
+    found, model = describe(folder), open_model(folder)
+    assert found.reason == "" and found.architecture and not found.reads_besides
+    assert (found.shape, found.prediction) == (model.shape, model.denoiser.prediction)
+    assert found.guidance == model.default_guidance
+    assert found.embeds_guidance == (name == "dev") == (model.embedded_guidance != 1)
+    assert family_of(folder) is FAMILIES.get("transformer")
+
+
+def test_a_transformer_that_is_listed_has_its_own_guidance_and_grid(tmp_path: Path) -> None:
+    paths = open_paths(tmp_path / "data")
+    for name in ("sd3", "schnell"):
+        PIPELINES[name](tmp_path / name).save_pretrained(paths.models / name)
+        entry = {"id": f"mine/{name}", "title": name, "role": "teacher", "domain": "photos", "size": 16, "folder": name}
+        (paths.models / f"{name}.yaml").write_text(yaml.safe_dump(entry))
+    listed = load_registry(paths)
+    assert (listed.get("mine/sd3").guidance, listed.get("mine/schnell").guidance) == (7.0, 1.0)
+    assert listed.get("mine/schnell").timesteps(4) == (1000.0, 750.0, 500.0, 250.0)
+    assert listed.get("mine/sd3").timesteps(2) == pytest.approx((1000.0, 8.928571))
+
+
+def strange(folder: Path) -> None:
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "KandinskyPipeline"}))
 
 
 def pickled(folder: Path) -> None:
@@ -81,7 +108,8 @@ def oblong(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (flux, "it is a 'FluxPipeline'; StableDiffusionPipeline"), (pickled, "its unet has .bin weights alone; .safetensors"),
+        (strange, "it is a 'KandinskyPipeline'; StableDiffusionPipeline, "),
+        (pickled, "its unet has .bin weights alone; .safetensors"),
         (without_decoder, "its vae is missing"), (another_text_encoder, "its text_encoder is 'T5EncoderModel'; CLIPTextModel or"),
         (no_index, "it has no model_index.json"), (torn, "its unet/config.json is not a JSON object"),
         (oblong, "its unet has no plain sample_size"), (pointer, "is a pointer of Git LFS"), (no_words, "its tokenizer is empty"),
@@ -102,6 +130,54 @@ def test_what_cannot_be_opened_is_listed_with_its_reason(spoil: Any, words: str,
     assert listed.reason.endswith(".") and not listed.reason.endswith("..")
     with pytest.raises((ValueError, FileNotFoundError), match="cannot be opened"):
         open_model(folder)
+
+
+def changed(folder: Path, name: str, **values: Any) -> None:
+    file = folder / name
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+
+FILL, CONFIG, SCHEDULER = "none for inpainting, filling or control", "transformer/config.json", "scheduler/scheduler_config.json"
+UNFIT: dict[str, list[tuple[Any, str]]] = {
+    "sd3": [
+        (lambda f: changed(f, CONFIG, in_channels=5), f"its transformer reads 5 channels and 4 are the noise's; .*{FILL}"),
+        (lambda f: changed(f, CONFIG, sample_size=[8, 16]), r"it has no plain sample_size but \[8, 16\]; a whole number"),
+        (lambda f: changed(f, CONFIG, sample_size=9), "its latents have sides of 9, which patches of 2 do not fill"),
+        (lambda f: changed(f, SCHEDULER, _class_name="DDIMScheduler"), "its scheduler is 'DDIMScheduler'; FlowMatchEuler"),
+        (lambda f: changed(f, SCHEDULER, use_karras_sigmas=True), "its scheduler has use_karras_sigmas"),
+        (lambda f: changed(f, "model_index.json", text_encoder_2=[None, None]), r"its text_encoder_2 is None; CLIPTextModelWith"),
+        (lambda f: shutil.rmtree(f / "text_encoder_3"), "its text_encoder_3 is missing"),
+        (lambda f: (f / "transformer" / "diffusion_pytorch_model.safetensors").rename(f / "transformer" / "model.bin"),
+         r"its transformer has \.bin weights alone; \.safetensors would fit"),
+    ],
+    "dev": [
+        (lambda f: changed(f, CONFIG, in_channels=96), f"its transformer reads 96 channels and 16 are the noise's; .*{FILL}"),
+        (lambda f: changed(f, CONFIG, out_channels=8), "its transformer gives 8 channels; 16 would fit"),
+        (lambda f: changed(f, "vae/config.json", sample_size=None), "it has no plain sample_size but None"),
+        (lambda f: changed(f, "model_index.json", transformer=["diffusers", "FluxControlNetModel"]), "'FluxControlNetModel'; F"),
+        (lambda f: shutil.rmtree(f / "scheduler"), "its scheduler/scheduler_config.json is missing"),
+    ],
+    "pixart": [
+        (lambda f: changed(f, SCHEDULER, prediction_type="flow_prediction"), "its prediction_type is 'flow_prediction'; eps"),
+        (lambda f: changed(f, CONFIG, out_channels=12), "its transformer gives 12 channels; 4 or 8 would fit"),
+        (lambda f: (f / "tokenizer" / "tokenizer.json").rename(f / "tokenizer" / "spiece.model"),
+         "its tokenizer has spiece.model alone"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_transformers_that_cannot_be_opened_say_why(name: str, tmp_path: Path) -> None:
+    PIPELINES[name](tmp_path).save_pretrained(tmp_path / "model")
+    for i, (spoil, words) in enumerate(UNFIT[name]):
+        shutil.copytree(tmp_path / "model", folder := tmp_path / str(i))
+        spoil(folder)
+        if "spiece" in words and all(importlib.util.find_spec(name) for name in ("sentencepiece", "google")):
+            continue
+        reason = describe(folder).reason
+        assert re.search(words, reason) and str(tmp_path) not in reason and not reason.endswith("."), reason
+        with pytest.raises(ValueError, match="cannot be opened"):
+            open_model(folder)
 
 
 FAMILY = """
@@ -161,7 +237,7 @@ def test_a_folder_is_read_again_when_a_file_of_it_is_another(tmp_path: Path, mon
     family, folder, reads = StableDiffusion(), pretended(tmp_path / "model"), list[Path]()
     monkeypatch.setattr(family, "_read", lambda path: reads.append(path) or StableDiffusion._read(family, path))
     assert family.describe(folder) == family.describe(folder) and len(reads) == 2  # it was changed just now, and may be again
-    monkeypatch.setattr("studio.families.stable.face.SETTLED_NS", -(10**12))
+    monkeypatch.setattr("studio.families.folder.SETTLED_NS", -(10**12))
     assert family.describe(folder) == family.describe(folder) and len(reads) == 3
     config = (folder / "unet" / "config.json").read_text()
     (folder / "unet" / "config.json").write_text("{")
@@ -184,7 +260,7 @@ def test_a_family_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     env = {**os.environ, "STUDIO_FAMILIES": "waves_family", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(paths.root)], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        "['stable', 'waves'] True (3.0, 2.0, 1.0) toy/torn cannot be opened: it has no length. False", "(1, 16)",
+        "['stable', 'transformer', 'waves'] True (3.0, 2.0, 1.0) toy/torn cannot be opened: it has no length. False", "(1, 16)",
         "What a training holds in memory is not known: models of the family waves do not say.",
         "toy/waves is of the family waves, which has no smaller students; the form full would fit.",
         "models of the family waves take none",

@@ -257,7 +257,8 @@ def test_folders_that_do_not_fit_are_refused_with_a_sentence(sd, tmp_path):
     for text, sentence in (
         ("{", "not a JSON object"),
         ("[]", "not a JSON object"),
-        ('{"_class_name": "FluxPipeline"}', "is a 'FluxPipeline'"),
+        ('{"_class_name": "KandinskyPipeline"}', "is a 'KandinskyPipeline'; StableDiffusionPipeline, .* folders can be opened"),
+        ('{"_class_name": "FluxPipeline"}', "its transformer is None; FluxTransformer2DModel would fit"),
     ):
         index.write_text(text)
         with pytest.raises(ValueError, match=sentence):

@@ -24,7 +24,7 @@ from studio.domains.pocket.hands import NOT_STATED, index_of_stated, stated_log_
 from studio.domains.pocket.oracle import load_oracle
 from studio.domains.pocket.scene import FACTORS
 from studio.families import open_model
-from studio.families.stable.autoencoder import decoded_with_gradient
+from studio.families.autoencoder import decoded_with_gradient
 from studio.families.stable.trainable import teacher_denoiser
 from studio.jobs.paths import ROOT
 from studio.methods.distill import METHODS

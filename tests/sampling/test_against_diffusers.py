@@ -22,7 +22,7 @@ from studio.core.domain import told
 from studio.core.process import Flow
 from studio.core.rng import INITIAL, noise
 from studio.families import open_model
-from studio.families.stable.face import PREDICTIONS
+from studio.families.schedulers import PREDICTIONS
 from studio.sampling import grids
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import teacher_plan

@@ -48,7 +48,7 @@ def outputs(model) -> dict[str, Tensor]:
 
 
 def farthest(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
-    return max(float((a[name] - b[name]).abs().max()) for name in a)
+    return max(float((a[name].float() - b[name].float()).abs().max()) for name in a)
 
 
 def equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:

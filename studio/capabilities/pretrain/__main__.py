@@ -27,10 +27,10 @@ from studio.core.recipe import Recipe, weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import DOMAINS, first
 from studio.families import open_model
+from studio.families.plain_call import write_readme
 from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
 from studio.families.stable.lines import TokenLines, tokens_of
 from studio.families.stable.model import Model
-from studio.families.stable.plain_call import write_readme
 from studio.jobs.paths import PRESETS
 
 if TYPE_CHECKING:

@@ -82,15 +82,16 @@ def bounded(value: Any, depth: int = 6) -> Any:
     return {clean(str(k), SHORT): bounded(v, depth - 1) for k, v in list(value.items())[:256]}
 
 
-def header_of(edit: Edit, layout: str, private: bool, xl: bool) -> dict[str, str]:
-    """The strings that are written. private: prompts, notes, settings and the date may leave; else they are in no field."""
+def header_of(edit: Edit, private: bool, xl: bool, architecture: str = "") -> dict[str, str]:
+    """The strings that are written. private: prompts, notes, settings and the date may leave; else they are in no field.
+    architecture: of the base, where `xl` does not say it."""
     card = edit.card if private else edit.card.public()
     ranks, alphas = edit.ranks, sorted({pair.alpha for pair in edit.pairs.values()})
     words = sorted({word.removesuffix("@2") for word in edit.tokens})
     values: Json = {
         CARD: json.dumps(card.model_dump(mode="json"), allow_nan=False),
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{card.domain or ARCHITECTURES[xl]}/{_kind(edit)}",
+        "modelspec.architecture": f"{card.domain or architecture or ARCHITECTURES[xl]}/{_kind(edit)}",
         "modelspec.implementation": "diffusers",
         "modelspec.title": card.title,
         "modelspec.date": card.created,
@@ -100,7 +101,7 @@ def header_of(edit: Edit, layout: str, private: bool, xl: bool) -> dict[str, str
         "ss_sd_model_name": card.base,
         "ss_sd_model_hash": card.base_hash,
         "ss_new_sd_model_hash": card.base_hash,
-        "ss_base_model_version": card.domain or BASES[xl],
+        "ss_base_model_version": card.domain or architecture or BASES[xl],
         "ss_seed": card.seed,
         "ss_steps": card.steps,
         "ss_training_comment": card.note,

@@ -20,6 +20,7 @@ _KEY = re.compile(rf"(?P<layer>.+?)(?:(?P<down>{_DOWN})|(?P<up>{_UP})|(?P<alpha>
 # (prefix, part, names with underscores); the longer of two that fit stands first
 PREFIXES = (
     ("lora_unet_", "unet", True),
+    ("lora_transformer_", "unet", True),
     ("lora_te1_", "text_encoder", True),
     ("lora_te2_", "text_encoder_2", True),
     ("lora_te_", "text_encoder", True),
@@ -27,9 +28,11 @@ PREFIXES = (
     ("diffusion_model.", "unet", False),
     ("text_encoders.clip_l.transformer.", "text_encoder", False),
     ("text_encoders.clip_g.transformer.", "text_encoder_2", False),
+    ("text_encoder_3.", "text_encoder_3", False),
     ("text_encoder_2.", "text_encoder_2", False),
     ("text_encoder.", "text_encoder", False),
     ("unet.", "unet", False),
+    ("transformer.", "unet", False),  # the part that denoises, where it is one
 )
 UNSUPPORTED = (
     (r"dora_scale|lora_magnitude_vector", "DoRA"),
@@ -46,8 +49,10 @@ UNSUPPORTED = (
 )
 # what the names of other architectures give away
 OTHERS = (
-    (r"single_transformer_blocks|double_blocks|single_blocks", "Flux"),
-    (r"joint_blocks|context_embedder", "Stable Diffusion 3"),
+    (r"double_blocks|single_blocks", "Flux, in the names of its own code; those of diffusers are read"),
+    (r"single_transformer_blocks", "Flux"),
+    (r"joint_blocks", "Stable Diffusion 3, in the names of its own code; those of diffusers are read"),
+    (r"context_embedder", "Stable Diffusion 3"),
     (r"lora_te3_|text_encoder_3|t5xxl", "a model with a T5 text encoder"),
     (r"lora_prior_|lora_unet_.*_mapper|down_blocks_\d_\d_(attention|channelwise)", "Stable Cascade"),
     (r"^(lora_)?transformer[._]", "a flow transformer"),

@@ -24,7 +24,7 @@ from studio.families.adapter_files.header import card_of
 from studio.families.adapter_files.keys import layout_of, made_for, place, refuse_unsupported
 from studio.families.adapter_files.targets import Names, Targets
 
-PARTS = ("unet", "text_encoder", "text_encoder_2")
+PARTS = ("unet", "text_encoder", "text_encoder_2", "text_encoder_3")
 PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
 DIFFUSERS_CONFIG = "lora_adapter_metadata"
@@ -175,11 +175,13 @@ class _File:
 
 
 def _config(header: Mapping[str, str], part: str) -> Config | None:
-    """The LoraConfig of one part, which diffusers keeps in the header as "unet.lora_alpha" and so on."""
+    """The LoraConfig of one part, which diffusers keeps in the header as "unet.lora_alpha" and so on ("transformer.lora_alpha"
+    where that is what denoises)."""
     if DIFFUSERS_CONFIG not in header:
         return None
     every = parse_json(header[DIFFUSERS_CONFIG], DIFFUSERS_CONFIG)
-    config = {key.removeprefix(f"{part}."): value for key, value in every.items() if key.startswith(f"{part}.")}
+    called = ("unet.", "transformer.") if part == "unet" else (f"{part}.",)
+    config = {key.partition(".")[2]: value for key, value in every.items() if key.startswith(called)}
     check(config)
     return config
 

@@ -45,7 +45,15 @@ LDM_ONLY = {"add_embedding_linear_1": "label_emb_0_0", "add_embedding_linear_2":
 
 
 def write(
-    edit: Edit, path: Path | str, layout: Layout, private: bool = False, *, xl: bool | None = None, bundle: bool = True
+    edit: Edit,
+    path: Path | str,
+    layout: Layout,
+    private: bool = False,
+    *,
+    xl: bool | None = None,
+    bundle: bool = True,
+    network: str = "unet",
+    architecture: str = "",
 ) -> list[Path]:
     """Write the edit and return the files that were written, the adapter first.
 
@@ -56,6 +64,42 @@ def write(
     text encoders its tensors are "clip_l" and "clip_g", to be given to it one by one.
     """
     path = Path(path)
+    _check(edit, path, layout)
+    large = _is_xl(edit) if xl is None else xl
+    header = header_of(edit, private, large, architecture)
+    by_part: dict[str, dict[str, LowRank]] = {}
+    for full, pair in edit.pairs.items():
+        part, _, inside = full.partition(".")
+        if part not in PARTS:
+            raise ValueError(f"layer {shown(full)} is in no part that a file can name; {', '.join(PARTS)} fit")
+        by_part.setdefault(part, {})[inside] = pair
+    bundled = edit.tokens if layout == "kohya" and bundle else {}
+    written = []
+    if layout == "peft":
+        alone = set(by_part) <= {"unet"}
+        for part, pairs in sorted(by_part.items()):
+            written += _peft(path if alone else path / part, pairs, header, edit.card.base)
+        near = path / "adapter.safetensors"
+    else:
+        tensors = _diffusers(by_part, network) if layout == "diffusers" else _kohya(by_part, large) | _bundle(bundled)
+        if layout == "diffusers" and by_part:
+            header[DIFFUSERS_CONFIG] = json.dumps(
+                {f"{_called(p, network)}.{key}": value for p, pairs in by_part.items() for key, value in _config(pairs).items()}
+            )
+        tensors |= references.written(edit.references)
+        if tensors:
+            written.append(_save(path, tensors, header))
+        near = path
+    if (told := edit.position) is not None:
+        about = {positions.EXTENT: " ".join(map(repr, told.extent))}
+        written.append(_save(positions.beside(path), {told.layer: told.weights}, about))
+    if edit.tokens and not bundled:
+        written += _beside(near, edit, header, only=not by_part)
+    return written
+
+
+def _check(edit: Edit, path: Path, layout: str) -> None:
+    """ValueError where a layout cannot hold an edit, or a name does not fit it."""
     if layout not in LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown; one of {', '.join(LAYOUTS)} fits")
     if layout != "peft" and path.suffix != ".safetensors":
@@ -72,37 +116,6 @@ def write(
         )
     for word in edit.tokens:
         words.checked(word)
-    large = _is_xl(edit) if xl is None else xl
-    header = header_of(edit, layout, private, large)
-    by_part: dict[str, dict[str, LowRank]] = {}
-    for full, pair in edit.pairs.items():
-        part, _, inside = full.partition(".")
-        if part not in PARTS:
-            raise ValueError(f"layer {shown(full)} is in no part that a file can name; {', '.join(PARTS)} fit")
-        by_part.setdefault(part, {})[inside] = pair
-    bundled = edit.tokens if layout == "kohya" and bundle else {}
-    written = []
-    if layout == "peft":
-        alone = set(by_part) <= {"unet"}
-        for part, pairs in sorted(by_part.items()):
-            written += _peft(path if alone else path / part, pairs, header, edit.card.base)
-        near = path / "adapter.safetensors"
-    else:
-        tensors = _diffusers(by_part) if layout == "diffusers" else _kohya(by_part, large) | _bundle(bundled)
-        if layout == "diffusers" and by_part:
-            header[DIFFUSERS_CONFIG] = json.dumps(
-                {f"{part}.{key}": value for part, pairs in by_part.items() for key, value in _config(pairs).items()}
-            )
-        tensors |= references.written(edit.references)
-        if tensors:
-            written.append(_save(path, tensors, header))
-        near = path
-    if (told := edit.position) is not None:
-        about = {positions.EXTENT: " ".join(map(repr, told.extent))}
-        written.append(_save(positions.beside(path), {told.layer: told.weights}, about))
-    if edit.tokens and not bundled:
-        written += _beside(near, edit, header, only=not by_part)
-    return written
 
 
 def _is_xl(edit: Edit) -> bool:
@@ -111,9 +124,13 @@ def _is_xl(edit: Edit) -> bool:
     )
 
 
-def _diffusers(by_part: Mapping[str, Pairs]) -> dict[str, Tensor]:
+def _called(part: str, network: str) -> str:
+    return network if part == "unet" else part
+
+
+def _diffusers(by_part: Mapping[str, Pairs], network: str) -> dict[str, Tensor]:
     return {
-        f"{part}.{_named(part, inside)}.lora_{side}.weight": tensor
+        f"{_called(part, network)}.{_named(part, inside)}.lora_{side}.weight": tensor
         for part, pairs in by_part.items()
         for inside, pair in pairs.items()
         for side, tensor in (("A", pair.down), ("B", pair.up))
@@ -136,8 +153,8 @@ def _kohya(by_part: Mapping[str, Pairs], xl: bool) -> dict[str, Tensor]:
 
 
 def _named(part: str, inside: str) -> str:
-    """Text encoders are spelled with "text_model.", as every version of diffusers understands them."""
-    plain = part == "unet" or inside.startswith(("text_model.", "text_projection"))
+    """CLIPs are spelled with "text_model.", as every version of diffusers understands them; a T5 has blocks and no such name."""
+    plain = part == "unet" or inside.startswith(("text_model.", "text_projection", "encoder.block."))
     return inside if plain else f"text_model.{inside}"
 
 

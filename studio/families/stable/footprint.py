@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,15 +10,15 @@ from studio.core.files import read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families.stable.activations import unet_kept
 from studio.families.stable.smaller import smaller_config
+from studio.families.weight_shapes import weight_shapes
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 EVERYTHING = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut", "time_emb_proj")
-MAX_HEADER = 1 << 24  # bytes
 
 
 def footprint(folder: Path, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
     """Of the whole UNet, of adapters of a rank on it, or of one cut from it. ValueError where it cannot be cut so."""
-    shapes, config = weight_shapes(folder), read_json(folder / "unet" / "config.json") or {}
+    shapes, config = weight_shapes(folder / "unet"), read_json(folder / "unet" / "config.json") or {}
     whole = float(sum(math.prod(shape) for shape in shapes.values()))
     text = _text(folder)
     kept = unet_kept(config, text, fused)
@@ -30,22 +28,6 @@ def footprint(folder: Path, rank: int | None, smaller: Smaller | None, fused: bo
         cut = unet_kept(smaller_config(config, smaller), text, fused)
         return Footprint(whole * (cut.parameters / kept.parameters) if cut and kept else whole, cut)
     return Footprint(whole, kept)
-
-
-def weight_shapes(folder: Path) -> dict[str, list[int]]:
-    """Shape of every weight of the network in a folder, from the headers of its files (nothing else is read)."""
-    found: dict[str, list[int]] = {}
-    for name in ("unet", "transformer"):
-        for file in sorted((folder / name).glob("*.safetensors")):
-            try:
-                with open(file, "rb") as opened:
-                    (length,) = struct.unpack("<Q", opened.read(8))
-                    header = json.loads(opened.read(min(length, MAX_HEADER)))
-                shapes = {k: [int(n) for n in v["shape"]] for k, v in header.items() if k != "__metadata__"}
-            except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
-                continue
-            found |= shapes
-    return found
 
 
 def adapter_parameters(shapes: Mapping[str, list[int]], rank: int) -> int:

@@ -14,7 +14,7 @@ from torch import nn
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
-from studio.families.stable.layout import LORA
+from studio.families.layout import LORA
 from studio.families.stable.parts import Open, table_of
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,11 @@ from studio.core.files import Json
 from studio.core.footprint import Smaller
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.families import autoencoder
 from studio.families.attached import Attached
 from studio.families.opened import Opened
 from studio.families.referring import Referring
-from studio.families.stable import autoencoder, trainable
+from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
 from studio.families.stable.lines import LineReader
@@ -33,13 +34,11 @@ from studio.families.stable.parts import Parts
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import Vocabulary
-from studio.families.turns import Turns
+from studio.families.turns import Before, Turns
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-OWN = "·own"  # the edit of a student in the form of a LoRA, among its adapters
 
 
 @dataclass(eq=False)
@@ -69,10 +68,8 @@ class Model(Opened):
     def __post_init__(self) -> None:
         network = self.denoiser.network
         assert isinstance(network, Network)
-        network.before = self._take_turn
-        if self.own is not None:
-            self._attached.add(OWN, self.own[0])
-            self._attached.always = ((OWN, self.own[1]),)
+        network.before = Before(self._take_turn)
+        self._wear_own()
 
     @property
     def parts(self) -> Parts:
@@ -80,15 +77,12 @@ class Model(Opened):
         self._take_turn()
         return self.held
 
-    def _take_turn(self) -> None:
-        self.turns.take(self)
-
     def step_aside(self) -> None:
-        self._attached.aside()
+        super().step_aside()
         self._vocabulary.aside()
 
     def step_in(self) -> None:
-        self._attached.back()
+        super().step_in()
         self._vocabulary.back()
 
     @cached_property
@@ -164,13 +158,6 @@ class Model(Opened):
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
         return trainable.slider_denoiser(self)
-
-    @contextmanager
-    def as_base(self) -> Iterator[None]:
-        """For a while without what makes it a student of its base, where that is a LoRA."""
-        self._take_turn()
-        with self._attached.without_always():
-            yield
 
     def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""

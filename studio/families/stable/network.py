@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from studio.core.material import guidance_embedding
 from studio.core.references import shown
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.halves import are_equal, computed_once
+from studio.families.turns import Before
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -26,7 +26,7 @@ class Network:
         self.unet = unet
         self.controls = Controls(unet)
         self.time_cond: Tensor | None = None
-        self.before: Callable[[], None] | None = None  # where several models share the UNet: whose turn it is
+        self.before = Before()
         # SDXL's time embedding also holds the pooled text, so its halves differ from the first block on.
         self.halves = unet.config.get("addition_embed_type") is None and unet.config.get("class_embed_type") is None
 
@@ -35,8 +35,7 @@ class Network:
         self.time_cond = guidance_embedding(torch.tensor([w]), dim) if dim else None
 
     def __call__(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        if self.before is not None:
-            self.before()
+        self.before()
         like = next(self.unet.parameters())
         extra: dict[str, object] = {}
         if "pooled" in cond:

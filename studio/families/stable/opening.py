@@ -9,24 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
 
 from studio.core.denoiser import Denoiser, Prediction
-from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
-from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe
-from studio.families import adapter_files
-from studio.families.stable.layout import LORA, LORA_SETTINGS, is_half, loaded
+from studio.families.loading import Loading
+from studio.families.schedulers import process_of
+from studio.families.sharing import Shares, own_edit
 from studio.families.stable.model import Model
 from studio.families.stable.network import Network
 from studio.families.stable.parts import Parts
-from studio.families.stable.sharing import Shares
-from studio.families.turns import Turns
 
 
 def open_stable(
@@ -46,7 +41,7 @@ def open_stable(
     index = _json(folder / "model_index.json")
     scheduler = _json(folder / "scheduler" / "scheduler_config.json")
     dtype = dtype or torch.float32
-    alike = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.device == torch.device(device)]
+    alike: list[Model] = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.device == torch.device(device)]
     shares = Shares(folder, alike)
     parts = _load_parts(folder, index, dtype, xl, shares)
     card = _json(folder / "card.json") if (folder / "card.json").is_file() else {}
@@ -66,33 +61,11 @@ def open_stable(
         card=card,
         held=parts,
         embedded_guidance=float(card.get("embedded_guidance", 1.0)),
-        turns=shares.turns or Turns(),
-        own=_own(folder, parts),
+        turns=shares.turns,
+        own=own_edit(folder, parts.modules),
     )
     network.embed_guidance(model.embedded_guidance)
     return model.to(device)
-
-
-def _own(folder: Path, parts: Parts) -> tuple[Edit, float] | None:
-    """What makes a student in the form of a LoRA of its base: the edit, and the strength it was made for."""
-    if not (folder / LORA).is_dir():
-        return None
-    edit, report = adapter_files.read(loaded(folder / LORA)[0], adapter_files.targets(parts.modules))
-    if report.unmatched or edit.tokens:
-        raise ValueError(f"model folder {folder.name!r} cannot be opened: its LoRA is of another base; {report.sentence}")
-    settings = folder / LORA / LORA_SETTINGS
-    return edit, float(_json(settings).get("scale", 1.0)) if settings.is_file() else 1.0
-
-
-def process_of(scheduler: Json) -> VP:
-    """The forward process of a scheduler config (beta schedules, zero terminal SNR) as diffusers computes it."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    known = {k: v for k, v in scheduler.items() if k in _PROCESS_KEYS}
-    return VP(DDIMScheduler(**known).alphas_cumprod)
-
-
-_PROCESS_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
 
 
 def _json(path: Path) -> Json:
@@ -107,29 +80,22 @@ def _json(path: Path) -> Json:
     return content
 
 
-def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares: Shares) -> Parts:
+def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares: Shares[Model]) -> Parts:
     """Every part in ``dtype`` whatever the files store; an autoencoder that overflows in half precision stays float32."""
     import diffusers
     import transformers
 
-    def network(library: ModuleType, part: str, precision: torch.dtype) -> Any:
-        if (other := shares.of(part)) is not None:
-            return other.held.vae if part == "vae" else other.held.modules[part]
-        cls = getattr(library, index[part][1])
-        variant = {"variant": "fp16"} if is_half(loaded(folder / part)[0]) else {}
-        module = cls.from_pretrained(folder / part, dtype=precision, local_files_only=True, use_safetensors=True, **variant)
-        return module.eval().requires_grad_(False)
-
+    load = Loading(folder, shares, lambda other, part: other.held.vae if part == "vae" else other.held.modules[part]).part
     vae_config = _json(folder / "vae" / "config.json")
     upcast = dtype == torch.float16 and vae_config.get("force_upcast", True)
-    vae = network(diffusers, "vae", torch.float32 if upcast else dtype)
-    unet = network(diffusers, "unet", dtype)
+    vae = load(diffusers, index["vae"][1], "vae", torch.float32 if upcast else dtype)
+    unet = load(diffusers, index["unet"][1], "unet", dtype)
     suffixes = ("", "_2") if xl else ("",)
     tokenizers = [
         getattr(transformers, index[part][1]).from_pretrained(folder / part, local_files_only=True)
         for part in (f"tokenizer{s}" for s in suffixes)
     ]
-    encoders = [network(transformers, f"text_encoder{s}", dtype) for s in suffixes]
+    encoders = [load(transformers, index[part][1], part, dtype) for part in (f"text_encoder{s}" for s in suffixes)]
     # Channels-last convolutions are about 5 % faster on CPUs and faster in half precision on GPUs; the fused attention
     # diffusers chooses by default is about 10 % faster than plain matrix products when nothing is trained.
     unet.to(memory_format=torch.channels_last)

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     import torch
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -21,9 +19,8 @@ if TYPE_CHECKING:
     from studio.core.edit import Edit
     from studio.core.method import Method
     from studio.core.recipe import Recipe
+    from studio.families.autoencoder import Autoencoder as Autoencoder
     from studio.families.turns import Turns
-
-    Autoencoder = AutoencoderKL | AutoencoderTiny
 
 
 @dataclass(eq=False)
@@ -63,6 +60,7 @@ class Open(Protocol):
     def modules(self) -> Mapping[str, nn.Module]: ...
     @property
     def own(self) -> tuple[Edit, float] | None: ...
+    def make_own(self, network: nn.Module) -> None: ...
     def as_base(self) -> AbstractContextManager[None]: ...
     def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...
     def using(self, adapters: Sequence[tuple[str, float]]) -> AbstractContextManager[None]: ...

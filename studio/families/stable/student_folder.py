@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from studio.core.files import Json
 from studio.core.method import Method
+from studio.families.plain_call import scheduler_for, write_readme
 from studio.families.stable.folders import save_pipeline
-from studio.families.stable.plain_call import scheduler_for, write_readme
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from studio.core.denoiser import Denoiser
-from studio.core.edit import Merged
 from studio.core.footprint import Smaller
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Sampling
@@ -49,9 +47,7 @@ def alone(model: Open) -> UNet2DConditionModel:
     """A copy of a model's UNet with nothing on it. What makes a student, where that is a LoRA, is in the copy's weights."""
     model.turns.free()
     unet = copy.deepcopy(model.held.unet)
-    if model.own is not None:
-        edit, strength = model.own
-        Merged({"unet": unet}, [(replace(edit, pairs={p: v for p, v in edit.pairs.items() if p.startswith("unet.")}), strength)])
+    model.make_own(unet)
     return unet
 
 

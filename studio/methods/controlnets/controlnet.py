@@ -65,7 +65,8 @@ class Hinted(Method[HintedConfig]):
 
     def __init__(self, config: HintedConfig, streams: Streams, teacher: Denoiser, data: HintedData):
         super().__init__(config, streams)
-        assert isinstance(teacher.network, UNetNetwork)
+        if not isinstance(teacher.network, UNetNetwork):
+            raise ValueError("ControlNets are taught to UNets, and this model's network is none; a model with a UNet would fit.")
         teacher.network.requires_grad_(False).eval()
         self.denoiser, self.unet, self.data = teacher, teacher.network.unet, data
         control = copy_of(self.unet, hint_channels(data.halvings))

@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
-    from studio.families.stable.parts import Autoencoder
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+
+    Autoencoder = AutoencoderKL | AutoencoderTiny
 
 PIXELS_AT_ONCE = 8 * 512 * 512  # keeps the decoder's activations of one call in bounds
 SMALL, PIXELS_KEPT = 128, 256 * 128 * 128  # pixels of a side; of a call whose activations are kept for a gradient
@@ -19,7 +22,7 @@ def unscaled(vae: Autoencoder, latents: Tensor) -> Tensor:
     """Latents as the decoder takes them."""
     mean, std = _statistics(vae, latents)
     z = latents * (1.0 if std is None else std) / vae.config["scaling_factor"]
-    return z + (0.0 if mean is None else mean)
+    return z + _shift(vae) + (0.0 if mean is None else mean)
 
 
 def decoded(vae: Autoencoder, latents: Tensor, at_once: int) -> Tensor:
@@ -53,12 +56,18 @@ def encoded(vae: Autoencoder, pictures: Tensor) -> Tensor:
     out = vae.encode(pictures.to(next(vae.parameters())) * 2 - 1)
     z = (out.latents if hasattr(out, "latents") else out.latent_dist.mean).float()
     mean, std = _statistics(vae, z)
-    return (z - (0.0 if mean is None else mean)) * vae.config["scaling_factor"] / (1.0 if std is None else std)
+    centred = z - _shift(vae) - (0.0 if mean is None else mean)
+    return centred * vae.config["scaling_factor"] / (1.0 if std is None else std)
 
 
 def kept_at_once(side: int) -> int:
     """Samples whose activations are kept for a gradient: of models that draw large pictures those of one."""
     return max(1, PIXELS_KEPT // side**2) if side <= SMALL else 1
+
+
+def _shift(vae: Autoencoder) -> float:
+    """What is taken from latents before they are scaled (SD3, Flux); 0 where the autoencoder names none."""
+    return float(vae.config.get("shift_factor") or 0.0)
 
 
 def _statistics(vae: Autoencoder, like: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -4,32 +4,63 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
+from torch import nn
+
+from studio.core.edit import Edit
+from studio.core.files import read_json
 from studio.core.recipe import files_hash
-from studio.families.stable.layout import WEIGHTS, loaded
-from studio.families.stable.parts import Open
+from studio.families import adapter_files
+from studio.families.layout import LORA, LORA_SETTINGS, WEIGHTS, loaded
 from studio.families.turns import Turns
 
 IGNORED = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype")  # what says nothing of the part
 _digests: dict[tuple[str, int, int], str] = {}  # of files by path, size and time of the last change
 
 
-class Shares:
+class Sharer(Protocol):
+    """An open model that may lend its parts."""
+
+    folder: Path
+    turns: Turns
+
+
+S = TypeVar("S", bound=Sharer)
+
+
+class Shares(Generic[S]):
     """Which open models have parts of a folder already. All of them are of one `Turns`, that of the first found."""
 
-    def __init__(self, folder: Path, models: Iterable[Open]):
+    def __init__(self, folder: Path, models: Iterable[S]):
         self.folder, self.models = folder, tuple(models)
-        self.turns: Turns | None = None
+        self._turns: Turns | None = None
 
-    def of(self, part: str) -> Open | None:
+    @property
+    def turns(self) -> Turns:
+        """Of a model with what it shares."""
+        return self._turns or Turns()
+
+    def of(self, part: str) -> S | None:
         """An open model that has this part; None where none has."""
         for model in self.models:
-            if self.turns in (None, model.turns) and equal(self.folder / part, model.folder / part):
-                self.turns = model.turns
+            if self._turns in (None, model.turns) and equal(self.folder / part, model.folder / part):
+                self._turns = model.turns
                 return model
         return None
+
+
+def own_edit(folder: Path, modules: Mapping[str, nn.Module]) -> tuple[Edit, float] | None:
+    """What makes a student in the form of a LoRA of its base: the edit, and the strength it was made for. modules: the parts
+    that edits may change. ValueError in one sentence where it is of another base."""
+    if not (folder / LORA).is_dir():
+        return None
+    edit, report = adapter_files.read(loaded(folder / LORA)[0], adapter_files.targets(modules))
+    if report.unmatched or edit.tokens:
+        raise ValueError(f"model folder {folder.name!r} cannot be opened: its LoRA is of another base; {report.sentence}")
+    return edit, float((read_json(folder / LORA / LORA_SETTINGS) or {}).get("scale", 1.0))
 
 
 def equal(one: Path, other: Path) -> bool:

@@ -8,6 +8,7 @@ configuration: then the call names the timesteps.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,20 +80,23 @@ def plain_call(folder: Path) -> Json:
     return call
 
 
-def write_readme(folder: Path, prompt: str) -> None:
-    """README.md of a model's folder: what it is, from its card, and the lines that draw `prompt` in plain diffusers."""
+def write_readme(folder: Path, prompt: str, call: Json | None = None, without: Sequence[str] = ()) -> None:
+    """README.md of a model's folder: what it is, from its card, and the lines that draw `prompt` in plain diffusers. call: the
+    arguments for that, by default those of `plain_call`. without: parts that it leaves empty, which diffusers must be told."""
     card = read_json(folder / "card.json") or {}
-    call = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in plain_call(folder).items())
+    asked = (plain_call(folder) if call is None else call).items()
+    call_text = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in asked)
     recipe = Recipe.load(folder) if (folder / FILE_NAME).is_file() else None
     tags = ["distillation"] if recipe else []
     lines = ["---", "library_name: diffusers", "pipeline_tag: text-to-image", *(f"tags: [{t}]" for t in tags), "---", ""]
     lines += [f"# {card.get('what', folder.name)}", "", "```python", "import diffusers", ""]
-    lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}")  # this folder']
-    lines += [f'pipe("{prompt}", {call}).images[0].save("picture.png")', "```", ""]
+    empty = "".join(f", {part}=None" for part in without)
+    lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}"{empty})  # this folder']
+    lines += [f'pipe("{prompt}", {call_text}).images[0].save("picture.png")', "```", ""]
     if recipe:
         grid = ", ".join(f"{t:g}" for t in recipe.timesteps)
         lines.append(
-            f"A few-step student of `{recipe.teacher}`, taught at the timesteps {grid}. diffusers' own defaults (50 steps, "
-            "guidance 7.5) are not its recipe and spoil its pictures. `recipe.json` says the same to programs.\n"
+            f"A few-step student of `{recipe.teacher}`, taught at the timesteps {grid}. diffusers' own defaults of "
+            "steps and guidance are not its recipe and spoil its pictures. `recipe.json` says the same to programs.\n"
         )
     (folder / "README.md").write_text("\n".join(lines))

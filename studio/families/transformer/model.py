@@ -1,0 +1,167 @@
+"""An open checkpoint shaped like SD3, Flux or PixArt-α: how it encodes, decodes, wears adapters, and is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from studio.core.denoiser import Cond, Denoiser
+from studio.core.domain import Said, beside
+from studio.core.edit import Edit
+from studio.core.explain import brief
+from studio.core.files import Json
+from studio.core.method import Method
+from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.families import adapter_files, autoencoder
+from studio.families.adapter_files import Layout
+from studio.families.attached import Attached
+from studio.families.opened import AdapterFiles, Opened
+from studio.families.transformer.kinds import Kind
+from studio.families.transformer.lines import LineReader
+from studio.families.transformer.network import PatchTransformer
+from studio.families.transformer.parts import Parts
+from studio.families.transformer.student_folder import student_folder
+from studio.families.turns import Before, Turns
+
+if TYPE_CHECKING:
+    from studio.core.family import OpenModel
+    from studio.families.transformer.network import Transformer
+
+
+class TransformerFiles(AdapterFiles):
+    """Adapter files whose denoising part is called "transformer". Kohya's names are those of the original code, whose layers
+    for q, k and v are one, so they are none of these models'."""
+
+    layouts: tuple[str, ...] = ("diffusers", "peft")
+
+    def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
+        """The files that were written. private: with prompts, settings and date."""
+        if layout not in self.layouts:
+            raise ValueError(f"The layout {brief(layout)} is unknown here; {' and '.join(self.layouts)} are there.")
+        assert isinstance(self.model, Model)
+        base = self.model.kind.architecture
+        return adapter_files.write(edit, path, cast(Layout, layout), private, network="transformer", architecture=base)
+
+
+@dataclass(eq=False)
+class Model(Opened):
+    """An open checkpoint.
+
+    shape: (C, H, W) of one sample. image_size: pixels of a side. default_guidance: from the card where it has
+    "default_guidance", else the recipe's, else what diffusers' pipeline defaults to. card: the folder's card.json.
+    embedded_guidance: what the network is given where it takes the scale as an input (card key of the same name, or the
+    pipeline's default); 1 = none. encoding: prompts to conditions, without what stands beside the text. held, turns, own: as of
+    `families.stable.model.Model`.
+    """
+
+    id: str
+    folder: Path
+    kind: Kind
+    denoiser: Denoiser
+    shape: tuple[int, ...]
+    image_size: int
+    recipe: Recipe | None
+    default_guidance: float
+    card: Json
+    held: Parts
+    encoding: Callable[[Parts, Sequence[str]], Cond]
+    embedded_guidance: float = 1.0
+    turns: Turns = field(default_factory=Turns)
+    own: tuple[Edit, float] | None = None
+    _empty: dict[tuple[object, ...], Cond] = field(default_factory=dict)  # what is said by nothing, by how it is read
+
+    def __post_init__(self) -> None:
+        network = self.denoiser.network
+        assert isinstance(network, PatchTransformer)
+        network.before = Before(self._take_turn)
+        self._wear_own()
+
+    @property
+    def parts(self) -> Parts:
+        """With what this model wears on them, whoever else has a share in them."""
+        self._take_turn()
+        return self.held
+
+    @cached_property
+    def _attached(self) -> Attached:
+        return Attached(self.held.modules)
+
+    @cached_property
+    def hash(self) -> str:
+        """12 hexadecimal digits over the weight files; read on first use."""
+        return weights_hash(self.folder)
+
+    @cached_property
+    def _text_hash(self) -> str:
+        places = [place for name in ("text_encoder*", "tokenizer*") for place in sorted(self.folder.glob(name))]
+        return files_hash([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder)
+
+    @property
+    def text_key(self) -> tuple[object, ...]:
+        """Equal for models whose `encode` and `null` give the same tensors on the same device."""
+        return (self.kind.pipeline, self._text_hash, str(self.device), self.dtype, self.held.length, self._attached.text_key())
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Of one decoded sample."""
+        return (3, self.image_size, self.image_size)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.held.transformer.parameters()).dtype
+
+    def encode(self, said: Sequence[Said]) -> Cond:
+        """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
+        return {**beside(said), **self.encoding(self.parts, [one.text for one in said])}
+
+    def null(self, cond: Cond) -> Cond:
+        """Conditions of the empty prompt."""
+        key = (str(self.device), self.dtype, self._attached.text_key())
+        if key not in self._empty:
+            with torch.inference_mode(False):  # what is kept may be needed for gradients later
+                self._empty = {key: self.encoding(self.parts, [""])}
+        n = len(cond["states"])
+        return {**cond, **{name: part.expand(n, *part.shape[1:]) for name, part in self._empty[key].items()}}
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
+        """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
+        at_once = max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
+        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), at_once)
+
+    def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
+        """`decode` with gradient, in the precision of the latents."""
+        return autoencoder.decoded_with_gradient(self.parts.vae, latents, autoencoder.kept_at_once(self.image_size))
+
+    def to_latents(self, samples: Tensor) -> Tensor:
+        """The inverse of `decode`: [B, 3, H, W] in [0, 1] -> [B, C, h, w], float32."""
+        return autoencoder.encoded(self.parts.vae, samples)
+
+    def line_reader(self) -> LineReader:
+        """What reads captions for teaching, a batch at a time."""
+        return LineReader(cast("OpenModel", self))
+
+    def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
+        """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
+        taught = cast("Transformer", network.get_submodule("transformer"))
+        student_folder(folder, self, taught, method, teacher_id=teacher_id, card=card)
+
+    def to(self, device: str | torch.device) -> Model:
+        for module in (self.held.transformer, self.held.vae, *self.held.encoders.values()):
+            nn.Module.to(module, device)
+        return self
+
+    @property
+    def adapter_files(self) -> TransformerFiles:
+        return TransformerFiles(self)
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts that edits may change, by the first word of a layer's path."""
+        return self.parts.modules
