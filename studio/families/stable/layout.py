@@ -7,6 +7,8 @@ from pathlib import Path
 
 LORA, LORA_SETTINGS = "lora", "settings.json"  # folder of what makes a student of a base, and {"scale": strength} in it
 WEIGHTS = ".safetensors"
+LAYOUTS = Path(__file__).parent / "layouts"  # what a single file does not say of itself, a folder a name
+NAMES = ("sd1", "sd2-base", "sd2-v", "sdxl")
 _HALF = re.compile(r"\.fp16[.-]")  # in the name of a file, or of a part of one
 
 
