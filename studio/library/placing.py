@@ -1,6 +1,7 @@
 """A checkpoint in several places put together as one diffusers folder, by links: what a student shares with its base stays once
 on the disk, and every program that reads diffusers folders can read the result. Reads headers and JSON; no torch.
 
+    single_file(file, target)           # a whole checkpoint in the original layout, with the configs that are shipped for it
     network_on(base, file, target)      # a network alone (DMD2, Lightning) in its base's folder
     lora_on(base, file, target, 1.0)    # a student in the form of a LoRA: the base's folder, and the LoRA beside it
 
@@ -18,6 +19,9 @@ from pathlib import Path
 
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
+from studio.families.stable.layout import LAYOUTS, ORIGINAL
+from studio.families.stable.original.header import Header, read_header
+from studio.families.stable.original.kinds import Found, check_channels, check_part, is_original_unet, recognised
 
 NETWORKS = ("unet", "transformer")  # the part that denoises, by its folder
 WEIGHTS, CONFIG = ".safetensors", "config.json"
@@ -33,6 +37,28 @@ def pipeline(found: Path, target: Path) -> None:
         _link_all(found, draft, lambda name: False)
 
 
+def single_file(file: Path, target: Path, like: str | None = None, layouts: Path = LAYOUTS) -> Found:
+    """Which model the file is of is read from its header; what it does not say of itself comes from a folder of `layouts`.
+
+    like: the layout by name, where a file does not tell (Stable Diffusion 2's base and 768 pixels have the same weights' names).
+    Returns what was found; its notice says what had to be assumed.
+    """
+    _refuse_pickle(file)
+    header = read_header(file)
+    found = recognised(header, file.name, like)
+    with _draft(target) as draft:
+        shutil.copytree(layouts / found.layout, draft, dirs_exist_ok=True)
+        for tokenizer in draft.glob("tokenizer*"):
+            if [path.name for path in tokenizer.iterdir()] == ["tokenizer_config.json"]:
+                shutil.copytree(layouts / "clip", tokenizer, dirs_exist_ok=True)
+        said = {"prediction_type": found.prediction, **({"rescale_betas_zero_snr": True} if found.zero_snr else {})}
+        _update(draft / "scheduler" / "scheduler_config.json", said)
+        for part in ("unet", "vae", *sorted(path.name for path in draft.glob("text_encoder*"))):
+            _check(header, part, draft, f"{brief(file.name)} cannot be opened")
+        link(file, draft / ORIGINAL)
+    return found
+
+
 def network_on(base: Path, network: Path, target: Path, prediction: str | None = None) -> None:
     """network: a weights file, or a folder with config.json and weights. prediction: of the student, as diffusers names it, where
     its base has another."""
@@ -45,10 +71,9 @@ def network_on(base: Path, network: Path, target: Path, prediction: str | None =
                     link(path, draft / part / path.name)
         else:
             _refuse_pickle(network)
-            link(network, draft / part / "diffusion_pytorch_model.safetensors")
+            link(network, draft / part / _name_of(network, part, draft))
         if prediction is not None:
-            config = draft / "scheduler" / "scheduler_config.json"
-            _write(config, {**(read_json(config) or {}), "prediction_type": prediction})
+            _update(draft / "scheduler" / "scheduler_config.json", {"prediction_type": prediction})
 
 
 def lora_on(base: Path, lora: Path, target: Path, scale: float = 1.0) -> None:
@@ -59,6 +84,23 @@ def lora_on(base: Path, lora: Path, target: Path, scale: float = 1.0) -> None:
         _link_all(base, draft, lambda name: name.startswith("lora/"))
         link(lora, draft / LORA)
         _write(draft / LORA_SETTINGS, {"scale": scale})
+
+
+def _name_of(network: Path, part: str, draft: Path) -> str:
+    """What a network alone is called in its part, by its layout. ValueError where it is of another base."""
+    header = read_header(network)
+    if part != "unet" or not is_original_unet(header):
+        return "diffusion_pytorch_model.safetensors"
+    check_channels(header, brief(network.name))
+    _check(header, part, draft, f"{brief(network.name)} is of another base")
+    return ORIGINAL
+
+
+def _check(header: Header, part: str, folder: Path, begin: str) -> None:
+    try:
+        check_part(header, part, read_json(folder / part / "config.json") or {})
+    except ValueError as error:
+        raise ValueError(f"{begin}: {error}.") from error
 
 
 def network_part(base: Path) -> str:
@@ -120,6 +162,10 @@ def _refuse_pickle(path: Path) -> None:
     if path.suffix != WEIGHTS:
         can = f"{brief(path.name)} holds {path.suffix or 'no'} weights, which can run code when they are read"
         raise ValueError(f"{can}; a .safetensors file would fit.")
+
+
+def _update(path: Path, values: Json) -> None:
+    _write(path, {**(read_json(path) or {}), **values})
 
 
 def _write(path: Path, value: Json) -> None:

@@ -16,7 +16,9 @@ from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families import FAMILIES
 from studio.families.stable.footprint import footprint
-from studio.families.stable.layout import LORA
+from studio.families.stable.layout import LORA, original_of
+from studio.families.stable.original.header import Header, read_header
+from studio.families.stable.original.kinds import check_part
 from studio.families.stable.smaller import smaller_config
 from studio.sampling.grids import spaced
 
@@ -145,6 +147,7 @@ def _check(folder: Path, index: Json) -> None:
     if pipeline not in PIPELINES:
         raise ValueError(f"it is a {brief(pipeline)}; {' and '.join(PIPELINES)} folders can be opened")
     suffixes = ("", "_2") if pipeline == PIPELINES[1] else ("",)
+    headers: dict[Path, Header] = {}
     for part in ("unet", "vae", *(f"{name}{suffix}" for name in ("text_encoder", "tokenizer") for suffix in suffixes)):
         kind = part.removesuffix("_2")
         entry = index.get(part)
@@ -152,8 +155,12 @@ def _check(folder: Path, index: Json) -> None:
         if not (folder / part).is_dir():
             raise ValueError(f"its {part} is missing; a folder saved by diffusers has it")
         if kind in NETWORKS:
-            _object(folder / part / "config.json")
-            _check_weights(folder / part, part)
+            config = _object(folder / part / "config.json")
+            if (file := original_of(folder / part)) is None:
+                _check_weights(folder / part, part)
+            else:
+                headers[file] = headers.get(file) or read_header(file)
+                check_part(headers[file], part, config)
         elif not any((folder / part).iterdir()):
             raise ValueError(f"its {part} is empty; a folder saved by diffusers has files there")
     if (folder / LORA).is_dir():

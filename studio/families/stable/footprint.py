@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 from studio.core.files import read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families.stable.activations import unet_kept
+from studio.families.stable.layout import original_of
+from studio.families.stable.original.header import read_header
+from studio.families.stable.original.names import names_of
 from studio.families.stable.smaller import smaller_config
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 EVERYTHING = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut", "time_emb_proj")
-MAX_HEADER = 1 << 24  # bytes
+# What the original code calls the layers of a resnet.
+RESNET = {"in_layers.2": "conv1", "out_layers.3": "conv2", "skip_connection": "conv_shortcut", "emb_layers.1": "time_emb_proj"}
 
 
 def footprint(folder: Path, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
@@ -34,17 +36,30 @@ def footprint(folder: Path, rank: int | None, smaller: Smaller | None, fused: bo
 
 def weight_shapes(folder: Path) -> dict[str, list[int]]:
     """Shape of every weight of the network in a folder, from the headers of its files (nothing else is read)."""
+    if (file := original_of(folder / "unet")) is not None:
+        return _original_shapes(folder, file)
     found: dict[str, list[int]] = {}
     for name in ("unet", "transformer"):
         for file in sorted((folder / name).glob("*.safetensors")):
             try:
-                with open(file, "rb") as opened:
-                    (length,) = struct.unpack("<Q", opened.read(8))
-                    header = json.loads(opened.read(min(length, MAX_HEADER)))
-                shapes = {k: [int(n) for n in v["shape"]] for k, v in header.items() if k != "__metadata__"}
-            except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+                found |= {weight: list(shape) for weight, shape in read_header(file).shapes.items()}
+            except (OSError, ValueError):
                 continue
-            found |= shapes
+    return found
+
+
+def _original_shapes(folder: Path, file: Path) -> dict[str, list[int]]:
+    """Those of the UNet alone, with layers of resnets called as diffusers calls them."""
+    try:
+        there = read_header(file).shapes
+        names = names_of("unet", read_json(folder / "unet" / "config.json") or {}, there)
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for name in names & there.keys():
+        layer, _, kind = name.rpartition(".")
+        end = next((old for old in RESNET if layer.endswith(old)), "")
+        found[f"{layer.removesuffix(end)}{RESNET[end]}.{kind}" if end else name] = list(there[name])
     return found
 
 

@@ -26,10 +26,12 @@ from studio.families.referring import Referring
 from studio.families.stable import autoencoder, trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
+from studio.families.stable.layout import original_of
 from studio.families.stable.lines import LineReader
 from studio.families.stable.network import Network
 from studio.families.stable.new_word import NewWord
 from studio.families.stable.parts import Parts
+from studio.families.stable.sharing import digest
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
 from studio.families.stable.vocabulary import Vocabulary
@@ -98,8 +100,10 @@ class Model(Opened):
 
     @cached_property
     def _text_hash(self) -> str:
-        files = [f for part in sorted(self.folder.glob("t*")) if part.is_dir() for f in sorted(part.iterdir()) if f.is_file()]
-        return files_hash(files, self.folder)
+        parts = [part for part in sorted(self.folder.glob("t*")) if part.is_dir()]
+        plain = files_hash([f for part in parts for f in sorted(part.iterdir()) if f.is_file()], self.folder)
+        files = {original_of(part) for part in parts if part.name.startswith("text_encoder")}
+        return "".join([plain, *(digest(file) for file in files if file is not None)])
 
     @property
     def text_key(self) -> tuple[object, ...]:

@@ -21,9 +21,10 @@ from studio.core.files import Json
 from studio.core.process import VP
 from studio.core.recipe import FILE_NAME, Recipe
 from studio.families import adapter_files
-from studio.families.stable.layout import LORA, LORA_SETTINGS, is_half, loaded
+from studio.families.stable.layout import LORA, LORA_SETTINGS, is_half, loaded, original_of
 from studio.families.stable.model import Model
 from studio.families.stable.network import Network
+from studio.families.stable.original.loading import load_part
 from studio.families.stable.parts import Parts
 from studio.families.stable.sharing import Shares
 from studio.families.turns import Turns
@@ -116,8 +117,11 @@ def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares:
         if (other := shares.of(part)) is not None:
             return other.held.vae if part == "vae" else other.held.modules[part]
         cls = getattr(library, index[part][1])
-        variant = {"variant": "fp16"} if is_half(loaded(folder / part)[0]) else {}
-        module = cls.from_pretrained(folder / part, dtype=precision, local_files_only=True, use_safetensors=True, **variant)
+        if (file := original_of(folder / part)) is not None:
+            module = load_part(cls, folder, part, file, precision)
+        else:
+            variant = {"variant": "fp16"} if is_half(loaded(folder / part)[0]) else {}
+            module = cls.from_pretrained(folder / part, dtype=precision, local_files_only=True, use_safetensors=True, **variant)
         return module.eval().requires_grad_(False)
 
     vae_config = _json(folder / "vae" / "config.json")
