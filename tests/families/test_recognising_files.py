@@ -14,8 +14,10 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from studio.core.footprint import Smaller
 from studio.families import describe, footprint
-from studio.families.stable.layout import LAYOUTS
+from studio.families.stable.face import StableDiffusion
+from studio.families.stable.layout import LAYOUTS, NAMES
 from studio.library.placing import network_on, single_file
 from tests.support.original_layout import of_pipeline, of_unet, write_header
 
@@ -73,6 +75,19 @@ def test_the_true_checkpoints(layout: str, unet: int, size: int, prediction: str
     words = {path.parent.name for path in (tmp_path / "placed").rglob("vocab.json")}
     assert words == ({"tokenizer", "tokenizer_2"} if layout == "sdxl" else {"tokenizer"})
     assert not [path for path in (tmp_path / "placed").rglob("*.safetensors") if path.parent != tmp_path / "placed"]
+
+
+@pytest.mark.parametrize("layout", NAMES)
+def test_the_short_configs_of_old_models_say_what_diffusers_would(layout: str, tmp_path: Path) -> None:
+    config = json.loads((LAYOUTS / layout / "unet" / "config.json").read_text())
+    with torch.device("meta"):
+        whole = UNet2DConditionModel.from_config(config)
+    for name, value in (("short", config), ("long", dict(whole.config))):
+        (tmp_path / name / "unet").mkdir(parents=True)
+        (tmp_path / name / "unet" / "config.json").write_text(json.dumps(value))
+    face = StableDiffusion()
+    assert face.architecture(tmp_path / "short") == face.architecture(tmp_path / "long") != ""
+    face.check_smaller(tmp_path / "short", Smaller("middle"), "it")
 
 
 def test_base_and_v_of_sd2_are_told_apart_where_the_file_says(sd2: Shapes, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from studio.families.stable.footprint import footprint
 from studio.families.stable.layout import LORA, original_of
 from studio.families.stable.original.header import Header, read_header
 from studio.families.stable.original.kinds import check_part
-from studio.families.stable.smaller import smaller_config
+from studio.families.stable.smaller import MIDDLE, smaller_config
 from studio.sampling.grids import spaced
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ NETWORKS = ("unet", "vae", "text_encoder")  # that have weights
 # What decides which layers a UNet has, and so which adapters fit it.
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+UNSAID = {"mid_block_type": MIDDLE, "transformer_layers_per_block": 1}  # by configs older than these settings of diffusers
 # What a ControlNet that diffusers wrote must have like the UNet it is put on.
 SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
         "addition_embed_type")  # fmt: skip
@@ -98,7 +99,7 @@ class StableDiffusion:
         config = read_json(folder / "unet" / "config.json")
         if config is None:
             return ""
-        shape = {name: config.get(name) for name in SHAPE}
+        shape = {name: config.get(name, UNSAID.get(name)) for name in SHAPE}
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
 
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
