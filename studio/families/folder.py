@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from studio.core.explain import brief
 from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
-from studio.families.layout import LORA
+from studio.families.layout import LORA, original_of
 
 INDEX = "model_index.json"
 SETTLED_NS = 2_000_000_000  # a file changed later than so long ago may change again and look the same
@@ -61,17 +61,26 @@ def pipeline_of(folder: Path) -> object:
     return index.get("_class_name") if isinstance(index, dict) else None
 
 
-def check_parts(folder: Path, index: Json, classes: Mapping[str, Iterable[str]]) -> None:
+def check_parts(
+    folder: Path, index: Json, classes: Mapping[str, Iterable[str]], original: Callable[[Path, str, Json], None] | None = None
+) -> None:
     """ValueError that goes on behind "it cannot be opened:", where a part is of none of these classes or not whole. Parts
-    whose names begin with "tokenizer" have files of any kind, the others a config and weights."""
+    whose names begin with "tokenizer" have files of any kind, the others a config and weights.
+
+    original: checks a part whose weights are in a file of the original layout, by its config, where a family reads these.
+    """
     for part, known in classes.items():
         entry = index.get(part)
         one_of(entry[1] if isinstance(entry, list) and len(entry) == 2 else entry, known, part)
         if not (folder / part).is_dir():
             raise ValueError(f"its {part} is missing; a folder saved by diffusers has it")
         if not part.startswith("tokenizer"):
-            json_object(folder / part / "config.json")
-            _check_weights(folder / part, part)
+            config = json_object(folder / part / "config.json")
+            file = original_of(folder / part) if original else None
+            if file is not None and original is not None:
+                original(file, part, config)
+            else:
+                _check_weights(folder / part, part)
         elif not any((folder / part).iterdir()):
             raise ValueError(f"its {part} is empty; a folder saved by diffusers has files there")
     if (folder / LORA).is_dir():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 LORA, LORA_SETTINGS = "lora", "settings.json"  # folder of what makes a student of a base, and {"scale": strength} in it
 WEIGHTS = ".safetensors"
+ORIGINAL = "original.safetensors"  # weights in the original layout: of a UNet in its part, of all that has none at the root
 _HALF = re.compile(r"\.fp16[.-]")  # in the name of a file, or of a part of one
 
 
@@ -18,3 +19,13 @@ def loaded(part: Path) -> list[Path]:
 
 def is_half(path: Path) -> bool:
     return bool(_HALF.search(path.name))
+
+
+def original_of(part: Path) -> Path | None:
+    """The file in the original layout that a part's weights are in; None where it has weights as diffusers writes them."""
+    for path in (part / ORIGINAL, part.parent / ORIGINAL):
+        if path.is_file() or path.is_symlink():
+            return path
+        if any(part.glob(f"*{WEIGHTS}")):
+            return None
+    return None

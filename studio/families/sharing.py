@@ -14,7 +14,7 @@ from studio.core.edit import Edit
 from studio.core.files import read_json
 from studio.core.recipe import files_hash
 from studio.families import adapter_files
-from studio.families.layout import LORA, LORA_SETTINGS, WEIGHTS, loaded
+from studio.families.layout import LORA, LORA_SETTINGS, ORIGINAL, WEIGHTS, loaded, original_of
 from studio.families.turns import Turns
 
 IGNORED = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype")  # what says nothing of the part
@@ -64,9 +64,10 @@ def own_edit(folder: Path, modules: Mapping[str, nn.Module]) -> tuple[Edit, floa
 
 
 def equal(one: Path, other: Path) -> bool:
-    """Whether two folders of a part open as the same: configs that say the same, and weights that are the same bytes."""
+    """Whether two folders of a part open as the same: configs that say the same, and weights that are the same bytes. Parts in
+    a single file are the same where the file is the same one; two whole checkpoints are not read to compare them."""
     ours, theirs = _files(one), _files(other)
-    if not ours or ours.keys() != theirs.keys():
+    if not any(name.endswith(WEIGHTS) for name in ours) or ours.keys() != theirs.keys():
         return False
     return all(_same(ours[name], theirs[name]) for name in sorted(ours, key=lambda name: name.endswith(WEIGHTS)))
 
@@ -75,15 +76,18 @@ def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         return {}
     found = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".txt", ".model")]
-    return {path.name: path for path in (*found, *loaded(folder))}
+    original = original_of(folder)
+    return {path.name: path for path in (*found, *(loaded(folder) if original is None else [original]))}
 
 
 def _same(one: Path, other: Path) -> bool:
     if os.path.samefile(one, other):
         return True
+    if one.name == ORIGINAL:
+        return False
     if one.suffix == ".json":
         return _plain(one) == _plain(other)
-    return one.stat().st_size == other.stat().st_size and _digest(one) == _digest(other)
+    return one.stat().st_size == other.stat().st_size and digest(one) == digest(other)
 
 
 def _plain(path: Path) -> object:
@@ -94,7 +98,7 @@ def _plain(path: Path) -> object:
     return {k: v for k, v in found.items() if k not in IGNORED} if isinstance(found, dict) else found
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """Of a file's bytes, computed once for a file as it is. A blob of the Hub's cache is called by it."""
     real = path.resolve()
     if real.parent.name == "blobs" and len(real.name) == 64:

@@ -72,7 +72,8 @@ def _fill(wanted: Wanted, files: Path, draft: Path) -> None:
         placing.pipeline(files, draft)
         return
     if source.holds == "single_file":
-        raise ValueError("a single file in the original layout cannot be opened yet; a diffusers folder would fit.")
+        placing.single_file(files, draft, source.like)
+        return
     assert base is not None, "looked at before"
     if source.holds == "lora":
         placing.lora_on(base, files, draft, source.scale)

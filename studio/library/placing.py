@@ -2,7 +2,8 @@
 on the disk, and every program that reads diffusers folders can read the result. Reads headers and JSON; no torch.
 
     with whole(target) as draft:            # what is written there becomes the target, all of it or nothing
-        network_on(base, file, draft)       # a network alone (DMD2, Lightning) in its base's folder
+        single_file(file, draft)            # a whole checkpoint in the original layout, with the configs that are shipped for it
+        network_on(base, file, draft)       # or a network alone (DMD2, Lightning) in its base's folder
         lora_on(base, file, draft, 1.0)     # or a student in the form of a LoRA: the base's folder, and the LoRA beside it
 
 ValueError in one sentence where something does not fit.
@@ -19,6 +20,10 @@ from pathlib import Path
 
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
+from studio.families.layout import ORIGINAL
+from studio.families.stable.original.header import Header, read_header
+from studio.families.stable.original.kinds import Found, check_channels, check_part, is_original_unet, recognised
+from studio.families.stable.original.shipped import LAYOUTS
 from studio.library import parts
 from studio.library.pickles import file_refused, is_pickle
 
@@ -53,6 +58,27 @@ def pipeline(found: Path, draft: Path) -> None:
     _link_all(found, draft, lambda name: False)
 
 
+def single_file(file: Path, draft: Path, like: str | None = None, layouts: Path = LAYOUTS) -> Found:
+    """Which model the file is of is read from its header; what it does not say of itself comes from a folder of `layouts`.
+
+    like: the layout by name, where a file does not tell (Stable Diffusion 2's base and 768 pixels have the same weights' names).
+    Returns what was found; its notice says what had to be assumed.
+    """
+    _refuse_pickle(file)
+    header = read_header(file)
+    found = recognised(header, file.name, like)
+    shutil.copytree(layouts / found.layout, draft, dirs_exist_ok=True)
+    for tokenizer in draft.glob("tokenizer*"):
+        if [path.name for path in tokenizer.iterdir()] == ["tokenizer_config.json"]:
+            shutil.copytree(layouts / "clip", tokenizer, dirs_exist_ok=True)
+    said = {"prediction_type": found.prediction, **({"rescale_betas_zero_snr": True} if found.zero_snr else {})}
+    _update(draft / "scheduler" / "scheduler_config.json", said)
+    for part in ("unet", "vae", *sorted(path.name for path in draft.glob("text_encoder*"))):
+        _check(header, part, draft, f"{brief(file.name)} cannot be opened")
+    link(file, draft / ORIGINAL)
+    return found
+
+
 def network_on(base: Path, network: Path, draft: Path) -> None:
     """network: a weights file, or a folder with config.json and weights."""
     part = network_part(base)
@@ -63,7 +89,7 @@ def network_on(base: Path, network: Path, draft: Path) -> None:
                 link(path, draft / part / path.name)
     else:
         _refuse_pickle(network)
-        link(network, draft / part / "diffusion_pytorch_model.safetensors")
+        link(network, draft / part / _name_of(network, part, draft))
 
 
 def lora_on(base: Path, lora: Path, draft: Path, scale: float = 1.0) -> None:
@@ -77,8 +103,24 @@ def lora_on(base: Path, lora: Path, draft: Path, scale: float = 1.0) -> None:
 
 def predict(draft: Path, prediction: str) -> None:
     """Let the folder's scheduler say what a student gives where its base gives something else; as diffusers names it."""
-    config = draft / "scheduler" / "scheduler_config.json"
-    write(config, {**(read_json(config) or {}), "prediction_type": prediction})
+    _update(draft / "scheduler" / "scheduler_config.json", {"prediction_type": prediction})
+
+
+def _name_of(network: Path, part: str, draft: Path) -> str:
+    """What a network alone is called in its part, by its layout. ValueError where it is of another base."""
+    header = read_header(network)
+    if part != "unet" or not is_original_unet(header):
+        return "diffusion_pytorch_model.safetensors"
+    check_channels(header, brief(network.name))
+    _check(header, part, draft, f"{brief(network.name)} is of another base")
+    return ORIGINAL
+
+
+def _check(header: Header, part: str, folder: Path, begin: str) -> None:
+    try:
+        check_part(header, part, read_json(folder / part / "config.json") or {})
+    except ValueError as error:
+        raise ValueError(f"{begin}: {error}.") from error
 
 
 def network_part(base: Path) -> str:
@@ -123,6 +165,10 @@ def _wanted(name: str) -> bool:
 def _refuse_pickle(path: Path) -> None:
     if path.suffix != parts.WEIGHTS:
         raise ValueError(file_refused(path.name))
+
+
+def _update(path: Path, values: Json) -> None:
+    write(path, {**(read_json(path) or {}), **values})
 
 
 def write(path: Path, value: Json) -> None:

@@ -16,7 +16,9 @@ from studio.families import FAMILIES
 from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of
 from studio.families.schedulers import PREDICTIONS
 from studio.families.stable.footprint import footprint
-from studio.families.stable.smaller import smaller_config
+from studio.families.stable.original.header import Header, read_header
+from studio.families.stable.original.kinds import check_part
+from studio.families.stable.smaller import MIDDLE, smaller_config
 from studio.sampling.grids import spaced
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ CLASSES = {  # of the parts that are loaded, by the first word of their folder
 # What decides which layers a UNet has, and so which adapters fit it.
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+UNSAID = {"mid_block_type": MIDDLE, "transformer_layers_per_block": 1}  # by configs older than these settings of diffusers
 # What a ControlNet that diffusers wrote must have like the UNet it is put on.
 SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
         "addition_embed_type")  # fmt: skip
@@ -79,7 +82,7 @@ class StableDiffusion(Remembering):
         config = read_json(folder / "unet" / "config.json")
         if config is None:
             return ""
-        shape = {name: config.get(name) for name in SHAPE}
+        shape = {name: config.get(name, UNSAID.get(name)) for name in SHAPE}
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
 
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
@@ -112,7 +115,13 @@ def _check(folder: Path, index: Json) -> None:
     one_of(index.get("_class_name"), PIPELINES, "pipeline")
     suffixes = ("", "_2") if index["_class_name"] == PIPELINES[1] else ("",)
     parts = ["unet", "vae", *(f"{name}{suffix}" for name in ("text_encoder", "tokenizer") for suffix in suffixes)]
-    check_parts(folder, index, {part: CLASSES[part.removesuffix("_2")] for part in parts})
+    headers: dict[Path, Header] = {}
+
+    def original(file: Path, part: str, config: Json) -> None:
+        headers[file] = headers.get(file) or read_header(file)
+        check_part(headers[file], part, config)
+
+    check_parts(folder, index, {part: CLASSES[part.removesuffix("_2")] for part in parts}, original)
 
 
 FAMILIES.add("stable")(StableDiffusion())

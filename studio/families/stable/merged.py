@@ -14,7 +14,7 @@ from torch import nn
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
-from studio.families.layout import LORA
+from studio.families.layout import LORA, ORIGINAL, original_of
 from studio.families.stable.parts import Open, table_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
 def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
     """Write the model with the edits at their strengths added to its weights, whole or not at all; returns the folder.
 
-    Unchanged parts are copied as they are stored; changed ones are written in the precision the model is open in. Card and
+    Unchanged parts are copied as they are stored; changed ones, and all that lie in a file of the original layout, are written
+    as diffusers writes them, in the precision the model is open in. Card and
     recipe come along with a note that says what was merged. The open model is the same afterwards, bit for bit; adapters
     that are on play no part. ValueError where the folder is there already or an edit does not fit.
     """
@@ -42,8 +43,9 @@ def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path |
     try:
         shutil.copytree(model.folder, draft, ignore=_unwanted(model, every))
         with model.using([]), model.as_base(), model.knowing(tokens), Merged(model.modules, every):
+            modules = {**model.modules, "vae": model.parts.vae}
             for part in sorted(_changed(model, every)):
-                _save_part(draft / part, model.modules[part])
+                _save_part(draft / part, modules[part])
             if tokens:
                 for i, tokenizer in enumerate(model.parts.tokenizers):
                     with system_errors():
@@ -57,28 +59,29 @@ def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path |
 
 
 def _changed(model: Open, edits: Sequence[tuple[Edit, float]]) -> set[str]:
-    """Parts whose weights change; new words change every text encoder."""
-    parts = {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
+    """Parts whose weights are written anew; new words change every text encoder."""
+    originals = {name for name in (*model.modules, "vae") if original_of(model.folder / name) is not None}
+    parts = originals | {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
     words = any(edit.tokens for edit, _ in edits)
     return parts | {name for name in model.modules if words and name != "unet"}
 
 
 def _unwanted(model: Open, edits: Sequence[tuple[Edit, float]]) -> Callable[[str, list[str]], set[str]]:
-    """For copytree: weights of the changed parts, and pickles anywhere."""
+    """For copytree: weights of the parts that are written anew, single files, and pickles anywhere."""
     changed = _changed(model, edits)
 
     def ignored(where: str, names: list[str]) -> set[str]:
         part = Path(where).name if Path(where).parent == model.folder else ""
         old = {n for n in names if part in changed and (n.endswith(WEIGHTS) or n.endswith(".index.json"))}
-        lora = {LORA} if Path(where) == model.folder else set()
-        return old | (lora & set(names)) | {n for n in names if n.endswith(WEIGHTS[1:]) or n.startswith(".")}
+        whole = {LORA, ORIGINAL} if Path(where) == model.folder else set()
+        return old | (whole & set(names)) | {n for n in names if n.endswith(WEIGHTS[1:]) or n.startswith(".")}
 
     return ignored
 
 
 def _save_part(folder: Path, module: nn.Module) -> None:
     """The weights under the name diffusers and transformers look for; the config says how many words there are."""
-    if folder.name == "unet":
+    if folder.name in ("unet", "vae"):
         state = {name: t.detach().to("cpu").contiguous() for name, t in module.state_dict().items()}
         save_weights(folder / "diffusion_pytorch_model.safetensors", state)
         return

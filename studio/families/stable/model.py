@@ -22,8 +22,10 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
 from studio.families import autoencoder
 from studio.families.attached import Attached
+from studio.families.layout import original_of
 from studio.families.opened import Opened
 from studio.families.referring import Referring
+from studio.families.sharing import digest
 from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
@@ -92,8 +94,10 @@ class Model(Opened):
 
     @cached_property
     def _text_hash(self) -> str:
-        files = [f for part in sorted(self.folder.glob("t*")) if part.is_dir() for f in sorted(part.iterdir()) if f.is_file()]
-        return files_hash(files, self.folder)
+        parts = [part for part in sorted(self.folder.glob("t*")) if part.is_dir()]
+        plain = files_hash([f for part in parts for f in sorted(part.iterdir()) if f.is_file()], self.folder)
+        files = {original_of(part) for part in parts if part.name.startswith("text_encoder")}
+        return "".join([plain, *(digest(file) for file in files if file is not None)])
 
     @property
     def text_key(self) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from studio.core.denoiser import Denoiser, Prediction
 from studio.core.family import OpenModel
@@ -21,6 +22,7 @@ from studio.families.schedulers import process_of
 from studio.families.sharing import Shares, own_edit
 from studio.families.stable.model import Model
 from studio.families.stable.network import Network
+from studio.families.stable.original.loading import load_part
 from studio.families.stable.parts import Parts
 
 
@@ -85,7 +87,7 @@ def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares:
     import diffusers
     import transformers
 
-    load = Loading(folder, shares, lambda other, part: other.held.vae if part == "vae" else other.held.modules[part]).part
+    load = Loading(folder, shares, _lent, load_part).part
     vae_config = _json(folder / "vae" / "config.json")
     upcast = dtype == torch.float16 and vae_config.get("force_upcast", True)
     vae = load(diffusers, index["vae"][1], "vae", torch.float32 if upcast else dtype)
@@ -101,3 +103,7 @@ def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares:
     unet.to(memory_format=torch.channels_last)
     vae.to(memory_format=torch.channels_last)
     return Parts(unet, vae, tokenizers, encoders, zero_null=xl and bool(index.get("force_zeros_for_empty_prompt", True)))
+
+
+def _lent(model: Model, part: str) -> nn.Module:
+    return model.held.vae if part == "vae" else model.held.modules[part]

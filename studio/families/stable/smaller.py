@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 Config = Json  # of a UNet, as diffusers writes it
-BLOCKS = {"DownBlock2D", "CrossAttnDownBlock2D", "UNetMidBlock2DCrossAttn", "UpBlock2D", "CrossAttnUpBlock2D", None}
+MIDDLE = "UNetMidBlock2DCrossAttn"  # where a config does not say, as those of Stable Diffusion 1.x and 2.x
+BLOCKS = {"DownBlock2D", "CrossAttnDownBlock2D", MIDDLE, "UpBlock2D", "CrossAttnUpBlock2D", None}
 # What slicing knows the meaning of; None stands for "not in the config".
 PLAIN = {
     "class_embed_type": None, "num_class_embeds": None, "time_embedding_type": "positional", "attention_type": "default",
@@ -38,7 +39,7 @@ def smaller_config(config: Config, form: Smaller, name: str = "this model") -> J
     """The config of the smaller UNet. ValueError in one sentence when the form does not fit; ``name`` begins it."""
     new = dict(config)
     if form.middle:
-        if config.get("mid_block_type") is None:
+        if config.get("mid_block_type", MIDDLE) is None:
             raise ValueError(f"{name} has no middle block, so it cannot be left out; a width below 1 would make it smaller.")
         new["mid_block_type"] = None
     if form.layers:
@@ -69,7 +70,7 @@ def heads_of(config: Config) -> list[int]:
 def _narrower(config: Config, width: float, name: str) -> list[int]:
     """Channels of every stage: the nearest to this share that leaves whole normalisation groups and attention heads."""
     odd = next((k for k, usual in PLAIN.items() if config.get(k, usual) not in (usual, None)), None)
-    foreign = sorted({*config["down_block_types"], config.get("mid_block_type"), *config["up_block_types"]} - BLOCKS)
+    foreign = sorted({*config["down_block_types"], config.get("mid_block_type", MIDDLE), *config["up_block_types"]} - BLOCKS)
     if odd or foreign or not config.get("norm_num_groups"):
         what = f"{odd} is {config[odd]}" if odd else f"it has {foreign[0]} blocks" if foreign else "it has no group norms"
         raise ValueError(f"{name} cannot be made narrower, because {what}; leaving out its middle block would fit.")
