@@ -87,6 +87,9 @@ def test_a_step_count_may_have_a_grid_of_its_own(tmp_path):
     assert lcm.timesteps_for(3) == (999, 679, 339) and lcm.timesteps_for(2) == (999, 499)
     lcm.save(tmp_path)
     assert Recipe.load(tmp_path) == lcm
-    for grids, sentence in [({3: (999, 679)}, "the grid for 3 steps"), ({5: (9, 8, 7, 6, 5)}, "5 steps, which valid_steps has not")]:
+    for grids, sentence in [
+        ({3: (999, 679)}, "the grid for 3 steps"),
+        ({5: (9, 8, 7, 6, 5)}, "5 steps, which valid_steps has not"),
+    ]:
         with pytest.raises(ValueError, match=sentence):
             Recipe.model_validate({**given, "grids": grids})
