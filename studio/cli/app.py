@@ -64,6 +64,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you ma
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _FIELDS = CompareRequest.model_fields
+_USUAL = f"what the student can draw of {', '.join(DEFAULT_ARMS)}"
 
 
 def _help(name: str) -> str:
@@ -87,7 +88,7 @@ def compare(
     prompt: Annotated[str, typer.Argument(help=_help("prompt"))],
     pair: Annotated[str, typer.Option(help=_help("pair"))] = DEFAULT_PAIR,
     seeds: Annotated[str, typer.Option(help=_help("seeds"))] = "8",
-    arms: Annotated[str, typer.Option(help=_help("arms"))] = ",".join(DEFAULT_ARMS),
+    arms: Annotated[str | None, typer.Option(help=f"{_help('arms')} Left out: {_USUAL}.")] = None,
     teacher_steps: Annotated[int, typer.Option(help=_help("teacher_steps"))] = 25,
     teacher_guidance: Annotated[float | None, typer.Option(help=_help("teacher_guidance"))] = None,
     base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
@@ -108,11 +109,11 @@ def compare(
 ) -> None:
     """Draw the same seeds with teacher, student, hybrids and remedies, and measure them."""
     jobs = open_jobs(data_dir)
-    request = {
-        "prompt": prompt, "pair": pair, "seeds": seeds, "arms": arms, "teacher_steps": teacher_steps,
+    request: Json = {
+        "prompt": prompt, "pair": pair, "seeds": seeds, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
-        "given": given or {}, "additions": with_ or {},
+        "given": given or {}, "additions": with_ or {}, **({} if arms is None else {"arms": arms}),
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -191,6 +192,9 @@ class CompareRequest(BaseModel):
         context = info.context if isinstance(info.context, dict) else {}
         registry, home = context.get("registry"), context.get("home")
         if registry is not None:
+            if "arms" not in self.model_fields_set:
+                steps = self.student_steps or registry.usable(self.pair).student.steps
+                self = self.model_copy(update={"arms": default_arms(steps)})
             models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
             domain_of(registry.usable(self.pair).student.domain).read(self.prompt, given=self.given)
             if self.adapters:
@@ -267,6 +271,11 @@ def arms_for(student_steps: int) -> list[str]:
     hybrids = [f"hybrid-{k}" for k in range(1, student_steps + 1)]
     rest = ["skip-first", "student-first"] if student_steps > 1 else []
     return ["teacher", "teacher-unguided", "student", *hybrids, *rest]
+
+
+def default_arms(student_steps: int, arms: Sequence[str] = DEFAULT_ARMS) -> tuple[str, ...]:
+    """Those of ``arms`` that a student of so many steps can draw and has a part in: of one step, no hybrid and no skip-first."""
+    return tuple(arm for arm in arms if arm in arms_for(student_steps) and arm != f"hybrid-{student_steps}")
 
 
 def label(arm: str) -> str:

@@ -48,9 +48,10 @@ class Endpoints:
         """Queue a comparison. `request`: {"prompt", "pair", "arms", "seeds", "teacher_steps", "teacher_guidance",
         "base_guidance", "rho", "student_steps", "adapters", "hints", "off_recipe", "previews"}; only "prompt" is needed. "arms"
         are teacher, teacher-unguided, student, hybrid-1, skip-first, student-first, mask-BSSB and the remedies of the arena:
-        cads, particles, prompt-noise, blend, more-re-noise, guided-hybrid, guidance-interval. "adapters" are {"id", "strength",
-        "on"} or text like mine/size=1.5@first; "hints" are {"id", "weight", "on", "scene"} or text; "additions" are what
-        capabilities add, by name. Returns {"run": id}."""
+        cads, particles, prompt-noise, blend, more-re-noise, guided-hybrid, guidance-interval; left out, they are what the
+        student can draw of teacher, student, hybrid-1 and skip-first. "adapters" are {"id", "strength", "on"} or text like
+        mine/size=1.5@first; "hints" are {"id", "weight", "on", "scene"} or text; "additions" are what capabilities add, by
+        name. Returns {"run": id}."""
         return {"run": _said(lambda: self.jobs.submit("compare", request))}
 
     def run_state(self, run: str) -> dict:

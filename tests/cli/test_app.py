@@ -55,6 +55,20 @@ def run(studio: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     return lambda *words: command(capsys, monkeypatch, *words)
 
 
+def test_compare_without_arms_leaves_them_to_the_students_steps(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[dict[str, Any]] = []
+
+    def submit(_: Jobs, kind: str, request: dict[str, Any]) -> Any:
+        asked.append(request)
+        raise ValueError("Enough.")
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+    run("compare", "a red house", "--pair", PAIR)
+    run("compare", "a red house", "--pair", PAIR, "--arms", "student")
+    assert "arms" not in asked[0]
+    assert asked[1]["arms"] == "student"
+
+
 def test_compare_then_inspect_show_and_rerun(run, studio: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     target = tmp_path / "out"
     words = ("compare", "a red house", "--pair", PAIR, "--seeds", "2", "--arms", "student,hybrid-1", "--device", "cpu")

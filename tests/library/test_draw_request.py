@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from studio.core.explain import explain
 from studio.jobs.paths import Paths, open_paths
-from studio.library.draw_request import CompareRequest, arms_for, label, plans_for
+from studio.library.draw_request import DEFAULT_ARMS, CompareRequest, arms_for, default_arms, label, plans_for
 from studio.library.models import Registry, load_registry
 from studio.library.seeds import parse_seeds
 from tests.support.folders import pretended
@@ -124,6 +124,32 @@ def test_a_request_survives_json(registry: Registry) -> None:
     assert request.arms == ("student", "hybrid-2")
     assert CompareRequest.model_validate_json(request.model_dump_json(), context={"registry": registry}) == request
     assert CompareRequest(prompt="a house").seeds == tuple(range(8))
+
+
+def test_arms_that_nobody_chose_are_those_the_student_can_draw(registry: Registry) -> None:
+    assert default_arms(4) == DEFAULT_ARMS == default_arms(2)
+    assert default_arms(1) == ("teacher", "student")
+    assert default_arms(1, ["hybrid-1", "student", "teacher-unguided"]) == ("student", "teacher-unguided")
+
+    def made(**fields: Any) -> CompareRequest:
+        asked = {"prompt": "a house", "pair": "tiny/student", **fields}
+        return CompareRequest.model_validate(asked, context={"registry": registry})
+
+    assert made().arms == DEFAULT_ARMS
+    one = made(student_steps=1, off_recipe=True)
+    assert one.arms == ("teacher", "student")
+    assert [plan.name for plan in plans_for(one, registry)] == ["teacher", "student"]
+    assert made(student_steps=1, off_recipe=True, arms="student,hybrid-1").arms == ("student", "hybrid-1"), "asked for"
+
+
+def test_a_student_of_one_step_is_drawn_without_naming_arms(registry: Registry) -> None:
+    folder = registry.get("tiny/student").folder
+    recipe = json.loads((folder / "recipe.json").read_text()) | {"timesteps": [999], "valid_steps": [1]}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    fresh = load_registry(Paths(folder.parent / "data"))
+    request = CompareRequest.model_validate({"prompt": "a house", "pair": "tiny/student"}, context={"registry": fresh})
+    assert request.arms == ("teacher", "student")
+    assert CompareRequest.model_validate(request.model_dump(), context={"registry": fresh}) == request
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from studio.library import method_cards
 from tests.support.folders import pretended
 
 RECIPE = Recipe(teacher="test/teacher", teacher_hash="0" * 12, timesteps=(999, 749, 499, 249), rule="lcm",
-                prediction="eps", valid_steps=(4,))  # fmt: skip
+                prediction="v", valid_steps=(4,))  # fmt: skip
 
 
 def stock(data_dir: Path) -> Path:

@@ -8,7 +8,7 @@ from gradio.components import Component
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.adapter_uses import AdapterUse
-from studio.library.draw_request import DEFAULT_ARMS, arms_for
+from studio.library.draw_request import DEFAULT_ARMS
 from studio.library.models import Pair, load_registry
 from studio.library.remedies import REMEDIES
 from studio.ui.kit import pairs, parts, prompt
@@ -88,10 +88,9 @@ class CompareForm(DrawForm):
         """The form set to a pair and its default arms, ready to run. ValueError when there is no such pair."""
         pair = load_registry(self.jobs.paths).pair(pair_id)
         steps = pairs.student_steps(pair)
-        arms = [arm for arm in DEFAULT_ARMS if arm in arms_for(steps)]
         return {
             self.pair: gr.Dropdown(choices=pairs.choices(load_registry(self.jobs.paths).pairs()), value=pair_id),
-            self.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=arms),
+            self.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=self.usual_arms(pair)),
             self.remedies: [],
             self.group: gr.Accordion(pairs.remedies_label([]), open=False),
             self.off_recipe: False,

@@ -86,7 +86,7 @@ class ControlForm(DrawForm):
         pair = next((one for one in listed if one.available and base in (one.id, one.student.id, one.teacher.id)), None)
         if pair is None:
             raise ValueError(f"No pair of a teacher and a student that can be opened has the model {base}.")
-        draw: Json = {"prompt": prompt, "pair": pair.id, "arms": self.start["arms"], "seeds": parse_seeds(self.start["seeds"]),
+        draw: Json = {"prompt": prompt, "pair": pair.id, "arms": self.usual_arms(pair), "seeds": parse_seeds(self.start["seeds"]),
                       "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
         return {"draw": draw, "vary": {"id": adapter, "strength": 1.0, "on": "all"}}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from studio.library.draw_request import arms_for
 from studio.library.remedies import REMEDIES
 
 HYBRID = re.compile(r"hybrid-([1-9]\d?)")
@@ -89,8 +90,7 @@ def meaning(arm: str) -> str:
 
 def choices(student_steps: int) -> list[str]:
     """Every arm offered for a student of `student_steps` steps, in the order of the page; remedies are offered apart."""
-    hybrids = [f"hybrid-{k}" for k in range(1, min(max(student_steps, 1), 8) + 1)]
-    return ["teacher", "teacher-unguided", "student", *hybrids, "skip-first", "student-first"]
+    return arms_for(min(max(student_steps, 1), 8))
 
 
 def css_variables() -> str:

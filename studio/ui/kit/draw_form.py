@@ -13,7 +13,7 @@ from gradio.components import Component
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
-from studio.library.draw_request import CompareRequest, plans_for
+from studio.library.draw_request import CompareRequest, default_arms, plans_for
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.sampling.plan import Plan
@@ -55,7 +55,7 @@ class DrawForm:
         self.before = gr.Textbox(first or "", visible="hidden", label="pair before")
         self.pair_line = parts.text(f"{self.scope}pair-line", pairs.line(self.first))
         choices = pairs.arm_choices(pairs.student_steps(self.first))
-        self.arms = gr.CheckboxGroup(choices, value=list(self.start["arms"]), label=arms, elem_id=f"{self.scope}arms")
+        self.arms = gr.CheckboxGroup(choices, value=self.usual_arms(self.first), label=arms, elem_id=f"{self.scope}arms")
 
     def build_seeds(self) -> None:
         self.seeds = gr.Textbox(
@@ -85,7 +85,7 @@ class DrawForm:
 
     def build_cost(self) -> None:
         """The line that says what a run would cost."""
-        begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.start["arms"],
+        begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.usual_arms(self.first),
                        "seeds": parse_seeds(self.start["seeds"]), "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
         self.cost = parts.text(f"{self.scope}cost", self._cost(begin))
 
@@ -135,6 +135,10 @@ class DrawForm:
             **self.read(request["prompt"], pair),
         }
 
+    def usual_arms(self, pair: Pair | None) -> list[str]:
+        """Those that are ticked unless somebody chooses others: of the tab's own, what a pair's student can draw."""
+        return list(default_arms(pairs.student_steps(pair), self.start["arms"]))
+
     def pair_of(self, pair_id: str | None) -> Pair | None:
         return pairs.known(self.jobs.paths, pair_id)
 
@@ -172,8 +176,11 @@ class DrawForm:
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
         offered = pairs.arm_choices(pairs.student_steps(pair))
+        before = self.pair_of(values[self.before])
         kept = [arm for arm in values[self.arms] if arm in _names(offered)] or ["teacher", "student"]
-        guidance = pairs.guidance_kept(values[self.teacher_guidance], self.pair_of(values[self.before]), pair)
+        if before and set(values[self.arms]) == set(self.usual_arms(before)):
+            kept = self.usual_arms(pair)
+        guidance = pairs.guidance_kept(values[self.teacher_guidance], before, pair)
         return {
             self.pair_line: pairs.line(pair),
             self.arms: gr.CheckboxGroup(offered, value=kept),

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from studio.core.recipe import weights_hash
+from studio.core.recipe import Recipe, weights_hash
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
@@ -259,6 +259,28 @@ def test_another_pair_brings_its_own_arms_and_guidance(tab: CompareTab) -> None:
     assert updates[f.arms].value == ["teacher", "student"]
     assert updates[f.teacher_guidance] == 4.0
     assert updates[f.student_steps] == 4
+
+
+def one_step(jobs: Jobs, name: str) -> None:
+    """A student of the shelf takes one step from here on."""
+    folder = load_registry(jobs.paths).get(name).folder
+    recipe = Recipe.load(folder).model_copy(update={"timesteps": (999.0,), "valid_steps": (1,), "grids": {}})
+    recipe.save(folder)
+
+
+def test_a_student_of_one_step_brings_the_arms_it_can_draw(tab: CompareTab, jobs: Jobs) -> None:
+    one_step(jobs, "test/lcm")
+    chosen = tab.form.choose_pair(values(tab, pair="test/lcm"))[tab.form.arms]
+    assert chosen.value == ["teacher", "student"]
+    assert [arm for _, arm in chosen.choices] == ["teacher", "teacher-unguided", "student", "hybrid-1"]
+    back = values(tab, pair="test/dmd2", arms=chosen.value, before="test/lcm")
+    assert tab.form.choose_pair(back)[tab.form.arms].value == ["teacher", "student", "hybrid-1", "skip-first"]
+    own = tab.form.choose_pair(values(tab, pair="test/lcm", arms=["student", "hybrid-1", "hybrid-2"]))
+    assert own[tab.form.arms].value == ["student", "hybrid-1"]  # what somebody chose stays where it fits
+    ready = tab.form.ready("test/lcm")[tab.form.arms]
+    assert ready.value == ["teacher", "student"]
+    assert jobs.submit("compare", {"prompt": "a house", "pair": "test/lcm"})  # as a program asks, without arms
+    assert jobs.spec(jobs.list(kind="compare")[0].id).config["arms"] == ["teacher", "student"]
 
 
 def test_another_pair_leaves_a_guidance_that_somebody_typed(tab: CompareTab) -> None:
