@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -104,6 +105,11 @@ class ModelEntry:
     reason: str = ""  # why it is not available, one sentence
 
     @property
+    def to_come(self) -> bool:
+        """Whether it is on the Hub and not here: listed, and not among what can be chosen."""
+        return not self.available and self.source is not None and self.source.hub is not None and not self.folder.is_dir()
+
+    @property
     def steps(self) -> int:
         """Steps of a student's own recipe (0 while it has none), or of a teacher's default."""
         if self.role == "student":
@@ -173,17 +179,19 @@ class Registry:
     def get(self, model_id: str) -> ModelEntry:
         if model_id in self.entries:
             return self.entries[model_id]
-        hint = did_you_mean(model_id, self.entries) or f" Models are {', '.join(self.entries) or 'none yet'}."
+        here = [entry.id for entry in self.entries.values() if not entry.to_come]
+        hint = did_you_mean(model_id, self.entries) or f" Models are {', '.join(here) or 'none yet'}."
         raise ValueError(f"There is no model {brief(model_id)}.{hint}")
 
     def pairs(self) -> list[Pair]:
-        """Students whose teacher is listed, in the order of the files."""
-        return [self.pair(e.id) for e in self.entries.values() if e.role == "student" and e.teacher in self.entries]
+        """Students whose teacher is listed, in the order of the files, without those that are still to be downloaded."""
+        here = [entry for entry in self.entries.values() if entry.role == "student" and not entry.to_come]
+        return [self.pair(entry.id) for entry in here if entry.teacher in self.entries]
 
     def pair(self, student_id: str) -> Pair:
         student = self.get(student_id)
         if student.role != "student" or student.teacher is None:
-            options = ", ".join(e.id for e in self.entries.values() if e.role == "student")
+            options = ", ".join(e.id for e in self.entries.values() if e.role == "student" and not e.to_come)
             raise ValueError(f"{student.id} is a teacher, and a pair is named by its student; students are {options}.")
         return Pair(student.id, student.title, self.get(student.teacher), student)
 
@@ -217,6 +225,13 @@ def load_registry(paths: Paths | None = None) -> Registry:
 
 
 def _read(path: Path) -> ModelFile:
+    stat = path.stat()
+    return _parsed(path, (stat.st_mtime_ns, stat.st_size))
+
+
+@lru_cache(maxsize=512)
+def _parsed(path: Path, stamp: tuple[int, int]) -> ModelFile:
+    """stamp: of the file as it is, so that it is parsed again when it was changed."""
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path.name} has more than {MAX_FILE_BYTES:,} bytes; a model's file is a few lines")
     try:

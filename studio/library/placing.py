@@ -24,10 +24,12 @@ from studio.families.layout import ORIGINAL
 from studio.families.stable.original.header import Header, read_header
 from studio.families.stable.original.kinds import Found, check_channels, check_part, is_original_unet, recognised
 from studio.families.stable.original.shipped import LAYOUTS
+from studio.families.weight_shapes import weight_shapes
 from studio.library import parts
 from studio.library.pickles import file_refused, is_pickle
 
 CONFIG = "config.json"
+GUIDED = "time_embedding.cond_proj.weight"  # of a UNet that takes the guidance scale as an input
 LEFT_OUT = (*parts.SKIPPED, "card.json", "recipe.json", "placed.json", "README.md")
 LORA = "lora/pytorch_lora_weights.safetensors"
 LORA_SETTINGS = "lora/settings.json"
@@ -89,7 +91,7 @@ def network_on(base: Path, network: Path, draft: Path) -> None:
                 link(path, draft / part / path.name)
     else:
         _refuse_pickle(network)
-        link(network, draft / part / _name_of(network, part, draft))
+        link(network, draft / part / _name_of(network, part, draft, base))
 
 
 def lora_on(base: Path, lora: Path, draft: Path, scale: float = 1.0) -> None:
@@ -106,14 +108,28 @@ def predict(draft: Path, prediction: str) -> None:
     _update(draft / "scheduler" / "scheduler_config.json", {"prediction_type": prediction})
 
 
-def _name_of(network: Path, part: str, draft: Path) -> str:
+def _name_of(network: Path, part: str, draft: Path, base: Path) -> str:
     """What a network alone is called in its part, by its layout. ValueError where it is of another base."""
     header = read_header(network)
     if part != "unet" or not is_original_unet(header):
+        _check_weights(header, part, draft, base, brief(network.name))
         return "diffusion_pytorch_model.safetensors"
     check_channels(header, brief(network.name))
     _check(header, part, draft, f"{brief(network.name)} is of another base")
     return ORIGINAL
+
+
+def _check_weights(header: Header, part: str, draft: Path, base: Path, name: str) -> None:
+    """Weights under diffusers' names must be those of the base. A UNet that takes guidance as an input says so in its config."""
+    ours, theirs = weight_shapes(base / part), {key: list(shape) for key, shape in header.shapes.items()}
+    if (taken := theirs.get(GUIDED)) is not None and GUIDED not in ours:
+        _update(draft / part / CONFIG, {"time_cond_proj_dim": taken[1]})
+    lacks = sorted(ours.keys() - theirs.keys())
+    if lacks:
+        raise ValueError(f"{name} is of another base: it lacks {len(lacks)} of {len(ours)} weights, {lacks[0]} for one.")
+    other = next((key for key in sorted(ours) if ours[key] != theirs[key]), None)
+    if other is not None:
+        raise ValueError(f"{name} is of another base: its {other} has the shape {theirs[other]}, and the base's {ours[other]}.")
 
 
 def _check(header: Header, part: str, folder: Path, begin: str) -> None:

@@ -251,9 +251,7 @@ def test_broken_files_are_refused_before_and_after_they_were_placed(case: str, s
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".bin"])
 def test_pickles_are_refused_by_name(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"given{suffix}").write_bytes(b"PK\x03\x04")
-    with pytest.raises(
-        ValueError, match="so it is not taken; a .safetensors file would fit") as refused:
-    ) as refused:
+    with pytest.raises(ValueError, match="so it is not taken; a .safetensors file would fit") as refused:
         single_file(tmp_path / f"given{suffix}", tmp_path / "placed")
     assert str(tmp_path) not in str(refused.value) and "To convert one that you trust" in str(refused.value)
 

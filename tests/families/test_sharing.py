@@ -205,6 +205,26 @@ def test_a_network_alone_shares_all_else(tmp_path: Path) -> None:
     assert torch.equal(opened.unet.conv_in.weight, other.unet.conv_in.weight)
 
 
+def test_a_network_that_takes_guidance_as_an_input_says_so_itself(tmp_path: Path) -> None:
+    """LCM's UNet beside a base that takes none, with no config of its own."""
+    sd_pipeline(tmp_path).save_pretrained(tmp_path / "base")
+    guided = sd_pipeline(tmp_path / "other", seed=1, time_cond_proj_dim=8).unet
+    guided.save_pretrained(tmp_path / "net")
+    network_on(tmp_path / "base", tmp_path / "net" / "diffusion_pytorch_model.safetensors", tmp_path / "student")
+    assert describe(tmp_path / "student").embeds_guidance
+    student = whole_model(tmp_path / "student")
+    assert torch.equal(student.held.unet.time_embedding.cond_proj.weight, guided.time_embedding.cond_proj.weight)
+
+
+def test_a_network_of_another_base_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    sd_pipeline(tmp_path).save_pretrained(tmp_path / "base")
+    for name, more, said in [("wide", {"cross": 24}, "its .* has the shape"),
+                             ("short", {"down_block_types": ("DownBlock2D", "DownBlock2D")}, "it lacks .* weights")]:  # fmt: skip
+        sd_pipeline(tmp_path / name, **more).unet.save_pretrained(tmp_path / name)
+        with pytest.raises(ValueError, match=f"is of another base: {said}"):
+            network_on(tmp_path / "base", tmp_path / name / "diffusion_pytorch_model.safetensors", tmp_path / "student")
+
+
 def test_models_of_other_precision_share_nothing(folders: tuple[Path, Path]) -> None:
     base = whole_model(folders[0])
     student = whole_model(folders[1], dtype=torch.bfloat16, beside=[base])
