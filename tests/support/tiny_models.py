@@ -72,7 +72,8 @@ def sd_pipeline(folder: Path, seed: int = 0, prediction: str = "epsilon", tiny_v
     if tiny_vae:
         vae = AutoencoderTiny(**small, num_encoder_blocks=(1, 1), num_decoder_blocks=(1, 1), latent_channels=4)
     pipe = StableDiffusionPipeline(
-        vae=vae, text_encoder=CLIPTextModel(text_config(words, 16)).eval(), tokenizer=words, unet=unet(**{"cross": 16, **unet_more}).eval(),
+        vae=vae, text_encoder=CLIPTextModel(text_config(words, 16)).eval(), tokenizer=words,
+        unet=unet(**{"cross": 16, **unet_more}).eval(),
         scheduler=scheduler(prediction), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
