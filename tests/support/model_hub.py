@@ -211,14 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         if start:
             self.send_header("content-range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.end_headers()
         body = body if cut is None else body[:cut]
+        self.hub.started.setdefault(path, []).append(start)  # before anything is sent, so that no late answer is counted
+        self.hub.sent[path] = self.hub.sent.get(path, 0) + len(body)
+        self.end_headers()
         with suppress(BrokenPipeError, ConnectionResetError):
             for at in range(0, len(body), 1 << 20):
                 self.wfile.write(body[at : at + (1 << 20)])
                 time.sleep(self.hub.faults.trickle)
-        self.hub.started.setdefault(path, []).append(start)
-        self.hub.sent[path] = self.hub.sent.get(path, 0) + len(body)
         self.close_connection = cut is not None
 
     def search(self) -> None:
