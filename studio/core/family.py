@@ -27,7 +27,10 @@ class Checkpoint:
     """A model's folder, read without torch. shape: of one latent sample. prediction: eps, v, x0 or flow. architecture: equal for
     models whose layers the same adapters fit. embeds_guidance: whether it takes the guidance scale as an input. reads_besides:
     what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told. reason:
-    why it cannot be opened, to stand behind a colon."""
+    why it cannot be opened, to stand behind a colon.
+
+    sample_shape: of one decoded sample. step: where samples of other sizes can be drawn, latent positions of which every side is
+    a multiple; 0 where its own size is the only one. most: latent positions of the longest side, 0 where none is known."""
 
     shape: tuple[int, ...] = ()
     prediction: str = ""
@@ -36,6 +39,9 @@ class Checkpoint:
     reads_besides: str = ""
     guidance: float = 7.5
     reason: str = ""
+    sample_shape: tuple[int, ...] = ()
+    step: int = 0
+    most: int = 0
 
 
 class Family(Protocol):
@@ -64,6 +70,14 @@ class Pipelines(Protocol):
     @property
     def pipelines(self) -> tuple[str, ...]:
         """Classes of pipelines, as model_index.json names them."""
+
+
+@runtime_checkable
+class SizedGrids(Protocol):
+    """A family whose grids depend on the size of what is drawn."""
+
+    def timesteps_at(self, folder: Path, n: int, spacing: str | None, shape: Sequence[int]) -> tuple[float, ...]:
+        """As `Family.timesteps`, for latent samples of a shape that need not be the checkpoint's own."""
 
 
 @runtime_checkable

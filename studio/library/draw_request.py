@@ -24,9 +24,11 @@ from studio.library.models import Pair, Registry
 from studio.library.remedies import REMEDIES, PairPlans
 from studio.library.remedies import check as check_remedy
 from studio.library.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
+from studio.library.sizes import drawn_shape, interchangeable
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 
+Shape = tuple[int, ...] | None  # of a latent sample, where it is not the models' own
 MAX_PROMPT = 300  # characters
 MAX_ARMS = 12
 MAX_STEPS = 100
@@ -110,6 +112,13 @@ class CompareRequest(BaseModel):
         description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
     )
     additions: Additions = Field(default_factory=dict, exclude_if=operator.not_)
+    size: str = Field(
+        default="",
+        max_length=40,
+        exclude_if=operator.not_,
+        title="Size",
+        description="Of the samples, as their medium writes it, 512x768 of pictures; empty is the models' own.",
+    )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("given", mode="before")
@@ -130,6 +139,12 @@ class CompareRequest(BaseModel):
         if not text.isprintable():
             raise ValueError("The prompt has characters that cannot be shown; write it in plain words.")
         return text
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _size(cls, size: Any) -> Any:
+        whole = isinstance(size, int) and not isinstance(size, bool)
+        return "" if size is None else "".join(str(size).split()) if whole or isinstance(size, str) else size
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -217,7 +232,8 @@ def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
         own = " or ".join(str(steps) for steps in sorted(recipe.valid_steps))
         given = f"{pair.id} was trained for {own} steps and {n} were asked for"
         raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
-    drawn = [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+    shape = drawn_shape(request.size, pair)
+    drawn = [_plan(arm, request, pair, recipe, n, shape) for arm in request.arms]
     return [plan if _noise_is_its_own(plan.name, request) else plans.modulated(plan, request.rho, plan.name) for plan in drawn]
 
 
@@ -228,19 +244,20 @@ def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
 
 def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> PairPlans:
     """What remedies are put on: the request's student and teacher arms."""
-    alone, reference = (_plan(arm, request, pair, recipe, n) for arm in ("student", "teacher"))
-    alike = (pair.teacher.domain, pair.teacher.size) == (pair.student.domain, pair.student.size)
+    shape = drawn_shape(request.size, pair)
+    alone, reference = (_plan(arm, request, pair, recipe, n, shape) for arm in ("student", "teacher"))
+    alike = interchangeable(pair.teacher, pair.student)
     steps = None if n == len(recipe.timesteps) else n
     return PairPlans(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
 
 
-def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
+def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int, shape: Shape) -> Plan:
     teacher, student, w = pair.teacher.id, pair.student.id, request.base_guidance
     off: dict[str, Any] = {"steps": n, "off_recipe": True, "name": arm}
     if arm in _TEACHERS:
         given = request.teacher_guidance
         guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
-        grid = pair.teacher.timesteps(request.teacher_steps)
+        grid = pair.teacher.timesteps(request.teacher_steps, shape)
         return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
     if remedy := REMEDIES.get(arm):
         around = ground(request, pair, recipe, n)

@@ -25,6 +25,7 @@ from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.hint_uses import hinted
+from studio.library.sizes import differ, drawn_shape, sample_shape
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Conds, Record, sample_many
 from studio.sampling.plan import Plan
@@ -59,7 +60,7 @@ class Session:
         self.given = beside([self.said])
         self.medium = medium_of(self.domain)
         self.begins: dict[str, Tensor] = {}  # latents by the names under which plans begin with them
-        self.shape: tuple[int, ...] | None = None  # of a latent sample, where it is not the models' own
+        self.shape = drawn_shape(request.size, self.pair)  # of a latent sample, where it is not the models' own
 
     def __enter__(self) -> Session:
         self.wardrobe.__enter__()
@@ -89,7 +90,7 @@ class Session:
             self.models[model_id] = self.job.tools.models.model(entry)
             self.job.check()
         shapes = {tuple(model.shape) for model in self.models.values()}
-        if len(shapes) > 1:
+        if len(shapes) > 1 and self.shape is None:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
         self._say_teacher()
 
@@ -122,6 +123,12 @@ class Session:
         bring = [use.id for use in uses if self.wardrobe.adapters.get(use.id).words]
         self.wardrobe.open(self.plans, self.models, more=bring)
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Of a decoded sample."""
+        model = next(iter(self.models.values()))
+        return sample_shape(self.shape or model.shape, model.shape, model.sample_shape)
+
     def hint(self) -> None:
         """Let the ControlNets' pictures be seen where they are on; each is kept beside the run's own pictures."""
         uses, known = self.request.hints, load_controlnets(self.wardrobe.paths)
@@ -129,7 +136,7 @@ class Session:
         self.wardrobe.open_controls(
             self.plans, self.models, known, lambda id_: self.job.tools.models.model(self.job.tools.registry.get(id_))
         )
-        shape = next(iter(self.models.values())).sample_shape
+        shape = self.sample_shape
         for use in uses:
             picture = hint_picture(use, known.get(use.id).hint, self.domain, self.said.stated, shape, self.wardrobe.paths)
             self.pictures[use.id] = picture
@@ -139,14 +146,22 @@ class Session:
 
     def add(self) -> None:
         """Do what capabilities add, on plans that wear their adapters and follow their hints."""
-        drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe)
+        drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe, shape=self.shape)
         add(self.request.additions, drawing)
+        if self.request.size and drawing.shape != self.shape:
+            raise ValueError(f"What is added asks for another size than {self.request.size}; one of the two would fit.")
         self.plans, (self.said,), self.begins, self.shape = list(drawing.plans), drawing.said, drawing.begins, drawing.shape
         self.given, self.total = beside(drawing.said), sum(plan.nfe for plan in self.plans) * len(self.seeds)
 
     def _say_notices(self) -> None:
         if self.said.notice:
             self.notice(self.said.notice)
+        student, teacher = self.pair.student, self.pair.teacher
+        if self.shape is not None and differ(self.pair) and not self.request.size:
+            said = f"{student.title} draws {student.size} pixels and {teacher.title} {teacher.size}"
+            self.notice(f"{said}; all arms draw in the student's size.")
+        if self.shape is not None and self.readable:
+            self.notice("What is measured was taught on samples of the models' own size, and these are of another.")
         recipe = Recipe.model_validate(self.pair.student.recipe)
         if sentence := recipe.off_recipe(self.request.student_steps or len(recipe.timesteps)):
             self.notice(sentence)

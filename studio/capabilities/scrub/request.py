@@ -18,6 +18,7 @@ from studio.library.adapter_uses import MAX_USES, WRITE_HELP, AdapterUse, check,
 from studio.library.adapters import Adapters, load_adapters
 from studio.library.draw_request import MAX_PROMPT, CompareRequest, plans_for
 from studio.library.models import Registry
+from studio.library.sizes import interchangeable
 from studio.library.trace_header import read_header, traced
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def check_branch(branch: Branch, plans: dict[str, Plan], registry: Registry, ada
         theirs, ours = registry.get(branch.model), registry.get(plan.models[0])
         if not theirs.available:
             raise ValueError(theirs.reason)
-        if (theirs.domain, theirs.size) != (ours.domain, ours.size):
-            fits = ", ".join(e.id for e in registry.entries.values() if (e.domain, e.size) == (ours.domain, ours.size))
+        if not interchangeable(theirs, ours):
+            fits = ", ".join(e.id for e in registry.entries.values() if interchangeable(e, ours))
             raise ValueError(f"{theirs.id} draws other pictures than {ours.id} and cannot go on from its states; {fits} can.")
     left = plan.split(branch.step)[1]
     goes_on = [branch.model] if branch.model else [model for segment in left for model in segment.models]

@@ -124,7 +124,8 @@ class Model(Opened):
         spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
         if len(p.encoders) == 1:
             return encode_sd(p.tokenizers[0], p.encoders[0], spelled[0])
-        return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": time_ids(self.image_size, len(prompts), self.device)}
+        told = time_ids(self.image_size, self.image_size, len(prompts), self.device)
+        return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": told}
 
     def null(self, cond: Cond) -> Cond:
         """Conditions of the empty prompt; zeros where the folder says so (SDXL base)."""
@@ -137,7 +138,7 @@ class Model(Opened):
     @torch.inference_mode()
     def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
-        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), self._at_once)
+        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32))
 
     def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""
@@ -146,11 +147,6 @@ class Model(Opened):
     def to_latents(self, samples: Tensor) -> Tensor:
         """The inverse of `decode`: [B, 3, H, W] in [0, 1] -> [B, C, h, w], float32."""
         return autoencoder.encoded(self.parts.vae, samples)
-
-    @property
-    def _at_once(self) -> int:
-        """Samples of one call of the decoder."""
-        return max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
 
     # -- teaching ---------------------------------------------------------------------------------------------------
 

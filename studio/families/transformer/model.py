@@ -132,8 +132,7 @@ class Model(Opened):
     @torch.inference_mode()
     def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
-        at_once = max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
-        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), at_once)
+        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32))
 
     def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""

@@ -11,6 +11,7 @@ from studio.library.adapter_uses import AdapterUse
 from studio.library.draw_request import DEFAULT_ARMS
 from studio.library.models import Pair, load_registry
 from studio.library.remedies import REMEDIES
+from studio.library.sizes import sizable, written
 from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.updates import Shown, Updates, Values
@@ -20,6 +21,11 @@ START = {"seeds": "16", "teacher_steps": 25, "arms": DEFAULT_ARMS}
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
 WRITTEN = "mine/size=1.5@first"
+
+
+def takes_sizes(pair: Pair | None) -> bool:
+    """Whether both models of a pair draw in other sizes than their own."""
+    return pair is not None and sizable(pair.student) and sizable(pair.teacher)
 
 
 class CompareForm(DrawForm):
@@ -47,7 +53,7 @@ class CompareForm(DrawForm):
 
     def inputs(self) -> list[Component]:
         return [*super().inputs(), self.remedies, self.base_guidance, self.rho, self.adapters, self.mask, self.off_recipe,
-                self.student_steps, self.previews]  # fmt: skip
+                self.student_steps, self.previews, self.size]  # fmt: skip
 
     def filled(self) -> Shown:
         return {*super().filled(), self.group, self.words, self.examples}
@@ -65,6 +71,7 @@ class CompareForm(DrawForm):
             "student_steps": values[self.student_steps] if values[self.off_recipe] else None,
             "off_recipe": bool(values[self.off_recipe]),
             "previews": bool(values[self.previews]),
+            **({"size": size} if (size := str(values[self.size] or "").strip()) else {}),
         }
 
     def fill(self, request: Json) -> Updates:
@@ -82,6 +89,7 @@ class CompareForm(DrawForm):
             self.off_recipe: unlocked,
             self.student_steps: gr.Slider(value=steps, interactive=unlocked),
             self.previews: bool(request.get("previews", True)),
+            self.size: gr.Textbox(request.get("size") or "", visible=takes_sizes(self.pair_of(request["pair"]))),
         }
 
     def ready(self, pair_id: str) -> Updates:
@@ -123,7 +131,7 @@ class CompareForm(DrawForm):
         return super().read(text, pair) | {self.words: prompt.words(prompt.domain_for(pair), text)}
 
     def chosen(self) -> Shown:
-        return {*super().chosen(), self.student_steps, self.vocabulary, self.examples}
+        return {*super().chosen(), self.student_steps, self.vocabulary, self.examples, self.size}
 
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
@@ -132,6 +140,7 @@ class CompareForm(DrawForm):
             self.student_steps: values[self.student_steps] if values[self.off_recipe] else pairs.student_steps(pair),
             self.vocabulary: gr.Accordion(visible=bool(domain.words)),
             self.examples: prompt.examples(domain),
+            self.size: gr.Textbox(visible=takes_sizes(pair)) if takes_sizes(pair) else gr.Textbox("", visible=False),
         }
 
     def offer_remedies(self, values: Values) -> Updates:
@@ -204,5 +213,13 @@ class CompareForm(DrawForm):
                 interactive=False,
                 buttons=[],
                 elem_id="student-steps",
+            )
+            self.size = gr.Textbox(
+                "",
+                label="Size",
+                visible=takes_sizes(self.first),
+                max_lines=1,
+                elem_id="size",
+                info=f"{written(self.first)}; empty is the models' own",
             )
             self.previews = gr.Checkbox(True, label="Show every step while drawing")
