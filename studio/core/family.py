@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Checkpoint:
     """A model's folder, read without torch. shape: of one latent sample. prediction: eps, v, x0 or flow. architecture: equal for
     models whose layers the same adapters fit. embeds_guidance: whether it takes the guidance scale as an input. reads_besides:
-    what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told. reason:
-    why it cannot be opened, to stand behind a colon.
+    what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told.
+    most_guidance: the largest scale that is still of use, as its family says. reason: why it cannot be opened, to stand behind
+    a colon.
 
     sample_shape: of one decoded sample. step: where samples of other sizes can be drawn, latent positions of which every side is
     a multiple; 0 where its own size is the only one. most: latent positions of the longest side, 0 where none is known."""
@@ -38,6 +39,7 @@ class Checkpoint:
     embeds_guidance: bool = False
     reads_besides: str = ""
     guidance: float = 7.5
+    most_guidance: float = 15.0
     reason: str = ""
     sample_shape: tuple[int, ...] = ()
     step: int = 0

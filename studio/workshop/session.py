@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
-from studio.core.domain import Oracle, beside
+from studio.core.domain import Oracle, Said, beside
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -57,6 +57,7 @@ class Session:
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.said = self.domain.read(request.prompt, self.words, request.given)
+        self.away = self.domain.read(request.negative, self.words, request.given) if request.negative else Said("")
         self.given = beside([self.said])
         self.medium = medium_of(self.domain)
         self.begins: dict[str, Tensor] = {}  # latents by the names under which plans begin with them
@@ -156,6 +157,11 @@ class Session:
     def _say_notices(self) -> None:
         if self.said.notice:
             self.notice(self.said.notice)
+        if self.away.notice:
+            self.notice(f"In the negative prompt: {self.away.notice}")
+        if self.request.negative and (idle := [plan.name for plan in self.plans if not plan.guided]):
+            of = "anything, as no step" if len(idle) == len(self.plans) else f"{', '.join(idle)}, where no step"
+            self.notice(f"The negative prompt does not change {of} is guided.")
         student, teacher = self.pair.student, self.pair.teacher
         if self.shape is not None and differ(self.pair) and not self.request.size:
             said = f"{student.title} draws {student.size} pixels and {teacher.title} {teacher.size}"
@@ -177,7 +183,7 @@ class Session:
 
     def drawn(self) -> Iterator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
-        cond: Conds = encode_plans(self.plans, self.models, [self.said])
+        cond: Conds = encode_plans(self.plans, self.models, [self.said], negative=self.away.text)
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         shape = self.shape or next(iter(self.models.values())).shape

@@ -36,6 +36,7 @@ CLASSES = {  # of the parts that are loaded, by the first word of their folder
 # What decides which layers a UNet has, and so which adapters fit it.
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+MOST_GUIDANCE = 30.0  # beyond it samples saturate; a bound of this house, no paper's
 DEFAULT_LEVELS = (320, 640, 1280, 1280)  # of a UNet2DConditionModel whose config has no block_out_channels
 UNSAID = {"mid_block_type": MIDDLE, "transformer_layers_per_block": 1}  # by configs older than these settings of diffusers
 # What a ControlNet that diffusers wrote must have like the UNet it is put on.
@@ -71,6 +72,7 @@ class StableDiffusion(Remembering):
             embeds_guidance=bool(unet.get("time_cond_proj_dim")),
             sample_shape=(3, *[side * pixels_a_position(json_object(folder / "vae" / "config.json"))] * 2),
             step=2 ** (len(unet.get("block_out_channels") or DEFAULT_LEVELS) - 1),
+            most_guidance=MOST_GUIDANCE,
             reads_besides="" if unet.get("in_channels") == unet.get("out_channels") else "a picture beside the noise",
         )
 

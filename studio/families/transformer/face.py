@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from studio.core.family import OpenModel
 
+MOST_GUIDANCE = 20.0  # of guidance by a null, not of the scale that a network takes as an input; a bound of this house
 SOLVER = "DPMSolverMultistepScheduler"  # lays "leading" and "linspace" one point differently
 POSITIONS = "pos_embed.pos_embed"  # a table in the weight files that nothing trains
 # What decides which layers a transformer has, and so which adapters fit it.
@@ -62,6 +63,7 @@ class PatchTransformers(Remembering):
             step=_patch(kind, network),
             most=_patch(kind, network) * int(network.get("pos_embed_max_size") or 0),
             guidance=kind.guidance,
+            most_guidance=MOST_GUIDANCE,
         )
 
     def timesteps(self, folder: Path, n: int, spacing: str | None) -> tuple[float, ...]:

@@ -28,6 +28,11 @@ def takes_sizes(pair: Pair | None) -> bool:
     return pair is not None and sizable(pair.student) and sizable(pair.teacher)
 
 
+def leads_away(pair: Pair | None, request: Json | None = None) -> bool:
+    """Whether a pair's teacher is guided by a null, and not by a number that it takes as an input; or a request says more."""
+    return pair is not None and (not pair.teacher.checkpoint.embeds_guidance or bool((request or {}).get("negative")))
+
+
 class CompareForm(DrawForm):
     """Builds its cards inside an open `gr.Blocks`; the tab says where the line of cost goes."""
 
@@ -53,7 +58,7 @@ class CompareForm(DrawForm):
 
     def inputs(self) -> list[Component]:
         return [*super().inputs(), self.remedies, self.base_guidance, self.rho, self.adapters, self.mask, self.off_recipe,
-                self.student_steps, self.previews, self.size]  # fmt: skip
+                self.student_steps, self.previews, self.size, self.negative]  # fmt: skip
 
     def filled(self) -> Shown:
         return {*super().filled(), self.group, self.words, self.examples}
@@ -71,6 +76,7 @@ class CompareForm(DrawForm):
             "student_steps": values[self.student_steps] if values[self.off_recipe] else None,
             "off_recipe": bool(values[self.off_recipe]),
             "previews": bool(values[self.previews]),
+            **({"negative": away} if (away := str(values[self.negative] or "").strip()) else {}),
             **({"size": size} if (size := str(values[self.size] or "").strip()) else {}),
         }
 
@@ -83,12 +89,16 @@ class CompareForm(DrawForm):
             self.remedies: cures,
             self.group: gr.Accordion(pairs.remedies_label(cures), open=bool(cures)),
             self.mask: masks[0] if masks else "",
-            self.base_guidance: request.get("base_guidance") or pairs.NO_GUIDANCE,
+            self.base_guidance: gr.Slider(
+                maximum=pairs.most_guidance(self.pair_of(request["pair"])),
+                value=request.get("base_guidance") or pairs.NO_GUIDANCE,
+            ),
             self.rho: request.get("rho", PLAIN_NOISE),
             self.adapters: " ".join(str(AdapterUse.model_validate(use)) for use in request.get("adapters") or []),
             self.off_recipe: unlocked,
             self.student_steps: gr.Slider(value=steps, interactive=unlocked),
             self.previews: bool(request.get("previews", True)),
+            self.negative: gr.Textbox(request.get("negative") or "", visible=leads_away(self.pair_of(request["pair"]), request)),
             self.size: gr.Textbox(request.get("size") or "", visible=takes_sizes(self.pair_of(request["pair"]))),
         }
 
@@ -131,15 +141,25 @@ class CompareForm(DrawForm):
         return super().read(text, pair) | {self.words: prompt.words(prompt.domain_for(pair), text)}
 
     def chosen(self) -> Shown:
-        return {*super().chosen(), self.student_steps, self.vocabulary, self.examples, self.size}
+        return {
+            *super().chosen(),
+            self.student_steps,
+            self.vocabulary,
+            self.examples,
+            self.base_guidance,
+            self.size,
+            self.negative,
+        }
 
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
-        domain = prompt.domain_for(pair)
+        domain, most = prompt.domain_for(pair), pairs.most_guidance(pair)
         return super().choose_pair(values) | {
             self.student_steps: values[self.student_steps] if values[self.off_recipe] else pairs.student_steps(pair),
             self.vocabulary: gr.Accordion(visible=bool(domain.words)),
             self.examples: prompt.examples(domain),
+            self.base_guidance: gr.Slider(maximum=most, value=min(values[self.base_guidance], most)),
+            self.negative: gr.Textbox(visible=leads_away(pair)) if leads_away(pair) else gr.Textbox("", visible=False),
             self.size: gr.Textbox(visible=takes_sizes(pair)) if takes_sizes(pair) else gr.Textbox("", visible=False),
         }
 
@@ -173,7 +193,7 @@ class CompareForm(DrawForm):
         with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="card"):
             self.base_guidance = gr.Slider(
                 1,
-                15,
+                pairs.most_guidance(self.first),
                 pairs.NO_GUIDANCE,
                 step=0.5,
                 label="Guidance of a hybrid's teacher steps",
@@ -213,6 +233,14 @@ class CompareForm(DrawForm):
                 interactive=False,
                 buttons=[],
                 elem_id="student-steps",
+            )
+            self.negative = gr.Textbox(
+                "",
+                label="Negative prompt",
+                visible=leads_away(self.first),
+                max_lines=3,
+                elem_id="negative",
+                info="what guided steps lead away from, in the models' words; steps without guidance do not read it",
             )
             self.size = gr.Textbox(
                 "",
