@@ -172,6 +172,22 @@ class NewWord(Protocol):
         """Conditions, with gradient to the rows."""
 
 
+@runtime_checkable
+class ReadsText(Protocol):
+    """An open model whose text encoders read so many tokens and no more."""
+
+    def cut_off(self, prompt: str) -> Mapping[str, str]:
+        """By text encoder, as its files call it: the end of a prompt that it does not read, "" where it reads all."""
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """An open model that knows about how much memory its network needs."""
+
+    def row_bytes(self, shape: Sequence[int]) -> float | None:
+        """Of one latent sample of a shape in a call without gradient, the weights aside; None where it is not known."""
+
+
 class OpenModel(Protocol):
     """shape: of one latent sample. sample_shape: of one decoded sample. card: of its folder. embedded_guidance: of a student that
     takes the scale as an input; 1 is none."""

@@ -43,8 +43,9 @@ def encode_plans(
 ) -> dict[str, tuple[Cond, Cond]]:
     """All conditions that plans need: what is ``said`` for their models, and the prompts that segments have of their own, each
     read with the adapters that are on in its segment (their layers in text encoders change what a prompt means). Beside a
-    segment's own prompt stands what stands beside the first one. negative: text that guidance leads away from, read instead of the
-    null (diffusers' ``negative_prompt``); "" is the null."""
+    segment's own prompt stands what stands beside the first one.
+
+    negative: text that guidance leads away from, read instead of the null (diffusers' ``negative_prompt``); "" is the null."""
     if not said:
         raise ValueError("no prompt was given; one for all seeds, or one for each, would fit")
     known = {} if cache is None else cache

@@ -31,6 +31,7 @@ from studio.sampling.loop import Conds, Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.workshop.additions import Drawing, add
+from studio.workshop.cut_words import cut_words
 from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
@@ -183,12 +184,19 @@ class Session:
 
     def drawn(self) -> Iterator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
+        for what, text in (("prompt", self.said.text), ("negative prompt", self.away.text)):
+            for sentence in cut_words(what, text, self.models):
+                self.notice(sentence)
         cond: Conds = encode_plans(self.plans, self.models, [self.said], negative=self.away.text)
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         shape = self.shape or next(iter(self.models.values())).shape
         self.begun = time.monotonic()
-        how: Json = {"project": projected(self.domain, [self.said]), "batch_size": batch_size(shape), "begins": self.begins}
+        how: Json = {
+            "project": projected(self.domain, [self.said]),
+            "batch_size": batch_size(shape, self.models.values()),
+            "begins": self.begins,
+        }
         stream = sample_many(self.plans, self.models, cond, self.seeds, shape, **how)
         try:
             for arm, record in stream:

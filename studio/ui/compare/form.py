@@ -84,13 +84,14 @@ class CompareForm(DrawForm):
         masks = [arm.removeprefix("mask-") for arm in request["arms"] if arm.startswith("mask-")]
         cures = [arm for arm in request["arms"] if arm in REMEDIES]
         unlocked = bool(request.get("off_recipe"))
-        steps = request.get("student_steps") or pairs.student_steps(self.pair_of(request["pair"]))
+        pair = self.pair_of(request["pair"])
+        steps = request.get("student_steps") or pairs.student_steps(pair)
         return super().fill(request) | {
             self.remedies: cures,
             self.group: gr.Accordion(pairs.remedies_label(cures), open=bool(cures)),
             self.mask: masks[0] if masks else "",
             self.base_guidance: gr.Slider(
-                maximum=pairs.most_guidance(self.pair_of(request["pair"])),
+                maximum=pairs.most_guidance(pair),
                 value=request.get("base_guidance") or pairs.NO_GUIDANCE,
             ),
             self.rho: request.get("rho", PLAIN_NOISE),
@@ -98,8 +99,8 @@ class CompareForm(DrawForm):
             self.off_recipe: unlocked,
             self.student_steps: gr.Slider(value=steps, interactive=unlocked),
             self.previews: bool(request.get("previews", True)),
-            self.negative: gr.Textbox(request.get("negative") or "", visible=leads_away(self.pair_of(request["pair"]), request)),
-            self.size: gr.Textbox(request.get("size") or "", visible=takes_sizes(self.pair_of(request["pair"]))),
+            self.negative: gr.Textbox(request.get("negative") or "", visible=leads_away(pair, request)),
+            self.size: gr.Textbox(request.get("size") or "", visible=takes_sizes(pair)),
         }
 
     def ready(self, pair_id: str) -> Updates:
@@ -234,20 +235,24 @@ class CompareForm(DrawForm):
                 buttons=[],
                 elem_id="student-steps",
             )
-            self.negative = gr.Textbox(
-                "",
-                label="Negative prompt",
-                visible=leads_away(self.first),
-                max_lines=3,
-                elem_id="negative",
-                info="what guided steps lead away from, in the models' words; steps without guidance do not read it",
-            )
-            self.size = gr.Textbox(
-                "",
-                label="Size",
-                visible=takes_sizes(self.first),
-                max_lines=1,
-                elem_id="size",
-                info=f"{written(self.first)}; empty is the models' own",
-            )
+            self._build_asked()
             self.previews = gr.Checkbox(True, label="Show every step while drawing")
+
+    def _build_asked(self) -> None:
+        """What only some models take, shown where they do."""
+        self.negative = gr.Textbox(
+            "",
+            label="Negative prompt",
+            visible=leads_away(self.first),
+            max_lines=3,
+            elem_id="negative",
+            info="what guided steps lead away from, in the models' words; steps without guidance do not read it",
+        )
+        self.size = gr.Textbox(
+            "",
+            label="Size",
+            visible=takes_sizes(self.first),
+            max_lines=1,
+            elem_id="size",
+            info=f"{written(self.first)}; empty is the models' own",
+        )
