@@ -94,6 +94,8 @@ def compare(
     base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
     rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
+    negative: Annotated[str, typer.Option(help=_help("negative"))] = "",
+    size: Annotated[str, typer.Option(help=_help("size"))] = "",
     adapter: Annotated[list[str] | None, typer.Option("--adapter", help=_help("adapters"))] = None,
     hint: Annotated[list[str] | None, typer.Option("--hint", help=f"A ControlNet and what it follows: {WRITE_HELP}.")] = None,
     given: Annotated[
@@ -113,7 +115,8 @@ def compare(
         "prompt": prompt, "pair": pair, "seeds": seeds, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
-        "given": given or {}, "additions": with_ or {}, **({} if arms is None else {"arms": arms}),
+        "given": given or {}, "additions": with_ or {}, "size": size, "negative": negative,
+        **({} if arms is None else {"arms": arms}),
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

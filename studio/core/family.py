@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 class Checkpoint:
     """A model's folder, read without torch. shape: of one latent sample. prediction: eps, v, x0 or flow. architecture: equal for
     models whose layers the same adapters fit. embeds_guidance: whether it takes the guidance scale as an input. reads_besides:
-    what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told. reason:
-    why it cannot be opened, to stand behind a colon."""
+    what its network reads besides noise and text, in words, or "". guidance: what its pipeline guides with unless told.
+    most_guidance: the largest scale that is still of use, as its family says. reason: why it cannot be opened, to stand behind
+    a colon.
+
+    sample_shape: of one decoded sample. step: where samples of other sizes can be drawn, latent positions of which every side is
+    a multiple; 0 where its own size is the only one. most: latent positions of the longest side, 0 where none is known."""
 
     shape: tuple[int, ...] = ()
     prediction: str = ""
@@ -35,7 +39,11 @@ class Checkpoint:
     embeds_guidance: bool = False
     reads_besides: str = ""
     guidance: float = 7.5
+    most_guidance: float = 15.0
     reason: str = ""
+    sample_shape: tuple[int, ...] = ()
+    step: int = 0
+    most: int = 0
 
 
 class Family(Protocol):
@@ -64,6 +72,14 @@ class Pipelines(Protocol):
     @property
     def pipelines(self) -> tuple[str, ...]:
         """Classes of pipelines, as model_index.json names them."""
+
+
+@runtime_checkable
+class SizedGrids(Protocol):
+    """A family whose grids depend on the size of what is drawn."""
+
+    def timesteps_at(self, folder: Path, n: int, spacing: str | None, shape: Sequence[int]) -> tuple[float, ...]:
+        """As `Family.timesteps`, for latent samples of a shape that need not be the checkpoint's own."""
 
 
 @runtime_checkable
@@ -154,6 +170,22 @@ class NewWord(Protocol):
 
     def __call__(self, said: Sequence[Said], rows: Sequence[Tensor]) -> Cond:
         """Conditions, with gradient to the rows."""
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """An open model whose text encoders read so many tokens and no more."""
+
+    def cut_off(self, prompt: str) -> Mapping[str, str]:
+        """By text encoder, as its files call it: the end of a prompt that it does not read, "" where it reads all."""
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """An open model that knows about how much memory its network needs."""
+
+    def row_bytes(self, shape: Sequence[int]) -> float | None:
+        """Of one latent sample of a shape in a call without gradient, the weights aside; None where it is not known."""
 
 
 class OpenModel(Protocol):

@@ -53,9 +53,11 @@ class Parts(Protocol):
     """A medium whose samples have parts that are samples too, and that models may draw in another size than their own.
 
     Along each of its axes a sample has places, counted in units of its shorter side; a box [A, 2] says where a part begins and
-    ends along each.
+    ends along each. written: how a person writes a size, in words.
     """
 
+    @property
+    def written(self) -> str: ...
     def extent(self, sample: Tensor) -> tuple[float, ...]:
         """Of one whole sample [C, …], along each axis."""
 
@@ -65,9 +67,12 @@ class Parts(Protocol):
     def part(self, sample: Tensor, box: Tensor, shape: Sequence[int]) -> Tensor:
         """[*shape]: what lies in a box, resampled."""
 
-    def sized(self, asked: str, sample_shape: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    def sized(
+        self, asked: str, sample_shape: Sequence[int], shape: Sequence[int], step: int = 2, most: int = 0
+    ) -> tuple[int, ...]:
         """The latent shape of a sample of the size that was asked for, as a person writes it, where a model draws samples of
-        sample_shape from latents of this shape. ValueError in one sentence where there is none."""
+        sample_shape from latents of this shape. step, most: as of `core.family.Checkpoint`. ValueError in one sentence, which
+        names the nearest sizes that fit, where there is none."""
 
 
 def with_parts(medium: Medium) -> Parts:

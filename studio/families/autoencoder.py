@@ -25,10 +25,12 @@ def unscaled(vae: Autoencoder, latents: Tensor) -> Tensor:
     return z + _shift(vae) + (0.0 if mean is None else mean)
 
 
-def decoded(vae: Autoencoder, latents: Tensor, at_once: int) -> Tensor:
+def decoded(vae: Autoencoder, latents: Tensor) -> Tensor:
     """Pictures of float32 latents, in calls of `at_once`."""
     dtype = next(vae.parameters()).dtype
-    parts = [vae.decode(part.to(dtype), return_dict=False)[0].float() for part in unscaled(vae, latents).split(at_once)]
+    parts = [
+        vae.decode(part.to(dtype), return_dict=False)[0].float() for part in unscaled(vae, latents).split(at_once(vae, latents))
+    ]
     return (torch.cat(parts) * 0.5 + 0.5).clamp(0, 1)
 
 
@@ -58,6 +60,12 @@ def encoded(vae: Autoencoder, pictures: Tensor) -> Tensor:
     mean, std = _statistics(vae, z)
     centred = z - _shift(vae) - (0.0 if mean is None else mean)
     return centred * vae.config["scaling_factor"] / (1.0 if std is None else std)
+
+
+def at_once(vae: Autoencoder, latents: Tensor) -> int:
+    """Samples of one call of the decoder, by the size of these latents."""
+    blocks = vae.config.get("block_out_channels") or vae.config["encoder_block_out_channels"]
+    return max(1, PIXELS_AT_ONCE // (latents.shape[-1] * latents.shape[-2] * 4 ** (len(blocks) - 1)))
 
 
 def kept_at_once(side: int) -> int:

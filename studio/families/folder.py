@@ -106,6 +106,12 @@ def _check_weights(folder: Path, part: str) -> None:
             )
 
 
+def pixels_a_position(vae: Json) -> int:
+    """Pixels of a side of what one latent position of an autoencoder is, by its config."""
+    blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
+    return 2 ** (len(blocks) - 1) if isinstance(blocks, list) and blocks else 8
+
+
 def one_of(given: object, known: Iterable[str], what: str) -> str:
     """What is given, where it is known; else ValueError that lists what is."""
     names = tuple(known)

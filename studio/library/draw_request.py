@@ -20,16 +20,19 @@ from studio.library.adapters import load_adapters
 from studio.library.additions import Additions, check_additions
 from studio.library.controlnets import load_controlnets
 from studio.library.hint_uses import HintUse
-from studio.library.models import Pair, Registry
+from studio.library.models import ModelEntry, Pair, Registry
 from studio.library.remedies import REMEDIES, PairPlans
 from studio.library.remedies import check as check_remedy
 from studio.library.seeds import SEEDS_HELP, _check_count, check_seeds, parse_seeds
+from studio.library.sizes import drawn_shape, interchangeable
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
 
-MAX_PROMPT = 300  # characters
+Shape = tuple[int, ...] | None  # of a latent sample, where it is not the models' own
+MAX_PROMPT = 2000  # characters
 MAX_ARMS = 12
 MAX_STEPS = 100
+MAX_GUIDANCE = 50  # of any family; each says its own (`core.family.Checkpoint.most_guidance`)
 DEFAULT_PAIR = first().defaults.pair
 DEFAULT_ARMS = ("teacher", "student", "hybrid-1", "skip-first")
 _HYBRID = re.compile(r"hybrid-([1-9][0-9]?)")
@@ -66,7 +69,7 @@ class CompareRequest(BaseModel):
     teacher_guidance: float | None = Field(
         default=None,
         ge=1,
-        le=15,
+        le=MAX_GUIDANCE,
         allow_inf_nan=False,
         title="Teacher guidance",
         description="Guidance scale w of the teacher arm; 1 is none, empty is the teacher's own.",
@@ -74,7 +77,7 @@ class CompareRequest(BaseModel):
     base_guidance: float = Field(
         default=1.0,
         ge=1,
-        le=15,
+        le=MAX_GUIDANCE,
         allow_inf_nan=False,
         title="Base guidance",
         description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
@@ -110,6 +113,20 @@ class CompareRequest(BaseModel):
         description="Inputs that models of some kinds of data take besides text, by name; the others are as by default.",
     )
     additions: Additions = Field(default_factory=dict, exclude_if=operator.not_)
+    size: str = Field(
+        default="",
+        max_length=40,
+        exclude_if=operator.not_,
+        title="Size",
+        description="Of the samples, as their medium writes it, 512x768 of pictures; empty is the models' own.",
+    )
+    negative: str = Field(
+        default="",
+        exclude_if=operator.not_,
+        title="Negative prompt",
+        description="What guided steps lead away from; empty is nothing in particular.",
+        json_schema_extra={"maxLength": MAX_PROMPT},
+    )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("given", mode="before")
@@ -122,14 +139,21 @@ class CompareRequest(BaseModel):
     def _prompt(cls, prompt: Any) -> Any:
         if not isinstance(prompt, str):
             return prompt
-        if len(prompt) > MAX_PROMPT:
-            raise ValueError(f"The prompt has {len(prompt):,} characters; at most {MAX_PROMPT} fit.")
-        text = " ".join(prompt.split())
+        text = _line(prompt, "prompt")
         if not text:
             raise ValueError('The prompt is empty; write what to draw, for example "a red house at night".')
-        if not text.isprintable():
-            raise ValueError("The prompt has characters that cannot be shown; write it in plain words.")
         return text
+
+    @field_validator("negative", mode="before")
+    @classmethod
+    def _negative(cls, negative: object) -> object:
+        return "" if negative is None else _line(negative, "negative prompt") if isinstance(negative, str) else negative
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _size(cls, size: object) -> object:
+        whole = isinstance(size, int) and not isinstance(size, bool)
+        return "" if size is None else "".join(str(size).split()) if whole or isinstance(size, str) else size
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -197,12 +221,24 @@ class CompareRequest(BaseModel):
                 self = self.model_copy(update={"arms": default_arms(steps)})
             models = dict.fromkeys(model for plan in plans_for(self, registry) for model in plan.models)
             domain_of(registry.usable(self.pair).student.domain).read(self.prompt, given=self.given)
+            for w in (self.teacher_guidance, self.base_guidance):
+                check_guidance(w, registry.usable(self.pair).teacher)
             if self.adapters:
                 check(self.adapters, models, registry, load_adapters(home))
             if self.hints:
                 hint_uses.check(self.hints, models, registry, load_controlnets(home), home)
             check_additions(self.additions, [registry.get(model) for model in models], home)
         return self
+
+
+def _line(text: str, what: str) -> str:
+    """Text in one line. ValueError in one sentence where it is too long or cannot be shown."""
+    if len(text) > MAX_PROMPT:
+        raise ValueError(f"The {what} has {len(text):,} characters; at most {MAX_PROMPT:,} fit.")
+    line = " ".join(text.split())
+    if not line.isprintable():
+        raise ValueError(f"The {what} has characters that cannot be shown; write it in plain words.")
+    return line
 
 
 def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
@@ -217,8 +253,16 @@ def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
         own = " or ".join(str(steps) for steps in sorted(recipe.valid_steps))
         given = f"{pair.id} was trained for {own} steps and {n} were asked for"
         raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
-    drawn = [_plan(arm, request, pair, recipe, n) for arm in request.arms]
+    shape = drawn_shape(request.size, pair)
+    drawn = [_plan(arm, request, pair, recipe, n, shape) for arm in request.arms]
     return [plan if _noise_is_its_own(plan.name, request) else plans.modulated(plan, request.rho, plan.name) for plan in drawn]
+
+
+def check_guidance(w: float | None, model: ModelEntry) -> None:
+    """ValueError in one sentence where a scale is beyond what a model's family says is of use."""
+    most = model.checkpoint.most_guidance
+    if w is not None and w > most:
+        raise ValueError(f"A guidance of {w:g} is more than {model.id} takes; 1 to {most:g} would fit.")
 
 
 def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
@@ -228,19 +272,20 @@ def _noise_is_its_own(arm: str, request: CompareRequest) -> bool:
 
 def ground(request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> PairPlans:
     """What remedies are put on: the request's student and teacher arms."""
-    alone, reference = (_plan(arm, request, pair, recipe, n) for arm in ("student", "teacher"))
-    alike = (pair.teacher.domain, pair.teacher.size) == (pair.student.domain, pair.student.size)
+    shape = drawn_shape(request.size, pair)
+    alone, reference = (_plan(arm, request, pair, recipe, n, shape) for arm in ("student", "teacher"))
+    alike = interchangeable(pair.teacher, pair.student)
     steps = None if n == len(recipe.timesteps) else n
     return PairPlans(pair.teacher.id, pair.student.id, recipe, alone, reference, reference.segments[0].guidance, steps, alike)
 
 
-def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int) -> Plan:
+def _plan(arm: str, request: CompareRequest, pair: Pair, recipe: Recipe, n: int, shape: Shape) -> Plan:
     teacher, student, w = pair.teacher.id, pair.student.id, request.base_guidance
     off: dict[str, Any] = {"steps": n, "off_recipe": True, "name": arm}
     if arm in _TEACHERS:
         given = request.teacher_guidance
         guidance = 1.0 if arm == "teacher-unguided" else given if given is not None else pair.teacher.guidance
-        grid = pair.teacher.timesteps(request.teacher_steps)
+        grid = pair.teacher.timesteps(request.teacher_steps, shape)
         return plans.teacher_plan(teacher, grid, pair.teacher.sampling.rule, guidance, name=arm)
     if remedy := REMEDIES.get(arm):
         around = ground(request, pair, recipe, n)

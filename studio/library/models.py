@@ -7,7 +7,7 @@ nothing else stops working. Reads YAML and JSON only: no weights, no torch.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from studio.core.explain import brief, did_you_mean, explain
+from studio.core.family import Checkpoint, SizedGrids
 from studio.core.files import Json, read_json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -100,7 +101,7 @@ class ModelEntry:
     oracle: Path | None = None
     sampling: Sampling = Sampling()
     source: Source | None = None  # where its files come from, if it is not a folder of its own
-    usual_guidance: float = 7.5  # what diffusers' pipeline of its kind uses
+    checkpoint: Checkpoint = Checkpoint()  # what its family says of the folder
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -134,13 +135,16 @@ class ModelEntry:
     @property
     def guidance(self) -> float:
         """Default guidance: the YAML file's, else the model card's, else what diffusers' pipeline uses."""
-        return float(self.sampling.guidance or self.card.get("default_guidance") or self.usual_guidance)
+        return float(self.sampling.guidance or self.card.get("default_guidance") or self.checkpoint.guidance)
 
-    def timesteps(self, n: int) -> tuple[float, ...]:
-        """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint does."""
+    def timesteps(self, n: int, shape: Sequence[int] | None = None) -> tuple[float, ...]:
+        """A grid of `n` steps, spaced as the YAML file says, else as the checkpoint does. shape: of a latent sample, where it is
+        not the model's own."""
         family = family_of(self.folder)
         if family is None:
             return spaced(self.sampling.spacing or "leading", n)
+        if shape is not None and isinstance(family, SizedGrids):
+            return family.timesteps_at(self.folder, n, self.sampling.spacing, shape)
         return family.timesteps(self.folder, n, self.sampling.spacing)
 
     def plain(self) -> Json:
@@ -263,7 +267,7 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
         oracle=(beside / model.oracle).resolve() if model.oracle else None,
         sampling=model.sampling,
         source=model.source,
-        usual_guidance=found.guidance,
+        checkpoint=found,
         available=not reason,
         reason=reason,
     )

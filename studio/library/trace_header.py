@@ -61,6 +61,7 @@ class Header:
     parent: tuple[str, int] | None
     given: Json = field(default_factory=dict)  # beside the prompt
     shape: tuple[int, ...] = ()  # of one state; () where a file holds none of its own
+    negative: str = ""  # what guidance led away from, as the encoders saw it
 
     @property
     def said(self) -> Said:
@@ -101,6 +102,7 @@ def read_header(folder: Path, arm: str) -> Header:
             (str(parent[0]), int(parent[1])) if parent else None,
             raw.get("given", {}),
             tuple(raw.get("state") or raw["shape"][2:]),
+            str(raw.get("negative", "")),
         )
     except (OSError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"The states of {arm} were not kept in {folder.name}; run it again to scrub it.") from error

@@ -63,6 +63,11 @@ class Plan(BaseModel):
         return sum(segment.nfe for segment in self.segments)
 
     @property
+    def guided(self) -> bool:
+        """Whether a step asks a network for the null too."""
+        return any(segment.guided for segment in self.segments)
+
+    @property
     def models(self) -> tuple[str, ...]:
         """Ids used, in order of first use."""
         return tuple(dict.fromkeys(model for segment in self.segments for model in segment.models))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from studio.core.files import Json
 from studio.core.levels import CLEAN as CLEAN
-from studio.sampling.guidance import evaluations
+from studio.sampling.guidance import evaluations, is_plain
 from studio.sampling.remedies import AnyRemedy
 from studio.sampling.rules import rule_named
 
@@ -118,6 +118,11 @@ class Segment(BaseModel):
         """Network evaluations per image."""
         second = evaluations(self.blend.guidance) if self.blend else 0
         return len(self.timesteps) * (evaluations(self.guidance) + second + len(self.mix))
+
+    @property
+    def guided(self) -> bool:
+        """Whether one of its networks is asked for the null too."""
+        return not all(is_plain(w) for w in (self.guidance, *((self.blend.guidance,) if self.blend else ())))
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Comparison:
             session.add()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
-            recorder = Recorder(self.job.folder, plans, session.seeds, session.said, session.begins)
+            recorder = Recorder(self.job.folder, plans, session.seeds, session.said, session.begins, session.away.text)
             for plan in session.plans:
                 self.job.event("steps", arm=plan.name, steps=scheduled(plan, session.models))
             seconds = 0.0

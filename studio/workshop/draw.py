@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
 from studio.core.denoiser import Predictor
 from studio.core.domain import Domain, Said, beside
-from studio.core.family import OpenModel
+from studio.core.family import Estimates, OpenModel
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Conds, Record, sample
 from studio.sampling.plan import Plan
@@ -19,13 +20,32 @@ from studio.sampling.prompts import encode_plans
 from studio.workshop.projection import Project, projected
 
 BATCH = 64  # samples per network call, where nothing is shown meanwhile
+FREE_SHARE = 0.5  # of the free memory, that a network call may take
 BATCH_LATENTS = 64 * 16 * 16  # latent positions per network call, where somebody waits for the first picture
 Between = Callable[[Record], None]  # after every network evaluation: passes the device on, may raise
 
 
-def batch_size(shape: Sequence[int]) -> int:
-    """Samples of this latent shape per network call. The first axis of several is channels, the others are positions."""
-    return max(1, BATCH_LATENTS // math.prod(shape[1:] if len(shape) > 1 else shape))
+def batch_size(shape: Sequence[int], models: Iterable[OpenModel] = ()) -> int:
+    """Samples of this latent shape per network call. The first axis of several is channels, the others are positions.
+
+    On CUDA devices as many as half of the free memory holds, where every model that is asked knows what its network needs;
+    guidance doubles the rows. Else always the same number of positions.
+    """
+    usual = max(1, BATCH_LATENTS // math.prod(shape[1:] if len(shape) > 1 else shape))
+    on = list(models)
+    if not on or any(model.device.type != "cuda" for model in on):
+        return usual
+    needed = [model.row_bytes(shape) if isinstance(model, Estimates) else None for model in on]
+    known = [found for found in needed if found]
+    if len(known) < len(needed):
+        return usual
+    return max(1, int(FREE_SHARE * free_bytes(on[0].device) / (2 * max(known))))
+
+
+def free_bytes(device: torch.device) -> int:
+    """Of a CUDA device: what nobody has, and what this process has and does not use."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
 def draw(

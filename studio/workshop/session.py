@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
-from studio.core.domain import Oracle, beside
+from studio.core.domain import Oracle, Said, beside
 from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
@@ -25,11 +25,13 @@ from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.draw_request import CompareRequest, plans_for
 from studio.library.hint_uses import hinted
+from studio.library.sizes import differ, drawn_shape, sample_shape
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import Conds, Record, sample_many
 from studio.sampling.plan import Plan
 from studio.sampling.prompts import encode_plans
 from studio.workshop.additions import Drawing, add
+from studio.workshop.cut_words import cut_words
 from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
@@ -56,10 +58,11 @@ class Session:
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.said = self.domain.read(request.prompt, self.words, request.given)
+        self.away = self.domain.read(request.negative, self.words, request.given) if request.negative else Said("")
         self.given = beside([self.said])
         self.medium = medium_of(self.domain)
         self.begins: dict[str, Tensor] = {}  # latents by the names under which plans begin with them
-        self.shape: tuple[int, ...] | None = None  # of a latent sample, where it is not the models' own
+        self.shape = drawn_shape(request.size, self.pair)  # of a latent sample, where it is not the models' own
 
     def __enter__(self) -> Session:
         self.wardrobe.__enter__()
@@ -89,7 +92,7 @@ class Session:
             self.models[model_id] = self.job.tools.models.model(entry)
             self.job.check()
         shapes = {tuple(model.shape) for model in self.models.values()}
-        if len(shapes) > 1:
+        if len(shapes) > 1 and self.shape is None:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
         self._say_teacher()
 
@@ -122,6 +125,12 @@ class Session:
         bring = [use.id for use in uses if self.wardrobe.adapters.get(use.id).words]
         self.wardrobe.open(self.plans, self.models, more=bring)
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Of a decoded sample."""
+        model = next(iter(self.models.values()))
+        return sample_shape(self.shape or model.shape, model.shape, model.sample_shape)
+
     def hint(self) -> None:
         """Let the ControlNets' pictures be seen where they are on; each is kept beside the run's own pictures."""
         uses, known = self.request.hints, load_controlnets(self.wardrobe.paths)
@@ -129,7 +138,7 @@ class Session:
         self.wardrobe.open_controls(
             self.plans, self.models, known, lambda id_: self.job.tools.models.model(self.job.tools.registry.get(id_))
         )
-        shape = next(iter(self.models.values())).sample_shape
+        shape = self.sample_shape
         for use in uses:
             picture = hint_picture(use, known.get(use.id).hint, self.domain, self.said.stated, shape, self.wardrobe.paths)
             self.pictures[use.id] = picture
@@ -139,14 +148,27 @@ class Session:
 
     def add(self) -> None:
         """Do what capabilities add, on plans that wear their adapters and follow their hints."""
-        drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe)
+        drawing = Drawing(self.plans, [self.said], self.models, self.domain, self.job, self.wardrobe, shape=self.shape)
         add(self.request.additions, drawing)
+        if self.request.size and drawing.shape != self.shape:
+            raise ValueError(f"What is added asks for another size than {self.request.size}; one of the two would fit.")
         self.plans, (self.said,), self.begins, self.shape = list(drawing.plans), drawing.said, drawing.begins, drawing.shape
         self.given, self.total = beside(drawing.said), sum(plan.nfe for plan in self.plans) * len(self.seeds)
 
     def _say_notices(self) -> None:
         if self.said.notice:
             self.notice(self.said.notice)
+        if self.away.notice:
+            self.notice(f"In the negative prompt: {self.away.notice}")
+        if self.request.negative and (idle := [plan.name for plan in self.plans if not plan.guided]):
+            of = "anything, as no step" if len(idle) == len(self.plans) else f"{', '.join(idle)}, where no step"
+            self.notice(f"The negative prompt does not change {of} is guided.")
+        student, teacher = self.pair.student, self.pair.teacher
+        if self.shape is not None and differ(self.pair) and not self.request.size:
+            said = f"{student.title} draws {student.size} pixels and {teacher.title} {teacher.size}"
+            self.notice(f"{said}; all arms draw in the student's size.")
+        if self.shape is not None and self.readable:
+            self.notice("What is measured was taught on samples of the models' own size, and these are of another.")
         recipe = Recipe.model_validate(self.pair.student.recipe)
         if sentence := recipe.off_recipe(self.request.student_steps or len(recipe.timesteps)):
             self.notice(sentence)
@@ -162,12 +184,19 @@ class Session:
 
     def drawn(self) -> Iterator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
-        cond: Conds = encode_plans(self.plans, self.models, [self.said])
+        for what, text in (("prompt", self.said.text), ("negative prompt", self.away.text)):
+            for sentence in cut_words(what, text, self.models):
+                self.notice(sentence)
+        cond: Conds = encode_plans(self.plans, self.models, [self.said], negative=self.away.text)
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         shape = self.shape or next(iter(self.models.values())).shape
         self.begun = time.monotonic()
-        how: Json = {"project": projected(self.domain, [self.said]), "batch_size": batch_size(shape), "begins": self.begins}
+        how: Json = {
+            "project": projected(self.domain, [self.said]),
+            "batch_size": batch_size(shape, self.models.values()),
+            "begins": self.begins,
+        }
         stream = sample_many(self.plans, self.models, cond, self.seeds, shape, **how)
         try:
             for arm, record in stream:

@@ -116,8 +116,10 @@ class Recorder:
         seeds: Sequence[int],
         said: Said,
         begins: Mapping[str, Tensor] = MappingProxyType({}),
+        negative: str = "",
     ):
         self.folder, self.plans, self.seeds, self.said, self.begins = folder, plans, list(seeds), said, begins
+        self.negative = negative
         self._order = len(traced(folder))
         self._kept: dict[int, tuple[Tensor, Moment]] = {}  # id of x̂0 -> (x̂0, so that the id stays its own; its step)
         self._arm = ""
@@ -171,6 +173,8 @@ class Recorder:
             header["state"] = list(self._shape)
         if self.said.given:
             header["given"] = self.said.given
+        if self.negative:
+            header["negative"] = self.negative
         data = packed(x0.float() if exact else x0.half())
         with_it = self.plans[arm].begins if self._parent is None else ""
         begun = {BEGUN: self.begins[with_it].cpu()} if with_it else {}

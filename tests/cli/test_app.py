@@ -203,3 +203,13 @@ def test_a_disk_that_is_full_from_the_start_is_one_sentence(run, monkeypatch: py
     monkeypatch.setattr(Jobs, "submit", broken)
     status, shown, error = run("compare", "a red house", "--pair", PAIR)
     assert (status, shown, error) == (2, "", "The disk is full; free some space and try again.\n")
+
+
+def test_size_and_negative_prompt_are_options_of_compare(run, studio: Jobs) -> None:  # type: ignore[no-untyped-def]
+    words = ("compare", "a red house", "--pair", PAIR, "--seeds", "1", "--arms", "teacher", "--teacher-steps", "2")
+    status, shown, _ = run(*words, "--device", "cpu", "--size", "24x16", "--negative", "snow", "--json")
+    assert status == 0
+    result = json.loads(shown)["result"]
+    assert (result["request"]["size"], result["request"]["negative"]) == ("24x16", "snow")
+    status, _, said = run(*words, "--size", "25x16")
+    assert status == 2 and "The size '25x16' does not fit" in said and "like 24x16 or 28x16." in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -28,15 +30,32 @@ def test_a_part_is_what_lies_in_its_box() -> None:
     assert PICTURES.part(RAMP, torch.tensor([[0.0, 1e-4], [0.0, 1e-4]]), (3, 4, 4)).isfinite().all()
 
 
-@pytest.mark.parametrize(("asked", "shape"), [("64x32", (4, 8, 16)), ("32 × 48", (4, 12, 8)), ("128x128", (4, 32, 32))])
+@pytest.mark.parametrize(
+    ("asked", "shape"), [("64x32", (4, 8, 16)), ("32 × 48", (4, 12, 8)), ("128x128", (4, 32, 32)), ("64", (4, 16, 16))]
+)
 def test_a_size_is_width_by_height(asked: str, shape: tuple[int, ...]) -> None:
     assert PICTURES.sized(asked, (3, 32, 32), (4, 8, 8)) == shape
 
 
-@pytest.mark.parametrize("asked", ["", "64", "64x", "0x32", "33x32", "160x32", "64x32x3", "-8x32", "9" * 30])
+@pytest.mark.parametrize("asked", ["", "64x", "0x32", "33x32", "160x32", "64x32x3", "-8x32", "9" * 30])
 def test_a_size_that_does_not_fit_is_one_sentence(asked: str) -> None:
     with pytest.raises(ValueError, match="does not fit; width × height in multiples of 8 pixels, up to 128 a side, would, like"):
         PICTURES.sized(asked, (3, 32, 32), (4, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("asked", "step", "most", "near"),
+    [
+        ("500x700", 8, 0, "in multiples of 64 pixels, up to 2048 a side, would, like 448x640 or 512x704."),
+        ("512x700", 8, 0, "like 512x640 or 512x704."),
+        ("16", 8, 0, "like 64x64."),
+        ("9000x512", 4, 0, "in multiples of 32 pixels, up to 2048 a side, would, like 2048x512."),
+        ("2048", 2, 192, "up to 1536 a side, would, like 1536x1536."),
+    ],
+)
+def test_a_size_that_a_model_does_not_take_names_the_nearest_that_it_takes(asked: str, step: int, most: int, near: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(near)):
+        PICTURES.sized(asked, (3, 512, 512), (4, 64, 64), step, most)
 
 
 def test_small_stills_are_square_whatever_is_drawn_and_others_are_as_they_are() -> None:

@@ -61,7 +61,7 @@ def refusal(registry: Registry | None, **fields: Any) -> str:
     [
         ({"prompt": ""}, "prompt is empty"),
         ({"prompt": " \n\t "}, "prompt is empty"),
-        ({"prompt": "x" * 10_000}, "10,000 characters; at most 300 fit"),
+        ({"prompt": "x" * 10_000}, "10,000 characters; at most 2,000 fit"),
         ({"prompt": "a \x07 house"}, "cannot be shown"),
         ({"prompt": None}, "prompt is None; text fits"),
         ({"prompt": 5}, "prompt is 5; text fits"),
@@ -84,7 +84,7 @@ def refusal(registry: Registry | None, **fields: Any) -> str:
         ({"teacher_steps": 0}, "teacher_steps is 0; at least 1 fits"),
         ({"teacher_steps": 10**9}, "teacher_steps is 1000000000; at most 100 fits"),
         ({"teacher_steps": "lots"}, "a whole number fits"),
-        ({"teacher_guidance": 99}, "at most 15"),
+        ({"teacher_guidance": 99}, "at most 50"),
         ({"teacher_guidance": float("nan")}, "finite"),
         ({"base_guidance": 0.5}, "at least 1"),
         ({"rho": 2.5}, "at most 2"),
@@ -202,3 +202,10 @@ def test_explaining_other_errors() -> None:
     assert explain(KeyError("a")) == "KeyError: 'a'"
     assert explain(ValueError("two\nlines")) == "two lines"
     assert explain(ValueError()) == "ValueError without a message."
+
+
+def test_guidance_goes_as_far_as_the_family_says(registry: Registry) -> None:
+    for field in ("teacher_guidance", "base_guidance"):
+        assert "A guidance of 30.5 is more than tiny/teacher takes; 1 to 30 would fit." in refusal(registry, **{field: 30.5})
+        fields = {"prompt": "a house", "pair": "tiny/student", field: 30}
+        assert getattr(CompareRequest.model_validate(fields, context={"registry": registry}), field) == 30

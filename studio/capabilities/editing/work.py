@@ -25,8 +25,12 @@ def mix(value: object, drawing: Drawing) -> None:
     drawing.plans = [with_mix(plan, source, use.beta, worn, use.above) for plan in drawing.plans]
     if use.beta and not any(map(mixes, drawing.plans)):
         drawing.run.notice(f"No step of what is drawn lies above K = {use.above or 0:g}, so nothing of {entry.id} is mixed in.")
+    model = _any(drawing)
+    if entry.card.get("mode") != "patches" and drawing.shape not in (None, tuple(model.shape)):
+        raise ValueError(
+            f"{entry.id} was taught on the whole picture, which it knows in one size alone; the models' own would fit."
+        )
     if use.size:
-        model = _any(drawing)
         parts = with_parts(medium_of(drawing.domain))
         drawing.shape = parts.sized(use.size, model.sample_shape, model.shape)
         for name in drawing.begins:  # pictures that were encoded in the models' own shape

@@ -195,7 +195,11 @@ class Laboratory:
         before = 0
         trail: list[Rows] = []
         given = beside([said])
-        how: Json = {"project": projected(self.domain, [said]), "batch_size": batch_size(shape), "begins": self.begins}
+        how: Json = {
+            "project": projected(self.domain, [said]),
+            "batch_size": batch_size(shape, cast.models.values()),
+            "begins": self.begins,
+        }
         stream = sample_many(arms, cast.models, cond, list(seeds), shape, apart=True, **how)
         try:
             for name, record in stream:

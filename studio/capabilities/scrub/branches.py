@@ -131,10 +131,10 @@ def drawn(
         before,
         parent.beliefs(index - 1) if index else None,
     )
-    cond = with_pictures(encode_plans([plan], models, [header.said]), pictures)
-    recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.said)
+    cond = with_pictures(encode_plans([plan], models, [header.said], negative=header.negative), pictures)
+    recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.said, negative=header.negative)
     recorder.branch(plan.name, header, index)
-    batch = batch_size(parent.shape)
+    batch = batch_size(parent.shape, [models[name] for name in plan.models])
     stream = sample(plan, models, cond, header.seeds, parent.shape, resume=state, batch_size=batch, project=project)
     try:
         for record in stream:

@@ -16,8 +16,9 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths, check_run_id
 from studio.library.adapter_uses import MAX_USES, WRITE_HELP, AdapterUse, check, distinct
 from studio.library.adapters import Adapters, load_adapters
-from studio.library.draw_request import MAX_PROMPT, CompareRequest, plans_for
+from studio.library.draw_request import MAX_GUIDANCE, MAX_PROMPT, CompareRequest, check_guidance, plans_for
 from studio.library.models import Registry
+from studio.library.sizes import interchangeable
 from studio.library.trace_header import read_header, traced
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class Branch(BaseModel):
     step: int = Field(ge=0, le=1000, title="From step", description="The first step that is taken anew; 0 is the first.")
     model: str | None = Field(default=None, title="Model", description="Id of the model that goes on.")
     prompt: str | None = Field(default=None, title="Prompt", json_schema_extra={"maxLength": MAX_PROMPT})
-    guidance: float | None = Field(default=None, ge=1, le=15, allow_inf_nan=False, title="Guidance", description="1 is none.")
+    guidance: float | None = Field(
+        default=None, ge=1, le=MAX_GUIDANCE, allow_inf_nan=False, title="Guidance", description="1 is none."
+    )
     steps: int | None = Field(
         default=None,
         ge=1,
@@ -154,11 +157,13 @@ def check_branch(branch: Branch, plans: dict[str, Plan], registry: Registry, ada
         theirs, ours = registry.get(branch.model), registry.get(plan.models[0])
         if not theirs.available:
             raise ValueError(theirs.reason)
-        if (theirs.domain, theirs.size) != (ours.domain, ours.size):
-            fits = ", ".join(e.id for e in registry.entries.values() if (e.domain, e.size) == (ours.domain, ours.size))
+        if not interchangeable(theirs, ours):
+            fits = ", ".join(e.id for e in registry.entries.values() if interchangeable(e, ours))
             raise ValueError(f"{theirs.id} draws other pictures than {ours.id} and cannot go on from its states; {fits} can.")
     left = plan.split(branch.step)[1]
     goes_on = [branch.model] if branch.model else [model for segment in left for model in segment.models]
+    for model in dict.fromkeys(goes_on):
+        check_guidance(branch.guidance, registry.get(model))
     worn = [AdapterUse(id=name) for segment in left for name, _ in segment.adapters]
     check(worn if branch.adapters is None else branch.adapters, dict.fromkeys(goes_on), registry, adapters)
     if branch.noise and not _random(branch, plan, registry):

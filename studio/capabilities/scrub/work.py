@@ -27,6 +27,7 @@ from studio.library.adapters import load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.hint_uses import HintUse
 from studio.library.provenance import changed_models
+from studio.library.sizes import sample_shape
 from studio.library.trace_header import Header, Moment, read_header, trace_file, traced
 from studio.sampling.hinted import hints_of
 from studio.workshop.additions import Drawing, add
@@ -189,7 +190,8 @@ class Scrubbing:
         known, registry = load_controlnets(self.wardrobe.paths), self.job.tools.registry
         self.wardrobe.open_controls([plan], self.models, known, lambda id_: self.job.tools.models.model(registry.get(id_)))
         asked = {use["id"]: HintUse.model_validate(use) for use in self.before.get("hints") or []}
-        shape, domain = next(iter(self.models.values())).sample_shape, self.domain
+        model, domain = next(iter(self.models.values())), self.domain
+        shape = sample_shape(Trace(next(iter(self.headers.values()))).shape, model.shape, model.sample_shape)
         stated = domain.read(self._prompt()).stated
         return {
             name: hint_picture(asked[name], known.get(name).hint, domain, stated, shape, self.wardrobe.paths)

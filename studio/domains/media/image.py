@@ -32,8 +32,8 @@ MAX_FILE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
 MAX_SIDE = 16384  # pixels
 STRIP_SIDE = 256  # pixels; larger pictures are shown smaller
-SIZE = re.compile(r"([0-9]{1,5})\s*[x×]\s*([0-9]{1,5})")
-LATENT_STEP = 2  # sides are multiples of so many latent positions
+SIZE = re.compile(r"([0-9]{1,5})(?:\s*[x×]\s*([0-9]{1,5}))?")
+LATENT_STEP = 2  # sides are multiples of so many latent positions, where a model does not say of how many
 MOST_SIDES = 4  # times a model's own side
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OTHER_KINDS = {b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP or other RIFF file", b"%PDF": "a PDF",
@@ -177,6 +177,7 @@ class Pictures:
     name, pictures = "image", True
     types: Mapping[str, str] = {}
     viewer: Path | None = None
+    written = "like 512x768, width × height in pixels, or one number for both"
 
     def still(self, samples: Tensor, side: int | None = None) -> np.ndarray:
         return pixels(samples if side is None else squared(small(samples, side)))
@@ -212,19 +213,34 @@ class Pictures:
         cut = sample[None, :, top:bottom, left:right]
         return F.interpolate(cut, size=tuple(shape[1:]), mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
 
-    def sized(self, asked: str, sample_shape: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-        """asked: pixels, width × height, like 64x32."""
-        found = SIZE.fullmatch(asked.strip())
-        steps = [LATENT_STEP * pixels // latent for pixels, latent in zip(sample_shape[1:], shape[1:], strict=True)]
-        sides = (int(found[2]), int(found[1])) if found else (0, 0)
-        limits = zip(sides, sample_shape[1:], steps, strict=True)
-        if not all(0 < side <= MOST_SIDES * own and side % step == 0 for side, own, step in limits):
-            own, step = sample_shape[-1], steps[-1]
-            raise ValueError(
-                f"The size {brief(asked)} does not fit; width × height in multiples of {step} pixels, up to {MOST_SIDES * own} "
-                f"a side, would, like {2 * own}x{own}."
-            )
-        return (shape[0], *(side * latent // own for side, latent, own in zip(sides, shape[1:], sample_shape[1:], strict=True)))
+    def sized(
+        self, asked: str, sample_shape: Sequence[int], shape: Sequence[int], step: int = LATENT_STEP, most: int = 0
+    ) -> tuple[int, ...]:
+        """asked: pixels, width × height, like 64x32, or one number for both."""
+        found, own = SIZE.fullmatch(asked.strip()), sample_shape[-1]
+        dense = own // shape[-1]  # pixels of a side of one latent position
+        unit = step * dense
+        limit = min(MOST_SIDES * own, most * dense or MAX_SIDE) // unit * unit
+        width, height = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if all(side == own or (0 < side <= limit and side % unit == 0) for side in (width, height)):
+            return (shape[0], height // dense, width // dense)
+        if width and height:
+            lower, upper = ([max(unit, min(limit, way(side, unit))) for side in (width, height)] for way in (_down, _up))
+        else:
+            lower = upper = [min(limit, 2 * own)] * 2
+        near = " or ".join(dict.fromkeys(f"{wide}x{high}" for wide, high in (lower, upper)))
+        raise ValueError(
+            f"The size {brief(asked)} does not fit; width × height in multiples of {unit} pixels, up to {limit} a side, would, "
+            f"like {near}."
+        )
+
+
+def _down(side: int, unit: int) -> int:
+    return side // unit * unit
+
+
+def _up(side: int, unit: int) -> int:
+    return -(-side // unit) * unit
 
 
 def small(images: Tensor, side: int = STRIP_SIDE) -> Tensor:
@@ -256,16 +272,22 @@ def pixels(images: Tensor) -> np.ndarray:
     return found
 
 
-def square(picture: Image.Image, size: int) -> Tensor:
-    """A Pillow picture of any size and mode as [1, 3, size, size] in [0, 1]; cut to its middle where it is not square."""
+def filling(picture: Image.Image, high: int, wide: int) -> Tensor:
+    """A Pillow picture of any size and mode as [1, 3, high, wide] in [0, 1]; cut to its middle where it is of another shape."""
     import numpy as np
     import torch
     from PIL import Image as Pillow
 
-    side = min(picture.size)
-    left, top = ((whole - side) // 2 for whole in picture.size)
-    cut = picture.convert("RGB").crop((left, top, left + side, top + side)).resize((size, size), Pillow.Resampling.BOX)
+    scale = min(picture.width / wide, picture.height / high)
+    across, down = round(wide * scale), round(high * scale)
+    left, top = (picture.width - across) // 2, (picture.height - down) // 2
+    cut = picture.convert("RGB").crop((left, top, left + across, top + down)).resize((wide, high), Pillow.Resampling.BOX)
     return torch.from_numpy(np.array(cut)[None]).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def square(picture: Image.Image, size: int) -> Tensor:
+    """The same as [1, 3, size, size]."""
+    return filling(picture, size, size)
 
 
 MEDIA.add("image")(Pictures())

@@ -112,7 +112,7 @@ class Oracle(nn.Module):
 
     def seen(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
         """`forward` of pictures of any size, with gradient."""
-        if images.shape[-1] != self.config["size"]:
+        if tuple(images.shape[1:]) != self.shape:
             images = F.interpolate(images, size=int(self.config["size"]), mode="area")
         return self(images.to(next(self.parameters()).device).contiguous(memory_format=torch.channels_last))
 

@@ -13,7 +13,7 @@ from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families import FAMILIES
-from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of
+from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of, pixels_a_position
 from studio.families.schedulers import PREDICTIONS
 from studio.families.stable.footprint import footprint
 from studio.families.stable.original.header import Header, read_header
@@ -36,6 +36,8 @@ CLASSES = {  # of the parts that are loaded, by the first word of their folder
 # What decides which layers a UNet has, and so which adapters fit it.
 SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types", "mid_block_type", "up_block_types",
          "layers_per_block", "cross_attention_dim", "transformer_layers_per_block", "addition_embed_type")  # fmt: skip
+MOST_GUIDANCE = 30.0  # beyond it samples saturate; a bound of this house, no paper's
+DEFAULT_LEVELS = (320, 640, 1280, 1280)  # of a UNet2DConditionModel whose config has no block_out_channels
 UNSAID = {"mid_block_type": MIDDLE, "transformer_layers_per_block": 1}  # by configs older than these settings of diffusers
 # What a ControlNet that diffusers wrote must have like the UNet it is put on.
 SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
@@ -68,6 +70,9 @@ class StableDiffusion(Remembering):
             prediction=prediction,
             architecture=self.architecture(folder),
             embeds_guidance=bool(unet.get("time_cond_proj_dim")),
+            sample_shape=(3, *[side * pixels_a_position(json_object(folder / "vae" / "config.json"))] * 2),
+            step=2 ** (len(unet.get("block_out_channels") or DEFAULT_LEVELS) - 1),
+            most_guidance=MOST_GUIDANCE,
             reads_besides="" if unet.get("in_channels") == unet.get("out_channels") else "a picture beside the noise",
         )
 

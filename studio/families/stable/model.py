@@ -22,6 +22,7 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
 from studio.families import autoencoder
 from studio.families.attached import Attached
+from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
 from studio.families.opened import Opened
 from studio.families.referring import Referring
@@ -29,6 +30,7 @@ from studio.families.sharing import digest
 from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.files import ControlFiles, MergeableFiles
+from studio.families.stable.footprint import footprint
 from studio.families.stable.lines import LineReader
 from studio.families.stable.network import Network
 from studio.families.stable.new_word import NewWord
@@ -124,7 +126,22 @@ class Model(Opened):
         spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
         if len(p.encoders) == 1:
             return encode_sd(p.tokenizers[0], p.encoders[0], spelled[0])
-        return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": time_ids(self.image_size, len(prompts), self.device)}
+        told = time_ids(self.image_size, self.image_size, len(prompts), self.device)
+        return {**encode_xl(p.tokenizers, p.encoders, spelled), "time_ids": told}
+
+    def row_bytes(self, shape: Sequence[int]) -> float | None:
+        """As in `core.family.Estimates`: what the way up needs of the way down, and the inside of the largest block."""
+        found = footprint(self.folder, None, None, fused=True).activations
+        larger = shape[1] * shape[2] / (self.shape[1] * self.shape[2])
+        return None if found is None else (found.skips + found.widest) * larger * self.dtype.itemsize
+
+    def cut_off(self, prompt: str) -> dict[str, str]:
+        """As in `core.family.ReadsText`."""
+        read = enumerate(self.parts.tokenizers)
+        return {
+            f"text_encoder{'_2' if i else ''}": cut_off(words, self._vocabulary.spelled([prompt], i)[0], words.model_max_length)
+            for i, words in read
+        }
 
     def null(self, cond: Cond) -> Cond:
         """Conditions of the empty prompt; zeros where the folder says so (SDXL base)."""
@@ -137,7 +154,7 @@ class Model(Opened):
     @torch.inference_mode()
     def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
-        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), self._at_once)
+        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32))
 
     def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""
@@ -146,11 +163,6 @@ class Model(Opened):
     def to_latents(self, samples: Tensor) -> Tensor:
         """The inverse of `decode`: [B, 3, H, W] in [0, 1] -> [B, C, h, w], float32."""
         return autoencoder.encoded(self.parts.vae, samples)
-
-    @property
-    def _at_once(self) -> int:
-        """Samples of one call of the decoder."""
-        return max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
 
     # -- teaching ---------------------------------------------------------------------------------------------------
 

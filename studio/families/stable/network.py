@@ -13,6 +13,7 @@ from studio.core.material import guidance_embedding
 from studio.core.references import shown
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.halves import are_equal, computed_once
+from studio.families.stable.text import time_ids
 from studio.families.turns import Before
 
 if TYPE_CHECKING:
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """The UNet as (x, t, cond) -> F: float32 outside, its own precision and memory layout inside."""
+    """The UNet as (x, t, cond) -> F: float32 outside, its own precision and memory layout inside. pixels: of a side of one latent
+    position; a network that is told the size of what it draws (SDXL) is told that of x where it is not its own."""
 
-    def __init__(self, unet: UNet2DConditionModel):
+    def __init__(self, unet: UNet2DConditionModel, pixels: int):
+        self.pixels = pixels
         self.unet = unet
         self.controls = Controls(unet)
         self.time_cond: Tensor | None = None
@@ -39,7 +42,7 @@ class Network:
         like = next(self.unet.parameters())
         extra: dict[str, object] = {}
         if "pooled" in cond:
-            extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": cond["time_ids"].to(like)}
+            extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": self._told(x, cond).to(like)}
         given, states, twice = x.to(like), cond["states"].to(like), self.halves and are_equal(x, t)
         added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
         if self.time_cond is not None:
@@ -48,3 +51,10 @@ class Network:
         with shown(cond), once:
             F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]
         return F.to(dtype=torch.float32, memory_format=torch.contiguous_format)
+
+    def _told(self, x: Tensor, cond: Cond) -> Tensor:
+        """[B, 6]: the condition's own, or those of the size of x."""
+        high, wide = x.shape[-2:]
+        if high == wide == self.unet.config["sample_size"]:
+            return cond["time_ids"]
+        return time_ids(high * self.pixels, wide * self.pixels, len(x), x.device)

@@ -87,7 +87,10 @@ class NewWord:
         if len(self.encoders) == 1:
             cond: Cond = _encode_sd(tokenizers[0], self.encoders[0], spelled[0])
             return cond
-        return {**_encode_xl(tokenizers, self.encoders, spelled), "time_ids": time_ids(self.size, len(prompts), self.device)}
+        return {
+            **_encode_xl(tokenizers, self.encoders, spelled),
+            "time_ids": time_ids(self.size, self.size, len(prompts), self.device),
+        }
 
 
 class _Place(nn.Module):

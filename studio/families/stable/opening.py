@@ -51,13 +51,14 @@ def open_stable(
     config = parts.unet.config
     channels, size = int(config["in_channels"]), int(config["sample_size"])
     usual = recipe.guidance if recipe else 5.0 if xl else 7.5
-    network = Network(parts.unet)
+    pixels = 2 ** (len(parts.vae.config["block_out_channels"]) - 1)
+    network = Network(parts.unet, pixels)
     model = Model(
         id=id,
         folder=folder,
         denoiser=Denoiser(network, process_of(scheduler), prediction),
         shape=(channels, size, size),
-        image_size=size * 2 ** (len(parts.vae.config["block_out_channels"]) - 1),
+        image_size=size * pixels,
         recipe=recipe,
         default_guidance=float(card.get("default_guidance", usual)),
         card=card,

@@ -51,6 +51,6 @@ def encode_xl(
     return {"states": torch.cat(states, dim=-1), "pooled": pooled}
 
 
-def time_ids(size: int, n: int, device: torch.device) -> Tensor:
+def time_ids(high: int, wide: int, n: int, device: torch.device) -> Tensor:
     """SDXL's size conditioning [n, 6]: original size, crop corner, target size, in pixels, all of them plain."""
-    return torch.tensor([[size, size, 0, 0, size, size]], dtype=torch.float32, device=device).expand(n, 6)
+    return torch.tensor([[high, wide, 0, 0, high, wide]], dtype=torch.float32, device=device).expand(n, 6)

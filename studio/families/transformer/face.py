@@ -16,7 +16,7 @@ from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families import FAMILIES
-from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of
+from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of, pixels_a_position
 from studio.families.schedulers import PREDICTIONS
 from studio.families.transformer.grid import SCHEDULER, UNREAD, Ends, flow_grid
 from studio.families.transformer.kinds import KINDS, OLD_PIXART, Kind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from studio.core.family import OpenModel
 
+MOST_GUIDANCE = 20.0  # of guidance by a null, not of the scale that a network takes as an input; a bound of this house
 SOLVER = "DPMSolverMultistepScheduler"  # lays "leading" and "linspace" one point differently
 POSITIONS = "pos_embed.pos_embed"  # a table in the weight files that nothing trains
 # What decides which layers a transformer has, and so which adapters fit it.
@@ -50,20 +51,27 @@ class PatchTransformers(Remembering):
             check_parts(folder, index, kind.present(index))
             _check_words(folder, kind)
             prediction = _prediction(folder, kind)
-            shape = _shape(folder, kind)
+            shape, network = _shape(folder, kind), json_object(folder / "transformer" / "config.json")
         except ValueError as error:
             return Checkpoint(reason=str(error))
         return Checkpoint(
             shape=shape,
             prediction=prediction,
             architecture=self.architecture(folder),
-            embeds_guidance=bool(json_object(folder / "transformer" / "config.json").get("guidance_embeds")),
+            embeds_guidance=bool(network.get("guidance_embeds")),
+            sample_shape=(3, *(side * pixels_a_position(json_object(folder / "vae" / "config.json")) for side in shape[1:])),
+            step=_patch(kind, network),
+            most=_patch(kind, network) * int(network.get("pos_embed_max_size") or 0),
             guidance=kind.guidance,
+            most_guidance=MOST_GUIDANCE,
         )
 
     def timesteps(self, folder: Path, n: int, spacing: str | None) -> tuple[float, ...]:
         """As the folder's pipeline lays them, unless a spacing is named. A flow has "trailing" (n equal steps from pure noise
         to clean) and "linspace" (both ends of its schedule), shifted as the scheduler says."""
+        return self.timesteps_at(folder, n, spacing, _shape(folder, KINDS[str(pipeline_of(folder))]))
+
+    def timesteps_at(self, folder: Path, n: int, spacing: str | None, shape: Sequence[int]) -> tuple[float, ...]:
         kind, scheduler = KINDS[str(pipeline_of(folder))], read_json(folder / "scheduler" / "scheduler_config.json") or {}
         if not kind.flow:
             return _vp_grid(scheduler, n, spacing)
@@ -71,8 +79,8 @@ class PatchTransformers(Remembering):
         if spacing not in (None, "trailing", "linspace"):
             raise ValueError(f"spacing {spacing!r} does not fit a flow; trailing or linspace would")
         ends: Ends = "trailing" if spacing == "trailing" else "linspace" if spacing == "linspace" else usual
-        _, height, width = _shape(folder, kind)
-        patch = max(kind.packed, int((read_json(folder / "transformer" / "config.json") or {}).get("patch_size", 1)))
+        _, height, width = shape
+        patch = _patch(kind, read_json(folder / "transformer" / "config.json") or {})
         return flow_grid(scheduler, n, (height // patch) * (width // patch), ends)
 
     def architecture(self, folder: Path) -> str:
@@ -146,10 +154,15 @@ def _shape(folder: Path, kind: Kind) -> tuple[int, int, int]:
     side = network.get("sample_size") if kind.packed == 1 else _side(vae)
     if not isinstance(side, int):
         raise ValueError(f"it has no plain sample_size but {brief(side)}; a whole number would fit")
-    patch = max(kind.packed, int(network.get("patch_size") or 1))
+    patch = _patch(kind, network)
     if side % patch:
         raise ValueError(f"its latents have sides of {side}, which patches of {patch} do not fill; a multiple would fit")
     return channels, side, side
+
+
+def _patch(kind: Kind, network: Json) -> int:
+    """Latent positions of a side of one token."""
+    return max(kind.packed, int(network.get("patch_size") or 1))
 
 
 def _latent_channels(network: Json, vae: Json, kind: Kind) -> int:

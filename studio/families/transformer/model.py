@@ -21,6 +21,7 @@ from studio.core.recipe import Recipe, files_hash, weights_hash
 from studio.families import adapter_files, autoencoder
 from studio.families.adapter_files import Layout
 from studio.families.attached import Attached
+from studio.families.cut_words import cut_off
 from studio.families.opened import AdapterFiles, Opened
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
@@ -120,6 +121,16 @@ class Model(Opened):
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
         return {**beside(said), **self.encoding(self.parts, [one.text for one in said])}
 
+    def cut_off(self, prompt: str) -> dict[str, str]:
+        """As in `core.family.ReadsText`."""
+        short = self.parts.tokenizers["tokenizer"].model_max_length  # SD3 reads as much with its second CLIP
+        found = {}
+        for name, words in self.parts.tokenizers.items():
+            encoder = name.replace("tokenizer", "text_encoder")
+            long = "T5" in type(self.parts.encoders[encoder]).__name__
+            found[encoder] = cut_off(words, prompt, self.parts.length if long else short)
+        return found
+
     def null(self, cond: Cond) -> Cond:
         """Conditions of the empty prompt."""
         key = (str(self.device), self.dtype, self._attached.text_key())
@@ -132,8 +143,7 @@ class Model(Opened):
     @torch.inference_mode()
     def decode(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """[B, C, H, W] latents -> images [B, 3, H, W], float32 in [0, 1]."""
-        at_once = max(1, autoencoder.PIXELS_AT_ONCE // (self.image_size**2))
-        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32), at_once)
+        return autoencoder.decoded(self.parts.vae, latents.to(self.device, torch.float32))
 
     def decode_with_gradient(self, latents: Tensor, given: Cond | None = None) -> Tensor:
         """`decode` with gradient, in the precision of the latents."""

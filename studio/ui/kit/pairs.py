@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from studio.core.family import Checkpoint
 from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.draw_request import CompareRequest, plans_for
@@ -53,6 +54,11 @@ def student_steps(pair: Pair | None) -> int:
 def guidance(pair: Pair | None) -> float:
     """The teacher's own guidance, as its card or preset says."""
     return pair.teacher.guidance if pair else NO_GUIDANCE
+
+
+def most_guidance(pair: Pair | None) -> float:
+    """The largest scale that the teacher's family says is of use."""
+    return (pair.teacher.checkpoint if pair else Checkpoint()).most_guidance
 
 
 def guidance_kept(given: float | None, before: Pair | None, now: Pair | None) -> float:

@@ -64,5 +64,7 @@ def read(domain: Domain, text: str, brought: Sequence[str] = ()) -> tuple[str, s
 
 def line(pair: Pair | None, text: str, brought: Sequence[str] = ()) -> str:
     """The line under a prompt that is meant for a pair. brought: words of adapters."""
+    if pair is None:  # nobody knows its words
+        return parts.line("", "hint")
     kind, message = read(domain_for(pair), text, brought)
     return parts.line(message, kind)

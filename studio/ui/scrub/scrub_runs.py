@@ -7,6 +7,7 @@ from studio.core.files import Json
 from studio.jobs.info import RunInfo
 from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
+from studio.library.sizes import interchangeable
 from studio.ui.kit import words
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
@@ -101,11 +102,11 @@ def _images(result: Json) -> list[str]:
 def _models(registry: Registry, used: set[str], named: Json) -> Json:
     """{id: {"title", "role", "goes"}} of the models that took steps, and of those that could go on from them ("goes")."""
     known = [registry.entries[name] for name in used if name in registry.entries]
-    alike = {(entry.domain, entry.size) for entry in known}
+    alike = {name for name, entry in registry.entries.items() if any(interchangeable(entry, one) for one in known)}
     found = {
-        name: {"title": entry.title, "role": entry.role, "goes": entry.available and (entry.domain, entry.size) in alike}
+        name: {"title": entry.title, "role": entry.role, "goes": entry.available and name in alike}
         for name, entry in registry.entries.items()
-        if name in used or (entry.domain, entry.size) in alike
+        if name in used or name in alike
     }
     gone = {name: {"title": (named.get(name) or {}).get("title", name), "role": "student", "goes": False} for name in used}
     return {**gone, **found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +303,27 @@ def test_recent_runs_are_listed_newest_first(tab: CompareTab, worker: ScriptedWo
     assert [card["prompt"] for card in cards] == ["a car", "a cat"]
     assert cards[0]["pictures"]
     assert "1 seed · 4 arms" in cards[0]["about"]
+
+
+def test_size_and_negative_prompt_go_into_the_request_and_back(tab: CompareTab) -> None:
+    plain = tab.form.request(values(tab))
+    assert "size" not in plain and "negative" not in plain
+    asked = tab.form.request(values(tab, size=" 128x64 ", negative="snow"))
+    assert (asked["size"], asked["negative"]) == ("128x64", "snow")
+    filled = tab.form.fill(tab.jobs.validate("compare", asked).model_dump(mode="json"))
+    assert (filled[tab.form.size].value, filled[tab.form.negative].value) == ("128x64", "snow")
+    empty = tab.form.fill(tab.jobs.validate("compare", plain).model_dump(mode="json"))
+    assert (empty[tab.form.size].value, empty[tab.form.negative].value) == ("", "")
+
+
+def test_size_and_negative_prompt_are_there_only_where_they_fit(tab: CompareTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tab.form.choose_pair(values(tab, size="64x32", negative="snow"))
+    assert here[tab.form.size].visible is not False and here[tab.form.base_guidance].maximum == 30
+    pair = tab.form.first
+    assert pair is not None
+    fixed = replace(pair.teacher, checkpoint=replace(pair.teacher.checkpoint, step=0, embeds_guidance=True, most_guidance=4.0))
+    monkeypatch.setattr(tab.form, "pair_of", lambda _: replace(pair, teacher=fixed))
+    gone = tab.form.choose_pair(values(tab, size="64x32", negative="snow", base_guidance=9))
+    for field in (tab.form.size, tab.form.negative):
+        assert gone[field].visible is False and gone[field].value == ""
+    assert (gone[tab.form.base_guidance].maximum, gone[tab.form.base_guidance].value) == (4.0, 4.0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from studio.domains import domain_of
 from studio.domains.pocket import captions
+from studio.library.models import ModelEntry, Pair
 from studio.ui.kit import prompt
 from tests.support.properties import given, st
 
@@ -68,3 +71,15 @@ def test_where_no_world_is_known_prompts_are_taken_as_they_are() -> None:
         "A Zebra, 35mm", ("hint", ""), {"groups": [], "stated": {}},
     )  # fmt: skip
     assert (prompt.beginning(plain), prompt.examples(plain)) == ("", [])
+
+
+def _pair(domain: str) -> Pair:
+    entry = ModelEntry("some/model", "Some model", Path("nowhere"), "student", "some/teacher", domain, 512)
+    return Pair(entry.id, entry.title, entry, entry)
+
+
+def test_words_are_said_to_be_ignored_only_of_models_that_know_so_many_and_no_more() -> None:
+    text = "a photograph of an astronaut riding a horse"
+    assert "will be ignored" in prompt.line(_pair("pocket"), text)
+    for other in (_pair("plain"), _pair("a-domain-nobody-listed"), None):
+        assert "ignored" not in prompt.line(other, text) and "known" not in prompt.line(other, text)
