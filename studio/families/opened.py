@@ -29,6 +29,7 @@ from studio.core.material import ConditionalNetwork
 from studio.core.method import Method, Sampling
 from studio.core.process import Gaussian
 from studio.core.recipe import Recipe
+from studio.core.residency import Role
 from studio.families import adapter_files
 from studio.families.adapter_files import Report
 from studio.families.attached import Attached
@@ -85,6 +86,12 @@ class Opened(ABC):
         network = self.denoiser.network
         assert isinstance(network, nn.Module)
         return {NETWORK: network}
+
+    @property
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        """Everything that is held, by what it is for."""
+        encoders = [module for name, module in self.modules.items() if name != NETWORK]
+        return {"network": [self.modules[NETWORK]], "encoders": encoders, "vae": []}
 
     @property
     def device(self) -> torch.device:

@@ -20,6 +20,7 @@ from studio.core.files import Json
 from studio.core.footprint import Smaller
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.core.residency import Role
 from studio.families import autoencoder
 from studio.families.attached import Attached
 from studio.families.layout import original_of
@@ -188,6 +189,11 @@ class Model(Opened):
     def modules(self) -> dict[str, nn.Module]:
         """The parts that edits may change, by the first word of a layer's path."""
         return self.parts.modules
+
+    @property
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        network: list[nn.Module] = [self.held.unet, *self._controls.networks.values()]
+        return {"network": network, "encoders": [*self.held.encoders], "vae": [self.held.vae]}
 
     @cached_property
     def _attached(self) -> Attached:

@@ -18,6 +18,7 @@ from studio.core.explain import brief
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.core.residency import Role
 from studio.families import adapter_files, autoencoder
 from studio.families.adapter_files import Layout
 from studio.families.attached import Attached
@@ -87,6 +88,10 @@ class Model(Opened):
         """With what this model wears on them, whoever else has a share in them."""
         self._take_turn()
         return self.held
+
+    @property
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        return {"network": [self.held.transformer], "encoders": [*self.held.encoders.values()], "vae": [self.held.vae]}
 
     @cached_property
     def _attached(self) -> Attached:
