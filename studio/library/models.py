@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, read_json
+from studio.core.precisions import named
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.families import describe, family_of
@@ -61,6 +62,12 @@ class ModelFile(BaseModel):
     sampling: Sampling = Sampling()
     recipe: Json | None = None  # for students whose folder carries no recipe.json
     embedded_guidance: float | None = Field(default=None, ge=1, le=50)
+    dtype: str = ""  # precision that it is opened in for drawing; "" leaves it to the device
+
+    @field_validator("dtype")
+    @classmethod
+    def _dtype(cls, given: str) -> str:
+        return named(given, "dtype") or ""
 
     @field_validator("id")
     @classmethod
@@ -100,6 +107,7 @@ class ModelEntry:
     oracle: Path | None = None
     sampling: Sampling = Sampling()
     source: Source | None = None  # where its files come from, if it is not a folder of its own
+    dtype: str = ""  # precision that its file asks for
     usual_guidance: float = 7.5  # what diffusers' pipeline of its kind uses
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
@@ -263,6 +271,7 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
         oracle=(beside / model.oracle).resolve() if model.oracle else None,
         sampling=model.sampling,
         source=model.source,
+        dtype=model.dtype,
         usual_guidance=found.guidance,
         available=not reason,
         reason=reason,
