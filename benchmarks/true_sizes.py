@@ -120,34 +120,28 @@ def write(folder: Path, model: str, parts: Mapping[str, nn.Module] | None = None
     index = {part: ["transformers" if part.startswith("text") else "diffusers", type(it).__name__] for part, it in build.items()}
     (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline, **index}))
     for part, network in build.items():
-        (folder / part).mkdir()
-        config: Any = network.config
-        said = dict(config) if isinstance(config, Mapping) else config.to_dict()
-        (folder / part / "config.json").write_text(json.dumps(said, default=str))
-        write_header(folder / part / "model.safetensors", {n: tuple(t.shape) for n, t in network.state_dict().items()})
+        _write_part(folder / part, network)
     return folder
 
 
-def student(folder: Path, base: Path, own: str | None = None, lora_bytes: int = 0) -> Path:
-    """A student beside its base: every part is the base's file but `own`, and a LoRA of so many bytes in half precision."""
+def _write_part(folder: Path, network: nn.Module) -> None:
+    folder.mkdir()
+    config: Any = network.config
+    said = dict(config) if isinstance(config, Mapping) else config.to_dict()
+    (folder / "config.json").write_text(json.dumps(said, default=str))
+    write_header(folder / "model.safetensors", {name: tuple(t.shape) for name, t in network.state_dict().items()})
+
+
+def student(folder: Path, base: Path, own: Mapping[str, nn.Module] | None = None, lora_bytes: int = 0) -> Path:
+    """A student beside its base: every part is the base's file but its own, and a LoRA of so many bytes in half precision."""
     shutil.copytree(base, folder, copy_function=os.link)
-    if own is not None:
-        shutil.copyfile(base / own / "config.json", folder / own / "config.json.new")
-        for path in list((folder / own).glob("*.safetensors")):
-            path.unlink()
-            _copied(base / own / path.name, path)
-        os.replace(folder / own / "config.json.new", folder / own / "config.json")
+    for part, network in (own or {}).items():
+        shutil.rmtree(folder / part)
+        _write_part(folder / part, network)
     if lora_bytes:
         (folder / "lora").mkdir()
         write_header(folder / "lora" / "pytorch_lora_weights.safetensors", {"all": (lora_bytes // 2,)})
     return folder
-
-
-def _copied(source: Path, target: Path) -> None:
-    with open(source, "rb") as file:
-        begin = file.read(8)
-        text = file.read(int.from_bytes(begin, "little"))
-    _holes(target, begin + text, source.stat().st_size)
 
 
 def write_header(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Path:
@@ -157,11 +151,7 @@ def write_header(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Path:
         begin, end = end, end + 2 * math.prod(shape)
         header[name] = {"dtype": "F16", "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
-    _holes(path, len(text).to_bytes(8, "little") + text, 8 + len(text) + end)
-    return path
-
-
-def _holes(path: Path, begin: bytes, size: int) -> None:
     with open(path, "wb") as file:
-        file.write(begin)
-        file.truncate(size)
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+    return path

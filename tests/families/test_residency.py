@@ -67,7 +67,7 @@ def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pair_counts_what_it_shares_once(sdxl: Path, tmp_path: Path) -> None:
-    student = true_sizes.student(tmp_path / "student", sdxl, own="unet")
+    student = true_sizes.student(tmp_path / "student", sdxl, own={"unet": true_sizes.parts_of("sdxl")["unet"]})
     base, other = residency(sdxl, "float16"), residency(student, "float16")
     one, both = by_role(base), by_role([*base, *other])
     assert both == {**one, "network": 2 * one["network"]}
