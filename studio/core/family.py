@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from studio.core.lowrank import LayerChange
     from studio.core.method import Method
     from studio.core.recipe import Recipe
+    from studio.core.residency import Held, Precision
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,14 @@ class Footprints(Protocol):
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
         """Of the model's network; of adapters of a rank on it, or of a student cut from it, where these are given. fused:
         attention as accelerators compute it. ValueError where it cannot be cut so."""
+
+
+@runtime_checkable
+class Residents(Protocol):
+    """A family that knows from a folder's files what an open model holds in memory."""
+
+    def held(self, folder: Path, precision: Precision) -> Sequence[Held]:
+        """Every part that is opened. precision: asked for."""
 
 
 @runtime_checkable

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core.explain import brief
-from studio.core.family import Checkpoint, Family, Footprints, ForeignControls, Pipelines, SmallerStudents
+from studio.core.family import Checkpoint, Family, Footprints, ForeignControls, Pipelines, Residents, SmallerStudents
 from studio.core.footprint import Footprint, Smaller
 from studio.core.registry import Registry
+from studio.core.residency import Held, Precision
 from studio.families.folder import INDEX, json_object
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ def footprint(folder: Path, *, rank: int | None = None, smaller: Smaller | None 
     if not isinstance(family, Footprints):
         raise ValueError(f"What a training holds in memory is not known: models of the family {family.name} do not say.")
     return family.footprint(folder, rank=rank, smaller=smaller, fused=fused)
+
+
+def residency(folder: Path, precision: Precision = "float32") -> tuple[Held, ...]:
+    """What a model holds in memory once it is open, by its parts; nothing where no family says it. Parts of several models that
+    are the same are counted once by `core.residency.by_role`."""
+    family = family_of(folder)
+    return tuple(family.held(folder, precision)) if isinstance(family, Residents) else ()
 
 
 def check_smaller(folder: Path, form: Smaller, name: str) -> None:

@@ -56,6 +56,12 @@ class Attached:
         read = edit.references
         self._heard[name] = {} if read is None else {path: _Heard(name, *read.pair(path)) for path in read.places}
 
+    def tensors(self) -> Iterator[Tensor]:
+        """Matrices of all edits, as they were read and where their layers are."""
+        for pairs in self._pairs.values():
+            for one in pairs.values():
+                yield from {id(t): t for t in (one.pair.down, one.pair.up, one.down, one.up)}.values()
+
     def remove(self, name: str) -> None:
         self.use([pair for pair in self.on if pair[0] != name])
         for kept in (self.edits, self._hashes, self._pairs, self._placed, self._heard):

@@ -21,6 +21,12 @@ def is_half(path: Path) -> bool:
     return bool(_HALF.search(path.name))
 
 
+def blob_digest(file: Path) -> str | None:
+    """Of a file in the Hub's cache: large ones are called by the SHA-256 of their bytes there. None of others."""
+    real = file.resolve()
+    return real.name if real.parent.name == "blobs" and len(real.name) == 64 else None
+
+
 def original_of(part: Path) -> Path | None:
     """The file in the original layout that a part's weights are in; None where it has weights as diffusers writes them."""
     for path in (part / ORIGINAL, part.parent / ORIGINAL):

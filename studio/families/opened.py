@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from studio.core.denoiser import Denoiser
@@ -24,15 +23,18 @@ from studio.core.edit import Edit, Merged
 from studio.core.explain import brief
 from studio.core.family import ControlFiles, LineReader, NewWord, OpenModel
 from studio.core.footprint import Smaller
+from studio.core.kept_hashes import KeptHashes
 from studio.core.lowrank import LayerChange
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Method, Sampling
 from studio.core.process import Gaussian
 from studio.core.recipe import Recipe
+from studio.core.residency import Role
 from studio.families import adapter_files
 from studio.families.adapter_files import Report
 from studio.families.attached import Attached
 from studio.families.encoded_lines import EncodedLineReader
+from studio.families.resident import Resident
 from studio.families.turns import Turns
 
 OWN = "·own"  # the edit of a student in the form of a LoRA, among its adapters
@@ -62,11 +64,12 @@ class AdapterFiles:
         raise ValueError(f"{self.model.id} is of a family whose weights take no edits; the edits could be put on it instead.")
 
 
-class Opened(ABC):
+class Opened(Resident):
     """id, denoiser: of the model. A network that is no `nn.Module` of its own is found by overriding `modules`."""
 
     id: str
     denoiser: Denoiser
+    hashes: KeptHashes | None = None  # where hashes of weights are kept between processes
     own: tuple[Edit, float] | None = None  # what makes a student of a base's network: always on, at this strength
 
     @cached_property
@@ -87,8 +90,12 @@ class Opened(ABC):
         return {NETWORK: network}
 
     @property
-    def device(self) -> torch.device:
-        return next(self.modules[NETWORK].parameters()).device
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        encoders = [module for name, module in self.modules.items() if name != NETWORK]
+        return {"network": [self.modules[NETWORK]], "encoders": encoders, "vae": []}
+
+    def loose(self) -> Iterator[Tensor]:
+        return self._attached.tensors()
 
     # -- teaching --------------------------------------------------------------------------------------------------
 

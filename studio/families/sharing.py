@@ -14,7 +14,7 @@ from studio.core.edit import Edit
 from studio.core.files import read_json
 from studio.core.recipe import files_hash
 from studio.families import adapter_files
-from studio.families.layout import LORA, LORA_SETTINGS, ORIGINAL, WEIGHTS, loaded, original_of
+from studio.families.layout import LORA, LORA_SETTINGS, ORIGINAL, WEIGHTS, blob_digest, loaded, original_of
 from studio.families.turns import Turns
 
 IGNORED = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype")  # what says nothing of the part
@@ -100,9 +100,9 @@ def _plain(path: Path) -> object:
 
 def digest(path: Path) -> str:
     """Of a file's bytes, computed once for a file as it is. A blob of the Hub's cache is called by it."""
+    if (named := blob_digest(path)) is not None:
+        return named
     real = path.resolve()
-    if real.parent.name == "blobs" and len(real.name) == 64:
-        return real.name
     stat = real.stat()
     key = str(real), stat.st_size, stat.st_mtime_ns
     if key not in _digests:

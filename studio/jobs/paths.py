@@ -65,6 +65,11 @@ class Paths:
         return self.root / "cache"
 
     @property
+    def hashes(self) -> Path:
+        """Where hashes of weights are kept (`core.kept_hashes`)."""
+        return self.cache / "hashes.json"
+
+    @property
     def trash(self) -> Path:
         return self.root / "trash"
 

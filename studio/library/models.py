@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.family import Checkpoint, SizedGrids
 from studio.core.files import Json, read_json
+from studio.core.precisions import named
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.families import describe, family_of
@@ -62,6 +63,12 @@ class ModelFile(BaseModel):
     sampling: Sampling = Sampling()
     recipe: Json | None = None  # for students whose folder carries no recipe.json
     embedded_guidance: float | None = Field(default=None, ge=1, le=50)
+    dtype: str = ""  # precision that it is opened in for drawing; "" leaves it to the device
+
+    @field_validator("dtype")
+    @classmethod
+    def _dtype(cls, given: str) -> str:
+        return named(given, "dtype") or ""
 
     @field_validator("id")
     @classmethod
@@ -102,6 +109,7 @@ class ModelEntry:
     sampling: Sampling = Sampling()
     source: Source | None = None  # where its files come from, if it is not a folder of its own
     checkpoint: Checkpoint = Checkpoint()  # what its family says of the folder
+    dtype: str = ""  # precision that its file asks for
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -268,6 +276,7 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
         sampling=model.sampling,
         source=model.source,
         checkpoint=found,
+        dtype=model.dtype,
         available=not reason,
         reason=reason,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from studio.core.files import Json
+from studio.core.kept_hashes import KeptHashes
 from studio.core.recipe import weights_hash
 from studio.library.models import Registry
 
@@ -24,15 +26,21 @@ def changed_models(made_with: Json, now: Json) -> list[str]:
     return out
 
 
-def hashes(model_ids: Iterable[str], registry: Registry, limit_bytes: int = HASH_BYTES) -> Json:
-    """{id: {"hash"}} of models that are here and small enough to be read while a person waits."""
+def hashes(model_ids: Iterable[str], registry: Registry, kept: Path | None = None, limit_bytes: int = HASH_BYTES) -> Json:
+    """{id: {"hash"}} of models that are here and small enough to be read while a person waits, or whose hash is kept.
+
+    kept: file of hashes that were computed before (`Paths.hashes`).
+    """
     found = {}
     for model_id in model_ids:
         entry = registry.entries.get(model_id)
         if entry is not None and entry.available:
             size = sum(path.stat().st_size for path in entry.folder.rglob("*.safetensors"))
-            if 0 < size <= limit_bytes:
-                found[model_id] = {"hash": weights_hash(entry.folder)}
+            read = KeptHashes(kept).of_folder(entry.folder, limit_bytes) if kept else None
+            if read is None and 0 < size <= limit_bytes:
+                read = weights_hash(entry.folder)
+            if read is not None:
+                found[model_id] = {"hash": read}
     return found
 
 

@@ -5,20 +5,27 @@ Only the process that executes runs makes one of these; torch and diffusers are 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from studio.core.family import OpenModel
+from studio.core.kept_hashes import KeptHashes
+from studio.core.residency import Held, Precision, distinct
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
+from studio.workshop.memory import free_bytes, pick_precision
 
 if TYPE_CHECKING:
     from studio.core.domain import Oracle
 
-DEFAULT_BYTES = 6 << 30  # two SDXL-sized networks in half precision; `$STUDIO_WARM_BYTES` overrides
+SHARE, CPU_SHARE = 0.8, 0.5  # of free memory that open models may take; the rest is for what is computed, and for others
+DEFAULT_BYTES = 6 << 30  # where free memory is not known
 _WEIGHTS = (".safetensors", ".bin")
 
 
@@ -50,13 +57,29 @@ def weight_files(folder: Path) -> list[Path]:
 T = TypeVar("T")
 
 
-class ModelCache:
-    """Open models by id. A model whose files changed is opened again."""
+@dataclass
+class _Kept:
+    """stamp: of the files it was made of. size: bytes, where they cannot be counted. storages: of an open model, by place.
+    folder, parts: of an open model, and what it was expected to hold."""
 
-    def __init__(self, device: str = "cpu", limit_bytes: int | None = None):
-        self.device = device
-        self.limit_bytes = limit_bytes or int(os.environ.get("STUDIO_WARM_BYTES") or DEFAULT_BYTES)
-        self._open: OrderedDict[str, tuple[tuple[object, ...], int, Any]] = OrderedDict()
+    stamp: tuple[object, ...]
+    size: int
+    thing: Any
+    storages: dict[Hashable, int] = field(default_factory=dict)
+    folder: Path = Path()
+    parts: tuple[Held, ...] = ()
+
+
+class ModelCache:
+    """Open models by id. A model whose files changed, or that is wanted in another precision, is opened again.
+
+    hashes: where hashes of weights are kept between processes.
+    """
+
+    def __init__(self, device: str = "cpu", limit_bytes: int | None = None, hashes: KeptHashes | None = None):
+        self.device, self.hashes = device, hashes
+        self._limit = limit_bytes or int(os.environ.get("STUDIO_WARM_BYTES") or 0)
+        self._open: OrderedDict[str, _Kept] = OrderedDict()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -65,43 +88,120 @@ class ModelCache:
 
     @property
     def bytes(self) -> int:
-        return sum(size for _, size, _ in self._open.values())
+        """What is held on the device, what several models share once."""
+        kept = list(self._open.values())
+        storages = {place: size for one in kept for place, size in one.storages.items()}
+        return sum(one.size for one in kept) + sum(storages.values())
 
-    def model(self, entry: ModelEntry) -> OpenModel:
-        """The opened checkpoint, on the cache's device. What it has in common with another that is open is held once."""
-        from studio.families import open_model
+    @property
+    def limit_bytes(self) -> int:
+        """What was given or `$STUDIO_WARM_BYTES`, else a share of what is free or held by these models."""
+        if self._limit:
+            return self._limit
+        free = free_bytes(self.device)
+        share = CPU_SHARE if self.device == "cpu" else SHARE
+        return DEFAULT_BYTES if free is None else int(share * (free + self.bytes))
+
+    def model(self, entry: ModelEntry, precision: Precision | None = None, beside: Collection[str] = ()) -> OpenModel:
+        """The opened checkpoint, on the cache's device. What it has in common with another that is open is held once.
+
+        precision: by default what suits the device (`memory.pick_precision`). beside: ids of models that are in use.
+        """
+        import torch
+
+        from studio.families import open_model, residency
         from studio.families.opened import Opened
 
-        def opened() -> OpenModel:
-            others = [cast(OpenModel, kept) for _, _, kept in self._open.values() if isinstance(kept, Opened)]
-            return open_model(entry.folder, id=entry.id, device=self.device, beside=others)
+        precision = precision or pick_precision(self.device, entry.dtype)
+        parts = residency(entry.folder, precision)
 
-        return self._get(entry.id, entry.folder, opened)
+        def opened() -> OpenModel:
+            others = [cast(OpenModel, kept.thing) for kept in self._open.values() if isinstance(kept.thing, Opened)]
+            model = open_model(entry.folder, entry.id, self.device, getattr(torch, precision), others)
+            if isinstance(model, Opened):
+                model.hashes = self.hashes
+            return model
+
+        def size() -> int:
+            return sum(held.bytes for held in distinct(parts) if not self._lends(entry.folder, held))
+
+        stamp, stored = _stamp(entry.folder)
+        model: OpenModel = self._get(entry.id, (*stamp, precision), opened, size if parts else lambda: 2 * stored, beside)
+        kept = self._open[entry.id]
+        if isinstance(model, Opened):
+            kept.size, kept.folder, kept.parts = 0, entry.folder, parts
+        self._count()
+        return model
+
+    def whole(self, entry: ModelEntry) -> OpenModel:
+        """`model` in float32, for whoever teaches it or from it."""
+        return self.model(entry, "float32")
 
     def oracle(self, entry: ModelEntry) -> Oracle:
         """What reads the samples of a model that `has_oracle`; FileNotFoundError when it is not there."""
         folder = entry.oracle
         assert folder is not None, "looked at before"
-        return self._get(f"oracle:{folder}", folder, lambda: domain_of(entry.domain).hands().oracle(folder, self.device))
+        stamp, stored = _stamp(folder)
+        make = partial(domain_of(entry.domain).hands().oracle, folder, self.device)
+        # weights are often stored in half precision and opened in single: count the larger of the two
+        return self.keep(f"oracle:{folder}", stamp, make, 2 * stored)
 
     def keep(self, name: str, stamp: tuple[object, ...], make: Callable[[], T], size: int) -> T:
         """Anything else worth keeping, e.g. reference features: made when `name` is new or `stamp` has changed."""
+        return self._get(name, stamp, make, lambda: size)
+
+    def close(self) -> None:
+        """Let go of everything, and give its memory back to the device."""
+        self._open.clear()
+        gc.collect()
+        if self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def _get(
+        self, name: str, stamp: tuple[object, ...], make: Callable[[], T], size: Callable[[], int], beside: Collection[str] = ()
+    ) -> T:
         found = self._open.get(name)
-        if found is None or found[0] != stamp:
+        if found is None or found.stamp != stamp:
             self._open.pop(name, None)
-            self._make_room(size)
-            found = (stamp, size, make())
+            self._make_room(size, beside)
+            found = _Kept(stamp, size(), make())
             self._open[name] = found
         self._open.move_to_end(name)
-        kept: T = found[2]
+        kept: T = found.thing
         return kept
 
-    def _get(self, name: str, folder: Path, make: Callable[[], T]) -> T:
-        files = weight_files(folder)
-        stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
-        # weights are often stored in half precision and opened in single: count the larger of the two
-        return self.keep(name, (str(folder), *stamp), make, 2 * sum(item[2] for item in stamp))
+    def _make_room(self, size: Callable[[], int], beside: Collection[str]) -> None:
+        self._count()
+        limit = self.limit_bytes
+        while self.bytes + size() > limit:
+            unused = next((name for name in self._open if name not in beside), None)
+            if unused is None:
+                return
+            del self._open[unused]
 
-    def _make_room(self, size: int) -> None:
-        while self._open and self.bytes + size > self.limit_bytes:
-            self._open.popitem(last=False)
+    def _lends(self, folder: Path, part: Held) -> bool:
+        """Whether a model that is open has the part already, as whoever opens the folder will find."""
+        from studio.families.sharing import equal
+
+        return any(
+            one.part == part.part and one.precision == part.precision and equal(folder / part.part, kept.folder / part.part)
+            for kept in self._open.values()
+            for one in kept.parts
+        )
+
+    def _count(self) -> None:
+        """What open models hold on the device now: adapters come and go, and parts are moved."""
+        from studio.families.opened import Opened
+
+        for kept in self._open.values():
+            if isinstance(kept.thing, Opened):
+                kept.storages = kept.thing.storages(self.device.partition(":")[0])
+
+
+def _stamp(folder: Path) -> tuple[tuple[object, ...], int]:
+    """(equal as long as the weights stay what they are, their bytes)."""
+    files = [(path.name, path.stat()) for path in weight_files(folder)]
+    stamp = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
+    return (str(folder), *stamp), sum(stat.st_size for _, stat in files)

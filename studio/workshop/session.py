@@ -19,6 +19,7 @@ from studio.core.recipe import Recipe
 from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.domains.media.image import pixels, png_bytes
+from studio.families.opened import Opened
 from studio.jobs.run import Run, versions
 from studio.library.adapter_uses import AdapterUse, dressed, unused, words_of
 from studio.library.adapters import load_adapters
@@ -89,7 +90,7 @@ class Session:
         for model_id in ids:
             entry = self.job.tools.registry.get(model_id)
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[model_id] = self.job.tools.models.model(entry)
+            self.models[model_id] = self.job.tools.models.model(entry, beside=tuple(self.models))
             self.job.check()
         shapes = {tuple(model.shape) for model in self.models.values()}
         if len(shapes) > 1 and self.shape is None:
@@ -248,6 +249,11 @@ class Session:
                 "adapters": self.wardrobe.used(), "versions": self.versions}  # fmt: skip
 
     def used(self) -> dict[str, dict[str, str]]:
-        """The models that were opened: {"hash", "title"} by id."""
+        """The models that were opened: {"hash", "title"} by id, with "dtype" where that is not float32."""
         titles = {name: self.job.tools.registry.get(name).title for name in self.models}
-        return {name: {"hash": model.hash, "title": titles[name]} for name, model in self.models.items()}
+        said = {name: {"dtype": kind} for name, kind in self.precisions().items() if kind != "float32"}
+        return {name: {"hash": model.hash, "title": titles[name], **said.get(name, {})} for name, model in self.models.items()}
+
+    def precisions(self) -> dict[str, str]:
+        """What the networks compute in, by model."""
+        return {name: model.precision for name, model in self.models.items() if isinstance(model, Opened)}

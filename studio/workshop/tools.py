@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.core.files import Json
+from studio.core.kept_hashes import KeptHashes
 from studio.jobs.paths import Paths
 from studio.library.models import Registry
 from studio.workshop.open_models import ModelCache
@@ -17,6 +18,9 @@ class Tools:
     home: Paths
     registry: Registry
     models: ModelCache
+
+    def __post_init__(self) -> None:
+        self.models.hashes = KeptHashes(self.home.hashes)
 
     @property
     def device(self) -> str:

@@ -140,7 +140,7 @@ def merge_into(paths: Paths, registry: Registry, base: str, uses: Sequence[Adapt
     token, said = f"merge-{new_run_id()}", ", ".join(use.said(adapters.get(use.id).title) for use in uses)
 
     def write(target: Path) -> None:
-        models.model(entry).adapter_files.merge(edits, target)
+        models.whole(entry).adapter_files.merge(edits, target)
         card = read_json(target / CARD) or {}
         (target / CARD).write_text(json.dumps(card | {"run": token}, indent=2, allow_nan=False) + "\n")
 

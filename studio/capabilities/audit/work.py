@@ -60,7 +60,7 @@ class Audit:
     def _open(self, worn: ExitStack) -> Stage:
         models, registry = self.job.tools.models, self.job.tools.registry
         self.job.state("loading", f"Opening {self.entry.title}.")
-        model = models.model(self.entry)
+        model = models.whole(self.entry)
         edit, _ = model.adapter_files.read(self.adapter.file)
         model.load_edit(WORN, edit)
         worn.callback(model.unload_adapter, WORN)
@@ -71,7 +71,7 @@ class Audit:
         }
         if self.request.never_saw:
             control = registry.get(self.request.never_saw)
-            subjects[NEVER_SAW] = Subject(NEVER_SAW, control, models.model(control), teacher=self._teacher(control))
+            subjects[NEVER_SAW] = Subject(NEVER_SAW, control, models.whole(control), teacher=self._teacher(control))
             self._check_control(control)
         request = self.request
         return Stage(
@@ -90,7 +90,7 @@ class Audit:
         teacher = self.job.tools.registry.entries.get(entry.teacher or "")
         if entry.role != "student" or teacher is None or not teacher.available:
             return None
-        return teacher, self.job.tools.models.model(teacher)
+        return teacher, self.job.tools.models.whole(teacher)
 
     def _check_control(self, control: ModelEntry) -> None:
         if not is_said(control, self.concept):
@@ -163,5 +163,5 @@ class Audit:
             "never_saw": self.request.never_saw or None, "concept": vars(self.concept),
             "verdict": verdict(self.concept.words, findings, bool(self.request.never_saw)), "attacks": findings,
             "left_out": [self.left_out[name] for name in self.attacks if name in self.left_out], "notices": self.notices,
-            "report": REPORT, "models": {id: {"hash": models.model(registry.get(id)).hash} for id in ids}, "versions": versions(),
+            "report": REPORT, "models": {id: {"hash": models.whole(registry.get(id)).hash} for id in ids}, "versions": versions(),
         }  # fmt: skip

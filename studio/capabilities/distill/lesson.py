@@ -68,7 +68,7 @@ def open_lesson(entry: ModelEntry, request: DistillRequest, run: Bench, say: Say
     domain = domain_of(entry.domain)
     if not domain.has_world:
         raise ValueError(f"Models of the domain {entry.domain} cannot be taught from yet; those of a known world can.")
-    model, start = run.tools.models.model(entry), opened_start(request, run)
+    model, start = run.tools.models.whole(entry), opened_start(request, run)
     oracle = run.tools.models.oracle(entry) if entry.oracle_here else None
     folder = run.home.material(entry.id, model.hash)
     material = teaching.world_material(model, domain, folder, seed=0, n_items=request.n_scenes, say=say, oracle=oracle)
@@ -102,4 +102,4 @@ def opened_start(request: DistillRequest, run: Bench) -> OpenModel | None:
     entry = run.tools.registry.get(request.start)
     if not entry.available:  # it may have gone since the request was made
         raise ValueError(entry.reason)
-    return run.tools.models.model(entry)
+    return run.tools.models.whole(entry)

@@ -38,7 +38,7 @@ class Drawing:
         for name in self.bare.models:
             entry = registry.get(name)
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[name] = models.model(entry)
+            self.models[name] = models.model(entry, beside=tuple(self.models))
             self.job.check()
         uses, adapters = self.candidate.adapters, self.wardrobe.adapters
         (self.plan,) = dressed([self.bare], uses, registry, adapters, partial(level_of, self.models))

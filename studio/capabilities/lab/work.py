@@ -127,7 +127,7 @@ class Laboratory:
         for model_id in dict.fromkeys(model for plan in arms.plans for model in plan.models):
             entry = self.job.tools.registry.get(model_id)
             self.job.state("loading", f"Opening {entry.title}.")
-            arms.models[model_id] = self.job.tools.models.model(entry)
+            arms.models[model_id] = self.job.tools.models.model(entry, beside=tuple(arms.models))
         reader = self._open_reader()
         arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
         self.wardrobe.open(arms.plans, arms.models)

@@ -6,7 +6,6 @@ sampled as its recipe (the teacher: as its listing) says. Only then may they be 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from studio.core.files import Json, atomic_write, read_json
-from studio.core.recipe import Recipe, weights_hash
+from studio.core.kept_hashes import KeptHashes
+from studio.core.recipe import Recipe
 from studio.jobs.paths import Paths
 from studio.library.models import ModelEntry, Registry
 from studio.sampling import plan as plans
@@ -93,19 +93,7 @@ def unmeasurable(teacher: ModelEntry) -> str:
 
 def folder_hash(paths: Paths, folder: Path, limit_bytes: float = HASH_BYTES) -> str | None:
     """`weights_hash`, read once as long as the files stay what they are; None when they are larger than `limit_bytes`."""
-    file = paths.cache / "hashes.json"
-    stats = [(str(path.relative_to(folder)), path.stat()) for path in sorted(folder.rglob("*.safetensors"))]
-    stamp = hashlib.sha256(repr([(name, s.st_mtime_ns, s.st_size) for name, s in stats]).encode()).hexdigest()[:16]
-    known = read_json(file) or {}
-    if known.get(str(folder), {}).get("stamp") == stamp:
-        return str(known[str(folder)]["hash"])
-    if not stats or sum(s.st_size for _, s in stats) > limit_bytes:
-        return None
-    found = weights_hash(folder)
-    with contextlib.suppress(OSError):  # it only saves reading them again
-        now = {**(read_json(file) or {}), str(folder): {"stamp": stamp, "hash": found}}
-        atomic_write(file, json.dumps(now), durable=False)
-    return found
+    return KeptHashes(paths.hashes).of_folder(folder, limit_bytes)
 
 
 def figures_file(paths: Paths, arm: Arm, samples: int, limit_bytes: float = HASH_BYTES) -> Path | None:

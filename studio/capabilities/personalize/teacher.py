@@ -35,7 +35,7 @@ class TaughtTeacher:
 
     @cached_property
     def model(self) -> OpenModel:
-        return self.job.tools.models.model(self.entry)
+        return self.job.tools.models.whole(self.entry)
 
     def at_hand(self) -> TeacherAtHand:
         """ValueError in one sentence where it cannot be opened."""

@@ -29,7 +29,7 @@ class DrawingPairs:
     def run(self) -> Json:
         job, request, entry = self.job, self.request, self.entry
         job.state("loading", f"Opening {entry.title}.")
-        model, domain, plan = job.tools.models.model(entry), domain_of(entry.domain), drawn_by(entry)
+        model, domain, plan = job.tools.models.whole(entry), domain_of(entry.domain), drawn_by(entry)
         asked, found = self._prompts(), []
         job.state("running")
         for i in range(request.n):

@@ -74,7 +74,7 @@ class Preferring(OnFamily[PreferRequest]):
         request, models = self.request, self.job.tools.models
         if self._voted is not None:
             found = self._voted
-            opened = {name: models.model(self.job.tools.registry.get(name)) for name in found.plan.models}
+            opened = {name: models.whole(self.job.tools.registry.get(name)) for name in found.plan.models}
             drawn_by_others = found.weights and opened[found.model].hash != found.weights
             if drawn_by_others:
                 self.notice(f"The weights of {found.model} are others than those that were voted on, so its pictures may differ.")

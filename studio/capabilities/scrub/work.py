@@ -136,7 +136,7 @@ class Scrubbing:
             if not entry.available:
                 raise ValueError(entry.reason)
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[model_id] = self.job.tools.models.model(entry)
+            self.models[model_id] = self.job.tools.models.model(entry, beside=tuple(self.models))
             self.job.check()
         if self.request.draw is not None:
             return  # the comparison has said all there is to say

@@ -106,7 +106,7 @@ class Sliding(TrainingJob[SliderRequest]):
         self, entry: ModelEntry, step: int, scale: float, is_calibrated: bool = False, strengths: tuple[float, ...] = STRENGTHS
     ) -> Json:
         self.job.state("running", f"Measuring {entry.title} at strengths {strengths[0]:g} to {strengths[-1]:g}.")
-        found = self.bench.measure(self.job.tools.models.model(entry), entry, self.adapter, step, scale, strengths)
+        found = self.bench.measure(self.job.tools.models.whole(entry), entry, self.adapter, step, scale, strengths)
         return {"model": entry.id, "title": entry.title, "role": entry.role, "step": step, "scale": scale,
                 "calibrated": is_calibrated, "unit": self.stage.unit, **found}  # fmt: skip
 

@@ -66,7 +66,7 @@ class Unlearning(OnFamily[UnlearnRequest]):
 
     def _teacher(self) -> Denoiser:
         entry = self.job.tools.registry.pair(self.entry.id).teacher
-        return self.job.tools.models.model(entry).trainable_under_adapter()
+        return self.job.tools.models.whole(entry).trainable_under_adapter()
 
     def prepare(self) -> None:
         models, request, entry = self.job.tools.models, self.request, self.entry

@@ -12,10 +12,12 @@ from studio.core.explain import brief
 from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
+from studio.core.residency import Held, Precision, Role
 from studio.families import FAMILIES
 from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of, pixels_a_position
+from studio.families.held_parts import held_parts
 from studio.families.schedulers import PREDICTIONS
-from studio.families.stable.footprint import footprint
+from studio.families.stable.footprint import footprint, numbers_in_original
 from studio.families.stable.original.header import Header, read_header
 from studio.families.stable.original.kinds import check_part
 from studio.families.stable.smaller import MIDDLE, smaller_config
@@ -92,6 +94,11 @@ class StableDiffusion(Remembering):
 
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
         return footprint(folder, rank, smaller, fused)
+
+    def held(self, folder: Path, precision: Precision) -> list[Held]:
+        parts: dict[str, Role] = {"unet": "network", "vae": "vae"}
+        parts |= {path.name: "encoders" for path in sorted(folder.glob("text_encoder*"))}
+        return held_parts(folder, parts, precision, numbers_in_original)
 
     def check_smaller(self, folder: Path, form: Smaller, name: str) -> None:
         config = read_json(folder / "unet" / "config.json") or {}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
 from studio.families.layout import original_of
 from studio.families.stable.activations import unet_kept
@@ -54,6 +54,15 @@ def _original_shapes(folder: Path, file: Path) -> dict[str, list[int]]:
         end = next((old for old in RESNET if layer.endswith(old)), "")
         found[f"{layer.removesuffix(end)}{RESNET[end]}.{kind}" if end else name] = list(there[name])
     return found
+
+
+def numbers_in_original(file: Path, part: str, config: Json) -> int:
+    """Weights of a part in a file of the original layout; 0 where it cannot be read."""
+    try:
+        there = read_header(file).shapes
+        return sum(math.prod(there[name]) for name in names_of(part, config, there) & there.keys())
+    except (OSError, ValueError):
+        return 0
 
 
 def adapter_parameters(shapes: Mapping[str, list[int]], rank: int) -> int:

@@ -18,8 +18,10 @@ from studio.core.edit import Edit
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.footprint import Smaller
+from studio.core.kept_hashes import files_hash_of, hash_of
 from studio.core.method import Method
-from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.core.recipe import Recipe
+from studio.core.residency import Role
 from studio.families import autoencoder
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
@@ -92,12 +94,12 @@ class Model(Opened):
     @cached_property
     def hash(self) -> str:
         """12 hexadecimal digits over the weight files; read on first use."""
-        return weights_hash(self.folder)
+        return hash_of(self.folder, self.hashes)
 
     @cached_property
     def _text_hash(self) -> str:
         parts = [part for part in sorted(self.folder.glob("t*")) if part.is_dir()]
-        plain = files_hash([f for part in parts for f in sorted(part.iterdir()) if f.is_file()], self.folder)
+        plain = files_hash_of([f for part in parts for f in sorted(part.iterdir()) if f.is_file()], self.folder, self.hashes)
         files = {original_of(part) for part in parts if part.name.startswith("text_encoder")}
         return "".join([plain, *(digest(file) for file in files if file is not None)])
 
@@ -200,6 +202,11 @@ class Model(Opened):
     def modules(self) -> dict[str, nn.Module]:
         """The parts that edits may change, by the first word of a layer's path."""
         return self.parts.modules
+
+    @property
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        network: list[nn.Module] = [self.held.unet, *self._controls.networks.values()]
+        return {"network": network, "encoders": [*self.held.encoders], "vae": [self.held.vae]}
 
     @cached_property
     def _attached(self) -> Attached:

@@ -15,8 +15,10 @@ from studio.core.explain import brief
 from studio.core.family import Checkpoint
 from studio.core.files import Json, read_json
 from studio.core.footprint import Footprint, Smaller
+from studio.core.residency import Held, Precision, Role
 from studio.families import FAMILIES
 from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of, pixels_a_position
+from studio.families.held_parts import held_parts
 from studio.families.schedulers import PREDICTIONS
 from studio.families.transformer.grid import SCHEDULER, UNREAD, Ends, flow_grid
 from studio.families.transformer.kinds import KINDS, OLD_PIXART, Kind
@@ -101,6 +103,12 @@ class PatchTransformers(Remembering):
             worn = [s for name, s in shapes.items() if "transformer_blocks." in name and name.endswith(".weight") and len(s) == 2]
             return Footprint(float(sum(rank * sum(s) for s in worn)), None)
         return Footprint(float(sum(math.prod(s) for name, s in shapes.items() if name != POSITIONS)), None)
+
+    def held(self, folder: Path, precision: Precision) -> list[Held]:
+        present = KINDS[str(pipeline_of(folder))].present(read_json(folder / INDEX) or {})
+        parts: dict[str, Role] = {"transformer": "network", "vae": "vae"}
+        parts |= {part: "encoders" for part in present if part.startswith("text_encoder")}
+        return held_parts(folder, parts, precision)
 
     def open(
         self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()

@@ -16,8 +16,10 @@ from studio.core.domain import Said, beside
 from studio.core.edit import Edit
 from studio.core.explain import brief
 from studio.core.files import Json
+from studio.core.kept_hashes import files_hash_of, hash_of
 from studio.core.method import Method
-from studio.core.recipe import Recipe, files_hash, weights_hash
+from studio.core.recipe import Recipe
+from studio.core.residency import Role
 from studio.families import adapter_files, autoencoder
 from studio.families.adapter_files import Layout
 from studio.families.attached import Attached
@@ -89,6 +91,10 @@ class Model(Opened):
         self._take_turn()
         return self.held
 
+    @property
+    def by_role(self) -> dict[Role, list[nn.Module]]:
+        return {"network": [self.held.transformer], "encoders": [*self.held.encoders.values()], "vae": [self.held.vae]}
+
     @cached_property
     def _attached(self) -> Attached:
         return Attached(self.held.modules)
@@ -96,12 +102,12 @@ class Model(Opened):
     @cached_property
     def hash(self) -> str:
         """12 hexadecimal digits over the weight files; read on first use."""
-        return weights_hash(self.folder)
+        return hash_of(self.folder, self.hashes)
 
     @cached_property
     def _text_hash(self) -> str:
         places = [place for name in ("text_encoder*", "tokenizer*") for place in sorted(self.folder.glob(name))]
-        return files_hash([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder)
+        return files_hash_of([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder, self.hashes)
 
     @property
     def text_key(self) -> tuple[object, ...]:

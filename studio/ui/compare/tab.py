@@ -142,7 +142,7 @@ class CompareTab(DrawTab):
             return {self.problem: messages.problem(error)}
         which = f"seed {str(carried.get('seed'))[:12]} of {arms.title(str(carried.get('arm'))[:40])}"
         made_with = {str(k)[:80]: v for k, v in (carried.get("models") or {}).items() if isinstance(v, dict)}
-        changed = changed_models(made_with, hashes(made_with, load_registry(self.jobs.paths)))
+        changed = changed_models(made_with, hashes(made_with, load_registry(self.jobs.paths), self.jobs.paths.hashes))
         if changed:
             said = parts.line(f"The form is as it was for {which}. {' '.join(changed)}", "problem")
         else:

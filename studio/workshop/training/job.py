@@ -119,7 +119,7 @@ class TrainingJob(TrainingLoop[R]):
 
     def load(self) -> None:
         """Open the model."""
-        self.model = self.job.tools.models.model(self.entry)
+        self.model = self.job.tools.models.whole(self.entry)
 
     @property
     def base_hash(self) -> str:

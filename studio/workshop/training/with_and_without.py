@@ -73,7 +73,7 @@ class Armed(TrainingJob[R]):
                 if arm.name in self.final():
                     continue
                 try:
-                    models = {name: self.job.tools.models.model(self.job.tools.registry.get(name)) for name in arm.plan.models}
+                    models = {name: self.job.tools.models.whole(self.job.tools.registry.get(name)) for name in arm.plan.models}
                     self.keep_row(self._figures(self.trainer.step, arm, models))
                 except (OSError, ValueError, KeyError) as error:
                     self.notice(f"The {self.THING} could not be measured on {arm.title}: {explain(error)}")

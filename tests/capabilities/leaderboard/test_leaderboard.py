@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from studio.capabilities.leaderboard import kept_figures, table
 from studio.capabilities.leaderboard.table import Row, board, front
+from studio.core import kept_hashes
 from studio.core.domain import told
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
@@ -100,15 +101,16 @@ def test_figures_belong_to_weights_plan_and_number_of_pictures(studio: Jobs, mon
     assert file != kept_figures.figures_file(
         studio.paths, replace(arm, plan=arm.plan.model_copy(update={"segments": (longer,)})), 256
     )
-    monkeypatch.setattr(kept_figures, "weights_hash", lambda folder: "0" * 12)
-    (studio.paths.cache / "hashes.json").unlink()
+    monkeypatch.setattr(kept_hashes, "files_hash", lambda files, root: "0" * 12)
+    studio.paths.hashes.unlink(missing_ok=True)
     assert file != kept_figures.figures_file(studio.paths, arm, 256)
 
 
 def test_weights_are_read_once_and_large_ones_not_while_a_person_waits(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = load_registry(studio.paths).get(PAIR).folder
+    monkeypatch.setattr(kept_hashes, "SETTLED_NS", 0)
     first = kept_figures.folder_hash(studio.paths, folder)
-    monkeypatch.setattr(kept_figures, "weights_hash", lambda folder: pytest.fail("read again"))
+    monkeypatch.setattr(kept_hashes, "files_hash", lambda files, root: pytest.fail("read again"))
     assert kept_figures.folder_hash(studio.paths, folder) == first
     (studio.paths.cache / "hashes.json").unlink()
     assert kept_figures.folder_hash(studio.paths, folder, limit_bytes=10) is None
