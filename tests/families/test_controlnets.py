@@ -133,10 +133,10 @@ def test_differences_survive_their_file_and_become_a_whole_network(model, differ
     model.load_control("c", file)
     model.use_controls([("c", 1.0)])
     found, question = asked(model)
-    export(model.control("c"), tmp_path / "plain", half=False)
+    export(model.denoiser.network.controls.networks["c"], tmp_path / "plain", half=False)
     plain = ControlNetModel.from_pretrained(tmp_path / "plain").eval()
     assert float((found - direct(model, plain, *question)).abs().max()) < 1e-5
-    export(model.control("c"), tmp_path / "half")
+    export(model.denoiser.network.controls.networks["c"], tmp_path / "half")
     other = open_model(model.folder)
     other.load_control("c", tmp_path / "half")
     other.use_controls([("c", 1.0)])

@@ -103,7 +103,7 @@ def test_the_catalogue_is_plain_json_and_follows_what_changes(studio: Jobs) -> N
     assert (studio.paths.cache / "catalogue.json").is_file()
     schema = first["kinds"]["compare"]["schema"]
     assert schema["properties"]["teacher_steps"]["maximum"] == 100
-    assert schema["properties"]["prompt"]["maxLength"] == first["limits"]["prompt_characters"] == 300
+    assert schema["properties"]["prompt"]["maxLength"] == first["limits"]["prompt_characters"] == 2000
     pair = next(pair for pair in first["pairs"] if pair["id"] == "tiny/student")
     assert pair["available"]
     assert pair["arms"][:4] == ["teacher", "teacher-unguided", "student", "hybrid-1"]

@@ -249,12 +249,6 @@ class Model(Opened):
     def control_names(self) -> tuple[str, ...]:
         return tuple(self._controls.networks)
 
-    def control(self, name: str) -> ControlNetModel:
-        """The diffusers ControlNetModel that was loaded under a name, for `controlnets.export`."""
-        if name not in self._controls.networks:
-            raise ValueError(f"ControlNet {name!r} is not loaded in {self.id}; {', '.join(self.control_names) or 'none'} is")
-        return self._controls.networks[name]
-
     def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
         """Exactly these (name, weight) pairs are on; each reads its picture from the condition's `hint_key(name)`. None
         leaves the bare network."""
