@@ -19,7 +19,7 @@ from studio.library.adding import Wish, add_model
 from studio.library.hub_files import told_bytes
 from studio.library.listed_sources import Listed, listed_source, listed_sources
 from studio.library.models import ModelEntry, load_registry
-from studio.library.removing import delete_files, delete_parts, own_files, removable
+from studio.library.removing import own_files, removable, take_away
 from studio.library.stock import open_jobs
 from studio.library.tickets import hand
 
@@ -133,9 +133,7 @@ def remove(
     with_files = f", and {told_bytes(taken)} in {len(own)} files of the Hugging Face cache" if own else ""
     if not yes and not typer.confirm(f"Remove {model_id}{with_files}?", err=True):
         raise ValueError("Nothing was removed.")
-    freed = delete_files(own) + (delete_parts(paths, listed) if files and listed.source.hub else 0)
-    if not listed.shipped:
-        listed.file.unlink()
+    freed = take_away(paths, listed, own, files)
     if as_json:
         print(json.dumps({"id": model_id, "freed": freed}))
         return

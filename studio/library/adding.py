@@ -41,6 +41,7 @@ class Wish:
     holds: str | None = None
     like: str | None = None
     size: int | None = None
+    recipe: Json | None = None  # of a student, as `core.recipe.Recipe` has it
 
 
 def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
@@ -118,7 +119,8 @@ def _about(wish: Wish, source: Source, name: str, base: Json, read: Read) -> Jso
         raise ValueError(f"How large {source.name} draws is not said in its configs; --size in pixels must say it.")
     title = name.partition("/")[2] if source.file else (source.name.rpartition("/")[2])
     about = {"id": name, "title": title[:80], "role": role, "teacher": teacher, "domain": base.get("domain", PLAIN),
-             "size": int(size), "order": ORDER, "source": source.model_dump(exclude_defaults=True)}  # fmt: skip
+             "size": int(size), "order": ORDER, "source": source.model_dump(exclude_defaults=True),
+             "recipe": wish.recipe if role == "student" else None}  # fmt: skip
     return {key: value for key, value in about.items() if value is not None}
 
 

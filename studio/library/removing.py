@@ -76,6 +76,14 @@ def delete_parts(paths: Paths, listed: Listed) -> int:
     return freed
 
 
+def take_away(paths: Paths, listed: Listed, own: list[Path], files: bool) -> int:
+    """Remove a model from the list, unless it is shipped; bytes that came free. own: what goes with it, of `own_files`."""
+    freed = delete_files(own) + (delete_parts(paths, listed) if files and listed.source.hub else 0)
+    if not listed.shipped:
+        listed.file.unlink()
+    return freed
+
+
 def _needed(listed: Listed, folder: Path) -> set[str]:
     try:
         return set(choose(listed.source, local_files(listed.source, folder, (cache_folder(),)), read_index(folder)))

@@ -24,6 +24,8 @@ from studio.library.models import load_registry
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.control.control_runs import Controls
 from studio.ui.jobs.background import Background
+from studio.ui.models import downloads, form
+from studio.ui.models.tab import removed
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
@@ -119,11 +121,45 @@ class Endpoints:
         return {"run": run, "state": "deleted" if gone else self.jobs.get(run).state}
 
 
+class ModelEndpoints:
+    """What the Models tab does. A token is handed to the download or the request it is given with, and kept nowhere."""
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+
+    def search_models(self, text: str) -> list:
+        """Models on the Hugging Face Hub whose name holds a text: [{"id", "about"}], most downloaded first."""
+        return _said(lambda: form.search(text))
+
+    def add_model(self, request: dict) -> dict:
+        """List a model from elsewhere; nothing of its weights is downloaded. `request`: {"place": owner/name or a path of the
+        server's, "holds", "file", "base", "like", "role", "teacher", "variant", "revision", "size", "id", "token", "recipe":
+        {"timesteps", "rule", "guidance", "eta", "prediction"} of a student}. Returns {"id"}."""
+        return {"id": _said(lambda: form.add(self.jobs.paths, request))}
+
+    def look_at_model(self, wish: dict) -> dict:
+        """What a download would take. `wish`: {"model": id, "token"}. Returns {"text", "licence", "gated", "page"}."""
+        return _said(lambda: downloads.look(self.jobs, *_texts(wish, "model", "token")))
+
+    def download_model(self, wish: dict) -> dict:
+        """Begin a download, or go on with it. `wish`: {"model": id, "token"}. Returns {"downloads": by model, those that go on};
+        /ask_job pauses and resumes them by their "run"."""
+        _said(lambda: downloads.start(self.jobs, *_texts(wish, "model", "token")))
+        return {"downloads": downloads.going(self.jobs)}
+
+    def remove_model(self, wish: dict) -> dict:
+        """Take a model off the list. `wish`: {"model": id, "files": whether what was downloaded goes too}. Returns {"said"}."""
+        return _said(lambda: removed(self.jobs, _texts(wish, "model")[0], bool(wish.get("files"))))
+
+
 def add_api(jobs: Jobs) -> None:
     """Register the endpoints in the open Blocks."""
     e = Endpoints(Watch(jobs), Scrubs(jobs), Controls(jobs))
     for endpoint in (e.compare, e.run_state, e.cancel, e.runs, e.models, e.picture, e.start_job, e.background, e.job, e.ask_job):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)
+    m = ModelEndpoints(jobs)
+    for action in (m.search_models, m.add_model, m.look_at_model, m.download_model, m.remove_model):
+        gr.api(action, api_name=action.__name__, queue=False)
 
 
 def _decoded(png: str) -> bytes:
@@ -144,6 +180,10 @@ def with_addresses(run: str, value: object) -> Any:
     if isinstance(value, (list, tuple)):
         return [with_addresses(run, found) for found in value]
     return f"run-file/{run}/{value}" if isinstance(value, str) and _FILE.fullmatch(value) else value
+
+
+def _texts(wish: dict, *names: str) -> list[str]:
+    return [str(wish.get(name) or "") for name in names]
 
 
 def _said(action: Callable[[], T]) -> T:

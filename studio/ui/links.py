@@ -11,6 +11,7 @@ from studio.ui.distill.tab import DistillTab
 from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
+from studio.ui.models.tab import ModelsTab
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
 from studio.ui.tabs import Opens, Page
@@ -31,7 +32,8 @@ class Moves:
         assert isinstance(self.unlearn, UnlearnTab)
         evaluate = page.built["evaluate"]
         assert isinstance(evaluate, EvaluateTab)
-        self.evaluate = evaluate
+        self.evaluate, self.models = evaluate, page.built["models"]
+        assert isinstance(self.models, ModelsTab)
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -43,7 +45,8 @@ class Moves:
         self.panel.background.opened = {kind for tab in showing for kind in tab.opens}
         opening = {part for tab in showing for part in tab.opening}
         self.panel.panel.open(self.to_open, None, {self.tabs, *opening, *self.panel.shown}, **quiet)
-        self.distill.leaderboard.html.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
+        for board in (self.distill.leaderboard.html, self.models.board):
+            board.compare(self.of_the_board, None, {self.tabs, *ready}, **quiet)
         tried = {self.tabs, *self.control.form.filled(), *self.compare.form.filled(), self.compare.problem}
         for board in (self.personalize.board, self.personalize.preference.board, self.unlearn.board):
             board.trial(self.to_try, None, tried, **quiet)
@@ -68,7 +71,7 @@ class Moves:
             return self.panel.show(str(event.run), problem=str(error))
 
     def of_the_board(self, event: gr.EventData) -> Updates:
-        """The same for a student of the leaderboard."""
+        """The same for a student of the leaderboard, or of the list of models."""
         try:
             return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
         except ValueError as error:

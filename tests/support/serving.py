@@ -59,7 +59,7 @@ class Studio:
     def end(self) -> None:
         """The server and all that works for it."""
         self.kill()
-        for lane in ("interactive", "batch"):
+        for lane in ("interactive", "batch", "downloads"):
             if pid := self.worker(lane):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

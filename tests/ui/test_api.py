@@ -40,7 +40,8 @@ def client(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client, worker: ScriptedWorker) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     background = {"/start_job", "/job", "/background", "/ask_job"}
-    assert set(endpoints) == {"/compare", "/run_state", "/cancel", "/runs", "/models", "/picture"} | background
+    models = {"/search_models", "/add_model", "/look_at_model", "/download_model", "/remove_model"}
+    assert set(endpoints) == {"/compare", "/run_state", "/cancel", "/runs", "/models", "/picture"} | background | models
     assert all(len(end["parameters"]) <= 1 for end in endpoints.values())
 
     request = {"prompt": "a cat", "pair": "test/dmd2", "seeds": [4, 2], "arms": ["teacher", "student"]}

@@ -51,6 +51,7 @@ def test_the_tabs_of_the_page_are_folders() -> None:
         "distill",
         "evaluate",
         "lab",
+        "models",
     ]
     assert all((ROOT / "studio" / "ui" / tab.name / "tab.py").is_file() for tab in in_order())
 
@@ -60,5 +61,5 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     env = {**os.environ, "STUDIO_TABS": "notes_tab", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab"]
+    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab", "Models"]
     assert done.stdout.splitlines()[-1] == f"{shown} True False True True"

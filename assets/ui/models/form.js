@@ -1,0 +1,177 @@
+// The form that lists a model. value = form.offered(). Tells "model-added" with its id. What is typed stays until it was listed.
+import { all, at, attr, button, find, make, put } from "../kit/dom.js";
+import { Part, tell } from "../kit/part.js";
+import { shownFor, standsOn, wishOf } from "./wish.js";
+
+/** @typedef {{ id: string, title: string }} Choice */
+/** @typedef {{ id: string, title: string, timesteps: string, rule: string, guidance: string, eta: string }} Preset */
+/**
+ * @typedef {{ bases: Choice[], teachers: Choice[], likes: string[], rules: string[], predictions: string[],
+ *   recipes: Preset[] }} Value
+ */
+/** @typedef {{ hits?: { id: string, about: string }[], problem?: string }} Found */
+/** @typedef {HTMLInputElement | HTMLSelectElement} Field */
+
+const FOLDED = /pixels|token|name in the list|variant|revision/i; // sentences about fields that are folded away
+const NARROW = 820;
+const CLEARED = ["place", "file", "id"]; // once it is listed; what the next one may have in common stays
+
+/**
+ * Offers choices where they are others than before; what is chosen stays where it is still offered.
+ * @param {HTMLSelectElement} select
+ * @param {[value: string, words: string][]} choices
+ */
+function offer(select, choices) {
+  const key = JSON.stringify(choices), before = select.value;
+  if (select.dataset.key === key) return;
+  select.dataset.key = key;
+  select.replaceChildren(...choices.map(([value, words]) => new Option(words, value)));
+  if (choices.some(([value]) => value === before)) select.value = before;
+}
+
+/** @extends {Part<Value>} */
+class Form extends Part {
+  /** @param {import("../kit/part.js").Host<Value>} host */
+  constructor(host) {
+    super(host);
+    this.$(".m-fold", HTMLDetailsElement).open = innerWidth > NARROW; // on a phone the list comes first
+    this.add = this.$(".m-add", HTMLButtonElement);
+    this.token = this.$(".m-form-token", HTMLInputElement);
+    this.on("change", (event) => this.changed(event));
+    this.on("click", (event) => void this.click(event));
+    this.on("keydown", (event) => {
+      if (event.key === "Enter" && at(event, "[data-field=place]") && !event.ctrlKey) void this.search();
+    });
+    this.follow(() => this.draw());
+  }
+
+  /**
+   * @param {string} name
+   * @returns {Field}
+   */
+  field(name) {
+    return /** @type {Field} */ (/** @type {unknown} */ (this.$(`[data-field=${name}], [data-recipe=${name}]`)));
+  }
+
+  /** @param {string} kind field or recipe */
+  texts(kind) {
+    const fields = /** @type {Field[]} */ (/** @type {unknown} */ (all(`[data-${kind}]`, this.element)));
+    return Object.fromEntries(fields.map((one) => [one.dataset[kind] ?? "", one.value]));
+  }
+
+  draw() {
+    const value = this.value;
+    this.add.disabled = !value;
+    if (!value) return;
+    /** @param {Choice[]} choices @returns {[string, string][]} */
+    const pairs = (choices) => choices.map((one) => [one.id, `${one.title} (${one.id})`]);
+    /** @param {string} name */
+    const select = (name) => /** @type {HTMLSelectElement} */ (this.field(name));
+    offer(select("base"), pairs(value.bases));
+    offer(select("teacher"), [["", "What it stands on"], ...pairs(value.teachers)]);
+    /** @param {string[]} names @returns {[string, string][]} */
+    const same = (names) => names.map((name) => [name, name]);
+    /** @param {Preset[]} presets @returns {[string, string][]} */
+    const titled = (presets) => presets.map((one) => [one.id, one.title]);
+    offer(select("like"), same(value.likes));
+    offer(select("rule"), same(value.rules));
+    offer(select("prediction"), [["", "that of its base"], ...same(value.predictions)]);
+    offer(select("preset"), [["", "As typed below"], ...titled(value.recipes)]);
+    this.show();
+  }
+
+  /** Fields that go with what is chosen. */
+  show() {
+    const { holds, role } = this.texts("field");
+    for (const box of all("[data-for]", this.element)) box.hidden = !shownFor(box.dataset.for ?? "", holds);
+    this.$("[data-student]").hidden = role !== "student";
+    const first = this.field("teacher").querySelector("option");
+    if (first) put(first, standsOn(holds) ? "What it stands on" : "Choose one");
+  }
+
+  /** @param {Event} event */
+  changed(event) {
+    const field = at(event, "[data-field=holds], [data-recipe=preset]");
+    if (field?.dataset.field) this.field("role").value = standsOn(this.field("holds").value) ? "student" : "teacher";
+    if (field?.dataset.recipe) this.fill();
+    this.show();
+  }
+
+  /** The recipe of a published student. */
+  fill() {
+    const preset = this.value?.recipes.find((one) => one.id === this.field("preset").value);
+    if (!preset) return;
+    for (const name of /** @type {const} */ (["timesteps", "rule", "guidance", "eta"])) {
+      const field = this.field(name);
+      field.value = preset[name];
+      field.dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+    }
+  }
+
+  /** @param {MouseEvent} event */
+  async click(event) {
+    const pressed = at(event, "button");
+    if (pressed?.matches(".m-search")) await this.search();
+    if (pressed?.matches(".m-add")) await this.submit();
+    if (pressed?.dataset.hit) {
+      this.field("place").value = pressed.dataset.hit;
+      this.field("place").dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+      this.$(".m-hits").hidden = true;
+      put(this.$(".m-found"), "");
+    }
+  }
+
+  async search() {
+    const said = this.$(".m-found"), box = this.$(".m-hits");
+    put(said, "looking");
+    const found = await this.ask("search", { text: this.field("place").value }), hits = found.hits ?? [];
+    put(said, found.problem ? "" : hits.length ? "" : "No model on the Hub has this in its name.");
+    this.wrong(found.problem ?? "");
+    box.hidden = !hits.length;
+    box.replaceChildren(...hits.map((/** @type {{ id: string, about: string }} */ hit) => {
+      const pick = button("m-hit", undefined, { hit: hit.id });
+      pick.append(make("b", "", hit.id), make("small", "", hit.about));
+      return pick;
+    }));
+  }
+
+  async submit() {
+    this.add.disabled = true;
+    attr(this.add, "aria-busy", true);
+    const wish = wishOf(this.texts("field"), this.texts("recipe"));
+    const found = await this.ask("add", { ...wish, token: this.token.value });
+    this.add.disabled = false;
+    attr(this.add, "aria-busy", false);
+    this.wrong(found.problem ?? "");
+    if (!found.id) return;
+    this.token.value = "";
+    for (const name of CLEARED) {
+      this.field(name).value = "";
+      this.field(name).dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+    }
+    tell("model-added", { id: found.id });
+    const offers = await this.ask("offers", {});
+    if (offers.bases) this.host.props.value = offers;
+    this.draw();
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} wish
+   * @returns {Promise<any>}
+   */
+  ask(name, wish) {
+    return this.host.server[name](wish).catch(() => ({ problem: "The studio does not answer; try again." }));
+  }
+
+  /** @param {string} text */
+  wrong(text) {
+    const node = find(".m-wrong", this.element);
+    node.hidden = !text;
+    put(node, text);
+    if (FOLDED.test(text)) this.$(".p-more", HTMLDetailsElement).open = true;
+  }
+}
+
+/** @param {import("../kit/part.js").Host<Value>} host */
+export const mount = (host) => void new Form(host);
