@@ -111,6 +111,11 @@ TAIL = [
     "- `one-network`: one network is there at a time, the other waits in the CPU's memory. It is moved when the other is "
     "asked, so arms are cheap whose segments are long.",
     "- `sequential`: layers of networks and text encoders come one by one (accelerate's `cpu_offload`).",
+    "",
+    "A comparison, and what draws as one does, plans before it opens its models and says the plan in one sentence. "
+    "`STUDIO_RESIDENCY` names one of these instead of `auto`; on a CPU everything stays unless it does. While parts are moved, "
+    "pictures of more than 768 × 768 pixels are decoded one by one and in tiles. Studies, evaluations, rankings and trainings "
+    "open their models whole on the device. When memory runs out, the models are closed and the run says the next plan.",
 ]
 
 

@@ -32,6 +32,11 @@ def disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in DISK_FULL
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Of the CPU or of a device."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
 def did_you_mean(given: str, options: Iterable[str]) -> str:
     """' Did you mean …?' with a leading space, or '' when nothing is near. Quadratic cost is capped."""
     near = difflib.get_close_matches(str(given)[:60], [str(o) for o in options], n=1, cutoff=0.55)
@@ -59,7 +64,7 @@ def explain(error: BaseException, request: type[BaseModel] | None = None) -> str
         more = f" ({rest} more {'field needs' if rest == 1 else 'fields need'} attention.)" if rest else ""
         fields = request.model_fields if request is not None and request.__name__ == error.title else ()
         return _detail(details[0], error.title, fields) + more
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if out_of_memory(error):
         return "The device ran out of memory; fewer seeds or fewer arms would fit."
     if disk_full(error):
         return "The disk is full; free some space and try again."

@@ -35,10 +35,12 @@ class ResidencyPlan:
 
     @property
     def sentence(self) -> str:
+        if not sum(self.added):
+            return "What the models hold is not known, so all of it stays on the device."
         of = "" if self.free is None else f" of {_gb(self.free)} GB free"
         if self.name == "everything":
             who = COUNTED.get(len(self.added), f"All {len(self.added)} models stay")
-            return f"{who} on the device: {' + '.join(map(_gb, self.added))} GB{of}."
+            return f"{who} on the device: {_sum(self.added)}{of}."
         what = {
             "encoders-aside": "The text encoders leave the device once they have read",
             "one-network": "One network at a time is on the device, the rest waits in the CPU's memory",
@@ -97,6 +99,13 @@ def _added(models: Iterable[Sequence[Held]]) -> tuple[int, ...]:
         before += model
         found.append(sum(held.bytes for held in distinct(before)) - whole)
     return tuple(found)
+
+
+def _sum(bytes_: Sequence[int]) -> str:
+    """Small ones in MB."""
+    if max(bytes_) >= 1e8:
+        return f"{' + '.join(map(_gb, bytes_))} GB"
+    return f"{' + '.join(f'{n / 1e6:.1f}' for n in bytes_)} MB"
 
 
 def _gb(n: int) -> str:

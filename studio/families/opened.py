@@ -213,6 +213,10 @@ class Opened(Resident):
         """Before anything is put on parts that other models may share (`families.turns`)."""
         self.turns.take(self)
 
+    def _before_network(self) -> None:
+        self._take_turn()
+        self.need("network")
+
     def step_aside(self) -> None:
         self._attached.aside()
 

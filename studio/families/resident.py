@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.residency import Precision, Role
+from studio.families.placement import Placement
 
 
 class Resident(ABC):
     """The half of an open model that holds modules."""
+
+    placement: Placement | None = None  # while its parts are moved
 
     @property
     @abstractmethod
@@ -40,6 +43,25 @@ class Resident(ABC):
         """Of the network's weights."""
         return cast(Precision, str(next(self.by_role["network"][0].parameters()).dtype).removeprefix("torch."))
 
+    def need(self, role: Role) -> None:
+        """Before a part is asked: it comes to the device where it is not there."""
+        if self.placement is not None:
+            self.placement.need(self, role)
+
+    def moved(self, role: Role, device: torch.device) -> None:
+        """What belongs to a part and is no module of it goes along."""
+        return
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
     @property
     def device(self) -> torch.device:
+        """Where it computes."""
+        return self.at_rest if self.placement is None else self.placement.device
+
+    @property
+    def at_rest(self) -> torch.device:
+        """Where its network is."""
         return next(self.by_role["network"][0].parameters()).device

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from studio.core.explain import disk_full, explain
+from studio.core.explain import disk_full, explain, out_of_memory
 from studio.core.files import Json
 from studio.jobs.device_gate import Gate
 from studio.jobs.kinds import KINDS
 from studio.jobs.locks import identity
 from studio.jobs.run import Cancelled, LeftOff, Run
-from studio.jobs.stock import Tools
+from studio.jobs.stock import Relieving, Tools
 
 
 def execute(
@@ -73,7 +73,11 @@ def _execute(run: Run[Tools]) -> tuple[str, str]:
             run.log(traceback.format_exc())
         if resumable and disk_full(error):
             return "paused", "The disk is full, so this run was paused; free some space and resume it: nothing saved was lost."
-        return "failed", explain(error, request_of)
+        note = explain(error, request_of)
+        if out_of_memory(error) and isinstance(run.tools, Relieving):
+            traceback.clear_frames(error.__traceback__)  # whose variables hold what is to be given back
+            note = f"{note} {run.tools.relieve()}"
+        return "failed", note
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from studio.core.files import Json
 from studio.jobs.paths import Paths
@@ -35,6 +35,14 @@ class Tools(Protocol):
 
     def context(self) -> Json:
         """What the request is checked against when the run begins."""
+
+
+@runtime_checkable
+class Relieving(Protocol):
+    """Tools that hold memory and can give it back."""
+
+    def relieve(self) -> str:
+        """Let go of everything after memory ran out; one or two sentences of what would hold less."""
 
 
 class _Empty:

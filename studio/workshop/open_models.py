@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from studio.core.family import OpenModel
 from studio.core.kept_hashes import KeptHashes
 from studio.core.residency import Held, Precision, distinct
+from studio.core.residency_plan import ResidencyPlan, choose, named, plan, smaller
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
 from studio.workshop.memory import free_bytes, pick_precision
@@ -80,6 +81,7 @@ class ModelCache:
         self.device, self.hashes = device, hashes
         self._limit = limit_bytes or int(os.environ.get("STUDIO_WARM_BYTES") or 0)
         self._open: OrderedDict[str, _Kept] = OrderedDict()
+        self.last: tuple[ResidencyPlan, ResidencyPlan | None] | None = None  # what was planned last, and the plan after it
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -102,10 +104,13 @@ class ModelCache:
         share = CPU_SHARE if self.device == "cpu" else SHARE
         return DEFAULT_BYTES if free is None else int(share * (free + self.bytes))
 
-    def model(self, entry: ModelEntry, precision: Precision | None = None, beside: Collection[str] = ()) -> OpenModel:
+    def model(
+        self, entry: ModelEntry, precision: Precision | None = None, beside: Collection[str] = (), on: str = ""
+    ) -> OpenModel:
         """The opened checkpoint, on the cache's device. What it has in common with another that is open is held once.
 
         precision: by default what suits the device (`memory.pick_precision`). beside: ids of models that are in use.
+        on: another device than the cache's, whose bytes are not counted.
         """
         import torch
 
@@ -117,21 +122,45 @@ class ModelCache:
 
         def opened() -> OpenModel:
             others = [cast(OpenModel, kept.thing) for kept in self._open.values() if isinstance(kept.thing, Opened)]
-            model = open_model(entry.folder, entry.id, self.device, getattr(torch, precision), others)
+            model = open_model(entry.folder, entry.id, on or self.device, getattr(torch, precision), others)
             if isinstance(model, Opened):
                 model.hashes = self.hashes
             return model
 
         def size() -> int:
+            if on and on != self.device:
+                return 0
             return sum(held.bytes for held in distinct(parts) if not self._lends(entry.folder, held))
 
         stamp, stored = _stamp(entry.folder)
-        model: OpenModel = self._get(entry.id, (*stamp, precision), opened, size if parts else lambda: 2 * stored, beside)
+        stamp = (*stamp, precision, on or self.device)
+        model: OpenModel = self._get(entry.id, stamp, opened, size if parts else lambda: 2 * stored, beside)
         kept = self._open[entry.id]
         if isinstance(model, Opened):
             kept.size, kept.folder, kept.parts = 0, entry.folder, parts
         self._count()
         return model
+
+    def planned(self, entries: Sequence[ModelEntry]) -> ResidencyPlan:
+        """What of these models stays on the device: `$STUDIO_RESIDENCY`, else the first plan that fits what is free or held by
+        models that could be closed. On a CPU everything stays unless a plan is named."""
+        from studio.families import residency
+
+        parts = [residency(entry.folder, pick_precision(self.device, entry.dtype)) for entry in entries]
+        wanted, free = named(os.environ.get("STUDIO_RESIDENCY", "")), free_bytes(self.device)
+        there = None if free is None else free + self.bytes
+        wanted = wanted or ("everything" if self.device == "cpu" else None)
+        found = choose(parts, there) if wanted is None else plan(parts, wanted, there)
+        self.last = found, next((plan(parts, name, there) for name in [smaller(found.name)] if name), None)
+        return found
+
+    def relieve(self) -> str:
+        """After memory ran out: everything is closed. What would hold less, one sentence."""
+        self.close()
+        less = self.last[1] if self.last and self.device != "cpu" else None
+        if less is None:
+            return "The models were closed."
+        return f"The models were closed; with STUDIO_RESIDENCY={less.name} they would hold less. {less.sentence}"
 
     def whole(self, entry: ModelEntry) -> OpenModel:
         """`model` in float32, for whoever teaches it or from it."""

@@ -26,5 +26,8 @@ class Tools:
     def device(self) -> str:
         return self.models.device
 
+    def relieve(self) -> str:
+        return self.models.relieve()
+
     def context(self) -> Json:
         return {"registry": self.registry, "home": self.home}

@@ -60,6 +60,8 @@ def test_where_nobody_says_what_is_free_everything_stays() -> None:
 def test_the_sentence_of_a_run() -> None:
     assert plan(LORA, "everything", 11_300_000_000).sentence == "Both models stay on the device: 6.9 + 0.4 GB of 11.3 GB free."
     assert plan(PAIR[:1], "everything").sentence == "The model stays on the device: 6.9 GB."
+    assert plan([model(0.02, 0.01, 0.01)], "everything").sentence == "The model stays on the device: 40.0 MB."
+    assert plan([[]], "everything").sentence == "What the models hold is not known, so all of it stays on the device."
     assert plan([*PAIR, *LORA], "everything").sentence.startswith("All 4 models stay")
     for name in NAMES[1:]:
         said = plan(PAIR, name, 9 * GB).sentence

@@ -154,7 +154,10 @@ def test_a_student_gets_the_network_of_its_base_unless_its_own_is_asked_for(fold
     base.load_control("c", tmp_path / "control.safetensors")
     student.load_control("c", tmp_path / "control.safetensors", base=base)
     student.load_control("own", tmp_path / "control.safetensors")
-    weights = [dict(m.control(n).named_parameters()) for m, n in ((base, "c"), (student, "c"), (student, "own"))]
+    weights = [
+        dict(m.denoiser.network.controls.networks[n].named_parameters())
+        for m, n in ((base, "c"), (student, "c"), (student, "own"))
+    ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not torch.equal(weights[0]["conv_in.weight"], weights[2]["conv_in.weight"])
 

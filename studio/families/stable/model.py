@@ -74,7 +74,7 @@ class Model(Opened):
     def __post_init__(self) -> None:
         network = self.denoiser.network
         assert isinstance(network, Network)
-        network.before = Before(self._take_turn)
+        network.before = Before(self._before_network)
         self._wear_own()
 
     @property
@@ -124,6 +124,7 @@ class Model(Opened):
         return {**beside(said), **self._encode([one.text for one in said]), **shown}
 
     def _encode(self, prompts: Sequence[str]) -> Cond:
+        self.need("encoders")
         p = self.parts
         spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
         if len(p.encoders) == 1:
@@ -190,6 +191,10 @@ class Model(Opened):
     def line_reader(self) -> LineReader:
         """What reads captions for teaching (`LineReader`)."""
         return LineReader(self)
+
+    def moved(self, role: Role, device: torch.device) -> None:
+        if role == "encoders":
+            self._vocabulary.to(device)
 
     def to(self, device: str | torch.device) -> Model:
         for module in (self.held.unet, self.held.vae, *self.held.encoders):

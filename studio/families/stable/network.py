@@ -11,6 +11,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond
 from studio.core.material import guidance_embedding
 from studio.core.references import shown
+from studio.families.computes_on import like
 from studio.families.stable.controlnets import Controls
 from studio.families.stable.halves import are_equal, computed_once
 from studio.families.stable.text import time_ids
@@ -39,14 +40,14 @@ class Network:
 
     def __call__(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         self.before()
-        like = next(self.unet.parameters())
+        weight = like(self.unet)
         extra: dict[str, object] = {}
         if "pooled" in cond:
-            extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(like), "time_ids": self._told(x, cond).to(like)}
-        given, states, twice = x.to(like), cond["states"].to(like), self.halves and are_equal(x, t)
+            extra["added_cond_kwargs"] = {"text_embeds": cond["pooled"].to(weight), "time_ids": self._told(x, cond).to(weight)}
+        given, states, twice = x.to(weight), cond["states"].to(weight), self.halves and are_equal(x, t)
         added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
         if self.time_cond is not None:
-            extra["timestep_cond"] = self.time_cond.to(like).expand(x.shape[0], -1)
+            extra["timestep_cond"] = self.time_cond.to(weight).expand(x.shape[0], -1)
         once = computed_once(self.unet) if twice else nullcontext()  # residuals are added behind what is computed once
         with shown(cond), once:
             F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]

@@ -43,7 +43,7 @@ def open_stable(
     index = _json(folder / "model_index.json")
     scheduler = _json(folder / "scheduler" / "scheduler_config.json")
     dtype = dtype or torch.float32
-    alike: list[Model] = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.device == torch.device(device)]
+    alike: list[Model] = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.at_rest == torch.device(device)]
     shares = Shares(folder, alike)
     parts = _load_parts(folder, index, dtype, xl, shares)
     card = _json(folder / "card.json") if (folder / "card.json").is_file() else {}

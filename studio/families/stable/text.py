@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.core.denoiser import Cond
+from studio.families.computes_on import computes_on
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -22,7 +23,7 @@ def token_ids(
         list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
     masked = getattr(encoder.config, "use_attention_mask", None)
-    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device) if masked else None
+    return tokens.input_ids.to(computes_on(encoder)), tokens.attention_mask.to(computes_on(encoder)) if masked else None
 
 
 @torch.no_grad()

@@ -82,7 +82,7 @@ class Model(Opened):
     def __post_init__(self) -> None:
         network = self.denoiser.network
         assert isinstance(network, PatchTransformer)
-        network.before = Before(self._take_turn)
+        network.before = Before(self._before_network)
         self._wear_own()
 
     @property
@@ -125,6 +125,7 @@ class Model(Opened):
 
     def encode(self, said: Sequence[Said]) -> Cond:
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
+        self.need("encoders")
         return {**beside(said), **self.encoding(self.parts, [one.text for one in said])}
 
     def cut_off(self, prompt: str) -> dict[str, str]:
@@ -141,6 +142,7 @@ class Model(Opened):
         """Conditions of the empty prompt."""
         key = (str(self.device), self.dtype, self._attached.text_key())
         if key not in self._empty:
+            self.need("encoders")
             with torch.inference_mode(False):  # what is kept may be needed for gradients later
                 self._empty = {key: self.encoding(self.parts, [""])}
         n = len(cond["states"])

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from studio.core.denoiser import Cond
 from studio.core.lowrank import LayerChange, applied
 from studio.core.material import ConditionalNetwork, LayerSet
+from studio.families.computes_on import like
 from studio.families.turns import Before
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ class PatchTransformer(ConditionalNetwork):
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         self.before()
-        like = next(self.transformer.parameters())
-        floats = {name: value.to(like) for name, value in cond.items() if name in ("states", "pooled", "mask")}
-        return self.ask(x.to(like), t, floats).float()
+        given = like(self.transformer)
+        floats = {name: value.to(given) for name, value in cond.items() if name in ("states", "pooled", "mask")}
+        return self.ask(x.to(given), t, floats).float()
 
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Output of the block in the middle, [B, width, tokens of the image]."""

@@ -47,7 +47,7 @@ def open_transformer(
     """Load a folder that the face found whole. shape, prediction: as it describes them. beside: open models that may share
     what they have already."""
     dtype = dtype or torch.float32
-    alike: list[Model] = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.device == torch.device(device)]
+    alike: list[Model] = [m for m in beside if isinstance(m, Model) and m.dtype == dtype and m.at_rest == torch.device(device)]
     shares = Shares(folder, alike)
     scheduler = json_object(folder / "scheduler" / "scheduler_config.json")
     card = read_json(folder / "card.json") or {}

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from studio.core.denoiser import Cond
+from studio.families.computes_on import computes_on
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -61,4 +62,4 @@ def encode_pixart(parts: Parts, prompts: Sequence[str]) -> Cond:
 def _ids(words: PreTrainedTokenizerBase, prompts: Sequence[str], length: int, encoder: PreTrainedModel) -> tuple[Tensor, Tensor]:
     """(ids [B, length], mask [B, length]): padded, and cut beyond it."""
     tokens = words(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device)
+    return tokens.input_ids.to(computes_on(encoder)), tokens.attention_mask.to(computes_on(encoder))
