@@ -175,7 +175,7 @@ def test_new_words_are_understood_and_forgotten_bit_for_bit(model):
     said = told(texts)
     unknown = model.encode(said)
     model.load_tokens("t", new_words(model))
-    assert model.words == ("<hat>", "<toy>")
+    assert model._vocabulary.words == ("<hat>", "<toy>")
     assert model.text_key != key
     known = model.encode(said)
     assert farthest({"states": known["states"]}, {"states": unknown["states"]}) > 0.1

@@ -22,7 +22,8 @@ from studio.worker import run_job
 from studio.workshop.open_models import ModelCache, pick_device
 
 SHIPPED = ["pocket/teacher", "pocket/dmd2", "pocket/lcm", "nano/teacher", "nano/dmd2", "nano/lcm",
-           "nano/without-cat", "nano/without-cat-dmd2"]  # fmt: skip
+           "nano/without-cat", "nano/without-cat-dmd2",
+           "nano/without-snow", "nano/without-snow-dmd2"]  # fmt: skip
 
 
 def test_engine_library_and_requests_never_import_torch() -> None:
@@ -51,6 +52,7 @@ def test_shipped_models_are_all_listed_with_a_reason_when_missing() -> None:
         "nano/dmd2",
         "nano/lcm",
         "nano/without-cat-dmd2",
+        "nano/without-snow-dmd2",
     ]
     for entry in registry.entries.values():
         assert entry.available == (entry.reason == "")

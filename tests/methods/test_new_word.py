@@ -53,7 +53,7 @@ def test_a_word_reads_while_it_is_learned_as_it_will_when_it_is_used(make: Calla
     found["states"].square().sum().backward()
     assert all(part.grad is not None and bool(part.grad.any(1).all()) for part in rows), "every row of every encoder"
     assert all(torch.equal(p, before[name]) for name, p in model.modules["text_encoder"].named_parameters())
-    assert model.words == ()
+    assert model._vocabulary.words == ()
 
 
 def test_a_word_begins_as_one_that_is_known(nano: Any) -> None:

@@ -75,7 +75,7 @@ def test_a_method_teaches_saves_is_worn_and_taken_off(folder: Path, name: str, t
         other = outputs(model)
         assert (farthest(other, before) == 0) == (worn.adapter is None)
         model.unload_adapter("mine")
-        assert equal(outputs(model), before) and model.words == ()
+        assert equal(outputs(model), before) and model._vocabulary.words == ()
 
 
 def test_plain_diffusers_reads_a_word_that_was_learned_alone(folder: Path, tmp_path: Path) -> None:

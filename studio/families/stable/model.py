@@ -285,11 +285,6 @@ class Model(Opened):
         self._take_turn()
         self._vocabulary.remove(name)
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The new words prompts may use now."""
-        return self._vocabulary.words
-
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
         """For a while just these new words; afterwards those that were known before."""
         self._take_turn()
