@@ -13,11 +13,14 @@ from pydantic import SecretStr, ValidationError
 from studio.core.explain import brief, explain
 from studio.core.files import Json, atomic_write, read_json
 from studio.domains import PLAIN
+from studio.families.stable.original.header import read_header
+from studio.families.stable.original.kinds import recognised
+from studio.families.stable.original.shipped import LAYOUTS, NAMES
 from studio.jobs.paths import Paths
 from studio.library import parts
 from studio.library.hub import look
 from studio.library.hub import read_json as read_remote
-from studio.library.listed_sources import Listed, listed_sources
+from studio.library.listed_sources import Listed, listed_source, listed_sources
 from studio.library.models import load_registry
 from studio.library.saving import ORDER
 from studio.library.source import Source, found, why_not
@@ -42,11 +45,13 @@ class Wish:
     like: str | None = None
     size: int | None = None
     recipe: Json | None = None  # of a student, as `core.recipe.Recipe` has it
+    sampled_like: str | None = None  # id of a listed student whose recipe a student has
+    scale: float | None = None  # of a LoRA: the strength at which it is the student
 
 
 def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
     """The new entry. ValueError in one sentence where it does not fit; nothing is written then."""
-    source = _source(wish)
+    source, place = _source(wish), None
     if source.hub is not None:
         seen = look(source, token)
         source = seen.pinned
@@ -60,7 +65,9 @@ def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Liste
     for what, other in (("base", source.base), ("teacher", wish.teacher)):
         if other is not None and other not in known:
             raise ValueError(f"There is no model {brief(other)} to be the {what}; models are {', '.join(known)}.")
-    about = _about(wish, source, name, known.get(source.base or "", {}), read)
+    read_of_it = _size(source, read, place)
+    size = wish.size or known.get(source.base or "", {}).get("size") or read_of_it
+    about = _about(wish, source, name, known.get(source.base or "", {}), size, _recipe(paths, wish))
     file = paths.models / f"{name.replace('/', '-')}.yaml"
     if file.exists():
         raise ValueError(f"There is already a file {file.name} among your models; another --id would fit.")
@@ -71,7 +78,8 @@ def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Liste
 def _source(wish: Wish) -> Source:
     place = Path(wish.given).expanduser()
     here = place.exists() or wish.given.startswith((".", "/", "~"))
-    said = {"variant": wish.variant, "file": wish.file, "like": wish.like, "base": wish.base, "holds": wish.holds or _holds(wish)}
+    said = {"variant": wish.variant, "file": wish.file, "like": wish.like, "base": wish.base, "scale": wish.scale}
+    said |= {"holds": wish.holds or _holds(wish)}
     said |= {"path": str(place.resolve())} if here else {"hub": wish.given}
     said |= {"revision": wish.revision} if wish.revision else {}
     try:
@@ -107,32 +115,52 @@ def _known(paths: Paths) -> dict[str, Json]:
     }
 
 
-def _about(wish: Wish, source: Source, name: str, base: Json, read: Read) -> Json:
+def _recipe(paths: Paths, wish: Wish) -> Json | None:
+    if wish.recipe is not None or wish.sampled_like is None:
+        return wish.recipe
+    found = load_registry(paths).get(wish.sampled_like).recipe or listed_source(paths, wish.sampled_like).about.get("recipe")
+    if not isinstance(found, dict):
+        raise ValueError(f"{wish.sampled_like} has no recipe; a student that is listed would fit.")
+    return {**found, "teacher": wish.teacher or wish.base or found["teacher"], "teacher_hash": ""}
+
+
+def _about(wish: Wish, source: Source, name: str, base: Json, size: int | None, recipe: Json | None) -> Json:
     role = wish.role or ("student" if wish.teacher or source.base else "teacher")
     if role not in ("teacher", "student"):
         raise ValueError(f"role is {brief(role)}; teacher or student fits.")
     teacher = (wish.teacher or source.base) if role == "student" else None
     if role == "student" and teacher is None:
         raise ValueError("A student has a teacher; --teacher must name it.")
-    size = wish.size or base.get("size") or _size(source, read)
     if not size:
         raise ValueError(f"How large {source.name} draws is not said in its configs; --size in pixels must say it.")
     title = name.partition("/")[2] if source.file else (source.name.rpartition("/")[2])
     about = {"id": name, "title": title[:80], "role": role, "teacher": teacher, "domain": base.get("domain", PLAIN),
              "size": int(size), "order": ORDER, "source": source.model_dump(exclude_defaults=True),
-             "recipe": wish.recipe if role == "student" else None}  # fmt: skip
+             "recipe": recipe if role == "student" else None}  # fmt: skip
     return {key: value for key, value in about.items() if value is not None}
 
 
-def _size(source: Source, read: Read) -> int | None:
-    """Pixels a side: the network's sample size times what the autoencoder shrinks by, a factor 2 between its levels."""
+def _size(source: Source, read: Read, place: Path | None) -> int | None:
+    """Pixels a side: the network's sample size times what the autoencoder shrinks by, a factor 2 between its levels. place: of
+    a file on this machine."""
+    if source.holds == "single_file":
+        if source.like is not None and source.like not in NAMES:
+            raise ValueError(f"like is {brief(source.like)}; {', '.join(NAMES)} fit.")
+        layout = source.like or (recognised(read_header(place), place.name).layout if place else None)
+        if layout is None:
+            return None
+        return _size_of(*(read_json(LAYOUTS / layout / part / "config.json") for part in ("unet", "vae")))
     if source.holds != "pipeline":
         return None
     named = parts.parts_of(read(parts.INDEX))
     network = next((name for name in parts.NETWORKS if name in named), None)
     if network is None:
         return None
-    sample, levels = read(f"{network}/config.json").get("sample_size"), read("vae/config.json").get("block_out_channels")
+    return _size_of(read(f"{network}/config.json"), read("vae/config.json"))
+
+
+def _size_of(network: Json | None, vae: Json | None) -> int | None:
+    sample, levels = (network or {}).get("sample_size"), (vae or {}).get("block_out_channels")
     if not isinstance(sample, int) or not isinstance(levels, list):
         return None
     return sample * 2 ** (len(levels) - 1)

@@ -37,7 +37,9 @@ class Source(BaseModel):
     variant: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]{1,20}$", description="of weight files, like fp16")
     holds: Holds = Field(default="pipeline", description="what lies there")
     file: str | None = Field(default=None, description="within the repository; of a network it may be a folder, like unet/")
-    like: str | None = Field(default=None, max_length=40, description="single_file: which shipped configs it goes with")
+    like: str | None = Field(
+        default=None, max_length=40, description="single_file: which shipped configs it goes with; its header says it otherwise"
+    )
     base: str | None = Field(default=None, max_length=90, description="network, lora: id of the listed model it stands on")
     scale: float = Field(default=1.0, ge=-10, le=10, description="lora: strength at which it is the student")
     bytes: int | None = Field(default=None, ge=0, description="of what is downloaded")
@@ -90,8 +92,6 @@ class Source(BaseModel):
         named = self.file or (self.path if self.holds in ("single_file", "lora") else None)
         if self.holds in ("single_file", "lora") and named and not named.endswith(parts.WEIGHTS):
             raise ValueError(file_refused(named) if is_pickle(named) else f"{named} is no .safetensors file, which would fit.")
-        if self.holds == "single_file" and not self.like:
-            raise ValueError("A single file carries no configs; like must name those it goes with, as sdxl does.")
         if self.holds in ("network", "lora") and not self.base:
             raise ValueError(f"A {self.holds} stands on a listed model, which base must name, like sdxl/base.")
         return self

@@ -14,9 +14,11 @@ import yaml
 from studio.cli import models
 from studio.jobs.jobs import Jobs
 from studio.library.listed_sources import listed_source
+from studio.library.models import load_registry
 from studio.library.source import cache_folder
 from tests.cli.test_app import command
 from tests.support.model_hub import TOKEN, ModelHub, pipeline
+from tests.support.original_layout import true_shapes, write_header
 
 Do = Callable[..., tuple[int, str, str]]
 
@@ -80,12 +82,33 @@ def test_networks_and_loras_stand_on_a_listed_model(do: Do, jobs: Jobs) -> None:
     assert do("remove", "xl/fast", "--yes", "--files")[1].endswith("300 bytes came free.\n") and row(do, "xl/base")["here"]
 
 
+def test_a_student_is_sampled_like_one_that_is_listed(do: Do, jobs: Jobs) -> None:
+    do("add", "Ada/XL", "--id", "xl/base")
+    lora = ("add", "Ada/XL", "--file", "fast_lora.safetensors", "--base", "xl/base")
+    assert do(*lora, "--id", "xl/fast", "--sampled-like", "sdxl/lcm-lora", "--scale", "0.5")[0] == 0
+    assert row(do, "xl/fast")["source"]["scale"] == 0.5
+    file = listed_source(jobs.paths, "xl/fast").about
+    assert file["recipe"]["teacher"] == "xl/base" and file["recipe"]["grids"][3] == [999, 679, 339]
+    status, _, err = do(*lora, "--id", "xl/other", "--sampled-like", "xl/base")
+    assert status == 2 and "xl/base has no recipe; a student that is listed would fit." in err
+
+
 def test_files_that_another_model_needs_stay(do: Do) -> None:
     for name in ("one/xl", "two/xl"):
         do("add", "Ada/XL", "--id", name)
     do("download", "one/xl")
     assert do("remove", "one/xl", "--yes", "--files")[1] == "one/xl is no longer listed; 0 bytes came free.\n"
     assert row(do, "two/xl")["here"]
+
+
+def test_a_single_file_of_ones_own_says_what_it_is_like(do: Do, jobs: Jobs, tmp_path: Path) -> None:
+    """A checkpoint of the true size of Stable Diffusion 1, all header and no bytes."""
+    write_header(tmp_path / "mine.safetensors", true_shapes("sd1"))
+    status, out, err = do("add", str(tmp_path / "mine.safetensors"), "--id", "mine/sd")
+    assert status == 0, err
+    about = listed_source(jobs.paths, "mine/sd").about
+    assert (about["size"], about["source"]["holds"]) == (512, "single_file")
+    assert load_registry(jobs.paths).get("mine/sd").available
 
 
 def test_a_folder_of_ones_own_is_added_and_left_alone(do: Do, tmp_path: Path) -> None:
@@ -110,9 +133,9 @@ def test_a_folder_of_ones_own_is_added_and_left_alone(do: Do, tmp_path: Path) ->
         (("add", "Ada/XL", "--role", "student"), "--teacher must name it"),
         (("add", "Ada/XL", "--teacher", "ada/none"), "There is no model 'ada/none' to be the teacher"),
         (("add", "Ada/XL", "--id", "XL"), "family/name in lower-case"),
-        (("add", "Ada/XL", "--file", "fast_unet.safetensors"), "like must name"),
+        (("add", "Ada/XL", "--file", "fast_unet.safetensors"), "--size in pixels"),
         (("add", "Ada/XL", "--file", "unet/diffusion_pytorch_model.bin", "--base", "nano/teacher"), "is a pickle"),
-        (("add", "Ada/XL", "--file", "fast_unet.safetensors", "--like", "sdxl"), "--size in pixels"),
+        (("add", "Ada/XL", "--file", "fast_unet.safetensors", "--like", "sdx", "--size", "64"), "sdxl"),
         (("add", "Ada/XL", "--revision", "v9"), "has no revision 'v9'"),
         (("download", "nano/teacher"), "whose file names a source"),
         (("remove", "nano/teacher"), "was not added from elsewhere"),

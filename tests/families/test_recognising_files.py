@@ -7,35 +7,19 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from diffusers import UNet2DConditionModel
 
 from studio.core.footprint import Smaller
 from studio.families import describe, footprint
 from studio.families.stable.face import StableDiffusion
 from studio.families.stable.original.shipped import LAYOUTS, NAMES
-from tests.support.original_layout import of_pipeline, of_unet, write_header
+from tests.support.original_layout import Shapes, of_unet, true_shapes, write_header
 from tests.support.placed import network_on, single_file
 
-Shapes = dict[str, tuple[int, ...]]
-TEXT = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 UNET, TEXT_MODEL = "model.diffusion_model.", "cond_stage_model.transformer.text_model."
-
-
-def true_shapes(layout: str) -> Shapes:
-    """Of the true checkpoint's weights: its networks as they are configured, on the meta device."""
-    here = LAYOUTS / layout
-    with torch.device("meta"):
-        parts = {
-            "unet": UNet2DConditionModel.from_config(json.loads((here / "unet" / "config.json").read_text())),
-            "vae": AutoencoderKL.from_config(json.loads((here / "vae" / "config.json").read_text())),
-            **{p: cls(CLIPTextConfig.from_pretrained(here / p)) for p, cls in TEXT.items() if (here / p).is_dir()},
-        }
-        return {name: tuple(t.shape) for name, t in of_pipeline(SimpleNamespace(**parts), layout).items()}
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ from studio.core.residency import BYTES, Precision, by_role
 from studio.families import open_model, residency
 from studio.families.held_parts import held_parts
 from studio.families.opened import Opened
-from tests.families.test_recognising_files import true_shapes
-from tests.support.original_layout import write_header
+from tests.support.original_layout import true_shapes, write_header
 from tests.support.placed import single_file
 from tests.support.tiny_models import sdxl_pipeline
 from tests.support.tiny_transformers import flux_pipeline, sd3_pipeline

@@ -34,7 +34,6 @@ ON_XL = {**XL, "base": "xl/base"}
         ({"path": " "}, "a folder or file fits"),
         ({**XL, "file": "a.safetensors"}, "A pipeline is a whole repository"),
         ({**XL, "holds": "single_file", "like": "sdxl"}, "Which file of ada/xl"),
-        ({**XL, "holds": "single_file", "file": "a.safetensors"}, "like must name"),
         ({**ON_XL, "holds": "lora", "file": "../a.safetensors"}, "could lead out of its folder"),
         ({**ON_XL, "holds": "lora", "file": "a.bin"}, "is a pickle"),
         ({**ON_XL, "holds": "lora", "file": "a.gguf"}, "no .safetensors file"),

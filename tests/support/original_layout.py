@@ -8,13 +8,20 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from studio.families.stable.original.shipped import LAYOUTS
 
 Weights = dict[str, Tensor]
+Shapes = dict[str, tuple[int, ...]]
+TEXT = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
           "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}  # fmt: skip
 OUTSIDE = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2", "conv_in": "input_blocks.0.0",
@@ -118,6 +125,18 @@ def write(path: Path, weights: Mapping[str, Tensor], dtype: torch.dtype | None =
     kept = {n: (t.to(dtype) if dtype and t.is_floating_point() else t).detach().clone().contiguous() for n, t in weights.items()}
     save_file(kept, path, {"format": "pt", **strings})
     return path
+
+
+def true_shapes(layout: str) -> Shapes:
+    """Of the true checkpoint's weights: its networks as they are configured, on the meta device."""
+    here = LAYOUTS / layout
+    with torch.device("meta"):
+        parts = {
+            "unet": UNet2DConditionModel.from_config(json.loads((here / "unet" / "config.json").read_text())),
+            "vae": AutoencoderKL.from_config(json.loads((here / "vae" / "config.json").read_text())),
+            **{p: cls(CLIPTextConfig.from_pretrained(here / p)) for p, cls in TEXT.items() if (here / p).is_dir()},
+        }
+        return {name: tuple(t.shape) for name, t in of_pipeline(SimpleNamespace(**parts), layout).items()}
 
 
 def write_header(path: Path, shapes: Mapping[str, tuple[int, ...]], **strings: str) -> Path:
