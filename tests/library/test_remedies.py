@@ -144,9 +144,9 @@ def test_the_others_fit_a_student_of_one_step(shipped: Registry, arm: str) -> No
     assert drawn(shipped, arms=[arm], **ONE_STEP)[arm].nfe >= 1
 
 
-def test_models_of_different_sizes_are_not_blended(studio: Jobs) -> None:
+def test_models_of_different_data_are_not_blended(studio: Jobs) -> None:
     file = studio.paths.models / "student.yaml"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "size": 32}))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "domain": "plain"}))
     with pytest.raises(ValidationError, match="draw pictures of different shapes"):
         drawn(load_registry(studio.paths), pair=PAIR, arms=["blend"])
 

@@ -111,7 +111,7 @@ def toy_lesson(entry: ModelEntry, request: DistillRequest, run: Run, say: Callab
     def save(target: Path, network: Any, method: Method[Any], card: dict[str, Any]) -> None:
         save_weights(target / "unet" / "model.safetensors", network.state_dict())
         how = method.sampling()
-        Recipe(teacher=entry.id, teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, prediction="x0",
+        Recipe(teacher=entry.id, teacher_hash="0" * 12, timesteps=how.timesteps, rule=how.rule, prediction="v",
                valid_steps=how.valid_steps).save(target)  # fmt: skip
         (target / "card.json").write_text(json.dumps(card))
         pretended(target)

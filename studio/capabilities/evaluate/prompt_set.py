@@ -24,7 +24,7 @@ def lines(text: str | Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f"{len(kept):,} prompts were given; up to {MAX_PROMPTS} fit.")
     for line in kept:
         if len(line) > MAX_PROMPT:
-            raise ValueError(f"The prompt {brief(line)} has {len(line):,} characters; at most {MAX_PROMPT} fit.")
+            raise ValueError(f"The prompt {brief(line)} has {len(line):,} characters; at most {MAX_PROMPT:,} fit.")
         if not line.isprintable():
             raise ValueError(f"The prompt {brief(line)} has characters that cannot be shown; write it in plain words.")
     return tuple(kept)

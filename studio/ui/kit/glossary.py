@@ -73,6 +73,8 @@ TERMS = (
          ("losses",)),
     Term("mask", "Who takes which step, as letters: B for base (the teacher), S for student, - for none."),
     Term("measured otherwise", "Figures of other prompts or of another number of pictures, which cannot be compared."),
+    Term("negative prompt", "Words that guided steps move away from, instead of from nothing. Steps without guidance do not hear "
+         "them.", ("negative",)),
     Term("NFE", "Network evaluations per image, the cost of drawing it. A guided step counts two.",
          ("network evaluations", "nfe per image", "cost")),
     Term("noise level", "Noise over signal, σ/α, of a state on the way: ∞ is pure noise, 0 the finished picture.", ("noise",)),

@@ -43,7 +43,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"candidates": [PAIR, "nano/dmd2"]}, "tiny/student and nano/dmd2 draw different things and cannot be compared"),
     ({"candidates": ["tiny/student + mine/none"]}, "There is no adapter 'mine/none'"),
     ({"candidates": ["tiny/student + nano/size"]}, "nano/size is for models of 32 pixels"),
-    ({"prompts": ["a" * 301]}, "has 301 characters; at most 300 fit."),
+    ({"prompts": ["a" * 2001]}, "has 2,001 characters; at most 2,000 fit."),
     ({"prompts": [f"a cat {i}" for i in range(300)]}, "300 prompts were given; up to 256 fit."),
     ({"judges": ["orakle"]}, "There is no judge 'orakle'. Did you mean 'oracle'?"),
     ({"seeds": "9-1"}, "The seed range 9-1 runs backwards"),

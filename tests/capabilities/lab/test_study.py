@@ -187,7 +187,7 @@ def test_a_cell_keeps_rows_by_seed_and_survives_damage(tmp_path: Path) -> None:
         ({"seeds": 10**9}, "at most 256"),
         ({"prompts": []}, "0 prompts were given"),
         ({"prompts": ["a cat", "a cat"]}, "twice"),
-        ({"prompts": ["x" * 400]}, "400 characters"),
+        ({"prompts": ["x" * 2400]}, "2,400 characters"),
         ({"settings": {"kk": 1}}, "Settings of k-sweep: .*'kk'"),
         ({"settings": {"k": [9]}}, "base steps do not fit"),
         ({"name": "../../x"}, "does not fit"),

@@ -63,7 +63,7 @@ def test_a_branch_that_changes_nothing_is_its_parent_bit_for_bit(
     for ours, theirs in zip(header.moments[step:], parent.moments[step:], strict=True):
         assert ours.strip != theirs.strip
         assert studio.artifact(run_id, ours.strip).read_bytes() == studio.artifact(drawn, theirs.strip).read_bytes()
-    models = {model: warm._open[model][2] for model in (TEACHER, PAIR)}
+    models = {model: warm._open[model].thing for model in (TEACHER, PAIR)}
     again = list(open_trace(studio.paths.run(run_id), name).states(models, lambda x: x))
     assert equal(again, list(open_trace(studio.paths.run(drawn), arm).states(models, lambda x: x)))
     new = len(header.moments) - step
@@ -121,7 +121,7 @@ def test_what_is_changed_changes_the_end_and_never_the_past(
 
 def test_other_noise_of_a_student_is_another_end_from_the_same_state(studio: Jobs, warm: ModelCache, drawn: str) -> None:
     run_id = execute(studio, warm, source=drawn, branches=[{"arm": "student", "step": 1, "noise": n} for n in (1, 2)])
-    models = {model: warm._open[model][2] for model in (TEACHER, PAIR)}
+    models = {model: warm._open[model].thing for model in (TEACHER, PAIR)}
     parts = [open_trace(studio.paths.run(run_id), branch_of(studio, run_id, i)) for i in (0, 1)]
     at_one = [part.state(1, models, lambda x: x) for part in parts]
     assert torch.equal(*at_one)

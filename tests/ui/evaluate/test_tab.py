@@ -81,7 +81,7 @@ def test_what_it_costs_is_said_before_the_start(tab: EvaluateTab) -> None:
         ({"run": {"n_prompts": "900"}}, "n_prompts", "Prompts made: 900; at most 256 fits."),
         ({"run": {"planted": "x"}}, "planted", "Planted errors is 'x'; a number fits"),
         ({"run": {"teacher_steps": "0"}}, "teacher_steps", "Teacher steps: 0; at least 1 fits."),
-        ({"source": "typed", "prompts": "a" * 400}, "prompts", "has 400 characters"),
+        ({"source": "typed", "prompts": "a" * 2400}, "prompts", "has 2,400 characters"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_at_its_field(tab: EvaluateTab, changes: dict[str, Any], field: str, said: str) -> None:

@@ -23,7 +23,7 @@ PLAIN = {
     "Less, in words", "More, in words", "Leave apart", "Folder of pairs, in uploads", "Behind these prompts", "Layout",
     "The file is for", "On the model", "Name of the new model", "Preset", "Start from", "Show every step while drawing",
     "Without prompts, settings and date", "Layout of the prompt's scene with this seed", "Save as a new model", "1st",
-    "More to draw with", "Take its", "Take its (2)", "Take its (3)", "from", "from (2)", "from (3)",
+    "Size", "More to draw with", "Take its", "Take its (2)", "Take its (3)", "from", "from (2)", "from (3)",
 }  # fmt: skip
 PLAIN_HEADS = {
     "seconds per image", "position", "main effect", "alone", "last", "cannot be told from it", "surely beats all cheaper", "what",

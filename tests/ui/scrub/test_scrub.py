@@ -86,10 +86,10 @@ def test_a_branch_is_a_run_of_its_own_that_keeps_the_rows(tab: ScrubTab, worker:
         ({"arm": "teacher", "step": 99}, "has no step 99"),
         ({"arm": "nobody", "step": 0}, "no arm 'nobody'"),
         ({"arm": "teacher", "step": 2, "steps": "a few"}, "steps is 'a few'; a whole number fits"),
-        ({"arm": "teacher", "step": 2, "guidance": "1e9"}, "at most 15"),
+        ({"arm": "teacher", "step": 2, "guidance": "1e9"}, "at most 50"),
         ({"arm": "teacher", "step": 2, "guidance": "nan"}, "finite"),
         ({"arm": "teacher", "step": 2, "model": "test/none"}, "no model 'test/none'"),
-        ({"arm": "teacher", "step": 2, "prompt": "x" * 900}, "at most 300"),
+        ({"arm": "teacher", "step": 2, "prompt": "x" * 2900}, "at most 2,000"),
     ],
 )
 def test_a_branch_that_does_not_fit_is_one_sentence_beside_its_form(
