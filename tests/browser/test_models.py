@@ -44,7 +44,7 @@ def test_a_student_is_found_added_downloaded_compared_and_removed(chromium: Any,
         page.click("[data-open='sdxl/lightning-4']")
         assert "4 steps at t = 999, 749, 499, 249, by the rule euler, without guidance." in page.inner_text(".m-card dl")
         page.fill(".m-filter", "nano dmd2")
-        page.wait_for_function("document.querySelectorAll('.m-model').length === 2")
+        page.wait_for_function("document.querySelectorAll('.m-model').length === 3")
         page.fill(".m-filter", "")
 
         page.fill("[data-field=place]", "fast")
