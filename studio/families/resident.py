@@ -53,8 +53,9 @@ class Resident(ABC):
         return
 
     @property
+    @abstractmethod
     def sample_shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
+        """Of one decoded sample."""
 
     @property
     def device(self) -> torch.device:

@@ -80,6 +80,8 @@ def _recipe(paths: Paths, form: Mapping[str, object], said: Mapping[str, str]) -
 
 def search(text: str) -> list[Json]:
     """Models on the Hub whose name holds a text: {"id", "about", "gated"}, most downloaded first."""
+    if not isinstance(text, str):  # programs may send anything
+        raise ValueError(f"What to look for is {brief(text)}; a part of a model's name fits, like lcm.")
     if not text.strip():
         raise ValueError("What to look for is not said yet; a part of a model's name fits, like lcm.")
     found = []

@@ -149,3 +149,5 @@ def test_the_hub_is_searched_by_a_part_of_a_name(home: Jobs) -> None:
     assert form.search("XL") == [{"id": "Ada/XL", "about": "7 downloads · openrail++"}]
     with pytest.raises(ValueError, match="not said yet"):
         form.search("  ")
+    with pytest.raises(ValueError, match="What to look for is .*a part of a model's name fits"):
+        form.search({"text": "lcm"})  # type: ignore[arg-type]
