@@ -112,10 +112,11 @@ TAIL = [
     "asked, so arms are cheap whose segments are long.",
     "- `sequential`: layers of networks and text encoders come one by one (accelerate's `cpu_offload`).",
     "",
-    "A comparison, and what draws as one does, plans before it opens its models and says the plan in one sentence. "
-    "`STUDIO_RESIDENCY` names one of these instead of `auto`; on a CPU everything stays unless it does. While parts are moved, "
-    "pictures of more than 768 × 768 pixels are decoded one by one and in tiles. Studies, evaluations, rankings and trainings "
-    "open their models whole on the device. When memory runs out, the models are closed and the run says the next plan.",
+    "Whatever draws (comparisons, scrubs, control runs, studies, evaluations, rankings) plans before it opens its models, "
+    "and says the plan where parts are moved. `STUDIO_RESIDENCY` names one of these instead of `auto`; on a CPU everything "
+    "stays unless it does. While parts are moved, pictures of more than 768 × 768 pixels are decoded one by one and in "
+    "tiles. Trainings, and what is measured while they train, open their models whole on the device, in float32. When "
+    "memory runs out, the models are closed and the run says the next plan.",
 ]
 
 

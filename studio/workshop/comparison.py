@@ -167,7 +167,7 @@ class Comparison:
             "request": self.request.model_dump(mode="json"), "models": session.used(), "adapters": session.wardrobe.used(),
             "hints": [use.model_dump(mode="json") for use in self.request.hints], "arms": self.rows,
             "recovery": self.recovery, "notices": session.notices, "versions": session.versions,
-            "dtypes": session.precisions(), "residency": session.residency.sentence if session.residency else "",
+            "dtypes": session.precisions(), "residency": session.placed.plan.sentence if session.placed.plan else "",
             **({"additions": self.request.additions} if self.request.additions else {}),
         }  # fmt: skip
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from studio.core.domain import Oracle, Said, beside
@@ -18,12 +16,10 @@ from studio.core.explain import explain
 from studio.core.family import OpenModel
 from studio.core.files import Json
 from studio.core.recipe import Recipe
-from studio.core.residency_plan import ResidencyPlan
 from studio.domains import domain_of
 from studio.domains.media import medium_of
 from studio.domains.media.image import pixels, png_bytes
 from studio.families.opened import Opened
-from studio.families.placement import Placement
 from studio.jobs.run import Run, versions
 from studio.library.adapter_uses import AdapterUse, dressed, unused, words_of
 from studio.library.adapters import load_adapters
@@ -40,6 +36,7 @@ from studio.workshop.cut_words import cut_words
 from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
+from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 
@@ -61,8 +58,7 @@ class Session:
         self.models: dict[str, OpenModel] = {}
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
-        self.residency: ResidencyPlan | None = None  # once models are open
-        self.leaving = ExitStack()
+        self.placed = PlacedModels(run, self.notice)
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.said = self.domain.read(request.prompt, self.words, request.given)
         self.away = self.domain.read(request.negative, self.words, request.given) if request.negative else Said("")
@@ -76,7 +72,7 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self.leaving:
+        with self.placed:
             self.wardrobe.__exit__(*error)
 
     @property
@@ -94,29 +90,11 @@ class Session:
         """Open every model of the plans, and say what a person should know of prompt and student."""
         self._say_notices()
         ids = dict.fromkeys(model for plan in self.plans for model in plan.models)
-        entries = [self.job.tools.registry.get(model_id) for model_id in ids]
-        self.residency = self.job.tools.models.planned(entries)
-        moving = self.residency.name != "everything"
-        for entry in entries:
-            self.job.state("loading", f"Opening {entry.title}.")
-            on = "cpu" if moving else ""
-            self.models[entry.id] = self.job.tools.models.model(entry, beside=tuple(self.models), on=on)
-            self.job.check()
-        if moving:
-            self._place()
+        self.models = self.placed.open(map(self.job.tools.registry.get, ids), hinted=bool(self.request.hints))
         shapes = {tuple(model.shape) for model in self.models.values()}
         if len(shapes) > 1 and self.shape is None:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
         self._say_teacher()
-
-    def _place(self) -> None:
-        """Let the models' parts be moved as the plan says, until the session ends."""
-        assert self.residency is not None
-        self.notice(self.residency.sentence)
-        if self.residency.name == "sequential" and self.request.hints:
-            raise ValueError("No ControlNet is followed while layers come one by one; STUDIO_RESIDENCY=one-network would fit.")
-        movable = [model for model in self.models.values() if isinstance(model, Opened)]
-        self.leaving.enter_context(Placement(self.residency.name, torch.device(self.job.tools.device), movable))
 
     def open_oracle(self) -> Oracle | None:
         """What reads these pictures; None where it cannot be opened, which is said. Only where they are `readable`."""

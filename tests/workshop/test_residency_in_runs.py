@@ -25,6 +25,33 @@ def run(studio: Jobs, models: ModelCache) -> tuple[str, str, dict[str, Any]]:
     return state, note, {**result, "pixels": [pixels(path) for path in pictures]}
 
 
+SCRUB = {"draw": {**ASKED, "arms": ["teacher"]}}
+STUDY = {"study": "k-sweep", "pair": "tiny/student", "prompts": ["a red house"], "seeds": 2, "teacher_steps": 3, "control": 0,
+         "settings": {"references": [3]}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("scrub", SCRUB), ("study", STUDY)])
+def test_what_draws_otherwise_follows_a_plan_too(
+    studio: Jobs, monkeypatch: pytest.MonkeyPatch, kind: str, asked: dict[str, Any]
+) -> None:
+    found = {}
+    for name in ("everything", "one-network"):
+        monkeypatch.setenv("STUDIO_RESIDENCY", name)
+        for cells in (studio.paths.cache / "cells").rglob("*"):
+            if cells.is_file():
+                cells.unlink()  # so that it is drawn again
+        run_id, cache = studio.submit(kind, asked), ModelCache("cpu")
+        state, note = run_job(studio.paths.run(run_id), models=cache, registry=load_registry(studio.paths))
+        assert (state, note) == ("done", ""), name
+        said = [str(event["text"]) for event in studio.tail(run_id)[0] if event["kind"] == "notice"]
+        assert any("One network at a time" in text for text in said) is (name == "one-network")
+        assert all(getattr(kept.thing, "placement", None) is None for kept in cache._open.values())
+        files = sorted((studio.paths.run(run_id) / "artifacts").rglob("*.png"))
+        result = studio.result(run_id) or {}
+        found[name] = [pixels(file) for file in files], result.get("verdicts"), result.get("evaluations")
+    assert found["everything"] == found["one-network"]
+
+
 def pixels(path: Any) -> bytes:
     from PIL import Image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from studio.library.candidates import Candidate
 from studio.sampling.plan import Plan
 from studio.workshop.draw import BATCH, samples
 from studio.workshop.loaded_adapters import Wardrobe, level_of
+from studio.workshop.placed_models import PlacedModels
 from studio.workshop.tools import Tools
 
 
@@ -31,23 +33,26 @@ class Drawing:
         self.words = words_of(candidate.adapters, self.wardrobe.adapters)
         self.models: dict[str, OpenModel] = {}
         self.notices: list[str] = []
+        self.placed = PlacedModels(run, self.notices.append)
 
     def __enter__(self) -> Drawing:
-        registry, models = self.job.tools.registry, self.job.tools.models
-        self.wardrobe.__enter__()
-        for name in self.bare.models:
-            entry = registry.get(name)
-            self.job.state("loading", f"Opening {entry.title}.")
-            self.models[name] = models.model(entry, beside=tuple(self.models))
-            self.job.check()
-        uses, adapters = self.candidate.adapters, self.wardrobe.adapters
-        (self.plan,) = dressed([self.bare], uses, registry, adapters, partial(level_of, self.models))
-        self.notices = unused(uses, [self.plan])
-        self.wardrobe.open([self.plan], self.models, more=[use.id for use in uses if adapters.get(use.id).words])
+        with ExitStack() as entered:
+            entered.enter_context(self.placed)
+            entered.enter_context(self.wardrobe)
+            self._open()
+            self.leaving = entered.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.wardrobe.__exit__(*error)
+        self.leaving.close()
+
+    def _open(self) -> None:
+        registry = self.job.tools.registry
+        self.models = self.placed.open(map(registry.get, self.bare.models))
+        uses, adapters = self.candidate.adapters, self.wardrobe.adapters
+        (self.plan,) = dressed([self.bare], uses, registry, adapters, partial(level_of, self.models))
+        self.notices += unused(uses, [self.plan])
+        self.wardrobe.open([self.plan], self.models, more=[use.id for use in uses if adapters.get(use.id).words])
 
     def samples(self, said: Said, seeds: Sequence[int]) -> Tensor:
         """Of one prompt, [S, …] on the CPU."""

@@ -37,6 +37,7 @@ from studio.sampling.steps import compiled
 from studio.workshop.additions import Drawing, add
 from studio.workshop.draw import batch_size
 from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
 from studio.workshop.sample_cache import Cells
 from studio.workshop.tools import Tools
@@ -85,6 +86,7 @@ class Laboratory:
         self._conclusion: dict[str, Any] = {}
         self.control: dict[str, Any] | None = None
         self.complete = 0  # blocks that every prompt and arm has
+        self.placed = PlacedModels(run, run.notice)
         self.wardrobe = Wardrobe(self.study.setting.adapters, run)
         self.oracle: Any = None
         self.judge: Judge | None = None  # stands in for it
@@ -102,7 +104,7 @@ class Laboratory:
 
     def run(self) -> Json:
         self.job.gate.enter(self.job.check)
-        with self.wardrobe:
+        with self.placed, self.wardrobe:
             return self._run()
 
     def _run(self) -> Json:
@@ -124,10 +126,8 @@ class Laboratory:
 
     def _open(self) -> None:
         arms, controls = self.arms, self.controls
-        for model_id in dict.fromkeys(model for plan in arms.plans for model in plan.models):
-            entry = self.job.tools.registry.get(model_id)
-            self.job.state("loading", f"Opening {entry.title}.")
-            arms.models[model_id] = self.job.tools.models.model(entry, beside=tuple(arms.models))
+        ids = dict.fromkeys(model for plan in arms.plans for model in plan.models)
+        arms.models = self.placed.open(map(self.job.tools.registry.get, ids))
         reader = self._open_reader()
         arms.weights = {**{name: model.hash for name, model in arms.models.items()}, "oracle": reader}
         self.wardrobe.open(arms.plans, arms.models)

@@ -26,6 +26,7 @@ from studio.sampling.prompts import encode_once
 from studio.sampling.record import Record
 from studio.workshop.draw import draw
 from studio.workshop.held_out import figures, reference
+from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 
@@ -98,10 +99,12 @@ class Measuring:
         self.arm, before = arm, (self.pictures, self.evaluations)
         self.job.state("running", f"Measuring {arm.title}.")
         try:
-            models = {name: self.job.tools.models.model(entry) for name, entry in arm.entries.items()}
-            self._say_weights(arm, models)
-            draws = DrawsArm(models, oracle, domain_of(arm.teacher.domain), self._step, self._look)
-            found = figures(draws, arm.plan, self.request.samples, world)
+            with PlacedModels(self.job, self._notice) as placed:
+                opened = placed.open(arm.entries.values())
+                models = {name: opened[entry.id] for name, entry in arm.entries.items()}
+                self._say_weights(arm, models)
+                draws = DrawsArm(models, oracle, domain_of(arm.teacher.domain), self._step, self._look)
+                found = figures(draws, arm.plan, self.request.samples, world)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             self._notice(f"{arm.title} could not be measured: {explain(error)}")
             self.todo.remove(arm)

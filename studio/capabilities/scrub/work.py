@@ -35,6 +35,7 @@ from studio.workshop.comparison import Comparison
 from studio.workshop.frames import Frames, readings_file
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe
+from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
 from studio.workshop.tools import Tools
 from studio.workshop.traces import Trace
@@ -55,11 +56,12 @@ class Scrubbing:
         self.before: Json = {}  # the result of what was drawn: its arms, figures and models
         self.branches: dict[str, Json] = {}  # arm -> its request and parent
         self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
+        self.placed = PlacedModels(run, self._notice)
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.computed = 0  # network evaluations for branches
 
     def run(self) -> Json:
-        with self.wardrobe:
+        with self.placed, self.wardrobe:
             return self._run()
 
     def _run(self) -> Json:
@@ -98,7 +100,7 @@ class Scrubbing:
         comparison = Comparison(self.request.draw, self.job)
         instead = "" if comparison.session.readable else comparison.frames.seek_reader(self.job.tools.models)
         self.before = comparison.run()
-        self.models, self.frames = comparison.session.models, comparison.frames
+        self.frames = comparison.frames
         self.notices = list(comparison.session.notices)
         if instead:
             self._notice(instead)
@@ -131,13 +133,10 @@ class Scrubbing:
     def _open(self) -> None:
         wanted = [model for header in self.headers.values() for model in header.plan.models]
         wanted += [branch.model for branch in self.request.branches if branch.model]
-        for model_id in dict.fromkeys(model for model in wanted if model not in self.models):
-            entry = self.job.tools.registry.get(model_id)
-            if not entry.available:
-                raise ValueError(entry.reason)
-            self.job.state("loading", f"Opening {entry.title}.")
-            self.models[model_id] = self.job.tools.models.model(entry, beside=tuple(self.models))
-            self.job.check()
+        entries = [self.job.tools.registry.get(model_id) for model_id in dict.fromkeys(wanted)]
+        if missing := next((entry for entry in entries if not entry.available), None):
+            raise ValueError(missing.reason)
+        self.models = self.placed.open(entries, hinted=bool(self.before.get("hints")))
         if self.request.draw is not None:
             return  # the comparison has said all there is to say
         now = {name: {"hash": model.hash} for name, model in self.models.items()}
@@ -154,8 +153,9 @@ class Scrubbing:
             self._notice(f"Nothing is read from the pictures, because the oracle cannot be opened: {explain(error)}")
 
     def _notice(self, text: str) -> None:
-        self.notices.append(text)
-        self.job.notice(text)
+        if text not in self.notices:  # a comparison has said it
+            self.notices.append(text)
+            self.job.notice(text)
 
     # -- branches --------------------------------------------------------------------------------------------------
 
