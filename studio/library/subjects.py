@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from studio.core.explain import brief, did_you_mean, explain
-from studio.core.files import read_json
+from studio.core.files import Json, read_json
 from studio.domains import domain_of
 from studio.jobs.paths import ASSETS, Paths
 from studio.library.brought_pictures import Limits, by_number, decoded
@@ -125,6 +125,14 @@ class Subject:
             data = file.read_bytes()
             found.update(f"{file.relative_to(self.folder).as_posix()} {len(data)}\n".encode() + data)
         return found.hexdigest()[:12]
+
+    def plain(self) -> Json:
+        """As JSON, no paths of this machine."""
+        return {"id": self.id, "title": self.title, "kind": self.kind, "class": self.noun, "word": self.word,
+                "domain": self.domain, "pictures": [file.name for file in self.pictures],
+                "held": [file.name for file in self.held], "masks": list(self.masks), "captions": dict(self.captions),
+                "missing": list(self.missing), "consent": self.consent, "shows": dict(self.shows), "licence": self.licence,
+                "origin": self.origin, "shipped": self.shipped, "digest": self.digest}  # fmt: skip
 
     def lines(self, called: str = PLACE, held: bool = False) -> list[str]:
         """Captions in the order of the pictures. called: what stands where the word goes."""

@@ -11,6 +11,7 @@ from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.method_cards import GROUPS
 from studio.ui.api import add_api
+from studio.ui.api.agents import answer_in_json
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import arms, parts, scripts, theme
@@ -90,6 +91,7 @@ def mark_one(demo: gr.Blocks, component: gr.HTML) -> None:
 
 def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json:
     """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do."""
+    answer_in_json()
     public = share or "SPACE_ID" in os.environ
     return {
         "server_name": host,
@@ -103,7 +105,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "show_error": False,
         "pwa": False,
         "ssr_mode": False,
-        "mcp_server": False,
+        "mcp_server": True,
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
         "favicon_path": str(theme.LOOK / "favicon.svg"),

@@ -19,6 +19,7 @@ from PIL import Image
 
 import app as entry
 from studio.jobs.jobs import Jobs
+from studio.jobs.kinds import KINDS
 from studio.jobs.paths import ROOT
 from studio.ui.app import build, launch_options
 from tests.support.scripted_compare import ScriptedWorker
@@ -39,10 +40,14 @@ def client(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 def test_every_action_is_an_endpoint_that_takes_one_typed_object(client: Client, worker: ScriptedWorker) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    background = {"/start_job", "/job", "/background", "/ask_job"}
-    models = {"/search_models", "/add_model", "/look_at_model", "/download_model", "/remove_model"}
-    assert set(endpoints) == {"/compare", "/run_state", "/cancel", "/runs", "/models", "/picture"} | background | models
-    assert all(len(end["parameters"]) <= 1 for end in endpoints.values())
+    kinds = {kind.name for kind in KINDS.all()} - {"fetch_model"}
+    following = {"start_job", "job", "wait", "events", "files", "run_state", "cancel", "ask_job", "picture"}
+    listing = {"runs", "background", "kinds", "models", "adapters", "controlnets", "subjects", "methods"}
+    models = {"search_models", "add_model", "look_at_model", "download_model", "remove_model"}
+    assert set(endpoints) == {f"/{name}" for name in kinds | following | listing | models}
+    for end in endpoints.values():
+        assert len([given for given in end["parameters"] if not given["parameter_has_default"]]) <= 1
+        assert end["description"] and end["returns"][0]["type"] != {}
 
     request = {"prompt": "a cat", "pair": "test/dmd2", "seeds": [4, 2], "arms": ["teacher", "student"]}
     run = client.predict(request, api_name="/compare")["run"]

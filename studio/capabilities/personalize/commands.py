@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.explain import brief
-from studio.core.files import Json
 from studio.domains import first
 from studio.library import subjects
 from studio.library.brought_pictures import FIT, Intake, Limits, take
@@ -38,7 +37,7 @@ def list_(
     found, entry = list(subjects.subjects(paths).values()), load_registry(paths).get(model) if model else None
     found = [one for one in found if entry is None or subjects.fits(one, entry)]
     if as_json:
-        print(json.dumps([_plain(one) for one in found], indent=1, ensure_ascii=False))
+        print(json.dumps([one.plain() for one in found], indent=1, ensure_ascii=False))
     else:
         table = Table("id", "kind", "class", "word", "domain", "pictures")
         for one in found:
@@ -53,7 +52,7 @@ def show(subject_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     """Show what a subject holds."""
     one = subjects.subject(open_jobs(data_dir).paths, subject_id)
     if as_json:
-        print(json.dumps(_plain(one), indent=1, ensure_ascii=False))
+        print(json.dumps(one.plain(), indent=1, ensure_ascii=False))
         return
     for name in ("title", "kind", "noun", "word", "domain", "licence", "origin", "digest"):
         if value := getattr(one, name):
@@ -162,12 +161,3 @@ def _taken(path: Path, limits: Limits) -> Intake:
     if not intake.pictures:
         raise ValueError(f"{brief(path.name)} holds no picture that can be taken; {FIT}.")
     return intake
-
-
-def _plain(one: subjects.Subject) -> Json:
-    """As JSON, no paths of this machine."""
-    return {"id": one.id, "title": one.title, "kind": one.kind, "class": one.noun, "word": one.word, "domain": one.domain,
-            "pictures": [file.name for file in one.pictures], "held": [file.name for file in one.held],
-            "masks": list(one.masks), "captions": dict(one.captions), "missing": list(one.missing), "consent": one.consent,
-            "shows": dict(one.shows),
-            "licence": one.licence, "origin": one.origin, "shipped": one.shipped, "digest": one.digest}  # fmt: skip

@@ -1,0 +1,143 @@
+"""`python -m studio compare | scrub | control …`: what draws, with the options of a comparison."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from studio.cli.executing import execute
+from studio.core.explain import brief
+from studio.core.files import Json
+from studio.jobs.jobs import Jobs
+from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
+from studio.library.hint_uses import WRITE_HELP, with_files
+from studio.library.stock import open_jobs
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")]
+_FIELDS = CompareRequest.model_fields
+_USUAL = f"what the student can draw of {', '.join(DEFAULT_ARMS)}"
+
+
+def _help(name: str) -> str:
+    return str(_FIELDS[name].description)
+
+
+def _asked(
+    prompt: Annotated[str, typer.Argument(help=_help("prompt"))] = "",
+    pair: Annotated[str, typer.Option(help=_help("pair"))] = DEFAULT_PAIR,
+    seeds: Annotated[str, typer.Option(help=_help("seeds"))] = "8",
+    arms: Annotated[str | None, typer.Option(help=f"{_help('arms')} Left out: {_USUAL}.")] = None,
+    teacher_steps: Annotated[int, typer.Option(help=_help("teacher_steps"))] = 25,
+    teacher_guidance: Annotated[float | None, typer.Option(help=_help("teacher_guidance"))] = None,
+    base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
+    rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
+    student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
+    negative: Annotated[str, typer.Option(help=_help("negative"))] = "",
+    size: Annotated[str, typer.Option(help=_help("size"))] = "",
+    adapter: Annotated[list[str] | None, typer.Option("--adapter", help=_help("adapters"))] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", help=f"A ControlNet and what it follows: {WRITE_HELP}.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--given", help="An input beside the prompt, name=value, where models take some.")
+    ] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="What a capability adds, name=value.")] = None,
+    off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
+    previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
+) -> Callable[[Jobs], Json]:
+    """The request of a comparison, once it is known where files that it names are copied to."""
+    asked: Json = {
+        "prompt": prompt, "pair": pair, "seeds": seeds, "teacher_steps": teacher_steps,
+        "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
+        "adapters": adapter or [], "off_recipe": off_recipe, "previews": previews, "given": given or {},
+        "additions": with_ or {}, "size": size, "negative": negative, **({} if arms is None else {"arms": arms}),
+    }  # fmt: skip
+    return lambda jobs: asked | {"hints": with_files(jobs.paths, hint or [])}
+
+
+_DRAW = inspect.signature(_asked, eval_str=True).parameters
+
+
+def _draws(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of a comparison before its own; it is called with `draw`, as `_asked` gives it."""
+
+    def called(**values: Any) -> None:
+        draw = _asked(**{name: values.pop(name) for name in _DRAW})
+        command(draw=draw, **values)
+
+    own = [given for name, given in inspect.signature(command, eval_str=True).parameters.items() if name != "draw"]
+    signature = inspect.Signature([*_DRAW.values(), *own])
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__annotations__ = {name: given.annotation for name, given in signature.parameters.items()}
+    called.__signature__ = signature  # type: ignore[attr-defined]
+    return called
+
+
+@_draws
+def compare(
+    draw: Callable[[Jobs], Json],
+    out_folder: Out = None,
+    data_dir: DataDir = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the same seeds with teacher, student, hybrids and remedies, and measure them."""
+    jobs = open_jobs(data_dir)
+    execute(jobs, jobs.submit("compare", draw(jobs)), device, out_folder, as_json)
+
+
+@_draws
+def scrub(
+    draw: Callable[[Jobs], Json],
+    source: Annotated[str, typer.Option("--run", help="A run that was drawn before, in place of a prompt.")] = "",
+    branch: Annotated[
+        list[str] | None,
+        typer.Option("--branch", help='Another ending: \'{"arm": "teacher", "step": 3, "guidance": 5}\', as in a spec file.'),
+    ] = None,
+    states: Annotated[bool, typer.Option("--states", help="Also make pictures of the noisy states.")] = False,
+    out_folder: Out = None,
+    data_dir: DataDir = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a comparison, or take one that was drawn, and look at every step of it; branch from any."""
+    jobs = open_jobs(data_dir)
+    what: Json = {"source": source} if source else {"draw": draw(jobs)}
+    request = {**what, "branches": [_object(one) for one in branch or ()], "states": states}
+    execute(jobs, jobs.submit("scrub", request), device, out_folder, as_json)
+
+
+@_draws
+def control(
+    draw: Callable[[Jobs], Json],
+    vary: Annotated[str, typer.Option(help="The adapter whose strength varies, by its id; `adapters list` has them.")] = "",
+    strengths: Annotated[str, typer.Option(help="In units of its calibration, with commas between.")] = "-2,-1,0,1,2",
+    out_folder: Out = None,
+    data_dir: DataDir = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the same seeds with an adapter at a row of strengths, on teacher, student and hybrid."""
+    jobs = open_jobs(data_dir)
+    try:
+        row = [float(one) for one in strengths.split(",")]
+    except ValueError:
+        raise ValueError(f"The strengths {brief(strengths)} are no numbers with commas between, like -2,0,2.") from None
+    request = {"draw": draw(jobs), "vary": {"id": vary}, "strengths": row}
+    execute(jobs, jobs.submit("control", request), device, out_folder, as_json)
+
+
+def _object(text: str) -> Json:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f'The branch {brief(text)} is no JSON object; one like {{"arm": "teacher", "step": 3}} fits.')
+    return found

@@ -1,0 +1,92 @@
+"""A submitted run executed from a terminal: its progress shown, and what came of it printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from studio.cli.inline import Executor
+from studio.core.files import Json
+from studio.jobs import history
+from studio.jobs.jobs import Jobs
+from studio.library.shown_measures import titled
+
+out, err = Console(), Console(stderr=True)
+
+
+def execute(jobs: Jobs, run_id: str, device: str | None, out_folder: Path | None, as_json: bool) -> None:
+    """Run a submitted job (or let the worker do it), show its progress, print what came of it."""
+    executor = Executor(jobs, run_id, device)
+    executor.start()
+    try:
+        watch(jobs, run_id, executor.is_alive)
+    except KeyboardInterrupt:
+        jobs.cancel(run_id)
+        err.print("Stopping after this step …")
+        watch(jobs, run_id, executor.is_alive)
+    executor.join(10.0)
+    info, result = jobs.get(run_id), jobs.result(run_id)
+    problem = "" if info.final else executor.problem
+    if as_json:
+        print(json.dumps({"id": run_id, "state": info.state, "note": info.note or problem, "result": result}, indent=1))
+    else:
+        report(result)
+        out.print(f"{run_id}  {info.state}  {info.note}".rstrip(), markup=False, highlight=False)
+    if out_folder is not None and result is not None:
+        written = history.export(jobs, run_id, out_folder)
+        if not as_json:
+            out.print(f"{len(written)} files in {out_folder}", markup=False, highlight=False)
+    if problem:
+        err.print(problem, style="red", markup=False, highlight=False)
+    if info.state != "done":
+        raise SystemExit(1)
+
+
+def watch(jobs: Jobs, run_id: str, going: Callable[[], bool]) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("queued", total=None)
+        for event in jobs.follow(run_id, going=going):
+            if event["kind"] == "state":
+                bar.update(task, description=str(event["note"] or event["state"])[:60])
+            elif event["kind"] == "progress":
+                what = f"{event.get('arm', '')} {event.get('step', '')}/{event.get('steps', '')}"
+                bar.update(task, completed=event["done"], total=event["total"], description=what)
+            elif event["kind"] == "notice":
+                bar.console.print(event["text"], style="yellow", markup=False, highlight=False)
+
+
+def report(result: Json | None) -> None:
+    """The table and the sentences of a comparison."""
+    if not result or "arms" not in result:
+        return
+    further = titled(row.get("measures") or {} for row in result["arms"])
+    table = Table("arm", "diversity", "accuracy", "NFE", "s / image", *(look["title"] for look in further.values()))
+    for row in result["arms"]:
+        measures = row.get("measures") or {}
+        diversity, accuracy = interval_of(measures.get("diversity")), interval_of(measures.get("accuracy"), percent=True)
+        more = [interval_of(measures.get(name), look["percent"], look["digits"]) for name, look in further.items()]
+        table.add_row(row["label"], diversity, accuracy, f"{row['nfe']:g}", f"{row['seconds_per_image']:.3f}", *more)
+    out.print(table)
+    for entry in result.get("recovery", []):
+        out.print(entry["sentence"], markup=False, highlight=False)
+
+
+def interval_of(measure: Json | None, percent: bool = False, digits: int = 2) -> str:
+    if not measure or measure.get("value") is None:
+        return "–"
+    scale, digits = (100, 0) if percent else (1, digits)
+    text = f"{measure['value'] * scale:.{digits}f}{' %' if percent else ''}"
+    if measure.get("low") is None or measure.get("high") is None:
+        return text
+    return f"{text} [{measure['low'] * scale:.{digits}f}–{measure['high'] * scale:.{digits}f}]"
