@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from studio.core.explain import brief
@@ -45,8 +44,7 @@ def _folder(place: Path) -> Json:
         return _control(place)
     if kind.endswith(("UNet2DConditionModel", "Transformer2DModel")):
         return _told("network", "A network, which stands on a listed model.")
-    inside = ", ".join(sorted(os.listdir(place))[:3])
-    raise ValueError(f"{brief(place.name)} is no folder of diffusers; it holds {brief(inside) if inside else 'nothing'}.")
+    raise ValueError(f"{brief(place.name)} is no folder that diffusers wrote, which would fit.")
 
 
 def _file(place: Path) -> Json:

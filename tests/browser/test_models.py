@@ -121,6 +121,8 @@ def test_a_file_comes_and_a_controlnet_is_brought(chromium: Any, tmp_path: Path)
     faults: list[str] = []
     with serving(tmp_path / "data") as studio:
         page = at_models(chromium, f"{studio.address}/?tab=models", 1440, "dark", faults)
+        shown = page.evaluate("getComputedStyle(document.querySelector('[data-field=holds]')).backgroundImage")
+        assert shown.count("linear-gradient") == 2, "what can be chosen from has its arrow"
         come = page.locator(".m-drop input")
         come.set_input_files(tmp_path / "old.safetensors")
         wrong(page, "old.safetensors does not begin as a safetensors file does")

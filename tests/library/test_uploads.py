@@ -195,7 +195,7 @@ def test_what_lies_here_is_recognised(jobs: Jobs, tmp_path: Path, file: Path) ->
     assert recognise(write_header(tmp_path / "unet.safetensors", unet))["holds"] == "network"
     nano = Path("assets/nano/dmd2").resolve()
     assert (recognise(nano)["holds"], recognise(nano / "unet")["holds"]) == ("pipeline", "network")
-    for place, said in ((tmp_path / "gone", "'gone' is not there"), (tmp_path, "is no folder of diffusers")):
+    for place, said in ((tmp_path / "gone", "'gone' is not there"), (tmp_path, "is no folder that diffusers wrote")):
         with pytest.raises(ValueError, match=said):
             recognise(place)
     (tmp_path / "a.pt").write_bytes(b"x")

@@ -16,7 +16,7 @@ import { shownFor, standsOn, wishOf } from "./wish.js";
 const FOLDED = /pixels|token|name in the list|variant|revision/i; // sentences about fields that are folded away
 const NARROW = 820;
 const NEXT = "Looks at it and lists it. Nothing is downloaded yet.";
-const BRING = "Looks at it and offers it in Control. Its file stays where it is.";
+const BRING = "Looks at it and offers it in Control.";
 const HERE = /^([/~]|uploads\/)/; // begins a place on the studio's machine
 const CLEARED = ["place", "file", "id", "name", "hint"]; // once it is listed; what the next one may have in common stays
 
