@@ -82,7 +82,8 @@ class Form extends Part {
       this.write("hint", found.hint);
     }
     this.field("role").value = standsOn(found.holds) ? "student" : "teacher";
-    this.seen(found.hint ? `${found.said} Its name speaks of ${found.hint}; write what it reads where that is wrong.` : found.said);
+    const proposed = found.hint && ` Its name speaks of ${found.hint}; write what it reads where that is wrong.`;
+    this.seen(`${found.said}${proposed}`);
     this.show();
   }
 
