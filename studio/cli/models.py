@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +19,7 @@ from studio.families import family_of
 from studio.library import hub
 from studio.library.adding import Wish, add_model
 from studio.library.hub_files import told_bytes
-from studio.library.listed_sources import Listed, listed_source, listed_sources
+from studio.library.listed_sources import Listed, listed_source, listed_sources, missing_below
 from studio.library.models import ModelEntry, load_registry
 from studio.library.removing import own_files, removable, take_away
 from studio.library.stock import open_jobs
@@ -104,17 +106,26 @@ def download(
     model_id: str,
     ask_token: AskToken = False,
     look: Annotated[bool, typer.Option("--look", help="Only say what would be downloaded.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Without the model that a network or LoRA stands on.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download a listed model, or go on with it; Ctrl-C keeps what has arrived."""
+    """Download a listed model, with what it stands on, or go on with it; Ctrl-C keeps what has arrived."""
     jobs = open_jobs(data_dir)
     listed, token = listed_source(jobs.paths, model_id), _token(ask_token)
+    missing = [] if alone else missing_below(jobs.paths, listed)
+    for one in missing:
+        takes = told_bytes(hub.look(one.source, token).bytes)
+        goes = "would be downloaded first" if look else "is downloaded first"
+        err.print(f"{model_id} stands on {one.id}, which is not here: {takes}, which {goes}.", markup=False, highlight=False)
     if look:
         _look(listed, token, as_json)
         return
-    ticket = {"ticket": hand(jobs.paths, token)} if token is not None else {}
-    execute(jobs, jobs.submit("fetch_model", {"model": model_id, **ticket}), "cpu", as_json)
+    for one in (*missing, listed):
+        ticket = {"ticket": hand(jobs.paths, token)} if token is not None else {}
+        told = redirect_stdout(sys.stderr) if as_json and one is not listed else nullcontext()
+        with told:
+            execute(jobs, jobs.submit("fetch_model", {"model": one.id, **ticket}), "cpu", as_json)
 
 
 @app.command()

@@ -25,7 +25,7 @@ FILE, CONFIG = "control.safetensors", "config.json"
 class ControlNetEntry:
     """A ControlNet that is listed. hint: the kind of picture it reads ("layout", "edges"; "" where nobody says).
 
-    base: id of the model it was trained on, "" for a folder of diffusers. run: id of the run that made it.
+    base: id of the model it was trained on, "" for one from elsewhere. run: id of the run that made it.
     """
 
     id: str
@@ -125,12 +125,8 @@ def remove(paths: Paths, control_id: str) -> None:
 
 def _entry(folder: Path, family: str) -> ControlNetEntry:
     control_id, about = f"{family}/{folder.name}", read_json(folder / CARD)
-    if (config := read_json(folder / CONFIG)) is not None and about is None:
-        found = config.get("_class_name")
-        reason = "" if found == "ControlNetModel" else f"{control_id} holds a {found}; a ControlNetModel would fit."
-        if not reason and not any(folder.glob("*.safetensors")):
-            reason = f"{control_id} has no .safetensors file."
-        return ControlNetEntry(control_id, folder.name, folder, available=not reason, reason=reason)
+    if (config := read_json(folder / CONFIG)) is not None:
+        return _from_elsewhere(control_id, folder, config, (about or {}).get("card"))
     if about is None or not isinstance(about.get("card"), dict) or not about["card"].get("base"):
         return ControlNetEntry(control_id, folder.name, folder, available=False, reason=f"{control_id} has no readable {CARD}.")
     card = about["card"]
@@ -149,4 +145,25 @@ def _entry(folder: Path, family: str) -> ControlNetEntry:
         str(about.get("run", "")),
         not reason,
         reason,
+    )
+
+
+def _from_elsewhere(control_id: str, folder: Path, config: Json, said: object) -> ControlNetEntry:
+    """A folder of diffusers. said: its card, where it was brought (`bringing_controlnets`)."""
+    card = said if isinstance(said, dict) else {}
+    found = config.get("_class_name")
+    reason = "" if found == "ControlNetModel" else f"{control_id} holds a {found}; a ControlNetModel would fit."
+    files = list(folder.glob("*.safetensors"))
+    if not reason and not files:
+        reason = f"{control_id} has no .safetensors file."
+    if not reason and not all(file.exists() for file in files):
+        reason = f"{control_id} is not on this machine any more: the file it was brought from has gone."
+    return ControlNetEntry(
+        control_id,
+        str(card.get("title") or folder.name)[:80],
+        folder,
+        str(card.get("hint") or "")[:40],
+        card=card,
+        available=not reason,
+        reason=reason,
     )

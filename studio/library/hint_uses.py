@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.core.explain import brief
 from studio.core.files import Json
+from studio.domains import domain_of
 from studio.jobs.paths import Paths
 from studio.library.brought_pictures import Limits, keep, take
 from studio.library.controlnets import ControlNets
@@ -87,10 +88,10 @@ def check(uses: Iterable[HintUse], models: Iterable[str], registry: Registry, kn
                 raise ValueError(misfit)
         if entry.base and entry.base not in registry.entries:
             raise ValueError(f"{entry.id} needs {entry.base}, from whose encoder it differs, and that is not listed.")
-        if use.scene is not None and not entry.hint:
-            raise ValueError(
-                f"{entry.id} does not say what kind of picture it reads, so no scene can be drawn for it; bring one."
-            )
+        drawn = {model.domain for model in (registry.get(one) for one in ids)}
+        if use.scene is not None and not all(entry.hint in domain_of(name).hints for name in drawn):
+            what = f"reads {entry.hint}" if entry.hint else "does not say what kind of picture it reads"
+            raise ValueError(f"{entry.id} {what}, so no scene can be drawn for it; bring a picture.")
         if use.picture and home is not None:
             file = uploads(home) / use.picture
             if not file.is_file() or file.stat().st_size > MAX_BYTES:

@@ -68,6 +68,15 @@ def listed_source(paths: Paths, model_id: str) -> Listed:
     return known[model_id]
 
 
+def missing_below(paths: Paths, listed: Listed) -> list[Listed]:
+    """The models on the Hub that it stands on and that are not here, the lowest first; its own is not among them."""
+    known, found, at = listed_sources(paths), list[Listed](), listed
+    while (base := known.get(at.source.base or "")) is not None and base not in (listed, *found):
+        found.insert(0, base)
+        at = base
+    return [one for one in found if one.source.hub is not None and one.here is None]
+
+
 def read_yaml(path: Path) -> Json:
     """A YAML file as plain values; empty where it is none."""
     try:

@@ -9,6 +9,7 @@ from studio.jobs.paths import Paths
 from studio.library.listed_sources import Listed, listed_sources
 from studio.library.models import load_registry
 from studio.library.source import cache_folder, choose, local_files, read_index, snapshot
+from studio.library.uploads import is_upload, used_by
 
 
 def removable(paths: Paths, model_id: str, files: bool = False) -> Listed:
@@ -41,7 +42,10 @@ def _check_needed(paths: Paths, model_id: str) -> None:
 
 
 def own_files(paths: Paths, listed: Listed) -> list[Path]:
-    """Entries of the cache's snapshot that this model needs and no other listed one does; none of a place on this machine."""
+    """Entries of the cache's snapshot that this model needs and no other listed one does; of places on this machine only what
+    came through the page."""
+    if listed.source.path and is_upload(paths, file := Path(listed.source.path)) and file.is_file():
+        return [] if used_by(paths, file, but=listed.id) else [file]
     folder = None if listed.source.hub is None else snapshot(listed.source)
     if folder is None:
         return []
@@ -78,7 +82,13 @@ def delete_parts(paths: Paths, listed: Listed) -> int:
 
 def take_away(paths: Paths, listed: Listed, own: list[Path], files: bool) -> int:
     """Remove a model from the list, unless it is shipped; bytes that came free. own: what goes with it, of `own_files`."""
-    freed = delete_files(own) + (delete_parts(paths, listed) if files and listed.source.hub else 0)
+    brought = [file for file in own if is_upload(paths, file)]
+    freed = sum(file.stat().st_size for file in brought)
+    for file in brought:
+        file.unlink()
+    freed += delete_files([file for file in own if file not in brought]) + (
+        delete_parts(paths, listed) if files and listed.source.hub else 0
+    )
     if not listed.shipped:
         listed.file.unlink()
     return freed

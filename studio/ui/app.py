@@ -109,7 +109,7 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
         "favicon_path": str(theme.LOOK / "favicon.svg"),
-        "app_kwargs": {"openapi_url": None, "routes": routes(jobs, css()), "middleware": middleware(host, public, css())},
+        "app_kwargs": {"openapi_url": None, "routes": routes(jobs, css(), public), "middleware": middleware(host, public, css())},
     }
 
 

@@ -21,6 +21,7 @@ from studio.jobs.jobs import Jobs
 from studio.ui.front import Front
 from studio.ui.kit import bundle, glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
+from studio.ui.weights import weights_route
 
 _TYPES = {
     ".png": "image/png",
@@ -47,8 +48,8 @@ def plotly_js() -> Path:
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
-def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
-    """Routes that are looked at before Gradio's own. css: the style sheet of the page."""
+def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
+    """Routes that are looked at before Gradio's own. css: the style sheet of the page. public: whether strangers reach it."""
 
     def run_file(request: Request) -> Response:
         try:
@@ -95,6 +96,7 @@ def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
         Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),
         Route(f"/{pictures.ADDRESS}/{{name}}", picture, methods=["GET", "HEAD"]),
+        weights_route(jobs.paths, public),
         Route(f"/{glossary.ADDRESS}", terms, methods=["GET"]),
         Route("/ui/plotly.min.js", plotly, methods=["GET"]),
         Mount("/ui/fonts", StaticFiles(directory=LOOK / "fonts")),

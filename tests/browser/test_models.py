@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -101,5 +102,59 @@ def test_a_student_is_found_added_downloaded_compared_and_removed(chromium: Any,
         page.click(f"{card} [data-do=remove]")
         page.wait_for_selector(".m-said:has-text('ada/fast is no longer listed')")
         assert page.locator(card).count() == 0
+        page.close()
+    assert faults == []
+
+
+def test_a_file_comes_and_a_controlnet_is_brought(chromium: Any, tmp_path: Path) -> None:
+    import torch
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    from tests.support.original_layout import write
+
+    pocket = ROOT / "assets" / "pocket" / "dmd2"  # of the pair that Control begins with
+    unet = UNet2DConditionModel.from_pretrained(pocket / "unet", torch_dtype=torch.float32)
+    levels = len(json.loads((pocket / "vae" / "config.json").read_text())["encoder_block_out_channels"])
+    ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8,) * levels).save_pretrained(tmp_path / "some-canny")
+    lora = write(tmp_path / "my lora.safetensors", {"unet.x.lora_A.weight": torch.zeros(1_000_000)})
+    (tmp_path / "old.safetensors").write_bytes(b"PK" + bytes(90))
+    faults: list[str] = []
+    with serving(tmp_path / "data") as studio:
+        page = at_models(chromium, f"{studio.address}/?tab=models", 1440, "dark", faults)
+        shown = page.evaluate("getComputedStyle(document.querySelector('[data-field=holds]')).backgroundImage")
+        assert shown.count("linear-gradient") == 2, "what can be chosen from has its arrow"
+        come = page.locator(".m-drop input")
+        come.set_input_files(tmp_path / "old.safetensors")
+        wrong(page, "old.safetensors does not begin as a safetensors file does")
+        line = page.context.new_cdp_session(page)
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
+        line.send("Network.enable")
+        line.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 200_000})
+        come.set_input_files(lora)
+        page.wait_for_selector(".m-drop.sending .m-told:has-text('of 4.0 MB')")
+        page.click(".m-stop")
+        page.wait_for_selector(".m-drop:not(.sending)")
+        line.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+        come.set_input_files(lora)
+        page.wait_for_selector(".m-seen:has-text('A LoRA, which stands on a listed model.')")
+        assert page.input_value("[data-field=place]") == "uploads/my-lora.safetensors"
+        assert page.input_value("[data-field=holds]") == "lora" and page.input_value("[data-field=role]") == "student"
+        home = tmp_path / "data" / "models" / "uploads"
+        assert [path.name for path in home.iterdir()] == ["my-lora.safetensors"], "what was stopped left nothing"
+        page.click(".m-forget")
+        page.wait_for_selector(".m-seen", state="hidden")
+        assert list(home.iterdir()) == [] and page.input_value("[data-field=place]") == ""
+
+        page.fill("[data-field=place]", str(tmp_path / "some-canny"))
+        page.press("[data-field=place]", "Tab")
+        page.wait_for_selector(".m-seen:has-text('Its name speaks of canny')")
+        assert page.input_value("[data-field=hint]") == "canny" and not page.is_visible("[data-field=role]")
+        page.fill("[data-field=name]", "edges")
+        page.click(".m-add")
+        page.wait_for_selector(".m-seen:has-text('mine/edges is for models of its shape; Control offers it')")
+        page.click("button[role=tab]:has-text('Control')")
+        page.click("#control-hint button")
+        page.click("#hint-id input")
+        page.wait_for_selector("[role=option]:has-text('edges (mine/edges)')")
         page.close()
     assert faults == []

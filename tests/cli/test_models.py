@@ -101,6 +101,20 @@ def test_files_that_another_model_needs_stay(do: Do) -> None:
     assert row(do, "two/xl")["here"]
 
 
+def test_what_a_student_stands_on_comes_first(do: Do, model_hub: ModelHub) -> None:
+    do("add", "Ada/XL", "--variant", "fp16", "--id", "xl/base")
+    do("add", "Ada/XL", "--file", "fast_lora.safetensors", "--base", "xl/base", "--id", "xl/fast")
+    said = "xl/fast stands on xl/base, which is not here: 6.8 kB, which"
+    status, out, err = do("download", "xl/fast", "--look", "--json")
+    assert status == 0 and f"{said} would be downloaded first." in err and len(json.loads(out)["files"]) == 1
+    assert do("download", "xl/fast", "--alone", "--json")[0] == 0 and not row(do, "xl/base")["here"]
+    status, out, err = do("download", "xl/fast", "--json")
+    assert status == 0 and f"{said} is downloaded first." in err
+    assert json.loads(out)["result"]["bytes"] == 300 and row(do, "xl/base")["here"] and row(do, "xl/fast")["here"]
+    status, _, err = do("download", "xl/fast", "--json")
+    assert status == 0 and "stands on" not in err, "it is here"
+
+
 def test_a_single_file_of_ones_own_says_what_it_is_like(do: Do, jobs: Jobs, tmp_path: Path) -> None:
     """A checkpoint of the true size of Stable Diffusion 1, all header and no bytes."""
     write_header(tmp_path / "mine.safetensors", true_shapes("sd1"))

@@ -1,6 +1,7 @@
 // The Models tab: how models are grouped and found, what a form asks for, what may be asked of a download.
 import assert from "node:assert/strict";
 import { asks, countOf, ended, fits, grouped, markOf, standing } from "../../assets/ui/models/groups.js";
+import { said, sized, unfit } from "../../assets/ui/models/upload.js";
 import { wishOf } from "../../assets/ui/models/wish.js";
 
 const model = {
@@ -39,4 +40,21 @@ Deno.test("only fields that are shown are asked for", () => {
   assert.deepEqual(student.recipe, { rule: "lcm" });
   assert.equal(student.file, "left.safetensors");
   assert.equal(student.teacher, "x/y");
+});
+
+Deno.test("a ControlNet is asked for by what it reads, without a role", () => {
+  const fields = { place: "/a/b.safetensors", holds: "controlnet", hint: "canny", name: "", role: "student", base: "x/y" };
+  assert.deepEqual(wishOf(fields, { rule: "lcm" }), { place: "/a/b.safetensors", holds: "controlnet", hint: "canny", name: "" });
+});
+
+Deno.test("a file is looked at before it is sent, and how far it is stands in words", () => {
+  const start = new Uint8Array(16);
+  assert.ok(unfit("a.ckpt", start).includes("no .safetensors"));
+  assert.ok(unfit("a.safetensors", start).includes("does not begin as"));
+  start[8] = "{".charCodeAt(0);
+  assert.equal(unfit("a.safetensors", start), "");
+  assert.deepEqual([999, 1500, 6.9e9, 120e6].map(sized), ["999 B", "1.5 KB", "6.9 GB", "120 MB"]);
+  assert.equal(said(0, 2e9, 0), "0 B of 2.0 GB");
+  assert.equal(said(1e9, 2e9, 10), "1.0 GB of 2.0 GB, 10 s left");
+  assert.equal(said(1e8, 2e9, 10), "100 MB of 2.0 GB, 3 min left");
 });

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,22 +36,40 @@ def of_unet(unet: Any) -> Weights:
     """Names behind `model.diffusion_model.`."""
     layers, crossed = unet.config.layers_per_block, [kind.startswith("Cross") for kind in unet.config.up_block_types]
 
-    def name(path: str) -> str:
-        if path in OUTSIDE:
-            return OUTSIDE[path]
-        side, b, kind, i, rest = re.fullmatch(r"(\w+?)_blocks?\.?(\d*)\.(\w+)\.(\d+)\.(.+)", path).groups()  # type: ignore[union-attr]
-        rest = RESNET[rest] if kind == "resnets" else rest
-        if side == "mid":
-            return f"middle_block.{1 if kind == 'attentions' else 2 * int(i)}.{rest}"
-        first = int(b) * (layers + 1)
-        if kind == "downsamplers":
-            return f"input_blocks.{first + layers + 1}.0.op"
-        if kind == "upsamplers":
-            return f"output_blocks.{first + layers}.{1 + crossed[int(b)]}.conv"
-        at = f"input_blocks.{first + 1 + int(i)}" if side == "down" else f"output_blocks.{first + int(i)}"
-        return f"{at}.{1 if kind == 'attentions' else 0}.{rest}"
+    return _renamed(unet, lambda path: _in_unet(path, layers, crossed))
 
-    return _renamed(unet, name)
+
+def _in_unet(path: str, layers: int, crossed: Sequence[bool]) -> str:
+    """crossed: of every stage on the way up, whether it reads text."""
+    if path in OUTSIDE:
+        return OUTSIDE[path]
+    side, b, kind, i, rest = re.fullmatch(r"(\w+?)_blocks?\.?(\d*)\.(\w+)\.(\d+)\.(.+)", path).groups()  # type: ignore[union-attr]
+    rest = RESNET[rest] if kind == "resnets" else rest
+    if side == "mid":
+        return f"middle_block.{1 if kind == 'attentions' else 2 * int(i)}.{rest}"
+    first = int(b) * (layers + 1)
+    if kind == "downsamplers":
+        return f"input_blocks.{first + layers + 1}.0.op"
+    if kind == "upsamplers":
+        return f"output_blocks.{first + layers}.{1 + crossed[int(b)]}.conv"
+    at = f"input_blocks.{first + 1 + int(i)}" if side == "down" else f"output_blocks.{first + int(i)}"
+    return f"{at}.{1 if kind == 'attentions' else 0}.{rest}"
+
+
+def of_control(control: Any) -> Weights:
+    """Names behind `control_model.`, of a diffusers ControlNetModel: its encoder's as a UNet's, and its own."""
+    last = 2 * (2 * (len(control.config.conditioning_embedding_out_channels) - 1) + 1)
+    own = {"controlnet_cond_embedding.conv_in": "input_hint_block.0", "controlnet_mid_block": "middle_block_out.0",
+           "controlnet_cond_embedding.conv_out": f"input_hint_block.{last}"}  # fmt: skip
+
+    def name(path: str) -> str:
+        if path.startswith("controlnet_down_blocks."):
+            return f"zero_convs.{path.split('.')[1]}.0"
+        if path.startswith("controlnet_cond_embedding.blocks."):
+            return f"input_hint_block.{2 * int(path.split('.')[2]) + 2}"
+        return own.get(path) or _in_unet(path, control.config.layers_per_block, [])
+
+    return _renamed(control, name)
 
 
 def of_vae(vae: Any) -> Weights:

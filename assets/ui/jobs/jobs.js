@@ -93,6 +93,8 @@ class JobsPanel extends Part {
     const problem = view.problem ?? view.detail?.problem ?? "";
     this.$(".j-problem").hidden = !problem;
     put(this.$(".j-problem"), problem);
+    this.$(".j-down").hidden = !view.downloads.active;
+    put(this.$(".j-down span"), `Downloads of models: ${view.downloads.text}.`);
     this.$(".j-none").hidden = view.jobs.length > 0;
     this.$(".j-body").hidden = !view.jobs.length;
     if (this.drawer.isOpen) {
@@ -191,6 +193,10 @@ class JobsPanel extends Part {
     if (item?.dataset.run) {
       this.wanted = item.dataset.run;
       return this.trigger("choose", { run: this.wanted });
+    }
+    if (at(event, ".j-down button")) {
+      this.drawer.close();
+      return find("button[role=tab][data-tab-id=models]", document).click();
     }
     const pushed = at(event, "[data-action]"), action = pushed?.dataset.action, run = this.view?.detail?.run;
     if (!pushed || !action) return this.disarm();

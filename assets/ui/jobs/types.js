@@ -61,6 +61,9 @@
  * @property {File[]} files
  * @property {[name: string, value: string][]} settings
  */
-/** @typedef {{ jobs: Job[], chosen: string, detail: Detail | null, counts: Counts, focus?: string, problem?: string }} Value */
+/**
+ * @typedef {{ jobs: Job[], chosen: string, detail: Detail | null, counts: Counts, downloads: Counts, focus?: string,
+ *   problem?: string }} Value
+ */
 /** @typedef {{ run: string, step: number | null }} Picked the training step that is looked at; null for the newest */
 export {};

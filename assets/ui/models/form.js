@@ -1,6 +1,7 @@
 // The form that lists a model. value = form.offered(). Tells "model-added" with its id. What is typed stays until it was listed.
 import { all, at, attr, button, find, make, put } from "../kit/dom.js";
 import { Part, tell } from "../kit/part.js";
+import { Upload } from "./upload.js";
 import { shownFor, standsOn, wishOf } from "./wish.js";
 
 /** @typedef {{ id: string, title: string }} Choice */
@@ -14,7 +15,10 @@ import { shownFor, standsOn, wishOf } from "./wish.js";
 
 const FOLDED = /pixels|token|name in the list|variant|revision/i; // sentences about fields that are folded away
 const NARROW = 820;
-const CLEARED = ["place", "file", "id"]; // once it is listed; what the next one may have in common stays
+const NEXT = "Looks at it and lists it. Nothing is downloaded yet.";
+const BRING = "Looks at it and offers it in Control.";
+const HERE = /^([/~]|uploads\/)/; // begins a place on the studio's machine
+const CLEARED = ["place", "file", "id", "name", "hint"]; // once it is listed; what the next one may have in common stays
 
 /**
  * Offers choices where they are others than before; what is chosen stays where it is still offered.
@@ -42,7 +46,62 @@ class Form extends Part {
     this.on("keydown", (event) => {
       if (event.key === "Enter" && at(event, "[data-field=place]") && !event.ctrlKey) void this.search();
     });
+    new Upload(this.$(".m-drop"), {
+      wrong: (problem) => this.wrong(problem),
+      came: (place) => {
+        this.write("place", place);
+        void this.look();
+      },
+    });
     this.follow(() => this.draw());
+  }
+
+  /**
+   * As if it had been typed.
+   * @param {string} name
+   * @param {string} text
+   */
+  write(name, text) {
+    this.field(name).value = text;
+    this.field(name).dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+  }
+
+  /** What is at a place on the studio's machine: the form follows it. */
+  async look() {
+    const place = this.field("place").value.trim();
+    this.seen("");
+    if (!HERE.test(place)) return;
+    const found = await this.ask("recognise", { place });
+    if (place !== this.field("place").value.trim()) return;
+    this.wrong(found.problem ?? "");
+    if (found.problem) return;
+    this.write("holds", found.holds);
+    if (found.like) this.write("like", found.like);
+    if (found.holds === "controlnet") {
+      this.write("name", found.name);
+      this.write("hint", found.hint);
+    }
+    this.field("role").value = standsOn(found.holds) ? "student" : "teacher";
+    const proposed = found.hint && ` Its name speaks of ${found.hint}; write what it reads where that is wrong.`;
+    this.seen(`${found.said}${proposed}`);
+    this.show();
+  }
+
+  /** An upload that nothing was made of goes. */
+  async forget() {
+    const found = await this.ask("forget", { place: this.field("place").value.trim() });
+    this.wrong(found.problem ?? "");
+    if (found.problem) return;
+    this.write("place", "");
+    this.seen("");
+  }
+
+  /** @param {string} text */
+  seen(text) {
+    const node = this.$(".m-seen");
+    this.$(".m-forget").hidden = !this.field("place").value.startsWith("uploads/");
+    node.hidden = !text;
+    put(node, text);
   }
 
   /**
@@ -84,13 +143,15 @@ class Form extends Part {
   show() {
     const { holds, role } = this.texts("field");
     for (const box of all("[data-for]", this.element)) box.hidden = !shownFor(box.dataset.for ?? "", holds);
-    this.$("[data-student]").hidden = role !== "student";
+    this.$("[data-student]").hidden = role !== "student" || holds === "controlnet";
+    put(this.$(".m-next"), holds === "controlnet" ? BRING : NEXT);
     const first = this.field("teacher").querySelector("option");
     if (first) put(first, standsOn(holds) ? "What it stands on" : "Choose one");
   }
 
   /** @param {Event} event */
   changed(event) {
+    if (at(event, "[data-field=place]")) void this.look();
     const field = at(event, "[data-field=holds], [data-recipe=preset]");
     if (field?.dataset.field) this.field("role").value = standsOn(this.field("holds").value) ? "student" : "teacher";
     if (field?.dataset.recipe) this.fill();
@@ -102,20 +163,18 @@ class Form extends Part {
     const preset = this.value?.recipes.find((one) => one.id === this.field("preset").value);
     if (!preset) return;
     for (const name of /** @type {const} */ (["timesteps", "rule", "guidance", "eta"])) {
-      const field = this.field(name);
-      field.value = preset[name];
-      field.dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+      this.write(name, preset[name]);
     }
   }
 
   /** @param {MouseEvent} event */
   async click(event) {
     const pressed = at(event, "button");
-    if (pressed?.matches(".m-search")) await this.search();
+    if (pressed?.matches(".m-search:not(.m-forget)")) await this.search();
     if (pressed?.matches(".m-add")) await this.submit();
+    if (pressed?.matches(".m-forget")) await this.forget();
     if (pressed?.dataset.hit) {
-      this.field("place").value = pressed.dataset.hit;
-      this.field("place").dispatchEvent(new CustomEvent("filled", { bubbles: true }));
+      this.write("place", pressed.dataset.hit);
       this.$(".m-hits").hidden = true;
       put(this.$(".m-found"), "");
     }
@@ -139,16 +198,16 @@ class Form extends Part {
     this.add.disabled = true;
     attr(this.add, "aria-busy", true);
     const wish = wishOf(this.texts("field"), this.texts("recipe"));
-    const found = await this.ask("add", { ...wish, token: this.token.value });
+    const control = wish.holds === "controlnet";
+    const found = await this.ask(control ? "bring" : "add", control ? wish : { ...wish, token: this.token.value });
     this.add.disabled = false;
     attr(this.add, "aria-busy", false);
     this.wrong(found.problem ?? "");
     if (!found.id) return;
     this.token.value = "";
-    for (const name of CLEARED) {
-      this.field(name).value = "";
-      this.field(name).dispatchEvent(new CustomEvent("filled", { bubbles: true }));
-    }
+    for (const name of CLEARED) this.write(name, "");
+    this.seen(found.said ?? "");
+    if (control) return;
     tell("model-added", { id: found.id });
     const offers = await this.ask("offers", {});
     if (offers.bases) this.host.props.value = offers;

@@ -10,7 +10,8 @@ export const shownFor = (kinds, holds) => kinds.split(" ").includes(holds);
 export const standsOn = (holds) => holds === "network" || holds === "lora";
 
 /** @type {Record<string, string>} */
-const ONLY = { file: "single_file network lora", like: "single_file", base: "network lora", variant: "pipeline network" };
+const ONLY = { file: "single_file network lora", like: "single_file", base: "network lora", variant: "pipeline network",
+  hint: "controlnet", name: "controlnet" };
 
 /**
  * @param {Record<string, string>} fields
@@ -21,6 +22,7 @@ export function wishOf(fields, recipe) {
   const { holds } = fields;
   const shown = Object.entries(fields).filter(([name, text]) => text.trim() && shownFor(ONLY[name] ?? holds, holds));
   const wish = Object.fromEntries(shown);
+  if (holds === "controlnet") return { place: wish.place ?? "", holds, hint: wish.hint ?? "", name: wish.name ?? "" };
   if (fields.role !== "student") {
     delete wish.teacher;
     return wish;

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.files import Json
-from studio.library import controlnets
+from studio.library import bringing_controlnets, controlnets
 from studio.library.models import load_registry
 from studio.library.stock import open_jobs
 
@@ -35,10 +35,44 @@ def list_(
     if as_json:
         print(json.dumps([entry.plain() for entry in found], indent=1))
         return
-    table = Table("id", "reads", "trained on", "state")
+    table = Table("id", "reads", "made for", "state")
     for entry in found:
-        table.add_row(entry.id, entry.hint or "any picture", entry.base, "ready" if entry.available else entry.reason)
+        table.add_row(
+            entry.id,
+            entry.hint or "any picture",
+            entry.base or str(entry.card.get("for") or ""),
+            "ready" if entry.available else entry.reason,
+        )
     out.print(table)
+
+
+@app.command()
+def add(
+    place: Annotated[Path, typer.Argument(help="A folder that diffusers wrote, or a .safetensors file, for SD 1.x, 2.x or XL.")],
+    name: Annotated[str, typer.Option(help="It is listed as mine/NAME; made of the file's name otherwise.")] = "",
+    hint: Annotated[str, typer.Option(help="The kind of picture that it reads, like canny.")] = "",
+    title: Annotated[str, typer.Option(help="What lists call it; the name otherwise.")] = "",
+    look: Annotated[bool, typer.Option("--look", help="Only say what it is.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a ControlNet of another program; its file stays where it is and is linked."""
+    seen = bringing_controlnets.look_at(place)
+    base = seen.found.base or "a base of its own shape"
+    if look:
+        told = {"for": base, "name": seen.name, "proposed_hint": seen.hint}
+        print(json.dumps(told, indent=1) if as_json else f"A ControlNet for {base}.{_proposal(seen.hint)}")
+        return
+    entry = bringing_controlnets.bring(open_jobs(data_dir).paths, place, name, hint, title)
+    if as_json:
+        print(json.dumps(entry.plain(), indent=1))
+        return
+    reads = f"reads pictures of the kind {hint}" if hint else f"does not say what kind of picture it reads.{_proposal(seen.hint)}"
+    print(f"{entry.id} is for {base} and {reads.rstrip('.')}. It is followed with --hint {entry.id}#picture.png.")
+
+
+def _proposal(hint: str) -> str:
+    return f' Its name speaks of {hint}; --hint "{hint}" would say so.' if hint else ""
 
 
 @app.command()
@@ -48,7 +82,7 @@ def show(control_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     if as_json:
         print(json.dumps(entry.plain(), indent=1))
         return
-    for name in ("title", "hint", "base", "base_hash", "steps", "seed", "created"):
+    for name in ("title", "hint", "for", "base", "base_hash", "steps", "seed", "created"):
         if entry.card.get(name):
             out.print(f"{name}: {entry.card[name]}", markup=False, highlight=False)
     if not entry.available:

@@ -21,7 +21,10 @@ from studio.core.control_differences import restored
 from studio.core.denoiser import Cond
 from studio.core.files import Json
 from studio.core.weights import load_weights, save_weights, system_errors
+from studio.families.layout import ORIGINAL
 from studio.families.stable.halves import are_equal, computed_once
+from studio.families.stable.original.control_names import PREFIX, control_names
+from studio.families.stable.original.controls import SAME
 from studio.sampling.segment import HintPairs, hint_key
 
 if TYPE_CHECKING:
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT = "distillation-studio.controlnet.1"
 CLASS = "ControlNetModel"
-SHARED = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim", "mid_block_type",
-          "addition_embed_type", "projection_class_embeddings_input_dim")  # fmt: skip
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], channels: Sequence[int], card: Json) -> None:
@@ -60,7 +61,7 @@ def open_control(path: Path | str, unet: UNet2DConditionModel) -> ControlNetMode
 
 def check_fits(control: ControlNetModel, unet: UNet2DConditionModel, name: str) -> None:
     """ValueError in one sentence where a ControlNet was made for another architecture than the UNet has."""
-    for key in SHARED:
+    for key in SAME:
         ours, theirs = unet.config.get(key), control.config.get(key)
         if _plain(ours) != _plain(theirs):
             raise ValueError(
@@ -220,6 +221,8 @@ def _from_folder(folder: Path) -> ControlNetModel:
     found = config.get("_class_name") if isinstance(config, dict) else None
     if found != CLASS:
         raise ValueError(f"{folder.name!r} holds a {found}; a {CLASS} would fit")
+    if (folder / ORIGINAL).is_file():
+        return _from_original(folder, config)
     kinds = {file.name.split(".")[-2] for file in folder.glob("*.safetensors")}
     if not kinds:
         raise FileNotFoundError(f"ControlNet folder {folder.name!r} has no .safetensors file; weights in that format would fit")
@@ -232,6 +235,26 @@ def _from_folder(folder: Path) -> ControlNetModel:
         raise ValueError(
             f"the weights of ControlNet folder {folder.name!r} cannot be read, or are not those its config.json "
             "describes; a folder that diffusers wrote would fit"
+        ) from error
+    _refuse_broken(control.state_dict(), folder.name)
+    return control.eval().requires_grad_(False)
+
+
+def _from_original(folder: Path, config: Json) -> ControlNetModel:
+    """Weights under the names of the original code, with a config beside them that says what they are of."""
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        control: ControlNetModel = ControlNetModel.from_config(config)
+        with safe_open(str(folder / ORIGINAL), framework="pt") as file:  # which may hold a checkpoint besides
+            prefix = PREFIX if any(name.startswith(PREFIX) for name in file.keys()) else ""  # noqa: SIM118 - not a dict
+            names = control_names(config).items()
+            control.load_state_dict({ours: file.get_tensor(f"{prefix}{theirs}").float() for ours, theirs in names})
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the weights of {folder.name!r} cannot be read, or are not those its config.json describes; a whole file of the "
+            "ControlNet would fit"
         ) from error
     _refuse_broken(control.state_dict(), folder.name)
     return control.eval().requires_grad_(False)

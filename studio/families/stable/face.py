@@ -18,6 +18,7 @@ from studio.families.folder import INDEX, Remembering, check_parts, json_object,
 from studio.families.held_parts import held_parts
 from studio.families.schedulers import PREDICTIONS
 from studio.families.stable.footprint import footprint, numbers_in_original
+from studio.families.stable.original.controls import differing, made_for
 from studio.families.stable.original.header import Header, read_header
 from studio.families.stable.original.kinds import check_part
 from studio.families.stable.smaller import MIDDLE, smaller_config
@@ -41,9 +42,6 @@ SHAPE = ("_class_name", "in_channels", "block_out_channels", "down_block_types",
 MOST_GUIDANCE = 30.0  # beyond it samples saturate; a bound of this house, no paper's
 DEFAULT_LEVELS = (320, 640, 1280, 1280)  # of a UNet2DConditionModel whose config has no block_out_channels
 UNSAID = {"mid_block_type": MIDDLE, "transformer_layers_per_block": 1}  # by configs older than these settings of diffusers
-# What a ControlNet that diffusers wrote must have like the UNet it is put on.
-SAME = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim",
-        "addition_embed_type")  # fmt: skip
 
 
 class StableDiffusion(Remembering):
@@ -108,8 +106,15 @@ class StableDiffusion(Remembering):
 
     def control_misfit(self, folder: Path, control: Path) -> str:
         theirs, ours = read_json(control / "config.json") or {}, read_json(folder / "unet" / "config.json") or {}
-        other = next((name for name in SAME if theirs.get(name) != ours.get(name)), None)
-        return f"its {other} is {brief(theirs.get(other))}, the model's {brief(ours.get(other))}" if other else ""
+        if other := differing(theirs, ours):
+            base = made_for(theirs)
+            begin = f"it is for {base}, " if base else ""
+            return f"{begin}its {other} is {brief(theirs.get(other))}, the model's {brief(ours.get(other))}"
+        halved = len(theirs.get("conditioning_embedding_out_channels") or (16, 32, 96, 256)) - 1
+        pixels = pixels_a_position(read_json(folder / "vae" / "config.json") or {})
+        return (
+            "" if 2**halved == pixels else f"its picture is {2**halved} times as large as the latent, the model's {pixels} times"
+        )
 
     def open(
         self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()

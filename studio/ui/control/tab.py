@@ -70,11 +70,13 @@ class ControlTab(DrawTab):
         self.shelf.wire({form.pair}, form.worn, lambda values: form.adapters(form.pair_of(values[form.pair])))
 
     def renewed(self) -> Shown:
-        return {self.form.worn, *self.shelf.shown}
+        return {self.form.worn, self.form.follow.controlnet, *self.shelf.shown}
 
     def refresh(self, values: Values) -> Updates:
         pair = self.form.pair_of(values[self.form.pair])
-        return super().refresh(values) | {self.form.worn: self.form.adapters(pair), **self.shelf.show(newest=False)}
+        nets = gr.Dropdown(choices=self.form.controls.controlnets(pair))
+        now = {self.form.worn: self.form.adapters(pair), self.form.follow.controlnet: nets}
+        return super().refresh(values) | now | self.shelf.show(newest=False)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

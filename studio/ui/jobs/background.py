@@ -14,6 +14,7 @@ from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.jobs.paths import DOWNLOADS
 from studio.library import picks
 from studio.library.curves import Follower
 from studio.library.method_cards import GROUPS, objectives
@@ -84,6 +85,7 @@ class Background:
             "chosen": chosen,
             "detail": self.detail(chosen) if chosen else None,
             "counts": counted(infos),
+            "downloads": counted(self.jobs.list(lane=DOWNLOADS, states=(*ACTIVE, "queued"), limit=LISTED)),
         }
 
     def card(self, info: RunInfo) -> Json:

@@ -33,7 +33,15 @@ class JobsPanel:
 
     def __init__(self, background: Background, header: gr.HTML):
         self.background, self.jobs, self.header = background, background.jobs, header
-        self.panel = jobs_html({"jobs": [], "chosen": "", "detail": None, "counts": {"active": 0, "text": ""}})
+        self.panel = jobs_html(
+            {
+                "jobs": [],
+                "chosen": "",
+                "detail": None,
+                "counts": {"active": 0, "text": ""},
+                "downloads": {"active": 0, "text": ""},
+            }
+        )
         self.chosen = gr.Textbox(visible="hidden", label="chosen run")
         self.timer = gr.Timer(POLL_S, active=False)
         self.shown = {self.panel, self.chosen, self.timer}
@@ -50,7 +58,7 @@ class JobsPanel:
         return {
             self.panel: value | ({"problem": repaired} if repaired else {}) | more,
             self.chosen: value["chosen"],
-            self.timer: gr.Timer(active=value["counts"]["active"] > 0),
+            self.timer: gr.Timer(active=value["counts"]["active"] + value["downloads"]["active"] > 0),
         }
 
     def focus(self, run_id: str) -> Updates:

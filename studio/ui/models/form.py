@@ -11,8 +11,9 @@ from studio.core.explain import brief
 from studio.core.files import Json
 from studio.families.stable.original.shipped import LAYOUTS
 from studio.jobs.paths import Paths
-from studio.library import hub
+from studio.library import hub, uploads
 from studio.library.adding import Wish, add_model
+from studio.library.bringing_controlnets import bring as bring_control
 from studio.library.listed_sources import listed_sources
 from studio.library.models import load_registry
 from studio.sampling.rules import RULES
@@ -38,11 +39,7 @@ def offered(paths: Paths) -> Json:
 def add(paths: Paths, form: Mapping[str, object]) -> str:
     """List the model of a filled form; its id. ValueError in one sentence, and nothing is written then."""
     said = {name: str(value).strip() for name, value in form.items() if isinstance(value, str | int) and str(value).strip()}
-    place = said.get("place", "")
-    if not place:
-        raise ValueError("Which model is meant is not said yet; owner/name on the Hub fits, or a folder or file here.")
-    if place.startswith("."):
-        raise ValueError(f"{brief(place)} is a part of a path; a whole one fits, which begins with / or ~.")
+    place = said["place"] = _place(paths, said.get("place", ""))
     wish = Wish(
         place,
         id=said.get("id"),
@@ -59,6 +56,32 @@ def add(paths: Paths, form: Mapping[str, object]) -> str:
     )
     token = said.get("token")
     return add_model(paths, wish, SecretStr(token) if token else None).id
+
+
+def _place(paths: Paths, typed: str) -> str:
+    """Of a model, as it was typed; of an upload its path."""
+    if not typed:
+        raise ValueError("Which model is meant is not said yet; owner/name on the Hub fits, or a folder or file here.")
+    if typed.startswith("."):
+        raise ValueError(f"{brief(typed)} is a part of a path; a whole one fits, which begins with / or ~.")
+    return uploads.place_of(paths, typed)
+
+
+def here(paths: Paths, typed: str) -> Path:
+    """A place on this machine. ValueError for one on the Hub."""
+    place = _place(paths, typed)
+    if not is_path(place):
+        raise ValueError(
+            f"{brief(typed)} is no place on this machine; a whole path fits, which begins with / or ~, or an upload."
+        )
+    return Path(place).expanduser()
+
+
+def bring(paths: Paths, place: str, name: str, hint: str) -> Json:
+    """List a ControlNet: {"id", "said"}. ValueError in one sentence, and nothing is written then."""
+    entry = bring_control(paths, here(paths, place), name.strip(), hint.strip().lower())
+    base = entry.card.get("for") or "models of its shape"
+    return {"id": entry.id, "said": f"{entry.id} is for {base}; Control offers it on pairs that it fits."}
 
 
 def _recipe(paths: Paths, form: Mapping[str, object], said: Mapping[str, str]) -> Json | None:

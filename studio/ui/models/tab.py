@@ -14,7 +14,9 @@ from gradio.components import Component
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library import uploads
 from studio.library.hub_files import told_bytes
+from studio.library.recognising import recognise as recognised
 from studio.library.removing import own_files, removable, take_away
 from studio.ui.kit import parts
 from studio.ui.kit.address import arrived, chosen
@@ -110,7 +112,19 @@ def for_form(jobs: Jobs) -> list[Served]:
         """As `form.offered`."""
         return form.offered(jobs.paths)
 
-    return [add, search, offers]
+    def recognise(wish: Json) -> Json:
+        """What is at a place here, as `library.recognising.recognise`."""
+        return answered(lambda: recognised(form.here(jobs.paths, *_named(wish, "place"))))
+
+    def bring(wish: Json) -> Json:
+        """As `form.bring`."""
+        return answered(lambda: form.bring(jobs.paths, *_named(wish, "place", "name", "hint")))
+
+    def forget(wish: Json) -> Json:
+        """{"place"} of an upload that nothing was made of; it is gone."""
+        return answered(lambda: uploads.forget(jobs.paths, *_named(wish, "place")))
+
+    return [add, search, offers, recognise, bring, forget]
 
 
 def answered(action: Callable[[], Json | None]) -> Json:

@@ -75,6 +75,15 @@ def test_an_empty_panel_has_nothing_chosen_and_no_timer(page: SimpleNamespace) -
     assert not shown[page.panel.timer].active
 
 
+def test_a_download_is_told_of_and_looked_after(page: SimpleNamespace, jobs: Jobs) -> None:
+    run_id = jobs.submit("fetch_model", {"model": "sdxl/lcm"})
+    shown = page.panel.show("first")
+    assert shown[page.panel.panel]["jobs"] == [] and shown[page.panel.panel]["downloads"]["text"] == "1 waiting"
+    assert shown[page.panel.timer].active
+    jobs.cancel(run_id)
+    assert page.panel.show("first")[page.panel.panel]["downloads"]["active"] == 0
+
+
 def test_a_run_is_shown_from_the_queue_to_its_student(page: SimpleNamespace, jobs: Jobs) -> None:
     first, second = jobs.submit("distill", request()), jobs.submit("distill", request("other", objective="lcm"))
     panel = page.panel.show("first")[page.panel.panel]
