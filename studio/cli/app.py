@@ -74,10 +74,10 @@ def main() -> None:
 
 
 @app.command()
-def status(data_dir: DataDir = None, lane: str = "interactive") -> None:
+def status(data_dir: DataDir = None, lane: str = "interactive", as_json: AsJson = False) -> None:
     """Say what the worker of a lane is doing."""
     found = open_jobs(data_dir).status(lane)
-    print(f"{found.state}: {found.note}")
+    print(json.dumps(vars(found)) if as_json else f"{found.state}: {found.note}")
 
 
 @app.command()
@@ -154,10 +154,11 @@ def rerun(
 
 
 @runs.command()
-def cancel(run_id: str, data_dir: DataDir = None) -> None:
+def cancel(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Ask a run to stop; what is finished is kept."""
     info = open_jobs(data_dir).cancel(run_id)
-    print(f"{info.state}: {info.note or 'asked to stop'}")
+    said = info.note or "asked to stop"
+    print(json.dumps({"id": info.id, "state": info.state, "said": said}) if as_json else f"{info.state}: {said}")
 
 
 @runs.command()

@@ -102,53 +102,74 @@ def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None
 
 
 @app.command()
-def watch(run_id: str, data_dir: DataDir = None) -> None:
+def watch(
+    run_id: str,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, as it comes.")] = False,
+) -> None:
     """Follow a run until it has ended or is paused; leaving leaves it alone."""
     jobs = open_jobs(data_dir)
+    if as_json:
+        for event in jobs.follow(run_id, until_paused=True):
+            print(json.dumps(event), flush=True)
+        return
     _watch(jobs, run_id)
     _end(jobs, run_id)
 
 
 @app.command()
-def stop(run_id: str, data_dir: DataDir = None) -> None:
+def stop(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """End a run so that it can be resumed: it saves first."""
-    _say(open_jobs(data_dir).stop(run_id), "asked to stop")
+    _say(open_jobs(data_dir).stop(run_id), "asked to stop", as_json)
 
 
 @app.command()
-def pause(run_id: str, data_dir: DataDir = None) -> None:
+def pause(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Save, and let other runs use the device until it is resumed."""
-    _say(open_jobs(data_dir).pause(run_id), "asked to pause")
+    _say(open_jobs(data_dir).pause(run_id), "asked to pause", as_json)
 
 
 @app.command()
-def resume(run_id: str, data_dir: DataDir = None) -> None:
+def resume(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Queue a paused, stopped, interrupted or failed run again; it continues where it was."""
-    _say(open_jobs(data_dir).resume(run_id), "resumed")
+    _say(open_jobs(data_dir).resume(run_id), "resumed", as_json)
 
 
 @app.command()
-def cancel(run_id: str, data_dir: DataDir = None) -> None:
+def cancel(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """End a run without saving; what it made is kept."""
-    _say(open_jobs(data_dir).cancel(run_id), "asked to end")
+    _say(open_jobs(data_dir).cancel(run_id), "asked to end", as_json)
 
 
 @app.command()
-def save(run_id: str, data_dir: DataDir = None) -> None:
+def save(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Ask a running run for a checkpoint now."""
-    open_jobs(data_dir).save_now(run_id)
+    jobs = open_jobs(data_dir)
+    jobs.save_now(run_id)
+    _say(jobs.get(run_id), "asked for checkpoint", as_json)
 
 
 @app.command()
-def sample(run_id: str, data_dir: DataDir = None) -> None:
+def sample(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Ask a running run for pictures now."""
-    open_jobs(data_dir).sample_now(run_id)
+    jobs = open_jobs(data_dir)
+    jobs.sample_now(run_id)
+    _say(jobs.get(run_id), "asked for pictures", as_json)
 
 
 @app.command()
-def move(run_id: str, where: Annotated[str, typer.Argument(help="up, down, first or last")], data_dir: DataDir = None) -> None:
+def move(
+    run_id: str,
+    where: Annotated[str, typer.Argument(help="up, down, first or last")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Give a waiting run another place in the queue."""
-    for at, info in enumerate(open_jobs(data_dir).move(run_id, where), 1):  # type: ignore[arg-type]
+    queue = open_jobs(data_dir).move(run_id, where)  # type: ignore[arg-type]
+    if as_json:
+        print(json.dumps([info.id for info in queue]))
+        return
+    for at, info in enumerate(queue, 1):
         print(f"{at}. {info.id}  {info.title}")
 
 
@@ -210,6 +231,7 @@ def cost(
     measure: Annotated[bool, typer.Option("--measure", help="Do a few steps of it first, and remember what they took.")] = False,
     data_dir: DataDir = None,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a training would take on this machine, from what was measured here."""
     jobs, (kind, config) = open_jobs(data_dir), read_spec_file(spec)
@@ -223,7 +245,8 @@ def cost(
         jobs.discard(run_id)
         if info.state != "done":
             raise ValueError(f"It could not be measured: {info.note or executor.problem or info.state}")
-    print(told(jobs, kind, config).sentence)
+    found = told(jobs, kind, config)
+    print(json.dumps(vars(found)) if as_json else found.sentence)
 
 
 @app.command()
@@ -314,8 +337,9 @@ def _measured(event: Json) -> str:
     return f"{at}{event['arm']}{steps}: " + ", ".join(filter(None, parts))
 
 
-def _say(info: RunInfo, otherwise: str) -> None:
-    print(f"{info.state}: {info.note or otherwise}")
+def _say(info: RunInfo, otherwise: str, as_json: bool) -> None:
+    said = info.note or otherwise
+    print(json.dumps({"id": info.id, "state": info.state, "said": said}) if as_json else f"{info.state}: {said}")
 
 
 def _seconds(seconds: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from studio.cli import app
+from studio.cli import app, executing
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import FileLock
 from tests.support.fixtures import PAIR
@@ -50,8 +50,9 @@ FULL = "The run was left before its end, with what it had made: The disk is full
 def run(studio: Jobs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.setenv("STUDIO_DATA_DIR", str(studio.paths.root))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(app, "out", app.Console(width=200))
-    monkeypatch.setattr(app, "err", app.Console(stderr=True, width=200))
+    for module in (app, executing):
+        monkeypatch.setattr(module, "out", app.Console(width=200))
+        monkeypatch.setattr(module, "err", app.Console(stderr=True, width=200))
     return lambda *words: command(capsys, monkeypatch, *words)
 
 
@@ -94,6 +95,34 @@ def test_compare_then_inspect_show_and_rerun(run, studio: Jobs, tmp_path: Path) 
     status, _, _ = run("runs", "delete", run_id)
     assert status == 0
     assert len(studio.list()) == 1
+
+
+def test_a_scrub_run_is_drawn_and_branched_from(run, studio: Jobs) -> None:  # type: ignore[no-untyped-def]
+    words = ("--pair", PAIR, "--seeds", "2", "--arms", "teacher", "--teacher-steps", "3", "--device", "cpu", "--json")
+    status, shown, _ = run("scrub", "a red house", *words)
+    first = json.loads(shown)
+    assert status == 0 and [row["arm"] for row in first["result"]["rows"]] == ["teacher"]
+    branch = json.dumps({"arm": "teacher", "step": 1, "guidance": 5})
+    status, shown, _ = run("scrub", "--run", first["id"], "--branch", branch, "--device", "cpu", "--json")
+    assert status == 0 and [row["steps"] for row in json.loads(shown)["result"]["rows"]] == [3, 3]
+    assert studio.spec(json.loads(shown)["id"]).config["branches"][0]["guidance"] == 5
+    status, _, said = run("scrub", "--run", first["id"], "--branch", "arm=teacher")
+    assert status == 2 and "The branch 'arm=teacher' is no JSON object" in said
+
+
+def test_control_asks_for_an_adapter_at_every_strength(run, studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[Any] = []
+
+    def submit(_: Jobs, kind: str, request: dict[str, Any]) -> Any:
+        asked.append((kind, request))
+        raise ValueError("Enough.")
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+    run("control", "a red house", "--pair", PAIR, "--vary", "mine/big", "--strengths=-1,0,2.5")
+    ((kind, request),) = asked
+    assert (kind, request["vary"], request["strengths"]) == ("control", {"id": "mine/big"}, [-1.0, 0.0, 2.5])
+    assert request["draw"]["prompt"] == "a red house" and request["draw"]["pair"] == PAIR
+    assert "'low' are no numbers" in run("control", "a red house", "--strengths", "low")[2]
 
 
 def test_remedies_and_noise_modulation_are_options_of_compare(run, studio: Jobs) -> None:  # type: ignore[no-untyped-def]

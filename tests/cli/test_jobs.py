@@ -42,11 +42,15 @@ def test_submit_list_move_pause_resume_stop_and_delete(run, school: Jobs, spec: 
     assert all(run_id in out for run_id in ids)
     assert [row["state"] for row in json.loads(run("list", "--json")[1])] == ["queued", "queued"]
     assert run("move", ids[1], "first")[1].startswith(f"1. {ids[1]}")
+    assert json.loads(run("move", ids[1], "first", "--json")[1]) == [ids[1], ids[0]]
     assert run("pause", ids[0])[1] == "paused: Paused before it began.\n"
+    assert json.loads(run("resume", ids[0], "--json")[1]) == {"id": ids[0], "state": "queued", "said": "Resumed."}
+    assert run("pause", ids[0])[0] == 0
     assert run("resume", ids[0])[1].startswith("queued: Resumed")
     assert run("stop", ids[0])[1] == "stopped: Stopped before it began.\n"
     assert run("cancel", ids[1])[1] == "cancelled: Cancelled before it began.\n"
     assert run("watch", ids[1])[0] == 1
+    assert [json.loads(line)["state"] for line in run("watch", ids[1], "--json")[1].splitlines()] == ["queued", "cancelled"]
     assert run("delete", ids[1])[0] == 0
     assert [info.id for info in school.list()] == [ids[0]]
     status, _, err = run("save", ids[0])
