@@ -1,4 +1,4 @@
-"""Drawing with networks of true size and conditions that are made up: by the loop, and by diffusers' pipeline on the same modules."""
+"""Drawing with networks of true size and conditions that are made up: by the loop, and by diffusers' pipeline on them."""
 
 from __future__ import annotations
 
