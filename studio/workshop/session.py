@@ -211,7 +211,8 @@ class Session:
         for what, text in (("prompt", self.said.text), ("negative prompt", self.away.text)):
             for sentence in cut_words(what, text, self.models):
                 self.notice(sentence)
-        cond: Conds = encode_plans(self.plans, self.models, [self.said], negative=self.away.text)
+        kept = self.job.tools.models.prompts
+        cond: Conds = encode_plans(self.plans, self.models, [self.said], kept, negative=self.away.text)
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         shape = self.shape or next(iter(self.models.values())).shape

@@ -48,6 +48,6 @@ def test_a_network_of_the_meta_device_is_filled() -> None:
 
 
 def test_a_row_says_medians_and_their_spread() -> None:
-    row = Row("sdxl", 4.0, [1.0, 1.1, 1.2], [0.9, 0.95, 1.0], 2.0, 4, 16, 1e-6)
+    row = Row("sdxl", 4.0, [1.0, 1.1, 1.2], [0.9, 0.95, 1.0], [], 2.0, 4, 16, 1e-6)
     assert "1.100 [1.000, 1.200]" in said(row) and "2.00 images/s, 32.0 NFE/s" in said(row)
-    assert "| SDXL | 4 | 1.100 [1.000, 1.200] | 0.950 [0.900, 1.000] | 1e-06 |" in page([row], 3)
+    assert "| SDXL | 4 | 1.100 [1.000, 1.200] | 0.950 [0.900, 1.000] | – | 1e-06 |" in page([row], 3)

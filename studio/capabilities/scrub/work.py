@@ -176,7 +176,8 @@ class Scrubbing:
         for sentence in changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
             self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
-        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures, self.domain):
+        kept = self.job.tools.models.prompts
+        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures, self.domain, kept):
             self.computed += (moment.nfe - before) * len(parent.seeds)
             before = moment.nfe
             where = {"phase": "branch", "arm": name, "step": record.index + 1, "steps": record.steps}
