@@ -104,6 +104,7 @@ def compare(
     with_: Annotated[list[str] | None, typer.Option("--with", help="What a capability adds, name=value.")] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
+    tiny_decoder: Annotated[str, typer.Option(help=_help("tiny_decoder"))] = "auto",
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
     data_dir: DataDir = None,
     device: Device = None,
@@ -116,7 +117,7 @@ def compare(
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "hints": with_files(jobs.paths, hint or []), "off_recipe": off_recipe, "previews": previews,
         "given": given or {}, "additions": with_ or {}, "size": size, "negative": negative,
-        **({} if arms is None else {"arms": arms}),
+        "tiny_decoder": tiny_decoder, **({} if arms is None else {"arms": arms}),
     }  # fmt: skip
     _execute(jobs, jobs.submit("compare", request), device, out_folder, as_json)
 

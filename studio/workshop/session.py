@@ -41,6 +41,7 @@ from studio.workshop.draw import batch_size
 from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
 from studio.workshop.projection import projected
+from studio.workshop.tiny_decoders import TinyDecoders
 from studio.workshop.tools import Tools
 
 
@@ -62,6 +63,7 @@ class Session:
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.residency: ResidencyPlan | None = None  # once models are open
+        self.tiny = TinyDecoders()
         self.leaving = ExitStack()
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.said = self.domain.read(request.prompt, self.words, request.given)
@@ -104,6 +106,9 @@ class Session:
             self.job.check()
         if moving:
             self._place()
+        self.tiny.open(self.request.tiny_decoder, entries, self.job.tools.models, short=moving)
+        if self.tiny.sentence:
+            self.notice(self.tiny.sentence)
         shapes = {tuple(model.shape) for model in self.models.values()}
         if len(shapes) > 1 and self.shape is None:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
@@ -232,7 +237,8 @@ class Session:
 
     def decoded(self, model: str, latents: Tensor) -> Tensor:
         """Samples of what a model drew or believed."""
-        return self.models[model].decode(latents, self.given)
+        tiny = self.tiny.finished(model, latents)
+        return self.models[model].decode(latents, self.given) if tiny is None else tiny
 
     def kept(self, plan: Plan, samples: Tensor, kind: str, request: Json) -> Iterator[Json]:
         """Every sample of a plan as it is kept: {"seed", "path" of its still}, and "files" where its medium has more.
@@ -270,7 +276,8 @@ class Session:
         """What a picture says of itself: enough to make it again. request: of the run."""
         return {"kind": kind, "run": self.job.spec.id, "request": request, "arm": plan.name,
                 "plan": plan.model_dump(mode="json"), "nfe": plan.nfe, "seed": seed, "models": self.used(),
-                "adapters": self.wardrobe.used(), "versions": self.versions}  # fmt: skip
+                "adapters": self.wardrobe.used(), "versions": self.versions,
+                **self.tiny.of_picture(plan.segments[-1].model)}  # fmt: skip
 
     def used(self) -> dict[str, dict[str, str]]:
         """The models that were opened: {"hash", "title"} by id, with "dtype" where that is not float32."""
