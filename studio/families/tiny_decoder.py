@@ -79,7 +79,7 @@ def open_tiny(place: Path, device: str, dtype: torch.dtype) -> TinyDecoder:
             raise ValueError(
                 f"{place.name} has not the layers of an AutoencoderTiny; its folder with a config would fit."
             ) from error
-    vae = vae.to(device=device, dtype=dtype).eval().requires_grad_(False)  # type: ignore[call-arg]
+    vae = vae.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return TinyDecoder(vae)
 
 
