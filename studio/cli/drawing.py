@@ -50,13 +50,15 @@ def _asked(
     with_: Annotated[list[str] | None, typer.Option("--with", help="What a capability adds, name=value.")] = None,
     off_recipe: Annotated[bool, typer.Option("--off-recipe", help=_help("off_recipe"))] = False,
     previews: Annotated[bool, typer.Option(help=_help("previews"))] = False,
+    tiny_decoder: Annotated[str, typer.Option(help=_help("tiny_decoder"))] = "auto",
 ) -> Callable[[Jobs], Json]:
     """The request of a comparison, once it is known where files that it names are copied to."""
     asked: Json = {
         "prompt": prompt, "pair": pair, "seeds": seeds, "teacher_steps": teacher_steps,
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "off_recipe": off_recipe, "previews": previews, "given": given or {},
-        "additions": with_ or {}, "size": size, "negative": negative, **({} if arms is None else {"arms": arms}),
+        "additions": with_ or {}, "size": size, "negative": negative,
+        "tiny_decoder": tiny_decoder, **({} if arms is None else {"arms": arms}),
     }  # fmt: skip
     return lambda jobs: asked | {"hints": with_files(jobs.paths, hint or [])}
 

@@ -89,12 +89,17 @@ def add(
     size: Annotated[int | None, typer.Option(min=1, max=4096, help="Pixels a side, where configs do not say.")] = None,
     sampled_like: Annotated[str | None, typer.Option(help="Id of a listed student whose recipe it has.")] = None,
     scale: Annotated[float | None, typer.Option(help="Of a LoRA: the strength at which it is the student; 1 otherwise.")] = None,
+    tiny_decoder: Annotated[
+        str | None, typer.Option(help="Folder, file or Hub id of an AutoencoderTiny (TAESD and its like) for previews.")
+    ] = None,
     ask_token: AskToken = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a model and list it; nothing is downloaded yet."""
-    wish = Wish(place, id, base, role, revision, variant, file, teacher, holds, like, size, None, sampled_like, scale)
+    wish = Wish(
+        place, id, base, role, revision, variant, file, teacher, holds, like, size, None, sampled_like, scale, tiny_decoder
+    )
     listed = add_model(open_jobs(data_dir).paths, wish, _token(ask_token))
     _print(_row(None, listed), as_json)
     if not as_json:

@@ -47,6 +47,7 @@ class Wish:
     recipe: Json | None = None  # of a student, as `core.recipe.Recipe` has it
     sampled_like: str | None = None  # id of a listed student whose recipe a student has
     scale: float | None = None  # of a LoRA: the strength at which it is the student
+    tiny_decoder: str | None = None  # draws previews: a folder or file here, or owner/name on the Hub
 
 
 def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
@@ -136,8 +137,14 @@ def _about(wish: Wish, source: Source, name: str, base: Json, size: int | None, 
     title = name.partition("/")[2] if source.file else (source.name.rpartition("/")[2])
     about = {"id": name, "title": title[:80], "role": role, "teacher": teacher, "domain": base.get("domain", PLAIN),
              "size": int(size), "order": ORDER, "source": source.model_dump(exclude_defaults=True),
-             "recipe": recipe if role == "student" else None}  # fmt: skip
+             "recipe": recipe if role == "student" else None, "tiny_decoder": _tiny(wish.tiny_decoder)}  # fmt: skip
     return {key: value for key, value in about.items() if value is not None}
+
+
+def _tiny(given: str | None) -> str | None:
+    """A path as it is found from everywhere. Whether it fits is looked at when the model is here."""
+    place = Path(given).expanduser() if given else None
+    return str(place.resolve()) if place is not None and place.exists() else given
 
 
 def _size(source: Source, read: Read, place: Path | None) -> int | None:

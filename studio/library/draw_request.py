@@ -14,7 +14,7 @@ from studio.core.files import Json
 from studio.core.inputs import parse_given
 from studio.core.recipe import Recipe
 from studio.domains import domain_of, first
-from studio.library import hint_uses
+from studio.library import hint_uses, tiny_decoders
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse, check, distinct
 from studio.library.adapters import load_adapters
 from studio.library.additions import Additions, check_additions
@@ -127,6 +127,9 @@ class CompareRequest(BaseModel):
         description="What guided steps lead away from; empty is nothing in particular.",
         json_schema_extra={"maxLength": MAX_PROMPT},
     )
+    tiny_decoder: tiny_decoders.Wanted = Field(
+        default="auto", exclude_if=lambda given: given == "auto", title="Tiny decoder", description=tiny_decoders.HELP
+    )
     previews: bool = Field(default=True, title="Previews", description="Show what the model believes while it draws.")
 
     @field_validator("given", mode="before")
@@ -223,6 +226,7 @@ class CompareRequest(BaseModel):
             domain_of(registry.usable(self.pair).student.domain).read(self.prompt, given=self.given)
             for w in (self.teacher_guidance, self.base_guidance):
                 check_guidance(w, registry.usable(self.pair).teacher)
+            tiny_decoders.check(self.tiny_decoder, [registry.get(model) for model in models])
             if self.adapters:
                 check(self.adapters, models, registry, load_adapters(home))
             if self.hints:

@@ -64,6 +64,7 @@ class ModelFile(BaseModel):
     recipe: Json | None = None  # for students whose folder carries no recipe.json
     embedded_guidance: float | None = Field(default=None, ge=1, le=50)
     dtype: str = ""  # precision that it is opened in for drawing; "" leaves it to the device
+    tiny_decoder: str = ""  # that may draw its previews: a folder or file, or owner/name of the Hub's cache
 
     @field_validator("dtype")
     @classmethod
@@ -110,6 +111,7 @@ class ModelEntry:
     source: Source | None = None  # where its files come from, if it is not a folder of its own
     checkpoint: Checkpoint = Checkpoint()  # what its family says of the folder
     dtype: str = ""  # precision that its file asks for
+    tiny_decoder: str = ""  # an absolute path, or owner/name on the Hub
     available: bool = True
     reason: str = ""  # why it is not available, one sentence
 
@@ -277,9 +279,15 @@ def _entry(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[
         source=model.source,
         checkpoint=found,
         dtype=model.dtype,
+        tiny_decoder=_tiny(model, beside),
         available=not reason,
         reason=reason,
     )
+
+
+def _tiny(model: ModelFile, beside: Path) -> str:
+    place = (beside / model.tiny_decoder).resolve()
+    return str(place) if model.tiny_decoder and (place.exists() or model.tiny_decoder.count("/") != 1) else model.tiny_decoder
 
 
 def _folder(model: ModelFile, beside: Path, paths: Paths | None, listed: Mapping[str, ModelEntry]) -> tuple[Path, str]:

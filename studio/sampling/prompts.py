@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from studio.core.denoiser import Cond
 from studio.core.domain import Said
@@ -17,7 +17,19 @@ from studio.sampling.segment import AdapterPairs, condition_key
 if TYPE_CHECKING:
     from studio.core.family import OpenModel
 
-Encodings = dict[Hashable, tuple[Cond, Cond]]  # what was read, by whom -> (condition, null)
+
+class Encodings(Protocol):
+    """What was read, by whom -> (condition, null)."""
+
+    def get(self, key: Hashable) -> tuple[Cond, Cond] | None: ...
+    def keep(self, key: Hashable, pair: tuple[Cond, Cond]) -> None: ...
+
+
+class Once(dict[Hashable, tuple[Cond, Cond]]):
+    """`Encodings` of one call, without a bound."""
+
+    def keep(self, key: Hashable, pair: tuple[Cond, Cond]) -> None:
+        self[key] = pair
 
 
 def encode_once(
@@ -30,7 +42,7 @@ def encode_once(
     """
     if not said:
         raise ValueError("no prompt was given; one for all seeds, or one for each, would fit")
-    known = {} if cache is None else cache
+    known = Once() if cache is None else cache
     return {name: _encoded(model, said, (), known) for name, model in models.items()}
 
 
@@ -48,7 +60,7 @@ def encode_plans(
     negative: text that guidance leads away from, read instead of the null (diffusers' ``negative_prompt``); "" is the null."""
     if not said:
         raise ValueError("no prompt was given; one for all seeds, or one for each, would fit")
-    known = {} if cache is None else cache
+    known = Once() if cache is None else cache
     needed = dict.fromkeys(triple for plan in plans for triple in plan.conditions)
     return {
         condition_key(model, own, adapters): _encoded(
@@ -63,11 +75,12 @@ def _encoded(
 ) -> tuple[Cond, Cond]:
     with model.using(adapters) if hasattr(model, "using") else nullcontext():  # not those an earlier run left on
         key = (model.text_key, tuple((one.text, json.dumps(one.given, sort_keys=True)) for one in said), negative)
-        if key not in known:
+        if (found := known.get(key)) is None:
             cond = model.encode(said)
             null = model.null(cond)
-            known[key] = (cond, {**null, **_read_instead(model, said, negative)} if negative else null)
-        return known[key]
+            found = (cond, {**null, **_read_instead(model, said, negative)} if negative else null)
+            known.keep(key, found)
+        return found
 
 
 def _read_instead(model: OpenModel, said: Sequence[Said], negative: str) -> Cond:

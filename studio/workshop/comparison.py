@@ -89,7 +89,7 @@ class Comparison:
     def _preview(self, arm: str, record: Record, moment: Moment, images: Tensor | None) -> None:
         """Show a step; one that an earlier arm shares was decoded then."""
         if not self.frames.has(moment):
-            self.frames.add(moment, self.session.decoded(record.model, record.x0) if images is None else images)
+            self.frames.add(moment, self._believed(record) if images is None else images)
         self.job.event(
             "preview",
             arm=arm,
@@ -102,6 +102,11 @@ class Comparison:
             size=self.frames.side(moment),
             count=len(self.session.seeds),
         )
+
+    def _believed(self, record: Record) -> Tensor:
+        """What an oracle reads is drawn by the full autoencoder."""
+        tiny = None if self.oracle is not None else self.session.tiny.preview(record.model, record.x0)
+        return self.session.decoded(record.model, record.x0) if tiny is None else tiny
 
     def _finish(self, plan: Plan, images: Tensor, seconds: float) -> None:
         """Save the arm's pictures, measure them, keep what is finished in `result.json`."""
@@ -168,6 +173,7 @@ class Comparison:
             "hints": [use.model_dump(mode="json") for use in self.request.hints], "arms": self.rows,
             "recovery": self.recovery, "notices": session.notices, "versions": session.versions,
             "dtypes": session.precisions(), "residency": session.placed.plan.sentence if session.placed.plan else "",
+            **session.tiny.about,
             **({"additions": self.request.additions} if self.request.additions else {}),
         }  # fmt: skip
 

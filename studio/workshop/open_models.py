@@ -21,6 +21,7 @@ from studio.core.residency_plan import ResidencyPlan, choose, named, plan, small
 from studio.domains import domain_of
 from studio.library.models import ModelEntry
 from studio.workshop.memory import free_bytes, pick_precision
+from studio.workshop.prompt_cache import PromptCache
 
 if TYPE_CHECKING:
     from studio.core.domain import Oracle
@@ -81,6 +82,7 @@ class ModelCache:
         self.device, self.hashes = device, hashes
         self._limit = limit_bytes or int(os.environ.get("STUDIO_WARM_BYTES") or 0)
         self._open: OrderedDict[str, _Kept] = OrderedDict()
+        self.prompts = PromptCache()  # what their text encoders read
         self.last: tuple[ResidencyPlan, ResidencyPlan | None] | None = None  # what was planned last, and the plan after it
 
     @property
@@ -182,6 +184,7 @@ class ModelCache:
     def close(self) -> None:
         """Let go of everything, and give its memory back to the device."""
         self._open.clear()
+        self.prompts.clear()
         gc.collect()
         if self.device.startswith("cuda"):
             import torch

@@ -35,19 +35,23 @@ class PlacedModels:
     def __exit__(self, *error: object) -> None:
         self._leaving.close()
 
+    @property
+    def moving(self) -> bool:
+        """Whether parts of them come to the device only when they are asked."""
+        return self.plan is not None and self.plan.name != "everything"
+
     def open(self, entries: Iterable[ModelEntry], hinted: bool = False) -> dict[str, OpenModel]:
         """Open these, once, and no others. hinted: whether ControlNets will be followed. ValueError in one sentence where they
         cannot be under the only plan that fits."""
         cache, wanted = self.job.tools.models, list({entry.id: entry for entry in entries}.values())
         self.plan = plan = cache.planned(wanted)
-        moving = plan.name != "everything"
         if hinted and plan.name == "sequential":
             raise ValueError("No ControlNet is followed while layers come one by one; STUDIO_RESIDENCY=one-network would fit.")
         for entry in wanted:
             self.job.state("loading", f"Opening {entry.title}.")
-            self.models[entry.id] = cache.model(entry, beside=tuple(self.models), on="cpu" if moving else "")
+            self.models[entry.id] = cache.model(entry, beside=tuple(self.models), on="cpu" if self.moving else "")
             self.job.check()
-        if moving:
+        if self.moving:
             self._notice(plan.sentence)
             movable = [model for model in self.models.values() if isinstance(model, Opened)]
             self._leaving.enter_context(Placement(plan.name, torch.device(self.job.tools.device), movable))

@@ -38,6 +38,7 @@ from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe, level_of
 from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
+from studio.workshop.tiny_decoders import TinyDecoders
 from studio.workshop.tools import Tools
 
 
@@ -59,6 +60,7 @@ class Session:
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
         self.pictures: dict[str, Tensor] = {}  # that ControlNets follow, by their id: [1, 3, H, W] in [0, 1]
         self.placed = PlacedModels(run, self.notice)
+        self.tiny = TinyDecoders()
         self.words = words_of(request.adapters, self.wardrobe.adapters)
         self.said = self.domain.read(request.prompt, self.words, request.given)
         self.away = self.domain.read(request.negative, self.words, request.given) if request.negative else Said("")
@@ -90,7 +92,11 @@ class Session:
         """Open every model of the plans, and say what a person should know of prompt and student."""
         self._say_notices()
         ids = dict.fromkeys(model for plan in self.plans for model in plan.models)
-        self.models = self.placed.open(map(self.job.tools.registry.get, ids), hinted=bool(self.request.hints))
+        entries = [self.job.tools.registry.get(model_id) for model_id in ids]
+        self.models = self.placed.open(entries, hinted=bool(self.request.hints))
+        self.tiny.open(self.request.tiny_decoder, entries, self.job.tools.models, short=self.placed.moving)
+        if self.tiny.sentence:
+            self.notice(self.tiny.sentence)
         shapes = {tuple(model.shape) for model in self.models.values()}
         if len(shapes) > 1 and self.shape is None:
             raise ValueError(f"{' and '.join(ids)} have latents of different shapes and cannot share their steps.")
@@ -189,7 +195,8 @@ class Session:
         for what, text in (("prompt", self.said.text), ("negative prompt", self.away.text)):
             for sentence in cut_words(what, text, self.models):
                 self.notice(sentence)
-        cond: Conds = encode_plans(self.plans, self.models, [self.said], negative=self.away.text)
+        kept = self.job.tools.models.prompts
+        cond: Conds = encode_plans(self.plans, self.models, [self.said], kept, negative=self.away.text)
         if self.pictures:
             cond = with_pictures(cond, self.pictures)
         shape = self.shape or next(iter(self.models.values())).shape
@@ -209,7 +216,8 @@ class Session:
 
     def decoded(self, model: str, latents: Tensor) -> Tensor:
         """Samples of what a model drew or believed."""
-        return self.models[model].decode(latents, self.given)
+        tiny = self.tiny.finished(model, latents)
+        return self.models[model].decode(latents, self.given) if tiny is None else tiny
 
     def kept(self, plan: Plan, samples: Tensor, kind: str, request: Json) -> Iterator[Json]:
         """Every sample of a plan as it is kept: {"seed", "path" of its still}, and "files" where its medium has more.
@@ -247,7 +255,8 @@ class Session:
         """What a picture says of itself: enough to make it again. request: of the run."""
         return {"kind": kind, "run": self.job.spec.id, "request": request, "arm": plan.name,
                 "plan": plan.model_dump(mode="json"), "nfe": plan.nfe, "seed": seed, "models": self.used(),
-                "adapters": self.wardrobe.used(), "versions": self.versions}  # fmt: skip
+                "adapters": self.wardrobe.used(), "versions": self.versions,
+                **self.tiny.of_picture(plan.segments[-1].model)}  # fmt: skip
 
     def used(self) -> dict[str, dict[str, str]]:
         """The models that were opened: {"hash", "title"} by id, with "dtype" where that is not float32."""

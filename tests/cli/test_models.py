@@ -40,9 +40,10 @@ def row(do: Do, model_id: str) -> dict[str, Any]:
 
 
 def test_a_model_is_added_downloaded_shown_and_removed(do: Do, jobs: Jobs, model_hub: ModelHub) -> None:
-    status, out, _ = do("add", "Ada/XL", "--variant", "fp16")
+    status, out, _ = do("add", "Ada/XL", "--variant", "fp16", "--tiny-decoder", "ada/taesdxl")
     assert status == 0 and "It is listed as ada/xl, in ada-xl.yaml" in out and "licence: openrail++" in out
     about = yaml.safe_load((jobs.paths.models / "ada-xl.yaml").read_text())
+    assert about["tiny_decoder"] == "ada/taesdxl"
     commit = model_hub.repositories["Ada/XL"].refs["main"]
     assert about["source"]["revision"] == commit and (about["size"], about["role"], about["domain"]) == (512, "teacher", "plain")
     assert not [path for path in model_hub.sent if path.endswith(".safetensors")], "looking downloads no weights"

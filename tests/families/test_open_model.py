@@ -13,7 +13,7 @@ from studio.families import open_model
 from studio.families.stable.halves import are_equal, computed_once, text_free
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import Plan, Segment, teacher_plan
-from studio.sampling.prompts import encode_once
+from studio.sampling.prompts import Once, encode_once
 from tests.support import tiny_models
 
 PROMPTS = ["a red boat", "x"]
@@ -136,7 +136,7 @@ def test_prompts_are_encoded_once_per_text_encoder(sd, tmp_path):
     for name, model in models.items():
         encode = model.encode
         model.encode = lambda prompts, name=name, encode=encode: (asked.append(name), encode(prompts))[1]
-    cache: dict = {}
+    cache = Once()
     out = encode_once(models, told(PROMPTS[:1]), cache)
     assert out["a"] is out["b"]
     assert out["a"] is not out["c"]

@@ -190,7 +190,7 @@ class Laboratory:
     def _draw(self, cast: Arms, prompt: str, block: Sequence[int], seeds: tuple[int, ...], arms: Sequence[Plan]) -> None:
         shape = self.shape or next(iter(cast.models.values())).shape
         said = self.said[prompt]
-        cond = encode_plans(arms, cast.models, [said])
+        cond = encode_plans(arms, cast.models, [said], self.job.tools.models.prompts)
         plans = {plan.name: plan for plan in arms}
         before = 0
         trail: list[Rows] = []

@@ -26,7 +26,7 @@ from studio.sampling.branch import branched
 from studio.sampling.hinted import with_pictures
 from studio.sampling.loop import sample
 from studio.sampling.plan import Plan
-from studio.sampling.prompts import encode_plans
+from studio.sampling.prompts import Encodings, encode_plans
 from studio.sampling.record import Record, Recorded
 from studio.sampling.steps import compiled, denoiser_of
 from studio.workshop.draw import batch_size
@@ -115,10 +115,11 @@ def drawn(
     folder: Path,
     pictures: Mapping[str, Tensor],
     domain: Domain,
+    kept: Encodings | None = None,
 ) -> Iterator[tuple[Record, Moment]]:
     """Draw a branch from its parent's state, recording it; (record, step as it is kept) of every step that is computed.
 
-    pictures: that its ControlNets follow, by their id.
+    pictures: that its ControlNets follow, by their id. kept: prompts that were read before.
     """
     header, index = parent.header, branch.step
     project = projected(domain, [header.said])
@@ -131,7 +132,7 @@ def drawn(
         before,
         parent.beliefs(index - 1) if index else None,
     )
-    cond = with_pictures(encode_plans([plan], models, [header.said], negative=header.negative), pictures)
+    cond = with_pictures(encode_plans([plan], models, [header.said], kept, negative=header.negative), pictures)
     recorder = Recorder(folder, {plan.name: plan}, header.seeds, header.said, negative=header.negative)
     recorder.branch(plan.name, header, index)
     batch = batch_size(parent.shape, [models[name] for name in plan.models])

@@ -37,10 +37,13 @@ from studio.workshop.hint_pictures import hint_picture
 from studio.workshop.loaded_adapters import Wardrobe
 from studio.workshop.placed_models import PlacedModels
 from studio.workshop.projection import projected
+from studio.workshop.tiny_decoders import TinyDecoders
 from studio.workshop.tools import Tools
 from studio.workshop.traces import Trace
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from studio.sampling.plan import Plan
 
 
@@ -58,6 +61,7 @@ class Scrubbing:
         self.root = run.spec.id  # the run that drew the first arms; pictures of one root keep their names
         self.placed = PlacedModels(run, self._notice)
         self.wardrobe = Wardrobe(load_adapters(run.home), run)
+        self.tiny = TinyDecoders()
         self.computed = 0  # network evaluations for branches
 
     def run(self) -> Json:
@@ -100,7 +104,7 @@ class Scrubbing:
         comparison = Comparison(self.request.draw, self.job)
         instead = "" if comparison.session.readable else comparison.frames.seek_reader(self.job.tools.models)
         self.before = comparison.run()
-        self.frames = comparison.frames
+        self.frames, self.tiny = comparison.frames, comparison.session.tiny
         self.notices = list(comparison.session.notices)
         if instead:
             self._notice(instead)
@@ -176,7 +180,8 @@ class Scrubbing:
         for sentence in changed_models(self.before.get("adapters") or {}, self.wardrobe.used()):
             self._notice(sentence)
         before = parent.moments[branch.step - 1].nfe if branch.step else 0
-        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures, self.domain):
+        kept = self.job.tools.models.prompts
+        for record, moment in drawn(plan, branch, Trace(parent), self.models, self.folder, pictures, self.domain, kept):
             self.computed += (moment.nfe - before) * len(parent.seeds)
             before = moment.nfe
             where = {"phase": "branch", "arm": name, "step": record.index + 1, "steps": record.steps}
@@ -227,8 +232,7 @@ class Scrubbing:
             moment = self.headers[arm].moments[index]
             if not self.frames.has(moment):
                 header = self.headers[arm]
-                images = self.models[moment.model].decode(Trace(header).beliefs(index), beside([header.said]))
-                self.frames.add(moment, images)
+                self.frames.add(moment, self._decoded(header, moment, Trace(header).beliefs(index)))
                 made += 1
             self.job.event("frame", arm=arm, step=index, strip=moment.strip)
             left = (time.monotonic() - begun) / made * (total - done) if made else None
@@ -245,11 +249,17 @@ class Scrubbing:
             for moment, x in zip(header.moments, Trace(header).states(self.models, project), strict=True):
                 done += 1
                 if not (self.folder / moment.noisy).is_file():
-                    self.frames.add_noisy(moment, self.models[moment.model].decode(x, beside([header.said])))
+                    self.frames.add_noisy(moment, self._decoded(header, moment, x))
                 self.job.event("noisy", arm=arm, step=moment.index, strip=moment.noisy)
                 left = (time.monotonic() - begun) / done * (total - done)
                 self.job.progress(done, total, phase="noisy states", eta_s=round(left, 1))
                 self.job.check()
+
+    def _decoded(self, header: Header, moment: Moment, latents: Tensor) -> Tensor:
+        """What is read is drawn by the full autoencoder, and so is the last step, unless all is asked of the tiny one."""
+        read, last = self.frames.oracle or self.frames.reader, moment.index == len(header.moments) - 1
+        tiny = None if (read or last) and not self.tiny.final else self.tiny.preview(moment.model, latents)
+        return self.models[moment.model].decode(latents, beside([header.said])) if tiny is None else tiny
 
     def _result(self) -> Json:
         used = {
@@ -270,7 +280,8 @@ class Scrubbing:
                 "evaluations": {"branches": self.computed}, "models": used,
                 "hints": self.before.get("hints") or [],
                 "adapters": {**(self.before.get("adapters") or {}), **self.wardrobe.used()}, "notices": self.notices,
-                "versions": versions(), **({"additions": self.additions} if self.additions else {})}  # fmt: skip
+                "versions": versions(), **self.tiny.about,
+                **({"additions": self.additions} if self.additions else {})}  # fmt: skip
 
     def _prompt(self) -> str:
         """As a person wrote it, where that is known."""
