@@ -21,7 +21,7 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.residency import Role
 from studio.families import adapter_files, autoencoder
-from studio.families.adapter_files import Layout
+from studio.families.adapter_files import Layout, Report
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
 from studio.families.opened import AdapterFiles, Opened
@@ -38,10 +38,14 @@ if TYPE_CHECKING:
 
 
 class TransformerFiles(AdapterFiles):
-    """Adapter files whose denoising part is called "transformer". Kohya's names are those of the original code, whose layers
-    for q, k and v are one, so they are none of these models'."""
+    """Adapter files whose denoising part is called "transformer". Read are the names of the original code too, whose layers for
+    q, k and v are one; written are those of diffusers."""
 
     layouts: tuple[str, ...] = ("diffusers", "peft")
+
+    def read(self, path: Path) -> tuple[Edit, Report]:
+        """As in `AdapterFiles`; a file with layers that the model has not is refused."""
+        return adapter_files.read(path, adapter_files.targets(self.model.modules), whole=True)
 
     def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
         """The files that were written. private: with prompts, settings and date."""
