@@ -58,8 +58,8 @@ def read(path: Path | str, modules: Targets, limit_bytes: int = LIMIT_BYTES, *, 
     """Read a .safetensors file (diffusers, PEFT, kohya or original names, learned embeddings) or a PEFT folder.
 
     modules: layers of the model by part, as `targets` lists them. A file that fits in part is read with a notice, or refused
-    with the names of what does not fit where ``whole`` is asked for. Nothing is unpickled. ValueError or FileNotFoundError, one sentence,
-    for everything that does not fit.
+    with the names of what does not fit where ``whole`` is asked for. Nothing is unpickled.
+    ValueError or FileNotFoundError, one sentence, for everything that does not fit.
     """
     path = Path(path)
     if path.is_dir():

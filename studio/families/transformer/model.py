@@ -24,7 +24,9 @@ from studio.families import adapter_files, autoencoder
 from studio.families.adapter_files import Layout, Report
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
+from studio.families.layout import original_of
 from studio.families.opened import AdapterFiles, Opened
+from studio.families.sharing import digest
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
 from studio.families.transformer.network import PatchTransformer
@@ -111,7 +113,9 @@ class Model(Opened):
     @cached_property
     def _text_hash(self) -> str:
         places = [place for name in ("text_encoder*", "tokenizer*") for place in sorted(self.folder.glob(name))]
-        return files_hash_of([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder, self.hashes)
+        plain = files_hash_of([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder, self.hashes)
+        whole = {original_of(place) for place in places if place.name.startswith("text_encoder")}
+        return "".join([plain, *(digest(file) for file in whole if file is not None)])
 
     @property
     def text_key(self) -> tuple[object, ...]:
