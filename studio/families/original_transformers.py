@@ -125,7 +125,9 @@ def original_layers(paths: Collection[str], aliases: bool = True) -> dict[str, t
 def original_weights(names: Collection[str]) -> dict[str, tuple[Rows, ...]]:
     """The same of weights: "….weight" and "….bias", where the norms of Flux have a "….scale"; and SD3's table of positions."""
     stems = {name.rpartition(".")[0] for name in names}
-    found = {"pos_embed": (Rows("pos_embed.pos_embed"),)} if original_of(stems) is SD3 else {}
+    found: dict[str, tuple[Rows, ...]] = {}
+    if original_of(stems) is SD3:
+        found["pos_embed"] = (Rows("pos_embed.pos_embed"),)
     for called, layers in original_layers(stems, aliases=False).items():
         for kind in ("weight", "bias"):
             if all(f"{rows.path}.{kind}" in names for rows in layers):
