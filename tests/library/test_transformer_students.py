@@ -37,16 +37,12 @@ def lora(kind: str, layout: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize("layout", ["kohya", "peft"])
 @pytest.mark.parametrize("kind", ["sd3", "dev"])
 def test_a_lora_student_is_added_and_compared_on_its_bases_network(kind: str, layout: str, tmp_path: Path) -> None:
-    studio, more = open_jobs(tmp_path / "data"), {}
+    studio = open_jobs(tmp_path / "data")
     pipe = sd3_pipeline(tmp_path / "a") if kind == "sd3" else flux_pipeline(tmp_path / "a", dev=True)
     pipe.save_pretrained(tmp_path / "base")
     save_file(lora(kind, layout), tmp_path / "fast-lora.safetensors")
-    if kind == "dev":
-        more = {"note": "guidance is an input"}
     add_model(studio.paths, Wish(given=str(tmp_path / "base"), id="tiny/base", size=16))
-    wish = Wish(
-        given=str(tmp_path / "fast-lora.safetensors"), id="tiny/fast", base="tiny/base", recipe={**RECIPE, **more}, scale=0.5
-    )
+    wish = Wish(given=str(tmp_path / "fast-lora.safetensors"), id="tiny/fast", base="tiny/base", recipe=RECIPE, scale=0.5)
     assert add_model(studio.paths, wish).source.holds == "lora"
     registry = load_registry(studio.paths)
     assert registry.problems == {} and registry.get("tiny/fast").valid_steps == (2,)
