@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -42,7 +42,7 @@ def student_folder(target: Path, model: Open, transformer: Transformer, method: 
     for part in ("vae", *model.held.tokenizers, *model.held.encoders):
         shutil.copytree(model.folder / part, target / part, copy_function=_linked, ignore=_pickles, dirs_exist_ok=True)
         if not part.startswith("tokenizer") and original_of(model.folder / part) is not None:  # in one file with the teacher's
-            module: Any = {"vae": model.held.vae, **model.held.encoders}[part]
+            module = model.held.vae if part == "vae" else model.held.encoders[part]
             module.save_pretrained(target / part, safe_serialization=True)
     half = nn.Module.to(copy.deepcopy(transformer), "cpu", torch.float16)
     with system_errors():

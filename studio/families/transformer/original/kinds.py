@@ -104,20 +104,28 @@ def config_of(there: Shapes, like: Json) -> Json:
 
     if like.get("_class_name") == FLUX_NETWORK:
         width = size("img_in", 0)
-        found |= {"num_layers": count("double_blocks"), "num_single_layers": count("single_blocks"),
-                  "joint_attention_dim": size("txt_in", 1), "pooled_projection_dim": size("vector_in.in_layer", 1),
-                  "in_channels": size("img_in", 1),
-                  "guidance_embeds": f"{begin}guidance_in.in_layer.weight" in there}  # fmt: skip
+        found |= {
+            "num_layers": count("double_blocks"),
+            "num_single_layers": count("single_blocks"),
+            "joint_attention_dim": size("txt_in", 1),
+            "pooled_projection_dim": size("vector_in.in_layer", 1),
+            "in_channels": size("img_in", 1),
+            "guidance_embeds": f"{begin}guidance_in.in_layer.weight" in there,
+        }
     else:
         width, layers = size("x_embedder.proj", 0), count("joint_blocks")
         table = there.get(f"{begin}pos_embed", (1, 0))
         first = f"{begin}joint_blocks.0.x_block.attn.ln_q.weight"
-        found |= {"num_layers": layers, "joint_attention_dim": size("context_embedder", 1), "caption_projection_dim": width,
-                  "pooled_projection_dim": size("y_embedder.mlp.0", 1), "in_channels": size("x_embedder.proj", 1),
-                  "pos_embed_max_size": math.isqrt(table[1] if len(table) > 1 else 0),
-                  "qk_norm": "rms_norm" if first in there else None,
-                  "dual_attention_layers": [i for i in range(layers)
-                                            if f"{begin}joint_blocks.{i}.x_block.attn2.qkv.weight" in there]}  # fmt: skip
+        found |= {
+            "num_layers": layers,
+            "joint_attention_dim": size("context_embedder", 1),
+            "caption_projection_dim": width,
+            "pooled_projection_dim": size("y_embedder.mlp.0", 1),
+            "in_channels": size("x_embedder.proj", 1),
+            "pos_embed_max_size": math.isqrt(table[1] if len(table) > 1 else 0),
+            "qk_norm": "rms_norm" if first in there else None,
+            "dual_attention_layers": [i for i in range(layers) if f"{begin}joint_blocks.{i}.x_block.attn2.qkv.weight" in there],
+        }
     return {**found, "num_attention_heads": width // int(like["attention_head_dim"])}
 
 
@@ -141,8 +149,7 @@ def check_part(header: Header, part: str, config: Json) -> None:
 def check_network(header: Header, config: Json) -> None:
     """`check_part` of a network alone on a base, whose config it must have."""
     found = config_of(header.shapes, config)
-    other = next((key for key in found if found[key] != (config.get(key) or ([] if key == "dual_attention_layers" else None))
-                  and not (key == "guidance_embeds" and not found[key] and not config.get(key))), None)  # fmt: skip
+    other = next((key for key, value in found.items() if (value or None) != (config.get(key) or None)), None)
     if other is not None:
         raise ValueError(f"its transformer has {other} {brief(found[other])}, and the base's is {brief(config.get(other))}")
     check_part(header, "transformer", config)
