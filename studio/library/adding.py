@@ -13,9 +13,8 @@ from pydantic import SecretStr, ValidationError
 from studio.core.explain import brief, explain
 from studio.core.files import Json, atomic_write, read_json
 from studio.domains import PLAIN
+from studio.families.single_files import NAMES, configs, recognised
 from studio.families.stable.original.header import read_header
-from studio.families.stable.original.kinds import recognised
-from studio.families.stable.original.shipped import LAYOUTS, NAMES
 from studio.jobs.paths import Paths
 from studio.library import parts
 from studio.library.hub import look
@@ -156,7 +155,7 @@ def _size(source: Source, read: Read, place: Path | None) -> int | None:
         layout = source.like or (recognised(read_header(place), place.name).layout if place else None)
         if layout is None:
             return None
-        return _size_of(*(read_json(LAYOUTS / layout / part / "config.json") for part in ("unet", "vae")))
+        return _size_of(*configs(layout))
     if source.holds != "pipeline":
         return None
     named = parts.parts_of(read(parts.INDEX))
@@ -168,6 +167,8 @@ def _size(source: Source, read: Read, place: Path | None) -> int | None:
 
 def _size_of(network: Json | None, vae: Json | None) -> int | None:
     sample, levels = (network or {}).get("sample_size"), (vae or {}).get("block_out_channels")
+    if network and sample is None and isinstance(trained := (vae or {}).get("sample_size"), int):
+        return trained  # Flux draws as large as its autoencoder was trained on
     if not isinstance(sample, int) or not isinstance(levels, list):
         return None
     return sample * 2 ** (len(levels) - 1)

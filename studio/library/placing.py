@@ -21,9 +21,10 @@ from pathlib import Path
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
 from studio.families.layout import ORIGINAL
+from studio.families.single_files import check_part, lay_out, recognised
 from studio.families.stable.original.header import Header, read_header
-from studio.families.stable.original.kinds import Found, check_channels, check_part, is_original_unet, recognised
-from studio.families.stable.original.shipped import LAYOUTS
+from studio.families.stable.original.kinds import Found, check_channels, is_original_unet
+from studio.families.transformer.original import kinds as transformers
 from studio.families.weight_shapes import weight_shapes
 from studio.library import parts
 from studio.library.pickles import file_refused, is_pickle
@@ -60,23 +61,23 @@ def pipeline(found: Path, draft: Path) -> None:
     _link_all(found, draft, lambda name: False)
 
 
-def single_file(file: Path, draft: Path, like: str | None = None, layouts: Path = LAYOUTS) -> Found:
-    """Which model the file is of is read from its header; what it does not say of itself comes from a folder of `layouts`.
+def single_file(file: Path, draft: Path, like: str | None = None, layouts: Path | None = None) -> Found:
+    """Which model the file is of is read from its header; what it does not say of itself comes from a folder of `layouts`, the
+    shipped ones where none is given.
 
     like: the layout by name, where a file does not tell (Stable Diffusion 2's base and 768 pixels have the same weights' names).
     Returns what was found; its notice says what had to be assumed.
     """
     _refuse_pickle(file)
     header = read_header(file)
-    found = recognised(header, file.name, like)
-    shutil.copytree(layouts / found.layout, draft, dirs_exist_ok=True)
-    for tokenizer in draft.glob("tokenizer*"):
-        if [path.name for path in tokenizer.iterdir()] == ["tokenizer_config.json"]:
-            shutil.copytree(layouts / "clip", tokenizer, dirs_exist_ok=True)
-    said = {"prediction_type": found.prediction, **({"rescale_betas_zero_snr": True} if found.zero_snr else {})}
-    _update(draft / "scheduler" / "scheduler_config.json", said)
-    for part in ("unet", "vae", *sorted(path.name for path in draft.glob("text_encoder*"))):
-        _check(header, part, draft, f"{brief(file.name)} cannot be opened")
+    found, begin = recognised(header, file.name, like), f"{brief(file.name)} cannot be opened"
+    with _begun(begin):
+        lay_out(found, header, draft, layouts)
+    if found.prediction != transformers.FLOW:
+        zero = {"rescale_betas_zero_snr": True} if found.zero_snr else {}
+        _update(draft / "scheduler" / "scheduler_config.json", {"prediction_type": found.prediction, **zero})
+    for part in (network_part(draft), "vae", *sorted(path.name for path in draft.glob("text_encoder*"))):
+        _check(header, part, draft, begin)
     link(file, draft / ORIGINAL)
     return found
 
@@ -110,12 +111,17 @@ def predict(draft: Path, prediction: str) -> None:
 
 def _name_of(network: Path, part: str, draft: Path, base: Path) -> str:
     """What a network alone is called in its part, by its layout. ValueError where it is of another base."""
-    header = read_header(network)
+    header, name = read_header(network), brief(network.name)
+    if part == "transformer" and transformers.network_in(header) is not None:
+        transformers.refuse_unread(header, name)
+        with _begun(f"{name} is of another base"):
+            transformers.check_network(header, read_json(draft / part / CONFIG) or {})
+        return ORIGINAL
     if part != "unet" or not is_original_unet(header):
-        _check_weights(header, part, draft, base, brief(network.name))
+        _check_weights(header, part, draft, base, name)
         return "diffusion_pytorch_model.safetensors"
-    check_channels(header, brief(network.name))
-    _check(header, part, draft, f"{brief(network.name)} is of another base")
+    check_channels(header, name)
+    _check(header, part, draft, f"{name} is of another base")
     return ORIGINAL
 
 
@@ -133,8 +139,15 @@ def _check_weights(header: Header, part: str, draft: Path, base: Path, name: str
 
 
 def _check(header: Header, part: str, folder: Path, begin: str) -> None:
+    with _begun(begin):
+        check_part(header, part, folder)
+
+
+@contextmanager
+def _begun(begin: str) -> Iterator[None]:
+    """What is raised inside stands behind this and a colon."""
     try:
-        check_part(header, part, read_json(folder / part / "config.json") or {})
+        yield
     except ValueError as error:
         raise ValueError(f"{begin}: {error}.") from error
 

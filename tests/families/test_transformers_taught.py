@@ -133,16 +133,6 @@ def test_a_file_that_a_training_script_of_diffusers_wrote_is_read(both: tuple[An
     assert torch.allclose(drawn_in_one_step(model), reference, atol=TOLERANCE)
 
 
-def test_files_in_the_names_of_the_original_code_are_told_apart(tmp_path: Path) -> None:
-    _, model = saved(PIPELINES["schnell"](tmp_path), tmp_path / "model")
-    name = "lora_unet_double_blocks_0_img_attn_qkv"
-    save_file(
-        {f"{name}.lora_down.weight": torch.ones(2, 32), f"{name}.lora_up.weight": torch.ones(96, 2)}, tmp_path / "a.safetensors"
-    )
-    with pytest.raises(ValueError, match="It was made for Flux, in the names of its own code; those of diffusers are read"):
-        model.load_adapter("a", tmp_path / "a.safetensors")
-
-
 # -- teaching -------------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from tests.support.gaussians import NONE, PROCESSES, gaussian
 ALL = published()
 STUDENTS = [one for one in ALL if one.about["role"] == "student"]
 BY_ID = {one.about["id"]: one for one in ALL}
-TAKES_GUIDANCE = {"sdxl/lcm", "flux/dev"}  # as an input
+TAKES_GUIDANCE = {"sdxl/lcm", "flux/dev", "flux/hyper-8", "flux/hyper-16"}  # as an input
 SAID = ("hub", "revision", "variant", "file", "scale", "bytes", "sha256", "licence", "steps", "rule", "spacing", "guidance",
         "eta", "timesteps", "prediction", "valid_steps", "size", "embedded_guidance")  # fmt: skip
 DIFFUSERS = {"eps": "epsilon", "x0": "sample"}
@@ -60,7 +60,7 @@ def scheduler(one: Published) -> tuple[Any, dict[str, Any]]:
     match = re.fullmatch(r"(\w+) (\{.*\})", one.sources["grid"])
     assert match, one.sources["grid"]
     config = yaml.safe_load(match[2])
-    asked = {name: config.pop(name) for name in ("timesteps", "sigmas") if name in config}
+    asked = {name: config.pop(name) for name in ("timesteps", "sigmas", "mu") if name in config}
     prediction = DIFFUSERS.get(one.about["recipe"]["prediction"])
     made = getattr(diffusers, match[1])
     return made.from_config({**config, **(SD | {"prediction_type": prediction} if prediction else {})}), asked
@@ -70,7 +70,7 @@ def laid(one: Published, n: int) -> Any:
     """The scheduler with its grid of n steps."""
     made, asked = scheduler(one)
     if "sigmas" in asked:
-        made.set_timesteps(sigmas=[1 - i / n for i in range(n)])
+        made.set_timesteps(sigmas=[1 - i / n for i in range(n)], mu=asked.get("mu"))
     elif asked:
         made.set_timesteps(**asked)
     else:
@@ -120,7 +120,8 @@ def test_every_value_says_where_it_was_read_or_that_it_was_not(one: Published) -
 
 def test_guidance_is_an_input_only_where_the_network_takes_it() -> None:
     assert {one.about["id"] for one in ALL if one.about["embedded_guidance"] is not None} == TAKES_GUIDANCE
-    assert all(one.about["source"]["holds"] != "lora" for one in ALL if one.about["embedded_guidance"] is not None)
+    loras = [one for one in ALL if one.about["embedded_guidance"] is not None and one.about["source"]["holds"] == "lora"]
+    assert all(one.about["source"]["base"] in TAKES_GUIDANCE for one in loras)  # theirs is their base's network
 
 
 @pytest.mark.parametrize(("id", "n"), COUNTS)

@@ -12,9 +12,9 @@ from studio.families.adapter_files.container import shown
 Config = Json  # what PEFT's LoraConfig holds: r, lora_alpha, alpha_pattern, use_rslora, …
 
 
-def alpha_of(config: Config | None, path: str, rank: int) -> float:
-    """alpha for the layer at ``path`` by a LoraConfig; rank-stabilised scaling (alpha / sqrt(rank), Kalajdzievski 2023,
-    arXiv 2312.03732) is turned into the alpha that gives the same strength."""
+def alpha_of(config: Config | None, path: str, rank: int, called: str = "") -> float:
+    """alpha for the layer at ``path``, or as the file calls it, by a LoraConfig; rank-stabilised scaling (alpha / sqrt(rank),
+    Kalajdzievski 2023, arXiv 2312.03732) is turned into the alpha that gives the same strength."""
     if not config or config.get("lora_alpha") is None:
         return float(rank)
     alpha = _number(config["lora_alpha"], "lora_alpha")
@@ -22,7 +22,7 @@ def alpha_of(config: Config | None, path: str, rank: int) -> float:
     if not isinstance(patterns, Mapping):
         raise ValueError(f"alpha_pattern is {shown(patterns)}; an object of layer names and numbers would fit")
     for pattern, value in patterns.items():
-        if _names(str(pattern), path):
+        if any(_names(str(pattern), name) for name in (path, called) if name):
             alpha = _number(value, f"alpha of {pattern}")
             break
     return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha

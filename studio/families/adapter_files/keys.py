@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from studio.families.adapter_files.container import shown
-from studio.families.adapter_files.targets import Names
+from studio.families.adapter_files.targets import Names, Rows
 
 Role = Literal["down", "up", "alpha"]
 
 LONGEST = 400  # characters; no tool writes longer names
-_DOWN = r"\.lora_A(?:\.default)?(?:\.weight)?|[._]lora\.down\.weight|\.lora_down\.weight|\.lora_linear_layer\.down\.weight"
-_UP = r"\.lora_B(?:\.default)?(?:\.weight)?|[._]lora\.up\.weight|\.lora_up\.weight|\.lora_linear_layer\.up\.weight"
+_DOWN = (
+    r"\.lora_A(?:\.default)?(?:\.weight)?|[._]lora\.down\.weight"
+    r"|\.lora_down\.weight|\.lora_linear_layer\.down\.weight|(?<=_lora[12])\.down\.weight"
+)
+_UP = (
+    r"\.lora_B(?:\.default)?(?:\.weight)?|[._]lora\.up\.weight"
+    r"|\.lora_up\.weight|\.lora_linear_layer\.up\.weight|(?<=_lora[12])\.up\.weight"
+)
 _KEY = re.compile(rf"(?P<layer>.+?)(?:(?P<down>{_DOWN})|(?P<up>{_UP})|(?P<alpha>\.alpha))")
 
+T5 = "t5"  # the part that is one, whatever its number
 # (prefix, part, names with underscores); the longer of two that fit stands first
 PREFIXES = (
     ("lora_unet_", "unet", True),
     ("lora_transformer_", "unet", True),
     ("lora_te1_", "text_encoder", True),
     ("lora_te2_", "text_encoder_2", True),
+    ("lora_te3_", T5, True),
     ("lora_te_", "text_encoder", True),
+    ("lycoris_", "unet", True),
     ("model.diffusion_model.", "unet", False),
     ("diffusion_model.", "unet", False),
     ("text_encoders.clip_l.transformer.", "text_encoder", False),
     ("text_encoders.clip_g.transformer.", "text_encoder_2", False),
+    ("text_encoders.t5xxl.transformer.", T5, False),
     ("text_encoder_3.", "text_encoder_3", False),
     ("text_encoder_2.", "text_encoder_2", False),
     ("text_encoder.", "text_encoder", False),
@@ -35,6 +45,7 @@ PREFIXES = (
     ("transformer.", "unet", False),  # the part that denoises, where it is one
 )
 UNSUPPORTED = (
+    (r"norm\.(query|key)_norm\.scale$", "control LoRA, which is for a network that reads a picture beside the noise, no plain"),
     (r"dora_scale|lora_magnitude_vector", "DoRA"),
     (r"\.hada_", "LoHa"),
     (r"\.lokr_", "LoKr"),
@@ -49,10 +60,8 @@ UNSUPPORTED = (
 )
 # what the names of other architectures give away
 OTHERS = (
-    (r"double_blocks|single_blocks", "Flux, in the names of its own code; those of diffusers are read"),
-    (r"single_transformer_blocks", "Flux"),
-    (r"joint_blocks", "Stable Diffusion 3, in the names of its own code; those of diffusers are read"),
-    (r"context_embedder", "Stable Diffusion 3"),
+    (r"double_blocks|single_blocks|single_transformer_blocks", "Flux"),
+    (r"joint_blocks|context_embedder", "Stable Diffusion 3"),
     (r"lora_te3_|text_encoder_3|t5xxl", "a model with a T5 text encoder"),
     (r"lora_prior_|lora_unet_.*_mapper|down_blocks_\d_\d_(attention|channelwise)", "Stable Cascade"),
     (r"^(lora_)?transformer[._]", "a flow transformer"),
@@ -61,10 +70,10 @@ OTHERS = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor belongs. part, path: None where the model has no such layer; layer: as the file calls it."""
+    """Where a tensor belongs. part: None, rows: empty where the model has no such layer; layer: as the file calls it."""
 
     part: str | None
-    path: str | None
+    rows: tuple[Rows, ...]
     layer: str
     role: Role
 
@@ -77,17 +86,18 @@ def place(key: str, names: Names, part: str | None = None) -> Place | None:
     layer = m["layer"].removeprefix("base_model.model.")
     for prefix, of, flat in PREFIXES:
         if layer.startswith(prefix):
+            of = names.t5 if of == T5 else of
             return Place(of, names.find(of, layer[len(prefix) :], flat), layer, role)
     for of in (part,) if part else names.dotted:  # nothing is said: the first part that has such a layer
-        if path := names.find(of, layer, flat=False):
-            return Place(of, path, layer, role)
-    return Place(None, None, layer, role)
+        if rows := names.find(of, layer, flat=False):
+            return Place(of, rows, layer, role)
+    return Place(None, (), layer, role)
 
 
-def refuse_unsupported(keys: Iterable[str]) -> None:
+def refuse_unsupported(keys: Collection[str]) -> None:
     """ValueError that names the kind of adapter, for those that are no plain low-rank pairs."""
-    for key in keys:
-        for pattern, kind in UNSUPPORTED:
+    for pattern, kind in UNSUPPORTED:
+        for key in keys:
             if len(key) <= LONGEST and re.search(pattern, key):
                 raise ValueError(
                     f"this is a {kind} adapter ({shown(key, 60)}), which is not supported; a LoRA of plain low-rank "
@@ -98,12 +108,15 @@ def refuse_unsupported(keys: Iterable[str]) -> None:
 def layout_of(keys: Iterable[str]) -> str:
     """What people call the layout."""
     keys = list(keys)
+    if any(".processor.qkv_lora" in key or ".processor.proj_lora" in key for key in keys):
+        return "XLabs"
     for start, name in (
         ("lora_", "kohya"),
         ("base_model.model.", "PEFT"),
         ("diffusion_model.", "original"),
         ("model.diffusion_model.", "original"),
         ("bundle_emb.", "kohya"),
+        ("lycoris_", "LyCORIS"),
     ):
         if any(key.startswith(start) for key in keys):
             return name

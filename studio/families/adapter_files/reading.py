@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
@@ -22,7 +25,7 @@ from studio.families.adapter_files.container import (
 )
 from studio.families.adapter_files.header import card_of
 from studio.families.adapter_files.keys import layout_of, made_for, place, refuse_unsupported
-from studio.families.adapter_files.targets import Names, Targets
+from studio.families.adapter_files.targets import Names, Rows, Targets
 
 PARTS = ("unet", "text_encoder", "text_encoder_2", "text_encoder_3")
 PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -51,23 +54,32 @@ class Report:
         return f"{layers}{left}{new}."
 
 
-def read(path: Path | str, modules: Targets, limit_bytes: int = LIMIT_BYTES) -> tuple[Edit, Report]:
+def read(path: Path | str, modules: Targets, limit_bytes: int = LIMIT_BYTES, *, whole: bool = False) -> tuple[Edit, Report]:
     """Read a .safetensors file (diffusers, PEFT, kohya or original names, learned embeddings) or a PEFT folder.
 
-    modules: layers of the model by part, as `targets` lists them. A file that fits in part is read with a notice. Nothing is
-    unpickled. ValueError or FileNotFoundError, one sentence, for everything that does not fit.
+    modules: layers of the model by part, as `targets` lists them. A file that fits in part is read with a notice, or refused
+    with the names of what does not fit where ``whole`` is asked for. Nothing is unpickled.
+    ValueError or FileNotFoundError, one sentence, for everything that does not fit.
     """
     path = Path(path)
     if path.is_dir():
-        return _folder(path, modules, limit_bytes)
-    found = _File(path, modules, limit_bytes)
+        return _folder(path, modules, limit_bytes, whole)
+    found = _File(path, modules, limit_bytes, whole=whole)
     return found.edit(words.beside(path))
 
 
 class _File:
     """One safetensors file against one model."""
 
-    def __init__(self, path: Path, modules: Targets, limit_bytes: int, part: str | None = None, config: Config | None = None):
+    def __init__(
+        self,
+        path: Path,
+        modules: Targets,
+        limit_bytes: int,
+        part: str | None = None,
+        config: Config | None = None,
+        whole: bool = False,
+    ):
         self.path, self.modules, self.limit_bytes = path, modules, limit_bytes
         tensors, self.header = open_safetensors(path, limit_bytes)
         refuse_unsupported(tensors)
@@ -79,16 +91,17 @@ class _File:
         self.keys = list(tensors)
         self.pairs: dict[str, LowRank] = {}
         self.left: list[str] = []
+        self.idle = 0  # pairs for layers that the model has not, which change nothing
         self.tokens = words.bundled(tensors, modules)
         rest = {key: tensor for key, tensor in tensors.items() if not key.startswith(words.BUNDLE)}
-        layers: dict[tuple[str | None, str | None, str], dict[str, Tensor]] = {}
+        layers: dict[tuple[str | None, tuple[Rows, ...], str], dict[str, Tensor]] = {}
         others = {}
         for key, tensor in rest.items():
             spot = place(key, names, part)
             if spot is None:
                 others[key] = tensor
             else:
-                layers.setdefault((spot.part, spot.path, spot.layer), {})[spot.role] = tensor
+                layers.setdefault((spot.part, spot.rows, spot.layer), {})[spot.role] = tensor
         self._make_pairs(layers)
         if not layers and not self.tokens and self.references is None:
             phrase = self.header.get("modelspec.trigger_phrase", "").split()
@@ -98,21 +111,43 @@ class _File:
         self.left += [shown(key, 80) for key in others]
         if not self.pairs and not self.tokens and self.references is None:
             raise ValueError(self._nothing())
+        if whole and self.left:
+            raise ValueError(
+                f"{len(self.left)} layers of {shown(path.name)} are not in this model ({together(self.left)}); an adapter whose "
+                "layers are all in it would fit"
+            )
 
-    def _make_pairs(self, layers: Mapping[tuple[str | None, str | None, str], Mapping[str, Tensor]]) -> None:
-        for (part, inside, layer), found in layers.items():
-            if part is None or inside is None or set(found) == {"alpha"}:
-                self.left.append(shown(layer, 80))
+    def _make_pairs(self, layers: Mapping[tuple[str | None, tuple[Rows, ...], str], Mapping[str, Tensor]]) -> None:
+        for (part, rows, layer), found in layers.items():
+            if part is None or not rows or set(found) == {"alpha"}:
+                if "up" in found and "down" in found and not found["up"].any():
+                    self.idle += 1
+                else:
+                    self.left.append(shown(layer, 80))
                 continue
-            path = f"{part}.{inside}"
             if "down" not in found or "up" not in found:
                 have = " and ".join(found)
                 raise ValueError(
                     f"layer {shown(layer)} of {shown(self.path.name)} has {have} alone; both matrices of a pair would fit"
                 )
-            if path in self.pairs:
-                raise ValueError(f"{shown(self.path.name)} has two pairs for layer {shown(path)}; one would fit")
-            self.pairs[path] = self._pair(part, inside, layer, found)
+            for inside, one in self._parted(part, rows, layer, found):
+                path = f"{part}.{inside}"
+                if path in self.pairs:
+                    raise ValueError(f"{shown(self.path.name)} has two pairs for layer {shown(path)}; one would fit")
+                self.pairs[path] = self._pair(part, inside, layer, one)
+
+    def _parted(
+        self, part: str, rows: Sequence[Rows], layer: str, found: Mapping[str, Tensor]
+    ) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+        """The file's layer as the layers that it is here: all of A for each, and the rows of B that are its."""
+        up, sizes = found["up"], [self.modules[part][one.path][0] for one in rows]
+        if len(rows) > 1 and (up.ndim != 2 or len(up) != sum(sizes)):
+            raise ValueError(
+                f"{shown(self.path.name)} was made for another architecture: layer {shown(layer)} has matrices "
+                f"{list(found['down'].shape)} and {list(up.shape)}, and {sum(sizes)} rows of the second would fit"
+            )
+        for one, its in zip(rows, up.split(sizes) if len(rows) > 1 else [up], strict=True):
+            yield one.path, {**found, "up": torch.cat(its.chunk(2)[::-1]) if one.swapped and its.ndim else its}
 
     def _pair(self, part: str, inside: str, layer: str, found: Mapping[str, Tensor]) -> LowRank:
         weight = self.modules[part][inside]
@@ -134,12 +169,14 @@ class _File:
 
     def _alpha(self, part: str, inside: str, own: Tensor | None, rank: int, layer: str) -> float:
         if own is None:
-            return alpha_of(self.configs.get(part), inside, rank)
+            return alpha_of(self.configs.get(part), inside, rank, layer)
         if own.numel() != 1:
             raise ValueError(f"the alpha of layer {shown(layer)} has shape {list(own.shape)}; one number would fit")
         return float(own) or float(rank)  # kohya takes alpha 0 for "as the rank"
 
     def _hint(self, layer: str, down: Tensor) -> str:
+        if layer.endswith(("x_embedder", "img_in")) and down.ndim > 1:
+            return " (a network that reads something beside the noise, as control LoRAs do, where its channels are more)"
         crossed = down.ndim > 1 and "attn2" in layer and layer.endswith(("to_k", "to_v"))
         kind = TEXT_WIDTHS.get(int(down.shape[1]), "") if crossed else ""
         return f" ({kind} by its text width)" if kind else ""
@@ -165,6 +202,8 @@ class _File:
         missing = [word for word in self.header.get("modelspec.trigger_phrase", "").split() if word not in brought]
         if missing and "distillation_studio" in self.header:
             notices.append(f"its word {shown(missing[0])} is in a file of its own, which is not beside it")
+        if self.idle:
+            notices.append(f"{self.idle} layers are not in this model, change nothing, and were left out")
         if self.left:
             notices.append(f"{len(self.left)} layers are not in this model and were left out, {self.left[0]} first")
         matched = len(self.pairs) + (len(self.references.places) if self.references is not None else 0)
@@ -186,14 +225,14 @@ def _config(header: Mapping[str, str], part: str) -> Config | None:
     return config
 
 
-def _folder(folder: Path, modules: Targets, limit_bytes: int) -> tuple[Edit, Report]:
+def _folder(folder: Path, modules: Targets, limit_bytes: int, whole: bool) -> tuple[Edit, Report]:
     """A PEFT folder, PEFT folders by part within one, or a folder that holds one file."""
     by_part = [(part, folder / part) for part in PARTS if (folder / part / PEFT_CONFIG).is_file()]
     if (folder / PEFT_CONFIG).is_file():
         by_part.insert(0, ("", folder))
     if not by_part:
-        return read(_only_file(folder), modules, limit_bytes)
-    files = [_peft(place, part or None, modules, limit_bytes) for part, place in by_part]
+        return read(_only_file(folder), modules, limit_bytes, whole=whole)
+    files = [_peft(place, part or None, modules, limit_bytes, whole) for part, place in by_part]
     near = words.beside(folder / "adapter.safetensors")
     read_all = [file.edit(near if i == 0 else []) for i, file in enumerate(files)]
     edit, report = read_all[0]
@@ -210,14 +249,21 @@ def _folder(folder: Path, modules: Targets, limit_bytes: int) -> tuple[Edit, Rep
     return edit, report
 
 
-def _peft(folder: Path, part: str | None, modules: Targets, limit_bytes: int) -> _File:
+def _peft(folder: Path, part: str | None, modules: Targets, limit_bytes: int, whole: bool) -> _File:
     config = read_json(folder / PEFT_CONFIG)
     check(config)
     if not (folder / PEFT_WEIGHTS).is_file() and any(p.suffix in PICKLES for p in folder.iterdir()):
         raise ValueError(
             f"{shown(folder.name)} holds its weights as a pickle, which can run code when it is opened; {PEFT_WEIGHTS} would fit"
         )
-    return _File(folder / PEFT_WEIGHTS, modules, limit_bytes, part, config)
+    return _File(folder / PEFT_WEIGHTS, modules, limit_bytes, part, config, whole)
+
+
+def together(names: Sequence[str]) -> str:
+    """All of them, those alike but for their numbers as one: 'blocks.#.a' (38), 'b'."""
+    counts = Counter(re.sub(r"\d+", "#", name) for name in names)
+    first = {re.sub(r"\d+", "#", name): name for name in reversed(names)}
+    return ", ".join(f"{alike} ({n})" if n > 1 else first[alike] for alike, n in counts.items())
 
 
 def _only_file(folder: Path) -> Path:

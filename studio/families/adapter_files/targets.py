@@ -3,7 +3,8 @@
 Kohya's names replace every point by an underscore, and SDXL adapters use the block numbers of the original (LDM) code, so a
 name cannot be turned back into a path by rules alone. Here it is done the other way round: every layer of the model says
 what the tools would call it, and a file's name is looked up. (diffusers' own converter parses the names; it takes input
-block 10 for block 1, and leaves `add_embedding` in diffusers' spelling unmatched.)
+block 10 for block 1, and leaves `add_embedding` in diffusers' spelling unmatched.) Transformers have other names in their
+original code, and layers that are several here.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from studio.families.original_transformers import Rows, original_layers
+
 Targets = Mapping[str, Mapping[str, tuple[int, ...]]]
 
+T5, LAST_TEXT = "encoder.block.", "text_encoder_3"  # how layers of a T5 begin, and which part it is in SD3
 WORDS = "token_embedding"  # the layer of a text encoder that holds a row for each word
 RESNET = {"conv1": "in_layers.2", "conv2": "out_layers.3", "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection"}
 OUTSIDE = {"conv_in": "input_blocks.0.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0",
@@ -42,24 +46,27 @@ def word_width(modules: Targets, part: str) -> int | None:
 
 
 class Names:
-    """Every name by which a file may call the layers of a model."""
+    """Every name by which a file may call the layers of a model. One layer there may be several here (`Rows`)."""
 
     def __init__(self, modules: Targets):
-        self.dotted: dict[str, dict[str, str]] = {}
-        self.flat: dict[str, dict[str, str]] = {}
+        self.dotted: dict[str, dict[str, tuple[Rows, ...]]] = {}
+        self.flat: dict[str, dict[str, tuple[Rows, ...]]] = {}
         for part, layers in modules.items():
             ldm = ldm_names(layers) if part == "unet" else {}
-            names: dict[str, str] = {}
+            names: dict[str, tuple[Rows, ...]] = {}
             for path in layers:
                 if not path.endswith(WORDS):
                     for name in (path, *_aliases(part, path), *([ldm[path]] if path in ldm else [])):
-                        names.setdefault(name, path)
+                        names.setdefault(name, (Rows(path),))
+            if part == "unet":
+                names = {**original_layers(layers), **names}
             self.dotted[part] = names
-            self.flat[part] = {name.replace(".", "_"): path for name, path in reversed(names.items())}
+            self.flat[part] = {name.replace(".", "_"): rows for name, rows in reversed(names.items())}
+        self.t5 = next((part for part, layers in modules.items() if any(path.startswith(T5) for path in layers)), LAST_TEXT)
 
-    def find(self, part: str, name: str, flat: bool) -> str | None:
-        """The layer's path inside the part. name: dotted, or with underscores where ``flat``."""
-        return (self.flat if flat else self.dotted).get(part, {}).get(name.replace(".processor.", "."))
+    def find(self, part: str, name: str, flat: bool) -> tuple[Rows, ...]:
+        """The layers inside the part, none where it has no such. name: dotted, or with underscores where ``flat``."""
+        return (self.flat if flat else self.dotted).get(part, {}).get(name.replace(".processor.", "."), ())
 
 
 def _aliases(part: str, path: str) -> list[str]:

@@ -19,9 +19,13 @@ from studio.core.residency import Held, Precision, Role
 from studio.families import FAMILIES
 from studio.families.folder import INDEX, Remembering, check_parts, json_object, one_of, pipeline_of, pixels_a_position
 from studio.families.held_parts import held_parts
+from studio.families.layout import original_of
 from studio.families.schedulers import PREDICTIONS
+from studio.families.stable.original.header import Header, read_header
 from studio.families.transformer.grid import SCHEDULER, UNREAD, Ends, flow_grid
 from studio.families.transformer.kinds import KINDS, OLD_PIXART, Kind
+from studio.families.transformer.original.kinds import check_part
+from studio.families.transformer.original.names import names_of, shapes_here
 from studio.families.weight_shapes import weight_shapes
 from studio.sampling.grids import leading, linspace, spaced
 
@@ -50,7 +54,7 @@ class PatchTransformers(Remembering):
         try:
             index = json_object(folder / INDEX)
             kind = KINDS[one_of(index.get("_class_name"), self.pipelines, "pipeline")]
-            check_parts(folder, index, kind.present(index))
+            _check_parts(folder, index, kind)
             _check_words(folder, kind)
             prediction = _prediction(folder, kind)
             shape, network = _shape(folder, kind), json_object(folder / "transformer" / "config.json")
@@ -98,7 +102,7 @@ class PatchTransformers(Remembering):
         """Numbers that are trained; what the backward pass keeps is not counted."""
         if smaller is not None:
             raise ValueError(f"{folder.name} is a transformer, and students that are smaller are cut from UNets alone.")
-        shapes = weight_shapes(folder / "transformer")
+        shapes = _shapes(folder)
         if rank is not None:  # two thin matrices a layer of the blocks, as `network.PatchTransformer.adaptable` has them all
             worn = [s for name, s in shapes.items() if "transformer_blocks." in name and name.endswith(".weight") and len(s) == 2]
             return Footprint(float(sum(rank * sum(s) for s in worn)), None)
@@ -108,7 +112,7 @@ class PatchTransformers(Remembering):
         present = KINDS[str(pipeline_of(folder))].present(read_json(folder / INDEX) or {})
         parts: dict[str, Role] = {"transformer": "network", "vae": "vae"}
         parts |= {part: "encoders" for part in present if part.startswith("text_encoder")}
-        return held_parts(folder, parts, precision)
+        return held_parts(folder, parts, precision, _numbers)
 
     def open(
         self, folder: Path, id: str, device: str, dtype: torch.dtype | None = None, beside: Sequence[OpenModel] = ()
@@ -118,6 +122,37 @@ class PatchTransformers(Remembering):
         kind = KINDS[str(pipeline_of(folder))]
         shape, prediction = _shape(folder, kind), _prediction(folder, kind)
         return open_transformer(folder, id, kind, device=device, dtype=dtype, shape=shape, prediction=prediction, beside=beside)
+
+
+def _check_parts(folder: Path, index: Json, kind: Kind) -> None:
+    """`check_parts`, where the original layout has names for the network's weights."""
+    headers: dict[Path, Header] = {}
+
+    def original(file: Path, part: str, config: Json) -> None:
+        headers[file] = headers.get(file) or read_header(file)
+        check_part(headers[file], part, config)
+
+    check_parts(folder, index, kind.present(index), original if kind.flow else None)
+
+
+def _shapes(folder: Path) -> dict[str, list[int]]:
+    """Of the transformer's weights under the names of diffusers, from the headers of its files."""
+    file = original_of(folder / "transformer")
+    if file is None:
+        return weight_shapes(folder / "transformer")
+    try:
+        return shapes_here(read_json(folder / "transformer" / "config.json") or {}, read_header(file).shapes)
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _numbers(file: Path, part: str, config: Json) -> int:
+    """Weights of a part in a file of the original layout; 0 where it cannot be read."""
+    try:
+        there = read_header(file).shapes
+        return sum(math.prod(there[name]) for name in names_of(part, config, there) & there.keys())
+    except (OSError, ValueError):
+        return 0
 
 
 def _check_words(folder: Path, kind: Kind) -> None:

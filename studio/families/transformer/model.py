@@ -21,10 +21,12 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.residency import Role
 from studio.families import adapter_files, autoencoder
-from studio.families.adapter_files import Layout
+from studio.families.adapter_files import Layout, Report
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
+from studio.families.layout import original_of
 from studio.families.opened import AdapterFiles, Opened
+from studio.families.sharing import digest
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
 from studio.families.transformer.network import PatchTransformer
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
 
 
 class TransformerFiles(AdapterFiles):
-    """Adapter files whose denoising part is called "transformer". Kohya's names are those of the original code, whose layers
-    for q, k and v are one, so they are none of these models'."""
+    """Adapter files whose denoising part is called "transformer". Read are the names of the original code too, whose layers for
+    q, k and v are one; written are those of diffusers."""
 
     layouts: tuple[str, ...] = ("diffusers", "peft")
+
+    def read(self, path: Path) -> tuple[Edit, Report]:
+        """As in `AdapterFiles`; a file with layers that the model has not is refused."""
+        return adapter_files.read(path, adapter_files.targets(self.model.modules), whole=True)
 
     def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
         """The files that were written. private: with prompts, settings and date."""
@@ -107,7 +113,9 @@ class Model(Opened):
     @cached_property
     def _text_hash(self) -> str:
         places = [place for name in ("text_encoder*", "tokenizer*") for place in sorted(self.folder.glob(name))]
-        return files_hash_of([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder, self.hashes)
+        plain = files_hash_of([f for place in places for f in sorted(place.iterdir()) if f.is_file()], self.folder, self.hashes)
+        whole = {original_of(place) for place in places if place.name.startswith("text_encoder")}
+        return "".join([plain, *(digest(file) for file in whole if file is not None)])
 
     @property
     def text_key(self) -> tuple[object, ...]:

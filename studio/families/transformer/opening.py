@@ -22,6 +22,7 @@ from studio.families.sharing import Shares, own_edit
 from studio.families.transformer.kinds import EMBEDDED_GUIDANCE, FLUX, SD3, Kind
 from studio.families.transformer.model import Model
 from studio.families.transformer.network import FluxNetwork, PatchTransformer, PixArtNetwork, SD3Network
+from studio.families.transformer.original.loading import load_part
 from studio.families.transformer.parts import Parts
 from studio.families.transformer.text import encode_flux, encode_pixart, encode_sd3
 
@@ -98,7 +99,7 @@ def _load_parts(folder: Path, kind: Kind, dtype: torch.dtype, shares: Shares[Mod
     index = json_object(folder / INDEX)
     upcast = dtype == torch.float16 and json_object(folder / "vae" / "config.json").get("force_upcast", True)
     present = kind.present(index)
-    load = Loading(folder, shares, _lent).part
+    load = Loading(folder, shares, _lent, load_part).part
     vae = load(diffusers, index["vae"][1], "vae", torch.float32 if upcast else dtype)
     return Parts(
         transformer=load(diffusers, kind.network, "transformer", dtype),

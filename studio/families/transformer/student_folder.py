@@ -22,6 +22,7 @@ from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.weights import system_errors
 from studio.families.folder import INDEX, json_object
+from studio.families.layout import original_of
 from studio.families.plain_call import plain_call, scheduler_for, write_readme
 from studio.families.schedulers import BETAS
 
@@ -40,6 +41,9 @@ def student_folder(target: Path, model: Open, transformer: Transformer, method: 
     target.mkdir(parents=True, exist_ok=True)
     for part in ("vae", *model.held.tokenizers, *model.held.encoders):
         shutil.copytree(model.folder / part, target / part, copy_function=_linked, ignore=_pickles, dirs_exist_ok=True)
+        if not part.startswith("tokenizer") and original_of(model.folder / part) is not None:  # in one file with the teacher's
+            module = model.held.vae if part == "vae" else model.held.encoders[part]
+            module.save_pretrained(target / part, safe_serialization=True)
     half = nn.Module.to(copy.deepcopy(transformer), "cpu", torch.float16)
     with system_errors():
         half.save_pretrained(target / "transformer", safe_serialization=True)

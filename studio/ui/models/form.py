@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from studio.core.explain import brief
 from studio.core.files import Json
-from studio.families.stable.original.shipped import LAYOUTS
+from studio.families.single_files import NAMES
 from studio.jobs.paths import Paths
 from studio.library import hub, uploads
 from studio.library.adding import Wish, add_model
@@ -29,7 +29,7 @@ def offered(paths: Paths) -> Json:
     return {
         "bases": models,
         "teachers": [one for one in models if one["role"] == "teacher"],
-        "likes": sorted(one.name for one in LAYOUTS.iterdir() if one.is_dir() and one.name.startswith("sd")),
+        "likes": sorted(NAMES),
         "rules": list(RULES),
         "predictions": list(recipes.PREDICTIONS),
         "recipes": recipes.published(sources),

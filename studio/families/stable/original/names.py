@@ -112,7 +112,7 @@ def _transformer(at: str, depth: int) -> Iterator[str]:
 def _vae(config: Json) -> Iterator[str]:
     widths, layers = config["block_out_channels"], config.get("layers_per_block", 1)
     last = len(widths) - 1
-    yield from _both("quant_conv", "post_quant_conv")
+    yield from _both(*(layer for layer in ("quant_conv", "post_quant_conv") if config.get(f"use_{layer}", True)))
     for side in ("encoder", "decoder"):
         yield from _both(*(f"{side}.{layer}" for layer in ("conv_in", "norm_out", "conv_out")))
         yield from _both(*(f"{side}.mid.attn_1.{layer}" for layer in ("norm", "q", "k", "v", "proj_out")))
@@ -138,7 +138,7 @@ def _vae_resnet(at: str, other_width: bool = False) -> Iterator[str]:
 # -- text encoders -------------------------------------------------------------------------------------------------------
 
 
-def _clip(config: Json) -> Iterator[str]:
+def clip_names(config: Json) -> Iterator[str]:
     yield from (f"text_model.embeddings.{words}_embedding.weight" for words in ("token", "position"))
     yield from _both("text_model.final_layer_norm")
     for i in range(config["num_hidden_layers"]):
@@ -161,9 +161,9 @@ def _open_clip_projected(config: Json) -> Iterator[str]:
 
 TEXT = {
     "text_encoder": (
-        ("cond_stage_model.transformer.", _clip),
+        ("cond_stage_model.transformer.", clip_names),
         ("cond_stage_model.model.", _open_clip),
-        ("conditioner.embedders.0.transformer.", _clip),
+        ("conditioner.embedders.0.transformer.", clip_names),
     ),
     "text_encoder_2": (("conditioner.embedders.1.model.", _open_clip_projected),),
 }

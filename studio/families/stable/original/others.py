@@ -20,10 +20,10 @@ ROWS = {"emb_params", "clip_l", "clip_g", "string_to_param"}  # files of textual
 FOREIGN = (
     ("edm_mean", "Playground 2.5"),
     ("noise_augmentor.", "Stable unCLIP"),
-    ("joint_blocks.", "Stable Diffusion 3"),
     ("single_stream_modulation.", "Flux 2"),
     ("distilled_guidance_layer.", "Chroma"),
     ("txt_in.individual_token_refiner.", "HunyuanVideo"),
+    ("joint_blocks.", "Stable Diffusion 3"),  # such as are not whole
     ("double_blocks.0.img_attn.", "Flux"),
     ("double_stream_blocks.0.", "HiDream"),
     ("double_layers.0.attn.", "AuraFlow"),
@@ -36,16 +36,19 @@ FOREIGN = (
     ("down_blocks.0.0.channelwise.", "Stable Cascade"),
     ("time_stack.", "Stable Video Diffusion"),
 )
+READ = ("Stable Diffusion 3", "Flux")  # by `families.transformer.original`, where their first blocks are there
 
 
 def what_else(names: Names) -> str | None:
     """What a file with weights of these names is, to stand behind "is"; None where it looks like a checkpoint that is known."""
-    for holds, what in OTHERS:
+    for holds, what in (*OTHERS, SCALED):
         if holds(names):
             return what
     model = next((model for part, model in FOREIGN if any(part in name for name in names)), None)
+    if model in READ:
+        return f"of {model}, and not whole or under other names than its authors gave; a file as they wrote it would fit"
     if model is not None:
-        return f"of {model}, whose single files need what does not come with this program; a folder that diffusers wrote may fit"
+        return _foreign(model)
     if _all(AUTOENCODER)(names):
         return "an autoencoder alone; a whole checkpoint would fit"
     if _all(TEXT_ENCODER)(names):
@@ -53,8 +56,21 @@ def what_else(names: Names) -> str | None:
     if _some(*NETWORK)(names) and not any(name.startswith((VAE, *TEXTS)) for name in names):
         return "a UNet alone; placed on the base that it was made from it would fit"
     if not any(name.startswith(UNET) for name in names):
-        return "no model that is known here; a single file of Stable Diffusion 1.x, 2.x or XL would fit"
+        return "no model that is known here; a single file of Stable Diffusion 1.x, 2.x, XL or 3 or of Flux would fit"
     return None
+
+
+def what_kind(names: Names) -> str | None:
+    """The same of a file with a transformer inside: None where it may be SD3 or Flux."""
+    for holds, what in OTHERS:
+        if holds(names):
+            return what
+    model = next((model for part, model in FOREIGN if any(part in name for name in names)), None)
+    return None if model is None or model in READ else _foreign(model)
+
+
+def _foreign(model: str) -> str:
+    return f"of {model}, whose single files need what does not come with this program; a folder that diffusers wrote may fit"
 
 
 def _some(*parts: str) -> Callable[[Names], bool]:
@@ -74,5 +90,8 @@ OTHERS: tuple[tuple[Callable[[Names], bool], str], ...] = (
      "a ControlNet, which is put on a model; among the ControlNets it would fit"),
     (_some("image_proj.", "ip_adapter."), "an IP-Adapter, which is put on a model; a checkpoint would fit"),
     (_some("motion_modules."), "a motion module of AnimateDiff, which is put on a model; a checkpoint would fit"),
-    (_some("scaled_fp8", ".scale_weight"), "in scaled 8 bits, which are not read here; the model in half precision would fit"),
 )  # fmt: skip
+SCALED = (
+    _some("scaled_fp8", ".scale_weight"),
+    "in scaled 8 bits, which are not read here; the model in half precision would fit",
+)
