@@ -27,7 +27,7 @@ NOTE = (
     "intervals; more seeds make them narrower."
 )
 BY_A_JUDGE = (
-    "Diversity: mean distance of two pictures of the arm, {by}; it compares arms of this run, and has no scale of its own. "
+    "Diversity: {by}, mean of all pairs of seeds; it compares arms of one run, and has no scale of its own. "
     "Accuracy: {why}. {score}NFE: network evaluations per image. Brackets are 95 % intervals; more seeds make them narrower."
 )
 OF_TEXT = "CLIP text score: 100 × cosine of picture and prompt. "
@@ -95,7 +95,7 @@ def figures_table(rows: Iterable[Json]) -> str:
     titles += "".join(
         f'<th scope="col" title="{html.escape(tip(look))}">{html.escape(look["title"])}</th>' for look in further.values()
     )
-    titles += '<th scope="col">read by</th>' if by else ""
+    titles += '<th scope="col" class="read-by">read by</th>' if by else ""
     return (
         f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
         f'<p class="table-note">{html.escape(_note(drawn[0]))}</p>'

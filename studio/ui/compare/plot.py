@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from studio.ui.compare.view import of_one_reader
 from studio.ui.kit import arms, words
 
 TOO_CLOSE = 0.045  # of the axis of diversity: what is nearer than this stands on the same line
+HEADING = 42  # letters of a heading that fit into the figure on a phone
 LETTERS = 46  # letters of a name that fit side by side into the figure
 NEIGHBOUR = 1.06  # two arms closer than this ratio in NFE are drawn side by side, so that intervals do not cover
 
@@ -45,7 +47,7 @@ class Below:
 
 
 ACCURACY = Below("accuracy", "<b>Accuracy</b>: as stated, one subject", 100, " %")
-SCORE = Below("text_score", "<b>CLIP text score</b>: 100 × cosine of picture and prompt", 1)
+SCORE = Below("text_score", "<b>CLIP text score</b> of picture and prompt", 1)
 
 
 def spread_out(costs: Sequence[float]) -> list[float]:
@@ -173,14 +175,17 @@ def _layout(drawn: Sequence[Json], edges: tuple[float, float], high: float, belo
     kept = [t for i, t in enumerate(ticks) if i == 0 or t / ticks[i - 1] > 1.12 or i == len(ticks) - 1]
     axis = {"type": "log", "range": list(edges), "tickvals": kept, "ticktext": [f"{t:g}" for t in kept]}
     by, alone = drawn[0].get("by"), below is None and bool(drawn[0].get("by"))
-    what = f"<b>Diversity</b>: {by}" if by else "<b>Diversity</b> of what the prompt leaves free"
+    named = (
+        textwrap.wrap(f"Diversity: {by}", HEADING, break_on_hyphens=True) if by else ["Diversity of what the prompt leaves free"]
+    )
+    what = "<br>".join(named).replace("Diversity", "<b>Diversity</b>", 1)
     second = below or ACCURACY
     heading = {"xref": "paper", "x": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False,
                "font": {"size": 12, "color": "--ink-2"}}  # fmt: skip
     title = {"text": "network evaluations per image (NFE)", "standoff": 8, "font": {"size": 12}}
     return {
         "uirevision": "cost",
-        "margin": {"l": 44, "r": 8, "t": 24, "b": 42},
+        "margin": {"l": 44, "r": 8, "t": 24 + 15 * (len(named) - 1), "b": 42},
         "xaxis": axis | {"anchor": "y" if alone else "y2", "title": title, "zeroline": False},
         "yaxis": {"domain": [0 if alone else 0.42, 1], "range": [0, 1.02 * high], "nticks": 6, "zeroline": False},
         **({} if alone else {"yaxis2": {"domain": [0, 0.28], "range": second.range(drawn), "ticksuffix": second.suffix,
