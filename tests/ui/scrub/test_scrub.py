@@ -207,7 +207,7 @@ def test_size_and_negative_prompt_go_into_what_is_drawn_and_back(tab: ScrubTab, 
     assert (filled[form.size].value, filled[form.negative].value) == ("128x64", "snow")
     assert filled[form.taken.group].open and form.taken.group in form.filled()
     refused = tab.submit(values(tab, size="large"))
-    assert tab.scrubber not in refused and "The size 'large' does not fit" in refused[tab.problem]
+    assert tab.scrubber not in refused and "does not fit; width × height" in refused[tab.problem]
 
 
 def test_they_are_there_only_where_a_model_takes_them(tab: ScrubTab, monkeypatch: pytest.MonkeyPatch) -> None:
