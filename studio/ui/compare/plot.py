@@ -180,8 +180,8 @@ def _layout(drawn: Sequence[Json], edges: tuple[float, float], high: float, belo
     )
     what = "<br>".join(named).replace("Diversity", "<b>Diversity</b>", 1)
     second = below or ACCURACY
-    heading = {"xref": "paper", "x": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False,
-               "font": {"size": 12, "color": "--ink-2"}}  # fmt: skip
+    heading = {"xref": "paper", "x": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom", "align": "left",
+               "showarrow": False, "font": {"size": 12, "color": "--ink-2"}}  # fmt: skip
     title = {"text": "network evaluations per image (NFE)", "standoff": 8, "font": {"size": 12}}
     return {
         "uirevision": "cost",
