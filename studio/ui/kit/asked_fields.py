@@ -70,7 +70,9 @@ class AskedFields:
         """The fields that go with a pair; what stands in one that stays is kept."""
         shown = {self.negative: leads_away(pair), self.size: takes_sizes(pair)}
         group: Updates = {} if self.group is None else {self.group: gr.Accordion(visible=any(shown.values()))}
-        fields = {field: gr.Textbox(visible=True) if there else gr.Textbox("", visible=False) for field, there in shown.items()}
+        fields: Updates = {
+            field: gr.Textbox(visible=True) if there else gr.Textbox("", visible=False) for field, there in shown.items()
+        }
         return {**fields, **group}
 
     def fill(self, pair: Pair | None, request: Json) -> Updates:
