@@ -71,15 +71,25 @@ def report(result: Json | None) -> None:
     if not result or "arms" not in result:
         return
     further = titled(row.get("measures") or {} for row in result["arms"])
-    table = Table("arm", "diversity", "accuracy", "NFE", "s / image", *(look["title"] for look in further.values()))
+    judged = any(row.get("figures_by") for row in result["arms"])  # no oracle reads
+    heads = [*(look["title"] for look in further.values()), *(["read by"] if judged else [])]
+    table = Table("arm", "diversity", "accuracy", "NFE", "s / image", *heads)
     for row in result["arms"]:
         measures = row.get("measures") or {}
         diversity, accuracy = interval_of(measures.get("diversity")), interval_of(measures.get("accuracy"), percent=True)
         more = [interval_of(measures.get(name), look["percent"], look["digits"]) for name, look in further.items()]
+        more += [str(row.get("figures_by") or "–")] if judged else []
         table.add_row(row["label"], diversity, accuracy, f"{row['nfe']:g}", f"{row['seconds_per_image']:.3f}", *more)
     out.print(table)
+    if reason := next((why for why in map(_unknown, result["arms"]) if judged and why), ""):
+        out.print(f"No accuracy: {reason}.", markup=False, highlight=False)
     for entry in result.get("recovery", []):
         out.print(entry["sentence"], markup=False, highlight=False)
+
+
+def _unknown(row: Json) -> str:
+    """Why an arm has no accuracy."""
+    return str(((row.get("measures") or {}).get("accuracy") or {}).get("note") or "")
 
 
 def interval_of(measure: Json | None, percent: bool = False, digits: int = 2) -> str:

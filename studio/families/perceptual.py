@@ -99,7 +99,7 @@ def installed(words: bool = False) -> tuple[Path, str] | None:
     words: of the cached ones, rather one that reads words too.
     """
     given = os.environ.get(VARIABLE, "").strip()
-    if given.lower() == NONE:
+    if switched_off():
         return None
     if given:
         return Path(given).expanduser(), Path(given).name
@@ -111,6 +111,11 @@ def installed(words: bool = False) -> tuple[Path, str] | None:
         if isinstance(found, str) and _weights(Path(found).parent):  # a cache may hold the config of a model alone
             there.append((Path(found).parent, repository))
     return max(there, key=lambda one: words and reads_words(one[0]), default=None)  # the first of equals
+
+
+def switched_off() -> bool:
+    """Whether no encoder of pictures is to be used, whatever is on this machine."""
+    return os.environ.get(VARIABLE, "").strip().lower() == NONE
 
 
 def reads_words(folder: Path) -> bool:

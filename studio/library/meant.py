@@ -54,6 +54,12 @@ def meant(card: Mapping[str, object]) -> Meant | None:
     return Meant(said) if said else None
 
 
+def of_prompt(text: str) -> Meant | None:
+    """What a prompt says to somebody who does not know the words of adapters; None where nothing is left."""
+    said = _plain(text)
+    return Meant(said) if said else None
+
+
 def _mapping(given: object) -> Mapping[str, object]:
     return given if isinstance(given, Mapping) else {}
 

@@ -8,7 +8,6 @@ each other (spread) and how much of the world they reach (coverage). Of the orac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -20,6 +19,7 @@ from studio.metrics import diversity as dv
 from studio.metrics.bootstrap import N_BOOT, multipliers
 from studio.metrics.frechet import frechet_distance
 from studio.metrics.interval import Estimate, pool
+from studio.metrics.judged import apart
 from studio.metrics.readings import World, counted, labels_of
 from studio.metrics.report import free_factors
 
@@ -71,18 +71,7 @@ def seed_identifiability(features: Sequence[Tensor], n_boot: int = N_BOOT) -> Es
 
 def spread(features: Sequence[Tensor], n_boot: int = N_BOOT) -> Estimate:
     """Mean distance of two samples of one prompt; features [S, D] by prompt."""
-    rows = []
-    for f in features:
-        d = dv.distances(f)
-        n = len(d)
-        if n < 3:
-            rows.append(Estimate.missing(n))
-            continue
-        value, each = float(d.sum() / (n * (n - 1))), d.sum(1)
-        without = (d.sum() - 2 * each) / ((n - 1) * (n - 2))
-        influence = (n - 1) * (value - without)
-        rows.append(Estimate.of_influence(value, influence, multipliers(n, n_boot), n, (0.0, math.inf)))
-    return pool(rows)
+    return pool([apart(f, n_boot=n_boot) if len(f) > 2 else Estimate.missing(len(f)) for f in features])
 
 
 def coverage(features: Sequence[Tensor], reference: Sequence[Tensor], k: int = NEIGHBOURS, n_boot: int = N_BOOT) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -19,6 +19,8 @@ from studio.metrics.measures import MEASURES, manifold
 from studio.sampling.loop import Record
 from studio.sampling.plan import Plan
 from studio.workshop.frames import Frames
+from studio.workshop.judge import open_judge
+from studio.workshop.judged_arms import JudgedArms
 from studio.workshop.session import Session
 from studio.workshop.tools import Tools
 from studio.workshop.traces import Recorder, scheduled
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 ALL_PREVIEWS = 8  # up to so many steps every step is previewed, beyond it every third and the last
 PROMPT_RENDERS = 512  # samples of the world under the same prompt, for FD-oracle, precision and recall
 NO_ORACLE = "There is no oracle for this kind of picture, so nothing is measured."
+JUDGED = "No oracle reads these pictures: diversity is the"
 
 
 class Comparison:
@@ -43,6 +46,7 @@ class Comparison:
         self.recovery: list[Json] = []
         self.domain = self.session.domain
         self.oracle: Oracle | None = None
+        self.judged: JudgedArms | None = None  # reads where there is no oracle
 
     def run(self) -> Json:
         with self.session as session:
@@ -52,11 +56,11 @@ class Comparison:
                 MEASURES.all()
                 for sentence in MEASURES.problems():
                     session.notice(sentence)
-            else:
-                session.notice(NO_ORACLE)
             session.wear()
             session.hint()
             session.add()
+            if self.oracle is None:
+                self._without_oracle()
             self.job.state("running")
             plans = {plan.name: plan for plan in session.plans}
             recorder = Recorder(self.job.folder, plans, session.seeds, session.said, session.begins, session.away.text)
@@ -68,6 +72,19 @@ class Comparison:
                 self._step(plans[arm], record, recorder.add(arm, record), seconds)
             self._conclude()
             return self._result()
+
+    def _without_oracle(self) -> None:
+        """A judge of pictures reads, and is named; samples of other media are not measured."""
+        notice = self.session.notice
+        if not self.session.medium.pictures:
+            notice(NO_ORACLE)
+            return
+        judge = open_judge(self.job.tools.models)
+        self.judged = JudgedArms(judge, self.session.text)
+        words = self.judged.about.get("text")
+        notice(f"{JUDGED} {judge.name} from seed to seed{f', and the prompt is read by the {words}' if words else ''}.")
+        if judge.notice:
+            notice(judge.notice)
 
     # -- while drawing ---------------------------------------------------------------------------------------------
 
@@ -122,9 +139,12 @@ class Comparison:
         if self.oracle is not None:
             self.readings[arm] = self.oracle.read(images)
             row["measures"] = plain(self._measure({arm: self.readings[arm]})[arm])
+        elif self.judged is not None:
+            self.judged.read(arm, images)
+            row |= {"measures": plain(self.judged.measured()[arm]), "figures_by": self.judged.judge.name}
         self.frames.save()
-        keys = ("arm", "label", "nfe", "seconds_per_image", "measures")
-        self.job.event("arm", **{key: row[key] for key in keys})
+        keys = ("arm", "label", "nfe", "seconds_per_image", "measures", "figures_by")
+        self.job.event("arm", **{key: row[key] for key in keys if key in row})
         self.job.result(self._result())
 
     # -- measuring -------------------------------------------------------------------------------------------------
@@ -150,20 +170,25 @@ class Comparison:
 
     def _conclude(self) -> None:
         """Measure all arms together and compute the sentences."""
-        if self.oracle is None:
+        if self.oracle is None and self.judged is None:
             return
-        for arm, measures in self._measure(self.readings).items():
-            next(row for row in self.rows if row["arm"] == arm)["measures"] = plain(measures)
-        self.recovery = plain(
-            report.recoveries(
-                self.readings,
-                self.session.said.stated,
-                self.domain.factors,
-                world=self.domain.world(self.session.said.stated),
-                costs={row["arm"]: row["nfe"] for row in self.rows},
-                labels={arm: label(arm) for arm in self.readings},
-                arms=[arm for arm in self.readings if not _reference(arm)],
-            )
+        measured = self._measure(self.readings) if self.judged is None else self.judged.measured()
+        for row in self.rows:
+            row["measures"] = plain(measured[row["arm"]])
+        costs = {row["arm"]: row["nfe"] for row in self.rows}
+        arms = [arm for arm in costs if not _reference(arm)]
+        self.recovery = plain(self._recovered(arms, costs) if self.judged is None else self.judged.recovered(arms, costs))
+
+    def _recovered(self, arms: Sequence[str], costs: Mapping[str, float]) -> list[Json]:
+        stated = self.session.said.stated
+        return report.recoveries(
+            self.readings,
+            stated,
+            self.domain.factors,
+            world=self.domain.world(stated),
+            costs=costs,
+            labels={arm: label(arm) for arm in self.readings},
+            arms=arms,
         )
 
     def _result(self) -> Json:
@@ -175,6 +200,7 @@ class Comparison:
             "dtypes": session.precisions(), "residency": session.placed.plan.sentence if session.placed.plan else "",
             **session.tiny.about,
             **({"additions": self.request.additions} if self.request.additions else {}),
+            **({"figures_by": self.judged.about} if self.judged is not None else {}),
         }  # fmt: skip
 
 

@@ -5,6 +5,8 @@ difference of both ends' scores where both are known (Hessel et al. 2021, arXiv 
 & Bau 2025, arXiv 2503.10637, table 1, measure transferred sliders by its change). Otherwise the distance to the same seed
 without the adapter, between an encoder's features where there is one, else between the pictures themselves made small. Such a
 distance says how much changes and not what; it takes the sign of the strength, so that there is a slope in it.
+
+The encoder is what `families.perceptual` finds, otherwise ImageNet's (`families.efficientnet_lite`), where they are installed.
 Worker side: imports torch.
 """
 
@@ -13,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from studio.core.explain import explain
 from studio.core.files import Json
-from studio.families.perceptual import Reader, Words, installed, open_reader, open_words, reads_words
+from studio.families.perceptual import Words, installed, open_reader, open_words, reads_words, switched_off
 from studio.library.meant import Meant
+from studio.workshop.witness import open_installed
 
 if TYPE_CHECKING:
     from studio.workshop.open_models import ModelCache
@@ -31,6 +34,17 @@ HUNDRED = 100.0  # a CLIP score is commonly written as 100 times the cosine
 POINTS = "CLIP points (100 × cosine)"
 
 T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """An encoder of pictures. name: for people. key: equal only for those that give the same features."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    def read(self, images: Tensor) -> Tensor:
+        """Pictures [N, 3, H, W] in [0, 1] -> features [N, D], float32 on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +133,18 @@ class Judge:
     def name(self) -> str:
         """How pictures are compared where no words help."""
         if self.reader is not None:
-            return f"feature distance ({self.reader.name})"
-        return f"feature distance (decoded samples, {SIDE} × {SIDE})"
+            return f"distance of {self.reader.name} features"
+        return f"distance of pictures shrunk to {SIDE} × {SIDE}"
+
+    @property
+    def unit(self) -> str:
+        """Of a distance over `per`."""
+        return "of the pictures' range" if self.reader is None else "distance of features"
+
+    @property
+    def per(self) -> float:
+        """What distances of what it read are divided by."""
+        return (3 * SIDE**2) ** 0.5 if self.reader is None else 1.0  # root mean square over values in [0, 1]
 
     def read(self, images: Tensor) -> Sight:
         """Pictures [N, 3, H, W] in [0, 1]."""
@@ -132,9 +156,7 @@ class Judge:
     def measure(self, words: Meant | None) -> Measure:
         """By words where there are some and a text half that reads them; by distance otherwise."""
         if words is None or self.words is None:
-            unit = "of the pictures' range" if self.reader is None else "distance of features"
-            per = (3 * SIDE**2) ** 0.5 if self.reader is None else 1.0  # root mean square over values in [0, 1]
-            return Measure(self.name, "How much it changes, not what", unit, blind=True, per=per)
+            return Measure(self.name, "How much it changes, not what", self.unit, blind=True, per=self.per)
         more, less = (self.words.read([text])[0] if text else None for text in (words.positive, words.negative))
         unit = POINTS if more is None or less is None else f"{POINTS}, one end minus the other"
         ends = words.negative or "less", words.positive or "more"
@@ -145,7 +167,7 @@ def open_judge(models: ModelCache) -> Judge:
     """With the best that is installed on this machine; what cannot be opened is said in its notice."""
     found = installed(words=True)
     if found is None:
-        return Judge()
+        return Judge(None if switched_off() else open_installed(models))
     folder, name = found
     try:
         reader: Reader = _kept(models, "reader", folder, lambda: open_reader(folder, name, models.device))

@@ -107,7 +107,7 @@ class Session:
         try:
             return self.job.tools.models.oracle(self.pair.student)
         except (FileNotFoundError, ValueError, KeyError) as error:
-            self.notice(f"Nothing is measured, because the oracle cannot be opened: {explain(error)}")
+            self.notice(f"No oracle reads these samples, because it cannot be opened: {explain(error)}")
             return None
 
     @property

@@ -62,7 +62,7 @@ def test_with_words_the_score_is_clips_cosine(
     assert torch.allclose(judge.measure(Meant("night")).amounts(seen, still, 1.0), by_hand[:, 0])
     assert torch.allclose(judge.measure(Meant("", "day")).amounts(seen, still, 1.0), -by_hand[:, 1])
     assert "score" not in judge.measure(Meant("", "day")).slider()
-    assert judge.measure(None).name == "feature distance (tiny-clip)"  # no words, so the eye alone
+    assert judge.measure(None).name == "distance of tiny-clip features"  # no words, so the eye alone
 
 
 @pytest.mark.parametrize("kind", ["Dinov2Model", "none"])
@@ -73,7 +73,7 @@ def test_without_a_text_half_it_is_a_distance_with_the_sign_of_the_strength(
     judge = open_judge(ModelCache("cpu"))
     measure = judge.measure(Meant("night", "day"))
     assert measure.blind
-    assert measure.name == ("feature distance (decoded samples, 16 × 16)" if kind == "none" else "feature distance (eye)")
+    assert measure.name == ("distance of pictures shrunk to 16 × 16" if kind == "none" else "distance of eye features")
     seen, still = (judge.read(images) for images in pictures)
     up, down, none = (measure.amounts(seen.features, still.features, s) for s in (0.5, -0.5, 0.0))
     assert (up > 0).all() and torch.equal(down, -up) and (none == 0).all()

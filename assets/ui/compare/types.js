@@ -13,6 +13,10 @@
  * @property {string} accuracy_ci
  * @property {string} nfe
  * @property {string} seconds
+ * @property {string} by who read them, where no oracle does; else ""
+ * @property {string} score of picture and prompt, "" where nobody reads words
+ * @property {string} score_ci
+ * @property {string} why an accuracy is not known
  */
 /**
  * @typedef {object} Row

@@ -77,6 +77,16 @@ export function build(box, view) {
 }
 
 /**
+ * [name, value, ends of its interval] of what is measured.
+ * @param {import("./types.js").Figures} f
+ */
+const linesOf = (f) => [["diversity", f.diversity, f.diversity_ci], ["accuracy", f.accuracy, f.accuracy_ci],
+  ...(f.score ? [["text score", f.score, f.score_ci]] : [])];
+
+/** @param {import("./types.js").Figures} f */
+const readBy = (f) => `read by ${f.by}`;
+
+/**
  * @param {HTMLElement} meta
  * @param {Row} row
  * @param {View} view
@@ -89,13 +99,13 @@ export function drawFigures(meta, row, view) {
     return;
   }
   rebuild(box, JSON.stringify(f), () => {
-    const lines = [["diversity", f.diversity, f.diversity_ci], ["accuracy", f.accuracy, f.accuracy_ci]];
-    const drawn = lines.map(([name, value, ends]) => {
+    const drawn = linesOf(f).map(([name, value, ends]) => {
       const line = make("div", "w-figure");
+      if (name === "accuracy" && f.why) line.title = f.why;
       line.append(make("span", "", name), make("b", "", value), make("small", "", ends));
       return line;
     });
-    return [...drawn, make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`)];
+    return [...drawn, make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`), ...(f.by ? [make("div", "w-by", readBy(f))] : [])];
   });
 }
 
@@ -158,8 +168,8 @@ export function drawStrip(wall, row, view, isShown) {
 export function sheetOf(view) {
   const rows = view.rows.map((row) => {
     const f = row.figures;
-    const notes = f ? [`diversity ${f.diversity} ${f.diversity_ci}`, `accuracy ${f.accuracy} ${f.accuracy_ci}`,
-      `${f.nfe} NFE · ${f.seconds}`] : [];
+    const notes = f ? [...linesOf(f).map((line) => line.join(" ")), `${f.nfe} NFE · ${f.seconds}`,
+      ...(f.by ? [readBy(f)] : [])] : [];
     /** @param {number} seed */
     const cell = (seed) => (row.images[seed] ? { address: file(view.run, row.images[seed]), note: "" } : null);
     return { title: row.title, tone: row.tone, notes, cells: view.seeds.map(cell) };

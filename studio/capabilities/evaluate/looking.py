@@ -34,8 +34,9 @@ class Looking:
 
     @cached_property
     def encoder(self) -> Judge | None:
-        """Where no oracle reads."""
-        return open_judge(self.models) if self.pictures and self.oracle is None else None
+        """Where no oracle reads, and another than the second network."""
+        found = open_judge(self.models) if self.pictures and self.oracle is None else None
+        return None if found is None or (found.reader is not None and found.reader is self.witness) else found
 
     def begin(self) -> None:
         """Another candidate."""

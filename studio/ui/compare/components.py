@@ -11,12 +11,26 @@ import gradio as gr
 from studio.core.files import Json
 from studio.domains import first
 from studio.library.shown_measures import tip, titled
+from studio.ui.compare.view import of_one_reader
 from studio.ui.kit import pictures, words
 from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.parts import _html
 from studio.ui.kit.scripts import mounted
 
 HEADS = ("diversity", "accuracy", "in distribution", "NFE", "per image", "FD-oracle")
+JUDGED = ("diversity", "accuracy", "NFE", "per image")  # where no oracle reads
+NOTE = (
+    "Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures "
+    "in which the oracle recognises one subject; in distribution: those it takes for clean scenes besides. Accuracy: "
+    "every stated factor as asked, and exactly one subject; point at it for each. NFE: network evaluations per image. "
+    "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
+    "intervals; more seeds make them narrower."
+)
+BY_A_JUDGE = (
+    "Diversity: {by}, mean of all pairs of seeds; it compares arms of one run, and has no scale of its own. "
+    "Accuracy: {why}. {score}NFE: network evaluations per image. Brackets are 95 % intervals; more seeds make them narrower."
+)
+OF_TEXT = "CLIP text score: 100 × cosine of picture and prompt. "
 
 
 def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
@@ -73,52 +87,68 @@ def figures_table(rows: Iterable[Json]) -> str:
     drawn = [row for row in rows if row["nfe"] is not None]
     if not drawn:
         return '<p class="plot-wait">Figures appear when the first arm is measured.</p>'
-    further = titled(row["measures"] for row in drawn)
-    body = "".join(_table_row(row, further) for row in drawn)
-    titles = "".join(f'<th scope="col">{head}</th>' for head in ("arm", *HEADS))
+    drawn = of_one_reader(drawn)
+    further, by = titled(row["measures"] for row in drawn), drawn[0]["by"]
+    fixed = JUDGED if by else HEADS
+    body = "".join(_table_row(row, further, fixed) for row in drawn)
+    titles = "".join(f'<th scope="col">{head}</th>' for head in ("arm", *fixed))
     titles += "".join(
         f'<th scope="col" title="{html.escape(tip(look))}">{html.escape(look["title"])}</th>' for look in further.values()
     )
+    titles += '<th scope="col" class="read-by">read by</th>' if by else ""
     return (
         f'<table class="figures"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
-        '<p class="table-note">Diversity: mean normalised entropy of the factors the prompt leaves free, over pictures '
-        "in which the oracle recognises one subject; in distribution: those it takes for clean scenes besides. Accuracy: "
-        "every stated factor as asked, and exactly one subject; point at it for each. NFE: network evaluations per image. "
-        "FD-oracle: Fréchet distance on our oracle's features, lower is closer to the world. Brackets are 95 % "
-        "intervals; more seeds make them narrower.</p>"
+        f'<p class="table-note">{html.escape(_note(drawn[0]))}</p>'
     )
+
+
+def _note(row: Json) -> str:
+    """What the figures of a table are, whoever read them."""
+    if not row["by"]:
+        return NOTE
+    why = (row["measures"].get("accuracy") or {}).get("note") or "not known"
+    return BY_A_JUDGE.format(by=row["by"], why=why, score=OF_TEXT if row["measures"].get("text_score") else "")
 
 
 def figures_of(rows: Iterable[Json]) -> Table:
     """The same for a file, with the numbers as they were measured."""
     measured = [(row, row["measures"]) for row in rows if row["nfe"] is not None]
-    further = titled(found for _, found in measured)
-    names = ("diversity", "accuracy", "in_distribution", "fd_oracle", *further)
-    cells = [[row["title"], *(found.get(name) for name in names), row["nfe"], row["seconds"]] for row, found in measured]
-    heads = ["arm", "diversity", "accuracy", "in distribution", "FD-oracle", *(look["title"] for look in further.values())]
-    return Table([*heads, "NFE", "seconds per image"], cells)
-
-
-def _table_row(row: Json, further: Mapping[str, Json]) -> str:
-    measures = row["measures"]
+    further, by = titled(found for _, found in measured), any(row["by"] for row, _ in measured)
+    named = {"diversity": "diversity", "accuracy": "accuracy"}
+    named |= ({} if by else {"in_distribution": "in distribution", "fd_oracle": "FD-oracle"}) | {
+        name: look["title"] for name, look in further.items()
+    }
     cells = [
-        words.interval(measures.get("diversity")),
-        words.interval(measures.get("accuracy"), percent=True),
-        words.interval(measures.get("in_distribution"), percent=True),
-        (words.evaluations(row["nfe"]), ""),
-        (words.seconds(row["seconds"]), ""),
-        words.interval(measures.get("fd_oracle"), digits=1),
-        *(words.titled(measures.get(name), look) for name, look in further.items()),
+        [row["title"], *(found.get(name) for name in named), row["nfe"], row["seconds"], *([row["by"]] if by else [])]
+        for row, found in measured
     ]
-    heads = [*HEADS, *(html.escape(look["title"]) for look in further.values())]
+    return Table(["arm", *named.values(), "NFE", "seconds per image", *(["read by"] if by else [])], cells)
+
+
+def _table_row(row: Json, further: Mapping[str, Json], fixed: tuple[str, ...]) -> str:
+    """fixed: heads of the columns before those that say themselves how they are shown."""
+    measures = row["measures"]
+    known = {
+        "diversity": words.interval(measures.get("diversity")),
+        "accuracy": words.interval(measures.get("accuracy"), percent=True),
+        "in distribution": words.interval(measures.get("in_distribution"), percent=True),
+        "NFE": (words.evaluations(row["nfe"]), ""),
+        "per image": (words.seconds(row["seconds"]), ""),
+        "FD-oracle": words.interval(measures.get("fd_oracle"), digits=1),
+    }
+    cells = [*(known[head] for head in fixed), *(words.titled(measures.get(name), look) for name, look in further.items())]
+    heads = [*fixed, *(html.escape(look["title"]) for look in further.values())]
     each = ", ".join(
         f"{name} {words.interval(of, percent=True)[0]}" for name, of in measures.get("accuracy_by_factor", {}).items()
     )
+    if row["by"]:
+        each = (measures.get("accuracy") or {}).get("note") or ""
     told = {"accuracy": f' title="{html.escape(each)}"'} if each else {}
     drawn = "".join(
         f'<td data-label="{head}"{told.get(head, "")}><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
         for head, (value, ci) in zip(heads, cells, strict=True)
     )
+    drawn += f'<td class="read-by" data-label="read by">{html.escape(row["by"])}</td>' if row["by"] else ""
     tone, meaning, title = row["tone"], html.escape(row["meaning"]), html.escape(row["title"])
     name = f'<th scope="row" style="--tone:var(--arm-{tone})" title="{meaning}"><i></i>{title}</th>'
     return f"<tr>{name}{drawn}</tr>"

@@ -11,7 +11,6 @@ from studio.library.adapter_uses import AdapterUse
 from studio.library.draw_request import DEFAULT_ARMS
 from studio.library.models import Pair, load_registry
 from studio.library.remedies import REMEDIES
-from studio.library.sizes import sizable, written
 from studio.ui.kit import pairs, parts, prompt
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.updates import Shown, Updates, Values
@@ -21,16 +20,6 @@ START = {"seeds": "16", "teacher_steps": 25, "arms": DEFAULT_ARMS}
 PLAIN_NOISE = 1.0
 MAX_STUDENT_STEPS = 50  # as the request allows
 WRITTEN = "mine/size=1.5@first"
-
-
-def takes_sizes(pair: Pair | None) -> bool:
-    """Whether both models of a pair draw in other sizes than their own."""
-    return pair is not None and sizable(pair.student) and sizable(pair.teacher)
-
-
-def leads_away(pair: Pair | None, request: Json | None = None) -> bool:
-    """Whether a pair's teacher is guided by a null, and not by a number that it takes as an input; or a request says more."""
-    return pair is not None and (not pair.teacher.checkpoint.embeds_guidance or bool((request or {}).get("negative")))
 
 
 class CompareForm(DrawForm):
@@ -58,7 +47,7 @@ class CompareForm(DrawForm):
 
     def inputs(self) -> list[Component]:
         return [*super().inputs(), self.remedies, self.base_guidance, self.rho, self.adapters, self.mask, self.off_recipe,
-                self.student_steps, self.previews, self.size, self.negative]  # fmt: skip
+                self.student_steps, self.previews]  # fmt: skip
 
     def filled(self) -> Shown:
         return {*super().filled(), self.group, self.words, self.examples}
@@ -76,8 +65,6 @@ class CompareForm(DrawForm):
             "student_steps": values[self.student_steps] if values[self.off_recipe] else None,
             "off_recipe": bool(values[self.off_recipe]),
             "previews": bool(values[self.previews]),
-            **({"negative": away} if (away := str(values[self.negative] or "").strip()) else {}),
-            **({"size": size} if (size := str(values[self.size] or "").strip()) else {}),
         }
 
     def fill(self, request: Json) -> Updates:
@@ -99,8 +86,6 @@ class CompareForm(DrawForm):
             self.off_recipe: unlocked,
             self.student_steps: gr.Slider(value=steps, interactive=unlocked),
             self.previews: bool(request.get("previews", True)),
-            self.negative: gr.Textbox(request.get("negative") or "", visible=leads_away(pair, request)),
-            self.size: gr.Textbox(request.get("size") or "", visible=takes_sizes(pair)),
         }
 
     def ready(self, pair_id: str) -> Updates:
@@ -148,8 +133,6 @@ class CompareForm(DrawForm):
             self.vocabulary,
             self.examples,
             self.base_guidance,
-            self.size,
-            self.negative,
         }
 
     def choose_pair(self, values: Values) -> Updates:
@@ -160,8 +143,6 @@ class CompareForm(DrawForm):
             self.vocabulary: gr.Accordion(visible=bool(domain.words)),
             self.examples: prompt.examples(domain),
             self.base_guidance: gr.Slider(maximum=most, value=min(values[self.base_guidance], most)),
-            self.negative: gr.Textbox(visible=leads_away(pair)) if leads_away(pair) else gr.Textbox("", visible=False),
-            self.size: gr.Textbox(visible=takes_sizes(pair)) if takes_sizes(pair) else gr.Textbox("", visible=False),
         }
 
     def offer_remedies(self, values: Values) -> Updates:
@@ -235,24 +216,5 @@ class CompareForm(DrawForm):
                 buttons=[],
                 elem_id="student-steps",
             )
-            self._build_asked()
+            self.build_asked()
             self.previews = gr.Checkbox(True, label="Show every step while drawing")
-
-    def _build_asked(self) -> None:
-        """What only some models take, shown where they do."""
-        self.negative = gr.Textbox(
-            "",
-            label="Negative prompt",
-            visible=leads_away(self.first),
-            max_lines=3,
-            elem_id="negative",
-            info="what guided steps lead away from, in the models' words; steps without guidance do not read it",
-        )
-        self.size = gr.Textbox(
-            "",
-            label="Size",
-            visible=takes_sizes(self.first),
-            max_lines=1,
-            elem_id="size",
-            info=f"{written(self.first)}; empty is the models' own",
-        )

@@ -7,6 +7,7 @@ so that ten browsers watching one run read its event file once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from studio.core.files import Json
 from studio.library.adapter_uses import AdapterUse
@@ -44,6 +45,7 @@ class RunView:
             "nfe": None,
             "seconds": None,
             "measures": {},
+            "by": "",
         }
 
     def apply(self, event: Json) -> None:
@@ -78,7 +80,7 @@ class RunView:
 
     def _measured(self, row: Json, arm: Json) -> None:
         row["nfe"], row["seconds"] = arm.get("nfe"), arm.get("seconds_per_image")
-        row["measures"] = dict(arm.get("measures") or {})
+        row["measures"], row["by"] = dict(arm.get("measures") or {}), str(arm.get("figures_by") or "")
 
     def finish(self, result: Json | None) -> None:
         """Take what only `result.json` holds: the recovery sentences, and arms measured again on all of them."""
@@ -129,12 +131,14 @@ class RunView:
 
 
 def row_figures(row: Json) -> Json | None:
-    """The four figures beside a row of the wall; None until the arm is measured."""
+    """The figures beside a row of the wall; None until the arm is measured. by: who read them where no oracle does, else "".
+    score: of text, "" where nobody reads words. why: what an accuracy that is not known says of itself."""
     if row["nfe"] is None:
         return None
     measures = row["measures"]
     diversity, diversity_ci = interval(measures.get("diversity"))
     accuracy, accuracy_ci = interval(measures.get("accuracy"), percent=True)
+    score, score_ci = interval(measures["text_score"], digits=1) if measures.get("text_score") else ("", "")
     return {
         "diversity": diversity,
         "diversity_ci": diversity_ci,
@@ -142,7 +146,17 @@ def row_figures(row: Json) -> Json | None:
         "accuracy_ci": accuracy_ci,
         "nfe": evaluations(row["nfe"]),
         "seconds": seconds(row["seconds"]),
+        "by": row["by"],
+        "score": score,
+        "score_ci": score_ci,
+        "why": str((measures.get("accuracy") or {}).get("note") or "") if row["by"] else "",
     }
+
+
+def of_one_reader(rows: Iterable[Json]) -> list[Json]:
+    """Rows that whoever read the first one read too: figures of two judges do not stand beside each other."""
+    found = list(rows)
+    return [row for row in found if row.get("by", "") == found[0].get("by", "")]
 
 
 def status(view: RunView, ahead: int, done: int, total: int) -> Json:
@@ -181,9 +195,10 @@ def _headline(view: RunView) -> Json:
         lead = next((e for e in entries if str(e.get("arm", "")).startswith("hybrid")), entries[0])
         lead_said, *rest = _sentences([lead, *(e for e in entries if e is not lead)])
         return {"lead": lead_said, "rest": rest, "tone": lead.get("holds", "")}
-    measured = [row for row in view.rows.values() if row["measures"].get("diversity")]
+    measured = of_one_reader(row for row in view.rows.values() if row["measures"].get("diversity"))
     if measured and not view.live:
-        return {"lead": ". ".join(_plain(row) for row in measured[:3]) + ".", "rest": [], "tone": ""}
+        by = f"By the {measured[0]['by']}: " if measured[0]["by"] else ""
+        return {"lead": by + ". ".join(_plain(row) for row in measured[:3]) + ".", "rest": [], "tone": ""}
     things = f"{count(len(view.seeds), 'seed')} × {count(len(view.rows), 'arm')}"
     if view.live:
         verb = "Drawing" if view.state == "running" else "About to draw"
@@ -206,4 +221,7 @@ def _plain(row: Json) -> str:
     figures = row_figures(row) or {}
     diversity = " ".join(p for p in (figures.get("diversity"), figures.get("diversity_ci")) if p)
     accuracy = " ".join(p for p in (figures.get("accuracy"), figures.get("accuracy_ci")) if p)
+    if row["by"]:
+        score = " ".join(p for p in (figures.get("score"), figures.get("score_ci")) if p)
+        return f"{row['title']}: diversity {diversity}{f' at a CLIP text score of {score}' if score else ''}"
     return f"{row['title']}: diversity {diversity} at accuracy {accuracy}"

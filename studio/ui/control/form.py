@@ -44,6 +44,7 @@ class ControlForm(DrawForm):
             self.build_seeds()
         self.follow = HintCard(self.jobs, controls.controlnets(self.first))
         self.refer = ReferencesCard(self.jobs, self.first)
+        self.build_asked(folded=True)
 
     def adapters(self, pair: Pair | None) -> Json:
         """What the component of the adapters is told: those that fit the pair."""

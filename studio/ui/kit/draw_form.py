@@ -18,6 +18,7 @@ from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
 from studio.sampling.plan import Plan
 from studio.ui.kit import pairs, parts, prompt
+from studio.ui.kit.asked_fields import AskedFields
 from studio.ui.kit.beside_text import AddedFields, BesideText
 from studio.ui.kit.seeds import write_seeds
 from studio.ui.kit.updates import Shown, Updates, Values
@@ -83,6 +84,11 @@ class DrawForm:
 
         self.added = AddedFields(self.scope)
 
+    def build_asked(self, folded: bool = False) -> None:
+        """What only some models take: a negative prompt and a size. folded: in a card of their own."""
+        self.taken = AskedFields(self.first, self.scope, folded)
+        self.negative, self.size = self.taken.negative, self.taken.size
+
     def build_cost(self) -> None:
         """The line that says what a run would cost."""
         begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.usual_arms(self.first),
@@ -94,11 +100,11 @@ class DrawForm:
     def inputs(self) -> list[Component]:
         """Everything that a request is made of."""
         return [self.prompt, self.pair, self.arms, self.seeds, self.teacher_steps, self.teacher_guidance,
-                *self.beside_text.components, *self.added.components]  # fmt: skip
+                *self.beside_text.components, *self.added.components, *self.taken.components]  # fmt: skip
 
     def filled(self) -> Shown:
         """Everything that `fill` changes."""
-        return {*self.inputs(), self.prompt_line, self.pair_line, self.seeds_line, *self.beside_text.groups}
+        return {*self.inputs(), self.prompt_line, self.pair_line, self.seeds_line, *self.beside_text.groups, *self.taken.shown}
 
     def request(self, values: Values) -> Json:
         """The form as a request that draws. ValueError in one sentence where a field cannot be read."""
@@ -113,6 +119,7 @@ class DrawForm:
             "teacher_guidance": None if guidance == pairs.guidance(pair) else guidance,
             **({"given": given} if given else {}),
             **({"additions": added} if added else {}),
+            **self.taken.asked(values),
         }
 
     def fill(self, request: Json) -> Updates:
@@ -132,6 +139,7 @@ class DrawForm:
             self.seeds_line: pairs.seeds_line(seeds),
             **self.beside_text.fill(pair, request.get("given") or {}),
             **self.added.fill(request.get("additions") or {}),
+            **self.taken.fill(pair, request),
             **self.read(request["prompt"], pair),
         }
 
@@ -171,7 +179,8 @@ class DrawForm:
 
     def chosen(self) -> Shown:
         """Everything that `choose_pair` changes."""
-        return {self.pair_line, self.arms, self.teacher_guidance, self.before, *self.beside_text.groups, *self.reads()}
+        return {self.pair_line, self.arms, self.teacher_guidance, self.before, *self.beside_text.groups,
+                *self.taken.shown, *self.reads()}  # fmt: skip
 
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
@@ -187,6 +196,7 @@ class DrawForm:
             self.teacher_guidance: guidance,
             self.before: values[self.pair] or "",
             **self.beside_text.show(pair),
+            **self.taken.show(pair),
             **self.read(values[self.prompt] or "", pair),
         }
 

@@ -44,8 +44,9 @@ TERMS = (
          "draw the same prompts from the same seeds.", ("candidates",)),
     Term("ControlNet", "A second network that reads a picture (a layout, edges) and makes the model follow it.",
          ("a picture to follow",)),
-    Term("diversity", "How evenly samples spread over what the prompt leaves open: mean normalised entropy of those factors, "
-         "1 for even, 0 for always the same. Only pictures with one recognised subject count."),
+    Term("diversity", "How evenly recognised samples spread over what the prompt leaves open: mean normalised entropy of those "
+         "factors, 1 for even, 0 for always the same. "
+         "Where no oracle reads: mean distance of two pictures to a judge, who is named."),
     Term("even from", "Strengths over which an adapter's effect follows its line within a quarter."),
     Term("fake score", "A network that learns what the student draws, so that it can be compared with the teacher's belief. "
          "It is thrown away after the training.", ("fake scores",)),

@@ -51,6 +51,7 @@ class ScrubTab(DrawTab):
                 with gr.Column(elem_classes="card fields"):
                     self.form.build_pair("Rows")
                     self.form.build_seeds()
+                self.form.build_asked(folded=True)
                 self.build_actions("Draw and scrub", "scrub-", "scrub-run")
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.scrubber = scrubber(self.jobs)

@@ -174,7 +174,10 @@ def test_cancel_stops_within_one_step_and_keeps_what_is_finished(
     assert pixels(studio, run_id, "student").shape[0] == 4
 
 
-def test_without_an_oracle_pictures_are_drawn_and_the_gap_is_said(studio: Jobs, warm: ModelCache) -> None:
+def test_without_its_oracle_pictures_are_drawn_and_a_judge_reads(
+    studio: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDIO_PERCEPTUAL", "none")
     file = studio.paths.models / "student.yaml"
     entry = json.loads(file.read_text())
     file.write_text(json.dumps({**entry, "oracle": "nowhere"}))
@@ -182,8 +185,10 @@ def test_without_an_oracle_pictures_are_drawn_and_the_gap_is_said(studio: Jobs, 
     assert studio.tail(run_id)[0][-1]["state"] == "done"
     result = studio.result(run_id)
     assert result is not None
-    assert result["arms"][0]["measures"] == {}
-    assert "oracle" in result["notices"][0]
+    (row,) = result["arms"]
+    assert row["measures"]["diversity"]["value"] > 0 and row["measures"]["accuracy"]["value"] is None
+    assert result["figures_by"]["name"] == row["figures_by"] == "distance of pictures shrunk to 16 × 16"
+    assert "oracle" in result["notices"][0] and row["figures_by"] in result["notices"][1]
 
 
 def test_a_teacher_that_was_trained_further_is_said(studio: Jobs, warm: ModelCache, weights: Path, tmp_path: Path) -> None:

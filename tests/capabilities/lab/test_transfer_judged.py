@@ -83,7 +83,7 @@ def test_a_board_says_which_measure_and_has_slopes(
     board = found["board"]
     smile, plain = board["rows"]
     assert board["models"] == MODELS
-    assert board["readers"] == ["CLIP text score (tiny-clip)", "feature distance (tiny-clip)"]
+    assert board["readers"] == ["CLIP text score (tiny-clip)", "distance of tiny-clip features"]
     assert (smile["reader"], smile["blind"], smile["attribute"]) == (board["readers"][0], False, "“sad” to “smiling”")
     assert (plain["reader"], plain["blind"]) == (board["readers"][1], True)  # its title says nothing of what it does
     assert smile["prompts"] == REQUEST["prompts"]  # as typed, not as captions of a small language
@@ -136,8 +136,8 @@ def test_slopes_are_of_what_clip_says_of_the_pictures(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("eye", "name"), [("Dinov2Model", "feature distance (eye)"),
-                                           ("none", "feature distance (decoded samples, 16 × 16)")])  # fmt: skip
+@pytest.mark.parametrize(("eye", "name"), [("Dinov2Model", "distance of eye features"),
+                                           ("none", "distance of pictures shrunk to 16 × 16")])  # fmt: skip
 def test_without_words_for_it_a_distance_stands_in(
     photos: Jobs, warm: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eye: str, name: str
 ) -> None:
@@ -200,7 +200,7 @@ def test_the_page_and_the_findings_say_who_read(
         drawn = figure(found, narrow)
         assert drawn is not None
         heading = drawn["layout"]["annotations"][-1]["text"]
-        assert "read by: CLIP text score (tiny-clip)" in heading and "read by: feature distance (tiny-clip)" in heading
+        assert "read by: CLIP text score (tiny-clip)" in heading and "read by: distance of tiny-clip features" in heading
     table = transfer.table(found)
     assert table is not None and "only an oracle" in table["title"]
     assert all(len(row["cells"]) == len(table["heads"]) - 1 for row in table["rows"])
@@ -210,7 +210,7 @@ def test_the_page_and_the_findings_say_who_read(
     page = lab_result.body({"study": "transfer", **REQUEST}, found)
     assert page["problem"] == "" and len(page["verdicts"]) == 2
     lines = findings_tables.transfer(found)
-    assert lines[0].startswith("*Read by*: CLIP text score (tiny-clip); feature distance (tiny-clip)")
+    assert lines[0].startswith("*Read by*: CLIP text score (tiny-clip); distance of tiny-clip features")
     ours = [line for line in lines[: lines.index("", 2)] if line.startswith("|")]
     assert len(ours) == 2 + 6 and len({line.count("|") for line in ours}) == 1
     assert any("arXiv 2503.10637" in line for line in lines)
@@ -262,6 +262,6 @@ def test_an_encoder_that_cannot_be_opened_is_said_and_the_board_is_filled(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "gone"))
     found, notices = execute(photos, warm)
-    assert found["board"]["readers"] == ["feature distance (decoded samples, 16 × 16)"]
+    assert found["board"]["readers"] == ["distance of pictures shrunk to 16 × 16"]
     (said,) = [text for text in notices if "no encoder could be opened" in text]
     assert "'gone'" in said and str(tmp_path) not in said

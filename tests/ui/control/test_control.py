@@ -237,3 +237,14 @@ def test_titles_of_files_are_escaped(tab: ControlTab) -> None:
     entry = next(iter(tab.shelf._entries()))
     assert "<img" not in list_html([dataclasses.replace(entry, title="<img src=x>", card={"attribute": "<b>"})])
     assert "None yet" in list_html([])
+
+
+def test_size_and_negative_prompt_go_into_what_is_drawn_and_back(tab: ControlTab, jobs: Jobs) -> None:
+    plain = tab.submit(worn(), *values(tab))
+    assert not {"size", "negative"} & jobs.spec(plain[tab.run_id]).config["draw"].keys()
+    submitted = tab.submit(worn(), *values(tab, size="64x32", negative="snow"))
+    draw = jobs.spec(submitted[tab.run_id]).config["draw"]
+    assert (draw["size"], draw["negative"]) == ("64x32", "snow")
+    opened = tab.open(submitted[tab.run_id])
+    assert (opened[tab.form.size].value, opened[tab.form.negative].value) == ("64x32", "snow")
+    assert opened[tab.form.taken.group].open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -193,3 +194,29 @@ def test_a_run_whose_source_was_deleted_is_still_shown(tab: ScrubTab, worker: Sc
     board = Scrubs(jobs).board(second)
     assert len(board["rows"]) == 4
     assert all(jobs.artifact(second, name).is_file() for row in board["rows"] for name in row["strips"])
+
+
+def test_size_and_negative_prompt_go_into_what_is_drawn_and_back(tab: ScrubTab, jobs: Jobs) -> None:
+    form = tab.form
+    plain = form.request(values(tab))
+    assert "size" not in plain and "negative" not in plain
+    run_id = tab.submit(values(tab, size=" 128x64 ", negative="snow"))[tab.run_id]
+    draw = jobs.spec(run_id).config["draw"]
+    assert (draw["size"], draw["negative"]) == ("128x64", "snow")
+    filled = tab.open(run_id)
+    assert (filled[form.size].value, filled[form.negative].value) == ("128x64", "snow")
+    assert filled[form.taken.group].open and form.taken.group in form.filled()
+    refused = tab.submit(values(tab, size="large"))
+    assert tab.scrubber not in refused and "does not fit; width × height" in refused[tab.problem]
+
+
+def test_they_are_there_only_where_a_model_takes_them(tab: ScrubTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = tab.form
+    pair = form.first
+    assert pair is not None and form.size.visible and form.negative.visible and form.taken.group.visible
+    fixed = replace(pair.teacher, checkpoint=replace(pair.teacher.checkpoint, step=0, embeds_guidance=True))
+    monkeypatch.setattr(form, "pair_of", lambda _: replace(pair, teacher=fixed))
+    gone = form.choose_pair(values(tab, size="64x32", negative="snow") | {form.before: pair.id})
+    assert set(gone) <= form.chosen()
+    assert [(gone[field].visible, gone[field].value) for field in (form.size, form.negative)] == [(False, "")] * 2
+    assert gone[form.taken.group].visible is False

@@ -14,9 +14,9 @@ from torch import Tensor
 from studio.capabilities.evaluate.judges import Answer, Judge, NotHere, Opening, judge
 from studio.core.domain import Domain, Factor, Said, Stated
 from studio.domains.media import medium_of
-from studio.families.perceptual import Reader, Words
+from studio.families.perceptual import Words
 from studio.library.checklist import Check, of_factor
-from studio.workshop.judge import HUNDRED, open_judge
+from studio.workshop.judge import HUNDRED, Reader, open_judge
 
 ELSE = "something else"
 

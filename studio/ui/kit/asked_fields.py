@@ -1,0 +1,86 @@
+"""What only some models take when they draw: a size, and a negative prompt. Shown where the chosen pair's models take it."""
+
+from __future__ import annotations
+
+import gradio as gr
+from gradio.components import Component
+
+from studio.core.files import Json
+from studio.library.models import Pair
+from studio.library.sizes import sizable, written
+from studio.ui.kit.updates import Shown, Updates, Values
+
+
+def takes_sizes(pair: Pair | None) -> bool:
+    """Whether both models of a pair draw in other sizes than their own."""
+    return pair is not None and sizable(pair.student) and sizable(pair.teacher)
+
+
+def leads_away(pair: Pair | None, request: Json | None = None) -> bool:
+    """Whether a pair's teacher is guided by a null, and not by a number that it takes as an input; or a request says more."""
+    return pair is not None and (not pair.teacher.checkpoint.embeds_guidance or bool((request or {}).get("negative")))
+
+
+class AskedFields:
+    """Both fields, drawn where this is made. scope: of the components' ids. folded: in a card of their own, closed until one of
+    them is filled, which goes where neither is taken."""
+
+    def __init__(self, pair: Pair | None, scope: str, folded: bool = False):
+        self.group: gr.Accordion | None = None
+        if folded:
+            there, name = takes_sizes(pair) or leads_away(pair), f"{scope}advanced"
+            with gr.Accordion("Advanced", open=False, visible=there, elem_id=name, elem_classes="card") as self.group:
+                self._build(pair, scope)
+        else:
+            self._build(pair, scope)
+
+    def _build(self, pair: Pair | None, scope: str) -> None:
+        self.negative = gr.Textbox(
+            "",
+            label="Negative prompt",
+            visible=leads_away(pair),
+            max_lines=3,
+            elem_id=f"{scope}negative",
+            info="what guided steps lead away from, in the models' words; steps without guidance do not read it",
+        )
+        self.size = gr.Textbox(
+            "",
+            label="Size",
+            visible=takes_sizes(pair),
+            max_lines=1,
+            elem_id=f"{scope}size",
+            info=f"{written(pair)}; empty is the models' own",
+        )
+
+    @property
+    def components(self) -> list[Component]:
+        return [self.size, self.negative]
+
+    @property
+    def shown(self) -> Shown:
+        """Everything that `show` and `fill` change."""
+        return {*self.components, *([self.group] if self.group is not None else [])}
+
+    def asked(self, values: Values) -> Json:
+        """As a request has them; nothing of a field that is empty."""
+        said = {"negative": values[self.negative], "size": values[self.size]}
+        return {name: text for name, given in said.items() if (text := str(given or "").strip())}
+
+    def show(self, pair: Pair | None) -> Updates:
+        """The fields that go with a pair; what stands in one that stays is kept."""
+        shown = {self.negative: leads_away(pair), self.size: takes_sizes(pair)}
+        group: Updates = {} if self.group is None else {self.group: gr.Accordion(visible=any(shown.values()))}
+        fields: Updates = {
+            field: gr.Textbox(visible=True) if there else gr.Textbox("", visible=False) for field, there in shown.items()
+        }
+        return {**fields, **group}
+
+    def fill(self, pair: Pair | None, request: Json) -> Updates:
+        away, size = leads_away(pair, request), takes_sizes(pair)
+        filled = bool(request.get("negative") or request.get("size"))
+        group: Updates = {} if self.group is None else {self.group: gr.Accordion(visible=away or size, open=filled)}
+        return {
+            self.negative: gr.Textbox(request.get("negative") or "", visible=away),
+            self.size: gr.Textbox(request.get("size") or "", visible=size),
+            **group,
+        }
