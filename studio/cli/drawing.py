@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -69,9 +69,9 @@ _DRAW = inspect.signature(_asked, eval_str=True).parameters
 def _draws(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the options of a comparison before its own; it is called with `draw`, as `_asked` gives it."""
 
-    def called(**values: Any) -> None:
-        draw = _asked(**{name: values.pop(name) for name in _DRAW})
-        command(draw=draw, **values)
+    def called(**values: object) -> None:
+        asked: Callable[..., Callable[[Jobs], Json]] = _asked
+        command(draw=asked(**{name: values.pop(name) for name in _DRAW}), **values)
 
     own = [given for name, given in inspect.signature(command, eval_str=True).parameters.items() if name != "draw"]
     signature = inspect.Signature([*_DRAW.values(), *own])

@@ -44,7 +44,7 @@ def test_submit_list_move_pause_resume_stop_and_delete(run, school: Jobs, spec: 
     assert run("move", ids[1], "first")[1].startswith(f"1. {ids[1]}")
     assert json.loads(run("move", ids[1], "first", "--json")[1]) == [ids[1], ids[0]]
     assert run("pause", ids[0])[1] == "paused: Paused before it began.\n"
-    assert json.loads(run("resume", ids[0], "--json")[1]) == {"id": ids[0], "state": "queued", "said": "Resumed."}
+    assert json.loads(run("resume", ids[0], "--json")[1])["state"] == "queued"
     assert run("pause", ids[0])[0] == 0
     assert run("resume", ids[0])[1].startswith("queued: Resumed")
     assert run("stop", ids[0])[1] == "stopped: Stopped before it began.\n"

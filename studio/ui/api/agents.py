@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from gradio.mcp import GradioMCPServer
 from mcp.types import TextContent
@@ -17,14 +16,14 @@ _PLACE = "run-file/"  # how addresses below this server's own begin
 
 def answer_in_json() -> None:
     """Of every MCP server that is started in this process afterwards."""
-    GradioMCPServer.postprocess_output_data = _written  # type: ignore[method-assign]
+    GradioMCPServer.postprocess_output_data = _written  # type: ignore[method-assign, assignment]
 
 
-def _written(_server: object, answers: Sequence[Any], root_url: str) -> list[TextContent]:
+def _written(_server: object, answers: Sequence[object], root_url: str) -> list[TextContent]:
     return [TextContent(type="text", text=json.dumps(_whole(one, root_url), ensure_ascii=False)) for one in answers]
 
 
-def _whole(value: Any, root_url: str) -> Any:
+def _whole(value: object, root_url: str) -> object:
     if isinstance(value, dict):
         return {name: _whole(found, root_url) for name, found in value.items()}
     if isinstance(value, (list, tuple)):

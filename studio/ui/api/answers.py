@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any
 
+from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from studio.core.files import Json
+from studio.jobs.events import STATES
 
-State = Literal["queued", "loading", "running", "paused", "done", "failed", "cancelled", "stopped", "interrupted"]
+State = Annotated[str, Field(json_schema_extra={"enum": list(STATES)})]
 _FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
@@ -24,7 +26,7 @@ class Asked(TypedDict):
     """state: as it is now; a running job does what is asked after its current step."""
 
     run: str
-    state: State | Literal["deleted"]
+    state: Annotated[str, Field(json_schema_extra={"enum": [*STATES, "deleted"]})]
 
 
 class Listed(TypedDict):

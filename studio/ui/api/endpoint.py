@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import TypeVar, cast, get_type_hints
 
 import gradio as gr
 from pydantic import BaseModel, TypeAdapter
@@ -24,7 +24,7 @@ class Endpoint:
     """
 
     name: str
-    call: Callable[..., Any]
+    call: Callable[..., object]
     takes: Json = field(default_factory=dict)
 
     @property
@@ -55,12 +55,12 @@ def add(endpoint: Endpoint, demo: gr.Blocks) -> None:
         component._api_info = _readable(endpoint.gives())
 
 
-def schema(of: Any) -> Json:
+def schema(of: object) -> Json:
     """JSON schema of a type or a pydantic model, with what it refers to in its place: Gradio follows no references."""
     whole = of.model_json_schema() if isinstance(of, type) and issubclass(of, BaseModel) else TypeAdapter(of).json_schema()
     parts = whole.pop("$defs", {})
 
-    def written(node: Any, inside: tuple[str, ...]) -> Any:
+    def written(node: object, inside: tuple[str, ...]) -> object:
         if isinstance(node, list):
             return [written(one, inside) for one in node]
         if not isinstance(node, dict):
@@ -73,11 +73,10 @@ def schema(of: Any) -> Json:
             return written(parts[name] | besides, (*inside, name))
         return {key: written(value, inside) for key, value in node.items()}
 
-    found: Json = written(whole, ())
-    return found
+    return cast(Json, written(whole, ()))
 
 
-def _readable(node: Any) -> Any:
+def _readable(node: object) -> object:
     """A schema as Gradio reads it: whether further fields fit is an object there, or nothing is said."""
     if isinstance(node, list):
         return [_readable(one) for one in node]

@@ -5,29 +5,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import anyio.to_thread
 
 from studio.core.files import Json
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
-from studio.ui.api.answers import Asked, File, Happened, Looked, Told, address, with_addresses
+from studio.ui.api.answers import Asked, File, Happened, Looked, Row, Told, address, with_addresses
 from studio.ui.api.endpoint import Endpoint, said
 from studio.ui.compare.compare_runs import Watch
+from studio.ui.compare.view import RunView
 from studio.ui.control.control_runs import Controls
+from studio.ui.control.view import ControlView
 from studio.ui.jobs.background import Background
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
+View = RunView | ScrubView | ControlView
+Look = Callable[[str], tuple[View, int]]
 MOST_S, POLL_S = 60.0, 0.25  # that one call waits, and how often it looks
 
 
 class Following:
     def __init__(self, jobs: Jobs):
         self.jobs, scrubs, controls, watch = jobs, Scrubs(jobs), Controls(jobs), Watch(jobs)
-        self._looks = {"compare": watch.look, "scrub": scrubs.look, "control": controls.look}
+        self._looks: dict[str, Look] = {"compare": watch.look, "scrub": scrubs.look, "control": controls.look}
 
     def endpoints(self) -> Iterator[Endpoint]:
         for call in (self.job, self.wait, self.events, self.files, self.run_state, self.cancel, self.ask_job, self.picture):
@@ -75,12 +79,11 @@ class Following:
                          "notices": view.notices, "result": self.jobs.result(run)}  # fmt: skip
         if isinstance(view, ScrubView):
             shown = ("arm", "title", "branch", "steps", "strips", "noisy")
-            rows: Any = [{k: row[k] for k in shown} for row in view.rows.values()]
-            state["rows"], state["timeline"] = rows, view.timeline
-        found: Looked = with_addresses(run, state)
-        return found
+            state["rows"] = [cast(Row, {name: row[name] for name in shown}) for row in view.rows.values()]
+            state["timeline"] = view.timeline
+        return cast(Looked, with_addresses(run, state))
 
-    def _look(self, run: str) -> Any:
+    def _look(self, run: str) -> tuple[View, int]:
         kind = self.jobs.get(run).kind
         if kind not in self._looks:
             raise ValueError(f"Run {run} is a {kind} job; /job says how it stands.")

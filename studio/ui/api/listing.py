@@ -24,8 +24,8 @@ class Listing:
         self.jobs = jobs
 
     def endpoints(self) -> Iterator[Endpoint]:
-        for call in (self.runs, self.background, self.kinds, self.models, self.adapters, self.controlnets, self.subjects,
-                     self.methods):  # fmt: skip
+        things = (self.models, self.adapters, self.controlnets, self.subjects, self.methods)
+        for call in (self.runs, self.background, self.kinds, *things):
             yield Endpoint(call.__name__, call)
 
     def runs(self, limit: int = 20, kind: str = "compare") -> list[Listed]:
