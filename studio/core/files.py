@@ -39,7 +39,7 @@ def read_json(path: Path) -> Json | None:
     """The JSON object in a file, or None when it is missing, unreadable or something else."""
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 

@@ -101,10 +101,13 @@ def last_event(path: Path, kind: str | None = None) -> Json | None:
 def _parse(line: bytes) -> Json | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    whole = isinstance(event, dict) and isinstance(event.get("n"), int) and isinstance(event.get("kind"), str)
-    return event if whole else None
+    if not isinstance(event, dict) or not isinstance(event.get("n"), int) or not isinstance(event.get("kind"), str):
+        return None
+    if event["kind"] == "state" and (event.get("state") not in STATES or not isinstance(event.get("time"), (int, float))):
+        return None
+    return event
 
 
 def _ends_with_newline(path: Path, size: int) -> bool:

@@ -12,24 +12,27 @@ hold; there are no positional lists of form values.
 from __future__ import annotations
 
 import base64
+import math
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
+from studio.core.explain import brief
+from studio.core.files import Json
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.control.control_runs import Controls
 from studio.ui.jobs.background import Background
+from studio.ui.kit.refusals import said
 from studio.ui.models import downloads, form
 from studio.ui.models.tab import removed
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
-T = TypeVar("T")
+MOST = 200  # runs in a list
 _FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
@@ -54,7 +57,7 @@ class Endpoints:
         student can draw of teacher, student, hybrid-1 and skip-first. "adapters" are {"id", "strength", "on"} or text like
         mine/size=1.5@first; "hints" are {"id", "weight", "on", "scene"} or text; "additions" are what capabilities add, by
         name. Returns {"run": id}."""
-        return {"run": _said(lambda: self.jobs.submit("compare", request))}
+        return {"run": said(lambda: self.jobs.submit("compare", request))}
 
     def run_state(self, run: str) -> dict:
         """How a comparison, a scrub run or a control run stands: {"run", "state", "note", "ahead", "progress", "notices",
@@ -63,7 +66,7 @@ class Endpoints:
         also "rows", per arm or branch its "steps" and the addresses of their pictures, all seeds side by side: "strips" of
         what was believed, "noisy" of the states where asked for, "" where there is none (yet); and "timeline", the address of
         what was read at every step."""
-        view, ahead = _said(lambda: self._look(run))
+        view, ahead = said(lambda: self._look(run))
         state = {"run": run, "state": view.state, "note": view.note, "ahead": ahead, "progress": view.progress,
                  "notices": view.notices, "result": self.jobs.result(run)}  # fmt: skip
         if isinstance(view, ScrubView):
@@ -73,11 +76,11 @@ class Endpoints:
 
     def cancel(self, run: str) -> dict:
         """Ask a run to stop: within one step when it is drawing, at once when it waits. Keeps what is finished."""
-        return {"run": run, "state": _said(lambda: self.jobs.cancel(run)).state}
+        return {"run": run, "state": said(lambda: self.jobs.cancel(run)).state}
 
     def runs(self, limit: int = 20) -> list:
         """The newest comparisons: [{"run", "title", "state", "created"}], newest first."""
-        found = self.jobs.list(kind="compare", limit=max(1, min(int(limit), 200)))
+        found = self.jobs.list(kind="compare", limit=said(lambda: _limit(limit)))
         return [{"run": info.id, "title": info.title, "state": info.state, "created": info.created} for info in found]
 
     def models(self) -> list:
@@ -87,26 +90,26 @@ class Endpoints:
     def picture(self, png: str) -> dict:
         """What a saved PNG carries: {"request", "run", "arm", "seed", "plan", "models", "versions"}. `png` is the file as
         base64 text, so that no path of the server's is ever asked for. Feed "request" to /compare to draw it again."""
-        return _said(lambda: image.read_run(_decoded(png)))
+        return said(lambda: image.read_run(_decoded(png)))
 
     def start_job(self, job: dict) -> dict:
         """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a
         spec file; scrub and control too. Returns {"run": id, "ahead": how many wait before it}."""
-        fields = dict(job) if isinstance(job, dict) else {}
+        fields = said(lambda: _object(job, "kind"))
         kind = fields.pop("kind", "distill")
-        run = _said(lambda: self.jobs.submit(kind, fields))
+        run = said(lambda: self.jobs.submit(kind, fields))
         return {"run": run, "ahead": self.jobs.get(run).ahead}
 
     def background(self, limit: int = 20) -> list:
         """The newest background jobs: [{"run", "kind", "title", "state", "note", "progress"}], newest first."""
-        found = self.jobs.list(lane="batch", limit=max(1, min(int(limit), 200)))
+        found = self.jobs.list(lane="batch", limit=said(lambda: _limit(limit)))
         return [{"run": info.id, "kind": info.kind, "title": info.title, "state": info.state, "note": info.note,
                  "progress": self.jobs.progress(info.id)} for info in found]  # fmt: skip
 
     def job(self, run: str) -> dict:
         """A job of any kind: {"run", "kind", "state", "note", "ahead", "request", "progress", "result"}; files that the
         result names have addresses as in /run_state."""
-        info = _said(lambda: self.jobs.get(run))
+        info = said(lambda: self.jobs.get(run))
         result = with_addresses(run, self.jobs.result(run))
         return {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
                 "request": self.jobs.spec(run).config, "progress": self.jobs.progress(run), "result": result}  # fmt: skip
@@ -114,9 +117,9 @@ class Endpoints:
     def ask_job(self, wish: dict) -> dict:
         """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up,
         down or delete}. Returns {"run", "state"} as it is now; a running job does it after its current step."""
-        given = wish if isinstance(wish, dict) else {}
+        given = said(lambda: _object(wish, "run"))
         run, action = str(given.get("run", "")), str(given.get("action", ""))
-        _said(lambda: Background(self.jobs).act(run, action))
+        said(lambda: Background(self.jobs).act(run, action))
         gone = action == "delete" and all(info.id != run for info in self.jobs.list(lane="batch", limit=200))
         return {"run": run, "state": "deleted" if gone else self.jobs.get(run).state}
 
@@ -129,27 +132,27 @@ class ModelEndpoints:
 
     def search_models(self, text: str) -> list:
         """Models on the Hugging Face Hub whose name holds a text: [{"id", "about"}], most downloaded first."""
-        return _said(lambda: form.search(text))
+        return said(lambda: form.search(text))
 
     def add_model(self, request: dict) -> dict:
         """List a model from elsewhere; nothing of its weights is downloaded. `request`: {"place": owner/name or a path of the
         server's, "holds", "file", "base", "like", "role", "teacher", "variant", "revision", "size", "id", "token", "recipe":
         {"timesteps", "rule", "guidance", "eta", "prediction"} of a student}. Returns {"id"}."""
-        return {"id": _said(lambda: form.add(self.jobs.paths, request))}
+        return {"id": said(lambda: form.add(self.jobs.paths, _object(request, "place")))}
 
     def look_at_model(self, wish: dict) -> dict:
         """What a download would take. `wish`: {"model": id, "token"}. Returns {"text", "licence", "gated", "page"}."""
-        return _said(lambda: downloads.look(self.jobs, *_texts(wish, "model", "token")))
+        return said(lambda: downloads.look(self.jobs, *_texts(wish, "model", "token")))
 
     def download_model(self, wish: dict) -> dict:
         """Begin a download, or go on with it. `wish`: {"model": id, "token"}. Returns {"downloads": by model, those that go on};
         /ask_job pauses and resumes them by their "run"."""
-        _said(lambda: downloads.start(self.jobs, *_texts(wish, "model", "token")))
+        said(lambda: downloads.start(self.jobs, *_texts(wish, "model", "token")))
         return {"downloads": downloads.going(self.jobs)}
 
     def remove_model(self, wish: dict) -> dict:
         """Take a model off the list. `wish`: {"model": id, "files": whether what was downloaded goes too}. Returns {"said"}."""
-        return _said(lambda: removed(self.jobs, _texts(wish, "model")[0], bool(wish.get("files"))))
+        return said(lambda: removed(self.jobs, _texts(wish, "model")[0], bool(_object(wish, "model").get("files"))))
 
 
 def add_api(jobs: Jobs) -> None:
@@ -183,12 +186,18 @@ def with_addresses(run: str, value: object) -> Any:
 
 
 def _texts(wish: dict, *names: str) -> list[str]:
-    return [str(wish.get(name) or "") for name in names]
+    return [str(_object(wish, names[0]).get(name) or "") for name in names]
 
 
-def _said(action: Callable[[], T]) -> T:
-    """A person's mistake reaches the caller as its one sentence."""
-    try:
-        return action()
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+def _object(given: object, field: str) -> Json:
+    """What an endpoint was given, which takes named fields. ValueError where it is something else."""
+    if not isinstance(given, dict):
+        raise ValueError(f"A request is an object with named fields, like {field}, not {brief(given)}.")
+    return dict(given)
+
+
+def _limit(given: object) -> int:
+    """How many of a list are wanted, 1 to `MOST`. ValueError where that is no number."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or math.isnan(given):
+        raise ValueError(f"limit is {brief(given)}; a whole number from 1 to {MOST} fits.")
+    return int(max(1, min(given, MOST)))

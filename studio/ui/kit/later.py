@@ -8,14 +8,16 @@ ids, sessions and endpoints are those of one page. An event that reads or change
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.blocks import Block, BlockContext, BlocksConfig
 from gradio.renderable import Renderable
+from gradio.state_holder import SessionState
 
 from studio.core.files import Json
+from studio.ui.kit import refusals
 from studio.ui.kit.scripts import called, module
 
 
@@ -61,6 +63,28 @@ class Pages(gr.Blocks):
         self.later: dict[str, Later] = {}
         super().__init__(**options)
         self.default_config = Parts(self)
+
+    async def process_api(
+        self,
+        block_fn: BlockFunction | int,
+        inputs: list[object],
+        state: SessionState | None = None,
+        request: gr.Request | list[gr.Request] | None = None,
+        iterator: AsyncIterator[object] | None = None,
+        **more: object,
+    ) -> Json:
+        """As Gradio has it. Whatever goes wrong is refused in one sentence, and told to `ui.guard` with its status."""
+        try:
+            fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+            if iterator is None and not fn.batch:
+                refusals.check_count(fn.api_name, inputs, len(fn.inputs))
+            answer: Json = await super().process_api(block_fn, inputs, state, request, iterator, **more)
+            return answer
+        except Exception as error:
+            sentence, status = refusals.of(error)
+            if isinstance(request, gr.Request) and request.request is not None:
+                request.request.scope[refusals.STATUS] = status
+            raise refusals.Refused(sentence, status) from None
 
     def divide(self) -> None:
         """Once everything is built: whose every component and event is, and which events wait for a tab."""
