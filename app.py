@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
 
+    from studio.jobs.paths import write_privately
     from studio.jobs.supervisor import Supervisor
     from studio.library.models import load_registry
     from studio.library.stock import open_jobs
@@ -74,6 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    write_privately(jobs.paths)
+    os.environ.setdefault(
+        "GRADIO_TEMP_DIR", str(jobs.paths.cache / "arriving")
+    )  # what is uploaded, until it is kept or forgotten
 
     from studio.ui.kit.import_gradio import import_gradio
 

@@ -27,7 +27,7 @@ class EventLog:
 
     def __init__(self, path: Path):
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o660)
         self._next = 0
         size = os.fstat(self._fd).st_size
         if size:

@@ -81,7 +81,7 @@ class FileLock:
     def _try(self, about: Json) -> bool:
         if self._fd is not None:
             return False
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o660)
         try:
             _lock(fd)
         except OSError:

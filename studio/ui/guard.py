@@ -9,26 +9,26 @@ own name lead here (DNS rebinding). With a login, files of runs are behind it as
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 import platform
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.ui.kit import pictures, refusals
+from studio.ui.kit import pictures, refusals, uploads
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HERE = (".local", ".lan", ".internal", ".home.arpa", ".localhost")  # names that nobody can have in public
 HUB = "https://huggingface.co https://*.hf.space"  # where a Space is shown inside of another page
 BEHIND = ("/run-file/", f"/{pictures.ADDRESS}/")  # ours that a login is needed for; the others are the program's own files
+UPLOADS = "/gradio_api/upload"
 OURS = ("/run-file/", "/ui/")
 ELSEWHERE = ("cross-site", "same-site")  # Sec-Fetch-Site of a page at another address
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         answering = Answering(scope, send, self.space)
-        refused = self._refused(scope)
+        refused = self._refused(scope) or await self._no_room(scope)
         if refused:
             return await _answer(*refused)(scope, receive, answering)
         try:
@@ -73,8 +73,7 @@ class Guard:
             return
         except Exception as error:
             if answering.began:
-                log.warning("%s", refusals.line(error))
-                return
+                return refusals.say(error)
             ours = str(scope.get("path")).startswith(OURS)  # Gradio's routes fail by what they are sent: ours say so themselves
             await _answer(*refusals.of(error, refusals.ODD if ours else (Exception,)))(scope, receive, answering)
 
@@ -88,6 +87,14 @@ class Guard:
         if str(scope.get("path")).startswith(BEHIND) and not signed_in(scope, headers):
             return "This needs a login; open the studio's page first.", 401
         return None
+
+    async def _no_room(self, scope: Scope) -> tuple[str, int] | None:
+        if scope.get("method") != "POST" or not str(scope.get("path")).startswith(UPLOADS):
+            return None
+        size = Headers(scope=scope).get("content-length", "")
+        if await to_thread.run_sync(uploads.room, int(size) if size.isdecimal() else 0):
+            return None
+        return "No more can be uploaded now: what came before is kept for some hours; keep or leave it, and try again later.", 413
 
     def _foreign(self, scope: Scope, headers: Headers) -> bool:
         """Whether a page of another address asks. To follow a link here is no question, and a Space is shown inside its page."""

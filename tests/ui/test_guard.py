@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ import app as entry
 from studio.jobs.jobs import Jobs
 from studio.ui.app import build, launch_options
 from studio.ui.guard import Welcome
+from studio.ui.kit import uploads
 from studio.ui.routes import middleware
 
 ORIGIN = "http://127.0.0.1:7860"
@@ -101,6 +103,17 @@ def test_no_other_page_holds_it_in_a_frame_but_a_space_is_shown_in_one(
     headers = TestClient(served(Welcome(public=True))).get("/").headers
     assert "x-frame-options" not in headers
     assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in headers["content-security-policy"]
+
+
+def test_what_waits_to_be_kept_has_an_end(client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(uploads, "MOST_ARRIVING", 1000)
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "a.png").write_bytes(b"x" * 600)
+    assert client.post("/gradio_api/upload", content=b"x" * 300).status_code == 200
+    answer = client.post("/gradio_api/upload", content=b"x" * 500)
+    assert answer.status_code == 413 and answer.json()["error"].startswith("No more can be uploaded now")
+    assert client.post("/gradio_api/run/compare", content=b"x" * 500).status_code == 200
 
 
 def test_a_fault_is_answered_in_a_sentence(client: TestClient) -> None:

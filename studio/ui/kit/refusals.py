@@ -18,6 +18,7 @@ import gradio as gr
 from pydantic import ValidationError
 
 from studio.core.explain import explain
+from studio.core.seldom import Seldom
 from studio.jobs.paths import ROOT
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ ODD = (TypeError, KeyError, IndexError, AttributeError, ValueError, ArithmeticEr
 PLACES = 6  # of a fault, that a line of the log names
 NO_FIT = "What was sent does not fit what this does; reload the page and try again, or see what /gradio_api/info says."
 log = logging.getLogger(__name__)
+_seldom = Seldom()
 
 
 class Refused(gr.Error):
@@ -49,7 +51,7 @@ def of(error: BaseException, odd: tuple[type[BaseException], ...] = ODD) -> tupl
     sent leads to."""
     if isinstance(error, gr.Error):
         return str(error.message), getattr(error, "status", 400)
-    log.warning("%s", line(error))
+    say(error)
     if isinstance(error, sqlite3.Error) or (isinstance(error, OSError) and error.errno):
         return explain(error), 503
     if isinstance(error, ValidationError):
@@ -57,6 +59,12 @@ def of(error: BaseException, odd: tuple[type[BaseException], ...] = ODD) -> tupl
     if isinstance(error, (*odd, OSError)) or type(error).__module__.startswith("gradio"):
         return NO_FIT, 400
     return "This failed for a reason of the studio's own; its log says where.", 500
+
+
+def say(error: BaseException) -> None:
+    """A fault in the log, equal ones once a minute."""
+    if _seldom(said := line(error)):
+        log.warning("%s", said)
 
 
 def line(error: BaseException) -> str:
