@@ -47,7 +47,7 @@ def read_json(path: Path) -> Json | None:
     return data if isinstance(data, dict) else None
 
 
-def yaml_values(text: str) -> Any:
+def yaml_values(text: str) -> object:
     """YAML as plain values. ValueError where aliases make more of it than `MOST_VALUES`: a few lines can name ten billion."""
     value = yaml.safe_load(text)
     if _size(value, {}) > MOST_VALUES:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from typing import Any
 
 import gradio as gr
@@ -27,13 +26,13 @@ from studio.ui.compare.compare_runs import Watch
 from studio.ui.control.control_runs import Controls
 from studio.ui.jobs.background import Background
 from studio.ui.kit.refusals import said
+from studio.ui.kit.run_files import with_addresses
 from studio.ui.models import downloads, form
 from studio.ui.models.tab import removed
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
 MOST = 200  # runs in a list
-_FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
 class Endpoints:
@@ -170,19 +169,6 @@ def _decoded(png: str) -> bytes:
         return base64.b64decode(png, validate=True)
     except (ValueError, TypeError) as error:
         raise ValueError("The picture is not base64 text; send the PNG's bytes encoded that way.") from error
-
-
-def with_addresses(run: str, value: object) -> Any:
-    """The same with addresses below this server's own in place of the names of the run's files.
-
-    A picture's "path" becomes its "url": of an object with a "path" gradio_client believes that Gradio serves the file, asks
-    for it at once, and is refused with 403.
-    """
-    if isinstance(value, dict):
-        return {"url" if name == "path" else name: with_addresses(run, found) for name, found in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [with_addresses(run, found) for found in value]
-    return f"run-file/{run}/{value}" if isinstance(value, str) and _FILE.fullmatch(value) else value
 
 
 def _texts(wish: dict, *names: str) -> list[str]:

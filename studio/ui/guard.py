@@ -25,9 +25,13 @@ from studio.ui.kit import pictures, refusals, uploads
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HERE = (".local", ".lan", ".internal", ".home.arpa", ".localhost")  # names that nobody can have in public
 HUB = "https://huggingface.co https://*.hf.space"  # where a Space is shown inside of another page
-BEHIND = ("/run-file/", f"/{pictures.ADDRESS}/")  # ours that a login is needed for; the others are the program's own files
+BEHIND = (
+    "/run-file/",
+    "/run-state/",
+    f"/{pictures.ADDRESS}/",
+)  # ours that a login is needed for; the others are the program's own files
 UPLOADS = "/gradio_api/upload"
-OURS = ("/run-file/", "/ui/")
+OURS = ("/run-file/", "/run-state/", "/ui/")
 ELSEWHERE = ("cross-site", "same-site")  # Sec-Fetch-Site of a page at another address
 
 

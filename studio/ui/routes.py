@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from studio.domains import media
 from studio.jobs.jobs import Jobs
+from studio.ui import states
 from studio.ui.front import Front
 from studio.ui.guard import Guard, Welcome
 from studio.ui.kit import bundle, glossary, pictures, scripts, style
@@ -91,6 +92,7 @@ def routes(jobs: Jobs, css: str = "") -> list[BaseRoute]:
 
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
+        Route(f"/{states.ADDRESS}/{{run_id}}", states.States(jobs).answer, methods=["GET"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),

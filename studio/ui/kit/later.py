@@ -42,7 +42,26 @@ class Later(Renderable):
 
 
 class Parts(BlocksConfig):
-    """Gradio's list of components and events, of the page or of one visitor's session."""
+    """Gradio's list of components and events, of the page or of one visitor's session.
+
+    settled: components as Gradio describes them, once nothing of the page changes any more. Gradio describes all of them anew for
+    every session, and for every call without one; those of the page are the same each time.
+    """
+
+    settled: dict[int, tuple[Block, Json]] | None = None
+
+    def config_for_block(  # type: ignore[override] - Gradio calls its static method on an instance alone
+        self, _id: int, rendered_ids: list[int], block: Block, renderable: Renderable | None = None
+    ) -> Json:
+        if self.settled is None or renderable is not None:
+            return super().config_for_block(_id, rendered_ids, block, renderable)
+        kept = self.settled.get(_id)
+        if kept is None or kept[0] is not block:
+            made: Json = super().config_for_block(_id, rendered_ids, block)
+            if self.root_block.default_config.blocks.get(_id) is not block:
+                return made  # a session's own
+            kept = self.settled[_id] = block, made
+        return {**kept[1], "props": {**kept[1].get("props", {})}}  # whose value a session changes
 
     def get_config(self, renderable: Renderable | None = None) -> Json:
         """What a `Later` holds is sent as it was built: a session keeps components that were changed, without their places."""
@@ -98,6 +117,7 @@ class Pages(gr.Blocks):
         for fn in self.fns.values():
             if not isinstance(fn.renderable, Later):
                 self._assign(fn, owner)
+        self.default_config.settled = {}
 
     def _assign(self, fn: BlockFunction, owner: dict[int, Later]) -> None:
         """An event belongs to the tab that all its targets are in; one of the page's load to the only tab that it touches."""
