@@ -25,7 +25,7 @@ from studio.jobs.code import code_digest
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
-from studio.jobs.locks import alive
+from studio.jobs.locks import lives
 from studio.jobs.paths import DOWNLOADS, PROGRAM, ROOT
 
 TICK_S = 0.2
@@ -123,9 +123,11 @@ class Supervisor(threading.Thread):
             self._bury(lane, status)
         if lane.name in ON_DEMAND and not self._has_work(lane):
             return
-        holder = read_json(self.jobs.paths.lane(lane.name, "lock"))
-        if holder is not None and alive(holder) is not False:
-            if alive(holder) is None:
+        lock = self.jobs.paths.lane(lane.name, "lock")
+        holder = read_json(lock)
+        there = lives(holder, lock)
+        if holder is not None and there is not False:
+            if there is None:
                 self._other_host(lane)
             else:
                 self._outdated(lane, holder)

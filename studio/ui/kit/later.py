@@ -50,9 +50,10 @@ class Parts(BlocksConfig):
 
     settled: dict[int, tuple[Block, Json]] | None = None
 
-    def config_for_block(  # type: ignore[override] - Gradio calls its static method on an instance alone
+    def config_for_block(  # type: ignore[override]
         self, _id: int, rendered_ids: list[int], block: Block, renderable: Renderable | None = None
     ) -> Json:
+        # Gradio's is a static method, which it calls on an instance alone.
         if self.settled is None or renderable is not None:
             return super().config_for_block(_id, rendered_ids, block, renderable)
         kept = self.settled.get(_id)
@@ -83,7 +84,7 @@ class Pages(gr.Blocks):
         super().__init__(**options)
         self.default_config = Parts(self)
 
-    async def process_api(
+    async def process_api(  # type: ignore[override]
         self,
         block_fn: BlockFunction | int,
         inputs: list[object],
