@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -130,8 +131,8 @@ def load_checkpoint(path: Path) -> State:
     """What `save_checkpoint` wrote; refuses pickled code. ValueError in a sentence where the file is cut off or damaged."""
     try:
         state: State = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        if out_of_memory(error):
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        if out_of_memory(error) or (isinstance(error, OSError) and error.errno != errno.EINVAL):  # torch's for a cut archive
             raise
         raise ValueError(f"{path.name} is cut off or damaged and cannot be gone on from; start the run again.") from error
     return state
