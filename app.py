@@ -16,6 +16,17 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
     parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
     parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="a name of this machine by which browsers may reach the page besides (STUDIO_NAMES, with commas)",
+    )
+    parser.add_argument(
+        "--auth",
+        default=env("STUDIO_AUTH"),
+        help="user:password that visitors need; other users of this machine see options, so rather set STUDIO_AUTH",
+    )
+    parser.add_argument(
         "--share",
         action="store_true",
         default=env("STUDIO_SHARE", "").lower() in ("1", "true", "yes"),
@@ -26,7 +37,23 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
         if not str(options.port).isdecimal() or not 1 <= int(options.port) <= 65535:
             parser.error(f"the port is {options.port!r}; a number from 1 to 65535 fits.")
         options.port = int(options.port)
+    options.name += [name.strip() for name in env("STUDIO_NAMES", "").split(",") if name.strip()]
+    user, colon, password = (options.auth or "").partition(":")
+    if options.auth and not (user and password):
+        parser.error("the login is a name and a password with a colon between them, like ada:a-long-password.")
+    options.auth = (user, password) if colon else None
     return options
+
+
+def open_to_all(options: argparse.Namespace) -> str:
+    """What to say where others than this machine's people reach the page and need no login; "" otherwise."""
+    reached = options.share or options.host not in ("127.0.0.1", "localhost", "::1")
+    if not reached or options.auth or "SPACE_ID" in os.environ:
+        return ""
+    return (
+        "Warning: whoever reaches this address can start jobs, see every run and delete them; "
+        "STUDIO_AUTH=user:password asks for a login."
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
 
+    from studio.jobs.paths import write_privately
     from studio.jobs.supervisor import Supervisor
     from studio.library.models import load_registry
     from studio.library.stock import open_jobs
@@ -47,6 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    write_privately(jobs.paths)
+    os.environ.setdefault(
+        "GRADIO_TEMP_DIR", str(jobs.paths.cache / "arriving")
+    )  # what is uploaded, until it is kept or forgotten
 
     from studio.ui.kit.import_gradio import import_gradio
 
@@ -54,10 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
     from studio.ui.app import build, launch_options, problems
 
     demo = build(jobs)
-    for sentence in problems():
+    for sentence in filter(None, [*problems(), open_to_all(options)]):
         print(sentence, file=sys.stderr)
     try:
-        settings = launch_options(jobs, options.host, options.port, options.share)
+        settings = launch_options(jobs, options.host, options.port, options.share, options.name, options.auth)
         demo.launch(prevent_thread_lock=True, quiet=True, **settings)
     except OSError as error:
         print(f"The page could not be served: {error}. Another --port may be free.", file=sys.stderr)

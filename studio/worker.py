@@ -24,7 +24,7 @@ from studio.jobs.executors import AWAY, dispatch
 from studio.jobs.executors import task as tasks
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import identity
-from studio.jobs.paths import DOWNLOADS, Paths
+from studio.jobs.paths import DOWNLOADS, Paths, write_privately
 from studio.library.models import Registry, load_registry
 from studio.library.stock import ModelStock, open_jobs
 from studio.workshop.open_models import ModelCache, pick_device
@@ -120,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.inside:
         return inside()
     jobs = open_jobs(options.data_dir)
+    write_privately(jobs.paths)
     stay = {} if options.linger is None else {"linger_s": options.linger}
     if options.dispatch:
         return dispatch.serve(jobs, options.dispatch, **stay)

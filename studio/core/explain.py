@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import reprlib
 import sqlite3
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ _KINDS = {"int_parsing": "a whole number", "int_type": "a whole number", "int_fr
           "int_parsing_size": "a whole number of ordinary size"}  # fmt: skip
 
 
+_SHORT = reprlib.Repr()  # looks at few items of few levels: a value may name one list ten billion times
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxset = 3, 8, 8, 8, 8
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -49,7 +53,7 @@ def brief(value: object, limit: int = 60) -> str:
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")
     if isinstance(value, (list, tuple, dict, set)) and len(value) > 8:
         return f"{type(value).__name__} of {len(value):,}"
-    text = str(value) if isinstance(value, (int, float)) and abs(value) < 1e18 else repr(value)
+    text = str(value) if isinstance(value, (int, float)) and abs(value) < 1e18 else _SHORT.repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -68,6 +72,8 @@ def explain(error: BaseException, request: type[BaseModel] | None = None) -> str
         return "The device ran out of memory; fewer seeds or fewer arms would fit."
     if disk_full(error):
         return "The disk is full; free some space and try again."
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return "The index of runs is busy with somebody else's change; try again in a moment."
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else ""

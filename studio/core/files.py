@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 Json = dict[str, Any]  # an object as JSON holds it
+MOST_VALUES = 100_000  # of a YAML file
 
 
 def atomic_write(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -39,9 +42,28 @@ def read_json(path: Path) -> Json | None:
     """The JSON object in a file, or None when it is missing, unreadable or something else."""
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def yaml_values(text: str) -> object:
+    """YAML as plain values. ValueError where aliases make more of it than `MOST_VALUES`: a few lines can name ten billion."""
+    value = yaml.safe_load(text)
+    if _size(value, {}) > MOST_VALUES:
+        raise ValueError(f"it stands for more than {MOST_VALUES:,} values once its aliases are followed; write out what is meant")
+    return value
+
+
+def _size(value: object, known: dict[int, int]) -> int:
+    """How many values there are in it, counted as often as they are named; what is named twice is looked at once."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST_VALUES + 1  # until it is counted: one that holds itself has no end
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(one, known) for one in inner)
+    return known[id(value)]
 
 
 def plain(value: object) -> Any:

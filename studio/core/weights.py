@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from studio.core.explain import out_of_memory
 
 State = dict[str, Any]  # of a training, as checkpoints hold it: nested dicts of tensors and plain values
 M = TypeVar("M", bound=nn.Module)
@@ -124,6 +128,11 @@ class _Witness:
 
 
 def load_checkpoint(path: Path) -> State:
-    """What `save_checkpoint` wrote; refuses pickled code."""
-    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    """What `save_checkpoint` wrote; refuses pickled code. ValueError in a sentence where the file is cut off or damaged."""
+    try:
+        state: State = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        if out_of_memory(error) or (isinstance(error, OSError) and error.errno != errno.EINVAL):  # torch's for a cut archive
+            raise
+        raise ValueError(f"{path.name} is cut off or damaged and cannot be gone on from; start the run again.") from error
     return state

@@ -27,7 +27,7 @@ class EventLog:
 
     def __init__(self, path: Path):
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o660)
         self._next = 0
         size = os.fstat(self._fd).st_size
         if size:
@@ -101,10 +101,13 @@ def last_event(path: Path, kind: str | None = None) -> Json | None:
 def _parse(line: bytes) -> Json | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    whole = isinstance(event, dict) and isinstance(event.get("n"), int) and isinstance(event.get("kind"), str)
-    return event if whole else None
+    if not isinstance(event, dict) or not isinstance(event.get("n"), int) or not isinstance(event.get("kind"), str):
+        return None
+    if event["kind"] == "state" and (event.get("state") not in STATES or not isinstance(event.get("time"), (int, float))):
+        return None
+    return event
 
 
 def _ends_with_newline(path: Path, size: int) -> bool:

@@ -113,6 +113,8 @@ class Kinds:
 
     def get(self, name: str) -> Kind:
         known = self._found.all()
+        if not isinstance(name, str):
+            raise ValueError(f"The kind of a job is its name, like {next(iter(known))}, not {brief(name)}.")
         if name in known:
             return known[name]
         if name in self.unavailable:

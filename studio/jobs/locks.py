@@ -39,6 +39,25 @@ def alive(who: Json | None) -> bool | None:
         return True
 
 
+def lives(who: Json | None, path: Path) -> bool | None:
+    """As `alive`, of a process that would hold the lock at `path` while it lives.
+
+    Start times are told by the clock on the wall: when that is set anew, a living process seems to be another one than the one
+    that was noted. Whoever holds the lock still, under the same note, lives.
+    """
+    found = alive(who)
+    if found is not False or not who or who.get("host") != platform.node():
+        return found
+    lock = FileLock(path)
+    noted = lock.holder() or {}
+    if any(noted.get(name) != who.get(name) for name in ("pid", "started", "host")) or not psutil.pid_exists(noted["pid"]):
+        return False
+    if lock.acquire():
+        lock.release()
+        return False
+    return True
+
+
 class FileLock:
     """An exclusive lock on a file, held by an open descriptor: the kernel releases it when the process dies.
 
@@ -81,7 +100,7 @@ class FileLock:
     def _try(self, about: Json) -> bool:
         if self._fd is not None:
             return False
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o660)
         try:
             _lock(fd)
         except OSError:

@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
+import stat
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ PROGRAM = "studio.worker"  # the module that puts this engine and its work toget
 PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"
 
+OURS = {"uploads", "adapters", "imports", "tokens", "subjects", "controlnets", "votes", "judges"}  # made by rooms above
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[a-z2-7]{6}")
 DOWNLOADS = "downloads"  # the lane whose worker asks the network and opens no model
 LANE = re.compile(r"[a-z][a-z0-9-]{0,23}")
@@ -78,8 +81,11 @@ class Paths:
         return self.cache / "material" / f"{model_id.replace('/', '-')}-{weights}"
 
     def run(self, run_id: str) -> Path:
-        """The directory of a run. ValueError when `run_id` is not an id this program could have made."""
-        return self.runs / check_run_id(run_id)
+        """The directory of a run. ValueError when `run_id` is not an id this program could have made, or leads elsewhere."""
+        folder = self.runs / check_run_id(run_id)
+        if folder.is_symlink():
+            raise ValueError(f"The folder of the run {run_id} is a link to another place, which is not followed.")
+        return folder
 
     def lane(self, lane: str, suffix: str) -> Path:
         """A lane's file: `lock`, `json` (heartbeat), `log`, `wake`, `wanted`."""
@@ -99,12 +105,38 @@ def open_paths(data_dir: str | os.PathLike[str] | None = None) -> Paths:
         raise ValueError("The data folder may not lie inside assets/, which is served; choose a folder elsewhere.")
     paths = Paths(root)
     try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (paths.runs, paths.lanes, paths.models, paths.cache, paths.trash):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
+        close_to_others(paths)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"The data folder {root} cannot be used ({reason}); choose one with --data-dir.") from error
     return paths
+
+
+def close_to_others(paths: Paths) -> None:
+    """Other users of this machine read nothing of a data folder: 0700, what runs write in it included.
+
+    A folder that a group may write to is shared on purpose and stays so. One that has other things in it (a home folder, a disk)
+    is left as it is, and what is ours in it is closed. Folders of another owner are theirs to close.
+    """
+    if os.name != "posix":
+        return
+    mode = paths.root.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_ISGID | stat.S_ISVTX):
+        return
+    ours = {name.name for name in (paths.runs, paths.lanes, paths.models, paths.cache, paths.trash)}
+    alone = all(child.name in ours | OURS or child.name.startswith("index.") for child in paths.root.iterdir())
+    for folder in [paths.root] if alone else [paths.root / name for name in ours | OURS] + [paths.db]:
+        with contextlib.suppress(OSError):
+            folder.chmod(0o600 if folder == paths.db else 0o700)
+
+
+def write_privately(paths: Paths) -> None:
+    """What this process writes from now on is for its user alone; with a data folder that a group shares, for the group."""
+    if os.name == "posix":
+        os.umask(0o007 if paths.root.stat().st_mode & (stat.S_IWGRP | stat.S_ISGID) else 0o077)
 
 
 def new_run_id() -> str:

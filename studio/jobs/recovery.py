@@ -16,7 +16,7 @@ from studio.jobs.events import ACTIVE, FINAL
 from studio.jobs.executors import HANDLE_FILE
 from studio.jobs.info import RunInfo
 from studio.jobs.kinds import is_resumable
-from studio.jobs.locks import alive, held, identity
+from studio.jobs.locks import held, identity, lives
 from studio.jobs.register import SILENT_S, Register
 from studio.jobs.store import Row
 
@@ -45,13 +45,13 @@ class Recovery:
         return changed
 
     def _gone(self, row: Row) -> bool:
-        lives = alive(row.owner)
-        if lives is None:  # another host on the same folder: its heartbeat is all there is
+        there = lives(row.owner, self.paths.lane(row.station, "lock"))
+        if there is None:  # another host on the same folder: its heartbeat is all there is
             beat = read_json(self.paths.lane(row.station, "json")) or {}
             same = (beat.get("worker") or {}).get("started") == row.pid_started
-            lives = same and time.time() - float(beat.get("time", 0)) <= SILENT_S
+            there = same and time.time() - float(beat.get("time", 0)) <= SILENT_S
         # A cluster's task may outlive its dispatcher for a moment and still write.
-        return not lives and (row.station == row.lane or not held(self.paths.run(row.id)))
+        return not there and (row.station == row.lane or not held(self.paths.run(row.id)))
 
     def _settle(self, row: Row, cause: str) -> bool:
         folder = self.paths.run(row.id)

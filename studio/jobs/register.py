@@ -15,7 +15,7 @@ from studio.core.files import Json, read_json
 from studio.jobs import events
 from studio.jobs.events import EventLog, last_event
 from studio.jobs.info import LaneStatus, RunInfo
-from studio.jobs.locks import alive
+from studio.jobs.locks import alive, lives
 from studio.jobs.paths import Paths, check_run_id
 from studio.jobs.run import Spec, artifact_path, read_spec
 from studio.jobs.store import Row, Store
@@ -110,7 +110,7 @@ class Register:
     def status(self, lane: str = "interactive") -> LaneStatus:
         """What the lane's worker says of itself, checked against whether it lives."""
         beat = read_json(self.paths.lane(lane, "json"))
-        if beat is None or alive(beat.get("worker")) is False:
+        if beat is None or lives(beat.get("worker"), self.paths.lane(lane, "lock")) is False:
             holder = read_json(self.paths.lane(lane, "lock"))
             if holder and alive(holder) and holder.get("role") == "inline":
                 return LaneStatus(lane, "busy", "A command on this machine is using the models.", pid=holder.get("pid"))

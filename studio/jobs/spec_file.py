@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from studio.core.explain import brief
-from studio.core.files import Json
+from studio.core.files import Json, yaml_values
 
 MAX_SPEC_BYTES = 1 << 20
 Place = str | Mapping[str, object] | None  # an executor: its name, or an object with its name and options
@@ -47,11 +47,13 @@ def read_submission(path: Path) -> Submission:
     if path.stat().st_size > MAX_SPEC_BYTES:
         raise ValueError(f"{path.name} has more than {MAX_SPEC_BYTES:,} bytes; a spec is a few lines.")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml_values(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise ValueError(f"{path.name} is not YAML{where}; a list of 'field: value' lines would fit.") from error
+    except ValueError as error:
+        raise ValueError(f"{path.name} cannot be read: {error}.") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path.name} holds {brief(data)}; a list of 'field: value' lines would fit.")
     kind, sweep, executor = data.pop("kind", "distill"), data.pop("sweep", None), data.pop("executor", None)
@@ -76,5 +78,5 @@ def fields(options: list[str], like: str) -> Json:
         key, equals, value = option.partition("=")
         if not equals or not key:
             raise ValueError(f"The option {brief(option)} is no field=value; {like} would fit.")
-        found[key] = yaml.safe_load(value) if value else ""
+        found[key] = yaml_values(value) if value else ""
     return found

@@ -147,16 +147,16 @@ class Store:
                 yield row
 
     def _read(self, folder: Path) -> Row | None:
-        """The row a run directory stands for; None when it is half made or from elsewhere."""
+        """The row a run directory stands for; None when it is half made, from elsewhere, or a link to somewhere else."""
         try:
             spec = read_spec(folder)
         except ValueError:
             return None
-        if spec.id != folder.name:
+        if folder.is_symlink() or spec.id != folder.name:
             return None
         last = last_event(folder / "events.jsonl", "state") or {"state": "queued", "note": "", "time": spec.created}
         env = read_json(folder / "env.json") or {}
-        owner = env.get("worker") or {}
+        owner = env["worker"] if isinstance(env.get("worker"), dict) else {}
         state = last.get("state", "queued")
         return Row(
             spec.id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,12 +18,14 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.core.explain import explain
 from studio.core.files import Json, read_json
+from studio.core.seldom import Seldom
 from studio.jobs.code import code_digest
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
-from studio.jobs.locks import alive
+from studio.jobs.locks import lives
 from studio.jobs.paths import DOWNLOADS, PROGRAM, ROOT
 
 TICK_S = 0.2
@@ -66,20 +69,20 @@ class Supervisor(threading.Thread):
         super().__init__(name="supervisor", daemon=True)
         self.jobs, self.device, self.warm, self.linger_s = jobs, device, warm, linger_s
         self._lanes = [_Lane(name) for name in lanes]
-        self._halt = threading.Event()
+        self._halt, self._seldom = threading.Event(), Seldom()
         self._began = time.monotonic()
 
     def run(self) -> None:
         try:
             self.jobs.store.adopt_missing()
-        except Exception:  # an index that is locked for long: supervising goes on
-            traceback.print_exc()
+        except Exception as error:  # an index that is locked for long: supervising goes on
+            self._say(error, "")
         while True:
             for lane in self._lanes:
                 try:
                     self._tend(lane)
-                except Exception:  # a full disk or a locked index for a moment: supervision goes on
-                    traceback.print_exc()
+                except Exception as error:  # a full disk or a locked index for a moment: supervision goes on
+                    self._say(error, lane.name)
             if self._halt.wait(TICK_S):
                 return
 
@@ -99,6 +102,17 @@ class Supervisor(threading.Thread):
                 lane.process.wait()
             self.jobs.reconcile(lane.name)
 
+    def _say(self, error: Exception, lane: str) -> None:
+        """What keeps a lane from being looked after: a sentence, or where it is no fault of the machine's its traceback; equal
+        ones once a minute."""
+        sentence = f"The lane {lane} cannot be looked after: {explain(error)}" if lane else explain(error)
+        if not self._seldom(sentence):
+            return
+        if isinstance(error, (OSError, sqlite3.Error)):
+            print(sentence, file=sys.stderr, flush=True)
+        else:
+            traceback.print_exception(error)
+
     def _tend(self, lane: _Lane) -> None:
         if lane.name not in ON_DEMAND:
             self.jobs.paths.lane(lane.name, "wanted").touch()
@@ -109,9 +123,11 @@ class Supervisor(threading.Thread):
             self._bury(lane, status)
         if lane.name in ON_DEMAND and not self._has_work(lane):
             return
-        holder = read_json(self.jobs.paths.lane(lane.name, "lock"))
-        if holder is not None and alive(holder) is not False:
-            if alive(holder) is None:
+        lock = self.jobs.paths.lane(lane.name, "lock")
+        holder = read_json(lock)
+        there = lives(holder, lock)
+        if holder is not None and there is not False:
+            if there is None:
                 self._other_host(lane)
             else:
                 self._outdated(lane, holder)

@@ -29,6 +29,7 @@ PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".npy", ".npz", ".
 DIRECTORY_BYTES = 1 << 20  # of an archive's list of entries, which is read as a whole
 LEFT_BY_SYSTEMS = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # passed over without a word
 MOST_SENTENCES = 40
+MOST_KEPT = 4_000_000_000  # bytes of a data folder's uploads
 
 
 class Refused(ValueError):
@@ -150,11 +151,20 @@ def by_number(name: str) -> list[str]:
 
 
 def keep(folder: Path, picture: Picture) -> str:
-    """Write an accepted picture into a folder; the name of the file, which follows from its pixels."""
+    """Write an accepted picture into a folder; the name of the file, which follows from its pixels.
+
+    Refused where the folder would then hold more than `MOST_KEPT`."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{picture.digest[:16]}.png"
+    if not (folder / name).exists() and held(folder) + len(picture.data) > MOST_KEPT:
+        raise Refused(f"{folder.name} of the data folder hold {MOST_KEPT / 1e9:g} GB already; delete some of them.")
     atomic_write(folder / name, picture.data)
     return name
+
+
+def held(folder: Path) -> int:
+    """Bytes of the files below a folder."""
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
 
 def decoded(name: str, data: bytes, limits: Limits) -> Picture:

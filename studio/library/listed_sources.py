@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from studio.core.explain import brief, did_you_mean
-from studio.core.files import Json
+from studio.core.files import Json, yaml_values
 from studio.jobs.paths import PRESETS, Paths
 from studio.library import source as sources
 from studio.library.source import Source
@@ -80,7 +80,7 @@ def missing_below(paths: Paths, listed: Listed) -> list[Listed]:
 def read_yaml(path: Path) -> Json:
     """A YAML file as plain values; empty where it is none."""
     try:
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        about = yaml_values(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.family import Checkpoint, SizedGrids
-from studio.core.files import Json, read_json
+from studio.core.files import Json, read_json, yaml_values
 from studio.core.precisions import named
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -249,7 +249,7 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> ModelFile:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path.name} has more than {MAX_FILE_BYTES:,} bytes; a model's file is a few lines")
     try:
-        return ModelFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ModelFile.model_validate(yaml_values(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise ValueError(explain(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import gradio as gr
 
@@ -12,6 +13,7 @@ from studio.jobs.jobs import Jobs
 from studio.library.method_cards import GROUPS
 from studio.ui.api import add_api
 from studio.ui.api.agents import answer_in_json
+from studio.ui.guard import Welcome
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
 from studio.ui.kit import arms, parts, scripts, theme
@@ -89,13 +91,19 @@ def mark_one(demo: gr.Blocks, component: gr.HTML) -> None:
             event.show_progress_on = [component]
 
 
-def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json:
-    """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do."""
+def launch_options(
+    jobs: Jobs, host: str, port: int | None, share: bool, names: Sequence[str] = (), login: tuple[str, str] | None = None
+) -> Json:
+    """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do.
+
+    names: of a host by which the page may be reached besides. login: (name, password) that visitors need.
+    """
     answer_in_json()
-    public = share or "SPACE_ID" in os.environ
+    welcome = Welcome(host, share or "SPACE_ID" in os.environ, tuple(name.lower() for name in names))
     return {
         "server_name": host,
         "server_port": port,
+        "auth": login,
         "share": share,
         "theme": theme.theme(),
         "js": scripts.called("kit/page", "start", *(tab.name for tab in in_order()[1:])),
@@ -109,7 +117,11 @@ def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
         "favicon_path": str(theme.LOOK / "favicon.svg"),
-        "app_kwargs": {"openapi_url": None, "routes": routes(jobs, css(), public), "middleware": middleware(host, public, css())},
+        "app_kwargs": {
+            "openapi_url": None,
+            "routes": routes(jobs, css(), welcome.public),
+            "middleware": middleware(welcome, css()),
+        },
     }
 
 

@@ -57,7 +57,8 @@ class Front:
         packed = "gzip" in headers.get("accept-encoding", "")
         reached = [headers.get(name, "") for name in NAMED] if page else []
         key = (scope["path"], str(scope.get("root_path")), str(packed), *reached)
-        answer = self.kept.get(key)
+        login = page and getattr(scope.get("app"), "auth", None) is not None
+        answer = None if login else self.kept.get(key)  # a page is each visitor's own then
         if answer is None:
             status, answer = await self._asked(scope, receive)
             if status != 200 or len(answer.body) > LARGEST:
@@ -65,7 +66,8 @@ class Front:
             answer = await to_thread.run_sync(self._made, answer, scope["path"], packed)
             if len(self.kept) >= MOST:
                 self.kept.clear()
-            self.kept[key] = answer
+            if not login:
+                self.kept[key] = answer
         await _told(send, 200, answer)
 
     async def _asked(self, scope: Scope, receive: Receive) -> tuple[int, Answer]:
@@ -104,7 +106,9 @@ async def _told(send: Send, status: int, answer: Answer) -> None:
 def first(page: str, sheet: str) -> str:
     """Gradio's page as a visitor is given it: with what its browser side begins with, and links to what that will ask for."""
     found = CONFIG.search(page)
-    config: Json = begun(json.loads(found[0])) if found else {"components": []}
+    config: Json = json.loads(found[0]) if found else {"components": []}
+    if found and not config.get("auth_required"):  # the form that asks for a login has no parts
+        config = begun(config)
     text = json.dumps(config, separators=(",", ":"))
     if found:
         page = f"{page[: found.start()]}{text.translate(INLINE)}{page[found.end() :]}"

@@ -10,7 +10,6 @@ import importlib.util
 from pathlib import Path
 
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -18,7 +17,9 @@ from starlette.staticfiles import StaticFiles
 
 from studio.domains import media
 from studio.jobs.jobs import Jobs
+from studio.ui import states
 from studio.ui.front import Front
+from studio.ui.guard import Guard, Welcome
 from studio.ui.kit import bundle, glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
 from studio.ui.weights import weights_route
@@ -92,6 +93,7 @@ def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
 
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
+        Route(f"/{states.ADDRESS}/{{run_id}}", states.States(jobs).answer, methods=["GET"]),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),
@@ -103,12 +105,6 @@ def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
     ]
 
 
-def middleware(host: str, public: bool, css: str = "") -> list[Middleware]:
-    """What is given first is kept in memory (`Front`). On the loopback default only local names are answered, which stops DNS
-    rebinding from other pages: whoever asks for another address with --host, or for a public link, has chosen to be reached by
-    other names.
-    """
-    if public or host not in ("127.0.0.1", "localhost", "::1"):
-        return [Middleware(Front, css=css)]
-    local = ["127.0.0.1", "localhost", "[::1]", "::1"]
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=local), Middleware(Front, css=css)]
+def middleware(welcome: Welcome, css: str = "") -> list[Middleware]:
+    """What every request passes (`Guard`); what is given first is kept in memory (`Front`)."""
+    return [Middleware(Guard, welcome=welcome), Middleware(Front, css=css)]

@@ -84,7 +84,7 @@ def test_a_spec_file_runs_alone_and_a_stopped_run_goes_on(run, school: Jobs, spe
         ("kind: distil\nname: x\n", "Did you mean 'distill'?"),
         ("name: ../x\nteacher: toy/teacher\nobjective: toy\n", "does not fit"),
         ("name: x\nteacher: toy/teacher\nobjective: toy\nsteps: 1000000000\n", "at most 10000000 fits"),
-        ("&a [*a, *a]", "holds"),
+        ("&a [*a, *a]", "stands for more than 100,000 values"),
         (None, "is not a file"),
     ],
 )

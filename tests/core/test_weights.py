@@ -84,3 +84,17 @@ def test_only_errors_of_the_system_become_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as same, system_errors():
         raise given
     assert same.value is given
+
+
+def test_a_checkpoint_that_is_cut_off_or_damaged_is_said_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"w": torch.arange(4096.0), "step": 7})
+    whole = path.read_bytes()
+    for raw in (b"", whole[: len(whole) // 2], whole[:-1], b"no checkpoint", b"\x80\x02garbage"):
+        path.write_bytes(raw)
+        with pytest.raises(
+            ValueError, match=r"checkpoint\.pt is cut off or damaged and cannot be gone on from; start the run again"
+        ):
+            load_checkpoint(path)
+    path.write_bytes(whole)
+    assert load_checkpoint(path)["step"] == 7

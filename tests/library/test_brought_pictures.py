@@ -270,3 +270,14 @@ def test_what_is_kept_is_named_by_its_pixels(tmp_path: Path) -> None:
     name = keep(tmp_path / "uploads", picture)
     assert name == f"{picture.digest[:16]}.png"
     assert Image.open(tmp_path / "uploads" / name).size == (32, 24)
+
+
+def test_a_data_folder_takes_no_uploads_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "b.png").write_bytes(png("blue"))
+    first, second = take([tmp_path / "a.png", tmp_path / "b.png"], Limits()).pictures
+    monkeypatch.setattr(brought_pictures, "MOST_KEPT", len(first.data) + 1)
+    name = keep(tmp_path / "uploads", first)
+    with pytest.raises(ValueError, match="uploads of the data folder hold .* already; delete some of them"):
+        keep(tmp_path / "uploads", second)
+    assert keep(tmp_path / "uploads", first) == name  # it is there already

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
@@ -12,7 +11,6 @@ from studio.core.files import Json
 from studio.jobs.events import STATES
 
 State = Annotated[str, Field(json_schema_extra={"enum": list(STATES)})]
-_FILE = re.compile(r"artifacts(/[A-Za-z0-9][A-Za-z0-9._-]*)+")  # how runs name what they made
 
 
 class Submitted(TypedDict):
@@ -106,21 +104,3 @@ class Kind(TypedDict):
     about: str
     lane: str
     schema: Json
-
-
-def with_addresses(run: str, value: object) -> Any:
-    """The same with addresses below this server's own in place of the names of the run's files.
-
-    A picture's "path" becomes its "url": of an object with a "path" gradio_client believes that Gradio serves the file, asks
-    for it at once, and is refused with 403.
-    """
-    if isinstance(value, dict):
-        return {"url" if name == "path" else name: with_addresses(run, found) for name, found in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [with_addresses(run, found) for found in value]
-    return address(run, value) if isinstance(value, str) and _FILE.fullmatch(value) else value
-
-
-def address(run: str, name: str) -> str:
-    """Of a file that a run made, below this server's own."""
-    return f"run-file/{run}/{name}"

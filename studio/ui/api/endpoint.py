@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast, get_type_hints
+from typing import cast, get_type_hints
 
 import gradio as gr
 from pydantic import BaseModel, TypeAdapter
 
 from studio.core.files import Json
 
-T = TypeVar("T")
 LEFT_OUT = {"type": "object", "description": "Left out: an object that holds others of its own kind"}
 
 
@@ -83,11 +82,3 @@ def _readable(node: object) -> object:
     if not isinstance(node, dict):
         return node
     return {key: _readable(one) for key, one in node.items() if not (key == "additionalProperties" and isinstance(one, bool))}
-
-
-def said(action: Callable[[], T]) -> T:
-    """A person's mistake reaches the caller as its one sentence."""
-    try:
-        return action()
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from error

@@ -13,13 +13,16 @@ import anyio.to_thread
 from studio.core.files import Json
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
-from studio.ui.api.answers import Asked, File, Happened, Looked, Row, Told, address, with_addresses
-from studio.ui.api.endpoint import Endpoint, said
+from studio.ui.api.answers import Asked, File, Happened, Looked, Row, Told
+from studio.ui.api.checks import fields, number
+from studio.ui.api.endpoint import Endpoint
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.view import RunView
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.view import ControlView
 from studio.ui.jobs.background import Background
+from studio.ui.kit.refusals import said
+from studio.ui.kit.run_files import address, with_addresses
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.view import ScrubView
 
@@ -49,7 +52,8 @@ class Following:
     async def wait(self, run: str, seconds: float = 20.0) -> Told:
         """Wait until a job has ended, at most so many seconds (60), and say how it stands, as /job does. Ask again while it goes
         on."""
-        until = time.monotonic() + max(0.0, min(float(seconds), MOST_S))
+        longest = said(lambda: number("seconds", seconds, f"a number up to {MOST_S:g}"))
+        until = time.monotonic() + max(0.0, min(longest, MOST_S))
         while not (await anyio.to_thread.run_sync(lambda: said(lambda: self.jobs.get(run)))).final:
             if time.monotonic() >= until:
                 break
@@ -96,7 +100,7 @@ class Following:
     def ask_job(self, wish: dict) -> Asked:
         """Ask something of a background job. `wish`: {"run": id, "action": pause, resume, stop, sample, save, cancel, up, down or
         delete}."""
-        given = wish if isinstance(wish, dict) else {}
+        given = said(lambda: fields(wish, "run"))
         run, action = str(given.get("run", "")), str(given.get("action", ""))
         said(lambda: Background(self.jobs).act(run, action))
         gone = action == "delete" and all(info.id != run for info in self.jobs.list(lane="batch", limit=200))

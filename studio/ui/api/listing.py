@@ -13,10 +13,10 @@ from studio.library.method_cards import listed, objectives
 from studio.library.models import load_registry
 from studio.library.subjects import subjects
 from studio.ui.api.answers import Kind, Listed
-from studio.ui.api.endpoint import Endpoint, said, schema
+from studio.ui.api.checks import limit as wanted
+from studio.ui.api.endpoint import Endpoint, schema
 from studio.ui.api.submitting import about
-
-MOST = 200  # in one answer
+from studio.ui.kit.refusals import said
 
 
 class Listing:
@@ -39,7 +39,7 @@ class Listing:
         return self._listed(lane="batch", limit=limit)
 
     def _listed(self, kind: str | None = None, lane: str | None = None, limit: int = 20) -> list[Listed]:
-        found = self.jobs.list(kind=kind, lane=lane, limit=max(1, min(int(limit), MOST)))
+        found = self.jobs.list(kind=kind, lane=lane, limit=said(lambda: wanted(limit)))
         return [{"run": info.id, "kind": info.kind, "title": info.title, "state": info.state, "note": info.note,
                  "created": info.created, "progress": self.jobs.progress(info.id)} for info in found]  # fmt: skip
 

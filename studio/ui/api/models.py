@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.ui.api.endpoint import Endpoint, said
+from studio.ui.api.checks import fields
+from studio.ui.api.endpoint import Endpoint
+from studio.ui.kit.refusals import said
 from studio.ui.models import downloads, form
 from studio.ui.models.tab import removed
 
@@ -29,7 +31,7 @@ class Models:
         """List a model from elsewhere; nothing of its weights is downloaded. `request`: {"place": owner/name or a path of the
         server's, "holds", "file", "base", "like", "role", "teacher", "variant", "revision", "size", "id", "token", "recipe":
         {"timesteps", "rule", "guidance", "eta", "prediction"} of a student}. Returns {"id"}."""
-        return {"id": said(lambda: form.add(self.jobs.paths, request))}
+        return {"id": said(lambda: form.add(self.jobs.paths, fields(request, "place")))}
 
     def look_at_model(self, wish: dict) -> Json:
         """What a download would take. `wish`: {"model": id, "token"}. Returns {"text", "licence", "gated", "page"}."""
@@ -43,8 +45,8 @@ class Models:
 
     def remove_model(self, wish: dict) -> Json:
         """Take a model off the list. `wish`: {"model": id, "files": whether what was downloaded goes too}. Returns {"said"}."""
-        return said(lambda: removed(self.jobs, texts(wish, "model")[0], bool(wish.get("files"))))
+        return said(lambda: removed(self.jobs, texts(wish, "model")[0], bool(fields(wish, "model").get("files"))))
 
 
 def texts(wish: dict, *names: str) -> list[str]:
-    return [str(wish.get(name) or "") for name in names]
+    return [str(fields(wish, names[0]).get(name) or "") for name in names]

@@ -10,7 +10,9 @@ from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS, Kind
 from studio.ui.api.answers import Submitted
-from studio.ui.api.endpoint import Endpoint, said, schema
+from studio.ui.api.checks import fields
+from studio.ui.api.endpoint import Endpoint, schema
+from studio.ui.kit.refusals import said
 
 ELSEWHERE = ("fetch_model",)  # /download_model hands it a token, and looks first
 
@@ -23,8 +25,8 @@ def submitting(jobs: Jobs) -> Iterator[Endpoint]:
     def start_job(job: dict) -> Submitted:
         """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a spec
         file; /kinds lists them."""
-        fields = dict(job) if isinstance(job, dict) else {}
-        return _queued(jobs, str(fields.pop("kind", "distill")), fields)
+        asked = said(lambda: fields(job, "kind"))
+        return _queued(jobs, str(asked.pop("kind", "distill")), asked)
 
     yield Endpoint("start_job", start_job)
 
@@ -51,6 +53,6 @@ def _of(jobs: Jobs, kind: Kind) -> Endpoint:
     return Endpoint(kind.name, submit, {"request": schema(kind.config)})
 
 
-def _queued(jobs: Jobs, kind: str, fields: Json) -> Submitted:
-    run = said(lambda: jobs.submit(kind, fields))
+def _queued(jobs: Jobs, kind: str, asked: Json) -> Submitted:
+    run = said(lambda: jobs.submit(kind, asked))
     return {"run": run, "ahead": jobs.get(run).ahead}

@@ -24,7 +24,7 @@ from studio.ui.jobs.view import JobView
 from studio.ui.kit import words
 from studio.ui.kit.runs import BACKGROUND as LANE
 from studio.ui.kit.runs import counted, when
-from studio.ui.kit.views import Views
+from studio.ui.kit.views import Views, finish
 from studio.ui.kit.words import size as size
 from studio.ui.kit.words import span
 
@@ -68,7 +68,7 @@ class Background:
         view.rows = view.read()
         if info.state not in ACTIVE:  # the index knows the end first when a worker was killed
             if info.final and view.live:
-                view.finish(self.jobs.result(run_id))
+                finish(view, self.jobs.result(run_id))
             view.state, view.note = info.state, info.note
         return view, info
 

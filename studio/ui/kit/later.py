@@ -8,14 +8,16 @@ ids, sessions and endpoints are those of one page. An event that reads or change
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.blocks import Block, BlockContext, BlocksConfig
 from gradio.renderable import Renderable
+from gradio.state_holder import SessionState
 
 from studio.core.files import Json
+from studio.ui.kit import refusals
 from studio.ui.kit.scripts import called, module
 
 
@@ -40,7 +42,27 @@ class Later(Renderable):
 
 
 class Parts(BlocksConfig):
-    """Gradio's list of components and events, of the page or of one visitor's session."""
+    """Gradio's list of components and events, of the page or of one visitor's session.
+
+    settled: components as Gradio describes them, once nothing of the page changes any more. Gradio describes all of them anew for
+    every session, and for every call without one; those of the page are the same each time.
+    """
+
+    settled: dict[int, tuple[Block, Json]] | None = None
+
+    def config_for_block(  # type: ignore[override]
+        self, _id: int, rendered_ids: list[int], block: Block, renderable: Renderable | None = None
+    ) -> Json:
+        # Gradio's is a static method, which it calls on an instance alone.
+        if self.settled is None or renderable is not None:
+            return super().config_for_block(_id, rendered_ids, block, renderable)
+        kept = self.settled.get(_id)
+        if kept is None or kept[0] is not block:
+            made: Json = super().config_for_block(_id, rendered_ids, block)
+            if self.root_block.default_config.blocks.get(_id) is not block:
+                return made  # a session's own
+            kept = self.settled[_id] = block, made
+        return {**kept[1], "props": {**kept[1].get("props", {})}}  # whose value a session changes
 
     def get_config(self, renderable: Renderable | None = None) -> Json:
         """What a `Later` holds is sent as it was built: a session keeps components that were changed, without their places."""
@@ -62,6 +84,28 @@ class Pages(gr.Blocks):
         super().__init__(**options)
         self.default_config = Parts(self)
 
+    async def process_api(  # type: ignore[override]
+        self,
+        block_fn: BlockFunction | int,
+        inputs: list[object],
+        state: SessionState | None = None,
+        request: gr.Request | list[gr.Request] | None = None,
+        iterator: AsyncIterator[object] | None = None,
+        **more: object,
+    ) -> Json:
+        """As Gradio has it. Whatever goes wrong is refused in one sentence, and told to `ui.guard` with its status."""
+        try:
+            fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+            if iterator is None and not fn.batch:
+                refusals.check_count(fn.api_name, inputs, len(fn.inputs))
+            answer: Json = await super().process_api(block_fn, inputs, state, request, iterator, **more)
+            return answer
+        except Exception as error:
+            sentence, status = refusals.of(error)
+            if isinstance(request, gr.Request) and request.request is not None:
+                request.request.scope[refusals.STATUS] = status
+            raise refusals.Refused(sentence, status) from None
+
     def divide(self) -> None:
         """Once everything is built: whose every component and event is, and which events wait for a tab."""
         owner = {id: later for later in self.later.values() for id in later.ids()}
@@ -74,6 +118,7 @@ class Pages(gr.Blocks):
         for fn in self.fns.values():
             if not isinstance(fn.renderable, Later):
                 self._assign(fn, owner)
+        self.default_config.settled = {}
 
     def _assign(self, fn: BlockFunction, owner: dict[int, Later]) -> None:
         """An event belongs to the tab that all its targets are in; one of the page's load to the only tab that it touches."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from studio.jobs.jobs import Jobs
-from studio.ui.kit.views import View, Views
+from studio.ui.kit.views import View, Views, finish
 
 
 class DrawnView(View, Protocol):
@@ -37,7 +37,7 @@ class Reader(ABC, Generic[V]):
         view = self._views.look(run_id, lambda: self._new(run_id), lambda: self.jobs.result(run_id))
         if info.final and view.live:  # the index knows the end before the log does when a worker was killed
             view.state, view.note = info.state, info.note
-            view.finish(self.jobs.result(run_id))
+            finish(view, self.jobs.result(run_id))
         return view, info.ahead
 
     @abstractmethod

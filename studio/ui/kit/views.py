@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from studio.core.files import Json
@@ -13,6 +14,9 @@ LIVE = ("queued", "loading", "running")
 KEPT_VIEWS = 64
 READS_PER_LOOK = 64  # a reader that is behind catches up in blocks; this bounds one look at about 256 MB
 Tail = Callable[[str, int], tuple[Sequence[Json], int]]
+
+
+ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # what an edited file of a run leads to
 
 
 class View(Protocol):
@@ -27,6 +31,14 @@ class View(Protocol):
 
 
 V = TypeVar("V", bound=View)
+
+
+def finish(view: View, result: Json | None) -> None:
+    """End a view with its result, or without one where the file holds something that no run of the kind writes."""
+    try:
+        view.finish(result)
+    except ODD:
+        view.finish(None)
 
 
 class Views(Generic[V]):
@@ -51,12 +63,13 @@ class Views(Generic[V]):
             for _ in range(READS_PER_LOOK):
                 events, new = self._tail(run_id, offset[0])
                 for event in events:
-                    view.apply(event)
+                    with suppress(*ODD):  # an event without what its kind has is passed over, like a torn line
+                        view.apply(event)
                 if new == offset[0]:
                     break
                 offset[0] = new
             if not view.live and (was_live or not view.finished):
-                view.finish(result())
+                finish(view, result())
         return view
 
     def forget(self, run_id: str) -> None:

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from studio.jobs.jobs import Jobs
+from studio.ui.guard import Welcome
 from studio.ui.kit import bundle, modules, scripts
 from studio.ui.routes import middleware, routes
 
@@ -67,7 +68,7 @@ def test_the_module_that_the_page_names_is_never_carried(monkeypatch: pytest.Mon
 
 
 def test_what_was_made_is_served_for_ever(jobs: Jobs) -> None:
-    client = TestClient(Starlette(routes=routes(jobs), middleware=middleware("", True)))
+    client = TestClient(Starlette(routes=routes(jobs), middleware=middleware(Welcome(public=True))))
     (script, sheet), _ = bundle.bundled((), ("kit/dom.js",))
     for file, kind in ((script, "text/javascript"), (sheet, "text/css")):
         answer = client.get(f"/{file}")

@@ -103,3 +103,28 @@ def test_a_visitor_whose_parts_were_changed_already_is_sent_the_tab_as_it_was_bu
     there = next(block for block in page.blocks.values() if block.elem_id == "there")
     session[there._id] = gr.Textbox("changed", render=False)
     assert session.blocks_config.get_config(page.later["later"]) == page.default_config.get_config(page.later["later"])
+
+
+def test_a_session_describes_the_page_from_memory_and_what_it_changed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[int] = []
+    with Pages() as page:
+        first, second = gr.Textbox("one"), gr.Textbox("two")
+        page.divide()
+    was = gr.Textbox.get_config
+
+    def counted(self: gr.Textbox, *given: object) -> dict:  # type: ignore[type-arg]
+        described.append(self._id)
+        return dict(was(self, *given))
+
+    monkeypatch.setattr(gr.Textbox, "get_config", counted)
+    page.default_config.settled = {}
+    sessions = [SessionState(page) for _ in range(3)]
+    assert sorted(described) == [first._id, second._id]
+    sessions[0].config_values[first._id]["props"]["value"] = "changed"
+    assert [one.config_values[first._id]["props"]["value"] for one in sessions] == ["changed", "one", "one"]
+    with page:
+        other = gr.Textbox("three", render=False)
+    sessions[1][second._id] = other
+    sessions[1]._update_config(second._id)
+    assert sessions[1].config_values[second._id]["props"]["value"] == "three"
+    assert SessionState(page).config_values[second._id]["props"]["value"] == "two"

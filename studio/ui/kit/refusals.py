@@ -1,0 +1,86 @@
+"""What the page's server answers to whatever does not fit: one sentence and a status, whoever asks and by which way.
+
+400 where what was asked does not fit, 503 where it would at another moment (a full disk, a locked index), 500 for faults of ours.
+Nothing that a person sends prints a traceback: a fault is one line of the log that names its places, innermost first.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import traceback
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import gradio as gr
+from pydantic import ValidationError
+
+from studio.core.explain import explain
+from studio.core.seldom import Seldom
+from studio.jobs.paths import ROOT
+
+T = TypeVar("T")
+STATUS = "studio.status"  # in the scope of a request: the status that its refusal has
+ODD = (TypeError, KeyError, IndexError, AttributeError, ValueError, ArithmeticError, RecursionError, AssertionError)
+PLACES = 6  # of a fault, that a line of the log names
+NO_FIT = "What was sent does not fit what this does; reload the page and try again, or see what /gradio_api/info says."
+log = logging.getLogger(__name__)
+_seldom = Seldom()
+
+
+class Refused(gr.Error):
+    """One sentence that reaches whoever asked."""
+
+    def __init__(self, sentence: str, status: int = 400):
+        super().__init__(sentence, print_exception=False)
+        self.status = status
+
+
+def said(action: Callable[[], T]) -> T:
+    """A person's mistake reaches the caller as its one sentence."""
+    try:
+        return action()
+    except ValueError as error:
+        raise Refused(explain(error)) from error
+
+
+def of(error: BaseException, odd: tuple[type[BaseException], ...] = ODD) -> tuple[str, int]:
+    """(sentence, status) of anything that went wrong, and a line in the log where it is no refusal. odd: errors that what was
+    sent leads to."""
+    if isinstance(error, gr.Error):
+        return str(error.message), getattr(error, "status", 400)
+    say(error)
+    if isinstance(error, sqlite3.Error) or (isinstance(error, OSError) and error.errno):
+        return explain(error), 503
+    if isinstance(error, ValidationError):
+        return explain(error), 400
+    if isinstance(error, (*odd, OSError)) or type(error).__module__.startswith("gradio"):
+        return NO_FIT, 400
+    return "This failed for a reason of the studio's own; its log says where.", 500
+
+
+def say(error: BaseException) -> None:
+    """A fault in the log, equal ones once a minute."""
+    if _seldom(said := line(error)):
+        log.warning("%s", said)
+
+
+def line(error: BaseException) -> str:
+    """A fault in one line: its kind, what it says, and where, innermost first."""
+    frames = islice(reversed(traceback.extract_tb(error.__traceback__)), PLACES)
+    places = " < ".join(f"{_short(frame.filename)}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]} at {places}"
+
+
+def check_count(name: str | bool | None, given: Sequence[object], wanted: int) -> None:
+    """Refuses a call with too few or too many values."""
+    if not isinstance(given, (list, tuple)) or len(given) != wanted:
+        n = len(given) if isinstance(given, (list, tuple)) else "something else"
+        raise Refused(f"{f'/{name}' if name else 'This action'} takes {wanted} value{'s' * (wanted != 1)} in a list, not {n}.")
+
+
+def _short(name: str) -> str:
+    path = Path(name)
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
