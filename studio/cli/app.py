@@ -32,7 +32,6 @@ from studio.core.registry import problems
 from studio.domains.media import image
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
-from studio.jobs.paths import ROOT
 from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareRequest
 from studio.library.hint_uses import WRITE_HELP, with_files
 from studio.library.provenance import changed_models
@@ -62,6 +61,7 @@ out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
+PAGE = "studio.ui.serve"  # by its name: commands know no page
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _FIELDS = CompareRequest.model_fields
 _USUAL = f"what the student can draw of {', '.join(DEFAULT_ARMS)}"
@@ -151,11 +151,8 @@ def inspect(file: Path, as_json: AsJson = False) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def serve(context: typer.Context) -> None:
     """Start the page; takes the same flags as app.py."""
-    script = ROOT / "app.py"
-    if not script.is_file():
-        raise ValueError("app.py is not beside the studio package; start the page from a checkout.")
-    sys.argv = [str(script), *context.args]
-    runpy.run_path(str(script), run_name="__main__")
+    sys.argv = ["distillation-studio", *context.args]
+    runpy.run_module(PAGE, run_name="__main__")
 
 
 @runs.command("list")

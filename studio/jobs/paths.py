@@ -17,7 +17,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # the checkout: app.py, assets/, presets/
+CODE = Path(__file__).resolve().parents[2]  # holds the package: the checkout, or an environment's site-packages
+PACKED = CODE / "studio" / "_data"  # where a wheel has assets/ and presets/ (setup.py); a checkout has no such folder
+ROOT = PACKED if PACKED.is_dir() else CODE  # holds assets/ and presets/
 PROGRAM = "studio.worker"  # the module that puts this engine and its work together: every process of ours is started as it
 PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"

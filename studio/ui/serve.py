@@ -1,0 +1,81 @@
+"""The page served from a process of its own: what `python app.py` and the command `distillation-studio` do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+
+def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Command-line options; each has an environment variable, and the option wins."""
+    env = os.environ.get
+    parser = argparse.ArgumentParser(description="Distillation Studio, in a browser.")
+    parser.add_argument("--host", default=env("STUDIO_HOST", "127.0.0.1"), help="address to listen on (STUDIO_HOST)")
+    parser.add_argument("--port", default=env("STUDIO_PORT"), help="port; the first free from 7860 (STUDIO_PORT)")
+    parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
+    parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        default=env("STUDIO_SHARE", "").lower() in ("1", "true", "yes"),
+        help="also make a public link through Gradio's servers (STUDIO_SHARE=1)",
+    )
+    options = parser.parse_args(arguments)
+    if options.port is not None:
+        if not str(options.port).isdecimal() or not 1 <= int(options.port) <= 65535:
+            parser.error(f"the port is {options.port!r}; a number from 1 to 65535 fits.")
+        options.port = int(options.port)
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the page until Ctrl-C; the worker is started once the page answers."""
+    options = parse_options(arguments)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio asks its own address whether it is up; through a proxy that question never arrives.
+    local = "127.0.0.1,localhost"
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
+
+    from studio.jobs.supervisor import Supervisor
+    from studio.library.models import load_registry
+    from studio.library.stock import open_jobs
+
+    try:
+        jobs = open_jobs(options.data_dir)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    from studio.ui.kit.import_gradio import import_gradio
+
+    import_gradio()
+    from studio.ui.app import build, launch_options, problems
+
+    demo = build(jobs)
+    for sentence in problems():
+        print(sentence, file=sys.stderr)
+    try:
+        settings = launch_options(jobs, options.host, options.port, options.share)
+        demo.launch(prevent_thread_lock=True, quiet=True, **settings)
+    except OSError as error:
+        print(f"The page could not be served: {error}. Another --port may be free.", file=sys.stderr)
+        return 2
+    print(f"Distillation Studio is at {demo.local_url}\nRuns are kept in {jobs.paths.root}", flush=True)
+    if demo.share_url:
+        print(f"Public link: {demo.share_url}", flush=True)
+    pair = next((pair for pair in load_registry(jobs.paths).pairs() if pair.available), None)
+    warm = (pair.teacher.id, pair.student.id) if pair else ()
+    supervisor = Supervisor(jobs, device=options.device, warm=warm)
+    supervisor.start()
+    try:
+        demo.block_thread()
+    finally:
+        supervisor.stop()
+        demo.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
