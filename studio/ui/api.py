@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from studio.core import demo
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
@@ -76,7 +77,10 @@ class Endpoints:
         return {"run": run, "state": _said(lambda: self.jobs.cancel(run)).state}
 
     def runs(self, limit: int = 20) -> list:
-        """The newest comparisons: [{"run", "title", "state", "created"}], newest first."""
+        """The newest comparisons: [{"run", "title", "state", "created"}], newest first.
+        In a public demo there are none: whoever drew a run knows its id."""
+        if demo.on():
+            return []
         found = self.jobs.list(kind="compare", limit=max(1, min(int(limit), 200)))
         return [{"run": info.id, "title": info.title, "state": info.state, "created": info.created} for info in found]
 
@@ -99,6 +103,8 @@ class Endpoints:
 
     def background(self, limit: int = 20) -> list:
         """The newest background jobs: [{"run", "kind", "title", "state", "note", "progress"}], newest first."""
+        if demo.on():
+            return []
         found = self.jobs.list(lane="batch", limit=max(1, min(int(limit), 200)))
         return [{"run": info.id, "kind": info.kind, "title": info.title, "state": info.state, "note": info.note,
                  "progress": self.jobs.progress(info.id)} for info in found]  # fmt: skip

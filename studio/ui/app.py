@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import gradio as gr
 
+from studio.core import demo as public_demo
 from studio.core import registry
+from studio.core.environment import environment
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.method_cards import GROUPS
@@ -36,8 +36,11 @@ def assembled(jobs: Jobs) -> Moves:
     built: dict[str, Built] = {}
 
     def recent_runs(_asked: object = None) -> list[Json]:
-        """The newest runs, for the drawer. Gradio's browser side always sends one argument."""
-        return together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
+        """The newest runs, for the drawer. Gradio's browser side always sends one argument.
+
+        In a public demo everybody's are their own: they are known by their address alone.
+        """
+        return [] if public_demo.on() else together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
 
     background = Background(jobs)
     first, *others = in_order()
@@ -90,7 +93,7 @@ def mark_one(demo: gr.Blocks, component: gr.HTML) -> None:
 
 def launch_options(jobs: Jobs, host: str, port: int | None, share: bool) -> Json:
     """Arguments of `demo.launch` beside blocking: look, routes and what visitors may not do."""
-    public = share or "SPACE_ID" in os.environ
+    public = share or environment().is_space
     return {
         "server_name": host,
         "server_port": port,

@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 
+from studio.core.environment import environment
+
 
 def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Command-line options; each has an environment variable, and the option wins."""
     env = os.environ.get
     parser = argparse.ArgumentParser(description="Distillation Studio, in a browser.")
-    parser.add_argument("--host", default=env("STUDIO_HOST", "127.0.0.1"), help="address to listen on (STUDIO_HOST)")
+    parser.add_argument("--host", default=env("STUDIO_HOST") or environment().host, help="address to listen on (STUDIO_HOST)")
     parser.add_argument("--port", default=env("STUDIO_PORT"), help="port; the first free from 7860 (STUDIO_PORT)")
     parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
     parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
@@ -67,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Public link: {demo.share_url}", flush=True)
     pair = next((pair for pair in load_registry(jobs.paths).pairs() if pair.available), None)
     warm = (pair.teacher.id, pair.student.id) if pair else ()
-    supervisor = Supervisor(jobs, device=options.device, warm=warm)
+    supervisor = Supervisor(jobs, device=options.device or environment().device, warm=warm)
     supervisor.start()
     try:
         demo.block_thread()
