@@ -31,6 +31,17 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def page(data_dir: str | None = None) -> object:
+    """The page over a data folder, as Gradio's Blocks; neither served nor with a worker."""
+    from studio.library.stock import open_jobs
+    from studio.ui.kit.import_gradio import import_gradio
+
+    import_gradio()
+    from studio.ui.app import build
+
+    return build(open_jobs(data_dir))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C; the worker is started once the page answers."""
     options = parse_options(arguments)
