@@ -25,6 +25,7 @@ from studio.cli.inline import Executor
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
 from studio.cli.models import app as models
+from studio.cli.space import app as space
 from studio.cli.unlearn import unlearn
 from studio.core.explain import explain
 from studio.core.files import Json
@@ -53,6 +54,7 @@ app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
 app.add_typer(votes, name="votes")
+app.add_typer(space, name="space")
 app.command()(methods)
 app.command()(unlearn)
 app.command()(audit)
