@@ -33,8 +33,8 @@ def test_the_set_is_complete(size):
 def test_files_are_small_and_safe():
     files = [f for f in ASSETS.rglob("*") if f.is_file()]
     assert max(f.stat().st_size for f in files) < 10_000_000
-    assert sum(f.lstat().st_size for f in files) < 90_000_000
-    assert all(ASSETS in f.resolve().parents for f in files if f.is_symlink())
+    assert sum(f.stat().st_size for f in files) < 90_000_000
+    assert not [f for f in ASSETS.rglob("*") if f.is_symlink()]  # a zip download and a checkout on Windows have none
     assert not [f for f in files if f.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
 
 

@@ -24,12 +24,12 @@ from studio.cli.executing import execute, report
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
 from studio.cli.models import app as models
+from studio.cli.space import app as space
 from studio.cli.unlearn import unlearn
 from studio.core.explain import explain
 from studio.core.registry import problems
 from studio.domains.media import image
 from studio.jobs import history
-from studio.jobs.paths import ROOT
 from studio.library.provenance import changed_models
 from studio.library.stock import open_jobs
 
@@ -47,6 +47,7 @@ app.add_typer(adapters, name="adapters")
 app.add_typer(controlnets, name="controlnets")
 app.add_typer(subjects, name="subjects")
 app.add_typer(votes, name="votes")
+app.add_typer(space, name="space")
 app.command()(compare)
 app.command()(scrub)
 app.command()(control)
@@ -58,6 +59,7 @@ out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
+PAGE = "studio.ui.serve"  # by its name: commands know no page
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -103,11 +105,8 @@ def inspect(file: Path, as_json: AsJson = False) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def serve(context: typer.Context) -> None:
     """Start the page; takes the same flags as app.py."""
-    script = ROOT / "app.py"
-    if not script.is_file():
-        raise ValueError("app.py is not beside the studio package; start the page from a checkout.")
-    sys.argv = [str(script), *context.args]
-    runpy.run_path(str(script), run_name="__main__")
+    sys.argv = ["distillation-studio", *context.args]
+    runpy.run_module(PAGE, run_name="__main__")
 
 
 @runs.command("list")

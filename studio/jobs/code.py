@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from studio.jobs.paths import ROOT
+from studio.jobs.paths import CODE
 
 FRESH_S = 2.0  # between two looks at the files
 _last: tuple[float, str] = (float("-inf"), "")
@@ -22,11 +22,11 @@ def code_digest() -> str:
 
 
 def _digest() -> str:
-    digest = hashlib.sha256(str(ROOT).encode())
-    for file in sorted((ROOT / "studio").rglob("*.py")):
+    digest = hashlib.sha256(str(CODE).encode())
+    for file in sorted((CODE / "studio").rglob("*.py")):
         try:
             stat = file.stat()
         except OSError:
             continue
-        digest.update(f"{file.relative_to(ROOT)} {stat.st_mtime_ns} {stat.st_size}\n".encode())
+        digest.update(f"{file.relative_to(CODE)} {stat.st_mtime_ns} {stat.st_size}\n".encode())
     return digest.hexdigest()[:16]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core import demo
 from studio.core.files import Json, read_json
 from studio.jobs.events import last_event
 from studio.jobs.info import RunInfo
@@ -52,6 +53,7 @@ def rerun(jobs: Jobs, run_id: str, **changes: object) -> str:
 
 
 def delete_run(jobs: Jobs, run_id: str) -> None:
+    demo.check("delete")
     jobs.delete(run_id)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
+from studio.core import demo
 from studio.core.explain import brief, explain
 from studio.core.files import Json, atomic_write
 from studio.jobs.commands import Commands, Where
@@ -65,7 +66,7 @@ class Jobs(Register):
         executor: where it is to run, as for `executors.check_executor`; None is this machine.
         ValueError, one sentence, when the request does not fit; nothing is left behind then.
         """
-        where = check_executor(executor)
+        where = _where(executor)
         return self._submit(kind, [self.validate(kind, config)], lane, parent, where)[0]
 
     def submit_sweep(
@@ -81,7 +82,7 @@ class Jobs(Register):
 
         All or none: ValueError in one sentence, which says of which run, when one of them does not fit.
         """
-        where, requests = check_executor(executor), []
+        where, requests = _where(executor), []
         points = expand(config, sweep)
         for i, point in enumerate(points, 1):
             try:
@@ -92,6 +93,10 @@ class Jobs(Register):
 
     def _submit(self, kind: str, requests: Sequence[BaseModel], lane: str | None, parent: str | None, executor: Json) -> Ids:
         known = KINDS.get(kind)
+        if not known.visitors or lane not in (None, known.lane):
+            demo.check("run")
+        for request in requests:
+            demo.check_size(request)
         lane = lane or known.lane
         if lane in AWAY:
             raise ValueError(f"{lane} is an executor and no lane; give it as the executor.")
@@ -144,9 +149,10 @@ class Jobs(Register):
         return [spec.id for spec in specs]
 
     def _make_room(self, station: str, n: int) -> None:
+        most = demo.MOST_WAITING if demo.on() else MAX_QUEUED
         waiting = len(self.store.select(station=station, states=("queued",), limit=MAX_QUEUED))
-        if waiting + n > MAX_QUEUED:
-            more = f", and {n} more would pass the {MAX_QUEUED} that fit" if n > 1 else " already"
+        if waiting + n > most:
+            more = f", and {n} more would pass the {most} that fit" if n > 1 else " already"
             raise ValueError(f"{waiting} runs are waiting{more}; cancel some or wait for them.")
 
     def validate(self, kind: str, config: BaseModel | Mapping[str, object]) -> BaseModel:
@@ -248,3 +254,10 @@ class Jobs(Register):
 
     def put_back(self, run_id: str, note: str, owner: Json) -> None:
         self.recovery.put_back(run_id, note, owner)
+
+
+def _where(executor: str | Mapping[str, object] | None) -> Json:
+    """`executors.check_executor`; a public demo sends nothing away."""
+    if executor is not None:
+        demo.check("away")
+    return check_executor(executor)

@@ -47,6 +47,7 @@ class Kind(Generic[R]):
 
     resumable: it saves checkpoints in `checkpoints/` of its run directory and continues from them when it is run
     again, looks at `run.asked()` between its steps, and passes the device on with `run.gate.step()`.
+    visitors: whoever visits a public demo may start it (`core/demo.py`).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Kind(Generic[R]):
     lane: str
     label: Callable[[R], str]
     resumable: bool = False
+    visitors: bool = False
 
     def run(self, request: R, run: run.Run) -> Json:
         """Do the work; returns what goes to `result.json`."""
@@ -92,12 +94,14 @@ class Kinds:
         lane: str,
         label: Callable[[R], str] | None = None,
         resumable: bool = False,
+        visitors: bool = False,
         work: str | None = None,
     ) -> Callable[[Execute[R]], Execute[R]]:
         """Register a kind by the name of its work. Without `work`: a decorator of the function that does it."""
 
         def keep(does: str | Execute[R]) -> None:
-            self._found.add(name)(Kind(name, title, config, does, lane, label or (lambda request: title), resumable))
+            titled = label or (lambda request: title)
+            self._found.add(name)(Kind(name, title, config, does, lane, titled, resumable, visitors))
 
         def register(does: Execute[R]) -> Execute[R]:
             keep(does)

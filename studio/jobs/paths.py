@@ -19,7 +19,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # the checkout: app.py, assets/, presets/
+from studio.core.environment import environment, storage
+
+CODE = Path(__file__).resolve().parents[2]  # holds the package: the checkout, or an environment's site-packages
+PACKED = CODE / "studio" / "_data"  # where a wheel has assets/ and presets/ (setup.py); a checkout has no such folder
+ROOT = PACKED if PACKED.is_dir() else CODE  # holds assets/ and presets/
 PROGRAM = "studio.worker"  # the module that puts this engine and its work together: every process of ours is started as it
 PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"
@@ -31,9 +35,11 @@ LANE = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
 
 def default_data_dir() -> Path:
-    """`$STUDIO_DATA_DIR`, else the platform's place for an application's data."""
+    """`$STUDIO_DATA_DIR`, else a Space's storage, else the platform's place for an application's data."""
     if given := os.environ.get("STUDIO_DATA_DIR"):
         return Path(given)
+    if kept := storage(environment()):
+        return kept
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "distillation-studio"
     if sys.platform == "win32":

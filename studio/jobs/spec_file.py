@@ -17,6 +17,7 @@ import yaml
 
 from studio.core.explain import brief
 from studio.core.files import Json, yaml_values
+from studio.jobs.paths import PRESETS, ROOT
 
 MAX_SPEC_BYTES = 1 << 20
 Place = str | Mapping[str, object] | None  # an executor: its name, or an object with its name and options
@@ -41,7 +42,12 @@ def read_spec_file(path: Path) -> tuple[str, Json]:
 
 
 def read_submission(path: Path) -> Submission:
-    """A YAML or JSON file: the request's fields with `kind`, `sweep` and `executor` beside them, or a run's spec.json."""
+    """A YAML or JSON file: the request's fields with `kind`, `sweep` and `executor` beside them, or a run's spec.json.
+
+    `presets/...` is found beside an installed package too, which has no such folder where it is asked from.
+    """
+    if not path.is_file() and path.parts[:1] == (PRESETS.name,):
+        path = ROOT / path
     if not path.is_file():
         raise ValueError(f"{path.name} is not a file; a YAML file with kind: distill and its fields would fit.")
     if path.stat().st_size > MAX_SPEC_BYTES:

@@ -26,7 +26,7 @@ from studio.jobs.events import ACTIVE
 from studio.jobs.executors import AWAY
 from studio.jobs.jobs import Jobs
 from studio.jobs.locks import lives
-from studio.jobs.paths import DOWNLOADS, PROGRAM, ROOT
+from studio.jobs.paths import CODE, DOWNLOADS, PROGRAM, ROOT
 
 TICK_S = 0.2
 ON_DEMAND = ("batch", DOWNLOADS, *AWAY)
@@ -191,7 +191,7 @@ class Supervisor(threading.Thread):
         mode = "wb" if _size(log) > LOG_BYTES else "ab"
         command = [sys.executable, "-m", PROGRAM, *self._arguments(lane), "--data-dir", str(self.jobs.paths.root)]
         command += ["--linger", str(self.linger_s)] if self.linger_s is not None else []
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))}
         lane.begun = time.monotonic()
         with open(log, mode) as output:
             lane.process = subprocess.Popen(

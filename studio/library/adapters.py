@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studio.core import demo
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.families import family_of
@@ -157,6 +158,7 @@ def check_name(paths: Paths, name: str) -> str:
 
 def remove(paths: Paths, adapter_id: str) -> None:
     """Take a person's adapter away. ValueError for one that is not theirs."""
+    demo.check("delete")
     entry = load_adapters(paths).get(adapter_id)
     if entry.folder.parent != home(paths) / FAMILY:
         raise ValueError(f"{entry.id} is shipped with the studio; your own are called {FAMILY}/….")

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import SecretStr, ValidationError
 
+from studio.core import demo
 from studio.core.explain import brief, explain
 from studio.core.files import Json, atomic_write, read_json
 from studio.domains import PLAIN
@@ -51,6 +52,7 @@ class Wish:
 
 def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
     """The new entry. ValueError in one sentence where it does not fit; nothing is written then."""
+    demo.check("import")
     source, place = _source(wish), None
     if source.hub is not None:
         seen = look(source, token)

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageOps
 
+from studio.core import demo
 from studio.core.explain import brief
 from studio.core.files import atomic_write
 
@@ -122,8 +123,11 @@ class Intake:
 
 
 def take(given: Sequence[Path], limits: Limits = Limits()) -> Intake:
-    """The pictures of files, folders and zip archives."""
+    """The pictures of files, folders and zip archives. In a public demo none are taken, which is said."""
     intake = Intake(limits)
+    if sentence := demo.refusal("import"):
+        intake.refuse(sentence)
+        return intake
     for path in given:
         if path.is_dir():
             _folder(intake, path)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studio.core import demo
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.families import control_misfit
@@ -117,6 +118,7 @@ def load_controlnets(paths: Paths | None = None) -> ControlNets:
 
 def remove(paths: Paths, control_id: str) -> None:
     """Take a person's ControlNet away. ValueError for one that is not theirs."""
+    demo.check("delete")
     entry = load_controlnets(paths).get(control_id)
     if entry.folder.parent != home(paths) / FAMILY:
         raise ValueError(f"{entry.id} was not made here; your own are called {FAMILY}/….")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studio.core import demo
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json, read_json
 from studio.jobs.paths import ASSETS, Paths
@@ -93,6 +94,7 @@ def load_judges(paths: Paths | None = None) -> Judges:
 
 def remove(paths: Paths, judge_id: str) -> None:
     """Take a person's judge away. ValueError for one that is not theirs."""
+    demo.check("delete")
     entry = load_judges(paths).get(judge_id)
     if entry.folder.parent != home(paths) / FAMILY:
         raise ValueError(f"{entry.id} was not made here; your own are called {FAMILY}/….")

@@ -21,7 +21,7 @@ from studio.core.registry import stamp
 from studio.domains import DOMAINS
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
-from studio.jobs.paths import ROOT, Paths
+from studio.jobs.paths import CODE, ROOT, Paths
 
 DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
@@ -141,7 +141,7 @@ def kept(file: Path, wanted: str) -> Catalogue | None:
 
 def _in_a_subprocess(paths: Paths, file: Path) -> Catalogue:
     command = [sys.executable, "-m", DESCRIBE, str(paths.root)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=BUILD_S)
     made = read_json(file)
     if done.returncode != 0 or made is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from studio.core import demo
 from studio.core.explain import brief
 from studio.jobs.paths import Paths
 from studio.library.listed_sources import Listed, listed_sources
@@ -17,6 +18,7 @@ def removable(paths: Paths, model_id: str, files: bool = False) -> Listed:
 
     files: what it downloaded is to go as well; a shipped model can be given then, and stays listed.
     """
+    demo.check("delete")
     known = listed_sources(paths)
     if model_id not in known:
         shipped = model_id in load_registry(paths).entries

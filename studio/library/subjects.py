@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from studio.core import demo
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, read_json
 from studio.domains import domain_of
@@ -221,6 +222,7 @@ def keep(
     accepted: to learn from; held: held back. captions, masks: by their file names. Pictures are kept upright as 1.png, 2.png, …
     in the order they are given, without what else their files said (a camera, a place).
     """
+    demo.check("import")
     check_name(paths, name)
     if shows:
         domain_of(domain).check(shows)
@@ -297,6 +299,7 @@ def check_name(paths: Paths, name: str) -> str:
 
 def remove(paths: Paths, id: str) -> None:
     """Take a person's subject away, a broken one too. ValueError for one that is not theirs."""
+    demo.check("delete")
     family, _, name = id.partition("/")
     folder = home(paths) / name
     if family != FAMILY or not NAME.fullmatch(name) or not folder.is_dir():

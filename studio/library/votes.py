@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from studio.core import demo
 from studio.core.explain import brief, did_you_mean, explain
 from studio.core.files import Json, atomic_write, read_json
 from studio.jobs.locks import FileLock
@@ -107,6 +108,7 @@ def votes(paths: Paths, name: str) -> VoteSet:
 def add(paths: Paths, name: str, about: VoteSet, given: Sequence[Vote]) -> VoteSet:
     """Add votes to a set, which is made where there is none. A pair that was voted on before has the new vote alone. about: of
     which model and plan; its own votes are left out. ValueError in one sentence."""
+    demo.check("import")
     check_name(name)
     with _alone(paths):
         file = home(paths) / f"{name}.json"
@@ -126,6 +128,7 @@ def add(paths: Paths, name: str, about: VoteSet, given: Sequence[Vote]) -> VoteS
 
 def take_in(paths: Paths, name: str, text: str | bytes) -> VoteSet:
     """Keep a set from the text of a file. ValueError in one sentence where it is none, or the name is taken."""
+    demo.check("import")
     check_name(name)
     if len(text) > MAX_BYTES:
         raise ValueError(f"The file has {len(text):,} bytes; up to {MAX_BYTES:,} fit.")
@@ -145,6 +148,7 @@ def written(found: VoteSet) -> str:
 
 def remove(paths: Paths, name: str) -> None:
     """Take a set away, a broken one too. ValueError where there is none."""
+    demo.check("delete")
     file = home(paths) / f"{name}.json"
     if not NAME.fullmatch(name) or not file.is_file():
         votes(paths, name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import gradio as gr
 
+from studio.core import demo as public_demo
 from studio.core import registry
+from studio.core.environment import environment
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.method_cards import GROUPS
@@ -39,8 +40,11 @@ def assembled(jobs: Jobs) -> Moves:
     built: dict[str, Built] = {}
 
     def recent_runs(_asked: object = None) -> list[Json]:
-        """The newest runs, for the drawer. Gradio's browser side always sends one argument."""
-        return together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
+        """The newest runs, for the drawer. Gradio's browser side always sends one argument.
+
+        In a public demo everybody's are their own: they are known by their address alone.
+        """
+        return [] if public_demo.on() else together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
 
     background = Background(jobs)
     first, *others = in_order()
@@ -99,7 +103,7 @@ def launch_options(
     names: of a host by which the page may be reached besides. login: (name, password) that visitors need.
     """
     answer_in_json()
-    welcome = Welcome(host, share or "SPACE_ID" in os.environ, tuple(name.lower() for name in names))
+    welcome = Welcome(host, share or environment().is_space, tuple(name.lower() for name in names))
     return {
         "server_name": host,
         "server_port": port,

@@ -30,7 +30,7 @@ class Repository:
     """Commits are whole trees: path -> bytes."""
 
     def __init__(self, private: bool):
-        self.private = private
+        self.private, self.kind, self.sdk = private, "dataset", ""
         self.trees: dict[str, dict[str, bytes]] = {}
         self.head = self.commit({})
 
@@ -187,24 +187,30 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked.get('organization') or 'ada'}/{asked['name']}"
         if name in self.hub.repositories:
             return self.say(409, {"error": "You already created this repository", "url": f"{self.hub.url}/datasets/{name}"})
-        self.hub.repositories[name] = Repository(asked.get("visibility") == "private")
+        made = self.hub.repositories[name] = Repository(asked.get("visibility") == "private")
+        made.kind, made.sdk = asked.get("type", "model"), asked.get("sdk", "")
         self.say(200, {"url": f"{self.hub.url}/datasets/{name}", "name": name, "id": name})
+
+    def validate(self) -> None:
+        """Of a README's front matter, which a client asks about before it sends one."""
+        begins = json.loads(self.body)["content"].startswith("---\n")
+        self.say(200, {"errors": [] if begins else [{"message": "no front matter"}], "warnings": []})
 
     def info(self, name: str) -> None:
         if (repo := self.repository(name)) is not None:
             self.say(200, {"id": name, "sha": repo.head, "private": repo.private, "siblings": [], "tags": []})
 
-    def tree(self, name: str, revision: str, folder: str) -> None:
+    def tree(self, name: str, revision: str, folder: str = "") -> None:
         if (repo := self.repository(name)) is None:
             return
         found = []
         for path, data in repo.tree(revision).items():
-            if path.startswith(f"{folder}/"):
+            if not folder or path.startswith(f"{folder}/"):
                 entry = {"type": "file", "path": path, "size": len(data), "oid": oid_of(path, data)}
                 if path.endswith(LARGE):
                     entry["lfs"] = {"oid": entry["oid"], "size": len(data), "pointerSize": 130}
                 found.append(entry)
-        if found:
+        if found or not folder:
             return self.say(200, found)
         self.say(404, {"error": "Not Found"}, x_error_code="EntryNotFound")
 
@@ -245,6 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
                 tree[value["path"]] = base64.b64decode(value["content"])
             elif change["key"] == "lfsFile":
                 tree[value["path"]] = self.hub.objects[value["oid"]]
+            elif change["key"] == "deletedFile":
+                del tree[value["path"]]
             elif change["key"] == "deletedFolder":
                 tree = {path: data for path, data in tree.items() if not path.startswith(f"{value['path'].rstrip('/')}/")}
         head = repo.commit(tree)
@@ -281,15 +289,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(200, events.encode(), content_type="text/event-stream")
 
 
-_REPO = "([^/]+/[^/]+)"
+_REPO, _KIND = "([^/]+/[^/]+)", "(?:datasets|spaces)"
 ROUTES = [
     ("/api/whoami-v2", _Handler.whoami),
     ("/api/repos/create", _Handler.create),
-    (f"/api/datasets/{_REPO}", _Handler.info),
-    (f"/api/datasets/{_REPO}/tree/([^/]+)/(.+)", _Handler.tree),
-    (f"/api/datasets/{_REPO}/preupload/([^/]+)", _Handler.preupload),
-    (f"/api/datasets/{_REPO}/commit/([^/]+)", _Handler.commit),
-    (f"/datasets/{_REPO}.git/info/lfs/objects/batch", _Handler.lfs),
+    ("/api/validate-yaml", _Handler.validate),
+    (f"/api/{_KIND}/{_REPO}", _Handler.info),
+    (f"/api/{_KIND}/{_REPO}/tree/([^/]+)", _Handler.tree),
+    (f"/api/{_KIND}/{_REPO}/tree/([^/]+)/(.+)", _Handler.tree),
+    (f"/api/{_KIND}/{_REPO}/preupload/([^/]+)", _Handler.preupload),
+    (f"/api/{_KIND}/{_REPO}/commit/([^/]+)", _Handler.commit),
+    (f"/{_KIND}/{_REPO}.git/info/lfs/objects/batch", _Handler.lfs),
     (f"/datasets/{_REPO}/resolve/([^/]+)/(.+)", _Handler.resolve),
     ("/api/jobs/([^/]+)", _Handler.jobs),
     ("/api/jobs/([^/]+)/([^/]+)", _Handler.inspect),

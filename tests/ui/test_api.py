@@ -17,10 +17,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-import app as entry
 from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import ROOT
+from studio.ui import serve as entry
 from studio.ui.app import build, launch_options
 from tests.support.scripted_compare import ScriptedWorker
 from tests.support.serving import serving

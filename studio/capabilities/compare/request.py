@@ -10,6 +10,7 @@ KINDS.add(
     title="Compare",
     config=CompareRequest,
     lane="interactive",
+    visitors=True,
     label=lambda request: request.prompt,
     work="studio.workshop.comparison:Comparison",
 )

@@ -65,6 +65,7 @@ KINDS.add(
     title="Control",
     config=ControlRequest,
     lane="interactive",
+    visitors=True,
     label=label,
     work="studio.capabilities.control.work:Controlling",
 )

@@ -39,6 +39,7 @@ KINDS.add(
     title="Mixture laboratory",
     config=MixtureRequest,
     lane="interactive",
+    visitors=True,
     label=lambda request: f"Mixture: D = {request.D}, β = {request.beta:g}",
     work="studio.capabilities.mixture.work:Mixture",
 )

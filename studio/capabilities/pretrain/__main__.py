@@ -28,7 +28,7 @@ from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import DOMAINS, first
 from studio.families import open_model
 from studio.families.plain_call import write_readme
-from studio.families.stable.folders import for_training, link_equal, load_into, save_pipeline, tidy
+from studio.families.stable.folders import for_training, load_into, save_pipeline, tidy
 from studio.families.stable.lines import TokenLines, tokens_of
 from studio.families.stable.model import Model
 from studio.jobs.paths import PRESETS
@@ -277,9 +277,7 @@ def student(
         "trainer": given["trainer"],
         **trained,
     }
-    target = out / size / made
-    model.save_student(target, best, method, teacher_id, card)
-    print(f"shared with the teacher: {', '.join(link_equal(target, folder)) or 'nothing'}")
+    model.save_student(out / size / made, best, method, teacher_id, card)
 
 
 @app.command()
@@ -289,11 +287,8 @@ def refresh(size: SizeName = "pocket", work: Work = WORK, out: Out = ASSETS, dom
     vae = nn.Module.to(decoder, dtype=torch.float16, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     folders = [p.parent for p in (out / size).glob("*/model_index.json")]
     for folder in folders:
-        (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink(missing_ok=True)  # it may be a link
         vae.save_pretrained(folder / "vae")
         tidy(folder)
-        if folder.name != "teacher":
-            link_equal(folder, out / size / "teacher")
     for folder in folders:
         if (folder / "recipe.json").exists():
             recipe = Recipe.load(folder)

@@ -209,5 +209,11 @@ def label(request: ScrubRequest) -> str:
 
 
 KINDS.add(
-    "scrub", title="Scrub", config=ScrubRequest, lane="interactive", label=label, work="studio.capabilities.scrub.work:Scrubbing"
+    "scrub",
+    title="Scrub",
+    config=ScrubRequest,
+    lane="interactive",
+    visitors=True,
+    label=label,
+    work="studio.capabilities.scrub.work:Scrubbing",
 )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import filecmp
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -91,22 +89,6 @@ def _halved(module: M) -> M:
     """A copy in half precision on the CPU."""
     halved: M = copy.deepcopy(module).to("cpu", torch.float16, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return halved
-
-
-def link_equal(folder: Path, teacher: Path) -> list[str]:
-    """Replace weights and tokenizers of ``folder`` that equal the teacher's byte for byte by relative links; returns which.
-
-    A student differs from its teacher in the UNet alone; the shipped sets stay small this way. Whoever reads a folder
-    (diffusers, hashes, copies) sees ordinary files.
-    """
-    linked = []
-    for path in sorted([*folder.rglob("*.safetensors"), *folder.rglob("tokenizer.json")]):
-        other = teacher / path.relative_to(folder)
-        if not path.is_symlink() and other.is_file() and filecmp.cmp(path, other, shallow=False):
-            path.unlink()
-            path.symlink_to(os.path.relpath(other, path.parent))
-            linked.append(str(path.relative_to(folder)))
-    return linked
 
 
 def tidy(folder: Path) -> None:

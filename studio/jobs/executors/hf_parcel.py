@@ -10,8 +10,9 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterable
+from importlib import metadata
 
-from studio.jobs.paths import ROOT, Paths
+from studio.jobs.paths import CODE, PACKED, ROOT, Paths
 from studio.jobs.run import Spec
 from studio.jobs.stock import Stock
 
@@ -20,13 +21,22 @@ def program() -> tuple[str, bytes]:
     """(name, bytes) of a parcel that unpacks to program/: the package, its presets, shipped subjects and requirements, without
     weights."""
     files: list[tuple[str, bytes]] = []
-    for folder in ("studio", "presets", "assets/subjects"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            inside = path.relative_to(ROOT)
-            if path.is_file() and "__pycache__" not in inside.parts and inside.parts[:2] != ("presets", "models"):
+    for base, folder in ((CODE, "studio"), (ROOT, "presets"), (ROOT, "assets/subjects")):
+        for path in sorted((base / folder).rglob("*")):
+            inside = path.relative_to(base)
+            left_out = "__pycache__" in inside.parts or inside.parts[:2] == ("presets", "models") or PACKED in path.parents
+            if path.is_file() and not left_out:
                 files.append((f"program/{inside.as_posix()}", path.read_bytes()))
-    files.append(("program/requirements.txt", (ROOT / "requirements.txt").read_bytes()))
+    files.append(("program/requirements.txt", _requirements()))
     return _pack(files)
+
+
+def _requirements() -> bytes:
+    """The checkout's file; of an installed package what its metadata say."""
+    if (CODE / "requirements.txt").is_file() and ROOT == CODE:
+        return (CODE / "requirements.txt").read_bytes()
+    declared = metadata.requires("distillation-studio") or []
+    return "".join(f"{line}\n" for line in declared if "extra ==" not in line).encode()
 
 
 def models(spec: Spec, stock: Stock, home: Paths) -> tuple[str, bytes]:

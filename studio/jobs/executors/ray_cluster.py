@@ -23,7 +23,7 @@ from studio.core.files import Json
 from studio.jobs.executors import RayOptions, check_package, read_options
 from studio.jobs.executors.engine import Look, Refused, Unreachable
 from studio.jobs.locks import wait_free
-from studio.jobs.paths import PROGRAM, ROOT
+from studio.jobs.paths import CODE, PROGRAM
 
 if TYPE_CHECKING:
     import ray
@@ -82,7 +82,7 @@ class RayEngine:
             num_cpus=options.cpus, num_gpus=gpus, max_retries=options.retries, name=f"studio {folder.name}"
         )
         handle = uuid.uuid4().hex
-        self._tasks[handle] = task.remote(str(folder), str(ROOT), PROGRAM)
+        self._tasks[handle] = task.remote(str(folder), str(CODE), PROGRAM)
         return {"handle": handle}
 
     def knows(self, handle: Json) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from studio.core import demo
 from studio.core.files import Json
 from studio.jobs.commands import is_resumable
 from studio.jobs.events import ACTIVE
@@ -215,6 +216,7 @@ class Background:
     def act(self, run_id: str, action: str, step: int | None = None) -> None:
         """Do what a button says. step: of the adapter that is picked. ValueError in one sentence when it does not fit the run's
         state."""
+        demo.check("steer")
         jobs = self.jobs
         if action == "pick" and step is not None:
             picks.pick(jobs, run_id, step)

@@ -1,0 +1,126 @@
+"""The page served from a process of its own: what `python app.py` and the command `distillation-studio` do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from studio.core.environment import environment
+
+
+def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Command-line options; each has an environment variable, and the option wins."""
+    env = os.environ.get
+    parser = argparse.ArgumentParser(description="Distillation Studio, in a browser.")
+    parser.add_argument("--host", default=env("STUDIO_HOST") or environment().host, help="address to listen on (STUDIO_HOST)")
+    parser.add_argument("--port", default=env("STUDIO_PORT"), help="port; the first free from 7860 (STUDIO_PORT)")
+    parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
+    parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="a name of this machine by which browsers may reach the page besides (STUDIO_NAMES, with commas)",
+    )
+    parser.add_argument(
+        "--auth",
+        default=env("STUDIO_AUTH"),
+        help="user:password that visitors need; other users of this machine see options, so rather set STUDIO_AUTH",
+    )
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        default=env("STUDIO_SHARE", "").lower() in ("1", "true", "yes"),
+        help="also make a public link through Gradio's servers (STUDIO_SHARE=1)",
+    )
+    options = parser.parse_args(arguments)
+    if options.port is not None:
+        if not str(options.port).isdecimal() or not 1 <= int(options.port) <= 65535:
+            parser.error(f"the port is {options.port!r}; a number from 1 to 65535 fits.")
+        options.port = int(options.port)
+    options.name += [name.strip() for name in env("STUDIO_NAMES", "").split(",") if name.strip()]
+    user, colon, password = (options.auth or "").partition(":")
+    if options.auth and not (user and password):
+        parser.error("the login is a name and a password with a colon between them, like ada:a-long-password.")
+    options.auth = (user, password) if colon else None
+    return options
+
+
+def open_to_all(options: argparse.Namespace) -> str:
+    """What to say where others than this machine's people reach the page and need no login; "" otherwise."""
+    reached = options.share or options.host not in ("127.0.0.1", "localhost", "::1")
+    if not reached or options.auth or environment().is_space:
+        return ""
+    return (
+        "Warning: whoever reaches this address can start jobs, see every run and delete them; "
+        "STUDIO_AUTH=user:password asks for a login."
+    )
+
+
+def page(data_dir: str | None = None) -> object:
+    """The page over a data folder, as Gradio's Blocks; neither served nor with a worker."""
+    from studio.library.stock import open_jobs
+    from studio.ui.kit.import_gradio import import_gradio
+
+    import_gradio()
+    from studio.ui.app import build
+
+    return build(open_jobs(data_dir))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the page until Ctrl-C; the worker is started once the page answers."""
+    options = parse_options(arguments)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio asks its own address whether it is up; through a proxy that question never arrives.
+    local = "127.0.0.1,localhost"
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), local]))
+
+    from studio.jobs.paths import write_privately
+    from studio.jobs.supervisor import Supervisor
+    from studio.library.models import load_registry
+    from studio.library.stock import open_jobs
+
+    try:
+        jobs = open_jobs(options.data_dir)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    write_privately(jobs.paths)
+    os.environ.setdefault(
+        "GRADIO_TEMP_DIR", str(jobs.paths.cache / "arriving")
+    )  # what is uploaded, until it is kept or forgotten
+
+    from studio.ui.kit.import_gradio import import_gradio
+
+    import_gradio()
+    from studio.ui.app import build, launch_options, problems
+
+    demo = build(jobs)
+    for sentence in filter(None, [*problems(), open_to_all(options)]):
+        print(sentence, file=sys.stderr)
+    try:
+        settings = launch_options(jobs, options.host, options.port, options.share, options.name, options.auth)
+        demo.launch(prevent_thread_lock=True, quiet=True, **settings)
+    except OSError as error:
+        print(f"The page could not be served: {error}. Another --port may be free.", file=sys.stderr)
+        return 2
+    print(f"Distillation Studio is at {demo.local_url}\nRuns are kept in {jobs.paths.root}", flush=True)
+    if demo.share_url:
+        print(f"Public link: {demo.share_url}", flush=True)
+    pair = next((pair for pair in load_registry(jobs.paths).pairs() if pair.available), None)
+    warm = (pair.teacher.id, pair.student.id) if pair else ()
+    supervisor = Supervisor(jobs, device=options.device or environment().device, warm=warm)
+    supervisor.start()
+    try:
+        demo.block_thread()
+    finally:
+        supervisor.stop()
+        demo.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
