@@ -85,7 +85,7 @@ class Following:
             shown = ("arm", "title", "branch", "steps", "strips", "noisy")
             state["rows"] = [cast(Row, {name: row[name] for name in shown}) for row in view.rows.values()]
             state["timeline"] = view.timeline
-        return cast(Looked, with_addresses(run, state))
+        return with_addresses(run, state)
 
     def _look(self, run: str) -> tuple[View, int]:
         kind = self.jobs.get(run).kind
