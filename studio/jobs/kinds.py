@@ -47,7 +47,7 @@ class Kind(Generic[R]):
 
     resumable: it saves checkpoints in `checkpoints/` of its run directory and continues from them when it is run
     again, looks at `run.asked()` between its steps, and passes the device on with `run.gate.step()`.
-    visitors: whoever visits a public demo may start it (`core/demo.py`).
+    visitors: whoever visits a public demo may start it (`core/demo.py`). gives: what `result.json` holds, for those who read it.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Kind(Generic[R]):
     label: Callable[[R], str]
     resumable: bool = False
     visitors: bool = False
+    gives: type[BaseModel] | None = None
 
     def run(self, request: R, run: run.Run) -> Json:
         """Do the work; returns what goes to `result.json`."""
@@ -96,12 +97,13 @@ class Kinds:
         resumable: bool = False,
         visitors: bool = False,
         work: str | None = None,
+        gives: type[BaseModel] | None = None,
     ) -> Callable[[Execute[R]], Execute[R]]:
         """Register a kind by the name of its work. Without `work`: a decorator of the function that does it."""
 
         def keep(does: str | Execute[R]) -> None:
             titled = label or (lambda request: title)
-            self._found.add(name)(Kind(name, title, config, does, lane, titled, resumable, visitors))
+            self._found.add(name)(Kind(name, title, config, does, lane, titled, resumable, visitors, gives))
 
         def register(does: Execute[R]) -> Execute[R]:
             keep(does)
@@ -111,9 +113,11 @@ class Kinds:
             keep(work)
         return register
 
-    def add_training(self, name: str, title: str, config: type[R], label: Callable[[R], str], work: str) -> None:
+    def add_training(
+        self, name: str, title: str, config: type[R], label: Callable[[R], str], work: str, gives: type[BaseModel] | None = None
+    ) -> None:
         """Register a kind that trains: in the batch lane, with checkpoints that it continues from."""
-        self.add(name, title=title, config=config, lane="batch", label=label, resumable=True, work=work)
+        self.add(name, title=title, config=config, lane="batch", label=label, resumable=True, work=work, gives=gives)
 
     def get(self, name: str) -> Kind:
         known = self._found.all()

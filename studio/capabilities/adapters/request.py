@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from studio.capabilities.adapters.result import Handled
 from studio.jobs.kinds import KINDS
 from studio.library.adapter_uses import AdapterUse
 
@@ -47,4 +48,5 @@ KINDS.add(
     lane="interactive",
     label=label,
     work="studio.capabilities.adapters.work:AdapterWork",
+    gives=Handled,
 )

@@ -7,6 +7,7 @@ import re
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from studio.capabilities.audit.known_attacks import known_attacks
+from studio.capabilities.audit.result import Audited
 from studio.core.explain import brief, did_you_mean
 from studio.domains import domain_of
 from studio.jobs.kinds import KINDS
@@ -134,4 +135,5 @@ KINDS.add(
     label=label,
     resumable=True,
     work="studio.capabilities.audit.work:Audit",
+    gives=Audited,
 )

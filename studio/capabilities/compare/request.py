@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.jobs.kinds import KINDS
 from studio.library.draw_request import CompareRequest
+from studio.library.results import Compared
 
 KINDS.add(
     "compare",
@@ -13,4 +14,5 @@ KINDS.add(
     visitors=True,
     label=lambda request: request.prompt,
     work="studio.workshop.comparison:Comparison",
+    gives=Compared,
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.capabilities.control.result import Controlled
 from studio.jobs.kinds import KINDS
 from studio.library.adapter_uses import MAX_STRENGTH, AdapterUse
 from studio.library.draw_request import CompareRequest
@@ -68,4 +69,5 @@ KINDS.add(
     visitors=True,
     label=label,
     work="studio.capabilities.control.work:Controlling",
+    gives=Controlled,
 )

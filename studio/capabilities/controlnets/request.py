@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from studio.capabilities.controlnets.result import Hinted
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
 from studio.domains import domain_of, first
@@ -85,4 +86,4 @@ def label(request: ControlNetRequest) -> str:
     return f"{request.name}: {request.hint} on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add_training("controlnet", "ControlNet", ControlNetRequest, label, "studio.capabilities.controlnets.work:Hinting")
+KINDS.add_training("controlnet", "ControlNet", ControlNetRequest, label, "studio.capabilities.controlnets.work:Hinting", Hinted)

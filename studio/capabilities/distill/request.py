@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from studio.capabilities.distill.result import Distilled
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
 from studio.core.footprint import LeaveOut, Smaller
@@ -172,4 +173,4 @@ def label(request: DistillRequest) -> str:
     return f"{request.name}: {request.objective} of {request.teacher}, {request.steps:,} steps"
 
 
-KINDS.add_training("distill", "Distil", DistillRequest, label, "studio.capabilities.distill.work:Distillation")
+KINDS.add_training("distill", "Distil", DistillRequest, label, "studio.capabilities.distill.work:Distillation", Distilled)

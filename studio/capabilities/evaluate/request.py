@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.capabilities.evaluate import prompt_set
 from studio.capabilities.evaluate.known_judges import known_judges
+from studio.capabilities.evaluate.result import Evaluated
 from studio.core.explain import brief, did_you_mean
 from studio.domains import domain_of
 from studio.jobs.kinds import KINDS
@@ -149,4 +150,5 @@ KINDS.add(
     label=label,
     resumable=True,
     work="studio.capabilities.evaluate.work:Evaluation",
+    gives=Evaluated,
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from studio.capabilities.judges.result import Judged
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.domains.media import medium_of
@@ -91,4 +92,4 @@ def label(request: JudgesRequest) -> str:
     return f"{request.name}: judge of {request.base}, {how}, {request.steps:,} steps"
 
 
-KINDS.add_training("judges", "Judges", JudgesRequest, label, "studio.capabilities.judges.work:Judging")
+KINDS.add_training("judges", "Judges", JudgesRequest, label, "studio.capabilities.judges.work:Judging", Judged)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.capabilities.lab.result import Studied
 from studio.core.explain import brief, explain
 from studio.core.files import Json
 from studio.core.inputs import parse_given
@@ -164,4 +165,5 @@ KINDS.add(
     label=lambda request: request.title,
     resumable=True,
     work="studio.capabilities.lab.work:Laboratory",
+    gives=Studied,
 )

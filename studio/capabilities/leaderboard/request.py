@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from studio.capabilities.leaderboard import kept_figures
 from studio.capabilities.leaderboard.kept_figures import HELD_OUT, MAX_SAMPLES, SAMPLES, Arm
+from studio.capabilities.leaderboard.result import Measured
 from studio.core.explain import brief, did_you_mean
 from studio.domains import first
 from studio.jobs.kinds import KINDS
@@ -81,4 +82,5 @@ KINDS.add(
     lane="batch",
     label=label,
     work="studio.capabilities.leaderboard.work:Measuring",
+    gives=Measured,
 )

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from studio.capabilities.mixture.result import Page
 from studio.jobs.kinds import KINDS
 
 N_STEPS = 4  # of the laboratory's grid, as published students take
@@ -42,4 +43,5 @@ KINDS.add(
     visitors=True,
     label=lambda request: f"Mixture: D = {request.D}, β = {request.beta:g}",
     work="studio.capabilities.mixture.work:Mixture",
+    gives=Page,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from studio.capabilities.models.result import Fetched
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import DOWNLOADS
 from studio.library.listed_sources import listed_source
@@ -37,4 +38,5 @@ KINDS.add(
     label=lambda request: f"download {request.model}",
     resumable=True,
     work="studio.capabilities.models.work:Fetching",
+    gives=Fetched,
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from studio.capabilities.personalize.result import Personalized
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.jobs.kinds import KINDS
@@ -143,4 +144,5 @@ def label(request: PersonalizeRequest) -> str:
     return f"{request.name}: {request.subject} on {request.base}{how}, {request.steps:,} steps"
 
 
-KINDS.add_training("personalize", "Subject", PersonalizeRequest, label, "studio.capabilities.personalize.executing:executing")
+EXECUTES = "studio.capabilities.personalize.executing:executing"
+KINDS.add_training("personalize", "Subject", PersonalizeRequest, label, EXECUTES, Personalized)

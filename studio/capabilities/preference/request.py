@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from studio.capabilities.preference.result import Paired, Preferred
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.core.recipe import Recipe
@@ -191,7 +192,7 @@ def label(request: PreferRequest) -> str:
     return f"{request.name}: {what} on {request.base} by {request.chosen}, {request.steps:,} steps"
 
 
-KINDS.add_training("prefer", "Preference", PreferRequest, label, "studio.capabilities.preference.work:Preferring")
+KINDS.add_training("prefer", "Preference", PreferRequest, label, "studio.capabilities.preference.work:Preferring", Preferred)
 KINDS.add(
     "pairs",
     title="Pairs to vote on",
@@ -199,4 +200,5 @@ KINDS.add(
     lane="interactive",
     label=lambda request: f"{request.n} pairs of {request.model}",
     work="studio.capabilities.preference.pairs:DrawingPairs",
+    gives=Paired,
 )

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from studio.capabilities.references.result import Referred
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
 from studio.domains import domain_of
@@ -228,4 +229,5 @@ def label(request: ReferencesRequest) -> str:
     return f"{request.name}: references on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add_training("references", "References", ReferencesRequest, label, "studio.capabilities.references.work:Referring")
+WORK = "studio.capabilities.references.work:Referring"
+KINDS.add_training("references", "References", ReferencesRequest, label, WORK, Referred)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from studio.capabilities.scrub.result import Scrubbed
 from studio.core.explain import brief, did_you_mean
 from studio.core.recipe import Recipe
 from studio.jobs.kinds import KINDS
@@ -216,4 +217,5 @@ KINDS.add(
     visitors=True,
     label=label,
     work="studio.capabilities.scrub.work:Scrubbing",
+    gives=Scrubbed,
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from studio.capabilities.sliders.result import Slid
 from studio.core.domain import Domain
 from studio.core.explain import brief, did_you_mean
 from studio.core.files import Json
@@ -209,4 +210,4 @@ def label(request: SliderRequest) -> str:
     return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
 
 
-KINDS.add_training("slider", "Slider", SliderRequest, label, "studio.capabilities.sliders.work:Sliding")
+KINDS.add_training("slider", "Slider", SliderRequest, label, "studio.capabilities.sliders.work:Sliding", Slid)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from studio.capabilities.trials.result import Tried
 from studio.core.explain import brief, explain
 from studio.core.files import Json
 from studio.jobs.kinds import KINDS
@@ -44,5 +45,11 @@ def label(request: TrialRequest) -> str:
 
 
 KINDS.add(
-    "trial", title="Trial", config=TrialRequest, lane="interactive", label=label, work="studio.capabilities.trials.work:Trial"
+    "trial",
+    title="Trial",
+    config=TrialRequest,
+    lane="interactive",
+    label=label,
+    work="studio.capabilities.trials.work:Trial",
+    gives=Tried,
 )

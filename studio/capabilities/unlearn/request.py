@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from studio.capabilities.unlearn.result import Forgotten
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.domains import domain_of
@@ -164,4 +165,4 @@ def label(request: UnlearnRequest) -> str:
     return f"{request.name}: {request.base} forgets {brief(request.forget, 40)}{how}"
 
 
-KINDS.add_training("unlearn", "Forgetting", UnlearnRequest, label, "studio.capabilities.unlearn.work:Unlearning")
+KINDS.add_training("unlearn", "Forgetting", UnlearnRequest, label, "studio.capabilities.unlearn.work:Unlearning", Forgotten)

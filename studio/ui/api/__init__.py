@@ -42,5 +42,6 @@ def add_api(jobs: Jobs) -> None:
 
 
 def described(jobs: Jobs) -> Json:
-    """Every endpoint by name: {"about", "takes": JSON schema by argument, "gives": JSON schema}."""
-    return {one.name: {"about": one.about, "takes": one.arguments(), "gives": one.gives()} for one in endpoints(jobs)}
+    """Every endpoint by name: {"about", "takes": JSON schema by argument, "gives": JSON schema}, of those that queue a job of one
+    kind also "result": JSON schema of what is in "result" of /job when it is done."""
+    return {one.name: one.described() for one in endpoints(jobs)}

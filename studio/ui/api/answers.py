@@ -97,10 +97,12 @@ class File(TypedDict):
 
 
 class Kind(TypedDict):
-    """lane: what it waits in. schema: JSON schema of its request."""
+    """lane: what it waits in. request, result: JSON schemas of what it takes, and of what it leaves; None where nobody wrote
+    that down."""
 
     kind: str
     title: str
     about: str
     lane: str
-    schema: Json
+    request: Json
+    result: Json | None

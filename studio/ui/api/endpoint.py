@@ -19,12 +19,14 @@ LEFT_OUT = {"type": "object", "description": "Left out: an object that holds oth
 class Endpoint:
     """call: the function; its docstring is what callers read, its annotations are the schemas.
 
-    takes: schema by argument, where the annotation says less than is known.
+    takes: schema by argument, where the annotation says less than is known. result: schema of what the run that it queues
+    will hold when it is done.
     """
 
     name: str
     call: Callable[..., object]
     takes: Json = field(default_factory=dict)
+    result: Json | None = None
 
     @property
     def about(self) -> str:
@@ -42,6 +44,10 @@ class Endpoint:
     def gives(self) -> Json:
         """JSON schema of the answer."""
         return schema(get_type_hints(self.call)["return"])
+
+    def described(self) -> Json:
+        found: Json = {"about": self.about, "takes": self.arguments(), "gives": self.gives()}
+        return found if self.result is None else {**found, "result": self.result}
 
 
 def add(endpoint: Endpoint, demo: gr.Blocks) -> None:

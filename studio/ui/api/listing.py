@@ -16,7 +16,7 @@ from studio.library.subjects import subjects
 from studio.ui.api.answers import Kind, Listed
 from studio.ui.api.checks import limit as wanted
 from studio.ui.api.endpoint import Endpoint, schema
-from studio.ui.api.submitting import about
+from studio.ui.api.submitting import about, result_of
 from studio.ui.kit.refusals import said
 
 
@@ -48,9 +48,9 @@ class Listing:
                  "created": info.created, "progress": self.jobs.progress(info.id)} for info in found]  # fmt: skip
 
     def kinds(self) -> list[Kind]:
-        """The kinds of job there are, with the JSON schema of what each takes."""
-        return [{"kind": kind.name, "title": kind.title, "about": about(kind), "lane": kind.lane, "schema": schema(kind.config)}
-                for kind in KINDS.all()]  # fmt: skip
+        """The kinds of job there are, with the JSON schemas of what each takes and what it leaves."""
+        return [{"kind": kind.name, "title": kind.title, "about": about(kind), "lane": kind.lane,
+                 "request": schema(kind.config), "result": result_of(kind)} for kind in KINDS.all()]  # fmt: skip
 
     def models(self) -> list[Json]:
         """The models there are: id, role, teacher, size, steps, recipe, card, and why one is not available."""

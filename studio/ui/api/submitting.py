@@ -39,6 +39,11 @@ def about(kind: Kind) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
+def result_of(kind: Kind) -> Json | None:
+    """JSON schema of what a finished run holds in "result"."""
+    return None if kind.gives is None else schema(kind.gives)
+
+
 def _adds(kind: Kind) -> str:
     own = kind.label.__module__
     return kind.config.__module__ if own == KINDS.__module__ else own
@@ -50,7 +55,7 @@ def _of(jobs: Jobs, kind: Kind) -> Endpoint:
 
     submit.__name__ = kind.name
     submit.__doc__ = f"{about(kind)} Queues a job of this kind and returns at once; /wait, /job and /events follow it."
-    return Endpoint(kind.name, submit, {"request": schema(kind.config)})
+    return Endpoint(kind.name, submit, {"request": schema(kind.config)}, result_of(kind))
 
 
 def _queued(jobs: Jobs, kind: str, asked: Json) -> Submitted:
