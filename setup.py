@@ -19,7 +19,7 @@ def needed() -> list[str]:
 setup(
     packages=[*find_packages(include=["studio", "studio.*"]), *DATA],
     package_dir=DATA,
-    package_data={"studio": ["families/stable/layouts/**"], "studio._data.assets": ["**"], "studio._data.presets": ["**"]},
+    package_data={"studio": ["families/*/layouts/**"], "studio._data.assets": ["**"], "studio._data.presets": ["**"]},
     include_package_data=False,
     install_requires=needed(),
 )

@@ -287,7 +287,7 @@ def test_an_addition_has_a_field_in_every_form_that_draws(tmp_path: Path) -> Non
         "import gradio as gr\nfrom studio.library.stock import open_jobs\nfrom studio.ui.kit.draw_form import DrawForm\n"
         "with gr.Blocks():\n"
         "    form = DrawForm(open_jobs('data'), 'scrub-', {'seeds': '2', 'teacher_steps': 5, 'arms': ['student']})\n"
-        "    form.build_prompt(); form.build_pair('Rows'); form.build_seeds()\n"
+        "    form.build_prompt(); form.build_pair('Rows'); form.build_seeds(); form.build_asked()\n"
         "field = form.added.components[0]\nprint(field.label, field.elem_id, field in form.inputs())\n"
         "values = {part: part.value for part in form.inputs()}\nprint(form.request(values).get('additions'))\n"
         "print(form.request(values | {field: 'at night'})['additions'])\n"

@@ -6,13 +6,9 @@ holds what is finished; that of a run which goes on, or was stopped, may lack wh
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.core.files import Json
-
-Measures = dict[str, Any]
 
 
 class Result(BaseModel):
@@ -54,7 +50,7 @@ class Drawn(BaseModel):
     seconds: float
     seconds_per_image: float
     images: list[Sample]
-    measures: Measures = Field(description='Figures by name: {"value", "low", "high", "n", "note"}, or a number.')
+    measures: Json = Field(description='Figures by name: {"value", "low", "high", "n", "note"}, or a number.')
     figures_by: str = Field(default="", description="Who read them, where no oracle does.")
 
 

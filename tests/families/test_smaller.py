@@ -19,7 +19,6 @@ from studio.core.recipe import weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.core.unet import UNetNetwork
 from studio.families import open_model
-from studio.families.stable.folders import link_equal
 from studio.families.stable.smaller import Smaller, make_smaller, smaller_config, spread
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.trainable import teacher_denoiser
@@ -226,8 +225,6 @@ def test_a_smaller_student_of_a_student_is_saved_opened_and_drawn_by_plain_diffu
     cls = METHODS.get("lcm")
     method = cls(cls.Config(timesteps=start.recipe.timesteps), Streams(0), guide, Words())
     student_folder(tmp_path / "small", model, network.unet, method, teacher_id="nano/teacher", card={"title": "small"})
-    assert sorted(link_equal(tmp_path / "small", NANO / "teacher")) == [
-        "text_encoder/model.safetensors", "tokenizer/tokenizer.json", "vae/diffusion_pytorch_model.safetensors"]  # fmt: skip
     opened = open_model(tmp_path / "small")
     assert opened.recipe is not None
     assert opened.recipe.teacher_hash == model.hash

@@ -15,7 +15,7 @@ from studio.core.rng import INITIAL, noise
 from studio.families import family_of, open_model
 from studio.sampling.loop import finished, sample
 from studio.sampling.plan import teacher_plan
-from studio.sampling.prompts import encode_plans
+from studio.sampling.prompts import Once, encode_plans
 from tests.support import tiny_models
 from tests.support.tiny_transformers import PIPELINES
 
@@ -59,8 +59,8 @@ def test_a_plan_with_a_negative_prompt_is_the_pipeline(name: str, tmp_path: Path
 
 def test_readings_of_two_negative_prompts_are_kept_apart(tmp_path: Path) -> None:
     MAKE["sdxl"](tmp_path).save_pretrained(tmp_path / "model")
-    model, plan, cache = open_model(tmp_path / "model", "m"), teacher_plan("m", (900.0,)), {}
-    read = [encode_plans([plan], {"m": model}, told([PROMPT]), cache, text)["m"][1] for text in ("", NEGATIVE, "x")]  # type: ignore[var-annotated]
+    model, plan, cache = open_model(tmp_path / "model", "m"), teacher_plan("m", (900.0,)), Once()
+    read = [encode_plans([plan], {"m": model}, told([PROMPT]), cache, text)["m"][1] for text in ("", NEGATIVE, "x")]
     assert len(cache) == 3 and not read[0]["pooled"].any()  # the null of SDXL is zeros, and a negative prompt is read
     assert not torch.equal(read[1]["pooled"], read[2]["pooled"])
     assert torch.equal(read[1]["time_ids"], read[0]["time_ids"])

@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-import app as entry
 from studio.jobs.jobs import Jobs
+from studio.ui import serve
 from studio.ui.app import build, launch_options
 from studio.ui.guard import Welcome
 from studio.ui.kit import uploads
@@ -161,15 +161,15 @@ def test_who_opens_it_to_others_is_warned_and_may_ask_for_a_login(
 ) -> None:
     for name in ("STUDIO_AUTH", "STUDIO_HOST", "STUDIO_NAMES", "STUDIO_SHARE", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
-    assert entry.open_to_all(entry.parse_options([])) == ""
-    assert "can start jobs" in entry.open_to_all(entry.parse_options(["--host", "0.0.0.0"]))
-    assert "can start jobs" in entry.open_to_all(entry.parse_options(["--share"]))
+    assert serve.open_to_all(serve.parse_options([])) == ""
+    assert "can start jobs" in serve.open_to_all(serve.parse_options(["--host", "0.0.0.0"]))
+    assert "can start jobs" in serve.open_to_all(serve.parse_options(["--share"]))
     monkeypatch.setenv("STUDIO_AUTH", "ada:a:long password")
     monkeypatch.setenv("STUDIO_NAMES", "studio.example, other.example")
-    options = entry.parse_options(["--host", "0.0.0.0", "--name", "third.example"])
-    assert options.auth == ("ada", "a:long password") and entry.open_to_all(options) == ""
+    options = serve.parse_options(["--host", "0.0.0.0", "--name", "third.example"])
+    assert options.auth == ("ada", "a:long password") and serve.open_to_all(options) == ""
     assert options.name == ["third.example", "studio.example", "other.example"]
-    assert entry.parse_options([]).name == ["studio.example", "other.example"]
+    assert serve.parse_options([]).name == ["studio.example", "other.example"]
     with pytest.raises(SystemExit):
-        entry.parse_options(["--auth", "ada"])
+        serve.parse_options(["--auth", "ada"])
     assert "like ada:a-long-password" in capsys.readouterr().err

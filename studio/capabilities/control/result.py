@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.core.files import Json
@@ -23,7 +21,7 @@ class Cell(BaseModel):
 
 class Controlled(OfModels):
     adapters: dict[str, Json]
-    adapter: dict[str, Any] = Field(description="That was varied.")
+    adapter: Json = Field(description="That was varied.")
     attribute: Json | None = Field(description="What it moves, and who reads that; None where nobody does.")
     labels: dict[str, str] = Field(description="Of arms, as people read them.")
     cells: list[Cell]

@@ -26,7 +26,7 @@ def submitting(jobs: Jobs) -> Iterator[Endpoint]:
         """Queue a job of any kind. `job`: {"kind": "distill", …} with the fields of that kind's request beside it, as in a spec
         file; /kinds lists them."""
         asked = said(lambda: fields(job, "kind"))
-        return _queued(jobs, str(asked.pop("kind", "distill")), asked)
+        return _queued(jobs, asked.pop("kind", "distill"), asked)
 
     yield Endpoint("start_job", start_job)
 

@@ -97,6 +97,7 @@ class Pages(gr.Blocks):
         try:
             fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
             if iterator is None and not fn.batch:
+                inputs = refusals.completed(inputs, fn.inputs)
                 refusals.check_count(fn.api_name, inputs, len(fn.inputs))
             answer: Json = await super().process_api(block_fn, inputs, state, request, iterator, **more)
             return answer

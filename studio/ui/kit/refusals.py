@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.components.api_component import Api
 from pydantic import ValidationError
 
 from studio.core.explain import explain
@@ -72,6 +74,13 @@ def line(error: BaseException) -> str:
     frames = islice(reversed(traceback.extract_tb(error.__traceback__)), PLACES)
     places = " < ".join(f"{_short(frame.filename)}:{frame.lineno}" for frame in frames)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]} at {places}"
+
+
+def completed(given: list[object], wanted: Sequence[Block]) -> list[object]:
+    """What a call gave, with the defaults of what it left out at the end."""
+    rest = wanted[len(given) :] if isinstance(given, list) else ()
+    defaults = [part.value for part in rest if isinstance(part, Api) and part.value is not None]
+    return [*given, *defaults] if defaults else given
 
 
 def check_count(name: str | bool | None, given: Sequence[object], wanted: int) -> None:
