@@ -189,7 +189,7 @@ def test_a_disk_that_fills_up_ends_the_command_and_keeps_what_was_drawn(  # type
     (info,) = studio.list()
     folder = studio.paths.run(info.id)
     assert sorted(p.name for p in (folder / "artifacts" / "student").glob("?.png")) == ["0.png", "1.png"]
-    monkeypatch.setattr("studio.jobs.recovery.lives", lambda who: False)  # the command's process is gone by now
+    monkeypatch.setattr("studio.jobs.recovery.lives", lambda who, lock: False)  # the command's process is gone by now
     (settled,) = studio.reconcile()
     assert settled.state == "interrupted"
     assert "files it had made are kept" in settled.note

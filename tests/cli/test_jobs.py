@@ -162,5 +162,5 @@ def test_a_run_whose_end_cannot_be_written_ends_the_command_and_goes_on_later(  
     assert (status, err.strip().splitlines()[-1]) == (1, FULL)
     (info,) = school.list()
     assert info.state == "running"
-    monkeypatch.setattr("studio.jobs.recovery.lives", lambda who: False)  # the command's process is gone by now
+    monkeypatch.setattr("studio.jobs.recovery.lives", lambda who, lock: False)  # the command's process is gone by now
     assert [found.state for found in school.reconcile()] == ["done"], "its own log says how it ended"
