@@ -18,10 +18,6 @@ from studio.library.draw_request import DEFAULT_ARMS, DEFAULT_PAIR, CompareReque
 from studio.library.hint_uses import WRITE_HELP, with_files
 from studio.library.stock import open_jobs
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")]
 _FIELDS = CompareRequest.model_fields
 _USUAL = f"what the student can draw of {', '.join(DEFAULT_ARMS)}"
 
@@ -63,76 +59,74 @@ def _asked(
     return lambda jobs: asked | {"hints": with_files(jobs.paths, hint or [])}
 
 
-_DRAW = inspect.signature(_asked, eval_str=True).parameters
+def _executed(
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> tuple[Jobs, Callable[[str], None]]:
+    """The data folder, and what executes a run of it."""
+    jobs = open_jobs(data_dir)
+    return jobs, lambda run: execute(jobs, run, device, out_folder, as_json)
 
 
-def _draws(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of a comparison before its own; it is called with `draw`, as `_asked` gives it."""
+_DRAW, _HOW = (inspect.signature(options, eval_str=True).parameters for options in (_asked, _executed))
+
+
+def _draws(request: Callable[..., Json]) -> Callable[..., None]:
+    """A command from what makes its request: it has the options of a comparison, its own, and those of executing a run.
+
+    request: is called with `draw`, the request of a comparison, and with its own options; its name is the kind of job.
+    """
 
     def called(**values: object) -> None:
-        asked: Callable[..., Callable[[Jobs], Json]] = _asked
-        command(draw=asked(**{name: values.pop(name) for name in _DRAW}), **values)
+        draw: Callable[..., Callable[[Jobs], Json]] = _asked
+        executed: Callable[..., tuple[Jobs, Callable[[str], None]]] = _executed
+        asked = draw(**{name: values.pop(name) for name in _DRAW})
+        jobs, begin = executed(**{name: values.pop(name) for name in _HOW})
+        begin(jobs.submit(request.__name__, request(draw=asked(jobs), **values)))
 
-    own = [given for name, given in inspect.signature(command, eval_str=True).parameters.items() if name != "draw"]
-    signature = inspect.Signature([*_DRAW.values(), *own])
-    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    own = [given for name, given in inspect.signature(request, eval_str=True).parameters.items() if name != "draw"]
+    signature = inspect.Signature([*_DRAW.values(), *own, *_HOW.values()])
+    called.__name__, called.__doc__ = request.__name__, request.__doc__
     called.__annotations__ = {name: given.annotation for name, given in signature.parameters.items()}
     called.__signature__ = signature  # type: ignore[attr-defined]
     return called
 
 
 @_draws
-def compare(
-    draw: Callable[[Jobs], Json],
-    out_folder: Out = None,
-    data_dir: DataDir = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+def compare(draw: Json) -> Json:
     """Draw the same seeds with teacher, student, hybrids and remedies, and measure them."""
-    jobs = open_jobs(data_dir)
-    execute(jobs, jobs.submit("compare", draw(jobs)), device, out_folder, as_json)
+    return draw
 
 
 @_draws
 def scrub(
-    draw: Callable[[Jobs], Json],
+    draw: Json,
     source: Annotated[str, typer.Option("--run", help="A run that was drawn before, in place of a prompt.")] = "",
     branch: Annotated[
         list[str] | None,
         typer.Option("--branch", help='Another ending: \'{"arm": "teacher", "step": 3, "guidance": 5}\', as in a spec file.'),
     ] = None,
     states: Annotated[bool, typer.Option("--states", help="Also make pictures of the noisy states.")] = False,
-    out_folder: Out = None,
-    data_dir: DataDir = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Json:
     """Draw a comparison, or take one that was drawn, and look at every step of it; branch from any."""
-    jobs = open_jobs(data_dir)
-    what: Json = {"source": source} if source else {"draw": draw(jobs)}
-    request = {**what, "branches": [_object(one) for one in branch or ()], "states": states}
-    execute(jobs, jobs.submit("scrub", request), device, out_folder, as_json)
+    what: Json = {"source": source} if source else {"draw": draw}
+    return {**what, "branches": [_object(one) for one in branch or ()], "states": states}
 
 
 @_draws
 def control(
-    draw: Callable[[Jobs], Json],
+    draw: Json,
     vary: Annotated[str, typer.Option(help="The adapter whose strength varies, by its id; `adapters list` has them.")] = "",
     strengths: Annotated[str, typer.Option(help="In units of its calibration, with commas between.")] = "-2,-1,0,1,2",
-    out_folder: Out = None,
-    data_dir: DataDir = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Json:
     """Draw the same seeds with an adapter at a row of strengths, on teacher, student and hybrid."""
-    jobs = open_jobs(data_dir)
     try:
         row = [float(one) for one in strengths.split(",")]
     except ValueError:
         raise ValueError(f"The strengths {brief(strengths)} are no numbers with commas between, like -2,0,2.") from None
-    request = {"draw": draw(jobs), "vary": {"id": vary}, "strengths": row}
-    execute(jobs, jobs.submit("control", request), device, out_folder, as_json)
+    return {"draw": draw, "vary": {"id": vary}, "strengths": row}
 
 
 def _object(text: str) -> Json:
