@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -39,7 +40,8 @@ def test_an_agent_draws_and_is_told_of_its_mistakes(address: str, worker: Script
             wrong = await session.call_tool("compare", {"request": {"prompt": "a cat", "sead": 1}})
             return {"tools": tools, "told": told, "wrong": wrong}
 
-    found = asyncio.run(talk())
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests may have this thread's event loop
+        found = thread.submit(lambda: asyncio.run(talk())).result()
     compare = found["tools"]["compare"]
     assert compare.description.startswith("Compare: the same seeds drawn by a teacher")
     assert compare.inputSchema["properties"]["request"]["properties"]["prompt"]["type"] == "string"

@@ -13,7 +13,7 @@ class Audited(OfModels):
     model: str
     never_saw: str | None = Field(description="The model that never saw the concept.")
     concept: Json
-    verdict: Json
+    verdict: str = Field(description="One sentence from the measurements.")
     attacks: list[Json] = Field(description="Each with its rows: successes, n, interval, budget, on every model.")
-    left_out: list[Json]
+    left_out: list[Json | str]
     report: str = Field(description="The whole report as one page, in the run's folder.")

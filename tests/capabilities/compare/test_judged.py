@@ -13,9 +13,11 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
+from rich.console import Console
 from torch import Tensor
 from typer.testing import CliRunner
 
+from studio.cli import executing
 from studio.cli.app import app
 from studio.domains import domain_of
 from studio.domains.media import medium_of
@@ -214,7 +216,10 @@ def test_the_best_encoder_here_reads(
     assert all(found["diversity"]["value"] > 0 for found in measures(result).values())
 
 
-def test_the_terminal_names_the_judge_and_why_there_is_no_accuracy(photos: Jobs, warm: ModelCache) -> None:
+def test_the_terminal_names_the_judge_and_why_there_is_no_accuracy(
+    photos: Jobs, warm: ModelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "out", Console(width=200))
     run_id, _ = execute(photos, warm)
     ran = CliRunner().invoke(app, ["runs", "show", run_id, "--data-dir", str(photos.paths.root)], env={"COLUMNS": "200"})
     assert ran.exit_code == 0, ran.output
