@@ -50,7 +50,7 @@ class CompareForm(DrawForm):
                 self.student_steps, self.previews]  # fmt: skip
 
     def filled(self) -> Shown:
-        return {*super().filled(), self.group, self.words, self.examples}
+        return {*super().filled(), self.group}
 
     def request(self, values: Values) -> Json:
         """The form as a request of kind "compare"."""
@@ -94,19 +94,20 @@ class CompareForm(DrawForm):
         steps = pairs.student_steps(pair)
         return {
             self.pair: gr.Dropdown(choices=pairs.choices(load_registry(self.jobs.paths).pairs()), value=pair_id),
+            self.before: pair_id,
             self.arms: gr.CheckboxGroup(pairs.arm_choices(steps), value=self.usual_arms(pair)),
             self.remedies: [],
             self.group: gr.Accordion(pairs.remedies_label([]), open=False),
             self.off_recipe: False,
             self.student_steps: gr.Slider(value=steps, interactive=False),
             self.teacher_guidance: pairs.guidance(pair),
-            self.pair_line: pairs.line(pair),
+            self.base_guidance: gr.Slider(maximum=pairs.most_guidance(pair), value=pairs.NO_GUIDANCE),
         }
 
     def readied(self) -> Shown:
         """Everything that `ready` changes."""
-        return {self.pair, self.arms, self.remedies, self.group, self.off_recipe, self.student_steps, self.teacher_guidance,
-                self.pair_line}  # fmt: skip
+        return {self.pair, self.before, self.arms, self.remedies, self.group, self.off_recipe, self.student_steps,
+                self.teacher_guidance, self.base_guidance}  # fmt: skip
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -126,22 +127,24 @@ class CompareForm(DrawForm):
     def read(self, text: str, pair: Pair | None) -> Updates:
         return super().read(text, pair) | {self.words: prompt.words(prompt.domain_for(pair), text)}
 
-    def chosen(self) -> Shown:
-        return {
-            *super().chosen(),
-            self.student_steps,
-            self.vocabulary,
-            self.examples,
-            self.base_guidance,
+    def shown(self) -> Shown:
+        return {*super().shown(), self.vocabulary, self.examples}
+
+    def show_pair(self, values: Values) -> Updates:
+        domain = prompt.domain_for(self.pair_of(values[self.pair]))
+        return super().show_pair(values) | {
+            self.vocabulary: gr.Accordion(visible=bool(domain.words)),
+            self.examples: prompt.examples(domain),
         }
+
+    def chosen(self) -> Shown:
+        return {*super().chosen(), self.student_steps, self.base_guidance}
 
     def choose_pair(self, values: Values) -> Updates:
         pair = self.pair_of(values[self.pair])
-        domain, most = prompt.domain_for(pair), pairs.most_guidance(pair)
+        most = pairs.most_guidance(pair)
         return super().choose_pair(values) | {
             self.student_steps: values[self.student_steps] if values[self.off_recipe] else pairs.student_steps(pair),
-            self.vocabulary: gr.Accordion(visible=bool(domain.words)),
-            self.examples: prompt.examples(domain),
             self.base_guidance: gr.Slider(maximum=most, value=min(values[self.base_guidance], most)),
         }
 

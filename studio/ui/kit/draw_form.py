@@ -104,7 +104,7 @@ class DrawForm:
 
     def filled(self) -> Shown:
         """Everything that `fill` changes."""
-        return {*self.inputs(), self.prompt_line, self.pair_line, self.seeds_line, *self.beside_text.groups, *self.taken.shown}
+        return {*self.inputs(), self.before, self.seeds_line, *self.shown()}
 
     def request(self, values: Values) -> Json:
         """The form as a request that draws. ValueError in one sentence where a field cannot be read."""
@@ -131,6 +131,7 @@ class DrawForm:
         return {
             self.prompt: request["prompt"],
             self.pair: request["pair"] if pair else gr.skip(),
+            self.before: request["pair"] if pair else gr.skip(),
             self.arms: gr.CheckboxGroup(offered, value=[arm for arm in request["arms"] if arm in _names(offered)]),
             self.seeds: seeds,
             self.teacher_steps: request["teacher_steps"],
@@ -156,7 +157,9 @@ class DrawForm:
         typed = {"trigger_mode": "always_last", **QUIET}
         self.prompt.change(self.read_prompt, {self.prompt, self.pair}, self.reads(), **typed)
         self.seeds.change(lambda text: pairs.seeds_line(text), self.seeds, self.seeds_line, **typed)
-        self.pair.change(self.choose_pair, set(self.inputs()) | {self.before}, self.chosen(), **QUIET)
+        # A request that is put into the form changes the pair too, and says itself what is ticked.
+        self.pair.input(self.choose_pair, set(self.inputs()) | {self.before}, self.chosen(), **QUIET)
+        self.pair.change(self.show_pair, {self.prompt, self.pair}, self.shown(), **QUIET)
         counted = [component for component in self.inputs() if component is not self.prompt]
         gr.on([component.change for component in counted], self.estimate, set(self.inputs()), {self.cost}, **typed)
 
@@ -177,27 +180,36 @@ class DrawForm:
     def read_prompt(self, values: Values) -> Updates:
         return self.read(values[self.prompt] or "", self.pair_of(values[self.pair]))
 
+    def shown(self) -> Shown:
+        """Everything that `show_pair` changes."""
+        return {self.pair_line, *self.beside_text.groups, *self.taken.shown, *self.reads()}
+
+    def show_pair(self, values: Values) -> Updates:
+        """What is said and offered of the pair that stands in the form, however it came there."""
+        pair = self.pair_of(values[self.pair])
+        return {
+            self.pair_line: pairs.line(pair),
+            **self.beside_text.show(pair),
+            **self.taken.show(pair),
+            **self.read(values[self.prompt] or "", pair),
+        }
+
     def chosen(self) -> Shown:
         """Everything that `choose_pair` changes."""
-        return {self.pair_line, self.arms, self.teacher_guidance, self.before, *self.beside_text.groups,
-                *self.taken.shown, *self.reads()}  # fmt: skip
+        return {self.arms, self.teacher_guidance, self.before}
 
     def choose_pair(self, values: Values) -> Updates:
+        """What a person who chooses another pair finds set for it: what they had not changed, and what does not fit it."""
         pair = self.pair_of(values[self.pair])
         offered = pairs.arm_choices(pairs.student_steps(pair))
         before = self.pair_of(values[self.before])
         kept = [arm for arm in values[self.arms] if arm in _names(offered)] or ["teacher", "student"]
         if before and set(values[self.arms]) == set(self.usual_arms(before)):
             kept = self.usual_arms(pair)
-        guidance = pairs.guidance_kept(values[self.teacher_guidance], before, pair)
         return {
-            self.pair_line: pairs.line(pair),
             self.arms: gr.CheckboxGroup(offered, value=kept),
-            self.teacher_guidance: guidance,
+            self.teacher_guidance: pairs.guidance_kept(values[self.teacher_guidance], before, pair),
             self.before: values[self.pair] or "",
-            **self.beside_text.show(pair),
-            **self.taken.show(pair),
-            **self.read(values[self.prompt] or "", pair),
         }
 
     def refresh(self) -> Updates:

@@ -317,13 +317,14 @@ def test_size_and_negative_prompt_go_into_the_request_and_back(tab: CompareTab) 
 
 
 def test_size_and_negative_prompt_are_there_only_where_they_fit(tab: CompareTab, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = tab.form.choose_pair(values(tab, size="64x32", negative="snow"))
+    asked = values(tab, size="64x32", negative="snow", base_guidance=9)
+    here = tab.form.show_pair(asked) | tab.form.choose_pair(asked)
     assert here[tab.form.size].visible is not False and here[tab.form.base_guidance].maximum == 30
     pair = tab.form.first
     assert pair is not None
     fixed = replace(pair.teacher, checkpoint=replace(pair.teacher.checkpoint, step=0, embeds_guidance=True, most_guidance=4.0))
     monkeypatch.setattr(tab.form, "pair_of", lambda _: replace(pair, teacher=fixed))
-    gone = tab.form.choose_pair(values(tab, size="64x32", negative="snow", base_guidance=9))
+    gone = tab.form.show_pair(asked) | tab.form.choose_pair(asked)
     for field in (tab.form.size, tab.form.negative):
         assert gone[field].visible is False and gone[field].value == ""
     assert (gone[tab.form.base_guidance].maximum, gone[tab.form.base_guidance].value) == (4.0, 4.0)

@@ -216,7 +216,7 @@ def test_they_are_there_only_where_a_model_takes_them(tab: ScrubTab, monkeypatch
     assert pair is not None and form.size.visible and form.negative.visible and form.taken.group.visible
     fixed = replace(pair.teacher, checkpoint=replace(pair.teacher.checkpoint, step=0, embeds_guidance=True))
     monkeypatch.setattr(form, "pair_of", lambda _: replace(pair, teacher=fixed))
-    gone = form.choose_pair(values(tab, size="64x32", negative="snow") | {form.before: pair.id})
-    assert set(gone) <= form.chosen()
+    gone = form.show_pair(values(tab, size="64x32", negative="snow"))
+    assert set(gone) <= form.shown()
     assert [(gone[field].visible, gone[field].value) for field in (form.size, form.negative)] == [(False, "")] * 2
     assert gone[form.taken.group].visible is False
