@@ -71,7 +71,7 @@ def recovery(
 
     arms = (("teacher", teacher), ("student", student), (label, hybrid))
     figures = ", ".join(f"{name} {arm.interval(level).text()}" for name, arm in arms)
-    seen = f"On these samples ({lost.n} count) the diversity is {figures}"
+    seen = f"On the {lost.n} samples that count the diversity is {figures}"
     seen += f"; {least} or more may tell what was lost and what comes back."
 
     def result(share: Interval, verdict: Verdict, sentence: str) -> Recovery:
@@ -161,7 +161,7 @@ def _few(label: str, share: Interval, n: int) -> str:
     if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
         return ""
     figure = share.text(percent=True)
-    return f"On these samples ({n} count) the {label} gives back {figure} of the diversity the student lost; too few to say more."
+    return f"On the {n} samples that count the {label} gives back {figure} of the diversity the student lost; too few to say more."
 
 
 def _fidelity_text(label: str, fidelity: tuple[Interval, Interval] | None) -> str:

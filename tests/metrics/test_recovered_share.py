@@ -114,13 +114,13 @@ def test_eight_samples_are_not_judged(hybrid):
     result = recovery(arm(0.8, seed=1, n=8), arm(0.4, seed=2, n=8), arm(hybrid, seed=3, n=8), label="hybrid")
     assert result.verdict == "too few to say" and result.share.known
     assert (
-        result.sentence.startswith("On these samples (8 count) the hybrid gives back")
+        result.sentence.startswith("On the 8 samples that count the hybrid gives back")
         and "too few to say more" in result.sentence
     )
     nothing = recovery(arm(0.8, 0.1, seed=1, n=8), arm(0.78, 0.1, seed=2, n=8), arm(0.8, n=8))
     assert nothing.verdict == "too few to say" and "32 or more" in nothing.sentence
     wide = recovery(arm(0.8, 0.1, seed=1, n=8), arm(0.6, 0.1, seed=2, n=8), arm(0.7, 0.1, seed=3, n=8), label="hybrid")
-    assert wide.sentence.startswith("On these samples (8 count) the diversity is teacher 0.80 [")
+    assert wide.sentence.startswith("On the 8 samples that count the diversity is teacher 0.80 [")
     assert "student 0.60 [" in wide.sentence and "hybrid 0.70 [" in wide.sentence
 
 
