@@ -311,7 +311,6 @@ def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
         (lambda: model.trainable(rank=4), "Students of m are trained whole; the form full would fit"),
         (lambda: model.new_word("<a>", 1), "learns no new words"),
         (lambda: model.control_files, "follows no hints"),
-        (lambda: model.adapter_files.merge([], Path("x")), "whose weights take no edits"),
     ):
         with pytest.raises(ValueError, match=words):
             ask()

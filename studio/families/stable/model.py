@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +26,13 @@ from studio.families import autoencoder
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
+from studio.families.merged import MergeableFiles
 from studio.families.opened import Opened
 from studio.families.referring import Referring
 from studio.families.sharing import digest
 from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
-from studio.families.stable.files import ControlFiles, MergeableFiles
+from studio.families.stable.files import ControlFiles
 from studio.families.stable.footprint import footprint
 from studio.families.stable.lines import LineReader
 from studio.families.stable.network import Network
@@ -45,6 +46,7 @@ from studio.families.turns import Before, Turns
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(eq=False)
@@ -70,6 +72,7 @@ class Model(Opened):
     embedded_guidance: float = 1.0
     turns: Turns = field(default_factory=Turns)
     own: tuple[Edit, float] | None = None
+    network_folder: ClassVar[str] = "unet"
 
     def __post_init__(self) -> None:
         network = self.denoiser.network
@@ -207,6 +210,15 @@ class Model(Opened):
     def modules(self) -> dict[str, nn.Module]:
         """The parts that edits may change, by the first word of a layer's path."""
         return self.parts.modules
+
+    @property
+    def autoencoder(self) -> nn.Module:
+        return self.parts.vae
+
+    @property
+    def tokenizers(self) -> dict[str, PreTrainedTokenizerBase]:
+        """By their folders."""
+        return {f"tokenizer{'_2' if i else ''}": words for i, words in enumerate(self.parts.tokenizers)}
 
     @property
     def by_role(self) -> dict[Role, list[nn.Module]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,8 @@ from studio.families.adapter_files import Layout, Report
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
-from studio.families.opened import AdapterFiles, Opened
+from studio.families.merged import MergeableFiles
+from studio.families.opened import Opened
 from studio.families.sharing import digest
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
@@ -35,18 +36,20 @@ from studio.families.transformer.student_folder import student_folder
 from studio.families.turns import Before, Turns
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from studio.core.family import OpenModel
     from studio.families.transformer.network import Transformer
 
 
-class TransformerFiles(AdapterFiles):
+class TransformerFiles(MergeableFiles):
     """Adapter files whose denoising part is called "transformer". Read are the names of the original code too, whose layers for
     q, k and v are one; written are those of diffusers."""
 
     layouts: tuple[str, ...] = ("diffusers", "peft")
 
     def read(self, path: Path) -> tuple[Edit, Report]:
-        """As in `AdapterFiles`; a file with layers that the model has not is refused."""
+        """As in `families.opened.AdapterFiles`; a file with layers that the model has not is refused."""
         return adapter_files.read(path, adapter_files.targets(self.model.modules), whole=True)
 
     def write(self, edit: Edit, path: Path, layout: str = "diffusers", private: bool = True) -> list[Path]:
@@ -83,6 +86,7 @@ class Model(Opened):
     embedded_guidance: float = 1.0
     turns: Turns = field(default_factory=Turns)
     own: tuple[Edit, float] | None = None
+    network_folder: ClassVar[str] = "transformer"
     _empty: dict[tuple[object, ...], Cond] = field(default_factory=dict)  # what is said by nothing, by how it is read
 
     def __post_init__(self) -> None:
@@ -96,6 +100,15 @@ class Model(Opened):
         """With what this model wears on them, whoever else has a share in them."""
         self._take_turn()
         return self.held
+
+    @property
+    def autoencoder(self) -> nn.Module:
+        return self.parts.vae
+
+    @property
+    def tokenizers(self) -> dict[str, PreTrainedTokenizerBase]:
+        """By their folders."""
+        return self.parts.tokenizers
 
     @property
     def by_role(self) -> dict[Role, list[nn.Module]]:
