@@ -309,7 +309,6 @@ def given_noise(pipe: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> lis
 def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
     for ask, words in (
         (lambda: model.trainable(rank=4), "Students of m are trained whole; the form full would fit"),
-        (lambda: model.new_word("<a>", 1), "learns no new words"),
         (lambda: model.control_files, "follows no hints"),
     ):
         with pytest.raises(ValueError, match=words):

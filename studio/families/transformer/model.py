@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +26,16 @@ from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
 from studio.families.merged import MergeableFiles
-from studio.families.opened import Opened
 from studio.families.sharing import digest
 from studio.families.transformer.kinds import Kind
 from studio.families.transformer.lines import LineReader
 from studio.families.transformer.network import PatchTransformer
+from studio.families.transformer.new_word import Encoding, NewWord, marks
 from studio.families.transformer.parts import Parts
 from studio.families.transformer.student_folder import student_folder
 from studio.families.turns import Before, Turns
+from studio.families.vocabulary import Vocabulary
+from studio.families.wording import Wording
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,7 +64,7 @@ class TransformerFiles(MergeableFiles):
 
 
 @dataclass(eq=False)
-class Model(Opened):
+class Model(Wording):
     """An open checkpoint.
 
     shape: (C, H, W) of one sample. image_size: pixels of a side. default_guidance: from the card where it has
@@ -82,7 +84,7 @@ class Model(Opened):
     default_guidance: float
     card: Json
     held: Parts
-    encoding: Callable[[Parts, Sequence[str]], Cond]
+    encoding: Encoding
     embedded_guidance: float = 1.0
     turns: Turns = field(default_factory=Turns)
     own: tuple[Edit, float] | None = None
@@ -119,6 +121,16 @@ class Model(Opened):
         return Attached(self.held.modules)
 
     @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        held = self.held
+        names, listed = list(held.tokenizers), list(held.tokenizers.values())
+
+        def exchanged(i: int, tokenizer: PreTrainedTokenizerBase) -> None:
+            held.tokenizers[names[i]] = tokenizer
+
+        return Vocabulary(listed, list(held.encoders.values()), marks(held), exchanged, self.kind.lower)
+
+    @cached_property
     def hash(self) -> str:
         """12 hexadecimal digits over the weight files; read on first use."""
         return hash_of(self.folder, self.hashes)
@@ -133,7 +145,10 @@ class Model(Opened):
     @property
     def text_key(self) -> tuple[object, ...]:
         """Equal for models whose `encode` and `null` give the same tensors on the same device."""
-        return (self.kind.pipeline, self._text_hash, str(self.device), self.dtype, self.held.length, self._attached.text_key())
+        return (self.kind.pipeline, self._text_hash, str(self.device), self.dtype, self.held.length, *self._worn_key())
+
+    def _worn_key(self) -> tuple[object, ...]:
+        return self._attached.text_key(), self._vocabulary.key()
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -147,17 +162,13 @@ class Model(Opened):
     def encode(self, said: Sequence[Said]) -> Cond:
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
         self.need("encoders")
-        return {**beside(said), **self.encoding(self.parts, [one.text for one in said])}
+        return {**beside(said), **self.encoding(self.parts, self._vocabulary.every([one.text for one in said]))}
 
     def cut_off(self, prompt: str) -> dict[str, str]:
         """As in `core.family.ReadsText`."""
-        short = self.parts.tokenizers["tokenizer"].model_max_length  # SD3 reads as much with its second CLIP
-        found = {}
-        for name, words in self.parts.tokenizers.items():
-            encoder = name.replace("tokenizer", "text_encoder")
-            long = "T5" in type(self.parts.encoders[encoder]).__name__
-            found[encoder] = cut_off(words, prompt, self.parts.length if long else short)
-        return found
+        spelled, words = self._vocabulary.every([prompt]), self.parts.tokenizers.values()
+        read = zip(self.parts.lengths.items(), words, spelled, strict=True)
+        return {name: cut_off(tokenizer, lines[0], length) for (name, length), tokenizer, lines in read}
 
     def null(self, cond: Cond) -> Cond:
         """Conditions of the empty prompt."""
@@ -165,7 +176,7 @@ class Model(Opened):
         if key not in self._empty:
             self.need("encoders")
             with torch.inference_mode(False):  # what is kept may be needed for gradients later
-                self._empty = {key: self.encoding(self.parts, [""])}
+                self._empty = {key: self.encoding(self.parts, [[""]] * len(self.held.encoders))}
         n = len(cond["states"])
         return {**cond, **{name: part.expand(n, *part.shape[1:]) for name, part in self._empty[key].items()}}
 
@@ -182,6 +193,12 @@ class Model(Opened):
         """The inverse of `decode`: [B, 3, H, W] in [0, 1] -> [B, C, h, w], float32."""
         return autoencoder.encoded(self.parts.vae, samples)
 
+    def new_word(self, word: str, rows: int) -> NewWord:
+        """A word that is to be taught: rows of every text encoder's table (`families.transformer.new_word`)."""
+        self.need("encoders")
+        with self.using(()), self.knowing(()):
+            return NewWord(self.parts, self.encoding, word, rows, self.kind.lower)
+
     def line_reader(self) -> LineReader:
         """What reads captions for teaching, a batch at a time."""
         return LineReader(cast("OpenModel", self))
@@ -194,6 +211,7 @@ class Model(Opened):
     def to(self, device: str | torch.device) -> Model:
         for module in (self.held.transformer, self.held.vae, *self.held.encoders.values()):
             nn.Module.to(module, device)
+        self._vocabulary.to(device)
         return self
 
     @property

@@ -32,6 +32,15 @@ class Parts:
     encoders: dict[str, PreTrainedModel]
     length: int
 
+    def is_t5(self, encoder: str) -> bool:
+        return "T5" in type(self.encoders[encoder]).__name__
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Text tokens that each encoder reads, in the order of their names."""
+        short = self.tokenizers["tokenizer"].model_max_length  # SD3 reads as much with its second CLIP
+        return {name: self.length if self.is_t5(name) else short for name in self.encoders}
+
     @property
     def modules(self) -> dict[str, nn.Module]:
         """Those that edits may change, by the first word of a layer's path."""
