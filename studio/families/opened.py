@@ -104,20 +104,30 @@ class Opened(Resident):
         return EncodedLineReader(cast(OpenModel, self))
 
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
-        """A float32 copy of the network for training; students are whole copies of it, or of `start`'s."""
-        if rank is not None or smaller is not None:
-            raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
+        """A float32 copy of the network for training; students are copies of it, or of `start`'s, or adapters on them."""
+        if smaller is not None:
+            raise ValueError(f"Students of {self.id} are cut no smaller; the form full would fit.")
         if self.denoiser.process.kind != Gaussian.kind:
             kind = self.denoiser.process.kind
             raise ValueError(f"{self.id} is a {kind} process, and what can be taught so far is taught to {Gaussian.kind} ones.")
-        network = _copy(self)
+        network = self.lent(_copy(self), rank, alone=self.own is None)
         if start is not None:
             r = start.recipe
             if r is None:
                 raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
             assert isinstance(start, Opened)
-            network.teaches(_copy(start).trainable_copy, Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta))
+            network.teaches(
+                self.lent(_copy(start), rank, alone=False).trainable_copy,
+                Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta),
+            )
         return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
+
+    def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
+        """A network of which copies to train are adapters of this rank; None: whole ones, as it is. alone: whether its weights
+        are those of the model's folder."""
+        if rank is not None:
+            raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
+        return network
 
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""

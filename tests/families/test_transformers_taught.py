@@ -18,6 +18,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond
 from studio.core.domain import told
 from studio.core.edit import Edit, Merged
+from studio.core.footprint import Smaller
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Streams
@@ -162,12 +163,15 @@ OBJECTIVES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def taught(model: Model, objective: str, checkpointing: bool = False, **config: Any) -> Trainer:
+def trainer_of(model: Model, objective: str, checkpointing: bool = False, rank: int | None = None, **config: Any) -> Trainer:
     cls = METHODS.get(objective)
-    method = cls(cls.Config(batch=2, lr=1e-3, **config), Streams(1), model.trainable(), Captions(model))
-    trainer = Trainer(
-        method, TrainerConfig(steps=2, warmup=0, checkpoint_every=100, precision="fp32", checkpointing=checkpointing)
-    )
+    method = cls(cls.Config(batch=2, lr=1e-3, **config), Streams(1), model.trainable(rank), Captions(model))
+    how = TrainerConfig(steps=2, warmup=0, checkpoint_every=100, precision="fp32", checkpointing=checkpointing)
+    return Trainer(method, how)
+
+
+def taught(model: Model, objective: str, checkpointing: bool = False, rank: int | None = None, **config: Any) -> Trainer:
+    trainer = trainer_of(model, objective, checkpointing, rank, **config)
     list(trainer.run())
     return trainer
 
@@ -308,7 +312,7 @@ def given_noise(pipe: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
     for ask, words in (
-        (lambda: model.trainable(rank=4), "Students of m are trained whole; the form full would fit"),
+        (lambda: model.trainable(smaller=Smaller("middle")), "Students of m are cut no smaller; the form full would fit"),
         (lambda: model.control_files, "follows no hints"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from studio.core.denoiser import Cond, Denoiser
 from studio.core.domain import Said, beside
-from studio.core.edit import Edit
+from studio.core.edit import Edit, EditCard
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.core.kept_hashes import files_hash_of, hash_of
+from studio.core.material import ConditionalNetwork
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.residency import Role
@@ -32,6 +33,7 @@ from studio.families.transformer.lines import LineReader
 from studio.families.transformer.network import PatchTransformer
 from studio.families.transformer.new_word import Encoding, NewWord, marks
 from studio.families.transformer.parts import Parts
+from studio.families.transformer.shared_lora import Shared, View
 from studio.families.transformer.student_folder import student_folder
 from studio.families.turns import Before, Turns
 from studio.families.vocabulary import Vocabulary
@@ -203,10 +205,20 @@ class Model(Wording):
         """What reads captions for teaching, a batch at a time."""
         return LineReader(cast("OpenModel", self))
 
+    def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
+        assert isinstance(network, PatchTransformer)
+        return network if rank is None else Shared(network, rank, alone)
+
     def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
-        """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json."""
+        """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json: an adapter that is
+        all a student differs by as a LoRA on the teacher's transformer, where the pipeline takes LoRAs."""
+        how = {"teacher_id": teacher_id, "card": card}
+        if isinstance(network, View) and network.alone and self.kind.loras:
+            about = EditCard(title=method.card.title, base=teacher_id, base_hash=self.hash)
+            student_folder(folder, self, network.edit(about).half(), method, **how)  # type: ignore[arg-type]
+            return
         taught = cast("Transformer", network.get_submodule("transformer"))
-        student_folder(folder, self, taught, method, teacher_id=teacher_id, card=card)
+        student_folder(folder, self, taught, method, **how)  # type: ignore[arg-type]
 
     def to(self, device: str | torch.device) -> Model:
         for module in (self.held.transformer, self.held.vae, *self.held.encoders.values()):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from studio.core.denoiser import Denoiser
+    from studio.core.family import AdapterFiles
     from studio.core.method import Method
     from studio.core.recipe import Recipe
     from studio.families.autoencoder import Autoencoder
@@ -57,4 +58,6 @@ class Open(Protocol):
     held: Parts
     embedded_guidance: float
 
+    @property
+    def adapter_files(self) -> AdapterFiles: ...
     def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...
