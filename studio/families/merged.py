@@ -17,6 +17,7 @@ from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
 from studio.families.layout import LORA, ORIGINAL, original_of
 from studio.families.opened import NETWORK, AdapterFiles
+from studio.families.vocabulary import table_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -119,7 +120,7 @@ def _save_part(folder: Path, module: nn.Module, diffusers: bool) -> None:
     config = encoder.config
     before = config.vocab_size, config.eos_token_id
     try:
-        config.vocab_size = encoder.get_input_embeddings().weight.shape[0]
+        config.vocab_size = table_of(encoder).weight.shape[0]
         config.eos_token_id = getattr(getattr(encoder, "text_model", encoder), "eos_token_id", config.eos_token_id)
         with system_errors():
             encoder.save_pretrained(folder, safe_serialization=True)

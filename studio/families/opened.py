@@ -108,14 +108,13 @@ class Opened(Resident):
         if smaller is not None:
             raise ValueError(f"Students of {self.id} are cut no smaller; the form full would fit.")
         if self.denoiser.process.kind != Gaussian.kind:
-            kind = self.denoiser.process.kind
-            raise ValueError(f"{self.id} is a {kind} process, and what can be taught so far is taught to {Gaussian.kind} ones.")
+            said = f"{self.id} is a {self.denoiser.process.kind} process, and"
+            raise ValueError(f"{said} what can be taught so far is taught to {Gaussian.kind} ones.")
         network = self.lent(_copy(self), rank, alone=self.own is None)
         if start is not None:
-            r = start.recipe
-            if r is None:
-                raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
             assert isinstance(start, Opened)
+            if (r := start.recipe) is None:
+                raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
             network.teaches(
                 self.lent(_copy(start), rank, alone=False).trainable_copy,
                 Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta),
@@ -123,8 +122,7 @@ class Opened(Resident):
         return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
 
     def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
-        """A network of which copies to train are adapters of this rank; None: whole ones, as it is. alone: whether its weights
-        are those of the model's folder."""
+        """What gives copies to train: adapters of a rank, or whole ones. alone: whether its weights are those of the folder."""
         if rank is not None:
             raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
         return network
@@ -183,11 +181,10 @@ class Opened(Resident):
     def unload_adapter(self, name: str) -> None:
         """Forget an edit and its words; the model is then as if it had never been there."""
         self._check_loaded(name)
-        words = bool(self._attached.edits[name].tokens)
+        if self._attached.edits[name].tokens:
+            self.unload_tokens(name)
         self._attached.remove(name)
         self.forget_references(name)
-        if words:
-            self.unload_tokens(name)
 
     def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
         """Exactly these (name, strength) pairs are on, negative ones too; their order never matters, and none leaves the

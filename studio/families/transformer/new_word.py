@@ -9,7 +9,7 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import nn
 
@@ -20,6 +20,7 @@ from studio.families import new_word
 if TYPE_CHECKING:
     from studio.families.transformer.parts import Parts
 
+M = TypeVar("M", bound=nn.Module)
 Encoding = Callable[["Parts", Sequence[Sequence[str]]], Cond]
 
 
@@ -44,6 +45,6 @@ class NewWord(new_word.NewWord):
         return {name: part.float() if part.is_floating_point() else part for name, part in found.items()}
 
 
-def _sharing_weights(module: nn.Module) -> nn.Module:
+def _sharing_weights(module: M) -> M:
     """A copy whose layers can be exchanged, with the very weights of the module."""
     return copy.deepcopy(module, {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())})

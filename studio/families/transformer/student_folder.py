@@ -29,7 +29,9 @@ from studio.families.schedulers import BETAS
 
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+    from transformers import PreTrainedModel
 
+    from studio.families.autoencoder import Autoencoder
     from studio.families.transformer.network import Transformer
     from studio.families.transformer.parts import Open
 
@@ -44,13 +46,13 @@ def student_folder(target: Path, model: Open, taught: Transformer | Edit, method
     """
     recipe = model.recipe_of(method, teacher_id)
     target.mkdir(parents=True, exist_ok=True)
-    whole = {"vae": model.held.vae, **model.held.encoders}
+    whole: dict[str, Autoencoder | PreTrainedModel | Transformer] = {"vae": model.held.vae, **model.held.encoders}
     if isinstance(taught, Edit):
         whole["transformer"] = model.held.transformer
     for part in (*whole, *model.held.tokenizers):
         shutil.copytree(model.folder / part, target / part, copy_function=_linked, ignore=_pickles, dirs_exist_ok=True)
         if part in whole and original_of(model.folder / part) is not None:  # in one file with the teacher's
-            whole[part].save_pretrained(target / part, safe_serialization=True)  # type: ignore[operator]
+            whole[part].save_pretrained(target / part, safe_serialization=True)
     if isinstance(taught, Edit):
         model.adapter_files.write(taught, target / LORA / LORA_WEIGHTS)
         (target / LORA / LORA_SETTINGS).write_text(json.dumps({"scale": 1.0}) + "\n")
@@ -71,8 +73,8 @@ def student_folder(target: Path, model: Open, taught: Transformer | Edit, method
         card = {**card, "embedded_guidance": model.card["embedded_guidance"]}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     there = model.kind.present(index)
-    write_readme(target, EXAMPLE, _call(target, model, recipe), [part for part in model.kind.optional if part not in there],
-                 LORA if isinstance(taught, Edit) else "")  # fmt: skip
+    empty = [part for part in model.kind.optional if part not in there]
+    write_readme(target, EXAMPLE, _call(target, model, recipe), empty, LORA if isinstance(taught, Edit) else "")
 
 
 def flow_scheduler(recipe: Recipe, train: int) -> FlowMatchEulerDiscreteScheduler:
