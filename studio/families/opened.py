@@ -105,21 +105,11 @@ class Opened(Resident):
 
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
         """A float32 copy of the network for training; students are copies of it, or of `start`'s, or adapters on them."""
-        if smaller is not None:
-            raise ValueError(f"Students of {self.id} are cut no smaller; the form full would fit.")
-        if self.denoiser.process.kind != Gaussian.kind:
-            said = f"{self.id} is a {self.denoiser.process.kind} process, and"
-            raise ValueError(f"{said} what can be taught so far is taught to {Gaussian.kind} ones.")
-        network = self.lent(_copy(self), rank, alone=self.own is None)
-        if start is not None:
-            assert isinstance(start, Opened)
-            if (r := start.recipe) is None:
-                raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
-            network.teaches(
-                self.lent(_copy(start), rank, alone=False).trainable_copy,
-                Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta),
-            )
-        return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
+        return _laid_out(self, rank, start, smaller)
+
+    def cut(self, network: ConditionalNetwork, form: Smaller) -> ConditionalNetwork:
+        """A smaller network with the weights of one that stay."""
+        raise ValueError(f"Students of {self.id} are cut no smaller; the form full would fit.")
 
     def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
         """What gives copies to train: adapters of a rank, or whole ones. alone: whether its weights are those of the folder."""
@@ -313,6 +303,26 @@ class Opened(Resident):
     def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
         if hints:
             raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
+
+
+def _laid_out(model: Opened, rank: int | None, start: OpenModel | None, smaller: Smaller | None) -> Denoiser:
+    """`Opened.trainable`."""
+    if model.denoiser.process.kind != Gaussian.kind:
+        said = f"{model.id} is a {model.denoiser.process.kind} process, and"
+        raise ValueError(f"{said} what can be taught so far is taught to {Gaussian.kind} ones.")
+    if rank is not None and smaller is not None:
+        raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
+    network, started = model.lent(_copy(model), rank, alone=model.own is None), None
+    if start is not None:
+        assert isinstance(start, Opened)
+        if (r := start.recipe) is None:
+            raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+        started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
+    if start is not None or smaller is not None:
+        pupil = _copy(start or model)
+        begun = pupil if smaller is None else model.cut(pupil, smaller)
+        network.teaches(model.lent(begun, rank, alone=False).trainable_copy, started)
+    return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
 
 
 def _copy(model: Opened) -> ConditionalNetwork:

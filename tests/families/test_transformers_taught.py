@@ -312,7 +312,9 @@ def given_noise(pipe: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
     for ask, words in (
-        (lambda: model.trainable(smaller=Smaller("middle")), "Students of m are cut no smaller; the form full would fit"),
+        (lambda: model.trainable(smaller=Smaller("middle")), "is a transformer and has no middle block; leaving layers out"),
+        (lambda: model.trainable(smaller=Smaller("layers", 0.5)), "has no stages to narrow; leaving layers out at a width of 1"),
+        (lambda: model.trainable(2, smaller=Smaller("layers")), "a smaller student is trained whole"),
         (lambda: model.control_files, "follows no hints"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -16,6 +16,7 @@ from studio.core.domain import Said, beside
 from studio.core.edit import Edit, EditCard
 from studio.core.explain import brief
 from studio.core.files import Json
+from studio.core.footprint import Smaller
 from studio.core.kept_hashes import files_hash_of, hash_of
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Method
@@ -34,6 +35,7 @@ from studio.families.transformer.network import PatchTransformer
 from studio.families.transformer.new_word import Encoding, NewWord, marks
 from studio.families.transformer.parts import Parts
 from studio.families.transformer.shared_lora import Shared, View
+from studio.families.transformer.smaller import make_smaller
 from studio.families.transformer.student_folder import student_folder
 from studio.families.turns import Before, Turns
 from studio.families.vocabulary import Vocabulary
@@ -208,6 +210,11 @@ class Model(Wording):
     def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
         assert isinstance(network, PatchTransformer)
         return network if rank is None else Shared(network, rank, alone)
+
+    def cut(self, network: ConditionalNetwork, form: Smaller) -> ConditionalNetwork:
+        assert isinstance(network, PatchTransformer)
+        network.transformer = make_smaller(network.transformer, form)
+        return network
 
     def save_student(self, folder: Path, network: nn.Module, method: Method, teacher_id: str, card: Json) -> None:
         """A network that `trainable` gave, taught, as a folder of this family with recipe.json and card.json: an adapter that is
