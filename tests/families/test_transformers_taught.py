@@ -315,6 +315,7 @@ def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
         (lambda: model.trainable(smaller=Smaller("middle")), "is a transformer and has no middle block; leaving layers out"),
         (lambda: model.trainable(smaller=Smaller("layers", 0.5)), "has no stages to narrow; leaving layers out at a width of 1"),
         (lambda: model.trainable(2, smaller=Smaller("layers")), "a smaller student is trained whole"),
+        (lambda: model.trainable_under_adapter().network.first_layer, "is told no places; the mode whole would fit"),
         (lambda: model.control_files, "follows no hints"),
     ):
         with pytest.raises(ValueError, match=words):
