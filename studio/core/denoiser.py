@@ -67,4 +67,7 @@ class Denoiser(Predictor):
         F, alpha, sigma = self.output(x, t, cond)
         if self.prediction == "v":
             return F
+        if self.prediction == "flow":  # eps = x0 + F, where sigma = 0 too
+            x0 = to_x0("flow", F, x, alpha, sigma)
+            return expand(alpha, x) * (x0 + F) - expand(sigma, x) * x0
         return from_x0("v", to_x0(self.prediction, F, x, alpha, sigma), x, alpha, sigma)

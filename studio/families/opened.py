@@ -109,20 +109,18 @@ class Opened(Resident):
         return EncodedLineReader(cast(OpenModel, self))
 
     def trainable(self, rank: int | None = None, start: OpenModel | None = None, smaller: Smaller | None = None) -> Denoiser:
-        """A float32 copy of the network for training; students are whole copies of it, or of `start`'s."""
-        if rank is not None or smaller is not None:
+        """A float32 copy of the network for training; students are copies of it, or of `start`'s, or adapters on them."""
+        return _laid_out(self, rank, start, smaller)
+
+    def cut(self, network: ConditionalNetwork, form: Smaller) -> ConditionalNetwork:
+        """A smaller network with the weights of one that stay."""
+        raise ValueError(f"Students of {self.id} are cut no smaller; the form full would fit.")
+
+    def lent(self, network: ConditionalNetwork, rank: int | None, alone: bool) -> ConditionalNetwork:
+        """What gives copies to train: adapters of a rank, or whole ones. alone: whether its weights are those of the folder."""
+        if rank is not None:
             raise ValueError(f"Students of {self.id} are trained whole; the form full would fit.")
-        if self.denoiser.process.kind != Gaussian.kind:
-            kind = self.denoiser.process.kind
-            raise ValueError(f"{self.id} is a {kind} process, and what can be taught so far is taught to {Gaussian.kind} ones.")
-        network = _copy(self)
-        if start is not None:
-            r = start.recipe
-            if r is None:
-                raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
-            assert isinstance(start, Opened)
-            network.teaches(_copy(start).trainable_copy, Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta))
-        return Denoiser(network, self.denoiser.process, self.denoiser.prediction)
+        return network
 
     def trainable_under_adapter(self) -> Denoiser:
         """The same for training an adapter on it, or words that it reads: nothing else of it changes."""
@@ -178,11 +176,10 @@ class Opened(Resident):
     def unload_adapter(self, name: str) -> None:
         """Forget an edit and its words; the model is then as if it had never been there."""
         self._check_loaded(name)
-        words = bool(self._attached.edits[name].tokens)
+        if self._attached.edits[name].tokens:
+            self.unload_tokens(name)
         self._attached.remove(name)
         self.forget_references(name)
-        if words:
-            self.unload_tokens(name)
 
     def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
         """Exactly these (name, strength) pairs are on, negative ones too; their order never matters, and none leaves the
@@ -311,6 +308,26 @@ class Opened(Resident):
     def use_controls(self, hints: Sequence[tuple[str, float]]) -> None:
         if hints:
             raise ValueError(f"{self.id} is of a family that follows no hints; a model of another one would fit.")
+
+
+def _laid_out(model: Opened, rank: int | None, start: OpenModel | None, smaller: Smaller | None) -> Denoiser:
+    """`Opened.trainable`."""
+    if model.denoiser.process.kind != Gaussian.kind:
+        said = f"{model.id} is a {model.denoiser.process.kind} process, and"
+        raise ValueError(f"{said} what can be taught so far is taught to {Gaussian.kind} ones.")
+    if rank is not None and smaller is not None:
+        raise ValueError("a smaller student is trained whole: without what was cut from it, its weights are no base for adapters")
+    network, started = model.lent(_copy(model), rank, alone=model.own is None), None
+    if start is not None:
+        assert isinstance(start, Opened)
+        if (r := start.recipe) is None:
+            raise ValueError(f"{start.id} has no recipe, so it is no student to start from")
+        started = Sampling(tuple(r.timesteps), r.rule, tuple(r.valid_steps), r.eta)
+    if start is not None or smaller is not None:
+        pupil = _copy(start or model)
+        begun = pupil if smaller is None else model.cut(pupil, smaller)
+        network.teaches(model.lent(begun, rank, alone=False).trainable_copy, started)
+    return Denoiser(network, model.denoiser.process, model.denoiser.prediction)
 
 
 def _copy(model: Opened) -> ConditionalNetwork:

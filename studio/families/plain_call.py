@@ -80,9 +80,12 @@ def plain_call(folder: Path) -> Json:
     return call
 
 
-def write_readme(folder: Path, prompt: str, call: Json | None = None, without: Sequence[str] = ()) -> None:
-    """README.md of a model's folder: what it is, from its card, and the lines that draw `prompt` in plain diffusers. call: the
-    arguments for that, by default those of `plain_call`. without: parts that it leaves empty, which diffusers must be told."""
+def write_readme(folder: Path, prompt: str, call: Json | None = None, without: Sequence[str] = (), lora: str = "") -> None:
+    """README.md of a model's folder: what it is, from its card, and the lines that draw `prompt` in plain diffusers.
+
+    call: the arguments for that, by default those of `plain_call`. without: parts that it leaves empty, which diffusers must be
+    told. lora: the folder in it of one that the pipeline must wear, "" for none.
+    """
     card = read_json(folder / "card.json") or {}
     asked = (plain_call(folder) if call is None else call).items()
     call_text = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in asked)
@@ -92,6 +95,7 @@ def write_readme(folder: Path, prompt: str, call: Json | None = None, without: S
     lines += [f"# {card.get('what', folder.name)}", "", "```python", "import diffusers", ""]
     empty = "".join(f", {part}=None" for part in without)
     lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}"{empty})  # this folder']
+    lines += [f'pipe.load_lora_weights("{folder.name}/{lora}")'] if lora else []
     lines += [f'pipe("{prompt}", {call_text}).images[0].save("picture.png")', "```", ""]
     if recipe:
         grid = ", ".join(f"{t:g}" for t in recipe.timesteps)

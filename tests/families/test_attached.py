@@ -12,9 +12,9 @@ from studio.core.domain import told
 from studio.core.edit import Edit
 from studio.families import open_model
 from studio.families.adapter_files import targets
+from studio.families.merged import save_merged
 from studio.families.stable.halves import computed_once
-from studio.families.stable.merged import save_merged
-from studio.families.stable.vocabulary import Vocabulary
+from studio.families.vocabulary import Vocabulary
 from tests.support import tiny_models
 from tests.support.edits import CARD, equal, farthest, outputs, random_edit
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond
 from studio.core.domain import told
 from studio.core.edit import Edit, Merged
+from studio.core.footprint import Smaller
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork
 from studio.core.method import Streams
@@ -162,12 +163,15 @@ OBJECTIVES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def taught(model: Model, objective: str, checkpointing: bool = False, **config: Any) -> Trainer:
+def trainer_of(model: Model, objective: str, checkpointing: bool = False, rank: int | None = None, **config: Any) -> Trainer:
     cls = METHODS.get(objective)
-    method = cls(cls.Config(batch=2, lr=1e-3, **config), Streams(1), model.trainable(), Captions(model))
-    trainer = Trainer(
-        method, TrainerConfig(steps=2, warmup=0, checkpoint_every=100, precision="fp32", checkpointing=checkpointing)
-    )
+    method = cls(cls.Config(batch=2, lr=1e-3, **config), Streams(1), model.trainable(rank), Captions(model))
+    how = TrainerConfig(steps=2, warmup=0, checkpoint_every=100, precision="fp32", checkpointing=checkpointing)
+    return Trainer(method, how)
+
+
+def taught(model: Model, objective: str, checkpointing: bool = False, rank: int | None = None, **config: Any) -> Trainer:
+    trainer = trainer_of(model, objective, checkpointing, rank, **config)
     list(trainer.run())
     return trainer
 
@@ -308,10 +312,11 @@ def given_noise(pipe: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def test_what_the_family_cannot_do_is_a_sentence(model: Model) -> None:
     for ask, words in (
-        (lambda: model.trainable(rank=4), "Students of m are trained whole; the form full would fit"),
-        (lambda: model.new_word("<a>", 1), "learns no new words"),
+        (lambda: model.trainable(smaller=Smaller("middle")), "is a transformer and has no middle block; leaving layers out"),
+        (lambda: model.trainable(smaller=Smaller("layers", 0.5)), "has no stages to narrow; leaving layers out at a width of 1"),
+        (lambda: model.trainable(2, smaller=Smaller("layers")), "a smaller student is trained whole"),
+        (lambda: model.trainable_under_adapter().network.first_layer, "is told no places; the mode whole would fit"),
         (lambda: model.control_files, "follows no hints"),
-        (lambda: model.adapter_files.merge([], Path("x")), "whose weights take no edits"),
     ):
         with pytest.raises(ValueError, match=words):
             ask()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from studio.core.denoiser import from_x0
+from studio.core.denoiser import Cond, from_x0
 from studio.core.domain import told
 from studio.core.method import Streams
 from studio.core.process import VP, Flow
@@ -21,6 +22,7 @@ from studio.families import open_model
 from studio.jobs.paths import ROOT
 from studio.methods.personalize import PERSONALIZE
 from studio.methods.personalize.min_snr import min_snr
+from studio.methods.personalize.personal import missed
 from studio.methods.personalize.pso import Pso
 from studio.sampling.plan import student_plan, teacher_plan
 from studio.workshop.material.untouched import UntouchedModel
@@ -140,10 +142,17 @@ def test_min_snr_weighs_as_the_paper_does() -> None:
     torch.testing.assert_close(min_snr(process, t, 5.0), (snr.clamp(max=5) / (snr + 1)).float())
     flow, s = Flow(), torch.tensor([0.0, 250.0, 1000.0], dtype=torch.float64)
     x0, wrong, eps = (randn((3, 8), generator(i, "flow")).double() for i in range(3))
-    x = add_noise(flow, x0, s, eps)
-    missed = (from_x0("v", wrong, x, *flow.alpha_sigma(s)) - from_x0("v", x0, x, *flow.alpha_sigma(s))).square().mean(1)
+
+    def says(x: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        """The velocity of what means `wrong` everywhere."""
+        return from_x0("v", wrong, x, *flow.alpha_sigma(t))
+
+    found = missed(flow, says, x0, s, eps, {})
     snr, error = flow.noise_level(s[1:]) ** -2, (wrong - x0).square().mean(1)[1:]
-    torch.testing.assert_close((min_snr(flow, s, 5.0) * missed)[1:], snr.clamp(max=5) * error, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close((min_snr(flow, s, 5.0) * found)[1:], snr.clamp(max=5) * error, rtol=1e-5, atol=1e-8)
+    x = add_noise(flow, x0, s, eps)[1:]
+    of_flow = (from_x0("flow", wrong[1:], x, *flow.alpha_sigma(s[1:])) - (eps - x0)[1:]).square().mean(1)
+    torch.testing.assert_close(found[1:], of_flow)  # the flow's own loss
     assert bool((min_snr(flow, s, 5.0).isfinite()).all()) and bool((min_snr(process, t, 0.0) == 1).all())
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from studio.core.domain import told
 from studio.core.edit import Edit, EditCard, LowRank
+from studio.families.adapter_files.targets import holds_words
 
 CARD = EditCard(title="snow", kind="slider", base="tiny/base", base_hash="0123456789ab", seed=7, steps=300, calibration=1.5,
                 prompts=("a secret garden",), note="for Ada", settings={"folder": "/home/ada/pictures", "lr": 0.002},
@@ -30,7 +31,7 @@ def random_edit(
     pairs = {}
     for part, layers in modules.items():
         for i, (inside, shape) in enumerate(layers.items()):
-            if inside.endswith("token_embedding") or not keep(f"{part}.{inside}"):
+            if holds_words(inside) or not keep(f"{part}.{inside}"):
                 continue
             r, a = (rank + i % 2, alpha + i % 3) if mixed else (rank, alpha)
             down = 0.1 * torch.randn(r, *shape[1:], generator=g)

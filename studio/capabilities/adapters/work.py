@@ -15,6 +15,7 @@ from studio.core.edit import Edit
 from studio.core.explain import brief
 from studio.core.family import AdapterFiles
 from studio.core.files import Json, read_json
+from studio.core.word_rows import plain
 from studio.jobs.paths import Paths, new_run_id
 from studio.jobs.run import Run
 from studio.library.adapter_uses import AdapterUse, check, distinct
@@ -79,7 +80,7 @@ def import_file(paths: Paths, registry: Registry, file: Path, name: str, base: s
     mine = edit.card.base in registry.entries and bool(edit.card.base_hash)
     card = edit.card if mine else edit.card.model_copy(update={"base": entry.id, "domain": entry.domain})
     edit = replace(edit, card=card)
-    words = sorted({word.removesuffix("@2") for word in edit.tokens})
+    words = sorted({plain(word) for word in edit.tokens})
 
     def write(target: Path) -> None:
         target.mkdir(parents=True)

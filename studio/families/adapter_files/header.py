@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from studio.core.edit import Edit, EditCard
 from studio.core.files import Json
+from studio.core.word_rows import plain
 from studio.families.adapter_files.container import parse_json
 
 CARD = "distillation_studio"
@@ -87,7 +88,7 @@ def header_of(edit: Edit, private: bool, xl: bool, architecture: str = "") -> di
     architecture: of the base, where `xl` does not say it."""
     card = edit.card if private else edit.card.public()
     ranks, alphas = edit.ranks, sorted({pair.alpha for pair in edit.pairs.values()})
-    words = sorted({word.removesuffix("@2") for word in edit.tokens})
+    words = sorted({plain(word) for word in edit.tokens})
     values: Json = {
         CARD: json.dumps(card.model_dump(mode="json"), allow_nan=False),
         "modelspec.sai_model_spec": "1.0.1",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from studio.core.edit import Edit, LowRank
+from studio.core.word_rows import plain
 from studio.families.adapter_files import positions, references, words
 from studio.families.adapter_files.alphas import Config, alpha_of, check
 from studio.families.adapter_files.container import (
@@ -198,7 +199,7 @@ class _File:
             tokens = _File(path, self.modules, self.limit_bytes).tokens
             notices += [f"the word {word!r} stands in two files; the first was taken" for word in tokens if word in self.tokens]
             self.tokens = tokens | self.tokens
-        brought = {word.removesuffix(words.SECOND) for word in self.tokens}
+        brought = {plain(word) for word in self.tokens}
         missing = [word for word in self.header.get("modelspec.trigger_phrase", "").split() if word not in brought]
         if missing and "distillation_studio" in self.header:
             notices.append(f"its word {shown(missing[0])} is in a file of its own, which is not beside it")

@@ -19,7 +19,7 @@ from studio.families.original_transformers import Rows, original_layers
 Targets = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 T5, LAST_TEXT = "encoder.block.", "text_encoder_3"  # how layers of a T5 begin, and which part it is in SD3
-WORDS = "token_embedding"  # the layer of a text encoder that holds a row for each word
+CLIP_WORDS, T5_WORDS = "token_embedding", "shared"  # the layer of a text encoder that holds a row for each word
 RESNET = {"conv1": "in_layers.2", "conv2": "out_layers.3", "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection"}
 OUTSIDE = {"conv_in": "input_blocks.0.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0",
            "time_embedding.linear_2": "time_embed.2", "add_embedding.linear_1": "label_emb.0.0",
@@ -37,12 +37,22 @@ def targets(parts: Mapping[str, nn.Module]) -> dict[str, dict[str, tuple[int, ..
 
 def _fits(path: str, layer: nn.Module) -> bool:
     plain = isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
-    return plain or (isinstance(layer, nn.Embedding) and path.endswith(WORDS))
+    return plain or (isinstance(layer, nn.Embedding) and holds_words(path))
+
+
+def holds_words(path: str) -> bool:
+    """Whether a layer of a text encoder is its table of words."""
+    return path == T5_WORDS or path.endswith(CLIP_WORDS)
+
+
+def is_t5(layers: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a text encoder is a T5, by its layers."""
+    return any(path.startswith(T5) for path in layers)
 
 
 def word_width(modules: Targets, part: str) -> int | None:
     """Width of a word's row in a text encoder; None where the part is not there."""
-    return next((shape[1] for path, shape in modules.get(part, {}).items() if path.endswith(WORDS)), None)
+    return next((shape[1] for path, shape in modules.get(part, {}).items() if holds_words(path)), None)
 
 
 class Names:
@@ -55,14 +65,14 @@ class Names:
             ldm = ldm_names(layers) if part == "unet" else {}
             names: dict[str, tuple[Rows, ...]] = {}
             for path in layers:
-                if not path.endswith(WORDS):
+                if not holds_words(path):
                     for name in (path, *_aliases(part, path), *([ldm[path]] if path in ldm else [])):
                         names.setdefault(name, (Rows(path),))
             if part == "unet":
                 names = {**original_layers(layers), **names}
             self.dotted[part] = names
             self.flat[part] = {name.replace(".", "_"): rows for name, rows in reversed(names.items())}
-        self.t5 = next((part for part, layers in modules.items() if any(path.startswith(T5) for path in layers)), LAST_TEXT)
+        self.t5 = next((part for part, layers in modules.items() if is_t5(layers)), LAST_TEXT)
 
     def find(self, part: str, name: str, flat: bool) -> tuple[Rows, ...]:
         """The layers inside the part, none where it has no such. name: dotted, or with underscores where ``flat``."""

@@ -1,6 +1,7 @@
 """Rows of new words in files: inside kohya's ("bundle_emb."), in a file of learned embeddings, or beside an adapter.
 
-A word with several vectors has several rows; a model with two text encoders has rows of both widths, "clip_l" and "clip_g".
+A word with several vectors has several rows; a model with several text encoders has rows of all widths, "clip_l", "clip_g" and
+"t5xxl".
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from pathlib import Path
 
 from torch import Tensor
 
+from studio.core.word_rows import SECOND, T5
 from studio.families.adapter_files.container import as_float, shown
-from studio.families.adapter_files.targets import Targets, word_width
+from studio.families.adapter_files.targets import Targets, is_t5, word_width
 
 BUNDLE = "bundle_emb."
-SECOND = "@2"  # how an Edit marks rows of the second text encoder
-ENCODERS = {"text_encoder": "", "text_encoder_2": SECOND}
-CLIP = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+CLIP_L, CLIP_G, LONG = "clip_l", "clip_g", "t5xxl"  # as ComfyUI calls them; diffusers' script for Flux calls T5's "t5"
+KEY_OF = {"": CLIP_L, SECOND: CLIP_G, T5: LONG}
+KEYS = {CLIP_L: "", CLIP_G: SECOND, LONG: T5, "t5": T5}
 MOST_ROWS, MOST_WORDS, LONGEST = 64, 256, 64
 
 
@@ -27,19 +29,19 @@ def bundled(tensors: Mapping[str, Tensor], modules: Targets) -> dict[str, Tensor
         if key.startswith(BUNDLE):
             word, _, kind = key.removeprefix(BUNDLE).rpartition(".")
             word = word.removesuffix(".string_to_param")
-            found |= _row(word, rows, modules, CLIP.get(kind))
+            found |= _row(word, rows, modules, KEYS.get(kind))
     return _few(found)
 
 
 def embeddings(tensors: Mapping[str, Tensor], modules: Targets, stem: str) -> dict[str, Tensor] | None:
     """Words of a file of learned embeddings; None where the file is something else.
 
-    Read are {word: rows} (diffusers), "emb_params" (AUTOMATIC1111) and "clip_l" with "clip_g" (SDXL), the last two named by
-    the file, ``stem``."""
+    Read are {word: rows} (diffusers), "emb_params" (AUTOMATIC1111) and "clip_l" with "clip_g" (SDXL) or T5's (`KEYS`), the last
+    two named by the file, ``stem``."""
     if not tensors or len(tensors) > MOST_WORDS or any(t.ndim not in (1, 2) for t in tensors.values()):
         return None
-    if set(tensors) <= set(CLIP):
-        return {k: v for key, rows in tensors.items() for k, v in _row(stem, rows, modules, CLIP[key]).items()}
+    if set(tensors) <= set(KEYS):
+        return {k: v for key, rows in tensors.items() for k, v in _row(stem, rows, modules, KEYS[key]).items()}
     if set(tensors) == {"emb_params"}:
         return _row(stem, tensors["emb_params"], modules, None)
     if any("." in word or len(word) > LONGEST for word in tensors):
@@ -73,12 +75,16 @@ def checked(word: str) -> str:
     return word
 
 
-def _row(word: str, rows: Tensor, modules: Targets, part: str | None) -> dict[str, Tensor]:
-    """{word or word@2: [n, width]} for the text encoder whose rows are as wide."""
+def _row(word: str, rows: Tensor, modules: Targets, mark: str | None) -> dict[str, Tensor]:
+    """{word with its mark: [n, width]} for the text encoder whose rows are as wide. mark: where the file says whose they are."""
     rows = as_float(rows, word)
     rows = rows[None] if rows.ndim == 1 else rows
-    widths = {name: width for name in ENCODERS if (width := word_width(modules, name))}
-    fits = [name for name, width in widths.items() if rows.ndim == 2 and rows.shape[1] == width and part in (None, name)]
+    widths = {
+        T5 if is_t5(modules[part]) else SECOND if part.endswith("_2") else "": width
+        for part in sorted(modules)
+        if part.startswith("text_encoder") and (width := word_width(modules, part))
+    }
+    fits = [own for own, width in widths.items() if rows.ndim == 2 and rows.shape[1] == width and mark in (None, own)]
     if not fits:
         have = " and ".join(str(width) for width in widths.values()) or "no text encoder"
         raise ValueError(
@@ -87,7 +93,7 @@ def _row(word: str, rows: Tensor, modules: Targets, part: str | None) -> dict[st
         )
     if not 1 <= rows.shape[0] <= MOST_ROWS:
         raise ValueError(f"the word {shown(word)} has {rows.shape[0]} rows; 1 to {MOST_ROWS} would fit")
-    return {checked(word) + ENCODERS[fits[0]]: rows}
+    return {checked(word) + fits[0]: rows}
 
 
 def _few(found: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ from torch import Tensor
 from studio.core.edit import Edit, LowRank
 from studio.core.files import Json
 from studio.core.weights import replace_bytes
+from studio.core.word_rows import SECOND, mark_of, plain
 from studio.families.adapter_files import positions, references, words
 from studio.families.adapter_files.container import shown
 from studio.families.adapter_files.header import header_of
@@ -60,8 +61,8 @@ def write(
     path: a .safetensors file, or for PEFT a folder. private: whether prompts, notes, settings and the date may be in the
     header. xl: whether the base is SDXL (default: whether the edit names something only SDXL has); it decides kohya's name
     for the first text encoder. bundle: for kohya, whether new words go into the file. Where they go beside it, each word is
-    a file `<stem>.tokens.safetensors`, `<stem>.tokens-2.safetensors`, … that `pipe.load_textual_inversion` reads; with two
-    text encoders its tensors are "clip_l" and "clip_g", to be given to it one by one.
+    a file `<stem>.tokens.safetensors`, `<stem>.tokens-2.safetensors`, … that `pipe.load_textual_inversion` reads; with several
+    text encoders its tensors are "clip_l", "clip_g" and "t5xxl", to be given to it one by one.
     """
     path = Path(path)
     _check(edit, path, layout)
@@ -120,7 +121,7 @@ def _check(edit: Edit, path: Path, layout: str) -> None:
 
 def _is_xl(edit: Edit) -> bool:
     return any(p.startswith("text_encoder_2.") or ".add_embedding." in p for p in edit.pairs) or any(
-        word.endswith(words.SECOND) for word in edit.tokens
+        word.endswith(SECOND) for word in edit.tokens
     )
 
 
@@ -195,25 +196,25 @@ def _plain(alpha: float) -> float:
 
 
 def _bundle(tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    two = any(word.endswith(words.SECOND) for word in tokens)
+    two = any(word.endswith(SECOND) for word in tokens)
     out = {}
     for word, rows in tokens.items():
-        plain = word.removesuffix(words.SECOND)
-        kind = ("clip_g" if word != plain else "clip_l") if two else "string_to_param.*"
-        out[f"{words.BUNDLE}{plain}.{kind}"] = rows
+        kind = words.KEY_OF[mark_of(word)] if two else "string_to_param.*"
+        out[f"{words.BUNDLE}{plain(word)}.{kind}"] = rows
     return out
 
 
 def _beside(path: Path, edit: Edit, header: Mapping[str, str], only: bool) -> list[Path]:
     """A file for each word; where there is nothing but words, the first is the file itself."""
-    two = any(word.endswith(words.SECOND) for word in edit.tokens)
+    marks = {mark_of(word) for word in edit.tokens}
+    several = len(marks) > 1 or SECOND in marks
     written = []
-    for i, word in enumerate(sorted({word.removesuffix(words.SECOND) for word in edit.tokens})):
-        first, second = edit.tokens.get(word), edit.tokens.get(word + words.SECOND)
-        tensors = {"clip_l": first, "clip_g": second} if two else {word: first}
+    for i, word in enumerate(sorted({plain(word) for word in edit.tokens})):
+        rows = {mark: edit.tokens[word + mark] for mark in sorted(marks) if word + mark in edit.tokens}
+        tensors = {words.KEY_OF[mark] if several else word: part for mark, part in rows.items()}
         own = {**{k: v for k, v in header.items() if k != DIFFUSERS_CONFIG}, "modelspec.trigger_phrase": word}
         place = path if only and i == 0 else words.beside_name(path, i - only)
-        written.append(_save(place, {name: rows for name, rows in tensors.items() if rows is not None}, own))
+        written.append(_save(place, tensors, own))
     return written
 
 

@@ -1,31 +1,21 @@
-"""What an open model reads and writes beside itself: adapters, ControlNets, and itself with adapters merged into its weights."""
+"""ControlNets as files of an open model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from studio.core.control_differences import restored
-from studio.core.edit import Edit
 from studio.core.files import Json
-from studio.families.opened import AdapterFiles
 from studio.families.stable import controlnets
-from studio.families.stable.merged import save_merged
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
     from studio.families.stable.parts import Open
-
-
-class MergeableFiles(AdapterFiles):
-    """Adapter files of a model whose weights take edits."""
-
-    def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
-        save_merged(cast("Open", self.model), edits, folder)
 
 
 class ControlFiles:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +25,12 @@ from studio.families import autoencoder
 from studio.families.attached import Attached
 from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
-from studio.families.opened import Opened
+from studio.families.merged import MergeableFiles
 from studio.families.referring import Referring
 from studio.families.sharing import digest
 from studio.families.stable import trainable
 from studio.families.stable.controlnets import Controls
-from studio.families.stable.files import ControlFiles, MergeableFiles
+from studio.families.stable.files import ControlFiles
 from studio.families.stable.footprint import footprint
 from studio.families.stable.lines import LineReader
 from studio.families.stable.network import Network
@@ -39,16 +38,18 @@ from studio.families.stable.new_word import NewWord
 from studio.families.stable.parts import Parts
 from studio.families.stable.student_folder import student_folder
 from studio.families.stable.text import encode_sd, encode_xl, time_ids
-from studio.families.stable.vocabulary import Vocabulary
 from studio.families.turns import Before, Turns
+from studio.families.vocabulary import Vocabulary
+from studio.families.wording import Wording
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(eq=False)
-class Model(Opened):
+class Model(Wording):
     """An open checkpoint.
 
     shape: (C, H, W) of one sample. image_size: pixels of a side. default_guidance: from the card where it has
@@ -70,6 +71,7 @@ class Model(Opened):
     embedded_guidance: float = 1.0
     turns: Turns = field(default_factory=Turns)
     own: tuple[Edit, float] | None = None
+    network_folder: ClassVar[str] = "unet"
 
     def __post_init__(self) -> None:
         network = self.denoiser.network
@@ -82,14 +84,6 @@ class Model(Opened):
         """With what this model wears on them, whoever else has a share in them."""
         self._take_turn()
         return self.held
-
-    def step_aside(self) -> None:
-        super().step_aside()
-        self._vocabulary.aside()
-
-    def step_in(self) -> None:
-        super().step_in()
-        self._vocabulary.back()
 
     @cached_property
     def hash(self) -> str:
@@ -126,7 +120,7 @@ class Model(Opened):
     def _encode(self, prompts: Sequence[str]) -> Cond:
         self.need("encoders")
         p = self.parts
-        spelled = [self._vocabulary.spelled(prompts, i) for i in range(len(p.encoders))]
+        spelled = self._vocabulary.every(prompts)
         if len(p.encoders) == 1:
             return encode_sd(p.tokenizers[0], p.encoders[0], spelled[0])
         told = time_ids(self.image_size, self.image_size, len(prompts), self.device)
@@ -192,10 +186,6 @@ class Model(Opened):
         """What reads captions for teaching (`LineReader`)."""
         return LineReader(self)
 
-    def moved(self, role: Role, device: torch.device) -> None:
-        if role == "encoders":
-            self._vocabulary.to(device)
-
     def to(self, device: str | torch.device) -> Model:
         for module in (self.held.unet, self.held.vae, *self.held.encoders):
             nn.Module.to(module, device)
@@ -207,6 +197,15 @@ class Model(Opened):
     def modules(self) -> dict[str, nn.Module]:
         """The parts that edits may change, by the first word of a layer's path."""
         return self.parts.modules
+
+    @property
+    def autoencoder(self) -> nn.Module:
+        return self.parts.vae
+
+    @property
+    def tokenizers(self) -> dict[str, PreTrainedTokenizerBase]:
+        """By their folders."""
+        return {f"tokenizer{'_2' if i else ''}": words for i, words in enumerate(self.parts.tokenizers)}
 
     @property
     def by_role(self) -> dict[Role, list[nn.Module]]:
@@ -274,23 +273,3 @@ class Model(Opened):
     def forget_references(self, name: str) -> None:
         """Show none to an adapter any more; conditions are then as they were."""
         self._referring.forget(name)
-
-    def _learn(self, name: str, tokens: Mapping[str, Tensor]) -> None:
-        """{"<word>": [n, width]}, with "<word>@2" for a second text encoder."""
-        self._take_turn()
-        self._vocabulary.add(name, tokens)
-
-    def unload_tokens(self, name: str) -> None:
-        """Forget the words that were loaded under a name; tokenizer and rows are then the original objects."""
-        self._take_turn()
-        self._vocabulary.remove(name)
-
-    def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]:
-        """For a while just these new words; afterwards those that were known before."""
-        self._take_turn()
-        return self._vocabulary.only(tokens)
-
-    def _refuse_known(self, name: str) -> None:
-        super()._refuse_known(name)
-        if name in self._vocabulary.brought:
-            raise ValueError(f"adapter {name!r} is already loaded; another name would fit")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
@@ -65,8 +65,3 @@ class Open(Protocol):
     def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...
     def using(self, adapters: Sequence[tuple[str, float]]) -> AbstractContextManager[None]: ...
     def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]: ...
-
-
-def table_of(encoder: PreTrainedModel) -> nn.Embedding:
-    """The rows of a text encoder's words."""
-    return cast(nn.Embedding, encoder.get_input_embeddings())

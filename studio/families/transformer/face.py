@@ -26,6 +26,7 @@ from studio.families.transformer.grid import SCHEDULER, UNREAD, Ends, flow_grid
 from studio.families.transformer.kinds import KINDS, OLD_PIXART, Kind
 from studio.families.transformer.original.kinds import check_part
 from studio.families.transformer.original.names import names_of, shapes_here
+from studio.families.transformer.smaller import smaller_config, staying
 from studio.families.weight_shapes import weight_shapes
 from studio.sampling.grids import leading, linspace, spaced
 
@@ -100,13 +101,18 @@ class PatchTransformers(Remembering):
 
     def footprint(self, folder: Path, *, rank: int | None, smaller: Smaller | None, fused: bool) -> Footprint:
         """Numbers that are trained; what the backward pass keeps is not counted."""
-        if smaller is not None:
-            raise ValueError(f"{folder.name} is a transformer, and students that are smaller are cut from UNets alone.")
         shapes = _shapes(folder)
+        if smaller is not None:
+            config = json_object(folder / "transformer" / "config.json")
+            smaller_config(config, smaller, folder.name)  # refuses what does not fit
+            shapes = {name: shape for name, shape in shapes.items() if staying(config, name) is not None}
         if rank is not None:  # two thin matrices a layer of the blocks, as `network.PatchTransformer.adaptable` has them all
             worn = [s for name, s in shapes.items() if "transformer_blocks." in name and name.endswith(".weight") and len(s) == 2]
             return Footprint(float(sum(rank * sum(s) for s in worn)), None)
         return Footprint(float(sum(math.prod(s) for name, s in shapes.items() if name != POSITIONS)), None)
+
+    def check_smaller(self, folder: Path, form: Smaller, name: str) -> None:
+        smaller_config(json_object(folder / "transformer" / "config.json"), form, name)
 
     def held(self, folder: Path, precision: Precision) -> list[Held]:
         present = KINDS[str(pipeline_of(folder))].present(read_json(folder / INDEX) or {})

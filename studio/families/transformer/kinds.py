@@ -20,8 +20,9 @@ VAE = ("AutoencoderKL", "AutoencoderTiny")
 class Kind:
     """pipeline, network: classes of diffusers. title: as people call it. parts: classes that are read, by part, those with text
     in the order of their numbers. optional: parts that an index may leave empty. length: text tokens that T5 reads. guidance: of
-    the pipeline. flow: whether it is a rectified flow; else noise is added by a beta schedule. packed: latent channels and
-    positions of a token (2 × 2 of them in Flux), 1 where the network patches by itself. architecture: as modelspec calls it."""
+    the pipeline. lower: whether it reads prompts in lower case. loras: whether it takes any. flow: whether it is a rectified
+    flow; else noise is added by a beta schedule. packed: latent channels and positions of a token (2 × 2 of them in Flux), 1
+    where the network patches by itself. architecture: as modelspec calls it."""
 
     pipeline: str
     network: str
@@ -32,6 +33,8 @@ class Kind:
     architecture: str
     optional: tuple[str, ...] = ()
     flow: bool = True
+    lower: bool = False
+    loras: bool = True
     packed: int = 1
 
     def present(self, index: Json) -> dict[str, Sequence[str]]:
@@ -72,6 +75,8 @@ PIXART = Kind(
     guidance=4.5,
     architecture="pixart-alpha",
     flow=False,
+    lower=True,
+    loras=False,  # peft puts them on its transformer
 )
 KINDS = {kind.pipeline: kind for kind in (SD3, FLUX, PIXART)}
 EMBEDDED_GUIDANCE = 3.5  # FluxPipeline's guidance_scale, where the network takes it as an input

@@ -112,6 +112,10 @@ class PatchTransformer(ConditionalNetwork):
         }[chosen]
         return {place: layer for place, layer in layers.items() if keep(place)}
 
+    @property
+    def first_layer(self) -> tuple[str, nn.Module]:
+        raise ValueError("a transformer's first layer makes tokens of patches and is told no places; the mode whole would fit")
+
     def _as_now(self) -> AbstractContextManager[None]:
         return nullcontext() if self.worn is None else applied(self.transformer, *self.worn)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
 
-from studio.core.denoiser import Cond, Denoiser
+from studio.core.denoiser import Denoiser
 from studio.core.family import OpenModel
 from studio.core.files import Json, read_json
 from studio.core.prediction import Prediction
@@ -22,6 +22,7 @@ from studio.families.sharing import Shares, own_edit
 from studio.families.transformer.kinds import EMBEDDED_GUIDANCE, FLUX, SD3, Kind
 from studio.families.transformer.model import Model
 from studio.families.transformer.network import FluxNetwork, PatchTransformer, PixArtNetwork, SD3Network
+from studio.families.transformer.new_word import Encoding
 from studio.families.transformer.original.loading import load_part
 from studio.families.transformer.parts import Parts
 from studio.families.transformer.text import encode_flux, encode_pixart, encode_sd3
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
     from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 
-ENCODE: dict[str, Callable[[Parts, Sequence[str]], Cond]] = {SD3.pipeline: encode_sd3, FLUX.pipeline: encode_flux}
+ENCODE: dict[str, Encoding] = {SD3.pipeline: encode_sd3, FLUX.pipeline: encode_flux}
 
 
 def open_transformer(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from studio.core.denoiser import Denoiser
+    from studio.core.family import AdapterFiles
     from studio.core.method import Method
     from studio.core.recipe import Recipe
     from studio.families.autoencoder import Autoencoder
@@ -31,6 +32,15 @@ class Parts:
     tokenizers: dict[str, PreTrainedTokenizerBase]
     encoders: dict[str, PreTrainedModel]
     length: int
+
+    def is_t5(self, encoder: str) -> bool:
+        return "T5" in type(self.encoders[encoder]).__name__
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Text tokens that each encoder reads, in the order of their names."""
+        short = self.tokenizers["tokenizer"].model_max_length  # SD3 reads as much with its second CLIP
+        return {name: self.length if self.is_t5(name) else short for name in self.encoders}
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -48,4 +58,6 @@ class Open(Protocol):
     held: Parts
     embedded_guidance: float
 
+    @property
+    def adapter_files(self) -> AdapterFiles: ...
     def recipe_of(self, method: Method, teacher_id: str) -> Recipe: ...

@@ -17,36 +17,49 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from studio.core.edit import Edit
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
 from studio.core.weights import system_errors
 from studio.families.folder import INDEX, json_object
-from studio.families.layout import original_of
+from studio.families.layout import LORA, LORA_SETTINGS, original_of
 from studio.families.plain_call import plain_call, scheduler_for, write_readme
 from studio.families.schedulers import BETAS
 
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+    from transformers import PreTrainedModel
 
+    from studio.families.autoencoder import Autoencoder
     from studio.families.transformer.network import Transformer
     from studio.families.transformer.parts import Open
 
+LORA_WEIGHTS = "pytorch_lora_weights.safetensors"  # as diffusers looks for it
 EXAMPLE = "a red house at night"  # words that every text-to-image model knows
 
 
-def student_folder(target: Path, model: Open, transformer: Transformer, method: Method, *, teacher_id: str, card: Json) -> None:
-    """Write a finished student: weights in half precision, recipe.json, card.json, and a README with the call for diffusers."""
+def student_folder(target: Path, model: Open, taught: Transformer | Edit, method: Method, *, teacher_id: str, card: Json) -> None:
+    """Write a finished student: weights in half precision, recipe.json, card.json, and a README with the call for diffusers.
+
+    taught: its transformer, or what it differs by from its teacher's, which is then linked with a LoRA beside it.
+    """
     recipe = model.recipe_of(method, teacher_id)
     target.mkdir(parents=True, exist_ok=True)
-    for part in ("vae", *model.held.tokenizers, *model.held.encoders):
+    whole: dict[str, Autoencoder | PreTrainedModel | Transformer] = {"vae": model.held.vae, **model.held.encoders}
+    if isinstance(taught, Edit):
+        whole["transformer"] = model.held.transformer
+    for part in (*whole, *model.held.tokenizers):
         shutil.copytree(model.folder / part, target / part, copy_function=_linked, ignore=_pickles, dirs_exist_ok=True)
-        if not part.startswith("tokenizer") and original_of(model.folder / part) is not None:  # in one file with the teacher's
-            module = model.held.vae if part == "vae" else model.held.encoders[part]
-            module.save_pretrained(target / part, safe_serialization=True)
-    half = nn.Module.to(copy.deepcopy(transformer), "cpu", torch.float16)
-    with system_errors():
-        half.save_pretrained(target / "transformer", safe_serialization=True)
+        if part in whole and original_of(model.folder / part) is not None:  # in one file with the teacher's
+            whole[part].save_pretrained(target / part, safe_serialization=True)
+    if isinstance(taught, Edit):
+        model.adapter_files.write(taught, target / LORA / LORA_WEIGHTS)
+        (target / LORA / LORA_SETTINGS).write_text(json.dumps({"scale": 1.0}) + "\n")
+    else:
+        half = nn.Module.to(copy.deepcopy(taught), "cpu", torch.float16)
+        with system_errors():
+            half.save_pretrained(target / "transformer", safe_serialization=True)
     scheduler = json_object(model.folder / "scheduler" / "scheduler_config.json")
     kept = {k: scheduler[k] for k in (*BETAS, "prediction_type") if k in scheduler}
     flow, train = model.kind.flow, int(model.denoiser.process.t_max)
@@ -60,7 +73,8 @@ def student_folder(target: Path, model: Open, transformer: Transformer, method: 
         card = {**card, "embedded_guidance": model.card["embedded_guidance"]}
     (target / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     there = model.kind.present(index)
-    write_readme(target, EXAMPLE, _call(target, model, recipe), [part for part in model.kind.optional if part not in there])
+    empty = [part for part in model.kind.optional if part not in there]
+    write_readme(target, EXAMPLE, _call(target, model, recipe), empty, LORA if isinstance(taught, Edit) else "")
 
 
 def flow_scheduler(recipe: Recipe, train: int) -> FlowMatchEulerDiscreteScheduler:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from studio.core.denoiser import Cond, Denoiser, from_x0
+from studio.core.denoiser import Cond, Denoiser, expand
 from studio.core.domain import Said
 from studio.core.lowrank import Adapter
 from studio.core.material import ConditionalNetwork, LayerSet
@@ -103,10 +103,18 @@ Velocity = Callable[[Tensor, Tensor, Cond], Tensor]
 def missed(
     process: Gaussian, velocity: Velocity, x0: Tensor, t: Tensor, eps: Tensor, cond: Cond, weight: Tensor | None = None
 ) -> Tensor:
-    """[B] squared error of a velocity at x_t, of what means x0 there. weight: as in `Batch`."""
-    x = add_noise(process, x0, t, eps)
-    error = (velocity(x, t, cond) - from_x0("v", x0, x, *process.alpha_sigma(t))).square()
+    """[B] squared error of a velocity at x_t, of what means x0 there, over (alpha² + sigma²)²: that of v on variance-preserving
+    models, that of eps − x0 on flows. weight: as in `Batch`."""
+    alpha, sigma = process.alpha_sigma(t)
+    wanted = expand(alpha, x0) * eps - expand(sigma, x0) * x0
+    error = apart(process, velocity(add_noise(process, x0, t, eps), t, cond), wanted, t)
     return (error if weight is None else error * weight).flatten(1).mean(1)
+
+
+def apart(process: Gaussian, one: Tensor, other: Tensor, t: Tensor) -> Tensor:
+    """[B, ...] squared distance of two velocities as the model's own loss has it."""
+    alpha, sigma = process.alpha_sigma(t)
+    return ((one - other) / expand(alpha**2 + sigma**2, one)).square()
 
 
 class Worded(Method[W]):
@@ -197,7 +205,7 @@ class Worded(Method[W]):
         x, t, cond = self.untouched.visited(n, self.streams["replay"])
         with torch.no_grad():
             before = self.denoiser.velocity(x, t, cond)
-        return (self.velocity(x, t, cond) - before).square().mean()
+        return apart(self.denoiser.process, self.velocity(x, t, cond), before, t).mean()
 
     def noise(self, cond: Cond) -> Tensor:
         return self.shots.noise(cond, self.streams["noise"])

@@ -19,7 +19,7 @@ FORMS = {
     "adapters": (
         "Adapters",
         "Low-rank changes on one shared network: teacher, student and fake score need one copy of the weights. They are merged "
-        "when the student is saved.",
+        "when the student is saved, or lie as a LoRA beside its teacher's weights where the pipeline takes LoRAs.",
     ),
     "smaller": (
         "Smaller network",

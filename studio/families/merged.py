@@ -5,25 +5,55 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
 from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
 from studio.families.layout import LORA, ORIGINAL, original_of
-from studio.families.stable.parts import Open, table_of
+from studio.families.opened import NETWORK, AdapterFiles
+from studio.families.vocabulary import table_of
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5")
 
 
-def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
+class Mergeable(Protocol):
+    """An open model of a folder of diffusers whose weights take edits. network_folder: where its network lies."""
+
+    folder: Path
+    network_folder: str
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]: ...
+    @property
+    def autoencoder(self) -> nn.Module: ...
+    @property
+    def tokenizers(self) -> Mapping[str, PreTrainedTokenizerBase]:
+        """By their folders."""
+
+    @property
+    def own(self) -> tuple[Edit, float] | None: ...
+    def as_base(self) -> AbstractContextManager[None]: ...
+    def using(self, adapters: Sequence[tuple[str, float]]) -> AbstractContextManager[None]: ...
+    def knowing(self, tokens: Sequence[Mapping[str, Tensor]]) -> AbstractContextManager[None]: ...
+
+
+class MergeableFiles(AdapterFiles):
+    """Adapter files of a model whose weights take edits."""
+
+    def merge(self, edits: Sequence[tuple[Edit, float]], folder: Path) -> None:
+        save_merged(cast(Mergeable, self.model), edits, folder)
+
+
+def save_merged(model: Mergeable, edits: Sequence[tuple[Edit, float]], folder: Path | str) -> Path:
     """Write the model with the edits at their strengths added to its weights, whole or not at all; returns the folder.
 
     Unchanged parts are copied as they are stored; changed ones, and all that lie in a file of the original layout, are written
@@ -43,13 +73,13 @@ def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path |
     try:
         shutil.copytree(model.folder, draft, ignore=_unwanted(model, every))
         with model.using([]), model.as_base(), model.knowing(tokens), Merged(model.modules, every):
-            modules = {**model.modules, "vae": model.parts.vae}
-            for part in sorted(_changed(model, every)):
-                _save_part(draft / part, modules[part])
-            if tokens:
-                for i, tokenizer in enumerate(model.parts.tokenizers):
-                    with system_errors():
-                        tokenizer.save_pretrained(draft / f"tokenizer{'_2' if i else ''}")
+            modules = {model.network_folder if name == NETWORK else name: module for name, module in model.modules.items()}
+            for part, module in sorted({**modules, "vae": model.autoencoder}.items()):
+                if part in _changed(model, every):
+                    _save_part(draft / part, module, diffusers=part in (model.network_folder, "vae"))
+            for name, tokenizer in model.tokenizers.items() if tokens else ():
+                with system_errors():
+                    tokenizer.save_pretrained(draft / name)
         opens_in_float32(draft)
         _note(draft, edits)
         os.replace(draft, folder)
@@ -58,15 +88,16 @@ def save_merged(model: Open, edits: Sequence[tuple[Edit, float]], folder: Path |
     return folder
 
 
-def _changed(model: Open, edits: Sequence[tuple[Edit, float]]) -> set[str]:
-    """Parts whose weights are written anew; new words change every text encoder."""
-    originals = {name for name in (*model.modules, "vae") if original_of(model.folder / name) is not None}
-    parts = originals | {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
+def _changed(model: Mergeable, edits: Sequence[tuple[Edit, float]]) -> set[str]:
+    """Folders of parts whose weights are written anew; new words change every text encoder."""
+    encoders = {name for name in model.modules if name != NETWORK}
+    originals = {name for name in (*encoders, model.network_folder, "vae") if original_of(model.folder / name) is not None}
+    parts = {path.partition(".")[0] for edit, _ in edits for path in edit.pairs}
     words = any(edit.tokens for edit, _ in edits)
-    return parts | {name for name in model.modules if words and name != "unet"}
+    return originals | {model.network_folder if name == NETWORK else name for name in parts} | (encoders if words else set())
 
 
-def _unwanted(model: Open, edits: Sequence[tuple[Edit, float]]) -> Callable[[str, list[str]], set[str]]:
+def _unwanted(model: Mergeable, edits: Sequence[tuple[Edit, float]]) -> Callable[[str, list[str]], set[str]]:
     """For copytree: weights of the parts that are written anew, single files, and pickles anywhere."""
     changed = _changed(model, edits)
 
@@ -79,9 +110,9 @@ def _unwanted(model: Open, edits: Sequence[tuple[Edit, float]]) -> Callable[[str
     return ignored
 
 
-def _save_part(folder: Path, module: nn.Module) -> None:
+def _save_part(folder: Path, module: nn.Module, diffusers: bool) -> None:
     """The weights under the name diffusers and transformers look for; the config says how many words there are."""
-    if folder.name in ("unet", "vae"):
+    if diffusers:
         state = {name: t.detach().to("cpu").contiguous() for name, t in module.state_dict().items()}
         save_weights(folder / "diffusion_pytorch_model.safetensors", state)
         return
@@ -90,7 +121,7 @@ def _save_part(folder: Path, module: nn.Module) -> None:
     before = config.vocab_size, config.eos_token_id
     try:
         config.vocab_size = table_of(encoder).weight.shape[0]
-        config.eos_token_id = getattr(encoder, "text_model", encoder).eos_token_id
+        config.eos_token_id = getattr(getattr(encoder, "text_model", encoder), "eos_token_id", config.eos_token_id)
         with system_errors():
             encoder.save_pretrained(folder, safe_serialization=True)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -16,27 +16,37 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.edit import Edit, EditCard
-from studio.families.stable.parts import table_of
+from studio.core.word_rows import ENCODERS, SECOND, mark_of
+from studio.core.word_rows import plain as plain_word
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-SECOND = "@2"  # marks the rows of the second text encoder
 LEGACY_EOS = 2  # CLIP configs from before transformers 4.31 name this id; the pooled row is then the highest id's
 
 
 class Vocabulary:
-    """The words of one model, by the adapter that brings them. tokenizers, encoders: the model's own lists, changed in place."""
+    """The words of one model, by the adapter that brings them. tokenizers, encoders: the model's own lists, changed in place.
+    marks: of rows for each encoder (`core.word_rows`). exchanged: told of a tokenizer that takes another's place. lower: whether
+    prompts are read in lower case."""
 
-    def __init__(self, tokenizers: list[PreTrainedTokenizerBase], encoders: list[PreTrainedModel]):
-        self.tokenizers, self.encoders = tokenizers, encoders
+    def __init__(
+        self,
+        tokenizers: list[PreTrainedTokenizerBase],
+        encoders: Sequence[PreTrainedModel],
+        marks: Sequence[str] = ("", SECOND),
+        exchanged: Callable[[int, PreTrainedTokenizerBase], None] = lambda i, tokenizer: None,
+        lower: bool = False,
+    ):
+        self.tokenizers, self.encoders, self.marks = tokenizers, encoders, tuple(marks)[: len(encoders)]
+        self.exchanged, self.lower = exchanged, lower
         self.brought: dict[str, dict[str, Tensor]] = {}
         self._here = True
-        self._own: list[tuple[PreTrainedTokenizerBase, nn.Embedding, int]] | None = None
+        self._own: list[tuple[PreTrainedTokenizerBase, nn.Embedding, int | None]] | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
-        return tuple(sorted({w.removesuffix(SECOND) for tokens in self.brought.values() for w in tokens}))
+        return tuple(sorted({plain_word(w) for tokens in self.brought.values() for w in tokens}))
 
     def key(self) -> tuple[str, ...]:
         """Equal for equal words with equal rows, whoever brought them."""
@@ -82,6 +92,10 @@ class Vocabulary:
             self.brought = before
             self._rebuild()
 
+    def every(self, prompts: Sequence[str]) -> list[list[str]]:
+        """Prompts for each tokenizer."""
+        return [self.spelled(prompts, i) for i in range(len(self.tokenizers))]
+
     def spelled(self, prompts: Sequence[str], i: int) -> list[str]:
         """Prompts for tokenizer i, with every word of several rows written out."""
         out = list(prompts)
@@ -96,18 +110,21 @@ class Vocabulary:
     def _of(self, i: int) -> dict[str, Tensor]:
         """Words and rows of encoder i, in the order of their names."""
         every = {word: rows for tokens in self.brought.values() for word, rows in tokens.items()}
-        second = {word: word.endswith(SECOND) for word in every}
-        return {word.removesuffix(SECOND): every[word] for word in sorted(every) if second[word] == bool(i)}
+        return {plain_word(word): every[word] for word in sorted(every) if mark_of(word) == self.marks[i]}
 
     def _check(self, word: str, rows: Tensor) -> None:
-        i, plain = int(word.endswith(SECOND)), word.removesuffix(SECOND)
-        if i >= len(self.encoders):
-            raise ValueError(f"the word {plain!r} has rows for a second text encoder; this model has one")
+        mark, plain = mark_of(word), plain_word(word)
+        if mark not in self.marks:
+            has = " and ".join(ENCODERS[mark] for mark in self.marks)
+            raise ValueError(f"the word {plain!r} has rows for {ENCODERS[mark]}; this model has {has}")
+        if self.lower and plain != plain.lower():
+            raise ValueError(f"the word {plain!r} has capitals, and prompts are read in lower case; {plain.lower()!r} would fit")
+        i = self.marks.index(mark)
         width = table_of(self.encoders[i]).weight.shape[1]
         if rows.ndim != 2 or rows.shape[1] != width or not rows.shape[0]:
             raise ValueError(f"the word {plain!r} has rows of shape {list(rows.shape)}; [n, {width}] would fit")
         known = self.tokenizers[i].get_vocab()
-        if plain in known or f"{plain}</w>" in known or any(word in tokens for tokens in self.brought.values()):
+        if {plain, f"{plain}</w>", f"▁{plain}"} & set(known) or any(word in tokens for tokens in self.brought.values()):
             raise ValueError(f"the word {plain!r} is known to this model already; another name would fit")
 
     def _rebuild(self) -> None:
@@ -115,15 +132,22 @@ class Vocabulary:
         if not self._here or (self._own is None and not self.brought):
             return
         if self._own is None:
-            self._own = [(t, table_of(e), _text(e).eos_token_id) for t, e in zip(self.tokenizers, self.encoders, strict=True)]
+            self._own = [(t, table_of(e), _ends_with(e)) for t, e in zip(self.tokenizers, self.encoders, strict=True)]
         for i, (tokenizer, table, eos) in enumerate(self._own):
             rows = self._of(i)
             self.tokenizers[i] = _longer(tokenizer, rows) if rows else tokenizer
+            self.exchanged(i, self.tokenizers[i])
             self.encoders[i].set_input_embeddings(_with_rows(table, rows, len(tokenizer)) if rows else table)
             # with new ids above it, the end of the text must be looked for by its own id
-            _text(self.encoders[i]).eos_token_id = tokenizer.eos_token_id if rows and eos == LEGACY_EOS else eos
+            if eos is not None:
+                _text(self.encoders[i]).eos_token_id = tokenizer.eos_token_id if rows and eos == LEGACY_EOS else eos
         if not self.brought:
             self._own = None
+
+
+def table_of(encoder: PreTrainedModel) -> nn.Embedding:
+    """The rows of a text encoder's words."""
+    return cast(nn.Embedding, encoder.get_input_embeddings())
 
 
 class _Ended(Protocol):
@@ -133,6 +157,11 @@ class _Ended(Protocol):
 def _text(encoder: PreTrainedModel) -> _Ended:
     """The transformer inside, which holds the id of the end of the text."""
     return cast(_Ended, getattr(encoder, "text_model", encoder))
+
+
+def _ends_with(encoder: PreTrainedModel) -> int | None:
+    """The id of the end of the text, which CLIPs look for; None of others."""
+    return getattr(_text(encoder), "eos_token_id", None)
 
 
 def _longer(tokenizer: PreTrainedTokenizerBase, rows: Mapping[str, Tensor]) -> PreTrainedTokenizerBase:
