@@ -6,16 +6,21 @@ nobody's here. A run of somebody else is answered as one that is not there.
 
 from __future__ import annotations
 
+import math
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from studio.core import demo, visitors
+from studio.core.allowance import REMEMBERED, Allowance
 from studio.core.files import Json
 from studio.jobs.commands import Commands
 from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Ids, Infos, Jobs
+from studio.jobs.kinds import Kind
 from studio.jobs.paths import GUESSABLE, RUN_ID
 from studio.jobs.register import Events
 from studio.jobs.run import Spec
@@ -33,6 +38,10 @@ class VisitorsJobs(Jobs):
         super().__init__(jobs.paths, jobs.stock)
         self.recovery = jobs.recovery
         self.commands = Commands(self, jobs.recovery)
+        self.limits = demo.limits()
+        self._mine, self._theirs = Allowance(self.limits.minute), Allowance(self.limits.address_minute)
+        self._from: OrderedDict[str, Ids] = OrderedDict()  # address -> runs that may be waiting still
+        self._one = threading.Lock()
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -94,7 +103,40 @@ class VisitorsJobs(Jobs):
     def _submit(self, kind: str, requests: Sequence[BaseModel], lane: str | None, parent: str | None, executor: Json) -> Ids:
         if not visitors.now().id:
             raise ValueError(demo.KNOWN_BY)
-        return super()._submit(kind, requests, lane, parent, executor)
+        with self._one:  # what is waiting is counted, and grows, by one at a time
+            made = super()._submit(kind, requests, lane, parent, executor)
+            self._from.setdefault(visitors.now().address, []).extend(made)
+        return made
+
+    def _make_room(self, kind: Kind, station: str, n: int) -> None:
+        """Refused by what one visitor may have waiting, then a whole network, then everybody; then by how often they ask."""
+        who, limits = visitors.now(), self.limits
+        mine = len(self.store.select(visitor=who.id, states=("queued",), limit=limits.own_waiting + n))
+        _check_waiting(mine, n, limits.own_waiting, "of your runs")
+        _check_waiting(self._waiting(who.address), n, limits.address_waiting, "runs from your address")
+        super()._make_room(kind, station, n)
+        for name, left, whose in ((who.id, self._mine, "one visitor"), (who.address, self._theirs, "one address")):
+            if (wait := left.wait(name, n * kind.weight)) > 0:
+                when = f"try again in {math.ceil(wait)} seconds" if math.isfinite(wait) else "ask for fewer"
+                raise demo.TooOften(f"A public demo takes {left.most:g} runs a minute from {whose}; {when}.")
+        self._mine.take(who.id, n * kind.weight)
+        self._theirs.take(who.address, n * kind.weight)
+
+    def _waiting(self, address: str) -> int:
+        """Runs from an address that wait now."""
+        rows = map(self.store.get, self._from.get(address, ()))
+        self._from[address] = [row.id for row in rows if row is not None and row.state == "queued"]
+        self._from.move_to_end(address)
+        while len(self._from) > REMEMBERED:
+            self._from.popitem(last=False)
+        return len(self._from[address])
+
+
+def _check_waiting(waiting: int, n: int, most: int, whose: str) -> None:
+    if waiting + n > most:
+        raise demo.TooOften(
+            f"{waiting} {whose} are waiting, and a public demo keeps {most}; try again when one has ended, or cancel one."
+        )
 
 
 def _runs(value: object) -> set[str]:

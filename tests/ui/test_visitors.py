@@ -126,6 +126,20 @@ def test_who_gives_no_cookie_is_known_by_a_header_or_the_session_of_the_page(url
     assert httpx.get(f"{url}/run-state/{run}").status_code == 404
 
 
+def test_who_asks_too_often_is_told_when_to_try_again(url: str, jobs: Jobs) -> None:
+    def post(who: str) -> httpx.Response:
+        return httpx.post(f"{url}/gradio_api/run/compare", json={"data": [ASKED]}, headers={"X-Studio-Visitor": who})
+
+    for _ in range(demo.Limits().own_waiting):
+        assert post(KEYS[0]).status_code == 200
+    refused = post(KEYS[0])
+    assert refused.status_code == 429
+    assert refused.json()["error"].startswith(
+        "3 of your runs are waiting, and a public demo keeps 3; try again when one has ended"
+    )
+    assert all(httpx.get(f"{url}/config").status_code == 200 for _ in range(20)) and post(KEYS[1]).status_code == 200
+
+
 def served() -> Starlette:
     async def answer(request: Request) -> Response:
         return JSONResponse({"id": visitors.now().id, "address": visitors.now().address}, headers={"Cache-Control": "public"})
