@@ -5,11 +5,11 @@ if sentence := refusal("import"): ...      check("delete")  # ValueError with th
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, fields
+
 from studio.core.environment import environment
 
-MOST_SEEDS = 8
-MOST_STEPS = 50  # of a teacher
-MOST_WAITING = 8  # runs in front of a lane
 _NOT_HERE = {
     "run": "runs of this kind are not started",
     "import": "nothing is brought in or listed",
@@ -17,7 +17,46 @@ _NOT_HERE = {
     "steer": "background runs are not steered",
     "away": "no run is sent to other machines",
 }
+KNOWN_BY = (
+    "In a public demo runs are their visitor's own, and nothing tells who asks: open the page first and keep its cookie, or send "
+    "the header X-Studio-Visitor with 16 to 128 letters and digits that nobody else knows."
+)
 ELSEWHERE = "on a copy of your own (pip install, or Duplicate this Space with STUDIO_DEMO=0) it works"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a public demo; `STUDIO_DEMO_SEEDS` and so on set others.
+
+    A run of weight 1 (`Kind.weight`) takes one of `minute`, which come back evenly. An address is of a network of many people.
+    """
+
+    seeds: int = 8  # of a run
+    steps: int = 50  # of a teacher
+    waiting: int = 8  # runs in front of a lane
+    own_waiting: int = 3  # of these, of one visitor
+    minute: int = 12  # runs that a visitor may start in a minute
+    address_waiting: int = 6
+    address_minute: int = 40
+
+
+def limits() -> Limits:
+    """ValueError in one sentence where a variable is no whole number from 1 on."""
+    found: dict[str, int] = {}
+    for field in fields(Limits):
+        name = f"STUDIO_DEMO_{field.name.upper()}"
+        given = os.environ.get(name, "").strip()
+        if given and not (given.isascii() and given.isdecimal() and 1 <= int(given) <= 1_000_000):
+            raise ValueError(f"{name} is {given[:20]!r}; a whole number from 1 to 1,000,000 fits.")
+        if given:
+            found[field.name] = int(given)
+    return Limits(**found)
+
+
+class TooOften(ValueError):
+    """More than one visitor may ask for at this moment."""
+
+    status = 429
 
 
 def on() -> bool:
@@ -39,8 +78,13 @@ def check_size(request: object) -> None:
     """ValueError in one sentence where a visitor's request draws more than a demo does. request: of any kind."""
     if not on():
         return
-    seeds, steps = getattr(request, "seeds", ()), getattr(request, "teacher_steps", 0)
-    limits = {"seeds": (len(seeds), MOST_SEEDS), "steps of the teacher": (steps, MOST_STEPS)}
-    for what, (asked, most) in limits.items():
+    limit = limits()
+    for part in (request, getattr(request, "draw", None)):
+        _check_drawn(part, limit)
+
+
+def _check_drawn(part: object, limit: Limits) -> None:
+    seeds, steps = getattr(part, "seeds", ()), getattr(part, "teacher_steps", 0)
+    for what, asked, most in (("seeds", len(seeds), limit.seeds), ("steps of the teacher", steps, limit.steps)):
         if asked > most:
             raise ValueError(f"{asked} {what} are asked for, and a public demo draws at most {most}; {ELSEWHERE}.")

@@ -24,7 +24,7 @@ from studio.jobs.commands import Commands, Where
 from studio.jobs.events import ACTIVE, EventLog
 from studio.jobs.executors import AWAY, check_executor
 from studio.jobs.info import RunInfo
-from studio.jobs.kinds import KINDS
+from studio.jobs.kinds import KINDS, Kind
 from studio.jobs.paths import Paths, check_run_id, new_run_id, open_paths
 from studio.jobs.recovery import Recovery
 from studio.jobs.register import Register
@@ -102,10 +102,11 @@ class Jobs(Register):
             raise ValueError(f"{lane} is an executor and no lane; give it as the executor.")
         self.paths.lane(lane, "lock")  # refuses a name that is no lane
         station = executor.get("name", lane)
-        self._make_room(station, len(requests))
+        self._make_room(known, station, len(requests))
+        visitor = self.asked_by()
         specs = [
             Spec(
-                id=new_run_id(),
+                id=new_run_id(unguessable=bool(visitor)),
                 kind=kind,
                 lane=lane,
                 config=request.model_dump(mode="json"),
@@ -113,6 +114,7 @@ class Jobs(Register):
                 title=known.label(request)[:120],
                 parent=check_run_id(parent) if parent else None,
                 executor=executor,
+                visitor=visitor,
             )
             for request in requests
         ]
@@ -137,6 +139,7 @@ class Jobs(Register):
                         None,
                         spec.created,
                         station,
+                        visitor,
                     )
                 )
         except BaseException:  # a full disk at the third of four: none of them
@@ -148,8 +151,12 @@ class Jobs(Register):
         self.wake(station)
         return [spec.id for spec in specs]
 
-    def _make_room(self, station: str, n: int) -> None:
-        most = demo.MOST_WAITING if demo.on() else MAX_QUEUED
+    def asked_by(self) -> str:
+        """Whose runs are submitted here; "" where they are everybody's (`visitors.VisitorsJobs` knows)."""
+        return ""
+
+    def _make_room(self, kind: Kind, station: str, n: int) -> None:
+        most = demo.limits().waiting if demo.on() else MAX_QUEUED
         waiting = len(self.store.select(station=station, states=("queued",), limit=MAX_QUEUED))
         if waiting + n > most:
             more = f", and {n} more would pass the {most} that fit" if n > 1 else " already"
@@ -173,7 +180,7 @@ class Jobs(Register):
         temporary = self.paths.runs / f".new-{spec.id}"
         (temporary / "artifacts").mkdir(parents=True)
         try:
-            atomic_write(temporary / "spec.json", json.dumps(spec.model_dump(), indent=1, allow_nan=False))
+            atomic_write(temporary / "spec.json", json.dumps(spec.plain(), indent=1, allow_nan=False))
             with EventLog(temporary / "events.jsonl") as log:
                 log.write("state", state="queued", note="")
             os.rename(temporary, self.paths.run(spec.id))

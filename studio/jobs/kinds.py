@@ -47,7 +47,8 @@ class Kind(Generic[R]):
 
     resumable: it saves checkpoints in `checkpoints/` of its run directory and continues from them when it is run
     again, looks at `run.asked()` between its steps, and passes the device on with `run.gate.step()`.
-    visitors: whoever visits a public demo may start it (`core/demo.py`). gives: what `result.json` holds, for those who read it.
+    visitors: whoever visits a public demo may start it (`core/demo.py`). weight: how much of what one may start in a minute it
+    takes, 1 for a run that draws. gives: what `result.json` holds, for those who read it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Kind(Generic[R]):
     label: Callable[[R], str]
     resumable: bool = False
     visitors: bool = False
+    weight: float = 1.0
     gives: type[BaseModel] | None = None
 
     def run(self, request: R, run: run.Run) -> Json:
@@ -96,6 +98,7 @@ class Kinds:
         label: Callable[[R], str] | None = None,
         resumable: bool = False,
         visitors: bool = False,
+        weight: float = 1.0,
         work: str | None = None,
         gives: type[BaseModel] | None = None,
     ) -> Callable[[Execute[R]], Execute[R]]:
@@ -103,7 +106,7 @@ class Kinds:
 
         def keep(does: str | Execute[R]) -> None:
             titled = label or (lambda request: title)
-            self._found.add(name)(Kind(name, title, config, does, lane, titled, resumable, visitors, gives))
+            self._found.add(name)(Kind(name, title, config, does, lane, titled, resumable, visitors, weight, gives))
 
         def register(does: Execute[R]) -> Execute[R]:
             keep(does)

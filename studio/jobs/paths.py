@@ -29,7 +29,8 @@ PRESETS = ROOT / "presets"
 ASSETS = ROOT / "assets"
 
 OURS = {"uploads", "adapters", "imports", "tokens", "subjects", "controlnets", "votes", "judges"}  # made by rooms above
-RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[a-z2-7]{6}")
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-[a-z2-7]{6}(?:[a-z2-7]{20})?")
+GUESSABLE = 26  # characters of an id with 30 random bits, which somebody with time may guess
 DOWNLOADS = "downloads"  # the lane whose worker asks the network and opens no model
 LANE = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
@@ -145,11 +146,11 @@ def write_privately(paths: Paths) -> None:
         os.umask(0o007 if paths.root.stat().st_mode & (stat.S_IWGRP | stat.S_ISGID) else 0o077)
 
 
-def new_run_id() -> str:
-    """Sortable UTC time to the millisecond and 30 random bits; nothing in it comes from a person."""
+def new_run_id(unguessable: bool = False) -> str:
+    """Sortable UTC time to the millisecond and 30 random bits, or 130; nothing in it comes from a person."""
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    suffix = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(6))
+    suffix = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26 if unguessable else 6))
     return f"{stamp}-{int(now * 1000) % 1000:03d}-{suffix}"
 
 

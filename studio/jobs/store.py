@@ -22,7 +22,7 @@ from studio.jobs.locks import FileLock
 from studio.jobs.paths import RUN_ID, Paths
 from studio.jobs.run import read_spec
 
-SCHEMA = 3  # PRAGMA user_version; another number means: rebuild
+SCHEMA = 4  # PRAGMA user_version; another number means: rebuild
 REPAIRED_FILE = "index.repaired.json"  # in the data folder when the index was made anew because it was damaged
 SAID_S = 86_400.0
 T = TypeVar("T")
@@ -35,7 +35,8 @@ CREATE TABLE runs (
     attempts INTEGER NOT NULL DEFAULT 0,  -- how often a worker took it
     pid INTEGER, pid_started REAL, host TEXT,
     rank REAL NOT NULL,  -- place in the queue, lowest first: when it was submitted, unless somebody moved it
-    station TEXT NOT NULL  -- whose process takes it: the lane's worker, or the dispatcher of an executor by its name
+    station TEXT NOT NULL,  -- whose process takes it: the lane's worker, or the dispatcher of an executor by its name
+    visitor TEXT NOT NULL DEFAULT ''  -- of a public demo, who asked for it
 )"""
 
 
@@ -58,6 +59,7 @@ class Row:
     host: str | None
     rank: float = 0.0
     station: str = ""
+    visitor: str = ""
 
     @property
     def owner(self) -> Json | None:
@@ -174,6 +176,7 @@ class Store:
             owner.get("host"),
             _rank(folder, spec.created),
             spec.executor.get("name", spec.lane),
+            spec.visitor,
         )
 
     def adopt_missing(self) -> int:
@@ -208,12 +211,13 @@ class Store:
         kind: str | None = None,
         lane: str | None = None,
         station: str | None = None,
+        visitor: str | None = None,
         states: Sequence[str] = (),
         limit: int = 100,
     ) -> list[Row]:
         """Newest first."""
         where, values = ["1"], list[str | float]()
-        for column, value in (("kind", kind), ("lane", lane), ("station", station)):
+        for column, value in (("kind", kind), ("lane", lane), ("station", station), ("visitor", visitor)):
             if value is not None:
                 where.append(f"{column} = ?")
                 values.append(value)

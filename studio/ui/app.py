@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from studio.core import demo as public_demo
 from studio.core import registry
 from studio.core.environment import environment
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.jobs.visitors import of_visitors
 from studio.library.method_cards import GROUPS
 from studio.ui.api import add_api
 from studio.ui.api.agents import answer_in_json
@@ -37,14 +37,11 @@ def build(jobs: Jobs) -> gr.Blocks:
 
 def assembled(jobs: Jobs) -> Moves:
     """The same with its parts at hand: `page.built` has the tabs."""
-    built: dict[str, Built] = {}
+    jobs, built = of_visitors(jobs), dict[str, Built]()
 
     def recent_runs(_asked: object = None) -> list[Json]:
-        """The newest runs, for the drawer. Gradio's browser side always sends one argument.
-
-        In a public demo everybody's are their own: they are known by their address alone.
-        """
-        return [] if public_demo.on() else together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
+        """The newest runs, for the drawer. Gradio's browser side always sends one argument."""
+        return together(*(tab.recent() for tab in built.values() if isinstance(tab, Lists)))
 
     background = Background(jobs)
     first, *others = in_order()
@@ -123,7 +120,7 @@ def launch_options(
         "favicon_path": str(theme.LOOK / "favicon.svg"),
         "app_kwargs": {
             "openapi_url": None,
-            "routes": routes(jobs, css(), welcome.public),
+            "routes": routes(of_visitors(jobs), css(), welcome.public),
             "middleware": middleware(welcome, css()),
         },
     }

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from anyio import to_thread
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from studio.core import demo
 from studio.domains import media
 from studio.jobs.jobs import Jobs
 from studio.ui import states
@@ -22,6 +24,7 @@ from studio.ui.front import Front
 from studio.ui.guard import Guard, Welcome
 from studio.ui.kit import bundle, glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
+from studio.ui.visitors import Visitors
 from studio.ui.weights import weights_route
 
 _TYPES = {
@@ -93,7 +96,7 @@ def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
 
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
-        Route(f"/{states.ADDRESS}/{{run_id}}", states.States(jobs).answer, methods=["GET"]),
+        _states(jobs),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),
@@ -105,6 +108,22 @@ def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
     ]
 
 
+def _states(jobs: Jobs) -> Route:
+    looked = states.States(jobs)
+
+    async def state(request: Request) -> Response:
+        try:
+            if demo.on():  # a state is kept for all who ask; whose it is is asked anew
+                await to_thread.run_sync(jobs.sees, request.path_params["run_id"])
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        return await looked.answer(request)
+
+    return Route(f"/{states.ADDRESS}/{{run_id}}", state, methods=["GET"])
+
+
 def middleware(welcome: Welcome, css: str = "") -> list[Middleware]:
-    """What every request passes (`Guard`); what is given first is kept in memory (`Front`)."""
-    return [Middleware(Guard, welcome=welcome), Middleware(Front, css=css)]
+    """What every request passes: may it ask (`Guard`), who asks (`Visitors`, of a public demo); what is given first is kept in
+    memory (`Front`)."""
+    known = [Middleware(Visitors)] if demo.on() else []
+    return [Middleware(Guard, welcome=welcome), *known, Middleware(Front, css=css)]

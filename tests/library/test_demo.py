@@ -54,7 +54,7 @@ def test_runs_are_small(public: Jobs, changed: dict[str, object], sentence: str)
 
 
 def test_few_wait(public: Jobs) -> None:
-    for seed in range(demo.MOST_WAITING):
+    for seed in range(demo.limits().waiting):
         public.submit("compare", {**DRAWN, "seeds": [seed]})
     with pytest.raises(ValueError, match="^8 runs are waiting already;"):
         public.submit("compare", DRAWN)

@@ -41,6 +41,7 @@ KINDS.add(
     config=MixtureRequest,
     lane="interactive",
     visitors=True,
+    weight=0.05,  # a slider that is moved asks again and again
     label=lambda request: f"Mixture: D = {request.D}, β = {request.beta:g}",
     work="studio.capabilities.mixture.work:Mixture",
     gives=Page,

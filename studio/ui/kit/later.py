@@ -16,6 +16,7 @@ from gradio.blocks import Block, BlockContext, BlocksConfig
 from gradio.renderable import Renderable
 from gradio.state_holder import SessionState
 
+from studio.core import visitors
 from studio.core.files import Json
 from studio.ui.kit import refusals
 from studio.ui.kit.scripts import called, module
@@ -93,7 +94,12 @@ class Pages(gr.Blocks):
         iterator: AsyncIterator[object] | None = None,
         **more: object,
     ) -> Json:
-        """As Gradio has it. Whatever goes wrong is refused in one sentence, and told to `ui.guard` with its status."""
+        """As Gradio has it. Whatever goes wrong is refused in one sentence, and told to `ui.guard` with its status.
+
+        A queue of Gradio's may have taken the call into a task of its own, which is told anew who asks.
+        """
+        scope = getattr(getattr(request, "request", request), "scope", {})
+        visitors.asks(scope)
         try:
             fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
             if iterator is None and not fn.batch:
@@ -103,8 +109,8 @@ class Pages(gr.Blocks):
             return answer
         except Exception as error:
             sentence, status = refusals.of(error)
-            if isinstance(request, gr.Request) and request.request is not None:
-                request.request.scope[refusals.STATUS] = status
+            if scope:
+                scope[refusals.STATUS] = status
             raise refusals.Refused(sentence, status) from None
 
     def divide(self) -> None:

@@ -45,7 +45,7 @@ def said(action: Callable[[], T]) -> T:
     try:
         return action()
     except ValueError as error:
-        raise Refused(explain(error)) from error
+        raise Refused(explain(error), getattr(error, "status", 400)) from error
 
 
 def of(error: BaseException, odd: tuple[type[BaseException], ...] = ODD) -> tuple[str, int]:

@@ -23,11 +23,11 @@ from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates
-from studio.ui.models import downloads, form, listing, sayings
+from studio.ui.models import downloads, form, listing, sayings, sign_in
 from studio.ui.tabs import TABS, Page, Tab
 
 _QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-Served = Callable[[Json], Json]
+Served = Callable[..., Json]  # of a wish, and of who has signed in, which Gradio adds
 
 
 class ModelsTab:
@@ -37,6 +37,8 @@ class ModelsTab:
         self.jobs = jobs
         with gr.Row(elem_id="models-page", elem_classes="shell"):
             with gr.Column(scale=0, min_width=280, elem_classes="controls"), gr.Column(elem_classes="card fields"):
+                if sign_in.offered():
+                    gr.LoginButton("Sign in with Hugging Face, for gated models", elem_id="models-sign-in", size="sm")
                 self.form = parts.mounted_html(None, "models/form", "models-form", *for_form(jobs))
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
                 self.board = gr.HTML(
@@ -75,13 +77,14 @@ def for_board(jobs: Jobs) -> list[Served]:
         """{"downloads"}: how far they are, without reading the models again."""
         return {"downloads": downloads.going(jobs)}
 
-    def look(wish: Json) -> Json:
+    def look(wish: Json, signed: gr.OAuthToken | None = None) -> Json:
         """As `downloads.look`."""
-        return answered(lambda: downloads.look(jobs, *_named(wish, "model", "token")))
+        return answered(lambda: downloads.look(jobs, *_named(sign_in.with_token(wish, signed), "model", "token")))
 
-    def download(wish: Json) -> Json:
+    def download(wish: Json, signed: gr.OAuthToken | None = None) -> Json:
         """Begin one, or go on; {"downloads"}."""
-        return answered(lambda: downloads.start(jobs, *_named(wish, "model", "token"))) | progress({})
+        given = _named(sign_in.with_token(wish, signed), "model", "token")
+        return answered(lambda: downloads.start(jobs, *given)) | progress({})
 
     def act(wish: Json) -> Json:
         """{"model", "action"}: pause, resume or cancel; {"downloads"}."""
@@ -100,9 +103,9 @@ def for_board(jobs: Jobs) -> list[Served]:
 
 
 def for_form(jobs: Jobs) -> list[Served]:
-    def add(wish: Json) -> Json:
+    def add(wish: Json, signed: gr.OAuthToken | None = None) -> Json:
         """As `form.add`: {"id"}."""
-        return answered(lambda: {"id": form.add(jobs.paths, wish)})
+        return answered(lambda: {"id": form.add(jobs.paths, sign_in.with_token(wish, signed))})
 
     def search(wish: Json) -> Json:
         """As `form.search`: {"hits"}."""
