@@ -14,17 +14,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from studio.core.explain import brief
 from studio.core.files import Json, read_json
-from studio.families.layout import ORIGINAL
+from studio.families.layout import ORIGINAL, original_of
 from studio.families.single_files import check_part, lay_out, recognised
 from studio.families.stable.original.header import Header, read_header
 from studio.families.stable.original.kinds import Found, check_channels, is_original_unet
+from studio.families.stable.original.names import names_of
 from studio.families.transformer.original import kinds as transformers
+from studio.families.transformer.original.names import shapes_here
 from studio.families.weight_shapes import weight_shapes
 from studio.library import parts
 from studio.library.pickles import file_refused, is_pickle
@@ -128,6 +131,12 @@ def _name_of(network: Path, part: str, draft: Path, base: Path) -> str:
 def _check_weights(header: Header, part: str, draft: Path, base: Path, name: str) -> None:
     """Weights under diffusers' names must be those of the base. A UNet that takes guidance as an input says so in its config."""
     ours, theirs = weight_shapes(base / part), {key: list(shape) for key, shape in header.shapes.items()}
+    if (original := original_of(base / part)) is not None:
+        config, there = read_json(base / part / CONFIG) or {}, read_header(original).shapes
+        if part == "unet":
+            _check_shapes([there[key] for key in names_of(part, config, there) & there.keys()], header, name)
+        else:
+            ours = shapes_here(config, there)
     if (taken := theirs.get(GUIDED)) is not None and GUIDED not in ours:
         _update(draft / part / CONFIG, {"time_cond_proj_dim": taken[1]})
     lacks = sorted(ours.keys() - theirs.keys())
@@ -136,6 +145,21 @@ def _check_weights(header: Header, part: str, draft: Path, base: Path, name: str
     other = next((key for key in sorted(ours) if ours[key] != theirs[key]), None)
     if other is not None:
         raise ValueError(f"{name} is of another base: its {other} has the shape {theirs[other]}, and the base's {ours[other]}.")
+
+
+def _check_shapes(ours: Iterable[Sequence[int]], header: Header, name: str) -> None:
+    """Where the base calls its weights otherwise: as many of each shape. Layers of one pixel may be linear or convolutions."""
+    wanted = Counter(_plain(shape) for shape in ours)
+    there = Counter(_plain(shape) for key, shape in header.shapes.items() if key != GUIDED)
+    if wanted == there:
+        return
+    differ = (("lacks", wanted - there), ("adds", there - wanted))
+    told = ", and ".join(f"{verb} {of.total()}, of the shape {list(min(of))} for one" for verb, of in differ if of)
+    raise ValueError(f"{name} is of another base: held against the {wanted.total()} weights of the base's unet, it {told}.")
+
+
+def _plain(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(shape[:2]) if tuple(shape[2:]) == (1, 1) else tuple(shape)
 
 
 def _check(header: Header, part: str, folder: Path, begin: str) -> None:

@@ -234,3 +234,20 @@ def test_configs_are_copies(sd1: Made) -> None:
     before = (sd1.layouts / "sd1" / "unet" / "config.json").read_text()
     config.write_text(json.dumps({**json.loads(config.read_text()), "note": 1}))
     assert (sd1.layouts / "sd1" / "unet" / "config.json").read_text() == before
+
+
+def test_a_network_under_diffusers_names_is_held_against_a_base_in_a_single_file(made: Made, tmp_path: Path) -> None:
+    """What fits opens with its own weights, and what is of another base is refused before it is opened."""
+    base = made.placed("base")
+    other = pipeline(made.layout, tmp_path / "words", seed=5).unet
+    other.save_pretrained(tmp_path / "fits")
+    network_on(base, tmp_path / "fits" / "diffusion_pytorch_model.safetensors", tmp_path / "student")
+    assert torch.equal(opened(tmp_path / "student").held.unet.conv_in.weight, other.conv_in.weight)
+    wide = {"cross_attention_dim": other.config["cross_attention_dim"] + 4}
+    deep = {"layers_per_block": other.config["layers_per_block"] + 1}
+    cases = (("wide", wide, r"it lacks \d+, of the shape .*, and adds \d+, of"), ("deep", deep, r"it adds \d+, of the"))
+    for name, more, said in cases:
+        type(other).from_config({**other.config, **more}).save_pretrained(tmp_path / name)
+        with pytest.raises(ValueError, match=f"is of another base: held against the .* weights of the base's unet, {said}"):
+            network_on(base, tmp_path / name / "diffusion_pytorch_model.safetensors", tmp_path / f"{name}-student")
+        assert not (tmp_path / f"{name}-student").exists()

@@ -120,6 +120,23 @@ def test_a_network_alone_stands_on_a_folder_and_on_a_single_file(made: Made, pre
         assert all(torch.equal(state[name], tensor) for name, tensor in other.state_dict().items())
 
 
+def test_a_network_under_diffusers_names_is_held_against_a_base_in_a_single_file(made: Made) -> None:
+    """What fits opens with its own weights, and what is of another base is refused before it is opened."""
+    base, file = made.placed(name="base"), "diffusion_pytorch_model.safetensors"
+    other = made.make(made.folder / "words", seed=5).transformer
+    other.save_pretrained(made.folder / "fits")
+    network_on(base, made.folder / "fits" / file, made.folder / "student")
+    assert torch.equal(opened(made.folder / "student").held.transformer.proj_out.weight, other.proj_out.weight)
+    width = other.config["joint_attention_dim"] + 4
+    type(other).from_config({**other.config, "joint_attention_dim": width}).save_pretrained(made.folder / "wide")
+    with pytest.raises(ValueError, match=r"is of another base: its .* has the shape .*, and the base's"):
+        network_on(base, made.folder / "wide" / file, made.folder / "wide-student")
+    shallow = {**other.config, "num_layers": 1}
+    type(other).from_config(shallow).save_pretrained(made.folder / "shallow")
+    with pytest.raises(ValueError, match=r"is of another base: it lacks \d+ of \d+ weights"):
+        network_on(base, made.folder / "shallow" / file, made.folder / "shallow-student")
+
+
 @pytest.mark.parametrize("ending", [".scale_weight", ".weight_scale"])
 def test_eight_bits_are_read_and_scales_are_multiplied_out(schnell: Made, ending: str) -> None:
     """Of layers' weights, as ComfyUI stores them: x ≈ scale · float8(x / scale)."""
