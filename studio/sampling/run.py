@@ -61,6 +61,7 @@ class Run:
         self.device = tensors[0].device if tensors else torch.device("cpu")
         self._stacked: dict[tuple[str, bool, int, int], Cond] = {}
         self._groups: dict[str, list[list[int]]] = {}
+        self._short = False  # memory ran out where null and prompt were asked together
 
     def check(self, plan: Plan) -> None:
         for segment in plan.segments:
@@ -173,10 +174,23 @@ class Run:
         parts: tuple[list[Tensor], list[Tensor]] = ([], [])
         for low, high in self.batches:
             part = x[low:high] if plain else torch.cat([x[low:high], x[low:high]])
-            F = denoiser.predict(part, call.here.t, self._condition(call, step, low, high))
+            F = self._predicted(denoiser, part, call.here.t, self._condition(call, step, low, high), halves=not plain)
             for kept, half in zip(parts[1:] if plain else parts, (F,) if plain else F.chunk(2), strict=True):
                 kept.append(half)
         return (joined(parts[0]) if parts[0] else None), joined(parts[1])
+
+    def _predicted(self, denoiser: Predictor, x: Tensor, t: float, cond: Cond, halves: bool) -> Tensor:
+        """What a network says to rows; to null and prompt one after the other once both together were too many."""
+        if not (halves and self._short):
+            try:
+                return denoiser.predict(x, t, cond)
+            except (MemoryError, torch.OutOfMemoryError):
+                if not halves:
+                    raise
+                self._short = True  # the rest is asked below, where what was held for the failed call is let go
+        n = len(x) // 2
+        one, other = ({name: value[low : low + n] for name, value in cond.items()} for low in (0, n))
+        return torch.cat([denoiser.predict(x[:n], t, one), denoiser.predict(x[n:], t, other)])
 
     def _apart(self, call: Call, x: Tensor, step: Step, answers: Answers) -> tuple[Tensor | None, Tensor]:
         """As `_said`; the network is asked only what `answers` lacks, and these are added to it."""

@@ -403,3 +403,37 @@ def test_arms_that_differ_only_in_what_they_do_with_a_belief_ask_for_it_once():
     assert open_models["s"].calls == 1 + 3 * 3
     assert [shared for index, shared in flags if index == 0] == [False, True, True]
     assert not any(shared for index, shared in flags if index)
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_where_memory_runs_out_null_and_prompt_are_asked_one_after_the_other(error):
+    """Once for a request: rows above what fits are not tried again. The result is the same."""
+    plan, asked, whole = teacher_plan("t", (999, 759, 500), guidance=3.0), [], models()
+    short = models()
+    network = short["t"].network
+
+    def full(x, t, cond):
+        asked.append(len(x))
+        if len(x) > len(SEEDS):
+            raise error("out of memory")
+        return network(x, t, cond)
+
+    short["t"].network = full
+    given = {"t": (push(0.5), push(-0.2))}
+    want, got = (finished(sample(plan, several, given, SEEDS, SHAPE)) for several in (whole, short))
+    assert torch.equal(want, got) and asked == [6, 3, 3, 3, 3, 3, 3]
+
+
+def test_where_one_half_is_too_large_memory_has_run_out():
+    short, asked = models(), []
+
+    def full(x, t, cond):
+        asked.append(len(x))
+        raise torch.OutOfMemoryError("out of memory")
+
+    short["t"].network = full
+    for guidance, calls in ((3.0, [6, 3]), (1.0, [3])):
+        asked.clear()
+        with pytest.raises(torch.OutOfMemoryError):
+            finished(sample(teacher_plan("t", (999, 500), guidance=guidance), short, conds(), SEEDS, SHAPE))
+        assert asked == calls

@@ -29,7 +29,8 @@ from studio.families.cut_words import cut_off
 from studio.families.layout import original_of
 from studio.families.merged import MergeableFiles
 from studio.families.sharing import digest
-from studio.families.transformer.kinds import Kind
+from studio.families.transformer.activations import row_numbers
+from studio.families.transformer.kinds import SD3, Kind
 from studio.families.transformer.lines import LineReader
 from studio.families.transformer.network import PatchTransformer
 from studio.families.transformer.new_word import Encoding, NewWord, marks
@@ -167,6 +168,14 @@ class Model(Wording):
         """Conditions of prompts, as diffusers' ``encode_prompt`` gives them, and what stands beside the text."""
         self.need("encoders")
         return {**beside(said), **self.encoding(self.parts, self._vocabulary.every([one.text for one in said]))}
+
+    def row_bytes(self, shape: Sequence[int]) -> float | None:
+        """As in `core.family.Estimates`."""
+        config = self.held.transformer.config
+        side = self.kind.packed if self.kind.packed > 1 else int(config["patch_size"])
+        tokens = (shape[1] // side) * (shape[2] // side)
+        clip = self.held.tokenizers["tokenizer"].model_max_length if self.kind is SD3 else 0  # whose states stand before T5's
+        return row_numbers(self.kind, config, tokens, clip + self.held.length) * self.dtype.itemsize
 
     def cut_off(self, prompt: str) -> dict[str, str]:
         """As in `core.family.ReadsText`."""
