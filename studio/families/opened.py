@@ -33,7 +33,6 @@ from studio.core.residency import Role
 from studio.families import adapter_files
 from studio.families.adapter_files import Report
 from studio.families.attached import Attached
-from studio.families.compiled import Backend, Compiled, compile_blocks
 from studio.families.encoded_lines import EncodedLineReader
 from studio.families.resident import Resident
 from studio.families.turns import Turns
@@ -94,10 +93,6 @@ class Opened(Resident):
     def by_role(self) -> dict[Role, list[nn.Module]]:
         encoders = [module for name, module in self.modules.items() if name != NETWORK]
         return {"network": [self.modules[NETWORK]], "encoders": encoders, "vae": []}
-
-    def compile(self, backend: Backend = "inductor") -> Compiled:
-        """From now on the network's repeated blocks run compiled while nothing is worn in them (`families.compiled`)."""
-        return compile_blocks(self.modules[NETWORK], backend)
 
     def loose(self) -> Iterator[Tensor]:
         return self._attached.tensors()

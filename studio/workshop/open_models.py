@@ -116,10 +116,9 @@ class ModelCache:
         """
         import torch
 
-        from studio.families import compiled, open_model, residency
+        from studio.families import open_model, residency
         from studio.families.opened import Opened
 
-        compiles = compiled.wanted()
         precision = precision or pick_precision(self.device, entry.dtype)
         parts = residency(entry.folder, precision)
 
@@ -128,8 +127,6 @@ class ModelCache:
             model = open_model(entry.folder, entry.id, on or self.device, getattr(torch, precision), others)
             if isinstance(model, Opened):
                 model.hashes = self.hashes
-                if compiles:
-                    model.compile()
             return model
 
         def size() -> int:

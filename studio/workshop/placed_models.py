@@ -9,7 +9,6 @@ import torch
 
 from studio.core.family import OpenModel
 from studio.core.residency_plan import ResidencyPlan
-from studio.families import compiled
 from studio.families.opened import Opened
 from studio.families.placement import Placement
 from studio.jobs.run import Run
@@ -52,12 +51,8 @@ class PlacedModels:
             self.job.state("loading", f"Opening {entry.title}.")
             self.models[entry.id] = cache.model(entry, beside=tuple(self.models), on="cpu" if self.moving else "")
             self.job.check()
-        movable = [model for model in self.models.values() if isinstance(model, Opened)]
-        if compiled.wanted():
-            self._notice(compiled.SAID)
-            for model in movable:
-                model.compile().notice = self._notice
         if self.moving:
             self._notice(plan.sentence)
+            movable = [model for model in self.models.values() if isinstance(model, Opened)]
             self._leaving.enter_context(Placement(plan.name, torch.device(self.job.tools.device), movable))
         return self.models

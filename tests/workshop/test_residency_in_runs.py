@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from studio.core.residency_plan import NAMES
-from studio.families import compiled
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.worker import run_job
@@ -109,15 +108,3 @@ def test_the_plan_follows_what_is_free(studio: Jobs, monkeypatch: pytest.MonkeyP
     assert names == ["everything", "sequential"]
     monkeypatch.setenv("STUDIO_RESIDENCY", "one-network")
     assert cache.planned(pair).name == "one-network"
-
-
-@pytest.mark.slow
-def test_a_run_with_compiled_blocks_says_so_and_draws_alike(studio: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, plain = run(studio, ModelCache("cpu"))
-    monkeypatch.setenv("STUDIO_COMPILE", "1")
-    torch._dynamo.reset()
-    state, note, found = run(studio, ModelCache("cpu"))
-    assert (state, note) == ("done", "")
-    assert [text for text in found["notices"] if text not in plain["notices"]] == [compiled.SAID]
-    for one, other in zip(plain["pixels"], found["pixels"], strict=True):
-        assert max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 1
