@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from studio.cli.executing import execute
+from studio.core import compiling
 from studio.core.explain import brief
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
@@ -63,9 +64,12 @@ def _executed(
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile networks before they draw (STUDIO_COMPILE=1).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> tuple[Jobs, Callable[[str], None]]:
     """The data folder, and what executes a run of it."""
+    if compiled:
+        compiling.choose()
     jobs = open_jobs(data_dir)
     return jobs, lambda run: execute(jobs, run, device, out_folder, as_json)
 

@@ -7,7 +7,7 @@ arXiv 2106.09685). Modules, weights, their names and their memory layout stay wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
@@ -119,7 +119,7 @@ class Attached:
             for path, one in self._heard[name].items():
                 layers.setdefault(path, []).append((one, strength))
         for path, changes in layers.items():
-            self._hooks.callback(_layer(self.parts, path).register_forward_hook(_adding(changes)).remove)
+            self._hooks.callback(_layer(self.parts, path).register_forward_hook(Adding(changes)).remove)
         for network, adapter, strength in self._taught:
             self._hooks.enter_context(applied(network, adapter, strength))
 
@@ -188,23 +188,37 @@ class _Pair:
 
     def change(self, layer: nn.Module, x: Tensor, strength: float) -> Tensor:
         """strength · (alpha / rank) · B (A x), of the shape the layer gives."""
-        if self.down.device != x.device or self.down.dtype != x.dtype or self.up.dtype != x.dtype:
-            with torch.inference_mode(False):  # what is kept may be needed for gradients later
-                self.down, self.up = (t.detach().to(x.device, x.dtype) for t in (self.pair.down, self.pair.up))
+        self.place(x)
         by = strength * self.pair.multiplier
         if isinstance(layer, nn.Conv2d):
             inner = functional.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
             return functional.conv2d(inner * by, self.up)
         return functional.linear(functional.linear(x, self.down) * by, self.up)
 
+    def place(self, like: Tensor) -> None:
+        """On a tensor's device and in its precision."""
+        if self.down.device != like.device or self.down.dtype != like.dtype or self.up.dtype != like.dtype:
+            with torch.inference_mode(False):  # what is kept may be needed for gradients later
+                self.down, self.up = (t.detach().to(like.device, like.dtype) for t in (self.pair.down, self.pair.up))
 
-def _adding(changes: list[tuple[_Change, float]]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
-    def hook(layer: nn.Module, args: tuple[Tensor, ...], y: Tensor) -> Tensor:
-        for pair, strength in changes:
+
+class Adding:
+    """A hook that adds changes to what a layer gives."""
+
+    def __init__(self, changes: Sequence[tuple[_Change, float]]):
+        self.changes = changes
+
+    def __call__(self, layer: nn.Module, args: tuple[Tensor, ...], y: Tensor) -> Tensor:
+        for pair, strength in self.changes:
             y = y + pair.change(layer, args[0], strength)
         return y
 
-    return hook
+    def placed(self, layer: nn.Module) -> bool:
+        """Bring pairs to where the layer is; False where it adds anything else."""
+        pairs = [pair for pair, _ in self.changes if isinstance(pair, _Pair)]
+        for pair in pairs:
+            pair.place(layer.get_parameter("weight"))
+        return len(pairs) == len(self.changes)
 
 
 def _layer(parts: Mapping[str, nn.Module], path: str) -> nn.Module:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from studio.core import compiling
 from studio.core.environment import environment
 
 
@@ -16,6 +17,9 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default=env("STUDIO_HOST") or environment().host, help="address to listen on (STUDIO_HOST)")
     parser.add_argument("--port", default=env("STUDIO_PORT"), help="port; the first free from 7860 (STUDIO_PORT)")
     parser.add_argument("--device", default=env("STUDIO_DEVICE"), help="cpu, cuda, cuda:1, mps; else the best (STUDIO_DEVICE)")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the repeated blocks of networks before they draw (STUDIO_COMPILE=1)"
+    )
     parser.add_argument("--data-dir", default=env("STUDIO_DATA_DIR"), help="where runs are kept (STUDIO_DATA_DIR)")
     parser.add_argument(
         "--name",
@@ -112,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Public link: {demo.share_url}", flush=True)
     pair = next((pair for pair in load_registry(jobs.paths).pairs() if pair.available), None)
     warm = (pair.teacher.id, pair.student.id) if pair else ()
+    if options.compile:
+        compiling.choose()
     supervisor = Supervisor(jobs, device=options.device or environment().device, warm=warm)
     supervisor.start()
     try:

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 
 import torch
 
+from studio.core import compiling
 from studio.core.family import OpenModel
 from studio.core.residency_plan import ResidencyPlan
+from studio.families.compiled import Compiled
 from studio.families.opened import Opened
 from studio.families.placement import Placement
 from studio.jobs.run import Run
@@ -55,4 +57,15 @@ class PlacedModels:
             self._notice(plan.sentence)
             movable = [model for model in self.models.values() if isinstance(model, Opened)]
             self._leaving.enter_context(Placement(plan.name, torch.device(self.job.tools.device), movable))
+        if compiling.wanted():
+            self._compile(plan)
         return self.models
+
+    def _compile(self, plan: ResidencyPlan) -> None:
+        if plan.name == "sequential":
+            self.job.log("Nothing is compiled while layers come one by one.")
+            return
+        compiled = self._leaving.enter_context(Compiled(self.job.log))
+        for model in self.models.values():
+            if isinstance(model, Opened):
+                compiled.add(model.by_role["network"][0])

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from studio.core import compiling
 from studio.core.weights import load_weights, save_weights
 from studio.metrics.rows import Rows, joined
 from studio.sampling.plan import Plan
@@ -31,9 +32,11 @@ class Cells:
 
     def name(self, plan: Plan, prompt: str, weights: Mapping[str, str], *, steps: bool = False, group: Sequence[int] = ()) -> str:
         """Digest of what decides the samples: the plan without its name, the prompt, the hashes of weights by model
-        (the oracle's among them). group: the seeds drawn together, for plans whose samples look at each other."""
+        (the oracle's among them), and whether networks are compiled. group: the seeds drawn together, for plans whose samples
+        look at each other."""
         body = plan.model_dump(mode="json", exclude={"name"})
-        text = json.dumps([FORMAT, body, prompt, sorted(weights.items()), steps, list(group)], sort_keys=True)
+        how = [compiling.named()] if compiling.wanted() else []  # nothing, so that what was kept before still counts
+        text = json.dumps([FORMAT, body, prompt, sorted(weights.items()), steps, list(group), *how], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _path(self, name: str) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from studio.core import compiling
 from studio.core.files import Json, atomic_write, read_json
 from studio.core.kept_hashes import KeptHashes
 from studio.core.recipe import Recipe
@@ -104,7 +105,8 @@ def figures_file(paths: Paths, arm: Arm, samples: int, limit_bytes: float = HASH
     if oracle is None or None in hashes.values():
         return None
     fed = {name: entry.card.get("embedded_guidance") for name, entry in arm.entries.items()}
-    depends = {"weights": hashes, "fed": fed, "plan": arm.plan.model_dump(mode="json", exclude={"name"}), **HELD_OUT}
+    plan, how = arm.plan.model_dump(mode="json", exclude={"name"}), compiling.named()
+    depends = {"weights": hashes, "fed": fed, "plan": plan, **HELD_OUT, **how}
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     own = hashes["student" if arm.student is not None and "student" in hashes else "teacher"]
     return paths.cache / "figures" / f"{own}-{digest}-{samples}.json"
