@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from studio.core.explain import brief
 from studio.library.source import Source
 
-_TOKEN = re.compile(r"[!-~]{1,200}")
+_TOKEN = re.compile(r"[!-~]{1,4000}")  # one from signing in (OAuth) is hundreds long
 LOG_IN = "`hf auth login` keeps a token, HF_TOKEN names one, and --ask-token takes one for this download"
 
 

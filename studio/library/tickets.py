@@ -1,11 +1,13 @@
 """Handing a token to one run without writing it into the run: the run's request carries a ticket, which is no secret.
 
-The token waits in the data folder's `tokens/`, in a file that its owner alone can read, and is removed when the run takes it. So
-it is used once; a run that goes on after a restart needs another, or one from $HF_TOKEN or `hf auth login`.
+The token waits in the data folder's `tokens/`, in a file that its owner alone can read, and is removed when the run takes it. On
+a Space, where it may be a visitor's, the file lies in memory and on no disk. So it is used once; a run that goes on after a
+restart needs another, or one from $HF_TOKEN or `hf auth login`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -15,10 +17,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from studio.core.environment import environment
 from studio.jobs.paths import Paths
 from studio.library.hub_words import check_token
 
 TICKET = re.compile(r"[0-9a-f]{32}")
+MEMORY = Path("/dev/shm")
 KEPT_S = 24 * 3600.0  # a token that nobody has taken by then is removed
 
 
@@ -51,4 +55,9 @@ def take(paths: Paths, ticket: str) -> SecretStr | None:
 
 
 def _folder(paths: Paths) -> Path:
-    return paths.root / "tokens"
+    """Of this data folder's tokens. ValueError on a Space that has no place in memory for them."""
+    if not environment().is_space:
+        return paths.root / "tokens"
+    if not os.access(MEMORY, os.W_OK):
+        raise ValueError("This Space has no memory in which a token could wait; set HF_TOKEN as a secret of the Space instead.")
+    return MEMORY / f"studio-tokens-{hashlib.sha256(str(paths.root).encode()).hexdigest()[:16]}"

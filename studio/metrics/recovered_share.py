@@ -161,7 +161,9 @@ def _few(label: str, share: Interval, n: int) -> str:
     if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
         return ""
     figure = share.text(percent=True)
-    return f"On the {n} samples that count the {label} gives back {figure} of the diversity the student lost; too few to say more."
+    return (
+        f"On the {n} samples that count the {label} gives back {figure} of the diversity the student lost; too few to say more."
+    )
 
 
 def _fidelity_text(label: str, fidelity: tuple[Interval, Interval] | None) -> str:

@@ -84,12 +84,12 @@ ASKED: list[list[tuple[str, float]]] = [
 ]  # fmt: skip
 
 
-def held_against(base: Any, student: Any, backend: Any) -> float:
+def held_against(base: Any, student: Any, backend: Any, asked: list[list[tuple[str, float]]]) -> float:
     """The largest difference between compiled and not, where base and student take turns under adapters."""
     for model in (base, student):
         model.load_edit("a", edit_of(model, 2))
         model.load_edit("b", edit_of(model, 3, "ff"))
-    turns = [(model, adapters) for adapters in ASKED for model in (base, student)]
+    turns = [(model, adapters) for adapters in asked for model in (base, student)]
     plain = [said(*turn) for turn in turns]
     assert (plain[0] - plain[1]).abs().max() > 1e-3 and (plain[0] - plain[2]).abs().max() > 1e-3, "adapters must be heard"
     words: list[str] = []
@@ -106,14 +106,14 @@ def held_against(base: Any, student: Any, backend: Any) -> float:
 @pytest.mark.parametrize("name", SHAPES)
 def test_compiled_blocks_follow_adapters_and_turns(name: str, tmp_path: Path) -> None:
     counting = Counting()
-    assert held_against(*opened(name, tmp_path), counting) < 1e-5
+    assert held_against(*opened(name, tmp_path), counting, ASKED) < 1e-5
     assert counting.times
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", ["sd", "sd3"])  # a compiler takes minutes; the others were held against it once, by hand
 def test_as_the_compiler_makes_them(name: str, tmp_path: Path) -> None:
-    assert held_against(*opened(name, tmp_path), "inductor") < 1e-4
+    assert held_against(*opened(name, tmp_path), "inductor", [[], [("a", 0.5)]]) < 1e-4
 
 
 def test_strengths_and_further_runs_compile_nothing_anew(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client
@@ -26,6 +27,7 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.run import read_spec
 from studio.ui import visitors as at_the_door
 from studio.ui.app import build, launch_options
+from studio.ui.compare.form import CompareForm
 from studio.ui.guard import Welcome
 from studio.ui.routes import middleware
 from tests.support.scripted_compare import ScriptedWorker
@@ -89,6 +91,16 @@ def test_an_address_of_a_picture_may_be_passed_on_as_nobody_can_guess_it(
     operators = jobs.submit("compare", ASKED)
     (jobs.paths.run(operators) / "artifacts" / "a.png").write_bytes(b"")
     assert httpx.get(f"{url}/run-file/{operators}/artifacts/a.png").status_code == 404  # an id that can be guessed
+
+
+def test_the_page_of_a_demo_begins_with_what_it_draws(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begins() -> str:
+        with gr.Blocks():
+            return str(CompareForm(jobs).seeds.value)
+
+    assert begins() == "16"
+    monkeypatch.setenv("STUDIO_DEMO", "1")
+    assert begins() == str(demo.limits().seeds)
 
 
 def test_what_is_kept_of_a_visitor_is_a_digest(url: str, two: tuple[Client, Client], jobs: Jobs) -> None:

@@ -153,7 +153,7 @@ class CompareForm(DrawForm):
         try:
             form = self.request(values)
         except ValueError:  # seeds that mean nothing yet
-            form = self.request({**values, self.seeds: START["seeds"]})
+            form = self.request({**values, self.seeds: self.start["seeds"]})
         return {self.remedies: gr.CheckboxGroup(pairs.remedy_choices(load_registry(self.jobs.paths), form))}
 
     def count_remedies(self, values: Values) -> Updates:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import gradio as gr
 from gradio.components import Component
 
+from studio.core import demo
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
@@ -30,7 +31,10 @@ class DrawForm:
     """scope: of the components' ids. start: what the form begins with: "seeds", "teacher_steps", "arms"."""
 
     def __init__(self, jobs: Jobs, scope: str, start: Json):
-        self.jobs, self.scope, self.start = jobs, scope, start
+        self.jobs, self.scope = jobs, scope
+        drawn = parse_seeds(start["seeds"])
+        most = demo.limits().seeds if demo.on() else len(drawn)
+        self.start = {**start, "seeds": write_seeds(drawn[:most])}
         self.listed = load_registry(jobs.paths).pairs()
         self.first = next((pair for pair in self.listed if pair.available), self.listed[0] if self.listed else None)
 

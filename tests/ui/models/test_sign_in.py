@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -15,6 +16,7 @@ from starlette.requests import Request
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library import tickets
 from studio.library.tickets import take
 from studio.ui.models import sign_in
 from studio.ui.models.tab import ModelsTab, for_board, for_form
@@ -46,24 +48,33 @@ def button(jobs: Jobs) -> bool:
 
 
 def test_who_signed_in_brings_a_gated_model_and_the_token_lies_nowhere(
-    jobs: Jobs, model_hub: ModelHub, space: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    jobs: Jobs,
+    model_hub: ModelHub,
+    space: None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     model_hub.add("Ada/XL", pipeline())
     repository = model_hub.repositories["Ada/XL"]
     repository.gated, repository.granted = "manual", True
     add, (look, download) = for_form(jobs)[0], for_board(jobs)[2:4]
+    monkeypatch.setattr(tickets, "MEMORY", tmp_path / "memory")
+    (tmp_path / "memory").mkdir()
     wish: Json = {"place": "Ada/XL", "variant": "fp16", "role": "teacher"}
     assert "gated" in ask(add, wish, None)["problem"]
     assert "gated" in ask(add, wish, {**SIGNED, "expires_at": time.time() - 1})["problem"]
     answers = [ask(add, wish, SIGNED), ask(look, {"model": "ada/xl"}, SIGNED), ask(download, {"model": "ada/xl"}, SIGNED)]
     assert answers[0] == {"id": "ada/xl"} and "has been given access" in answers[1]["gated"]
     run = answers[2]["downloads"]["ada/xl"]["run"]
-    waiting = [path for path in jobs.paths.root.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
-    assert [path.parent.name for path in waiting] == ["tokens"]  # until the download takes it, as with a typed one
+    waiting = [path for path in (tmp_path / "memory").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in waiting] == [TOKEN]  # until the download takes it, and on no disk
+    assert waiting[0].stat().st_mode & 0o077 == 0
     assert take(jobs.paths, str(jobs.spec(run).config["ticket"])) == SecretStr(TOKEN)
     kept = [path for path in jobs.paths.root.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
-    assert kept == [] and TOKEN not in str(answers) + caplog.text + "".join(capfd.readouterr())
+    assert kept == [] and not waiting[0].exists() and TOKEN not in str(answers) + caplog.text + "".join(capfd.readouterr())
 
 
 def test_a_token_that_was_typed_comes_first(space: None) -> None:
