@@ -3,7 +3,7 @@
 A file on the Hub is sent from where a redirect says. Whoever could choose that place could make the studio ask machines that only
 it reaches: a router, a neighbour, the address at which clouds hand out credentials. So every request is looked at, redirects too,
 before it is sent; and the address that answers once more before anything is read, as a name may lead elsewhere a moment later.
-Where the endpoint itself is at such an address (HF_ENDPOINT of a mirror at home), a person has chosen that, and nothing is refused.
+Where the endpoint itself is at such an address (HF_ENDPOINT of a mirror at home), a person has chosen that: nothing is refused.
 Needs no torch.
 """
 
