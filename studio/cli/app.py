@@ -161,9 +161,11 @@ def cancel(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> No
 
 
 @runs.command()
-def delete(run_id: str, data_dir: DataDir = None) -> None:
+def delete(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove a run that has ended, with everything it made."""
     open_jobs(data_dir).delete(run_id)
+    if as_json:
+        print(json.dumps({"id": run_id, "removed": True}))
 
 
 def _mapping(value: object) -> dict[str, object]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -174,9 +176,11 @@ def move(
 
 
 @app.command()
-def delete(run_id: str, data_dir: DataDir = None) -> None:
+def delete(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Cancel a run if it is going, and remove it with everything it made."""
     open_jobs(data_dir).discard(run_id)
+    if as_json:
+        print(json.dumps({"id": run_id, "removed": True}))
 
 
 @app.command()
@@ -253,6 +257,7 @@ def cost(
 def dispatch(
     executor: Annotated[str, typer.Argument(help="ray or hf-jobs")],
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Look after the waiting runs of an executor until all have ended; a running studio does so by itself."""
     from studio.jobs.executors import AWAY
@@ -260,7 +265,14 @@ def dispatch(
 
     if executor not in AWAY:
         raise ValueError(f"{brief(executor)} has nothing to look after; {' and '.join(AWAY)} have.")
-    raise SystemExit(serve(open_jobs(data_dir), executor, linger_s=0))
+    jobs = open_jobs(data_dir)
+    waiting = [row.id for row in jobs.store.select(station=executor, states=("queued", *ACTIVE), limit=1000)]
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        status = serve(jobs, executor, linger_s=0)
+    if as_json:
+        ended = [jobs.get(run_id) for run_id in waiting]
+        print(json.dumps([{"id": info.id, "state": info.state, "said": info.note} for info in ended], indent=1))
+    raise SystemExit(status)
 
 
 def _watch(jobs: Jobs, run_id: str, quiet: bool = False, going: Callable[[], bool] = lambda: True) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from studio.core.explain import brief
+from studio.core.public_addresses import NotPublic, watch_hub
 from studio.library.source import Source
 
 _TOKEN = re.compile(r"[!-~]{1,4000}")  # one from signing in (OAuth) is hundreds long
@@ -39,8 +40,11 @@ def sentences(source: Source, file: str = "") -> Iterator[None]:
     import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+    watch_hub()
     try:
         yield
+    except NotPublic as error:
+        raise HubError(str(error)) from None
     except LocalEntryNotFoundError as error:  # the client looked into its cache after the Hub had failed
         cause = error.__cause__
         if isinstance(cause, HfHubHTTPError):

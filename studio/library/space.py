@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.explain import brief
+from studio.core.public_addresses import watch_hub
 from studio.jobs.paths import CODE, ROOT
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
@@ -62,6 +63,7 @@ def _sentences(name: str) -> Iterator[None]:
     import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
+    watch_hub()
     try:
         yield
     except LocalTokenNotFoundError:

@@ -73,6 +73,7 @@ def import_(
     base: Annotated[str, typer.Option(help="Id of the model it is for.")],
     data_dir: DataDir = None,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a LoRA or slider from elsewhere; says what of it fits the model."""
     from studio.capabilities.adapters.work import import_file
@@ -80,6 +81,9 @@ def import_(
 
     jobs = open_jobs(data_dir)
     adapter_id, sentences = import_file(jobs.paths, load_registry(jobs.paths), file, name, base, ModelCache(pick_device(device)))
+    if as_json:
+        print(json.dumps({"id": adapter_id, "said": sentences}, indent=1))
+        return
     for sentence in sentences:
         out.print(sentence, markup=False, highlight=False)
     print(f"Listed as {adapter_id}.")
@@ -95,6 +99,7 @@ def export(
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompts, settings, notes and the date out of the file.")] = False,
     data_dir: DataDir = None,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write an adapter for other programs, with its true alpha."""
     from studio.capabilities.adapters.work import export_file
@@ -102,8 +107,12 @@ def export(
 
     jobs = open_jobs(data_dir)
     models = ModelCache(pick_device(device))
-    for written in export_file(jobs.paths, load_registry(jobs.paths), adapter_id, path, layout, strip, models, rank, keep):
-        print(written)
+    written = export_file(jobs.paths, load_registry(jobs.paths), adapter_id, path, layout, strip, models, rank, keep)
+    if as_json:
+        print(json.dumps({"id": adapter_id, "files": [str(file) for file in written]}, indent=1))
+        return
+    for file in written:
+        print(file)
 
 
 @app.command()
@@ -113,6 +122,7 @@ def merge(
     adapter: Annotated[list[str], typer.Option("--adapter", help=f"{WRITE_HELP}; several may be given.")],
     data_dir: DataDir = None,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Save a model with adapters merged into its weights, as a model of its own."""
     from studio.capabilities.adapters.work import merge_into
@@ -121,7 +131,7 @@ def merge(
     jobs = open_jobs(data_dir)
     uses = [AdapterUse.model_validate(written) for written in adapter]
     made = merge_into(jobs.paths, load_registry(jobs.paths), model, uses, name, ModelCache(pick_device(device)))
-    print(f"Listed as {made}.")
+    print(json.dumps({"id": made}) if as_json else f"Listed as {made}.")
 
 
 @app.command()
@@ -129,12 +139,18 @@ def pick(
     run_id: Annotated[str, typer.Argument(help="A training that made an adapter.")],
     step: Annotated[int | None, typer.Argument(help="Of a measurement; without one, what there is to pick from.")] = None,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make the adapter of a run what it was at one of its measurements."""
     jobs = open_jobs(data_dir)
     if step is not None:
-        print(f"{picks.pick(jobs, run_id, step)} is that of step {step:,} now.")
-    elif not (found := picks.kept(jobs, run_id)):
+        listed = picks.pick(jobs, run_id, step)
+        print(json.dumps({"id": listed, "step": step}) if as_json else f"{listed} is that of step {step:,} now.")
+        return
+    found = picks.kept(jobs, run_id)
+    if as_json:
+        print(json.dumps([{"step": one.step, "listed": one.worn, "measured": one.row} for one in found], indent=1))
+    elif not found:
         print("This run kept no adapter on the way.")
     else:
         columns = picks.columns(jobs.spec(run_id).kind)
@@ -144,9 +160,11 @@ def pick(
 
 
 @app.command()
-def delete(adapter_id: str, data_dir: DataDir = None) -> None:
+def delete(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove an adapter of your own."""
     adapters.remove(open_jobs(data_dir).paths, adapter_id)
+    if as_json:
+        print(json.dumps({"id": adapter_id, "removed": True}))
 
 
 def _responses(card: Json) -> None:

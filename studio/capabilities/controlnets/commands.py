@@ -101,6 +101,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A new folder, for `ControlNetModel.from_pretrained`.")],
     single: Annotated[bool, typer.Option("--single", help="Single precision; half otherwise.")] = False,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a whole ControlNet that plain diffusers reads, with the encoder of its base in it."""
     from studio.families import open_model
@@ -117,14 +118,14 @@ def export(
     if misfit := entry.misfit(base):
         raise ValueError(misfit)
     open_model(base.folder, base.id).control_files.export(entry.path, folder, half=not single)
-    print(f"Written to {folder}.")
+    print(json.dumps({"id": entry.id, "folder": str(folder)}) if as_json else f"Written to {folder}.")
 
 
 @app.command()
-def delete(control_id: str, data_dir: DataDir = None) -> None:
+def delete(control_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove a ControlNet of your own."""
     controlnets.remove(open_jobs(data_dir).paths, control_id)
-    print(f"Removed {control_id}.")
+    print(json.dumps({"id": control_id, "removed": True}) if as_json else f"Removed {control_id}.")
 
 
 def _cells(found: Json) -> list[str]:

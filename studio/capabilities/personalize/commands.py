@@ -86,6 +86,7 @@ def add(
     ] = None,
     consent: Annotated[bool, typer.Option("--consent", help="Say that you may use these pictures.")] = False,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Keep pictures of one thing or of one style as a subject of your own."""
     captions = {}
@@ -117,6 +118,9 @@ def add(
         kept_back,
         masks=covers,
     )
+    if as_json:
+        print(json.dumps(made.plain(), indent=1, ensure_ascii=False))
+        return
     print(f"Listed as {made.id}.")
     if made.missing:
         print(f"Without a caption, and said to show {made.captions[made.missing[0]]!r}: {', '.join(made.missing)}.")
@@ -131,6 +135,7 @@ def draw(
     domain: Annotated[str, typer.Option(help="Whose world draws them.")] = first().name,
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures.")] = 0,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let a domain's world draw a subject that known words say as well, so that its oracle reads what was learned of it."""
     from studio.workshop.material.drawn_subjects import drawn
@@ -141,14 +146,15 @@ def draw(
         if not stands:
             raise ValueError(f"{brief(given)} says nothing that pictures show; something like subject=house would fit.")
         asked[factor] = value
-    print(f"Listed as {drawn(open_jobs(data_dir).paths, name, domain, asked, pictures, held, seed).id}.")
+    made = drawn(open_jobs(data_dir).paths, name, domain, asked, pictures, held, seed)
+    print(json.dumps(made.plain(), indent=1, ensure_ascii=False) if as_json else f"Listed as {made.id}.")
 
 
 @app.command()
-def remove(subject_id: str, data_dir: DataDir = None) -> None:
+def remove(subject_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove a subject of your own."""
     subjects.remove(open_jobs(data_dir).paths, subject_id)
-    print(f"Removed {subject_id}.")
+    print(json.dumps({"id": subject_id, "removed": True}) if as_json else f"Removed {subject_id}.")
 
 
 def _taken(path: Path, limits: Limits) -> Intake:

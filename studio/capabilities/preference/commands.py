@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.core.explain import brief
-from studio.core.files import atomic_write
+from studio.core.files import Json, atomic_write
 from studio.library import votes
 from studio.library.stock import open_jobs
 
@@ -27,10 +27,7 @@ def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Sets of votes, and what is broken."""
     found, broken = votes.listed(open_jobs(data_dir).paths)
     if as_json:
-        rows = [
-            {"name": name, "model": one.model, "votes": len(one.votes), "decided": len(one.decided)}
-            for name, one in found.items()
-        ]
+        rows = [_row(name, one) for name, one in found.items()]
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         table = Table("name", "model", "votes", "left", "right", "ties")
@@ -57,26 +54,43 @@ def show(name: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def export(name: str, file: Annotated[Path, typer.Argument(help="Written anew.")], data_dir: DataDir = None) -> None:
+def export(
+    name: str,
+    file: Annotated[Path, typer.Argument(help="Written anew.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Write a set into a file that can be brought elsewhere."""
     found = votes.votes(open_jobs(data_dir).paths, name)
     if file.exists():
         raise ValueError(f"{brief(file.name)} is there already; another name would fit.")
     atomic_write(file, votes.written(found))
+    if as_json:
+        print(json.dumps(_row(name, found) | {"file": str(file)}, ensure_ascii=False))
+        return
     print(f"{found.said[0].upper()}{found.said[1:]} in {file}.")
 
 
 @app.command("import")
-def import_(name: str, file: Annotated[Path, typer.Argument(help="As export writes it.")], data_dir: DataDir = None) -> None:
+def import_(
+    name: str,
+    file: Annotated[Path, typer.Argument(help="As export writes it.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Keep the votes of a file under a name."""
     if not file.is_file():
         raise ValueError(f"There is no file {brief(file.name)}.")
     found = votes.take_in(open_jobs(data_dir).paths, name, file.read_bytes())
-    print(f"{name} holds {found.said}.")
+    print(json.dumps(_row(name, found), ensure_ascii=False) if as_json else f"{name} holds {found.said}.")
 
 
 @app.command()
-def remove(name: str, data_dir: DataDir = None) -> None:
+def remove(name: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove a set."""
     votes.remove(open_jobs(data_dir).paths, name)
-    print(f"Removed {name}.")
+    print(json.dumps({"name": name, "removed": True}) if as_json else f"Removed {name}.")
+
+
+def _row(name: str, one: votes.VoteSet) -> Json:
+    return {"name": name, "model": one.model, "votes": len(one.votes), "decided": len(one.decided)}

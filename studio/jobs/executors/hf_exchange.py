@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core.public_addresses import NotPublic, watch_hub
 from studio.jobs.commands import DEATHS_FILE, REQUESTS
 from studio.jobs.executors import HANDLE_FILE
 from studio.jobs.executors.engine import Refused, Unreachable
@@ -104,8 +105,11 @@ def sentences(what: str) -> Iterator[None]:
     import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
+    watch_hub()
     try:
         yield
+    except NotPublic as error:
+        raise Refused(str(error)) from error
     except LocalTokenNotFoundError as error:
         raise Refused(NO_TOKEN) from error
     except OfflineModeIsEnabled as error:
