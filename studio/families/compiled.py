@@ -61,7 +61,7 @@ class Compiled:
 
     def _begin(self, block: nn.Module) -> None:
         try:
-            block._compiled_call_impl = _Asked(block, self)  # type: ignore[assignment]
+            block._compiled_call_impl = _Asked(block, self)
         except RuntimeError as error:  # torch says so where there is no compiler for this Python
             self.failed(error)
         else:
