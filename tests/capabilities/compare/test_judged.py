@@ -119,7 +119,7 @@ def test_diversity_is_how_far_pictures_of_different_seeds_are_apart(photos: Jobs
     events = [event for event in photos.tail(run_id)[0] if event["kind"] == "arm"]
     assert [event["figures_by"] for event in events] == [SHRUNK] * 4
     assert [entry["arm"] for entry in result["recovery"]] == ["hybrid-1", "skip-first"]
-    assert all(entry["sentence"].startswith(f"By the {SHRUNK}, on these samples (6 count)") for entry in result["recovery"])
+    assert all(entry["sentence"].startswith(f"By the {SHRUNK}, on the 6 samples that count") for entry in result["recovery"])
 
 
 def test_a_rerun_has_the_same_figures(photos: Jobs, warm: ModelCache) -> None:
