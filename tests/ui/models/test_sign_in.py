@@ -22,7 +22,8 @@ from studio.ui.models import sign_in
 from studio.ui.models.tab import ModelsTab, for_board, for_form
 from tests.support.model_hub import TOKEN, ModelHub, pipeline
 
-SIGNED = {"access_token": TOKEN, "scope": "openid profile", "expires_at": time.time() + 600, "userinfo": {"name": "Ada"}}
+LATER = time.time() + 7 * 24 * 3600  # this is read when tests are collected: the last of them may run an hour after
+SIGNED = {"access_token": TOKEN, "scope": "openid profile", "expires_at": LATER, "userinfo": {"name": "Ada"}}
 
 
 @pytest.fixture
