@@ -96,6 +96,14 @@ def opens_in_float32(folder: Path) -> None:
         replace_bytes(path, (json.dumps(config | {"dtype": "float32"}, indent=2) + "\n").encode())
 
 
+def forget_places(folder: Path) -> None:
+    """Take out of every config.json in a folder where its part was loaded from: a path of this machine, which diffusers keeps."""
+    for path in sorted(folder.rglob("config.json")):
+        config = json.loads(path.read_text())
+        if config.pop("_name_or_path", None) is not None:
+            replace_bytes(path, (json.dumps(config, indent=2) + "\n").encode())
+
+
 def save_checkpoint(path: Path, state: State) -> None:
     """Training state (nested dicts of tensors and plain values), atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)

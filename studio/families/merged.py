@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from studio.core.edit import Edit, Merged
 from studio.core.recipe import FILE_NAME
-from studio.core.weights import opens_in_float32, replace_bytes, save_weights, system_errors
+from studio.core.weights import forget_places, opens_in_float32, replace_bytes, save_weights, system_errors
 from studio.families.layout import LORA, ORIGINAL, original_of
 from studio.families.opened import NETWORK, AdapterFiles
 from studio.families.vocabulary import table_of
@@ -80,6 +80,7 @@ def save_merged(model: Mergeable, edits: Sequence[tuple[Edit, float]], folder: P
             for name, tokenizer in model.tokenizers.items() if tokens else ():
                 with system_errors():
                     tokenizer.save_pretrained(draft / name)
+        forget_places(draft)
         opens_in_float32(draft)
         _note(draft, edits)
         os.replace(draft, folder)

@@ -137,6 +137,7 @@ def test_differences_survive_their_file_and_become_a_whole_network(model, differ
     plain = ControlNetModel.from_pretrained(tmp_path / "plain").eval()
     assert float((found - direct(model, plain, *question)).abs().max()) < 1e-5
     export(model.denoiser.network.controls.networks["c"], tmp_path / "half")
+    assert str(model.folder.parent) not in (tmp_path / "half" / "config.json").read_text()
     other = open_model(model.folder)
     other.load_control("c", tmp_path / "half")
     other.use_controls([("c", 1.0)])

@@ -51,6 +51,7 @@ def test_a_smaller_student_is_taught_and_opened(name: str, tmp_path: Path) -> No
     assert list(trainer.run()) and trainer.skipped == 0 and equal(outputs(model), bare)
     model.save_student(tmp_path / "student", trainer.ema["student"].module, method, "mine/teacher", {"what": "a student"})
     assert describe(tmp_path / "student").reason == ""
+    assert [file for file in (tmp_path / "student").rglob("*.json") if str(tmp_path) in file.read_text()] == []
     student: Any = open_model(tmp_path / "student", "s")
     pipe: Any = DiffusionPipeline.from_pretrained(tmp_path / "student")
     pipe.set_progress_bar_config(disable=True)

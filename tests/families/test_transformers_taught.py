@@ -291,6 +291,7 @@ def test_a_student_of_a_folder_that_an_older_diffusers_wrote(tmp_path: Path) -> 
     assert torch.allclose(drawn_in_one_step(model), reference, atol=TOLERANCE)
     trainer = taught(model, "lcm", grid=4, timesteps=(999, 499))
     model.save_student(tmp_path / "student", trainer.ema["student"].module, trainer.method, "mine/teacher", {})
+    assert [file for file in (tmp_path / "student").rglob("*.json") if str(tmp_path) in file.read_text()] == []
     assert describe(tmp_path / "student").architecture == found.architecture
     assert type(DiffusionPipeline.from_pretrained(tmp_path / "student").transformer).__name__ == "PixArtTransformer2DModel"
     changed(folder, "transformer/config.json", norm_type="ada_norm_zero")

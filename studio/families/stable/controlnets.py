@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from studio.core.control_differences import restored
 from studio.core.denoiser import Cond
 from studio.core.files import Json
-from studio.core.weights import load_weights, save_weights, system_errors
+from studio.core.weights import forget_places, load_weights, save_weights, system_errors
 from studio.families.layout import ORIGINAL
 from studio.families.stable.halves import are_equal, computed_once
 from studio.families.stable.original.control_names import PREFIX, control_names
@@ -78,6 +78,7 @@ def export(control: ControlNetModel, folder: Path, half: bool = True) -> None:
     nn.Module.to(written, torch.float16 if half else torch.float32)
     with system_errors():
         written.save_pretrained(folder)
+    forget_places(folder)
 
 
 class Controls:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.core.trainer import computes_in_bf16
-from studio.core.weights import channels_last, opens_in_float32, system_errors
+from studio.core.weights import channels_last, forget_places, opens_in_float32, system_errors
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -93,8 +93,9 @@ def _halved(module: M) -> M:
 
 def tidy(folder: Path) -> None:
     """Take out of every config what is about this machine or how weights are stored, and what AutoencoderTiny does not accept."""
+    forget_places(folder)
     for path in folder.rglob("config.json"):
         config = json.loads(path.read_text())
-        unwanted = {"_name_or_path"} | ({"block_out_channels"} if config.get("_class_name") == "AutoencoderTiny" else set())
-        path.write_text(json.dumps({k: v for k, v in config.items() if k not in unwanted}, indent=2) + "\n")
+        if config.get("_class_name") == "AutoencoderTiny" and config.pop("block_out_channels", None) is not None:
+            path.write_text(json.dumps(config, indent=2) + "\n")
     opens_in_float32(folder)

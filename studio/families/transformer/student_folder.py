@@ -21,7 +21,7 @@ from studio.core.edit import Edit
 from studio.core.files import Json
 from studio.core.method import Method
 from studio.core.recipe import Recipe
-from studio.core.weights import system_errors
+from studio.core.weights import forget_places, system_errors
 from studio.families.folder import INDEX, json_object
 from studio.families.layout import LORA, LORA_SETTINGS, original_of
 from studio.families.plain_call import plain_call, scheduler_for, write_readme
@@ -65,6 +65,7 @@ def student_folder(target: Path, model: Open, taught: Transformer | Edit, method
     flow, train = model.kind.flow, int(model.denoiser.process.t_max)
     drawn = flow_scheduler(recipe, train) if flow else scheduler_for(kept, recipe.rule, recipe.timesteps)
     drawn.save_pretrained(target / "scheduler")
+    forget_places(target)
     classes = {"scheduler": ["diffusers", type(drawn).__name__], "transformer": ["diffusers", model.kind.network]}
     index = {**json_object(model.folder / INDEX), **classes}
     (target / INDEX).write_text(json.dumps(index, indent=2) + "\n")
