@@ -32,7 +32,8 @@ class Checkpoint:
     a colon.
 
     sample_shape: of one decoded sample. step: where samples of other sizes can be drawn, latent positions of which every side is
-    a multiple; 0 where its own size is the only one. most: latent positions of the longest side, 0 where none is known."""
+    a multiple; 0 where its own size is the only one. most: latent positions of the longest side, 0 where none is known.
+    crosses: whether text is read by cross-attention; else text and sample share one attention."""
 
     shape: tuple[int, ...] = ()
     prediction: str = ""
@@ -45,6 +46,7 @@ class Checkpoint:
     sample_shape: tuple[int, ...] = ()
     step: int = 0
     most: int = 0
+    crosses: bool = True
 
 
 class Family(Protocol):

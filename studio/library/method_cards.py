@@ -22,10 +22,12 @@ from studio.domains import DOMAINS
 from studio.jobs.code import code_digest
 from studio.jobs.locks import FileLock
 from studio.jobs.paths import CODE, ROOT, Paths
+from studio.library.models import ModelEntry
 
 DESCRIBE = "studio.workshop.training.describe"  # the module that reads the classes, in a process of its own
 BUILD_S = 180.0
 LIMITS = {"batch": 4096, "accumulate": 4096}  # where a schema itself sets none
+CROSSING = ("cross-attention", "cross-attention keys and values", "self-attention")  # layers where attentions are apart
 Catalogue = Json  # what `objectives` says
 
 
@@ -104,6 +106,17 @@ def check_method(catalogue: Catalogue, group: str, name: str, settings: Mapping[
         hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
         raise ValueError(f"There is no {what} {brief(name)}.{hint}")
     return check(known[name]["schema"], settings, f"The {what.split()[0]} {name}", LIMITS)
+
+
+def check_layers(catalogue: Catalogue, group: str, name: str, settings: Mapping[str, object], entry: ModelEntry) -> None:
+    """ValueError in one sentence where the layers that a method changes are none of the model's."""
+    fields: Json = catalogue[group]["methods"][name]["schema"].get("properties", {})
+    layers = str(settings.get("layers", fields.get("layers", {}).get("default", "")))
+    if layers in CROSSING and not entry.checkpoint.crosses:
+        raise ValueError(
+            f"The method {name} changes {layers} here, and in {entry.id} text and image share one attention; "
+            'layers "attention" would fit.'
+        )
 
 
 def listed(catalogue: Catalogue) -> list[Json]:

@@ -22,7 +22,7 @@ from tests.support.edits import equal, farthest, outputs
 METHODS = sorted(UNLEARN.all())
 
 
-def forgotten(model: Any, name: str, folder: Path, teacher: Path) -> LayerChange:
+def forgotten(model: Any, name: str, folder: Path, teacher: Path, **settings: str) -> LayerChange:
     """After two steps; of two concepts."""
     world = domain_of("image")
     plan = teacher_plan("tiny", (999.0, 499.0)) if model.recipe is None else student_plan("tiny", model.recipe)
@@ -34,7 +34,7 @@ def forgotten(model: Any, name: str, folder: Path, teacher: Path) -> LayerChange
     )
     chosen: Any = UNLEARN.get(name)
     few = {"batch": 2, "retained": 2} if "batch" in chosen.Config.model_fields else {}
-    more = {"looked_at": 1} if name == "salun" else {}
+    more = {"looked_at": 1, **settings} if name == "salun" else settings
     method = chosen(chosen.Config.model_validate({**few, **more}), Streams(0), model.trainable_under_adapter(), matter)
     for _ in Trainer(method, TrainerConfig(steps=2, warmup=0)).run():
         pass

@@ -14,7 +14,7 @@ from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
 from studio.library.draw_request import MAX_PROMPT
-from studio.library.method_cards import Catalogue, check_method
+from studio.library.method_cards import Catalogue, check_layers, check_method
 from studio.library.models import ModelEntry, Registry
 from studio.library.subjects import Subject, fits, subject
 from studio.library.training_request import BasedRequest
@@ -85,6 +85,7 @@ class PersonalizeRequest(BasedRequest):
                     "a subject of that domain would fit."
                 )
             check_method(catalogue, GROUP, self.chosen(entry), self.settings)
+            check_layers(catalogue, GROUP, self.chosen(entry), self.settings, entry)
             check_picture(self.chosen(entry), self.settings, about)
             if self.chosen(entry) == ONE_PICTURE and self.stop_at is not None:
                 raise ValueError(f"{ONE_PICTURE} measures edits and no share recognised; without stop_at it would fit.")

@@ -17,7 +17,7 @@ from studio.jobs.paths import Paths
 from studio.library import rewards, votes
 from studio.library import training_fields as fields
 from studio.library.draw_request import MAX_PROMPT
-from studio.library.method_cards import Catalogue, check_method
+from studio.library.method_cards import Catalogue, check_layers, check_method
 from studio.library.models import ModelEntry, Registry
 from studio.library.training_request import BasedRequest
 from studio.library.votes import VoteSet
@@ -140,6 +140,7 @@ class PreferRequest(BasedRequest):
             return
         entry = registry.get(self.base)
         check_method(catalogue, GROUP, self.chosen, self.settings)
+        check_layers(catalogue, GROUP, self.chosen, self.settings, entry)
         self._check_role(entry, catalogue[GROUP]["methods"][self.chosen]["models"])
         if found is not None:
             self._check_votes(found, registry, entry)

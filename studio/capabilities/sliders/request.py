@@ -17,7 +17,7 @@ from studio.families import describe
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
-from studio.library.method_cards import Catalogue, check_method
+from studio.library.method_cards import Catalogue, check_layers, check_method
 from studio.library.models import ModelEntry, Registry
 from studio.library.picture_pairs import pairs_in
 from studio.library.training_request import BasedRequest
@@ -124,6 +124,8 @@ class SliderRequest(BasedRequest):
 
     def check_submitted(self, paths: Paths, registry: Registry | None, catalogue: Catalogue) -> None:
         check_method(catalogue, "sliders", self.method, self.settings)
+        if registry is not None:
+            check_layers(catalogue, "sliders", self.method, self.settings, registry.get(self.base))
         domain = domain_of(registry.get(self.base).domain) if registry is not None else first()
         moved = self._check_attribute(domain)
         if domain.has_world:

@@ -15,7 +15,7 @@ from studio.jobs.paths import Paths
 from studio.library import training_fields as fields
 from studio.library.concepts import Concept, Pair, concepts, listed, neighbours, pairs
 from studio.library.draw_request import MAX_PROMPT
-from studio.library.method_cards import Catalogue, check_method
+from studio.library.method_cards import Catalogue, check_layers, check_method
 from studio.library.models import ModelEntry, Registry
 from studio.library.training_request import BasedRequest
 
@@ -136,6 +136,7 @@ class UnlearnRequest(BasedRequest):
         entry = registry.get(self.base)
         method = self.chosen(entry)
         check_method(catalogue, GROUP, method, self.settings)
+        check_layers(catalogue, GROUP, method, self.settings, entry)
         roles = catalogue[GROUP]["methods"][method]["models"]
         if entry.role not in roles:
             whom, other = ("teachers", FOR_STUDENTS) if "teacher" in roles else ("distilled students", FOR_TEACHERS)

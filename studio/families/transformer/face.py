@@ -71,6 +71,7 @@ class PatchTransformers(Remembering):
             most=_patch(kind, network) * int(network.get("pos_embed_max_size") or 0),
             guidance=kind.guidance,
             most_guidance=MOST_GUIDANCE,
+            crosses=kind.crosses,
         )
 
     def timesteps(self, folder: Path, n: int, spacing: str | None) -> tuple[float, ...]:

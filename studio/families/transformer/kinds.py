@@ -22,7 +22,8 @@ class Kind:
     in the order of their numbers. optional: parts that an index may leave empty. length: text tokens that T5 reads. guidance: of
     the pipeline. lower: whether it reads prompts in lower case. loras: whether it takes any. flow: whether it is a rectified
     flow; else noise is added by a beta schedule. packed: latent channels and positions of a token (2 × 2 of them in Flux), 1
-    where the network patches by itself. architecture: as modelspec calls it."""
+    where the network patches by itself. architecture: as modelspec calls it. crosses: whether text is read by
+    cross-attention; else text and image share one attention."""
 
     pipeline: str
     network: str
@@ -36,6 +37,7 @@ class Kind:
     lower: bool = False
     loras: bool = True
     packed: int = 1
+    crosses: bool = False
 
     def present(self, index: Json) -> dict[str, Sequence[str]]:
         """The parts that a folder must have, by its index."""
@@ -76,6 +78,7 @@ PIXART = Kind(
     architecture="pixart-alpha",
     flow=False,
     lower=True,
+    crosses=True,
     loras=False,  # peft puts them on its transformer
 )
 KINDS = {kind.pipeline: kind for kind in (SD3, FLUX, PIXART)}
