@@ -21,7 +21,8 @@ from studio.core.rng import WHOLE, Share, generator
 
 
 class Card(BaseModel):
-    """What a person should know before choosing a method."""
+    """What a person should know before choosing a method. text_alone: whether it changes layers that read the text and nothing
+    else, which models have where text and sample do not share one attention."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +32,7 @@ class Card(BaseModel):
     good_for: str
     family: Literal["trajectory", "distribution", "plain", "pretraining"] = "pretraining"
     how: str = ""  # two lines for the person who chooses
+    text_alone: bool = False
 
 
 class MethodConfig(BaseModel):

@@ -110,13 +110,15 @@ def check_method(catalogue: Catalogue, group: str, name: str, settings: Mapping[
 
 def check_layers(catalogue: Catalogue, group: str, name: str, settings: Mapping[str, object], entry: ModelEntry) -> None:
     """ValueError in one sentence where the layers that a method changes are none of the model's."""
-    fields: Json = catalogue[group]["methods"][name]["schema"].get("properties", {})
+    if entry.checkpoint.crosses:
+        return
+    method, where = catalogue[group]["methods"][name], f"in {entry.id} text and image share one attention"
+    if method["card"]["text_alone"]:
+        raise ValueError(f"The method {name} changes layers that read the text alone, and {where}; concept-ablation would fit.")
+    fields: Json = method["schema"].get("properties", {})
     layers = str(settings.get("layers", fields.get("layers", {}).get("default", "")))
-    if layers in CROSSING and not entry.checkpoint.crosses:
-        raise ValueError(
-            f"The method {name} changes {layers} here, and in {entry.id} text and image share one attention; "
-            'layers "attention" would fit.'
-        )
+    if layers in CROSSING:
+        raise ValueError(f'The method {name} changes {layers} here, and {where}; layers "attention" would fit.')
 
 
 def listed(catalogue: Catalogue) -> list[Json]:

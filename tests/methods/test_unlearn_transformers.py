@@ -27,6 +27,8 @@ def test_a_method_forgets_saves_is_worn_and_taken_off(folder: Path, kind: str, n
         if kind != "pixart" and chosen.Config().layers.startswith("cross-attention"):
             with pytest.raises(ValueError, match=JOINT):
                 forgotten(model, name, tmp_path / role, folder / "teacher")
+            if chosen.card.text_alone:
+                continue
             more = {"layers": "attention"}
         change = forgotten(model, name, tmp_path / role, folder / "teacher", **more)
         assert equal(outputs(model), before)  # teaching leaves the opened model alone

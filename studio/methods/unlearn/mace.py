@@ -99,6 +99,7 @@ class Mace(LowRankForgetting[MaceConfig]):
         status="published first and third step; the second trains by concept ablation, as it asks for no masks",
         good_for="several concepts at once, each with what it becomes",
         how="A small change for each concept; then one change that does what each of them does on its own prompts.",
+        text_alone=True,
     )
     Config = MaceConfig
     ema = None

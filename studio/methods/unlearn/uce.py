@@ -34,6 +34,7 @@ class Uce(Forgetting[UceConfig]):
         status="published equation, over all places of many prompts",
         good_for="an answer in milliseconds; needs no sampling and no training, and fits students as it is",
         how="Solve for keys and values that read the concept as what it becomes, and all else as before.",
+        text_alone=True,
     )
     Config = UceConfig
     closed_form = True

@@ -71,9 +71,14 @@ def test_a_subject_is_taught_and_worn(kind: str, studio: Jobs, tmp_path: Path) -
     warm = ModelCache("cpu")
     how = {"subject": "mine/mug", "steps": 2, "n_kept": 12, "measure_seeds": 4, "settings": {"batch": 2}}
     joint = 'cross-attention keys and values here, and in tiny/base text and image share one attention; .*"attention" would fit'
-    for asked, of in (("personalize", how), ("unlearn", {"forget": "cat", "becomes": "dog"})):
-        method = {"personalize": "custom-diffusion", "unlearn": "uce"}[asked]
-        with pytest.raises(ValueError, match=f"The method {method} changes {joint}"):
+    words = {"forget": "cat", "becomes": "dog"}
+    alone = "layers that read the text alone, and in tiny/base text and image share one attention; concept-ablation would fit"
+    for asked, of, method, why in (
+        ("personalize", how, "custom-diffusion", joint),
+        ("unlearn", words, "esd", joint),
+        ("unlearn", words, "uce", alone),
+    ):
+        with pytest.raises(ValueError, match=f"The method {method} changes {why}"):
             studio.submit(asked, {**of, "name": "none", "base": "tiny/base", "method": method})
     for base, method in (("tiny/base", "dreambooth-replay"), ("tiny/fast", "own-timesteps")):
         name = f"mug-{base.partition('/')[2]}"
