@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
 import statistics
@@ -34,8 +33,7 @@ from studio.jobs.jobs import Jobs
 from studio.library.stock import open_jobs
 
 PAGE = HERE / "docs" / "reliability.md"
-BEGIN, END = "<!-- load -->", "<!-- /load -->"
-COMMAND = "python -m benchmarks.load --write"
+MARK = "load"  # in the page
 SERVE = """
 import sys
 from studio.library.stock import open_jobs
@@ -68,7 +66,7 @@ class Client:
     """One kept connection; as little work as there can be, because server and clients share the processor."""
 
     def __init__(self, port: int):
-        self.port = port
+        self.port, self.tag = port, ""  # tag: the change counter of the last answer
 
     async def __aenter__(self) -> Client:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -85,6 +83,7 @@ class Client:
         self.writer.write(head.encode() + sent)
         lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        self.tag = headers.get("etag", "").strip('"')
         if headers.get("transfer-encoding") == "chunked":
             parts = []
             while size := int(await self.reader.readline(), 16):
@@ -137,8 +136,8 @@ async def growing(jobs: Jobs, run: str) -> AsyncIterator[None]:
 async def waited(port: int, jobs: Jobs, run: str, clients: int) -> float:
     """Seconds from a change until the last of all who wait for it knows of it."""
     async with Client(port) as one:
-        tag = (await one.ask(f"/run-state/{run}"))[1]
-        seen = hashlib.sha256(tag).hexdigest()[:16]
+        await one.ask(f"/run-state/{run}")
+        seen = one.tag
     knew: list[float] = []
 
     async def wait() -> None:
@@ -246,10 +245,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             server.terminate()
             server.wait()
         text = told(loads, last, (Path(data) / "server.log").read_text(errors="replace").count("Traceback"))
-    if not options.write:
-        return print(text)
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    if options.write:
+        insert(MARK, text)
+    else:
+        print(text)
+
+
+def insert(mark: str, text: str) -> None:
+    """Into the page, between the two comments of this name."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    if not found or end not in rest:
+        raise ValueError(f"{PAGE.name} has no place {begin} … {end}.")
+    PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
