@@ -1,19 +1,21 @@
 """What a person may ask of a run: pause, resume, stop, save or sample now, cancel, another place in the queue, delete.
 
-A request is an empty file in the run directory, which the process that executes the run finds between two steps; so any
-process may ask, and a request outlives a worker that dies before it sees it. Runs that no process has are changed here.
+A request is a file in the run directory (empty, but for `delete` to the trash), which the process that executes the run finds
+between two steps; so any process may ask, and a request outlives a worker that dies before it sees it. Runs that no process has
+are changed here.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from studio.core.files import atomic_write
 from studio.jobs.events import ACTIVE
 from studio.jobs.executors import HANDLE_FILE
 from studio.jobs.info import RunInfo
 from studio.jobs.kinds import is_resumable
 from studio.jobs.recovery import DEATHS_FILE, Recovery
-from studio.jobs.register import Register
+from studio.jobs.register import TO_TRASH, Register
 
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")  # states from which a run can be continued
 REQUESTS = ("cancel", "stop", "pause", "save", "sample", "delete")
@@ -124,12 +126,12 @@ class Commands:
             self.store.put(run_id, (low + (after[0] if after else low + 2.0)) / 2)
         return self.queue(info.station)
 
-    def discard(self, run_id: str) -> None:
+    def discard(self, run_id: str, to_trash: bool = False) -> None:
         """Cancel a run and remove it as soon as it has ended, now or when its process lets go."""
         self.register.get(run_id)
-        (self.paths.run(run_id) / "delete").touch()
+        atomic_write(self.paths.run(run_id) / "delete", TO_TRASH if to_trash else "", durable=False)  # never read by half
         if self.cancel(run_id).final:
-            self.register.delete(run_id)
+            self.register.delete(run_id, to_trash)
 
     def resumable(self, run_id: str) -> bool:
         """Whether `resume` would continue this run."""

@@ -53,8 +53,21 @@ def rerun(jobs: Jobs, run_id: str, **changes: object) -> str:
 
 
 def delete_run(jobs: Jobs, run_id: str) -> None:
+    """To the trash. ValueError while it has not ended."""
     demo.check("delete")
-    jobs.delete(run_id)
+    jobs.delete(run_id, to_trash=True)
+
+
+def restore_run(jobs: Jobs, run_id: str) -> RunInfo:
+    """Out of the trash. ValueError when it is not there."""
+    demo.check("delete")
+    return jobs.restore(run_id)
+
+
+def empty_trash(jobs: Jobs, only: Sequence[str] | None = None) -> list[str]:
+    """Remove what lies in the trash, or these of it, for good; their ids."""
+    demo.check("delete")
+    return jobs.trash.purge(only=only)
 
 
 def export(jobs: Jobs, run_id: str, target: Path) -> list[Path]:

@@ -220,8 +220,8 @@ class Jobs(Register):
     def move(self, run_id: str, where: Where) -> Infos:
         return self.commands.move(run_id, where)
 
-    def discard(self, run_id: str) -> None:
-        self.commands.discard(run_id)
+    def discard(self, run_id: str, to_trash: bool = False) -> None:
+        self.commands.discard(run_id, to_trash)
 
     def reconcile(self, station: str | None = None, cause: str = "") -> Infos:
         """Settle runs whose process is gone; returns those changed."""

@@ -2,6 +2,7 @@
 
 <data>/index.db           what runs exist (an index: it can be deleted and is rebuilt)
 <data>/runs/<id>/         one run directory each, the truth
+<data>/trash/<id>/        runs that were deleted, for some days (`trash`)
 <data>/lanes/             locks, heartbeats and logs of the worker processes
 <data>/models/*.yaml      models people added, beside the shipped ones
 <data>/cache/             what can be computed again

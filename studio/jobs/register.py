@@ -9,18 +9,23 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from studio.core.files import Json, read_json
 from studio.jobs import events
+from studio.jobs.cards import forget
 from studio.jobs.events import EventLog, last_event
 from studio.jobs.info import LaneStatus, RunInfo
 from studio.jobs.locks import alive, lives
+from studio.jobs.notes import Notes, checked_name, checked_tags, read_notes, write_notes
 from studio.jobs.paths import Paths, check_run_id
 from studio.jobs.run import Spec, artifact_path, read_spec
 from studio.jobs.store import Row, Store
+from studio.jobs.trash import Trash
 
 MAX_LOG_BYTES = 1 << 20  # of a log, read at a time
+TO_TRASH = "trash"  # in the file `delete` of a run that is to go to the trash when it has ended
 SILENT_S = 60.0  # a worker on another host without heartbeat for this long counts as gone
 Events = list[Json]
 Infos = list[RunInfo]
@@ -32,6 +37,7 @@ class Register:
     def __init__(self, paths: Paths):
         self.paths = paths
         self.store = Store(paths)
+        self.trash = Trash(paths, self.store)
 
     def get(self, run_id: str) -> RunInfo:
         """One run. ValueError when there is none with this id."""
@@ -45,6 +51,10 @@ class Register:
     def sees(self, run_id: str) -> bool:
         """Whether whoever asks may look at a run; ValueError where it is not there for them."""
         return True
+
+    def whose(self) -> str | None:
+        """Of a public demo, whose runs whoever asks may look at; None is everybody's."""
+        return None
 
     def list(self, *, kind: str | None = None, lane: str | None = None, states: Sequence[str] = (), limit: int = 100) -> Infos:
         """Runs, newest first."""
@@ -144,19 +154,38 @@ class Register:
         with EventLog(self.paths.run(run_id) / "events.jsonl") as log:
             log.write("state", state=state, note=note)
 
-    def delete(self, run_id: str) -> None:
-        """Remove a run and everything it made. ValueError while it is queued or running (see `discard`)."""
-        if not self.get(run_id).final:
-            raise ValueError(f"{run_id} has not ended; cancel it first, then delete it.")
+    def delete(self, run_id: str, to_trash: bool = False) -> None:
+        """Remove a run and everything it made, for good or to the trash. ValueError while it is queued or running (see
+        `discard`)."""
+        if not (info := self.get(run_id)).final:
+            raise ValueError(f"{run_id} is {info.state} and has not ended; cancel it first, then delete it.")
+        if to_trash:
+            return self.trash.put(run_id)
         folder, grave = self.paths.run(run_id), self.paths.trash / run_id
         if folder.exists():
             folder.replace(grave)  # gone at once, so that a rebuild cannot bring half of it back
         self.store.delete(run_id)
         shutil.rmtree(grave, ignore_errors=True)
 
+    def restore(self, run_id: str) -> RunInfo:
+        """Put a run of the trash back. ValueError when it is not there."""
+        self.trash.restore(run_id)
+        return self.get(run_id)
+
+    def note(self, run_id: str, **said: object) -> Notes:
+        """Change what is said of a run: name, tags, favourite. ValueError in one sentence where it does not fit."""
+        self.get(run_id)
+        folder = self.paths.run(run_id)
+        notes = replace(read_notes(folder), **said)
+        notes = replace(notes, name=checked_name(notes.name), tags=checked_tags(notes.tags))
+        write_notes(folder, notes)
+        forget(self.store, run_id)
+        return notes
+
     def delete_if_asked(self, run_id: str) -> None:
-        if (self.paths.run(run_id) / "delete").exists() and self.get(run_id).final:
-            self.delete(run_id)
+        asked = self.paths.run(run_id) / "delete"
+        if asked.exists() and self.get(run_id).final:
+            self.delete(run_id, asked.read_text(encoding="utf-8", errors="replace") == TO_TRASH)
 
     def said(self, run_id: str) -> str:
         """The state that the run's own log ends with."""

@@ -1,4 +1,5 @@
-"""One run directory: `spec.json`, `events.jsonl`, `log.txt`, `env.json`, `artifacts/`, `result.json`.
+"""One run directory: `spec.json`, `events.jsonl`, `log.txt`, `env.json`, `artifacts/`, `result.json`, and `notes.json` where
+somebody named or tagged it (`notes`).
 
 Empty files in it are requests that any process may make: `cancel`, and of runs that can be continued `pause`, `stop`,
 `save` and `sample`; `delete` asks for the directory to be removed when the run has ended (see `commands`).

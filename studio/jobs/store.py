@@ -87,6 +87,10 @@ class Store:
         with closing(self._open()) as connection:
             return work(connection)
 
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The same for another table of the index (`cards`)."""
+        return self._do(work)
+
     def _damaged(self) -> bool:
         """Whether the file is no whole database with our table in it. Reads all of it: milliseconds for a thousand runs."""
         try:

@@ -56,6 +56,9 @@ class VisitorsJobs(Jobs):
         self.get(run_id)
         return True
 
+    def whose(self) -> str | None:
+        return visitors.now().id or "nobody"
+
     def list(self, *, kind: str | None = None, lane: str | None = None, states: Sequence[str] = (), limit: int = 100) -> Infos:
         if not (me := visitors.now().id):
             return []

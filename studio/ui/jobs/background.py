@@ -222,7 +222,7 @@ class Background:
             picks.pick(jobs, run_id, step)
             return
         doing = {"pause": jobs.pause, "resume": jobs.resume, "stop": jobs.stop, "cancel": jobs.cancel,
-                 "sample": jobs.sample_now, "save": jobs.save_now, "delete": jobs.discard,
+                 "sample": jobs.sample_now, "save": jobs.save_now, "delete": lambda run: jobs.discard(run, to_trash=True),
                  "up": lambda run: jobs.move(run, "up"), "down": lambda run: jobs.move(run, "down")}  # fmt: skip
         if action not in doing:
             raise ValueError(f"Nothing here is called {action[:40]!r}; {', '.join(doing)} are.")
