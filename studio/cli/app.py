@@ -20,17 +20,15 @@ from studio.capabilities.preference.commands import app as votes
 from studio.cli.audit import audit
 from studio.cli.drawing import compare, control, scrub
 from studio.cli.evaluate import evaluate
-from studio.cli.executing import execute, report
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
 from studio.cli.models import app as models
+from studio.cli.runs import app as runs
 from studio.cli.space import app as space
 from studio.cli.unlearn import unlearn
 from studio.core.explain import explain
 from studio.core.registry import problems
 from studio.domains.media import image
-from studio.jobs import history
-from studio.library.provenance import changed_models
 from studio.library.stock import open_jobs
 
 app = typer.Typer(
@@ -39,7 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Distillation Studio: compare teachers, their students and hybrids of the two.",
 )
-runs = typer.Typer(no_args_is_help=True, help="Past and present runs.")
 app.add_typer(runs, name="runs")
 app.add_typer(background, name="jobs")
 app.add_typer(models, name="models")
@@ -58,7 +55,6 @@ app.command()(evaluate)
 out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for everything you make.", envvar="STUDIO_DATA_DIR")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", envvar="STUDIO_DEVICE")]
 PAGE = "studio.ui.serve"  # by its name: commands know no page
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -107,65 +103,6 @@ def serve(context: typer.Context) -> None:
     """Start the page; takes the same flags as app.py."""
     sys.argv = ["distillation-studio", *context.args]
     runpy.run_module(PAGE, run_name="__main__")
-
-
-@runs.command("list")
-def list_(data_dir: DataDir = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: AsJson = False) -> None:
-    """Newest first."""
-    found = history.list_runs(open_jobs(data_dir), limit=limit)
-    if as_json:
-        print(json.dumps([vars(info) for info in found], indent=1))
-        return
-    table = Table("id", "kind", "what", "state", "note")
-    for info in found:
-        table.add_row(info.id, info.kind, info.title, info.state, info.note)
-    out.print(table)
-
-
-@runs.command()
-def show(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show a run's request, figures and sentences."""
-    opened = history.open_run(open_jobs(data_dir), run_id)
-    if as_json:
-        print(json.dumps({"request": opened.request, "state": opened.info.state, "result": opened.result}, indent=1))
-        return
-    out.print(f"{opened.info.id}  {opened.info.state}  {opened.info.note}", markup=False, highlight=False)
-    for name, value in opened.request.items():
-        out.print(f"  {name}: {value}", markup=False, highlight=False)
-    report(opened.result)
-
-
-@runs.command()
-def rerun(
-    run_id: str,
-    out_folder: Annotated[Path | None, typer.Option("--out", help="Also copy pictures and figures to this folder.")] = None,
-    data_dir: DataDir = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Do a run again, with the same request; says so when the weights have changed since."""
-    jobs = open_jobs(data_dir)
-    before = (jobs.result(run_id) or {}).get("models", {})
-    again = history.rerun(jobs, run_id)
-    execute(jobs, again, device, out_folder, as_json)
-    for sentence in changed_models(before, (jobs.result(again) or {}).get("models", {})):
-        err.print(sentence, style="yellow", markup=False)
-
-
-@runs.command()
-def cancel(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Ask a run to stop; what is finished is kept."""
-    info = open_jobs(data_dir).cancel(run_id)
-    said = info.note or "asked to stop"
-    print(json.dumps({"id": info.id, "state": info.state, "said": said}) if as_json else f"{info.state}: {said}")
-
-
-@runs.command()
-def delete(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Remove a run that has ended, with everything it made."""
-    open_jobs(data_dir).delete(run_id)
-    if as_json:
-        print(json.dumps({"id": run_id, "removed": True}))
 
 
 def _mapping(value: object) -> dict[str, object]:

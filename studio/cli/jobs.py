@@ -177,8 +177,8 @@ def move(
 
 @app.command()
 def delete(run_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Cancel a run if it is going, and remove it with everything it made."""
-    open_jobs(data_dir).discard(run_id)
+    """Cancel a run if it is going, and move it to the trash with everything it made."""
+    open_jobs(data_dir).discard(run_id, to_trash=True)
     if as_json:
         print(json.dumps({"id": run_id, "removed": True}))
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from studio.core.explain import brief
 from studio.core.files import Json, plain, read_json
 from studio.jobs.cards import Asked, Cards, Drawn, Found, searched
+from studio.jobs.events import STATES
 from studio.jobs.jobs import Jobs
 from studio.jobs.kinds import KINDS
 from studio.jobs.notes import read_notes
@@ -46,6 +50,36 @@ def cards_of(jobs: Jobs) -> Cards:
 
 def find(jobs: Jobs, asked: Asked) -> Found:
     return cards_of(jobs).find(asked)
+
+
+def asked(*, kinds: Sequence[str] = (), states: Sequence[str] = (), since: str = "", until: str = "", **more: object) -> Asked:
+    """What people ask for, checked; helpers are left out. ValueError in one sentence where a kind, state or day is none."""
+    known = {name for one in KINDS.all() for name in (one.name, one.title.lower())}
+    if wrong := next((kind for kind in kinds if kind.lower() not in known), ""):
+        KINDS.get(wrong)  # says which there are
+    if wrong := next((state for state in states if state not in STATES), ""):
+        raise ValueError(f"There is no state {brief(wrong)}; {', '.join(STATES)} are.")
+    names = {one.title.lower(): one.name for one in KINDS.all()}
+    named = tuple(names.get(kind.lower(), kind) for kind in kinds)
+    asks = Asked(kinds=named, states=tuple(states), since=moment(since), until=moment(until, after=True), hidden=HELPERS)
+    return replace(asks, **more)  # type: ignore[arg-type]
+
+
+def moment(day: str, after: bool = False) -> float | None:
+    """The beginning of a day of this machine's clock, or its end: "2026-01-31", or "7d", seven days ago."""
+    if not day.strip():
+        return None
+    ago = re.fullmatch(r"(\d{1,5})d", day.strip())
+    try:
+        found = date.today() - timedelta(days=int(ago[1])) if ago else date.fromisoformat(day.strip())
+        return datetime.combine(found + timedelta(days=after), datetime.min.time()).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{brief(day)} is no day; 2026-01-31 or 7d would fit.") from None
+
+
+def told(card: Json) -> str:
+    """A card in one line: its own name, or what tells it apart."""
+    return str(card["name"]) or " · ".join([card["title"], *card["rest"]])
 
 
 def drawn(row: Row, folder: Path) -> Drawn:

@@ -30,6 +30,8 @@ WORDS = {  # after each command; {…} is what Places makes
     "compare": DRAW, "scrub": DRAW, "control": f"{DRAW} --vary {ADAPTER}", "methods": "distill",
     "unlearn": f"cat --model {TEACHER}", "audit": "{forgot}", "evaluate": PAIR, "status": "", "inspect": "{picture}",
     "runs list": "", "runs show": "{run}", "runs rerun": "{ended}", "runs cancel": "{run}", "runs delete": "{ended}",
+    "runs": "--find cat --kind compare", "runs beside": "{run} {run}", "runs rename": "{run} mine", "runs tag": "{run} cats",
+    "runs favourite": "{run}", "runs restore": "{thrown}", "runs trash": "--empty",
     "jobs submit": "{spec}", "jobs list": "", "jobs show": "{run}", "jobs stop": "{training}", "jobs pause": "{training}",
     "jobs resume": "{stopped}", "jobs cancel": "{run}", "jobs save": "{going}", "jobs sample": "{going}",
     "jobs move": "{training} first", "jobs delete": "{run}", "jobs run": "{training}", "jobs cost": "{spec}",
@@ -73,6 +75,10 @@ class Places(dict[str, str]):
 
     def _ended(self) -> str:
         return self.studio.cancel(self._run()).id
+
+    def _thrown(self) -> str:
+        self.studio.delete(run := self._ended(), to_trash=True)
+        return run
 
     def _training(self) -> str:
         spec = json.loads(Path(self["spec"]).read_text())
@@ -188,7 +194,11 @@ def test_json_is_one_document_and_nothing_else(places: Places, name: str) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("runs delete {ended}", {"removed": True}),
+        ("runs delete {ended}", {"removed": True, "days": 7}),
+        ("runs restore {thrown}", {"state": "cancelled", "restored": True}),
+        ("runs tag {run} Cats best", {"tags": ["cats", "best"]}),
+        ("runs rename {run} mine", {"name": "mine"}),
+        ("runs favourite {run}", {"favourite": True}),
         ("adapters delete {forgot}", {"id": "mine/size", "removed": True}),
         ("adapters merge nano/teacher merged --adapter nano/size", {"id": "mine/merged"}),
         ("controlnets delete {control}", {"id": "mine/edges", "removed": True}),
