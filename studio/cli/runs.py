@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from studio.cli.executing import execute, report
 from studio.core.files import Json
 from studio.jobs import history
+from studio.jobs.cards import Asked
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
 from studio.jobs.notes import Notes, read_notes
@@ -77,10 +78,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Find runs; newest first."""
-    asked = run_cards.asked(
-        find=find, kinds=kind or (), model=model, states=state or (), tag=tag, favourite=favourites, since=since, until=until,
-        oldest=oldest, limit=limit,
-    )  # fmt: skip
+    wish = Asked(find, kind or (), state or (), model, tag, favourites, oldest=oldest, limit=limit)
+    asked = run_cards.asked(wish, since, until)
     found = run_cards.find(open_jobs(data_dir), asked)
     if as_json:
         print(json.dumps(found.cards, indent=1))

@@ -12,6 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from studio.core.files import Json
@@ -122,22 +123,8 @@ class Cards:
         missing = self.store.do(read)
         for at in range(0, len(missing), AT_ONCE):
             made = [(row, stamp, self.make(row, self.store.paths.run(row.id))) for row, stamp in missing[at : at + AT_ONCE]]
-            self.store.do(lambda connection, made=made: self._keep(connection, made))  # type: ignore[misc]
+            self.store.do(partial(_keep, made))
         return len(missing)
-
-    @staticmethod
-    def _keep(connection: sqlite3.Connection, made: Sequence[tuple[Row, str, Drawn]]) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute(_TABLE)
-            for row, stamp, one in made:
-                values = (row.id, stamp, one.text, int(one.favourite), json.dumps(one.card, separators=(",", ":")))
-                connection.execute("INSERT OR REPLACE INTO cards VALUES (?, ?, ?, ?, ?)", values)
-            connection.execute("DELETE FROM cards WHERE id NOT IN (SELECT id FROM runs)")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
 
     def _where(self, asked: Asked) -> tuple[str, tuple[str | float, ...]]:
         where, values = ["1"], list[str | float]()
@@ -165,6 +152,20 @@ class Cards:
         if self.visitor is not None:
             add("r.visitor = ?", self.visitor)
         return " AND ".join(where), tuple(values)
+
+
+def _keep(made: Sequence[tuple[Row, str, Drawn]], connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(_TABLE)
+        for row, stamp, one in made:
+            values = (row.id, stamp, one.text, int(one.favourite), json.dumps(one.card, separators=(",", ":")))
+            connection.execute("INSERT OR REPLACE INTO cards VALUES (?, ?, ?, ?, ?)", values)
+        connection.execute("DELETE FROM cards WHERE id NOT IN (SELECT id FROM runs)")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def words(find: str) -> list[str]:

@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from studio.core.files import Json, read_json
@@ -172,12 +171,18 @@ class Register:
         self.trash.restore(run_id)
         return self.get(run_id)
 
-    def note(self, run_id: str, **said: object) -> Notes:
-        """Change what is said of a run: name, tags, favourite. ValueError in one sentence where it does not fit."""
+    def note(
+        self, run_id: str, *, name: str | None = None, tags: Sequence[str] | None = None, favourite: bool | None = None
+    ) -> Notes:
+        """Change what is said of a run; None leaves it. ValueError in one sentence where it does not fit."""
         self.get(run_id)
         folder = self.paths.run(run_id)
-        notes = replace(read_notes(folder), **said)
-        notes = replace(notes, name=checked_name(notes.name), tags=checked_tags(notes.tags))
+        before = read_notes(folder)
+        notes = Notes(
+            before.name if name is None else checked_name(name),
+            before.tags if tags is None else checked_tags(tags),
+            before.favourite if favourite is None else favourite,
+        )
         write_notes(folder, notes)
         forget(self.store, run_id)
         return notes

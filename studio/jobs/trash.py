@@ -100,7 +100,7 @@ class Trash:
 
     def _stamps(self) -> dict[str, float]:
         """When each was deleted."""
-        found = {}
+        found = dict[str, float]()
         for folder in self.paths.trash.iterdir():
             if RUN_ID.fullmatch(folder.name) and not folder.is_symlink():
                 at = (read_json(folder / STAMP_FILE) or {}).get("time")

@@ -52,17 +52,17 @@ def find(jobs: Jobs, asked: Asked) -> Found:
     return cards_of(jobs).find(asked)
 
 
-def asked(*, kinds: Sequence[str] = (), states: Sequence[str] = (), since: str = "", until: str = "", **more: object) -> Asked:
-    """What people ask for, checked; helpers are left out. ValueError in one sentence where a kind, state or day is none."""
+def asked(wish: Asked, since: str = "", until: str = "") -> Asked:
+    """What people wish for, from one day to another, checked; helpers are left out. ValueError in one sentence where a kind, a
+    state or a day is none."""
     known = {name for one in KINDS.all() for name in (one.name, one.title.lower())}
-    if wrong := next((kind for kind in kinds if kind.lower() not in known), ""):
+    if wrong := next((kind for kind in wish.kinds if kind.lower() not in known), ""):
         KINDS.get(wrong)  # says which there are
-    if wrong := next((state for state in states if state not in STATES), ""):
+    if wrong := next((state for state in wish.states if state not in STATES), ""):
         raise ValueError(f"There is no state {brief(wrong)}; {', '.join(STATES)} are.")
     names = {one.title.lower(): one.name for one in KINDS.all()}
-    named = tuple(names.get(kind.lower(), kind) for kind in kinds)
-    asks = Asked(kinds=named, states=tuple(states), since=moment(since), until=moment(until, after=True), hidden=HELPERS)
-    return replace(asks, **more)  # type: ignore[arg-type]
+    named = tuple(names.get(kind.lower(), kind) for kind in wish.kinds)
+    return replace(wish, kinds=named, since=moment(since), until=moment(until, after=True), hidden=HELPERS)
 
 
 def moment(day: str, after: bool = False) -> float | None:
@@ -156,7 +156,7 @@ def _differing(kind: str, request: Json) -> Iterator[str]:
 
 def _inner(form: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
     found = form.model_fields.get(name) if form is not None else None
-    kinds = [found.annotation, *getattr(found.annotation, "__args__", ())] if found is not None else []
+    kinds: list[object] = [found.annotation, *getattr(found.annotation, "__args__", ())] if found is not None else []
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

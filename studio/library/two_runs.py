@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 
+K = TypeVar("K")
 MOST_SEEDS, MOST_FIGURES = 64, 40
 _SEEDED = re.compile(r"artifacts/((?!hints/|report/|previews/|export/).+)/(?:(.+)-)?(\d+)\.(?:png|webp)")
 _UNNAMED = {"arms", "measures", "candidates", "rows", "figures", "models", "cells", "by_kind"}
@@ -64,7 +66,7 @@ def _said(value: object) -> str:
 
 def _pictures(result: Json) -> dict[tuple[str, str, int], str]:
     """{(arm, part, seed): file} of whatever a run says it drew; of scrub, states on the way are left out."""
-    found = {}
+    found = dict[tuple[str, str, int], str]()
     for path in _paths(result):
         if match := _SEEDED.fullmatch(path):
             arm, part, seed = match.groups()
@@ -98,5 +100,5 @@ def _figures(value: object, before: tuple[str, ...] = ()) -> Iterator[tuple[str,
                 yield from _figures(one, (*before, named))
 
 
-def _in_turn(*some: Mapping) -> list:
+def _in_turn(*some: Mapping[K, object]) -> list[K]:
     return list(dict.fromkeys(key for one in some for key in one))

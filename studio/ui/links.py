@@ -9,9 +9,11 @@ from studio.ui.compare.tab import CompareTab
 from studio.ui.control.tab import ControlTab
 from studio.ui.distill.tab import DistillTab
 from studio.ui.evaluate.tab import EvaluateTab
+from studio.ui.gallery.tab import GalleryTab
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates
 from studio.ui.models.tab import ModelsTab
+from studio.ui.opening import Opening
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
 from studio.ui.tabs import Opens, Page
@@ -52,6 +54,9 @@ class Moves:
             board.trial(self.to_try, None, tried, **quiet)
             board.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
         self.panel.panel.evaluate(self.evaluate.wished, None, {self.tabs, *self.evaluate.listed}, **quiet)
+        gallery, opens = self.page.built["gallery"], Opening(self.page)
+        assert isinstance(gallery, GalleryTab)
+        gallery.board.open(opens.open, None, opens.shown, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)

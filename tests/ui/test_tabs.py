@@ -52,6 +52,7 @@ def test_the_tabs_of_the_page_are_folders() -> None:
         "evaluate",
         "lab",
         "models",
+        "gallery",
     ]
     assert all((ROOT / "studio" / "ui" / tab.name / "tab.py").is_file() for tab in in_order())
 

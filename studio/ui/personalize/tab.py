@@ -79,9 +79,9 @@ class PersonalizeTab(TrainingPart[PersonalView]):
         listed = {self.shelf, self.options, self.preference.options}
         tab.select(self.opened, None, listed, js=chosen("personalize"), **QUIET)
         asked = gr.Textbox(visible="hidden")
-        outputs = {page.tabs, self.modes, *listed, *self.shown, *self.preference.shown}
-        page.demo.load(self.arrive, asked, outputs, js=arrived("personalize"), **QUIET)
-        self.header.personalize(self.reopen, None, outputs, **QUIET)
+        self.everything = {page.tabs, self.modes, *listed, *self.shown, *self.preference.shown}
+        page.demo.load(self.arrive, asked, self.everything, js=arrived("personalize"), **QUIET)
+        self.header.personalize(self.reopen, None, self.everything, **QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
