@@ -62,5 +62,5 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     env = {**os.environ, "STUDIO_TABS": "notes_tab", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab", "Models"]
+    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab", "Models", "Gallery"]
     assert done.stdout.splitlines()[-1] == f"{shown} True False True True"
