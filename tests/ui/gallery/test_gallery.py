@@ -14,7 +14,7 @@ from studio.jobs.visitors import of_visitors
 from studio.ui.app import assembled
 from studio.ui.gallery.shelf import PAGE, Shelf
 from studio.ui.gallery.tab import GalleryTab
-from studio.ui.opening import Opening
+from studio.ui.links import Opening
 from tests.support.many_runs import fill
 
 ASKED = {"prompt": "a cat", "pair": "test/dmd2", "seeds": [4]}
