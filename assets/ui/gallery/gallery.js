@@ -26,6 +26,7 @@ class Gallery extends Part {
   locked = false;
   /** @type {string[]} */
   chosen = [];
+  asking = false; // for the next page
   turn = 0; // of questions: an answer to an earlier one is passed over
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   later; // timer of the next question
@@ -55,8 +56,6 @@ class Gallery extends Part {
   get isShown() {
     return this.element.offsetParent !== null;
   }
-
-  // -- asking --------------------------------------------------------------------------------------------------------
 
   /** @param {number} ms */
   ask(ms) {
@@ -93,8 +92,6 @@ class Gallery extends Part {
     this.sayMore();
   }
 
-  asking = false;
-
   /**
    * What the server answers; null where it says what is wrong, which is said.
    * @param {string} what
@@ -116,8 +113,6 @@ class Gallery extends Part {
   say(text) {
     put(this.$(".g-said span"), text);
   }
-
-  // -- drawing -------------------------------------------------------------------------------------------------------
 
   /** @param {number} every */
   draw(every) {
@@ -378,8 +373,6 @@ class Gallery extends Part {
       this.ask(0);
     }
   }
-
-  // -- two runs ---------------------------------------------------------------------------------------------------------
 
   /** @param {string} run "" chooses none */
   choose(run) {
