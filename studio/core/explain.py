@@ -57,6 +57,11 @@ def brief(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def count(n: int, thing: str) -> str:
+    """A number of things: "1 seed", "8 seeds", "1,024 samples"."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
 def explain(error: BaseException, request: type[BaseModel] | None = None) -> str:
     """One sentence. For a pydantic error the first thing that is wrong, and how many more there are.
 

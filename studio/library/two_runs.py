@@ -42,7 +42,7 @@ def beside(jobs: Jobs, a: str, b: str) -> Json:
 def settings(a: Json, b: Json) -> list[Json]:
     """Every setting of either request, those that differ first."""
     flat = [dict(_flat(one)) for one in (a, b)]
-    rows = [{"name": name, "a": flat[0].get(name, ""), "b": flat[1].get(name, "")} for name in _in_turn(*flat)]
+    rows: list[Json] = [{"name": name, "a": flat[0].get(name, ""), "b": flat[1].get(name, "")} for name in _in_turn(*flat)]
     rows = [row | {"differs": row["a"] != row["b"]} for row in rows]
     return sorted(rows, key=lambda row: not row["differs"])
 

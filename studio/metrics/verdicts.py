@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import log
 
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.metrics.interval import Estimate, Interval, difference_of
 from studio.metrics.margins import (
@@ -345,9 +346,11 @@ def verdict_row(
     if arms:
         seeds, prompts = min(a.n / a.prompts for a in arms), min(a.prompts_used for a in arms)
         if seeds < MIN_SEEDS:
-            cautions.append(f"{seeds:.0f} seeds a prompt; at least {MIN_SEEDS} are needed to see the effects looked for")
+            cautions.append(
+                f"{count(round(seeds), 'seed')} a prompt; at least {MIN_SEEDS} are needed to see the effects looked for"
+            )
         if prompts < MIN_PROMPTS:
-            cautions.append(f"{prompts} prompts; fewer than {MIN_PROMPTS} say little about others")
+            cautions.append(f"{count(prompts, 'prompt')}; fewer than {MIN_PROMPTS} say little about others")
         if student is not None and student.accuracy.value is not None and student.accuracy.value < MIN_ACCURACY:
             low = student.accuracy.text(percent=True)
             cautions.append(f"the student is right in {low} only; below {100 * MIN_ACCURACY:.0f} % its diversity may be error")

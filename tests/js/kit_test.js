@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit/address.js";
 import { resolved } from "../../assets/ui/kit/figure.js";
+import { room } from "../../assets/ui/kit/foot.js";
 import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
@@ -142,4 +143,12 @@ Deno.test("a wish of another tab waits until it can be granted, and is granted o
 Deno.test("a number is put back where it may stand", () => {
   assert.deepEqual(["0", "5", "9"].map((text) => within(text, "1", "8")), [false, true, false]);
   assert.ok(within("-3", "", "") && within("9", "1", "") && !within("9", "", "8"));
+});
+
+Deno.test("the column of a form ends above the end of the window, wherever it begins", () => {
+  assert.deepEqual([room(118, 900), room(165, 900), room(-40, 900), room(800, 900)], [774, 727, 878, 320]);
+});
+
+Deno.test("a hyphen before a figure is written as a minus, one in a word stays", () => {
+  assert.deepEqual(unbroken("gains -5 % [-20 to 10] with skip-first"), "gains −5\u00a0% [−20 to 10] with skip-first");
 });

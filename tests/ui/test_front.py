@@ -95,6 +95,8 @@ def test_a_rule_weighs_more_below_the_container_as_gradio_makes_it() -> None:
         f".dark #c{{color: blue;}}.dark {above} #c{{color: blue;}}"
         f'@media (width < 9px){{{above} #a{{color: plum;}}}}@font-face{{src: url("x");}}'
     )
+    for whole in (":is(#a, #b) .c", ".d:has(> .e, > .f)", '[title="one, two"]'):
+        assert style.below_container(f"{whole}, .g {{}}") == f"{whole}, .g{{}}{above} {whole},{above} .g{{}}"
     for broken in ("#a { color: red;", "#a { } }"):
         with pytest.raises(ValueError, match="brace"):
             style.below_container(broken)

@@ -190,3 +190,18 @@ def test_a_fault_of_our_own_is_one_line_that_names_its_place(
     (line,) = [record.getMessage() for record in caplog.records if "roof" in record.getMessage()]
     assert "RuntimeError: the roof leaks at" in line and "studio/jobs/register.py" in line and "\n" not in line
     quiet(capfd)
+
+
+def test_a_fault_of_a_handler_of_the_page_is_not_taken_for_an_odd_value(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(run_id: object, *_: object) -> None:
+        raise (TypeError if isinstance(run_id, str) else KeyError)(f"the lock is rusty, not {run_id!r}")
+
+    tick = next(id for id, fn in site.demo.fns.items() if fn.fn and fn.fn.__qualname__ == "DrawTab.tick")
+    monkeypatch.setattr(site.jobs, "get", broken)
+    page, odd = ([site.call("predict", sent, fn_index=tick)] for sent in ("20260131-093000-123-abcdef", 3))
+    assert [answer.status_code for answer in (*page, *odd)] == [500, 400]
+    assert page[0].json()["error"].startswith("This failed for a reason of the studio's own")
+    assert [line for line in caplog.messages if line.startswith("TypeError: the lock is rusty") and "draw_tab.py" in line]
+    quiet(capfd)

@@ -107,6 +107,8 @@ class Board extends Part {
     this.$(".b-bar i").style.width = `${percent}%`;
     attr(this.$(".b-bar"), "aria-valuenow", Math.round(percent));
     document.title = (view.live ? `${Math.round(percent)} % · ` : "") + "Distillation Studio";
+    const asked = view.headline.lead.includes(view.prompt) ? [] : [make("b", "", `“${view.prompt}”`), " "];
+    rebuild(this.$(".b-what"), `${asked.length} ${view.run}`, () => [...asked, make("span", "", view.pair)]);
     rebuild(this.$(".b-notices"), view.notices.join("|"), () => view.notices.map((text) => make("li", "", text)));
   }
 

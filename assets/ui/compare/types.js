@@ -16,6 +16,7 @@
  * @property {string} by who read them, where no oracle does; else ""
  * @property {string} score of picture and prompt, "" where nobody reads words
  * @property {string} score_ci
+ * @property {string} unread how many pictures do not count as diversity, and why; "" where all do
  * @property {string} why an accuracy is not known
  */
 /**
@@ -34,6 +35,7 @@
  * @typedef {object} View
  * @property {string} run
  * @property {string} prompt
+ * @property {string} pair its two models by name
  * @property {string} viewer the medium whose script shows one of its samples, "" where pictures say all
  * @property {number[]} seeds
  * @property {string} state

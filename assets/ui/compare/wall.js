@@ -105,7 +105,8 @@ export function drawFigures(meta, row, view) {
       line.append(make("span", "", name), make("b", "", value), make("small", "", ends));
       return line;
     });
-    return [...drawn, make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`), ...(f.by ? [make("div", "w-by", readBy(f))] : [])];
+    const less = f.unread ? [make("div", "w-by", f.unread)] : [];
+    return [...drawn, ...less, make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`), ...(f.by ? [make("div", "w-by", readBy(f))] : [])];
   });
 }
 

@@ -13,6 +13,7 @@ import { pictureOf } from "../kit/sheet.js";
  * @property {string} run
  * @property {string} title of the adapter
  * @property {string} prompt
+ * @property {string} pair its two models by name
  * @property {number[]} seeds
  * @property {number[]} strengths
  * @property {string} state
@@ -93,6 +94,7 @@ class Board extends Part {
     const percent = done(view.state, view.progress);
     this.$(".b-bar i").style.width = `${percent}%`;
     attr(this.$(".b-bar"), "aria-valuenow", Math.round(percent));
+    put(this.$(".b-what"), view.pair);
     put(this.$(".b-headline"), `“${view.prompt}”`);
     this.$(".b-notices").replaceChildren(...view.notices.map((text) => make("li", "", text)));
     this.$(".ctl-seeds").hidden = view.seeds.length < 2;

@@ -225,7 +225,7 @@ function questionNodes(prompts, count) {
     if (one.notice) box.append(make("p", "line notice", one.notice));
     return box;
   });
-  if (count > prompts.length) nodes.push(make("div", "", `and ${count - prompts.length} prompts more`));
+  if (count > prompts.length) nodes.push(make("div", "", `and ${plural(count - prompts.length, "prompt")} more`));
   return nodes;
 }
 

@@ -47,7 +47,7 @@ export class Figures {
     rebuild(box, numbers.map((number) => number.key).join(), () => numbers.map((number) => this.smallFigure(number)));
     numbers.forEach(({ values }, i) => find("span", box.children[i]).replaceChildren(...values.map(([value, colour, name]) => {
       const shown = make("em", "", value);
-      shown.style.color = `var(${colour})`;
+      shown.style.color = `var(${colour.replace("--arm-", "--said-")})`;
       shown.title = name;
       return shown;
     })));

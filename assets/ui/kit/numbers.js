@@ -27,10 +27,10 @@ export const noise = (level) =>
 export const plural = (n, word) => `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
 
 /**
- * Keeps the sign of percent on the line of its figure.
+ * Keeps the sign of percent on the line of its figure, and writes a minus where a hyphen stands before one.
  * @param {string} sentence
  */
-export const unbroken = (sentence) => sentence.replace(/(\d) %/g, "$1\u00a0%");
+export const unbroken = (sentence) => sentence.replace(/(\d) %/g, "$1\u00a0%").replace(/(^|[\s[(])-(?=\d)/g, "$1−");
 
 /**
  * @param {number} value

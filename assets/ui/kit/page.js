@@ -1,5 +1,6 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 import { all, at } from "./dom.js";
+import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
 import { kept } from "./storage.js";
 import { keepTyped } from "./typed.js";
@@ -23,6 +24,11 @@ function keydown(event) {
     // What is being typed reaches the form a moment after the key; a field that loses focus is up to date.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     setTimeout(() => press("runs"), 60);
+  }
+  const list = event.key === "Tab" && at(event, "input[role=combobox]");
+  if (list) { // Gradio's dropdown opens its list at any key, also at the one that leaves it
+    event.stopPropagation();
+    list.blur();
   }
   if (event.key === "Escape" && !covered && !at(event, "#distill, #lab")) press("cancels");
 }
@@ -70,6 +76,7 @@ async function mounted() {
 export async function start(...later) {
   document.addEventListener("keydown", keydown, true);
   acceptDrops();
+  fitControls();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");
   const ready = mounted();

@@ -15,6 +15,7 @@ import { SaveBar } from "../kit/save.js";
  * @property {string} interval
  * @property {string} unit
  * @property {number} n
+ * @property {string} few why that is fewer than were drawn, or ""
  * @property {string} expected
  * @property {string[]} cautions
  */
@@ -46,7 +47,7 @@ function verdictItem(row) {
   const item = make("div", "lab-verdict"), head = make("div", "lab-head"), numbers = make("p", "lab-numbers");
   item.dataset.verdict = row.verdict;
   head.append(make("i", "", row.id), make("b", "", row.statement), make("span", "lab-mark", row.verdict));
-  const basis = make("span", "", `${row.unit} · n = ${row.n}`);
+  const basis = make("span", "", `${row.unit} · n = ${row.n}${row.few ? ` (${row.few})` : ""}`);
   numbers.append(make("span", "", "effect "), make("b", "", row.effect), ` ${row.interval} `, basis);
   item.append(head, make("p", "lab-sentence", row.sentence), numbers);
   if (row.expected) item.append(make("p", "lab-expected", `Expected: ${row.expected}.`));

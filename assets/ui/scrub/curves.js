@@ -104,7 +104,7 @@ function curveFigure(title, about, lines, shown, top) {
   box.append(head, plot);
   const figures = lines.map((line) => {
     const part = make("i");
-    part.style.color = `var(--arm-${rows[line.row].tone})`;
+    part.style.color = `var(--said-${rows[line.row].tone})`;
     return part;
   });
   now.append(...figures);

@@ -66,6 +66,7 @@ function status(s) {
   const { view } = s, percent = done(view.state, view.progress), bar = s.$(".b-bar");
   put(s.$(".b-chip"), view.status.word);
   put(s.$(".sc-text"), view.status.text);
+  put(s.$(".b-what"), view.pair);
   put(s.$(".sc-title"), `“${view.prompt}”`);
   put(s.$(".sc-branch .sc-problem"), view.problem ?? "");
   s.$(".b-bar i").style.width = `${percent}%`;

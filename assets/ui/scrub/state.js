@@ -27,7 +27,7 @@ const decoded = (base64) => Uint8Array.from(atob(base64), (letter) => letter.cha
 
 /** @type {Board} */
 export const NONE = {
-  run: "", root: "", prompt: "", seeds: [], state: "empty", live: false, status: { word: "", text: "" }, progress: null,
+  run: "", root: "", prompt: "", pair: "", seeds: [], state: "empty", live: false, status: { word: "", text: "" }, progress: null,
   notices: [], rows: [], timeline: "",
 };
 

@@ -20,6 +20,7 @@
  * @property {string} run
  * @property {string} root the run that was drawn first; its branches are runs of their own
  * @property {string} prompt
+ * @property {string} pair its two models by name
  * @property {number[]} seeds
  * @property {string} state
  * @property {boolean} live

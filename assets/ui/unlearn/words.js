@@ -1,6 +1,7 @@
 // What goes, what it becomes and what stays, in words; and the pairs of prompts made from them, which can be changed. value =
 // {words: by domain}. Hears "unlearn-model" with {domain}, and "unlearn-returned"; tells "unlearn-worded" when something changed.
 import { all, at, attr, button, make, put, rebuild } from "../kit/dom.js";
+import { plural } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { asked, form, listed, toggled } from "./form.js";
 
@@ -126,7 +127,7 @@ class Words extends Part {
     this.field("becomes").placeholder = becomes || (form.forget ? "nothing in particular" : "another thing of its kind");
     const edited = Boolean(form.prompts.trim());
     if (!edited) this.prompts.value = prompts;
-    put(this.$(".u-count"), edited ? "changed by hand" : count ? `${count} pairs` : "");
+    put(this.$(".u-count"), edited ? "changed by hand" : count ? plural(count, "pair") : "");
     put(this.$(".u-said"), edited ? "The run is taught by these pairs as they stand here." : said);
     this.$(".u-again").hidden = !edited;
   }

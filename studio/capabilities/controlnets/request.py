@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from studio.capabilities.controlnets.result import Hinted
-from studio.core.explain import brief, did_you_mean
+from studio.core.explain import brief, count, did_you_mean
 from studio.core.files import Json
 from studio.domains import domain_of, first
 from studio.jobs.kinds import KINDS
@@ -83,7 +83,7 @@ class ControlNetRequest(BasedRequest):
 
 def label(request: ControlNetRequest) -> str:
     """A title for lists of runs."""
-    return f"{request.name}: {request.hint} on {request.base}, {request.steps:,} steps"
+    return f"{request.name}: {request.hint} on {request.base}, {count(request.steps, 'step')}"
 
 
 KINDS.add_training("controlnet", "ControlNet", ControlNetRequest, label, "studio.capabilities.controlnets.work:Hinting", Hinted)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from studio.capabilities.distill.result import Distilled
-from studio.core.explain import brief, did_you_mean
+from studio.core.explain import brief, count, did_you_mean
 from studio.core.files import Json
 from studio.core.footprint import LeaveOut, Smaller
 from studio.domains import domain_of
@@ -170,7 +170,7 @@ class DistillRequest(TrainingRequest):
 
 def label(request: DistillRequest) -> str:
     """A title for lists of runs."""
-    return f"{request.name}: {request.objective} of {request.teacher}, {request.steps:,} steps"
+    return f"{request.name}: {request.objective} of {request.teacher}, {count(request.steps, 'step')}"
 
 
 KINDS.add_training("distill", "Distil", DistillRequest, label, "studio.capabilities.distill.work:Distillation", Distilled)

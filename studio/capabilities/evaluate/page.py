@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from studio.capabilities.evaluate.verdict import percent
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.library.html_report import document, picture, table
 
@@ -42,7 +43,8 @@ def _about(result: Json) -> str:
         for name, one in result["judges"].items()
     )
     n, seeds = len(result["prompts"]), len(result["seeds"])
-    asked = f'<p class="s">{n} prompts × {seeds} seeds a candidate, the same for all. Intervals are of 95 %.</p>'
+    each = f"{count(n, 'prompt')} × {count(seeds, 'seed')}"
+    asked = f'<p class="s">{each} a candidate, the same for all. Intervals are of 95 %.</p>'
     return asked + judges + "".join(f"<p>{escape(text)}</p>" for text in result["notices"])
 
 

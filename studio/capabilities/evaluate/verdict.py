@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from studio.core.explain import count
 from studio.core.files import Json
 
 FEW = 32  # samples of a candidate below which nothing is said
@@ -22,7 +23,7 @@ def percent(found: Json | None) -> str:
 def of_candidate(row: Json) -> str:
     """One candidate: how much of what was asked is there, and what fails most."""
     said = f"{row['title']}: {percent(row['score'])} of what was asked for is there, all of it in {percent(row['all_right'])} of "
-    said += f"{row['n']} samples"
+    said += count(row["n"], "sample")
     worst = next((one for one in row["by_check"] if one["share"]["value"] < 1), None)
     return said + (f"; least often {worst['wanted']}, {percent(worst['share'])}." if worst else ".")
 
@@ -31,7 +32,7 @@ def of_pair(row: Json, titles: Sequence[str], n: int) -> str:
     """Two candidates on the same prompts and seeds: which is better, where the interval says so."""
     a, b, gap = titles[row["a"]], titles[row["b"]], row["difference"]
     if gap["value"] is None or gap["low"] is None or n < FEW:
-        return f"{n} samples are too few to say which of {a} and {b} is better."
+        return f"{count(n, 'sample')} {'is' if n == 1 else 'are'} too few to say which of {a} and {b} is better."
     value, low, high = (100 * float(gap[end]) for end in ("value", "low", "high"))
     if low <= 0 <= high:
         apart = f"{value:+.1f} points of what was asked for [{low:+.1f} to {high:+.1f}]"

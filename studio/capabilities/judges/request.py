@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from studio.capabilities.judges.result import Judged
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.domains.media import medium_of
@@ -89,7 +90,7 @@ class JudgesRequest(BasedRequest):
 def label(request: JudgesRequest) -> str:
     """A title for lists of runs."""
     how = "one thing at a time" if request.decomposed else "whole prompts"
-    return f"{request.name}: judge of {request.base}, {how}, {request.steps:,} steps"
+    return f"{request.name}: judge of {request.base}, {how}, {count(request.steps, 'step')}"
 
 
 KINDS.add_training("judges", "Judges", JudgesRequest, label, "studio.capabilities.judges.work:Judging", Judged)

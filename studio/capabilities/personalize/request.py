@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from studio.capabilities.personalize.result import Personalized
-from studio.core.explain import brief
+from studio.core.explain import brief, count
 from studio.core.files import Json
 from studio.jobs.kinds import KINDS
 from studio.jobs.paths import Paths
@@ -142,7 +142,7 @@ def check_picture(method: str, settings: Json, about: Subject) -> None:
 def label(request: PersonalizeRequest) -> str:
     """A title for lists of runs."""
     how = f" by {request.method}" if request.method else ""
-    return f"{request.name}: {request.subject} on {request.base}{how}, {request.steps:,} steps"
+    return f"{request.name}: {request.subject} on {request.base}{how}, {count(request.steps, 'step')}"
 
 
 EXECUTES = "studio.capabilities.personalize.executing:executing"

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from studio.capabilities.preference.result import Paired, Preferred
-from studio.core.explain import brief
+from studio.core.explain import brief, count
 from studio.core.files import Json
 from studio.core.recipe import Recipe
 from studio.domains import domain_of
@@ -190,7 +190,7 @@ class PairsRequest(BaseModel):
 def label(request: PreferRequest) -> str:
     """A title for lists of runs."""
     what = f"votes {request.votes}" if request.votes else request.reward
-    return f"{request.name}: {what} on {request.base} by {request.chosen}, {request.steps:,} steps"
+    return f"{request.name}: {what} on {request.base} by {request.chosen}, {count(request.steps, 'step')}"
 
 
 KINDS.add_training("prefer", "Preference", PreferRequest, label, "studio.capabilities.preference.work:Preferring", Preferred)

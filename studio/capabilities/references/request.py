@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from studio.capabilities.references.result import Referred
-from studio.core.explain import brief, did_you_mean
+from studio.core.explain import brief, count, did_you_mean
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.jobs.kinds import KINDS
@@ -226,7 +226,7 @@ class ReferencesRequest(BasedRequest):
 
 def label(request: ReferencesRequest) -> str:
     """A title for lists of runs."""
-    return f"{request.name}: references on {request.base}, {request.steps:,} steps"
+    return f"{request.name}: references on {request.base}, {count(request.steps, 'step')}"
 
 
 WORK = "studio.capabilities.references.work:Referring"

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from studio.capabilities.sliders.result import Slid
 from studio.core.domain import Domain
-from studio.core.explain import brief, did_you_mean
+from studio.core.explain import brief, count, did_you_mean
 from studio.core.files import Json
 from studio.domains import domain_of, first
 from studio.families import describe
@@ -209,7 +209,7 @@ def label(request: SliderRequest) -> str:
     """A title for lists of runs."""
     found = f"pictures of {Path(request.pairs).name[:40]}" if request.pairs else "a direction"
     what = request.attribute or (ends(request) if request.worded else found)
-    return f"{request.name}: {what} by {request.method} on {request.base}, {request.steps:,} steps"
+    return f"{request.name}: {what} by {request.method} on {request.base}, {count(request.steps, 'step')}"
 
 
 KINDS.add_training("slider", "Slider", SliderRequest, label, "studio.capabilities.sliders.work:Sliding", Slid)

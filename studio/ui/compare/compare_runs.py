@@ -7,7 +7,7 @@ from studio.domains import domain_of, media
 from studio.library.models import load_registry
 from studio.ui.compare.components import figures_of
 from studio.ui.compare.view import RunView
-from studio.ui.kit import words
+from studio.ui.kit import pairs, words
 from studio.ui.kit.exports import Saved, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
@@ -25,7 +25,9 @@ class Watch(Reader[RunView]):
             steps, medium = student.steps if student.recipe else 4, domain_of(student.domain).medium
         except ValueError:  # its models have gone; what it made can still be looked at
             steps, medium = 4, ""
-        return RunView(run_id, request, steps, medium if medium in media.viewers() else "")
+        view = RunView(run_id, request, steps, medium if medium in media.viewers() else "")
+        view.pair = pairs.named(self.jobs.paths, request["pair"])
+        return view
 
     def to_save(self, wish: Json) -> Saved:
         """Figures, request and result of {"run"}."""

@@ -11,7 +11,7 @@ import gradio as gr
 from studio.core.files import Json
 from studio.domains import first
 from studio.library.shown_measures import tip, titled
-from studio.ui.compare.view import of_one_reader
+from studio.ui.compare.view import of_one_reader, row_figures
 from studio.ui.kit import pictures, words
 from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.parts import _html
@@ -51,6 +51,7 @@ def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
     <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
       <button type="button" class="tool b-scrub" hidden>Scrub this run</button><span class="b-save"></span></div>
     <div class="b-bar" role="progressbar" aria-label="drawn so far" aria-valuemin="0" aria-valuemax="100"><i></i></div>
+    <p class="b-what"></p>
     <h2 class="b-headline" aria-live="polite"></h2>
     <ul class="b-rest"></ul><ul class="b-notices"></ul>
     <div class="wall-scroll"><div class="wall"></div></div>
@@ -128,15 +129,19 @@ def figures_of(rows: Iterable[Json]) -> Table:
 def _table_row(row: Json, further: Mapping[str, Json], fixed: tuple[str, ...]) -> str:
     """fixed: heads of the columns before those that say themselves how they are shown."""
     measures = row["measures"]
+    unread = (row_figures(row) or {}).get("unread", "")
     known = {
-        "diversity": words.interval(measures.get("diversity")),
+        "diversity": _with(words.interval(measures.get("diversity")), unread),
         "accuracy": words.interval(measures.get("accuracy"), percent=True),
         "in distribution": words.interval(measures.get("in_distribution"), percent=True),
         "NFE": (words.evaluations(row["nfe"]), ""),
         "per image": (words.seconds(row["seconds"]), ""),
-        "FD-oracle": words.interval(measures.get("fd_oracle"), digits=1),
+        "FD-oracle": _with(words.interval(measures.get("fd_oracle"), digits=1), words.no_distance(measures)),
     }
-    cells = [*(known[head] for head in fixed), *(words.titled(measures.get(name), look) for name, look in further.items())]
+    own = [words.titled(measures.get(name), look) for name, look in further.items()]
+    why = [(measures.get(name) or {}).get("note") or "" for name in further]  # of a dash
+    cells = [*(known[head] for head in fixed),
+             *(_with(cell, said if cell[0] == words.NO_VALUE else "") for cell, said in zip(own, why, strict=True))]  # fmt: skip
     heads = [*fixed, *(html.escape(look["title"]) for look in further.values())]
     each = ", ".join(
         f"{name} {words.interval(of, percent=True)[0]}" for name, of in measures.get("accuracy_by_factor", {}).items()
@@ -145,13 +150,18 @@ def _table_row(row: Json, further: Mapping[str, Json], fixed: tuple[str, ...]) -
         each = (measures.get("accuracy") or {}).get("note") or ""
     told = {"accuracy": f' title="{html.escape(each)}"'} if each else {}
     drawn = "".join(
-        f'<td data-label="{head}"{told.get(head, "")}><b>{value}</b>{f" <small>{ci}</small>" if ci else ""}</td>'
+        f'<td data-label="{head}"{told.get(head, "")}><b>{value}</b>{f" <small>{html.escape(ci)}</small>" if ci else ""}</td>'
         for head, (value, ci) in zip(heads, cells, strict=True)
     )
     drawn += f'<td class="read-by" data-label="read by">{html.escape(row["by"])}</td>' if row["by"] else ""
     tone, meaning, title = row["tone"], html.escape(row["meaning"]), html.escape(row["title"])
     name = f'<th scope="row" style="--tone:var(--arm-{tone})" title="{meaning}"><i></i>{title}</th>'
     return f"<tr>{name}{drawn}</tr>"
+
+
+def _with(cell: tuple[str, str], said: str) -> tuple[str, str]:
+    """The cell, and beside its interval what is said of it."""
+    return cell[0], ", ".join(filter(None, [cell[1], said]))
 
 
 @cache

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from studio.core.files import Json
 from studio.ui.compare.view import of_one_reader
-from studio.ui.kit import arms, words
+from studio.ui.kit import arms, plot_key, words
 
 TOO_CLOSE = 0.045  # of the axis of diversity: what is nearer than this stands on the same line
 HEADING = 42  # letters of a heading that fit into the figure on a phone
@@ -90,9 +90,13 @@ def cost_figure(rows: Iterable[Json]) -> str | None:
     values = [row["measures"]["diversity"]["value"] / high for row in drawn]
     names = [row["title"] for row in drawn]
     sides = label_sides(list(zip(places, values, names, strict=True)), edges)
+    keyed: list[tuple[Json, str]] = []
     for row, x, side in zip(drawn, places, sides, strict=True):
-        data += _traces(row, x, side, below)
+        traces = _traces(row, x, side, below)
+        data += traces
+        keyed += [] if side else [(traces[0], row["title"])]
     layout = _layout(drawn, edges, high, below)
+    plot_key.add(data, layout, keyed)
     world = drawn[0]["measures"].get("world_diversity")
     if isinstance(world, (int, float)):
         line = {"color": "--ink-3", "width": 1, "dash": "dot"}
@@ -110,7 +114,7 @@ def label_sides(points: Sequence[tuple[float, float, str]], edges: tuple[float, 
     """Where each arm's name goes beside its marker (plotly's textposition), "" where it would cover something.
 
     `points`: (NFE, diversity as a share of its axis, name); `edges`: the log axis from its left to its right end, in decades. A
-    name that does not fit is left to the pointer, and to the colour and shape of its marker.
+    name that does not fit stands in the key below.
     """
     letter = (edges[1] - edges[0]) / LETTERS
     marks = [(math.log10(x), y) for x, y, _ in points]
@@ -156,7 +160,12 @@ def _traces(row: Json, x: float, side: str, below: Below | None) -> list[Json]:
     name = f"  {row['title']}  "
     top = shared | {"y": [diversity["value"]], "yaxis": "y", "error_y": _errors(diversity, 1) | {"color": color}}
     if side:
-        top |= {"mode": "markers+text", "text": [name], "textposition": side, "textfont": {"color": color, "size": 12}}
+        top |= {
+            "mode": "markers+text",
+            "text": [name],
+            "textposition": side,
+            "textfont": {"color": f"--said-{style.slug}", "size": 12},
+        }
     found = below.of(row) if below is not None else None
     if below is None or found is None:
         return [top]

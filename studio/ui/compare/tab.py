@@ -64,11 +64,12 @@ class CompareTab(DrawTab):
 
     def _wire(self) -> None:
         self.shown = {self.board, self.plot, self.table, self.under, self.figures, self.run_id, self.timer, self.run,
-                      self.cancel, self.problem, self.header}  # fmt: skip
+                      self.cancel, self.problem, self.anew, self.header}  # fmt: skip
         filled = self.form.filled()
         self.readied = {*self.form.readied(), self.problem}
         self.wire()
         self.run.click(self.submit, set(self.form.inputs()), self.shown, **QUIET)
+        self.anew.click(self.draw_anew, set(self.form.inputs()), self.shown, **QUIET)
         self.pulse.tick(self.beat, None, {self.header, self.pulse}, **QUIET)
         self.restore.upload(self.restore_png, {self.restore}, self.shown | filled, **QUIET)
         self.header.reopen(self.reopen, None, self.shown | filled, **QUIET)
@@ -105,6 +106,9 @@ class CompareTab(DrawTab):
 
     def submit(self, values: Values) -> Updates:
         return self.start(lambda: self.form.request(values))
+
+    def draw_anew(self, values: Values) -> Updates:
+        return self.start(lambda: self.form.request(values), anew=True)
 
     def open(self, run_id: str) -> Updates:
         return self.attach(f"open {run_id}")
@@ -172,6 +176,7 @@ class CompareTab(DrawTab):
             self.run: gr.Button("Running" if view.live else "Run", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",
+            self.anew: gr.Button(visible=False),
             self.header: worker(self.jobs),
         }
 

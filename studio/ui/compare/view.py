@@ -13,11 +13,13 @@ from studio.core.files import Json
 from studio.library.adapter_uses import AdapterUse
 from studio.ui.kit import arms
 from studio.ui.kit.views import LIVE
-from studio.ui.kit.words import count, evaluations, interval, seconds
+from studio.ui.kit.words import count, evaluations, interval, seconds, unread
 
 
 class RunView:
     """Folds the events of one run. request: its configuration as it was submitted. viewer: of its medium, "" for none."""
+
+    pair = ""  # its two models by name
 
     def __init__(self, run_id: str, request: Json, student_steps: int, viewer: str = ""):
         self.run_id, self.request, self.viewer = run_id, dict(request), viewer
@@ -118,6 +120,7 @@ class RunView:
         return {
             "run": self.run_id,
             "prompt": self.request["prompt"],
+            "pair": self.pair,
             "viewer": self.viewer,
             "seeds": self.seeds,
             "state": self.state,
@@ -132,7 +135,8 @@ class RunView:
 
 def row_figures(row: Json) -> Json | None:
     """The figures beside a row of the wall; None until the arm is measured. by: who read them where no oracle does, else "".
-    score: of text, "" where nobody reads words. why: what an accuracy that is not known says of itself."""
+    score: of text, "" where nobody reads words. unread: how many pictures do not count as
+    diversity, and why. why: what an accuracy that is not known says of itself."""
     if row["nfe"] is None:
         return None
     measures = row["measures"]
@@ -149,6 +153,7 @@ def row_figures(row: Json) -> Json | None:
         "by": row["by"],
         "score": score,
         "score_ci": score_ci,
+        "unread": "" if row["by"] else unread((measures.get("diversity") or {}).get("n"), measures.get("n")),
         "why": str((measures.get("accuracy") or {}).get("note") or "") if row["by"] else "",
     }
 
@@ -171,11 +176,11 @@ def status(view: RunView, ahead: int, done: int, total: int) -> Json:
         left = f"about {seconds(max(p['eta_s'], 1))} left" if isinstance(p.get("eta_s"), (int, float)) else ""
         text = " · ".join(part for part in (at, left) if part)
     elif state == "done":
-        text = f"{done} pictures" + (f" in {seconds(view.took_s)}" if view.took_s is not None else "")
+        text = count(done, "picture") + (f" in {seconds(view.took_s)}" if view.took_s is not None else "")
     elif state == "cancelled":
-        text = f"{done} of {total} pictures were finished and are kept"
+        text = f"{done} of {count(total, 'picture')} were finished and are kept"
     elif state == "interrupted":
-        text = note or f"the worker stopped; {done} of {total} pictures are kept"
+        text = note or f"the worker stopped; {done} of {count(total, 'picture')} are kept"
     else:
         text = note or "the log of the run says why"
     return {"word": state, "text": text}

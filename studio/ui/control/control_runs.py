@@ -8,7 +8,7 @@ from studio.library.adapters import Adapters, load_adapters
 from studio.library.controlnets import load_controlnets
 from studio.library.models import Pair
 from studio.ui.control.view import ControlView
-from studio.ui.kit import words
+from studio.ui.kit import pairs, words
 from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
@@ -28,7 +28,9 @@ class Controls(Reader[ControlView]):
         entry = self.adapters.entries.get(request["vary"]["id"])  # may have been deleted since
         what = attribute_of(entry) if entry else None
         about = {"title": what.title, "low": what.low, "high": what.high, "unit": what.unit} if what else None
-        return ControlView(run_id, request, entry.title if entry else request["vary"]["id"], about)
+        view = ControlView(run_id, request, entry.title if entry else request["vary"]["id"], about)
+        view.pair = pairs.named(self.jobs.paths, request["draw"]["pair"])
+        return view
 
     def to_save(self, wish: Json) -> Saved:
         """Figures, request and result of {"run"}."""

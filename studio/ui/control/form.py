@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from studio.capabilities.control.request import STRENGTHS
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.library.models import Pair, load_registry
 from studio.library.seeds import parse_seeds
@@ -124,4 +125,4 @@ class ControlForm(DrawForm):
 
     def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
         nfe = sum(plan.nfe for plan in plans) * seeds * len(STRENGTHS)
-        return f"{len(plans) * len(STRENGTHS) * seeds:,} pictures, at most {nfe:,} network evaluations"
+        return f"{count(len(plans) * len(STRENGTHS) * seeds, 'picture')}, at most {count(nfe, 'network evaluation')}"

@@ -63,10 +63,11 @@ class ControlTab(DrawTab):
     def _wire(self) -> None:
         form = self.form
         self.shown = {self.board, self.plot, self.table, self.under, self.figures, self.run_id, self.timer, self.run, self.cancel,
-                      self.problem, self.header}  # fmt: skip
+                      self.problem, self.anew, self.header}  # fmt: skip
         self.wire()
         worn = called("control/adapters_on", "readWorn")
         self.run.click(self.submit, [self.asked, *form.inputs()], list(self.shown), js=worn, **QUIET)
+        self.anew.click(self.draw_anew, [self.asked, *form.inputs()], list(self.shown), js=worn, **QUIET)
         self.shelf.wire({form.pair}, form.worn, lambda values: form.adapters(form.pair_of(values[form.pair])))
 
     def renewed(self) -> Shown:
@@ -83,6 +84,10 @@ class ControlTab(DrawTab):
     def submit(self, worn: str, *typed: Any) -> Updates:
         values = dict(zip(self.form.inputs(), typed, strict=True))
         return self.start(lambda: self.form.asked(json.loads(worn or "{}"), values))
+
+    def draw_anew(self, worn: str, *typed: Any) -> Updates:
+        values = dict(zip(self.form.inputs(), typed, strict=True))
+        return self.start(lambda: self.form.asked(json.loads(worn or "{}"), values), anew=True)
 
     def open(self, run_id: str) -> Updates:
         updates = self.show(run_id)
@@ -114,6 +119,7 @@ class ControlTab(DrawTab):
             self.run: gr.Button("Drawing" if view.live else "Draw", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",
+            self.anew: gr.Button(visible=False),
             self.header: worker(self.jobs),
         }
 

@@ -12,6 +12,8 @@ from studio.ui.kit.views import LIVE
 class ControlView:
     """Folds the events of one run of the kind "control"."""
 
+    pair = ""  # its two models by name
+
     def __init__(self, run_id: str, request: Json, title: str, attribute: Json | None):
         """title: of the adapter that is varied; attribute: what it moves (title, low, high, unit), where that can be read."""
         draw = request["draw"]
@@ -69,7 +71,8 @@ class ControlView:
             row | {"cells": [self._shown(arm, s) for s in self.strengths], "figures": self._figures(arm)}
             for arm, row in self.rows.items()
         ]
-        return {"run": self.run_id, "prompt": self.prompt, "seeds": self.seeds, "strengths": self.strengths, "rows": rows,
+        return {"run": self.run_id, "prompt": self.prompt, "pair": self.pair,
+                "seeds": self.seeds, "strengths": self.strengths, "rows": rows,
                 "title": self.title, "attribute": self.attribute, "state": self.state, "live": self.live,
                 "status": {"word": self.state, "text": self._text(ahead)}, "progress": self.progress,
                 "notices": self.notices, "hint": self.hint}  # fmt: skip
@@ -97,7 +100,7 @@ class ControlView:
             return note or "opening models"
         if self.state == "running":
             left = f"about {words.seconds(max(p['eta_s'], 1))} left" if isinstance(p.get("eta_s"), (int, float)) else ""
-            return " · ".join(part for part in (f"{done} of {total} cells", left) if part)
+            return " · ".join(part for part in (f"{done} of {words.count(total, 'cell')}", left) if part)
         if self.state == "done":
             return f"{words.count(len(self.rows), 'arm')} at {words.count(len(self.strengths), 'strength')}"
         return note or f"{done} of {total} cells are kept"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from studio.capabilities.leaderboard.kept_figures import Arm
 from studio.capabilities.leaderboard.table import Board, Row
 from studio.core.files import Json
-from studio.ui.kit import arms
+from studio.ui.kit import arms, plot_key
 from studio.ui.kit import words as say
 
 CHOICES = {"accuracy": "Accuracy", "fd_oracle": "FD-oracle", "nfe": "NFE"}
@@ -47,8 +47,15 @@ def figure(board: Board, across: str) -> str | None:
     sides = label_sides(xs, ys, names, sideways, up)
     places = [10**x if log else x for x in xs]
     data = _links(rows, places, ys)
-    data += [_mark(row, across, x, name, side) for row, x, side, name in zip(rows, places, sides, names, strict=True)]
-    return json.dumps({"data": data, "layout": _layout(across, sideways, up, rows)}, separators=(",", ":"))
+    marks = [_mark(row, across, x, name, side) for row, x, side, name in zip(rows, places, sides, names, strict=True)]
+    data, layout = [*data, *marks], _layout(across, sideways, up, rows)
+    plot_key.add(data, layout, [(mark, _keyed(row)) for mark, side, row in zip(marks, sides, rows, strict=True) if not side])
+    return json.dumps({"data": data, "layout": layout}, separators=(",", ":"))
+
+
+def _keyed(row: Row) -> str:
+    """Its name where no dotted line says whose hybrid it is."""
+    return f"hybrid of {row.arm.student}" if row.arm.role == "hybrid" else row.arm.title
 
 
 def _x(row: Row, across: str) -> float:
@@ -91,7 +98,8 @@ def _ends(across: str, values: Sequence[float]) -> tuple[float, float]:
 def label_sides(
     xs: Sequence[float], ys: Sequence[float], names: Sequence[str], across: tuple[float, float], up: tuple[float, float]
 ) -> list[str]:
-    """Where each name goes beside its mark (plotly's textposition), "" where it would cover something or leave the figure."""
+    """Where each name goes beside its mark (plotly's textposition), "" where it would cover something or leave the figure (the
+    key below has it then)."""
     marks = [((x - across[0]) / (across[1] - across[0]), (y - up[0]) / (up[1] - up[0])) for x, y in zip(xs, ys, strict=True)]
     taken: list[tuple[float, float, float, float]] = []
     sides = []
@@ -146,7 +154,11 @@ def _mark(row: Row, across: str, x: float, name: str, side: str) -> Json:
         "marker": marker, "hovertemplate": _hover(row), "cliponaxis": False, "error_y": _error(row, "diversity", 1, color),
     }  # fmt: skip
     if side:
-        trace |= {"text": [f" {name} "], "textposition": side, "textfont": {"color": color, "size": 12}}
+        trace |= {
+            "text": [f" {name} "],
+            "textposition": side,
+            "textfont": {"color": color.replace("--arm-", "--said-"), "size": 12},
+        }
     if across == "accuracy":
         trace["error_x"] = _error(row, "accuracy", 100, color)
     if row.arm.student is not None:

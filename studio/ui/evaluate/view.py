@@ -49,7 +49,7 @@ class EvaluateView(RunView):
 
     def _text(self, ahead: int) -> str:
         p, note = self.progress or {}, self.note.rstrip(".")
-        at = f"{p['done']:,} of {p['total']:,} prompts" if p.get("total") else ""
+        at = f"{p['done']:,} of {words.count(p['total'], 'prompt')}" if p.get("total") else ""
         if self.state == "queued":
             return f"{words.count(ahead, 'run')} ahead" if ahead else (note or "next in line")
         if self.state == "running":

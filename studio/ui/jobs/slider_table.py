@@ -64,16 +64,13 @@ def _row(row: Json, strengths: list[float]) -> Json:
         "when": step,
         "cells": cells,
         "slope": _figure(row.get("slope") or {}, "value"),
-        "spearman": _minus(words.number(row.get("spearman"))),
+        "spearman": words.number(row.get("spearman")),
         "even": f"{_signed(float(even[0]))} to {_signed(float(even[1]))}" if even[0] != even[1] else words.NO_VALUE,
     }
 
 
 def _figure(measure: Json, key: str) -> tuple[str, str]:
-    value, interval = words.interval({"value": measure.get(key), "low": measure.get("low"), "high": measure.get("high")}, 3)
-    if interval:  # an en dash between two signed numbers is easily taken for a sign
-        interval = f"[{measure['low']:.3f}, {measure['high']:.3f}]"
-    return _minus(value), _minus(interval)
+    return words.interval({"value": measure.get(key), "low": measure.get("low"), "high": measure.get("high")}, 3)
 
 
 def _signed(strength: float) -> str:

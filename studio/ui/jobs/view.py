@@ -156,5 +156,6 @@ def said_figures(measures: Json) -> str:
     """Accuracy, diversity and FD-oracle in one clause, with their intervals."""
     accuracy = " ".join(filter(None, words.interval(measures.get("accuracy"), percent=True)))
     diversity = " ".join(filter(None, words.interval(measures.get("diversity"))))
-    distance = words.number(measures.get("fd_oracle"), 1)
+    none = words.no_distance(measures)
+    distance = f"not taken ({none})" if none else words.number(measures.get("fd_oracle"), 1)
     return f"accuracy {accuracy}, diversity {diversity}, FD-oracle {distance}"

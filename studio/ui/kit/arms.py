@@ -13,6 +13,8 @@ from studio.library.draw_request import arms_for
 from studio.library.remedies import REMEDIES
 
 HYBRID = re.compile(r"hybrid-([1-9]\d?)")
+INK, LIGHT = "#26241f", "#f2efe7"  # of text on light and on dark paper
+WORDS = 0.7  # share of an arm's colour in words of that colour
 MASK = re.compile(r"mask-([BS-]{1,16})")
 
 
@@ -24,6 +26,15 @@ class Look:
     light: str
     dark: str
     marker: str
+
+    def said(self, dark: bool) -> str:
+        """The colour of words: mixed with the ink of the page, which keeps 4.5:1 on every paper (WCAG AA)."""
+        pairs = zip(_parts(self.dark if dark else self.light), _parts(LIGHT if dark else INK), strict=True)
+        return "#" + "".join(f"{round(WORDS * of + (1 - WORDS) * ink):02x}" for of, ink in pairs)
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 LOOKS: dict[str, Look] = {
@@ -94,9 +105,9 @@ def choices(student_steps: int) -> list[str]:
 
 
 def css_variables() -> str:
-    """`--arm-…` for both themes; the page and the plots take every arm colour from here."""
-    light = "".join(f"--arm-{k}:{v.light};" for k, v in LOOKS.items())
-    dark = "".join(f"--arm-{k}:{v.dark};" for k, v in LOOKS.items())
+    """`--arm-…` for both themes, `--said-…` of words: the page and the plots take every arm colour from here."""
+    light = "".join(f"--arm-{k}:{v.light};--said-{k}:{v.said(False)};" for k, v in LOOKS.items())
+    dark = "".join(f"--arm-{k}:{v.dark};--said-{k}:{v.said(True)};" for k, v in LOOKS.items())
     return f":root{{{light}}} .dark{{{dark}}}"
 
 

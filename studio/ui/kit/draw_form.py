@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from studio.core import demo
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.library.adapters import load_adapters
@@ -237,7 +238,7 @@ class DrawForm:
 
     def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
         """What it costs to draw these plans, each on so many seeds."""
-        return f"{len(plans) * seeds} pictures, {sum(plan.nfe for plan in plans) * seeds:,} network evaluations"
+        return f"{count(len(plans) * seeds, 'picture')}, {count(sum(plan.nfe for plan in plans) * seeds, 'network evaluation')}"
 
 
 def _names(offered: Sequence[tuple[str, str]]) -> list[str]:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import parts
+from studio.ui.kit import parts, same_request
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.messages import problem
@@ -38,6 +38,7 @@ class DrawTab(ABC):
     run: gr.Button
     cancel: gr.Button
     problem: gr.HTML
+    anew: gr.Button  # there while a run is shown that was asked for a second time
 
     def __init__(self, runs: Runs, header: gr.HTML):
         self.runs, self.jobs, self.header = runs, runs.jobs, header
@@ -56,6 +57,7 @@ class DrawTab(ABC):
         """What goes wrong, what it costs, and the two buttons. word: on the one that starts; run: its id."""
         with gr.Column(elem_classes="actions"):
             self.problem = parts.text(f"{scope}problem")
+            self.anew = gr.Button("Draw it anew", size="sm", visible=False, elem_id=f"{scope}anew", elem_classes="anew")
             self.form.build_cost()
             with gr.Row(elem_classes="buttons"):
                 self.run = parts.run_button(word, run, min_width=120, scale=3)
@@ -72,13 +74,19 @@ class DrawTab(ABC):
         self.cancel.click(self.stop, {self.run_id}, self.shown, **QUIET)
         self.timer.tick(self.tick, {self.run_id}, self.shown, **QUIET)
 
-    def start(self, request: Callable[[], Json]) -> Updates:
-        """Submits what the form asks for, and shows it; one sentence under the form where it does not fit."""
+    def start(self, request: Callable[[], Json], anew: bool = False) -> Updates:
+        """Submits what the form asks for, and shows it; one sentence under the form where it does not fit. A finished run of the
+        very same request is shown instead, unless it is to be drawn `anew`."""
         try:
-            run_id = self.jobs.submit(self.runs.KIND, request())
+            asked = request()
+            twin = None if anew else same_request.finished(self.jobs, self.runs.KIND, asked)
+            run_id = twin.id if twin else self.jobs.submit(self.runs.KIND, asked)
         except ValueError as error:
             return {self.problem: problem(error, self.runs.KIND)}
-        return self.show(run_id)
+        if twin is None:
+            return self.show(run_id)
+        said = parts.line(same_request.said(twin), "hint")
+        return self.show(run_id) | {self.problem: said, self.anew: gr.Button(visible=True)}
 
     def stop(self, values: Values) -> Updates:
         run_id = values[self.run_id]

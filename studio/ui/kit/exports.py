@@ -20,8 +20,8 @@ from studio.ui.kit.words import NO_VALUE
 
 ENDS = ("low", "high", "note")  # what stands in columns beside a value
 Cell = object  # a text, a number, None, a measure {"value", "low", "high"}, or (text, interval) as `words.interval` writes them
-SHOWN = re.compile(r"(-?\d+(?:\.\d+)?)( %)?")
-REACH = re.compile(r"\[(-?\d+(?:\.\d+)?)–(-?\d+(?:\.\d+)?)\]")
+SHOWN = re.compile(r"([-−]?\d+(?:\.\d+)?)( %)?")
+REACH = re.compile(r"\[([-−]?\d+(?:\.\d+)?)(?:–| to )([-−]?\d+(?:\.\d+)?)\]")
 FORMULA = re.compile(r"[=@\t\r]|[-+](?![\w .–+-]*$)")  # what a spreadsheet would take a text for that begins so
 
 
@@ -116,10 +116,14 @@ def _as_shown(text: str, reach: str) -> tuple[object, dict[str, object]]:
     """Figures as the page words them, as numbers again: "96 %", "[89–99]" is 0.96, 0.89, 0.99."""
     found, ends = SHOWN.fullmatch(text), REACH.fullmatch(reach)
     unit = 0.01 if found and found[2] else 1
-    value = _number(float(found[1]) * unit) if found else _text(text)
+    value = _number(_float(found[1]) * unit) if found else _text(text)
     if ends is not None:
-        return value, {"low": _number(float(ends[1]) * unit), "high": _number(float(ends[2]) * unit)}
+        return value, {"low": _number(_float(ends[1]) * unit), "high": _number(_float(ends[2]) * unit)}
     return value, {"note": _text(reach)} if reach else {}
+
+
+def _float(text: str) -> float:
+    return float(text.replace("−", "-"))
 
 
 def _text(text: str) -> str | None:

@@ -100,15 +100,17 @@ class Pages(gr.Blocks):
         """
         scope = getattr(getattr(request, "request", request), "scope", {})
         visitors.asks(scope)
+        odd = refusals.ODD
         try:
             fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
             if iterator is None and not fn.batch:
                 inputs = refusals.completed(inputs, fn.inputs)
                 refusals.check_count(fn.api_name, inputs, len(fn.inputs))
+                odd = () if refusals.ordinary(inputs, fn.inputs, fn.fn) else odd
             answer: Json = await super().process_api(block_fn, inputs, state, request, iterator, **more)
             return answer
         except Exception as error:
-            sentence, status = refusals.of(error)
+            sentence, status = refusals.of(error, odd)
             if scope:
                 scope[refusals.STATUS] = status
             raise refusals.Refused(sentence, status) from None

@@ -20,6 +20,15 @@ def title(pair: Pair) -> str:
     return pair.title if pair.available else f"{pair.title}, missing"
 
 
+def named(paths: Paths, pair_id: str) -> str:
+    """Both models of a pair, for the board of a run: "Nano teacher and Nano DMD2". Its id where they have gone."""
+    try:
+        pair = load_registry(paths).pair(pair_id)
+    except ValueError:
+        return pair_id
+    return f"{pair.teacher.title} and {pair.student.title}"
+
+
 def choices(listed: Sequence[Pair]) -> list[tuple[str, str]]:
     """(title, id) of each, for the field of a pair."""
     return [(title(pair), pair.id) for pair in listed]

@@ -1,18 +1,21 @@
 """What the page's server answers to whatever does not fit: one sentence and a status, whoever asks and by which way.
 
-400 where what was asked does not fit, 503 where it would at another moment (a full disk, a locked index), 500 for faults of ours.
+400 where what was asked does not fit, 503 where it would at another moment (a full disk, a locked index), 500 for faults of ours:
+a TypeError of a handler is what odd values lead to, and a fault of ours where the page itself could have sent them (`ordinary`).
 Nothing that a person sends prints a traceback: a fault is one line of the log that names its places, innermost first.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sqlite3
 import traceback
 from collections.abc import Callable, Sequence
 from itertools import islice
+from math import isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
 
 import gradio as gr
 from gradio.blocks import Block
@@ -81,6 +84,30 @@ def completed(given: list[object], wanted: Sequence[Block]) -> list[object]:
     rest = wanted[len(given) :] if isinstance(given, list) else ()
     defaults = [part.value for part in rest if isinstance(part, Api) and part.value is not None]
     return [*given, *defaults] if defaults else given
+
+
+def ordinary(given: Sequence[object], wanted: Sequence[Block], call: Callable[..., object] | None) -> bool:
+    """Whether the page itself could have sent these values to this handler: its fields send text, numbers and choices. Of JSON in
+    a text, of a part of our own and of an event's data nobody knows, so these are not."""
+    if not inspect.isroutine(call):
+        return False
+    hints = get_type_hints(call).values()
+    told = any(inspect.isclass(hint) and issubclass(hint, gr.EventData) for hint in hints)
+    return not told and len(given) == len(wanted) and all(map(_sent, given, wanted))
+
+
+def _sent(value: object, part: Block) -> bool:
+    """Whether a field sends such a value."""
+    if isinstance(part, gr.Textbox):
+        return isinstance(value, str) and not value.lstrip().startswith(("{", "["))
+    if isinstance(part, (gr.Number, gr.Slider)):
+        return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value))
+    if isinstance(part, gr.Checkbox):
+        return isinstance(value, bool)
+    if isinstance(part, (gr.CheckboxGroup, gr.Dropdown, gr.Radio)):
+        several = isinstance(part, gr.CheckboxGroup) or bool(getattr(part, "multiselect", False))
+        return isinstance(value, list) and all(isinstance(one, str) for one in value) if several else isinstance(value, str)
+    return False
 
 
 def check_count(name: str | bool | None, given: Sequence[object], wanted: int) -> None:

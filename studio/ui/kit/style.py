@@ -45,9 +45,28 @@ def _rules(css: str, above: str, media: bool) -> Iterator[str]:
 
 
 def _below(selectors: str, above: str) -> str:
-    """As Gradio does it: cut at every comma, also of one inside `:is(…)`, which is a list of whole selectors as well."""
+    """Each selector of a list below the container. Gradio would cut at every comma, also at those inside `:is(…)`, `:has(…)` and
+    of a quoted value, and leave halves of selectors that mean something else."""
     dark = ".dark " if ".dark" in selectors else ""
-    return ",".join(f"{dark}{above} {one.replace('.dark', '').strip()}".strip() for one in selectors.split(","))
+    return ",".join(f"{dark}{above} {one.replace('.dark', '').strip()}".strip() for one in _listed(selectors))
+
+
+def _listed(selectors: str) -> Iterator[str]:
+    """The selectors of a list: cut at commas that stand in no bracket and no quotes."""
+    depth, begun, quote = 0, 0, ""
+    for at, sign in enumerate(selectors):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif sign in "([":
+            depth += 1
+        elif sign in ")]":
+            depth -= 1
+        elif sign == "," and not depth:
+            yield selectors[begun:at]
+            begun = at + 1
+    yield selectors[begun:]
 
 
 def _blocks(css: str) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ PAPER = gr.themes.Color(
 )
 
 
-INK, LIGHT = "#26241f", "#f2efe7"
+INK, LIGHT = arms.INK, arms.LIGHT
 VALUES = {
     "body_background_fill": "*neutral_100",
     "body_background_fill_dark": "*neutral_950",

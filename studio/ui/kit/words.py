@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from studio.core.explain import count as count
 from studio.core.files import Json
 
 NO_VALUE = "–"
+FEW_FOR_DISTANCE = 32  # pictures below which no Fréchet distance is taken (`metrics.frechet.LEAST`, which needs torch)
+MINUS = "\u2212"  # a hyphen before a figure is easily taken for a dash
 Measure = Json | float | None  # an interval's dict, a number that stands alone, or nothing
 
 
@@ -21,14 +24,14 @@ def number(x: object, digits: int = 2, percent: bool = False) -> str:
 
 
 def _written(x: float, digits: int) -> str:
-    """Without the sign of a zero."""
-    return f"{round(x, digits) + 0.0:.{digits}f}"
+    """With a minus sign, and without that of a zero."""
+    return f"{round(x, digits) + 0.0:.{digits}f}".replace("-", MINUS)
 
 
 def interval(measure: Measure, digits: int = 2, percent: bool = False) -> tuple[str, str]:
     """("0.81", "[0.74–0.88]"); ("96 %", "[89–99]"); ("–", "") when it could not be computed.
 
-    Ends of shares beyond ±999 %, which say nothing more, are "[7–over 999]".
+    With an end below zero it is "[−26.7 to −22.7]". Ends of shares beyond ±999 %, which say nothing more, are "[7–over 999]".
     """
     if not isinstance(measure, Mapping):
         return number(measure, digits, percent), ""
@@ -36,7 +39,8 @@ def interval(measure: Measure, digits: int = 2, percent: bool = False) -> tuple[
     low, high = measure.get("low"), measure.get("high")
     if shown == NO_VALUE or not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
         return shown, ""
-    return shown, f"[{_end(low, digits, percent)}–{_end(high, digits, percent)}]"
+    ends = [_end(x, digits, percent) for x in (low, high)]
+    return shown, f"[{(' to ' if MINUS in ''.join(ends) else '–').join(ends)}]"
 
 
 def titled(measure: Json | None, look: Json) -> tuple[str, str]:
@@ -46,13 +50,21 @@ def titled(measure: Json | None, look: Json) -> tuple[str, str]:
 
 def _end(x: float, digits: int, percent: bool) -> str:
     if percent:
-        return _written(100 * x, 0) if abs(x) < 10 else "under -999" if x < 0 else "over 999"
+        return _written(100 * x, 0) if abs(x) < 10 else f"under {MINUS}999" if x < 0 else "over 999"
     return _written(x, digits)
 
 
-def count(n: int, thing: str) -> str:
-    """A number of things: "1 seed", "8 seeds"."""
-    return f"{n} {thing}{'' if n == 1 else 's'}"
+def unread(n: object, of: object) -> str:
+    """Why fewer pictures count than were drawn: "1 of 8 not recognised"; "" where all of them do, or nobody counted."""
+    return f"{of - n} of {of} not recognised" if isinstance(n, int) and isinstance(of, int) and 0 <= n < of else ""
+
+
+def no_distance(measures: Mapping[str, object]) -> str:
+    """Why a Fréchet distance was not taken: "needs 32 pictures"; "" where it was."""
+    n = measures.get("fd_oracle_n", measures.get("n"))
+    if isinstance(measures.get("fd_oracle"), (int, float)) or not isinstance(n, (int, float)):
+        return ""
+    return f"needs {FEW_FOR_DISTANCE} pictures" if n < FEW_FOR_DISTANCE else "nothing to compare with"
 
 
 def seconds(s: float | None) -> str:

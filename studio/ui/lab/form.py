@@ -99,8 +99,9 @@ def cost(jobs: Jobs, asked: Json) -> str:
     most = of.together * samples
     shared = f"; beginnings that arms share are computed once, alone they would be {of.alone * samples:,}"
     return (
-        f"At most {most:,} network evaluations for {words.count(len(plans), 'arm')} × {len(found.prompts)} prompts × "
-        f"{found.seeds} seeds{shared if of.together < of.alone else ''}.{beside} "
+        f"At most {words.count(most, 'network evaluation')} for {words.count(len(plans), 'arm')} × "
+        f"{words.count(len(found.prompts), 'prompt')} × "
+        f"{words.count(found.seeds, 'seed')}{shared if of.together < of.alone else ''}.{beside} "
         f"What any study here has drawn before is taken from there."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.core.files import Json
-from studio.ui.kit import words
+from studio.ui.kit import plot_key, words
 from studio.ui.lab.plot import bars, colour, ends, figures, floor, heading, layout, symbol, value
 
 WIDE_PX, NARROW_PX, TALL_PX = 900.0, 280.0, 400.0  # of the plotting area, about: names are placed for these
@@ -31,8 +31,8 @@ def pareto(rows: Sequence[Json], front: Sequence[Json], narrow: bool, path: Sequ
         out["data"].append({"type": "scatter", "mode": "lines", "x": [100 * r["accuracy"]["value"] for r in on],
                             "y": [r["diversity"]["value"] for r in on], "hoverinfo": "skip",
                             "line": {"color": "--line-2", "width": 2}})  # fmt: skip
-    for row, side in zip(drawn, sides, strict=True):
-        out["data"].append(_point(row, status.get(row["arm"], {}), side))
+    points = [_point(row, status.get(row["arm"], {}), side) for row, side in zip(drawn, sides, strict=True)]
+    out["data"] += points
     title = {"text": "accuracy of what the prompt states", "standoff": 8, "font": {"size": 12}}
     out["layout"] |= {
         "uirevision": "pareto", "margin": {"l": 46, "r": 12, "t": 26, "b": 44},
@@ -41,6 +41,8 @@ def pareto(rows: Sequence[Json], front: Sequence[Json], narrow: bool, path: Sequ
     }  # fmt: skip
     said = "<b>Diversity</b> of what the prompt leaves free" + ("" if narrow else " · in brackets, cost in NFE")
     out["layout"]["annotations"].append(heading(said, 1.01))
+    left_out = [(point, _name(row)) for point, row, side in zip(points, drawn, sides, strict=True) if not side]
+    plot_key.add(out["data"], out["layout"], left_out)
     return out
 
 
@@ -60,7 +62,7 @@ def _point(row: Json, found: Json, side: str) -> Json:
     }  # fmt: skip
     if side:
         trace |= {"mode": "markers+text", "text": [f" {_name(row)} "], "textposition": side,
-                  "textfont": {"color": "--ink" if tone == "--arm-other" else tone, "size": 12}}  # fmt: skip
+                  "textfont": {"size": 12, "color": tone.replace("arm", "said", 1)}}  # fmt: skip
     return trace
 
 
@@ -69,7 +71,7 @@ def _name(row: Json) -> str:
 
 
 def _sides(drawn: Sequence[Json], across: tuple[float, float], up: tuple[float, float], narrow: bool) -> list[str]:
-    """Where each name goes, so that it covers no mark and no other name; "" where it would (the pointer tells it then).
+    """Where each name goes, so that it covers no mark and no other name; "" where it would (the key below has it then).
 
     Names stand above or below the interval across, never on it.
     """

@@ -168,7 +168,7 @@ def body(config: Json, result: Json | None) -> Json:
             "basis": f"{basis}, the same noise in every arm.",
             "figure": figures.both(result),
             "caption": figures.caption(result),
-            "verdicts": [verdict(row, common) for row in result.get("verdicts", [])],
+            "verdicts": [verdict(row, common, done * len(result.get("prompts", ()))) for row in result.get("verdicts", [])],
             "cautions": common,
             "none": "" if result.get("verdicts") else no_verdict(result["card"]),
             "tables": tables(result),
@@ -198,13 +198,14 @@ def cautions(rows: Sequence[Json]) -> list[str]:
     return [text for text in rows[0].get("cautions", []) if all(text in row.get("cautions", []) for row in rows)]
 
 
-def verdict(row: Json, common: Sequence[str] = ()) -> Json:
-    """A row of `metrics.verdicts` in words; `common` cautions are left out."""
+def verdict(row: Json, common: Sequence[str] = (), drawn: int = 0) -> Json:
+    """A row of `metrics.verdicts` in words; `common` cautions are left out. drawn: samples an arm."""
     effect, reach = words.interval(row.get("interval"), digits=3)
     return {
         "id": row["id"], "statement": row["statement"], "verdict": row["verdict"], "sentence": row["sentence"],
-        "effect": effect, "interval": reach.replace("–-", " to -") if "–-" in reach else reach,
-        "unit": row["unit"], "n": row["n"], "expected": row.get("expected", ""),
+        "effect": effect, "interval": reach,
+        "unit": row["unit"], "n": row["n"], "few": words.unread(row["n"], drawn) if row["unit"].startswith("D(") else "",
+        "expected": row.get("expected", ""),
         "cautions": [text for text in row.get("cautions", []) if text not in common],
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from studio.jobs.info import RunInfo
 from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
 from studio.library.sizes import interchangeable
-from studio.ui.kit import words
+from studio.ui.kit import pairs, words
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
 from studio.ui.scrub.view import ScrubView
@@ -23,7 +23,9 @@ class Scrubs(Reader[ScrubView]):
 
     def _new(self, run_id: str) -> ScrubView:
         request = self.jobs.spec(run_id).config
-        return ScrubView(run_id, request, self._source(request.get("source")))
+        view = ScrubView(run_id, request, self._source(request.get("source")))
+        view.pair = pairs.named(self.jobs.paths, view.pair) if view.pair else ""
+        return view
 
     def _source(self, run_id: str | None) -> Json:
         """What is known of the run that another one looks at; nothing when it has been deleted."""
@@ -34,11 +36,18 @@ class Scrubs(Reader[ScrubView]):
         except (ValueError, OSError):
             return {}
         if "prompt" in config:  # a comparison
-            return {"root": run_id, "prompt": config["prompt"], "seeds": config["seeds"], "images": _images(result)}
+            return {
+                "root": run_id,
+                "prompt": config["prompt"],
+                "pair": config["pair"],
+                "seeds": config["seeds"],
+                "images": _images(result),
+            }
         further = self._source(config.get("source"))
         own = dict(config.get("draw") or {})
         return {"root": result.get("root") or further.get("root") or run_id,
                 "prompt": result.get("prompt") or own.get("prompt") or further.get("prompt"),
+                "pair": own.get("pair") or further.get("pair"),
                 "seeds": result.get("seeds") or own.get("seeds") or further.get("seeds"),
                 "images": _images(result) or further.get("images")}  # fmt: skip
 

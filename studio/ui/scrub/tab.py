@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from studio.core.explain import count
 from studio.core.files import Json
 from studio.sampling.plan import Plan
 from studio.ui.kit import messages
@@ -28,7 +29,7 @@ NUMBERS = {"guidance": float, "steps": int, "noise": int, "eta": float}  # what 
 class ScrubForm(DrawForm):
     def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
         nfe, steps = sum(plan.nfe for plan in plans) * seeds, sum(plan.steps for plan in plans)
-        return f"{nfe:,} network evaluations, pictures of {steps} steps"
+        return f"{count(nfe, 'network evaluation')}, pictures of {count(steps, 'step')}"
 
 
 class ScrubTab(DrawTab):
@@ -60,9 +61,11 @@ class ScrubTab(DrawTab):
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        self.shown = {self.scrubber, self.run_id, self.timer, self.run, self.cancel, self.problem, self.header}
+        self.shown = {self.scrubber, self.run_id, self.timer, self.run, self.cancel, self.problem, self.anew,
+                      self.header}  # fmt: skip
         self.wire()
         self.run.click(self.submit, set(self.form.inputs()), self.shown, **QUIET)
+        self.anew.click(self.draw_anew, set(self.form.inputs()), self.shown, **QUIET)
         self.scrubber.branch(self.branch, None, self.shown, **QUIET)
         self.scrubber.states(self.states, None, self.shown, **QUIET)
 
@@ -70,6 +73,9 @@ class ScrubTab(DrawTab):
 
     def submit(self, values: Values) -> Updates:
         return self.start(lambda: {"draw": self.form.request(values)})
+
+    def draw_anew(self, values: Values) -> Updates:
+        return self.start(lambda: {"draw": self.form.request(values)}, anew=True)
 
     def branch(self, event: gr.EventData) -> Updates:
         """Another ending of a row, as a new run that shares what is there."""
@@ -122,6 +128,7 @@ class ScrubTab(DrawTab):
             self.run: gr.Button("Drawing" if board["live"] else "Draw and scrub", interactive=not board["live"]),
             self.cancel: gr.Button(interactive=board["live"]),
             self.problem: "",
+            self.anew: gr.Button(visible=False),
             self.header: worker(self.jobs),
         }
 

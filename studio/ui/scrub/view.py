@@ -22,6 +22,7 @@ class ScrubView:
         self.run_id, self.request = run_id, dict(request)
         known, drawn = dict(about or {}), dict(request.get("draw") or {})
         self.root = str(known.get("root") or run_id)
+        self.pair = str(drawn.get("pair") or known.get("pair") or "")  # its id, or its two models by name
         self.prompt = str(drawn.get("prompt") or known.get("prompt") or "")
         self.seeds = [int(seed) for seed in drawn.get("seeds") or known.get("seeds") or []]
         self.images: list[str] = list(known.get("images") or [])
@@ -112,7 +113,8 @@ class ScrubView:
     def board(self, ahead: int = 0) -> Json:
         """What the scrubber draws, but for the models there are to go on with. `ahead`: runs that wait before this one."""
         rows = list(self.rows.values())
-        return {"run": self.run_id, "root": self.root, "prompt": self.prompt, "seeds": self.seeds, "state": self.state,
+        return {"run": self.run_id, "root": self.root, "prompt": self.prompt, "pair": self.pair,
+                "seeds": self.seeds, "state": self.state,
                 "live": self.live, "status": {"word": self.state, "text": self._text(ahead)}, "progress": self.progress,
                 "notices": self.notices, "rows": rows, "timeline": self.timeline}  # fmt: skip
 
@@ -132,5 +134,7 @@ class ScrubView:
             at = f"{row['title'] if row else 'branch'}, step {p['step']} of {p['steps']}" if p.get("steps") else note
             return " · ".join(part for part in (at, left) if part)
         if self.state == "done":
-            return f"{total} steps of {words.count(len(self.rows), 'row')} on {words.count(len(self.seeds), 'seed')}"
+            return (
+                f"{words.count(total, 'step')} of {words.count(len(self.rows), 'row')} on {words.count(len(self.seeds), 'seed')}"
+            )
         return note or f"{done} of {total} steps have their picture"

@@ -82,7 +82,7 @@ class AuditView(RunView):
 
     def _text(self, ahead: int) -> str:
         p, note = self.progress or {}, self.note.rstrip(".")
-        at = f"{p['done']} of {p['total']} attacks" if p.get("total") else ""
+        at = f"{p['done']} of {words.count(p['total'], 'attack')}" if p.get("total") else ""
         if self.state == "queued":
             return f"{words.count(ahead, 'run')} ahead" if ahead else (note or "next in line")
         if self.state == "running":
@@ -182,6 +182,6 @@ def _line(key: str, at: list[float], shares: list[Json]) -> Json:
         "line": {"color": tone, "width": 2}, "marker": {"color": tone, "size": 6, "symbol": MARKERS[key]},
         "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.2, "width": 3,
                     "color": tone},
-        "text": [f"{' '.join(words.interval(one, percent=True))}, {one['n']} pictures" for one in shares],
+        "text": [f"{' '.join(words.interval(one, percent=True))}, {words.count(one['n'], 'picture')}" for one in shares],
         "hovertemplate": "%{text}<extra>" + NAMES[key] + "</extra>",
     }  # fmt: skip

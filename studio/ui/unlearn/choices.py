@@ -15,7 +15,7 @@ from studio.capabilities.unlearn.request import (
     UnlearnRequest,
 )
 from studio.core.domain import Domain
-from studio.core.explain import explain
+from studio.core.explain import count, explain
 from studio.core.files import Json
 from studio.domains import domain_of
 from studio.jobs.paths import Paths
@@ -117,7 +117,7 @@ def made(paths: Paths, form: Json) -> Json:
     pairs = [f"{pair.forget} => {pair.becomes}" for pair in library.pairs(domain, wanted, n, TAUGHT_SEED)]
     stay = list(dict.fromkeys(library.neighbours(domain, wanted, n, TAUGHT_SEED, library.listed(keep))))
     like = ", ".join(f"“{text}”" for text in stay[:3])
-    said = f"{n} pairs, and {n} prompts of what must stay beside them, like {like}."
+    said = f"{count(n, 'pair')}, and {count(n, 'prompt')} of what must stay beside them, like {like}."
     return found | {"prompts": "\n".join(dict.fromkeys(pairs)), "count": len(pairs), "said": said}
 
 

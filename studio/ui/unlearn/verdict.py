@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from studio.core.explain import count
 from studio.core.files import Json
 
 UNTRIED = "Nothing is said about prompts that nobody tried."
@@ -58,7 +59,7 @@ def counted(share: Json) -> str:
     hits, n = _of(share) or (0, 0)
     low, high = (f"{100 * float(share[end]):.1f}" for end in ("low", "high"))
     reach = f"at most {high} %" if hits == 0 else f"at least {low} %" if hits == n else f"{low} to {high} %"
-    return f"{hits} of {n} pictures, {reach} at 95 %"
+    return f"{hits} of {count(n, 'picture')}, {reach} at 95 %"
 
 
 def went(row: Json) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.core.explain import count
 from studio.core.files import Json
 
 TITLES = {"forgotten": "Asked for it", "in its domain": "Others of its kind", "across domains": "Everything else"}
@@ -44,8 +45,8 @@ def _said(one: Json) -> str:
     if failed is None:
         return shown
     if one["name"] == "forgotten":
-        told = f"{failed} of {of} pictures still {'shows' if failed == 1 else 'show'} it"
+        told = f"{failed} of {count(of, 'picture')} still {'shows' if failed == 1 else 'show'} it"
     else:
         broke, also = failed - int(one["also_before"]), int(one["also_before"])
-        told = f"{broke} of {of} pictures broke" + (f", {also} were wrong before too" if also else "")
+        told = f"{broke} of {count(of, 'picture')} broke" + (f", {also} were wrong before too" if also else "")
     return "; ".join(filter(None, [told, shown]))

@@ -61,3 +61,16 @@ def test_names_stand_where_they_cover_nothing_and_are_left_out_where_they_would(
     assert sides == ["middle left", "middle left", "middle right", "middle left", "middle right"]
     crowd = [(4 + i / 10, 0.5, f"Arm {i}") for i in range(6)]
     assert plot.label_sides(crowd, (0.0, 1.8)).count("") == 4  # the outermost two keep their names
+
+
+def test_a_name_without_room_beside_its_mark_stands_in_the_key() -> None:
+    plain = json.loads(plot.cost_figure(ROWS[:2]))
+    assert plain["layout"]["showlegend"] is False
+    crowd = [row(f"arm-{i}", 4 + i / 10, 0.5) for i in range(6)]
+    text = plot.cost_figure(crowd)
+    go.Figure(json.loads(re.sub(r'"--[a-z0-9-]+"', '"#123456"', text)))
+    figure = json.loads(text)
+    beside = {trace["text"][0].strip() for trace in figure["data"] if "text" in trace}
+    keyed = {trace["name"] for trace in figure["data"] if trace["showlegend"]}
+    assert len(keyed) == 4 and beside | keyed == {arm["title"] for arm in crowd} and not beside & keyed
+    assert figure["layout"]["showlegend"] and figure["layout"]["margin"]["b"] > plain["layout"]["margin"]["b"]

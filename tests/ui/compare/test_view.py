@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.jobs.jobs import Jobs
+from studio.metrics.frechet import LEAST
+from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import figures_table
 from studio.ui.compare.view import RunView
-from studio.ui.kit import parts, words
+from studio.ui.kit import pairs, parts, words
 from studio.ui.kit.views import Views
 
 REQUEST = {"prompt": "a red house", "seeds": [3, 5], "arms": ["teacher", "student", "hybrid-1"], "teacher_steps": 25}
@@ -128,3 +131,27 @@ def test_views_read_each_event_once_however_many_look() -> None:
     assert asked == [0, 2, 2]
     events.append({"kind": "state", "state": "failed", "note": "The device ran out of memory.", "time": 103.0})
     assert look().board()["status"] == {"word": "failed", "text": "The device ran out of memory"}
+
+
+def test_pictures_that_do_not_count_and_a_distance_that_was_not_taken_say_why() -> None:
+    teacher = {**TEACHER, "measures": measured(0.8, 0.9) | {"n": 3, "fd_oracle": None, "fd_oracle_n": 3}}
+    row = view_of(RUNNING, teacher).board()["rows"][0]
+    assert row["figures"]["unread"] == "1 of 3 not recognised"
+    table = figures_table(view_of(RUNNING, teacher).rows.values())
+    assert "<small>[0.70–0.90], 1 of 3 not recognised</small>" in table
+    assert '<td data-label="FD-oracle"><b>–</b> <small>needs 32 pictures</small></td>' in table
+    assert view_of(RUNNING, TEACHER).board()["rows"][0]["figures"]["unread"] == ""
+    assert LEAST == words.FEW_FOR_DISTANCE
+
+
+def test_an_interval_below_zero_is_written_so_that_no_dash_is_taken_for_a_sign() -> None:
+    assert words.interval(interval(-24.3, -26.7, -22.7), 1) == ("−24.3", "[−26.7 to −22.7]")
+    assert words.interval(interval(0.05, -0.2, 0.1), percent=True) == ("5 %", "[−20 to 10]")
+    assert words.interval(interval(-0.001, -0.002, 0.1)) == ("0.00", "[0.00–0.10]")
+
+
+def test_the_board_names_what_was_asked_for(jobs: Jobs) -> None:
+    run = jobs.submit("compare", {"prompt": "a red house", "pair": "nano/dmd2", "seeds": [0], "arms": ["teacher"]})
+    board = Watch(jobs).look(run)[0].board()
+    assert (board["prompt"], board["pair"]) == ("a red house", "Nano teacher and Nano DMD2")
+    assert pairs.named(jobs.paths, "gone/away") == "gone/away"

@@ -38,8 +38,8 @@ def test_on_the_way_its_own_model_is_shown_by_step() -> None:
     assert [line["when"] for line in found["rows"]] == ["step 50", "step 100"]
     assert "adapter's own scale until" in found["about"]
     first = found["rows"][0]
-    assert first["cells"][0] == ("−0.100", "[−0.120, −0.070]")
-    assert (first["slope"], first["spearman"], first["even"]) == (("0.100", "[0.080, 0.120]"), "−0.50", "−1 to 1")
+    assert first["cells"][0] == ("−0.100", "[−0.120 to −0.070]")
+    assert (first["slope"], first["spearman"], first["even"]) == (("0.100", "[0.080–0.120]"), "−0.50", "−1 to 1")
     assert slider_table.table(seen()) is None
 
 
@@ -102,7 +102,7 @@ def test_the_panel_carries_the_table_of_a_slider_run(jobs: Jobs, monkeypatch: py
     with EventLog(jobs.paths.run(run_id) / "events.jsonl") as log:
         log.write("response", **{k: v for k, v in row().items() if k != "n"})
     after = background.detail(run_id)
-    assert after["response"]["rows"][0]["slope"] == ("0.100", "[0.080, 0.120]")
+    assert after["response"]["rows"][0]["slope"] == ("0.100", "[0.080–0.120]")
     assert (after["teaches"], after["measuring"]) == (False, False)
 
 

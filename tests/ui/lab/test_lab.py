@@ -114,7 +114,7 @@ def test_a_failure_is_shown_as_a_result() -> None:
            "effect": -0.11, "interval": {"value": -0.11, "low": -0.2, "high": -0.04, "n": 256, "note": ""}, "unit": "D − D",
            "n": 256, "sentence": "It takes some away.", "cautions": []}  # fmt: skip
     shown = lab_result.verdict(row)
-    assert (shown["verdict"], shown["effect"], shown["interval"]) == ("does not hold", "-0.110", "[-0.200 to -0.040]")
+    assert (shown["verdict"], shown["effect"], shown["interval"]) == ("does not hold", "−0.110", "[−0.200 to −0.040]")
 
 
 def test_while_nothing_is_complete_the_page_says_what_it_waits_for(results: dict[str, Any]) -> None:
