@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.explain import explain
 from studio.core.files import Json
@@ -211,6 +212,15 @@ class LabTab:
             f.teacher_steps: str(request["teacher_steps"]), f.name: request.get("name", ""),
             self.cost: self._cost(request), self.live: json.dumps({**request, "prompts": "\n".join(request["prompts"])}),
         }  # fmt: skip
+
+    fills = ("study",)
+
+    @property
+    def filling(self) -> set[Component]:
+        return {*self.filled, self.saved}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.opened("there is one") | self.fill(request)
 
     def pick(self, values: Values, event: gr.EventData) -> Updates:
         """Another study; pair, prompts and seeds stay as they are typed, the name goes. The one that is chosen stays as it is."""
