@@ -274,3 +274,12 @@ def test_the_file_of_a_grid_may_hold_ranges(studio: Jobs, tmp_path: Path) -> Non
     request = studio.validate(kind, config)
     assert isinstance(request, GridRequest) and request.axes[0].values == (0, 0.5, 1, 2)
     assert request.draw.arms == ("student",) and not request.draw.previews
+
+
+def test_the_preset_is_a_grid(studio: Jobs) -> None:
+    from studio.jobs.paths import PRESETS
+    from studio.jobs.spec_file import read_spec_file
+
+    for file in (PRESETS / "jobs" / "grid").glob("*.yaml"):
+        request = studio.validate(*read_spec_file(file))
+        assert isinstance(request, GridRequest) and len(request.axes) == 3
