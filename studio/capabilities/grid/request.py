@@ -30,8 +30,11 @@ class Axis(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    setting: str = Field(max_length=100, title="Setting", description="A field of the request, adapters.ID (its strength), or "
-                         "replace (search and replace in the prompt).")  # fmt: skip
+    setting: str = Field(
+        max_length=100,
+        title="Setting",
+        description="A field of the request, adapters.ID (its strength), or replace (search and replace in the prompt).",
+    )
     values: tuple[JsonValue, ...] = Field(
         title="Values", description='A list, or text: numbers, ranges ("1..7 step 2"), names; sentences a line each.'
     )

@@ -231,11 +231,15 @@ class Gridding:
     def _result(self) -> Json:
         axes = [{"setting": axis.setting, "title": axis.of.title, "labels": axis.labels} for axis in self.request.axes]
         return {
-            "request": self.request.model_dump(mode="json"), "models": self.models, "adapters": self.adapters, "axes": axes,
+            "request": self.request.model_dump(mode="json"),
+            "models": self.models,
+            "adapters": self.adapters,
+            "axes": axes,
             "cells": [self.found[cell.at] for cell in self.cells if cell.at in self.found],
             "evaluations": {"computed": self.computed, "reused": self.reused},
-            "notices": list(self.notices), "versions": versions(),
-        }  # fmt: skip
+            "notices": list(self.notices),
+            "versions": versions(),
+        }
 
 
 def grouped(found: Iterable[Cell]) -> list[Group]:

@@ -48,27 +48,49 @@ class GridForm(DrawForm):
     def _axis(self, i: int) -> tuple[gr.Dropdown, gr.Textbox, gr.HTML]:
         begin, text = BEGIN[i]
         choices = self.choices(self.first)
-        setting = gr.Dropdown(choices, value=begin, label=TITLES[i], elem_id=f"grid-{NAMES[i]}", elem_classes="drop",
-                              allow_custom_value=True)  # fmt: skip
-        values = gr.Textbox(text, show_label=False, container=False, placeholder=LIKE, lines=1, max_lines=6,
-                            elem_id=f"grid-{NAMES[i]}-values", elem_classes="figure")  # fmt: skip
+        setting = gr.Dropdown(
+            choices, value=begin, label=TITLES[i], elem_id=f"grid-{NAMES[i]}", elem_classes="drop", allow_custom_value=True
+        )
+        values = gr.Textbox(
+            text,
+            show_label=False,
+            container=False,
+            placeholder=LIKE,
+            lines=1,
+            max_lines=6,
+            elem_id=f"grid-{NAMES[i]}-values",
+            elem_classes="figure",
+        )
         return setting, values, parts.text(f"grid-{NAMES[i]}-line", self.line(begin, text))
 
     def _build_more(self) -> None:
         with gr.Accordion("More that all cells have", open=False, elem_id="grid-more", elem_classes="card"):
-            self.adapters = gr.Textbox("", label="Adapters", max_lines=2, elem_id="grid-adapters",
-                                       placeholder="mine/size=1.5@first", elem_classes="figure")  # fmt: skip
+            self.adapters = gr.Textbox(
+                "",
+                label="Adapters",
+                max_lines=2,
+                elem_id="grid-adapters",
+                placeholder="mine/size=1.5@first",
+                elem_classes="figure",
+            )
             with gr.Row(elem_classes="pair-of"):
                 self.base_guidance = gr.Number(1, label="Base guidance", step=0.5, min_width=100, elem_id="grid-base-guidance")
                 self.rho = gr.Number(1, label="Noise modulation", step=0.1, min_width=100, elem_id="grid-rho")
             self.off_recipe = gr.Checkbox(False, label="Allow off-recipe use", elem_id="grid-off-recipe")
-            self.student_steps = gr.Number(None, label="Student steps", precision=0, elem_id="grid-student-steps",
-                                           info="empty is the student's own recipe")  # fmt: skip
+            self.student_steps = gr.Number(
+                None, label="Student steps", precision=0, elem_id="grid-student-steps", info="empty is the student's own recipe"
+            )
             self.build_asked()
 
     def arms_field(self, choices: Sequence[tuple[str, str]], value: Sequence[str], label: str) -> Component:
-        return gr.Dropdown(self.arm_choices(self.first), value=value[0] if value else ARM, label=label, allow_custom_value=True,
-                           elem_id="grid-arms", elem_classes="drop")  # fmt: skip
+        return gr.Dropdown(
+            self.arm_choices(self.first),
+            value=value[0] if value else ARM,
+            label=label,
+            allow_custom_value=True,
+            elem_id="grid-arms",
+            elem_classes="drop",
+        )
 
     # -- what there is to choose from ------------------------------------------------------------------------------
 
@@ -79,8 +101,11 @@ class GridForm(DrawForm):
     def choices(self, pair: Pair | None) -> list[tuple[str, str]]:
         """Settings for an axis: what the request has, strengths of adapters that fit, what stands beside the prompt."""
         entries = load_adapters(self.jobs.paths).entries.values() if pair is not None else ()
-        fit = [(entry.id, entry.title) for entry in entries
-               if entry.available and pair and (entry.fits(pair.teacher) or entry.fits(pair.student))]  # fmt: skip
+        fit = [
+            (entry.id, entry.title)
+            for entry in entries
+            if entry.available and pair and (entry.fits(pair.teacher) or entry.fits(pair.student))
+        ]
         return [("none", ""), *((one.title, one.name) for one in offered(fit, _inputs(pair)))]
 
     def line(self, setting: str, text: str) -> str:
@@ -199,10 +224,14 @@ class GridForm(DrawForm):
 
     def build_cost(self) -> None:
         begin: Json = {
-            "draw": {"prompt": "any", "pair": self.first.id if self.first else "", "seeds": self.start["seeds"],
-                     "teacher_steps": self.start["teacher_steps"]},
+            "draw": {
+                "prompt": "any",
+                "pair": self.first.id if self.first else "",
+                "seeds": self.start["seeds"],
+                "teacher_steps": self.start["teacher_steps"],
+            },
             "axes": [{"setting": setting, "values": text} for setting, text in BEGIN if setting],
-        }  # fmt: skip
+        }
         try:
             said = parts.line(estimate(self.jobs, self.paces, begin), "hint")
         except ValueError:  # there is no pair yet

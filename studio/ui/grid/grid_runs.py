@@ -52,8 +52,17 @@ class Grids(Reader[GridView]):
             except (ValueError, KeyError):
                 continue  # a folder somebody edited by hand is not worth losing the list
             pictures = [path for cell in view.cells.values() for path in list(cell["images"].values())[:1]]
-            about = " · ".join([when(info.created), " × ".join(axis["title"] for axis in view.axes),
-                                words.count(view.many, "cell")])  # fmt: skip
-            cards.append({"id": info.id, "kind": self.KIND, "prompt": view.prompt, "about": about, "state": info.state,
-                          "pictures": pictures[:: max(1, len(pictures) // 4)][:4]})  # fmt: skip
+            about = " · ".join(
+                [when(info.created), " × ".join(axis["title"] for axis in view.axes), words.count(view.many, "cell")]
+            )
+            cards.append(
+                {
+                    "id": info.id,
+                    "kind": self.KIND,
+                    "prompt": view.prompt,
+                    "about": about,
+                    "state": info.state,
+                    "pictures": pictures[:: max(1, len(pictures) // 4)][:4],
+                }
+            )
         return cards

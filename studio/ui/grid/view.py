@@ -72,9 +72,17 @@ class GridView:
 
     def board(self, ahead: int = 0) -> Json:
         """What the grid draws. `ahead`: runs that wait before this one."""
-        return {"run": self.run_id, "prompt": self.prompt, "axes": self.axes, "state": self.state, "live": self.live,
-                "status": {"word": self._word(), "text": self._text(ahead)}, "progress": self.progress, "notices": self.notices,
-                "cells": {name: self._shown(cell) for name, cell in self.cells.items()}}  # fmt: skip
+        return {
+            "run": self.run_id,
+            "prompt": self.prompt,
+            "axes": self.axes,
+            "state": self.state,
+            "live": self.live,
+            "status": {"word": self._word(), "text": self._text(ahead)},
+            "progress": self.progress,
+            "notices": self.notices,
+            "cells": {name: self._shown(cell) for name, cell in self.cells.items()},
+        }
 
     def _shown(self, cell: Json) -> Json:
         return {"images": cell["images"], "why": cell["why"], "figures": [[name, *found] for name, found in self._figures(cell)]}

@@ -213,15 +213,6 @@ class LabTab:
             self.cost: self._cost(request), self.live: json.dumps({**request, "prompts": "\n".join(request["prompts"])}),
         }  # fmt: skip
 
-    fills = ("study",)
-
-    @property
-    def filling(self) -> set[Component]:
-        return {*self.filled, self.saved}
-
-    def filled_with(self, kind: str, request: Json) -> Updates:
-        return self.opened("there is one") | self.fill(request)
-
     def pick(self, values: Values, event: gr.EventData) -> Updates:
         """Another study; pair, prompts and seeds stay as they are typed, the name goes. The one that is chosen stays as it is."""
         study = str(event.name)[:60]
@@ -320,6 +311,19 @@ class LabTab:
         return self.opened(before=before or "") | updates | ({self.tabs: gr.Tabs(selected="lab")} if where == "lab" else {})
 
 
+class FilledLab(LabTab):
+    """The same, whose form takes studies from experiment files."""
+
+    fills = ("study",)
+
+    @property
+    def filling(self) -> set[Component]:
+        return {*self.filled, self.saved}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.opened("there is one") | self.fill(request)
+
+
 def about(card: Json | None) -> str:
     """The chosen study, above its fields."""
     if card is None:
@@ -328,4 +332,4 @@ def about(card: Json | None) -> str:
     return f'<div class="chosen"><small>Study</small><b>{title}</b>{how}</div>'
 
 
-TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: LabTab(page.background, page.panel)))
+TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: FilledLab(page.background, page.panel)))

@@ -213,8 +213,13 @@ def test_values_are_read_and_written(name: str, text: str, values: list[Any]) ->
 
 
 def test_labels_are_words() -> None:
-    labels = [said(named("arms"), "hybrid-1"), said(named("teacher_guidance"), None), said(named("adapters"), None),
-              said(named("off_recipe"), True), said(named("rho"), 0.5)]  # fmt: skip
+    labels = [
+        said(named("arms"), "hybrid-1"),
+        said(named("teacher_guidance"), None),
+        said(named("adapters"), None),
+        said(named("off_recipe"), True),
+        said(named("rho"), 0.5),
+    ]
     assert labels == ["hybrid (k = 1)", "own", "none", "yes", "0.5"]
 
 
@@ -259,8 +264,12 @@ def test_too_many_pictures_and_too_many_arms_are_refused(studio: Jobs) -> None:
 def test_a_whole_field_goes_before_its_parts_and_the_prompt_before_what_is_replaced(studio: Jobs) -> None:
     request = GridRequest.model_validate({"draw": DRAW, "axes": ["replace=house,boat", "prompt=a house|a cat"]})
     found = {cell.at: cell.request.prompt if cell.request else cell.why for cell in cells(request, {})}
-    assert found == {(0, 0): "a house", (1, 0): "a boat", (0, 1): "The prompt has no 'house' to replace.",
-                     (1, 1): "The prompt has no 'house' to replace."}  # fmt: skip
+    assert found == {
+        (0, 0): "a house",
+        (1, 0): "a boat",
+        (0, 1): "The prompt has no 'house' to replace.",
+        (1, 1): "The prompt has no 'house' to replace.",
+    }
 
 
 def test_the_file_of_a_grid_may_hold_ranges(studio: Jobs, tmp_path: Path) -> None:

@@ -30,8 +30,15 @@ def tab(jobs: Jobs) -> GridTab:
 
 def values(tab: GridTab, *axes: tuple[str, str], **changes: Any) -> dict[Any, Any]:
     form = tab.form
-    typed = {"prompt": "a red house", "pair": "nano/dmd2", "arms": "student", "seeds": "2", "teacher_steps": 10,
-             "teacher_guidance": 3.0, **changes}  # fmt: skip
+    typed = {
+        "prompt": "a red house",
+        "pair": "nano/dmd2",
+        "arms": "student",
+        "seeds": "2",
+        "teacher_steps": 10,
+        "teacher_guidance": 3.0,
+        **changes,
+    }
     sent: dict[Any, Any] = {part: part.value for part in form.inputs()} | {tab.run_id: ""}
     for (setting, text, _), (name, given) in zip(form.axes, [*axes, ("", ""), ("", ""), ("", "")], strict=False):
         sent |= {setting: name, text: given}

@@ -16,8 +16,13 @@ from studio.ui.kit.experiments import is_experiment, read_experiment
 from studio.ui.kit.exports import Saved, saving
 from studio.ui.tabs import Fills
 
-COMPARE = {"prompt": "a cat: yes, “at night”", "pair": "nano/dmd2", "arms": ["teacher", "mask-BSSB"], "seeds": [1, 5],
-           "adapters": ["nano/size=1.5@first"]}  # fmt: skip
+COMPARE = {
+    "prompt": "a cat: yes, “at night”",
+    "pair": "nano/dmd2",
+    "arms": ["teacher", "mask-BSSB"],
+    "seeds": [1, 5],
+    "adapters": ["nano/size=1.5@first"],
+}
 ASKED: dict[str, dict[str, Any]] = {
     "compare": COMPARE,
     "scrub": {"draw": {"prompt": "a cat", "pair": "nano/dmd2"}},
