@@ -18,7 +18,7 @@ from studio.capabilities.controlnets.commands import app as controlnets
 from studio.capabilities.personalize.commands import app as subjects
 from studio.capabilities.preference.commands import app as votes
 from studio.cli.audit import audit
-from studio.cli.drawing import compare, control, scrub
+from studio.cli.drawing import compare, control, grid, scrub
 from studio.cli.evaluate import evaluate
 from studio.cli.jobs import app as background
 from studio.cli.methods import methods
@@ -48,6 +48,7 @@ app.add_typer(space, name="space")
 app.command()(compare)
 app.command()(scrub)
 app.command()(control)
+app.command()(grid)
 app.command()(methods)
 app.command()(unlearn)
 app.command()(audit)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from studio.capabilities.grid.request import WRITE_HELP as AXIS_HELP
 from studio.cli.executing import execute
 from studio.core import compiling
 from studio.core.explain import brief
@@ -131,6 +132,17 @@ def control(
     except ValueError:
         raise ValueError(f"The strengths {brief(strengths)} are no numbers with commas between, like -2,0,2.") from None
     return {"draw": draw, "vary": {"id": vary}, "strengths": row}
+
+
+@_draws
+def grid(
+    draw: Json,
+    x: Annotated[str, typer.Option(help=f"The columns: {AXIS_HELP}.")] = "",
+    y: Annotated[str, typer.Option(help="The rows, in the same way.")] = "",
+    z: Annotated[str, typer.Option(help="The pages, in the same way.")] = "",
+) -> Json:
+    """Draw every combination of the values of up to three settings; what was drawn before is not drawn again."""
+    return {"draw": draw, "axes": [axis for axis in (x, y, z) if axis]}
 
 
 def _object(text: str) -> Json:

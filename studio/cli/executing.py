@@ -67,7 +67,9 @@ def watch(jobs: Jobs, run_id: str, going: Callable[[], bool]) -> None:
 
 
 def report(result: Json | None) -> None:
-    """The table and the sentences of a comparison."""
+    """The table and the sentences of a comparison, or a line a cell of a grid."""
+    if result and "axes" in result:
+        _report_grid(result)
     if not result or "arms" not in result:
         return
     further = titled(row.get("measures") or {} for row in result["arms"])
@@ -85,6 +87,20 @@ def report(result: Json | None) -> None:
         out.print(f"No accuracy: {reason}.", markup=False, highlight=False)
     for entry in result.get("recovery", []):
         out.print(entry["sentence"], markup=False, highlight=False)
+
+
+def _report_grid(result: Json) -> None:
+    table = Table(*(axis["title"] for axis in result["axes"]), "accuracy", "diversity", "NFE", "s / image")
+    for cell in result["cells"]:
+        at = [axis["labels"][i] for axis, i in zip(result["axes"], cell["at"], strict=True)]
+        measures, pace = cell.get("measures") or {}, cell.get("seconds_per_image")
+        if cell.get("why"):
+            table.add_row(*at, cell["why"])
+            continue
+        accuracy = interval_of(measures.get("accuracy"), percent=True)
+        spent = "drawn before" if pace is None else f"{pace:.3f}"
+        table.add_row(*at, accuracy, interval_of(measures.get("diversity")), f"{cell['nfe']:g}", spent)
+    out.print(table)
 
 
 def _unknown(row: Json) -> str:

@@ -20,6 +20,7 @@ from studio.core.files import Json, yaml_values
 from studio.jobs.paths import PRESETS, ROOT
 
 MAX_SPEC_BYTES = 1 << 20
+HEAD = "# An experiment of Distillation Studio: drop it on the page, or python -m studio jobs run FILE\n"
 Place = str | Mapping[str, object] | None  # an executor: its name, or an object with its name and options
 
 
@@ -66,6 +67,13 @@ def read_submission(path: Path) -> Submission:
     if isinstance(data.get("config"), dict):
         data = data["config"]
     return Submission(str(kind), data, sweep, executor)
+
+
+def write_spec(kind: str, request: Mapping[str, object]) -> str:
+    """The text of a spec file, which `read_spec_file` reads as the same request."""
+    taken = {"kind", "config", "sweep", "executor"} & set(request)
+    data = {"kind": kind, **({"config": dict(request)} if taken else request)}
+    return HEAD + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
 def place(name: str | None, options: list[str], given: Place) -> Place:

@@ -228,7 +228,7 @@ class CompareRequest(BaseModel):
                 check_guidance(w, registry.usable(self.pair).teacher)
             tiny_decoders.check(self.tiny_decoder, [registry.get(model) for model in models])
             if self.adapters:
-                check(self.adapters, models, registry, load_adapters(home))
+                check(self.adapters, models, registry, context.get("adapters") or load_adapters(home))
             if self.hints:
                 hint_uses.check(self.hints, models, registry, load_controlnets(home), home)
             check_additions(self.additions, [registry.get(model) for model in models], home)

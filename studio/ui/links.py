@@ -14,15 +14,18 @@ from studio.ui.control.tab import ControlTab
 from studio.ui.distill.tab import DistillTab
 from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.gallery.tab import GalleryTab
+from studio.ui.grid.tab import GridTab
 from studio.ui.jobs.panel import JobsPanel
+from studio.ui.kit import messages, parts
+from studio.ui.kit.experiments import is_experiment, read_experiment
 from studio.ui.kit.runs import BACKGROUND
 from studio.ui.kit.scripts import called
-from studio.ui.kit.updates import Shown, Updates
+from studio.ui.kit.updates import Shown, Updates, Values
 from studio.ui.lab.tab import LabTab
 from studio.ui.models.tab import ModelsTab
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
-from studio.ui.tabs import Opens, Page
+from studio.ui.tabs import Fills, Opens, Page
 from studio.ui.unlearn.tab import UnlearnTab
 
 Way = Callable[[gr.EventData], Updates]
@@ -45,10 +48,16 @@ class Moves:
         self.evaluate, self.models = evaluate, page.built["models"]
         assert isinstance(self.models, ModelsTab)
 
+        grid = page.built["grid"]
+        assert isinstance(grid, GridTab)
+        self.grid = grid
+
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         filled, ready = self.distill.filled, self.compare.readied
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
+        compared = {self.tabs, *self.compare.form.filled(), self.compare.problem}
+        self.grid.board.compare(self.of_the_grid, None, compared, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         showing = [tab for tab in self.page.built.values() if isinstance(tab, Opens)]
@@ -65,9 +74,31 @@ class Moves:
         gallery, opens = self.page.built["gallery"], Opening(self.page)
         assert isinstance(gallery, GalleryTab)
         gallery.board.open(opens.open, None, opens.shown, **quiet)
+        filling = {part for _, tab in self._fillers() for part in tab.filling}
+        self.compare.restore.upload(self.experiment, {self.compare.restore}, {self.tabs, *filling}, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
+
+    def _fillers(self) -> list[tuple[str, Fills]]:
+        """Tabs whose forms take experiment files, by name."""
+        return [(name, tab) for name, tab in self.page.built.items() if isinstance(tab, Fills)]
+
+    def experiment(self, values: Values) -> Updates:
+        """An experiment file that was dropped on the page, as the filled form on its tab; what is wrong with it is said beside
+        the button that takes files. A picture is Compare's business."""
+        path = values[self.compare.restore]
+        if not is_experiment(path):
+            return {self.tabs: gr.skip()}
+        try:
+            kind, request = read_experiment(self.page.jobs, path)
+            found = next(((name, tab) for name, tab in self._fillers() if kind in tab.fills), None)
+            if found is None:
+                raise ValueError(f"No form of this page is for a {kind} job; python -m studio jobs run takes the file.")
+            updates = found[1].filled_with(kind, request)
+        except (ValueError, KeyError) as error:
+            return {self.tabs: gr.Tabs(selected="compare"), self.compare.problem: messages.problem(error)}
+        return {self.tabs: gr.Tabs(selected=found[0])} | updates
 
     def arrive(self, asked: str) -> Updates:
         """On page load: the students there are now, and what goes on in the background."""
@@ -89,6 +120,16 @@ class Moves:
             return {self.tabs: gr.Tabs(selected="compare")} | self.compare.ready(str(event.student)[:90])
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
+
+    def of_the_grid(self, event: gr.EventData) -> Updates:
+        """A cell of a grid as a comparison, ready to run with more arms or seeds."""
+        try:
+            place = tuple(int(i) for i in str(event.at)[:20].split("-"))
+            request = self.grid.grids.drawn_by(str(event.run)[:80], place)
+        except (ValueError, KeyError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        said = parts.line("The form is as one cell of the grid was drawn; add arms or seeds, and Run.", "hint")
+        return {self.tabs: gr.Tabs(selected="compare")} | self.compare.form.fill(request) | {self.compare.problem: said}
 
     def to_open(self, event: gr.EventData) -> Updates:
         """A background run on the tab that shows its kind."""

@@ -50,6 +50,19 @@ class Opens(Protocol):
         """Shows a run of one of these kinds."""
 
 
+@runtime_checkable
+class Fills(Protocol):
+    """A tab whose form takes requests from experiment files. fills: their kinds. filling: components that change."""
+
+    fills: Sequence[str]
+
+    @property
+    def filling(self) -> set[Component]: ...
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        """The form with a request of one of these kinds, which was checked. ValueError in one sentence where it does not fit."""
+
+
 @dataclass
 class Page:
     """What the tabs of one page share. built: those that are there already, by name."""

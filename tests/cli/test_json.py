@@ -27,7 +27,7 @@ WITHOUT = {"serve": "is the page, until it is stopped", "jobs watch": "prints a 
 PAIR, TEACHER, ADAPTER = "nano/dmd2", "nano/teacher", "nano/size"
 DRAW = f"cat --pair {PAIR} --seeds 1"
 WORDS = {  # after each command; {…} is what Places makes
-    "compare": DRAW, "scrub": DRAW, "control": f"{DRAW} --vary {ADAPTER}", "methods": "distill",
+    "compare": DRAW, "scrub": DRAW, "control": f"{DRAW} --vary {ADAPTER}", "grid": f"{DRAW} --x rho=0,1", "methods": "distill",
     "unlearn": f"cat --model {TEACHER}", "audit": "{forgot}", "evaluate": PAIR, "status": "", "inspect": "{picture}",
     "runs list": "", "runs show": "{run}", "runs rerun": "{ended}", "runs cancel": "{run}", "runs delete": "{ended}",
     "runs": "--find cat --kind compare", "runs beside": "{run} {run}", "runs rename": "{run} mine", "runs tag": "{run} cats",
@@ -187,7 +187,8 @@ def test_json_is_one_document_and_nothing_else(places: Places, name: str) -> Non
     assert out, err
     said = json.loads(out)  # a second document, or a sentence beside it, would not parse
     assert isinstance(said, dict | list)
-    ends = name in ("compare", "scrub", "control", "unlearn", "audit", "evaluate", "runs rerun", "jobs run", "models download")
+    drawn = ("compare", "scrub", "control", "grid")
+    ends = name in (*drawn, "unlearn", "audit", "evaluate", "runs rerun", "jobs run", "models download")
     assert status == (1 if ends else 3 if name == "jobs dispatch" else 0), err
 
 

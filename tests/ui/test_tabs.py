@@ -45,6 +45,7 @@ def test_the_tabs_of_the_page_are_folders() -> None:
     assert [tab.name for tab in in_order()] == [
         "compare",
         "scrub",
+        "grid",
         "control",
         "personalize",
         "unlearn",
@@ -62,5 +63,18 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     env = {**os.environ, "STUDIO_TABS": "notes_tab", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    shown = ["Compare", "Scrub", "Notes", "Control", "Personalize", "Unlearn", "Distill", "Evaluate", "Lab", "Models", "Gallery"]
+    shown = [
+        "Compare",
+        "Scrub",
+        "Grid",
+        "Notes",
+        "Control",
+        "Personalize",
+        "Unlearn",
+        "Distill",
+        "Evaluate",
+        "Lab",
+        "Models",
+        "Gallery",
+    ]
     assert done.stdout.splitlines()[-1] == f"{shown} True False True True"

@@ -59,7 +59,7 @@ class Leaderboard extends Part {
       this.sort = { by, sign };
       this.drawTable();
     });
-    this.saves = new SaveBar(this.$(".l-save"), host.server.save_as, () => this.toSave());
+    this.saves = new SaveBar(this.$(".l-save"), host.server.save_as, () => this.toSave(), ["png", "csv", "json"]);
     this.box.open = kept(OPEN) === "1";
     this.box.addEventListener("toggle", () => {
       keep(OPEN, this.box.open ? "1" : "");

@@ -2,6 +2,7 @@
 // EvaluateView.board(), or {run: null}. Triggers "details" and "open" with {run}. Hears "evaluate-open"; tells
 // "evaluate-returned" after the form is that of a run again, and "evaluate-example".
 import { remember } from "../kit/address.js";
+import { Asked } from "../kit/asked.js";
 import { all, at, attr, button, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
 import { around, done, plural, unbroken } from "../kit/numbers.js";
@@ -39,7 +40,7 @@ import { wallNodes } from "./wall.js";
  * @property {Found | null} found
  * @property {import("./form.js").Form} asked the form it came from
  */
-/** @typedef {View | { run: null }} Value */
+/** @typedef {View | import("../kit/asked.js").Bare<View["asked"]>} Value */
 
 const PAGE = 12, ASKED = 8; // samples and questions at first
 
@@ -47,6 +48,8 @@ const PAGE = 12, ASKED = 8; // samples and questions at first
 class Board extends Part {
   /** @type {View | null} */
   view = null;
+  /** @type {Asked<View["asked"]>} */
+  asked = new Asked();
   own = 0; // whose samples are shown
   beside = 1;
   question = ""; // of which only failures are shown
@@ -66,7 +69,7 @@ class Board extends Part {
       this.view = null; // the form becomes that of the run
       this.trigger("open", asked);
     });
-    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave(), ["csv", "json"]);
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave(), ["csv", "json", "yaml"]);
     this.follow(() => this.draw());
   }
 
@@ -78,8 +81,9 @@ class Board extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? /** @type {View} */ (value) : null, another = view?.run !== this.view?.run;
-    if (view && !this.view) { // after a reload; a run that was just started has the form as it is
-      returnTo({ ...view.asked, prompts: view.asked.prompts || form.prompts });
+    const given = this.asked.of(value) ?? (view && !this.view ? view.asked : null);
+    if (given) { // a file; or a run after a reload, while one that was just started has the form as it is
+      returnTo({ ...given, prompts: given.prompts || form.prompts });
       tell("evaluate-returned");
     }
     this.view = view;

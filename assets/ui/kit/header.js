@@ -18,7 +18,7 @@ import { keep } from "./storage.js";
  * @property {number} [shows] of a strip, the part that is shown, from 0 on the left to 1
  */
 
-const OWN = ["scrub", "control", "personalize"]; // kinds that open on a tab of their own
+const OWN = ["scrub", "control", "grid", "personalize"]; // kinds that open on a tab of their own
 
 /** @param {Run} run */
 function card(run) {

@@ -17,6 +17,7 @@ const KINDS = {
   png: ["PNG", "image/png", "A picture of what is shown"],
   csv: ["CSV", "text/csv", "The figures, with the ends of their intervals as columns"],
   json: ["JSON", "application/json", "The request, which repeats it, and the whole result"],
+  yaml: ["YAML", "application/yaml", "An experiment file: dropped on the page it fills the form, and jobs run takes it"],
 };
 
 /**

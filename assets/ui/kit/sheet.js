@@ -91,11 +91,11 @@ export async function pictureOf(sheet, element) {
       if (image) fit(pen, image, place.x(i), top, place.cell);
       if (!cell?.note) return;
       pen.font = `600 12px ${value("--font")}`;
-      const wide = pen.measureText(cell.note).width + 10;
+      const wide = Math.min(pen.measureText(cell.note).width + 10, place.cell - 8);
       pen.fillStyle = "rgba(20, 18, 14, .62)";
       pen.fillRect(place.x(i) + place.cell - wide - 4, top + place.cell - 23, wide, 19);
       pen.fillStyle = "#fff";
-      pen.fillText(cell.note, place.x(i) + place.cell - wide + 1, top + place.cell - 9);
+      pen.fillText(cell.note, place.x(i) + place.cell - wide + 1, top + place.cell - 9, wide - 10);
     });
   });
   return new Promise((made) => canvas.toBlob(made, "image/png"));

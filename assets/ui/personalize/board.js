@@ -1,6 +1,7 @@
 // A personalization as it goes on: pictures over its steps, figures, and what it came to. value = PersonalView.board(), or
 // {run: null}. Triggers "details", "evaluate", "pick" with {step}, and "trial" with {adapter, word, base, prompt, mix}.
 import { remember } from "../kit/address.js";
+import { Asked } from "../kit/asked.js";
 import { at, attr, button, file, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
@@ -35,7 +36,7 @@ import { cut, drawnGrid, placeIn } from "../kit/strip.js";
  * @property {string} grid_note
  * @property {{ adapter: string, word: string, base: string, prompt: string, mix: string } | null} trial
  */
-/** @typedef {View | { run: null }} Value */
+/** @typedef {View | import("../kit/asked.js").Bare<View["asked"]>} Value */
 /** @typedef {{ called: string, form: object, returned: string }} Half called: in names of saved files. returned: what is told. */
 
 /**
@@ -79,6 +80,8 @@ function tableNodes({ heads, rows }, picks) {
 export class Board extends Part {
   /** @type {View | null} */
   view = null;
+  /** @type {Asked<View["asked"]>} */
+  asked = new Asked();
   /** @type {number | null} */
   step = null; // of the pictures; null follows the newest
   /** @type {number | undefined} */
@@ -137,8 +140,9 @@ export class Board extends Part {
     const back = view && (!this.view || (view.back !== undefined && view.back !== this.back));
     this.back = view?.back;
     this.view = view;
-    if (back) { // the form goes back to what the run was asked for
-      Object.assign(this.half.form, view.asked, { name: "" });
+    const given = this.asked.of(value) ?? (back ? view.asked : null);
+    if (given) { // the form goes back to what the run was asked for, or to what a file asks for
+      Object.assign(this.half.form, given, { name: "" });
       tell(this.half.returned);
     }
     this.$(".board").dataset.state = view ? view.state : "empty";

@@ -2,6 +2,7 @@
 // value = AuditView.board(), or {run: null}. Triggers "details", and "open" with {run}. Hears "audit-open" and
 // "audit-asked"; tells "audit-returned" with the form of the run that is shown.
 import { remember } from "../kit/address.js";
+import { Asked } from "../kit/asked.js";
 import { all, at, attr, file, make, put, rebuild } from "../kit/dom.js";
 import { drawFigure, followTheme } from "../kit/figure.js";
 import { done, unbroken } from "../kit/numbers.js";
@@ -28,12 +29,16 @@ import { attackNodes, drawn, pictureNodes, quoteNodes, rowNodes } from "./audit_
  * @property {string} report name of the file, "" before it is there
  * @property {import("./audit.js").Form} asked the form it came from
  */
-/** @typedef {View | { run: null }} Value */
+/** @typedef {View | import("../kit/asked.js").Bare<View["asked"]>} Value */
 
 /** @extends {Part<Value>} */
 class AuditBoard extends Part {
   /** @type {View | null} */
   view = null;
+  /** @type {Asked<View["asked"]>} */
+  asked = new Asked();
+  /** @type {View["asked"] | null} */
+  given = null; // by a file, for a form that comes later
   chosen = ""; // the attack that is looked at; "" is the first
 
   /** @param {import("../kit/part.js").Host<Value>} host */
@@ -50,7 +55,10 @@ class AuditBoard extends Part {
       this.view = null; // the form becomes that of the run
       this.trigger("open", asked);
     });
-    this.hear("audit-asked", () => this.view && tell("audit-returned", this.view.asked)); // by a form that came later
+    this.hear("audit-asked", () => { // by a form that came later
+      const asked = this.view?.asked ?? this.given;
+      if (asked) tell("audit-returned", asked);
+    });
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.follow(() => this.draw());
     followTheme(this.element, () => void this.drawCurve());
@@ -70,8 +78,11 @@ class AuditBoard extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? /** @type {View} */ (value) : null, before = this.view;
+    const given = this.asked.of(value);
     this.view = view;
     this.$(".board").dataset.state = view ? view.state : "empty";
+    this.given = view ? null : given ?? this.given;
+    if (given) tell("audit-returned", given);
     if (!view) {
       if (before) remember("audit", "");
       return;

@@ -3,6 +3,7 @@
 // base, prompt, mix}. Hears "unlearn-open"; tells "unlearn-returned" after the form is that of a run again, "unlearn-audit"
 // with {adapter}.
 import { remember } from "../kit/address.js";
+import { Asked } from "../kit/asked.js";
 import { all, at, attr, button, find, make, put, rebuild, tone } from "../kit/dom.js";
 import { inList } from "../kit/keys.js";
 import { around, done, unbroken } from "../kit/numbers.js";
@@ -36,7 +37,7 @@ import { wallNodes } from "./wall.js";
  * @property {{ adapter: string, base: string, prompt: string, mix: string } | null} trial
  * @property {import("./form.js").Form} asked the form it came from
  */
-/** @typedef {View | { run: null }} Value */
+/** @typedef {View | import("../kit/asked.js").Bare<View["asked"]>} Value */
 
 /** @param {Table} table */
 function tableNodes({ heads, rows }) {
@@ -65,6 +66,8 @@ function tableNodes({ heads, rows }) {
 class Board extends Part {
   /** @type {View | null} */
   view = null;
+  /** @type {Asked<View["asked"]>} */
+  asked = new Asked();
   arm = 0; // whose matrix is shown
 
   /** @param {import("../kit/part.js").Host<Value>} host */
@@ -109,8 +112,9 @@ class Board extends Part {
 
   draw() {
     const value = this.value, view = value?.run ? /** @type {View} */ (value) : null, another = view?.run !== this.view?.run;
-    if (view && !this.view) { // after a reload; a run that was just started has the form as it is
-      returnTo(view.asked);
+    const given = this.asked.of(value) ?? (view && !this.view ? view.asked : null);
+    if (given) { // a file; or a run after a reload, while one that was just started has the form as it is
+      returnTo(given);
       tell("unlearn-returned");
     }
     this.view = view;

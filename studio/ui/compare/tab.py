@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.domains.media import image
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models, hashes
@@ -19,9 +20,10 @@ from studio.ui.kit import arms, messages, pairs, parts
 from studio.ui.kit.address import chosen
 from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
+from studio.ui.kit.experiments import is_experiment
 from studio.ui.kit.runs import worker
 from studio.ui.kit.scripts import called
-from studio.ui.kit.updates import Updates, Values
+from studio.ui.kit.updates import Shown, Updates, Values
 from studio.ui.tabs import TABS, Page, Tab
 
 POLL_S = 0.4  # between looks at a live run
@@ -58,7 +60,7 @@ class CompareTab(DrawTab):
 
     def _build_actions(self) -> None:
         self.build_actions("Run", "", "run")
-        self.restore = gr.UploadButton("Restore a run from a saved PNG", size="sm", elem_id="restore", type="filepath")
+        self.restore = gr.UploadButton("Restore a run from a saved PNG or YAML", size="sm", elem_id="restore", type="filepath")
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -102,6 +104,15 @@ class CompareTab(DrawTab):
         said = f"{mix} is mixed into every early step, under More to draw with; change the prompt, and Run."
         return self.form.fill(request) | {self.problem: parts.line(said, "hint")}
 
+    fills = ("compare",)
+
+    @property
+    def filling(self) -> Shown:
+        return {*self.form.filled(), self.problem}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.form.fill(request)
+
     # -- runs ------------------------------------------------------------------------------------------------------
 
     def submit(self, values: Values) -> Updates:
@@ -139,6 +150,8 @@ class CompareTab(DrawTab):
 
     def restore_png(self, values: Values) -> Updates:
         """Put the request a saved picture carries into the form, and show its run when this studio still has it."""
+        if is_experiment(values[self.restore]):  # `links` opens it on the tab it is of
+            return {self.run_id: gr.skip()}
         try:
             carried = image.read_run(values[self.restore])
             request = self.jobs.validate("compare", carried["request"]).model_dump(mode="json")

@@ -97,6 +97,15 @@ class ControlTab(DrawTab):
             return updates
         return updates | self.form.fill(request)
 
+    fills = ("control",)
+
+    @property
+    def filling(self) -> Shown:
+        return {*self.form.filled(), self.problem}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.form.fill(request)
+
     def ready(self, adapter: str, base: str, prompt: str) -> Updates:
         """The form with this adapter over the row, on the pair of the model it was taught to. ValueError where there is none."""
         return self.form.fill(self.form.worn_on(adapter, base, prompt))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.capabilities.distill.cautions import cautions
 from studio.core.files import Json
@@ -213,6 +214,15 @@ class DistillTab:
     def duplicate(self, run_id: str) -> Updates:
         """The form as it was for a run, under a name that is free."""
         return self.opened(wish=self.jobs.spec(run_id).config)
+
+    fills = ("distill",)
+
+    @property
+    def filling(self) -> set[Component]:
+        return self.filled
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.opened(wish=request)
 
     def pick(self, values: Values, form: Json, objective: str) -> Updates:
         draft = self.draft(values, form)

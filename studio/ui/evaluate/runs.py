@@ -13,19 +13,19 @@ from studio.library.models import Registry, load_registry
 from studio.ui.evaluate.view import EvaluateView
 from studio.ui.evaluate.wall import wall
 from studio.ui.kit.exports import Saved, Table, of_run
-from studio.ui.kit.reader import Reader
+from studio.ui.kit.reader import AskedReader
 from studio.ui.kit.runs import when
 
 RECENT = 8
 
 
-class Evaluations(Reader[EvaluateView]):
+class Evaluations(AskedReader[EvaluateView]):
     """Reads runs of the kind "evaluate"."""
 
     KIND, SHOWS = "evaluate", "evaluations"
 
-    def _new(self, run_id: str) -> EvaluateView:
-        request, registry = self.jobs.spec(run_id).config, load_registry(self.jobs.paths)
+    def made(self, run_id: str, request: Json) -> EvaluateView:
+        registry = load_registry(self.jobs.paths)
         rows = [Candidate.model_validate(one) for one in request["candidates"]]
         entries = [registry.entries.get(one.model) for one in rows]
         about = {

@@ -127,6 +127,15 @@ class EvaluateTab(Watched[EvaluateView]):
         found[self.candidates] |= {"came": time.time()}
         return {self.tabs: gr.Tabs(selected="evaluate")} | found
 
+    fills = ("evaluate",)
+
+    @property
+    def filling(self) -> set[Component]:
+        return self.opening
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.opened() | self.filled_by(request)
+
     # -- runs ------------------------------------------------------------------------------------------------------
 
     def submit(self, form: str) -> Updates:

@@ -61,7 +61,11 @@ class DrawForm:
         self.before = gr.Textbox(first or "", visible="hidden", label="pair before")
         self.pair_line = parts.text(f"{self.scope}pair-line", pairs.line(self.first))
         choices = pairs.arm_choices(pairs.student_steps(self.first))
-        self.arms = gr.CheckboxGroup(choices, value=self.usual_arms(self.first), label=arms, elem_id=f"{self.scope}arms")
+        self.arms = self.arms_field(choices, self.usual_arms(self.first), arms)
+
+    def arms_field(self, choices: Sequence[tuple[str, str]], value: Sequence[str], label: str) -> Component:
+        """The field in which arms are chosen, drawn where it is called."""
+        return gr.CheckboxGroup(choices, value=list(value), label=label, elem_id=f"{self.scope}arms")
 
     def build_seeds(self) -> None:
         self.seeds = gr.Textbox(
@@ -106,6 +110,10 @@ class DrawForm:
         """Everything that a request is made of."""
         return [self.prompt, self.pair, self.arms, self.seeds, self.teacher_steps, self.teacher_guidance,
                 *self.beside_text.components, *self.added.components, *self.taken.components]  # fmt: skip
+
+    def counted(self) -> Shown:
+        """Everything that `estimate` looks at."""
+        return set(self.inputs())
 
     def filled(self) -> Shown:
         """Everything that `fill` changes."""
@@ -166,7 +174,7 @@ class DrawForm:
         self.pair.input(self.choose_pair, set(self.inputs()) | {self.before}, self.chosen(), **QUIET)
         self.pair.change(self.show_pair, {self.prompt, self.pair}, self.shown(), **QUIET)
         counted = [component for component in self.inputs() if component is not self.prompt]
-        gr.on([component.change for component in counted], self.estimate, set(self.inputs()), {self.cost}, **typed)
+        gr.on([component.change for component in counted], self.estimate, self.counted(), {self.cost}, **typed)
 
     def reads(self) -> Shown:
         """Everything that `read` changes."""

@@ -1,4 +1,6 @@
-"""Files of a result: CSV of its table, JSON of its request and all that came of it. A picture of it is drawn by the browser.
+"""Files of a result: CSV of its table, JSON of its request and all that came of it, YAML of the request alone.
+
+A picture of it is drawn by the browser.
 
 A component that can be saved stands on `saving` here and on `SaveBar` of `assets/ui/kit/save.js`:
 
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.jobs.spec_file import write_spec
 from studio.ui.kit.words import NO_VALUE
 
 ENDS = ("low", "high", "note")  # what stands in columns beside a value
@@ -46,7 +49,7 @@ def saving(look: Callable[[Json], Saved]) -> Callable[[Json], Json]:
     """The server's half of a `SaveBar`. `look` finds the result that a wish names; its ValueError is what the page says."""
 
     def save_as(wish: Json) -> Json:
-        """{"what": "csv" or "json", …} -> {"text"} of the file, or {"problem"}. Gradio's browser side sends anything."""
+        """{"what": "csv", "json" or "yaml", …} -> {"text"} of the file, or {"problem"}. Gradio's browser side sends anything."""
         asked = wish if isinstance(wish, dict) else {}
         try:
             saved = look(asked)
@@ -54,9 +57,18 @@ def saving(look: Callable[[Json], Saved]) -> Callable[[Json], Json]:
             return {"problem": str(error) or "This cannot be saved."}
         if asked.get("what") == "csv":
             return {"text": csv_text(saved.tables)} if saved.tables else {"problem": "There are no figures yet."}
+        if asked.get("what") == "yaml":
+            return _experiment(saved.document)
         return {"text": json.dumps(saved.document, indent=1, ensure_ascii=False) + "\n"}
 
     return save_as
+
+
+def _experiment(document: Json) -> Json:
+    """{"text"} of a spec file that asks for a run again, or {"problem"}."""
+    if "kind" not in document or not isinstance(document.get("request"), dict):
+        return {"problem": "This is of several runs, and an experiment file asks for one."}
+    return {"text": write_spec(str(document["kind"]), document["request"])}
 
 
 def of_run(jobs: Jobs, run_id: str, kind: str) -> Json:

@@ -40,9 +40,8 @@ def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
 def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[str] = ()) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control" and "personalize" with
-    {"run": id},
-    and `brings`, events that ask for the tabs that are still to come.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control", "grid"
+    and "personalize" with {"run": id}, and `brings`, events that ask for the tabs that are still to come.
     """
     template = f"""
 <header class="brand">{MARK}
@@ -64,7 +63,7 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "personalize", *brings),
+        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", *brings),
         server_functions=list(server_functions),
         elem_id="header",
     )

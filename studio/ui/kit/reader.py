@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from studio.core.files import Json
 from studio.jobs.jobs import Jobs
 from studio.ui.kit.views import View, Views, finish
 
@@ -43,3 +44,14 @@ class Reader(ABC, Generic[V]):
     @abstractmethod
     def _new(self, run_id: str) -> V:
         """The view of a run before its first event."""
+
+
+class AskedReader(Reader[V]):
+    """Reads runs whose views follow from what was asked for, which may come from elsewhere than a run."""
+
+    def _new(self, run_id: str) -> V:
+        return self.made(run_id, self.jobs.spec(run_id).config)
+
+    @abstractmethod
+    def made(self, run_id: str, request: Json) -> V:
+        """The view of a request before its first event. run_id: "" where no run has it."""

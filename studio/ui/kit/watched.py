@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import gradio as gr
@@ -14,13 +15,15 @@ from studio.ui.kit.updates import Updates, Values
 
 if TYPE_CHECKING:
     from studio.jobs.jobs import Jobs
-    from studio.ui.kit.reader import Reader
+    from studio.ui.kit.reader import AskedReader
 
 
 class BoardView(DrawnView, Protocol):
     """A view of a run that has a board."""
 
     def board(self, ahead: int = 0) -> Json: ...
+    def asked(self) -> Json:
+        """What the browser's form holds for it."""
 
 
 V = TypeVar("V", bound=BoardView)
@@ -29,7 +32,7 @@ V = TypeVar("V", bound=BoardView)
 class Watched(Generic[V]):
     """runs: of its kind. The components are made by whoever stands on it."""
 
-    runs: Reader[V]
+    runs: AskedReader[V]
     jobs: Jobs
     header: gr.HTML
     board: gr.HTML
@@ -51,6 +54,16 @@ class Watched(Generic[V]):
             self.stop: gr.Button(interactive=view.live),
             self.problem: "",
             self.header: worker(self.jobs),
+        }
+
+    def filled_by(self, request: Json) -> Updates:
+        """No run is shown, and the form becomes what a request asks for."""
+        return {
+            self.board: {"run": None, "asked": self.runs.made("", request).asked(), "back": time.time()},
+            self.run_id: "",
+            self.timer: gr.Timer(active=False),
+            self.stop: gr.Button(interactive=False),
+            self.problem: "",
         }
 
     def tick(self, values: Values) -> Updates:

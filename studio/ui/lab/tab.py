@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.explain import explain
 from studio.core.files import Json
@@ -310,6 +311,19 @@ class LabTab:
         return self.opened(before=before or "") | updates | ({self.tabs: gr.Tabs(selected="lab")} if where == "lab" else {})
 
 
+class FilledLab(LabTab):
+    """The same, whose form takes studies from experiment files."""
+
+    fills = ("study",)
+
+    @property
+    def filling(self) -> set[Component]:
+        return {*self.filled, self.saved}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        return self.opened("there is one") | self.fill(request)
+
+
 def about(card: Json | None) -> str:
     """The chosen study, above its fields."""
     if card is None:
@@ -318,4 +332,4 @@ def about(card: Json | None) -> str:
     return f'<div class="chosen"><small>Study</small><b>{title}</b>{how}</div>'
 
 
-TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: LabTab(page.background, page.panel)))
+TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: FilledLab(page.background, page.panel)))

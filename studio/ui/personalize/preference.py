@@ -21,8 +21,7 @@ class PreferenceRuns(TrainedRuns[PreferenceView]):
 
     KIND, SHOWS = "prefer", "models that were tuned to a preference"
 
-    def _new(self, run_id: str) -> PreferenceView:
-        request = self.jobs.spec(run_id).config
+    def made(self, run_id: str, request: Json) -> PreferenceView:
         entry = load_registry(self.jobs.paths).entries.get(request["base"])  # may be gone since
         known = rewards.offered(entry) if entry is not None else {}
         reward, second = request.get("reward") or "", request.get("second") or ""

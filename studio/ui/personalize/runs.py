@@ -9,13 +9,13 @@ from studio.library.models import load_registry
 from studio.library.subjects import subjects
 from studio.ui.jobs import picks_table
 from studio.ui.kit.exports import Saved, Table, of_run
-from studio.ui.kit.reader import Reader
+from studio.ui.kit.reader import AskedReader
 from studio.ui.personalize.view import PersonalView
 
 V = TypeVar("V", bound=PersonalView)
 
 
-class TrainedRuns(Reader[V]):
+class TrainedRuns(AskedReader[V]):
     """Of either half of the tab."""
 
     def to_save(self, wish: Json) -> Saved:
@@ -33,8 +33,7 @@ class Personalizations(TrainedRuns[PersonalView]):
 
     KIND, SHOWS = "personalize", "subjects that models were taught"
 
-    def _new(self, run_id: str) -> PersonalView:
-        request = self.jobs.spec(run_id).config
+    def made(self, run_id: str, request: Json) -> PersonalView:
         one, entry = (
             subjects(self.jobs.paths).get(request["subject"]),
             load_registry(self.jobs.paths).entries.get(request["base"]),

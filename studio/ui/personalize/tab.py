@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.files import Json
 from studio.jobs.paths import Paths
@@ -107,6 +108,17 @@ class PersonalizeTab(TrainingPart[PersonalView]):
         run = str(event.run)[:80]
         part, mode = (self.preference, "preference") if self.preference.is_mine(run) else (self, "subject")
         return {self.tabs: gr.Tabs(selected="personalize"), self.modes: {"mode": mode}} | self.opened() | part.come_back(run)
+
+    fills = ("personalize", "prefer")
+
+    @property
+    def filling(self) -> set[Component]:
+        listed = {self.modes, self.shelf, self.options, self.preference.options}
+        return {*listed, *self.shown, *self.preference.shown}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        part, mode = (self.preference, "preference") if kind == "prefer" else (self, "subject")
+        return {self.modes: {"mode": mode}} | self.opened() | part.filled_by(request)
 
     # -- pictures of one's own ---------------------------------------------------------------------------------------
 

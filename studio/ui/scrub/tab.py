@@ -16,7 +16,7 @@ from studio.ui.kit import messages
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
-from studio.ui.kit.updates import Updates, Values
+from studio.ui.kit.updates import Shown, Updates, Values
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.scrubber import scrubber
 from studio.ui.tabs import TABS, Tab
@@ -106,6 +106,19 @@ class ScrubTab(DrawTab):
             return {self.problem: messages.problem(error)}
         drawn = config.get("draw") or self._drawn(config.get("source"))
         return updates | (self.form.fill(drawn) if drawn else {})
+
+    fills = ("scrub",)
+
+    @property
+    def filling(self) -> Shown:
+        return {*self.form.filled(), self.problem}
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        """What it draws; of one that looks at a run, what that run drew."""
+        drawn = request.get("draw") or self._drawn(request.get("source"))
+        if drawn is None:
+            raise ValueError(f"The run {request.get('source')} that it looks at is not here.")
+        return self.form.fill(drawn)
 
     def _drawn(self, run_id: str | None) -> Json | None:
         """The request that drew what a run looks at; None when that run has gone."""

@@ -10,27 +10,27 @@ from studio.core.files import Json, read_json
 from studio.library.adapters import load_adapters
 from studio.library.models import load_registry
 from studio.ui.kit.exports import Saved, Table, of_run
-from studio.ui.kit.reader import Reader
+from studio.ui.kit.reader import AskedReader
 from studio.ui.kit.runs import when
 from studio.ui.unlearn.audit_view import AuditView
 
 RECENT = 8
 
 
-class Audits(Reader[AuditView]):
+class Audits(AskedReader[AuditView]):
     """Reads runs of the kind "audit"."""
 
     KIND, SHOWS = "audit", "audits"
 
-    def _new(self, run_id: str) -> AuditView:
-        paths, request = self.jobs.paths, self.jobs.spec(run_id).config
+    def made(self, run_id: str, request: Json) -> AuditView:
+        paths = self.jobs.paths
         adapter = load_adapters(paths).entries.get(request["adapter"])  # it may be gone since, as may the model
         model = request.get("model") or (adapter.base if adapter else "the model that it was made on")
         entry = load_registry(paths).entries.get(model)
         chosen = request.get("attacks") or [one["name"] for one in cards()]
         titles = {one["name"]: one["title"] for one in cards() if one["name"] in chosen}
         about = {"model": entry.title if entry else model, "attacks": titles}
-        return AuditView(run_id, request, about, lambda: read_json(paths.run(run_id) / KEPT))
+        return AuditView(run_id, request, about, lambda: read_json(paths.run(run_id) / KEPT) if run_id else None)
 
     def recent(self) -> list[Json]:
         """The newest runs: {"id", "title", "state", "when"}."""

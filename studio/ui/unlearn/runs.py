@@ -5,20 +5,19 @@ from __future__ import annotations
 from studio.core.files import Json
 from studio.library.models import load_registry
 from studio.ui.kit.exports import Saved, Table, of_run
-from studio.ui.kit.reader import Reader
+from studio.ui.kit.reader import AskedReader
 from studio.ui.kit.runs import when
 from studio.ui.unlearn.view import UnlearnView
 
 RECENT = 8
 
 
-class Unlearnings(Reader[UnlearnView]):
+class Unlearnings(AskedReader[UnlearnView]):
     """Reads runs of the kind "unlearn"."""
 
     KIND, SHOWS = "unlearn", "what models were asked to forget"
 
-    def _new(self, run_id: str) -> UnlearnView:
-        request = self.jobs.spec(run_id).config
+    def made(self, run_id: str, request: Json) -> UnlearnView:
         entry = load_registry(self.jobs.paths).entries.get(request["base"])  # it may be gone since
         return UnlearnView(run_id, request, {"base": entry.title if entry else request["base"]})
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.files import Json
 from studio.jobs.paths import Paths
@@ -139,6 +140,17 @@ class UnlearnTab(Watched[UnlearnView]):
         if self.audit.is_mine(run_id):
             return self.opened() | self.audit.show(run_id)
         return self.opened() | self.audit.put_away() | self.show(run_id)
+
+    fills = ("unlearn", "audit")
+
+    @property
+    def filling(self) -> set[Component]:
+        return self.opening
+
+    def filled_with(self, kind: str, request: Json) -> Updates:
+        if kind == "audit":
+            return self.opened() | self.audit.filled_by(request)
+        return self.opened() | self.audit.put_away() | self.filled_by(request)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
