@@ -100,7 +100,7 @@ class Pages(gr.Blocks):
         """
         scope = getattr(getattr(request, "request", request), "scope", {})
         visitors.asks(scope)
-        odd = refusals.ODD
+        odd: tuple[type[Exception], ...] = refusals.ODD
         try:
             fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
             if iterator is None and not fn.batch:
