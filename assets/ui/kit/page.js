@@ -1,6 +1,7 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 import { all, at } from "./dom.js";
 import { bringAll } from "./later.js";
+import { asLeft } from "./simple.js";
 import { kept } from "./storage.js";
 import { keepTyped } from "./typed.js";
 
@@ -69,7 +70,12 @@ async function mounted() {
 /** @param {...string} later tabs that are still to come */
 export async function start(...later) {
   document.addEventListener("keydown", keydown, true);
+  document.addEventListener("click", (event) => { // an example: the form as it stands
+    const kind = at(event, "[data-press]")?.dataset.press;
+    if (kind) press(kind);
+  });
   acceptDrops();
+  asLeft();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");
   const ready = mounted();

@@ -31,6 +31,7 @@ class RunView:
         self.notices: list[str] = []
         self.recovery: list[Json] = []
         self.where = HERE  # its seconds were taken
+        self.shipped: Json = {}  # of a run that came with the program, what `library.examples` says of it
         self.finished = False  # whether `finish` has been told the result
         self.student_steps = int(self.request.get("student_steps") or student_steps)
         self.rows = {arm: self._row(arm) for arm in self.request["arms"]}
@@ -91,7 +92,8 @@ class RunView:
         if not result:
             return
         self.recovery = [dict(entry) for entry in result.get("recovery") or []]
-        self.where = str((result.get("shipped") or {}).get("where") or self.where)
+        self.shipped = dict(result.get("shipped") or {})
+        self.where = str(self.shipped.get("where") or self.where)
         for arm in result.get("arms") or []:
             row = self.rows.get(str(arm.get("arm")))
             if row is not None:
@@ -126,6 +128,7 @@ class RunView:
             "seeds": self.seeds,
             "state": self.state,
             "live": self.live,
+            "shipped": bool(self.shipped),
             "status": status(self, ahead, done, total),
             "progress": self.progress,
             "headline": headline(self),
