@@ -227,8 +227,9 @@ def tone(entry: Json) -> str:
     verdict, low, high = str(entry.get("holds", "")), entry.get("low"), entry.get("high")
     if verdict != "holds" or "value" not in entry:
         return verdict
-    known = isinstance(low, (int, float)) and isinstance(high, (int, float))
-    return verdict if known and high - low <= LOUDEST_SHARE else "not settled"
+    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
+        return "not settled"
+    return verdict if high - low <= LOUDEST_SHARE else "not settled"
 
 
 def _sentences(entries: list[Json]) -> list[str]:
