@@ -157,6 +157,16 @@ def _measured() -> list[Stage]:
               (("benchmarks.objectives", "--table", "docs/methods.md"),)),
         Stage("docs/oracle", "what the oracles let through", tuple(f"assets/{size}/oracle/card.json" for size in SIZES),
               ("docs/oracle.md",), (("benchmarks.oracle",),)),
+        Stage("shipped/studies", "studies that the Lab shows from the start", ("docs/measured/studies",),
+              ("assets/shipped/studies",), (("benchmarks.shipped", "studies"),)),
+        Stage("shipped/example", "the finished comparison of the tour", models, ("assets/shipped/example",),
+              (("studio", "compare", "a red house at night", "--seeds", "16", "--arms", "teacher,student,hybrid-1",
+                "--data-dir", "{data}"), ("benchmarks.shipped", "example", "--data-dir", "{data}"))),
+        Stage("shipped/figures", "rows of the leaderboards",
+              ("presets/jobs/measure", *(f"assets/{size}/{m}/unet" for size in SIZES for m in ("teacher", *SHIPPED))),
+              ("assets/shipped/figures",),
+              (*(("studio", "jobs", "run", f"presets/jobs/measure/{size}.yaml", "--data-dir", "{data}", "--device", "{device}")
+                 for size in SIZES), ("benchmarks.shipped", "figures", "--data-dir", "{data}")), gpu=True),
         Stage("docs/findings", "what holds", ("docs/measured/studies", "docs/measured/notes.md"), ("docs/findings.md",),
               (("benchmarks.findings",),)),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from studio.core.files import Json
 from studio.jobs import history
 from studio.jobs.jobs import Jobs
 from studio.library.shown_measures import titled
+from studio.library.trade_off import sentences
 
 out, err = Console(), Console(stderr=True)
 
@@ -85,8 +86,10 @@ def report(result: Json | None) -> None:
     out.print(table)
     if reason := next((why for why in map(_unknown, result["arms"]) if judged and why), ""):
         out.print(f"No accuracy: {reason}.", markup=False, highlight=False)
-    for entry in result.get("recovery", []):
-        out.print(entry["sentence"], markup=False, highlight=False)
+    by = next((str(row["figures_by"]) for row in result["arms"] if row.get("figures_by")), "")
+    recovery = result.get("recovery", [])
+    for said in (*(entry["sentence"] for entry in recovery), *sentences(result["arms"], recovery, by=by)):
+        out.print(said, markup=False, highlight=False)
 
 
 def _report_grid(result: Json) -> None:

@@ -22,6 +22,8 @@ MIN_JUDGED = 64
 MIN_COMPARED = 32
 # A recovered share is a headline while its interval is at most this wide; a wider one only says that something comes back.
 WIDEST_SHARE = 1.0
+# The page prints a share in its largest type while its interval is at most this wide.
+LOUDEST_SHARE = 0.6
 # Fewer prompts say little about other prompts.
 MIN_PROMPTS = 8
 # x̂0 has committed when it is at most half as far from its final value as the yardstick says (the paper's own half).

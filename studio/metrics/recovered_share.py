@@ -24,11 +24,13 @@ TOO_FEW: Verdict = "too few to say"
 
 @dataclass(frozen=True)
 class Recovery:
-    """`share`: (D_h − D_s)/(D_t − D_s), 1 = all of the loss; `loss` = D_t − D_s and `gain` = D_h − D_s, paired."""
+    """`share`: (D_h − D_s)/(D_t − D_s), 1 = all of the loss; `loss` = D_t − D_s and `gain` = D_h − D_s, paired.
+    `change`: (D_s − D_t)/D_t, of the teacher's diversity what the student has more or less."""
 
     share: Interval
     loss: Interval
     gain: Interval
+    change: Interval
     verdict: Verdict
     sentence: str
 
@@ -42,6 +44,7 @@ class Recovery:
             "sentence": self.sentence,
             "loss": self.loss.to_dict(),
             "gain": self.gain.to_dict(),
+            "change": self.change.to_dict(),
         }
 
 
@@ -77,7 +80,8 @@ def recovery(
     def result(share: Interval, verdict: Verdict, sentence: str) -> Recovery:
         if lost.n < least and share.value is not None:
             verdict, sentence = TOO_FEW, _few(label, share, lost.n) or seen
-        return Recovery(share, lost, gained, verdict, sentence + _fidelity_text(label, fidelity))
+        changed = _change(loss, teacher, level)
+        return Recovery(share, lost, gained, changed, verdict, sentence + _fidelity_text(label, fidelity))
 
     if not lost.known or teacher.value is None or student.value is None:
         why = loss.note if loss.value is None and loss.note else TOO_SMALL
@@ -131,6 +135,19 @@ def _share(loss: Estimate, gain: Estimate, level: float) -> Interval:
     return Interval(value, low_end, high_end, loss.n, note)
 
 
+def _change(loss: Estimate, teacher: Estimate, level: float) -> Interval:
+    """Percentile interval of −loss/teacher over paired draws; unknown where the teacher's diversity may be none."""
+    if loss.value is None or not teacher.value or not loss.interval(level).known:
+        return Interval(None, n=loss.n, note=loss.note or TOO_SMALL)
+    ratio = -loss.draws / teacher.draws
+    ordered = ratio[ratio.isfinite() & (teacher.draws > 0)].sort().values
+    value, end = -loss.value / teacher.value, tail(loss.independent, level)
+    if len(ordered) < len(ratio):
+        return Interval(value, n=loss.n, note="the teacher's diversity is too close to 0 to bound the share")
+    low, high = (float(ordered[round(at * (len(ordered) - 1))]) for at in (end, 1 - end))
+    return Interval(value, min(low, value), max(high, value), loss.n)
+
+
 def _verdict(share: Interval, gained: Interval) -> Verdict:
     if gained.low is not None and gained.low > 0:
         return "holds"
@@ -145,8 +162,8 @@ def _sentence(label: str, share: Interval, verdict: Verdict, cost_ratio: float |
     figure = share.text(percent=True)
     if verdict == "holds":
         if share.low is None or share.high is None or share.high - share.low > WIDEST_SHARE:
-            open_ = f"how much is open ({figure} of the loss)" if share.low is not None else "how much is open"
-            return f"The {label} recovers some of the diversity the student lost{cost}; {open_}. Run more seeds."
+            said = f"The {label} recovers some of the diversity the student lost{cost}; how much is not settled"
+            return f"{said}{_between(share)}. Run more seeds."
         return f"The {label} recovers {figure} of the diversity the student lost{cost}."
     if verdict == "does not hold":
         less = share.high is not None and share.high < 0
@@ -154,6 +171,13 @@ def _sentence(label: str, share: Interval, verdict: Verdict, cost_ratio: float |
         return f"The {label} {what} ({figure} of the loss){cost}."
     unsure = f"Whether the {label} recovers diversity the student lost is inconclusive"
     return f"{unsure} ({figure} of the loss){cost}; run more seeds."
+
+
+def _between(share: Interval) -> str:
+    """The ends of an interval that is too wide for its middle to be named."""
+    if share.low is None or share.high is None:
+        return ""
+    return f": between {100 * share.low:.0f} % and {100 * share.high:.0f} % of the loss"
 
 
 def _few(label: str, share: Interval, n: int) -> str:

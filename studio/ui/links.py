@@ -76,6 +76,9 @@ class Moves:
         gallery.board.open(opens.open, None, opens.shown, **quiet)
         filling = {part for _, tab in self._fillers() for part in tab.filling}
         self.compare.restore.upload(self.experiment, {self.compare.restore}, {self.tabs, *filling}, **quiet)
+        self.page.header.go(self.to_tab, None, {self.tabs}, **quiet)
+        example = {self.tabs, *self.compare.shown, *self.compare.form.filled()}
+        self.page.header.example(self.to_example, None, example, **quiet)
         asked = gr.Textbox(visible="hidden")
         shown, js = {self.compare.form.pair, *self.panel.shown}, called("kit/address", "asked")
         self.page.demo.load(self.arrive, asked, shown, js=js, **quiet)
@@ -103,6 +106,15 @@ class Moves:
     def arrive(self, asked: str) -> Updates:
         """On page load: the students there are now, and what goes on in the background."""
         return self.panel.show(str(asked or "")[:80]) | self.compare.form.refresh()
+
+    def to_tab(self, event: gr.EventData) -> Updates:
+        """A tab of this page, by its name."""
+        name = str(event.tab)
+        return {self.tabs: gr.Tabs(selected=name) if name in self.page.built else gr.skip()}
+
+    def to_example(self, event: gr.EventData) -> Updates:
+        """The shipped result on Compare, with its request in the form where that was asked for."""
+        return {self.tabs: gr.Tabs(selected="compare")} | self.compare.example(bool(event.fill))
 
     def to_compare(self, event: gr.EventData) -> Updates:
         """Teacher, the new student, a hybrid and skip-first, ready to run."""

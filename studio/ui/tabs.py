@@ -79,13 +79,14 @@ class Page:
 @dataclass(frozen=True)
 class Tab:
     """name: in addresses and ids. order: from left to right. build: makes its components, inside the tab. css: of a tab whose
-    style sheet is not among the assets."""
+    style sheet is not among the assets. about: for whom it is, and for what, in a line of the first page and of the tour."""
 
     name: str
     title: str
     order: int
     build: Callable[[Page], Built]
     css: str = ""
+    about: str = ""
 
 
 TABS: Registry[Tab] = Registry("studio.ui", "tab", variable="STUDIO_TABS", module="tab")

@@ -129,7 +129,24 @@ def test_a_share_too_wide_to_bound_is_no_headline():
     trio = (arm(0.6, 0.09, seed=1), arm(0.4, 0.0, seed=2), arm(0.62, 0.03, seed=3))
     result = recovery(*trio, label="hybrid")
     assert result.verdict == "holds" and result.share.high is None or result.share.high - result.share.low > 1
-    assert result.sentence.startswith("The hybrid recovers some of the diversity the student lost; how much is open")
+    assert result.sentence.startswith("The hybrid recovers some of the diversity the student lost; how much is not settled")
+    bounded = recovery(arm(0.6, 0.05, seed=1), arm(0.4, 0.0, seed=2), arm(0.62, 0.03, seed=3), label="hybrid")
+    assert bounded.share.high - bounded.share.low > 1
+    assert f": between {100 * bounded.share.low:.0f} % and " in bounded.sentence and "[" not in bounded.sentence
+
+
+def test_the_change_from_teacher_to_student_is_a_share_of_the_teachers_with_paired_ends():
+    def own(value, seed, sd=0.02):
+        draws = value + sd * torch.randn(4000, generator=torch.Generator().manual_seed(seed)).double()
+        return Estimate.centred(value, draws, 64)
+
+    teacher, student = own(0.8, 1), own(0.56, 2)
+    change = recovery(teacher, student, arm(0.7, seed=3)).change
+    assert change.value == pytest.approx(-0.3)
+    sd = 0.02 / 0.8 * math.sqrt(1 + 0.7**2)  # delta method
+    assert change.low == pytest.approx(-0.3 - 1.98 * sd, abs=0.3 * sd)
+    assert change.high == pytest.approx(-0.3 + 1.98 * sd, abs=0.3 * sd)
+    assert recovery(own(0.02, 1, 0.1), student, student).change.low is None
 
 
 def test_a_loss_that_may_be_none_is_not_called_none():

@@ -7,7 +7,7 @@ import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { pictureOf } from "../kit/sheet.js";
-import { keep } from "../kit/storage.js";
+import { keep, kept } from "../kit/storage.js";
 import { atFirst, beside, named, pressed } from "./choice.js";
 import { build, cellOf, drawFigures, drawPicture, drawStrip, sheetOf } from "./wall.js";
 
@@ -38,6 +38,10 @@ class Board extends Part {
     this.on("keydown", (event) => this.walk(event));
     this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
     this.follow(() => this.draw());
+    const tabs = this.element.querySelector(".e-for");
+    if (!(tabs instanceof HTMLDetailsElement)) return;
+    tabs.open = kept("tabs") !== "away";
+    tabs.addEventListener("toggle", () => keep("tabs", tabs.open ? "" : "away"));
   }
 
   /** The stage is another component; it listens to this one. */
@@ -102,7 +106,7 @@ class Board extends Part {
   drawStatus(view) {
     put(this.$(".b-chip"), view.status.word);
     put(this.$(".b-text"), view.status.text);
-    this.$(".b-scrub").hidden = view.live || !view.rows.some((row) => Object.keys(row.images).length);
+    this.$(".b-scrub").hidden = view.live || view.shipped || !view.rows.some((row) => Object.keys(row.images).length);
     const percent = done(view.state, view.progress);
     this.$(".b-bar i").style.width = `${percent}%`;
     attr(this.$(".b-bar"), "aria-valuenow", Math.round(percent));
@@ -169,6 +173,7 @@ class Board extends Part {
   click(event) {
     const cell = at(event, ".w-cell"), head = at(event, ".w-seed");
     if (cell) this.choose(cell);
+    else if (at(event, "[data-prompt]")) this.trigger("draw", { prompt: at(event, "[data-prompt]")?.dataset.prompt });
     else if (at(event, ".b-scrub") && this.view) this.trigger("scrub", { run: this.view.run });
     else if (head) {
       this.selected.seed = Number(head.dataset.seed);

@@ -40,6 +40,7 @@
  * @property {number[]} seeds
  * @property {string} state
  * @property {boolean} live
+ * @property {boolean} shipped whether it came with the program: without the steps on the way
  * @property {{ word: string, text: string }} status
  * @property {{ done: number, total: number, arm?: string } | null} progress
  * @property {{ lead: string, rest: string[], tone: string }} headline

@@ -1,9 +1,10 @@
-// State of the worker, background jobs, the drawer of recent runs, light and dark.
+// State of the worker, background jobs, the drawer of recent runs, the tour, ways to other tabs, light and dark.
 import { at, attr, button, file, make, put } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { asks } from "./later.js";
 import { Part, tell } from "./part.js";
 import { keep } from "./storage.js";
+import { Tour, wasSeen } from "./tour.js";
 
 /** @typedef {{ active: number, text: string }} Counts runs in the background, and how the page says so */
 /** @typedef {{ state?: string, text?: string, title?: string, jobs?: Counts }} Worker */
@@ -50,7 +51,10 @@ class Header extends Part {
   constructor(host) {
     super(host);
     this.drawer = new Drawer(this.$(".drawer"), ".runs-open");
+    this.tour = new Tour(() => this.example(false), () => this.$(".tour-open").focus({ preventScroll: true }));
+    this.$(".welcome").hidden = wasSeen();
     this.on("click", (event) => this.pressed(event));
+    this.onPage("click", (event) => this.elsewhere(event));
     this.hear("studio:jobs", (/** @type {{ open: boolean, counts?: Counts }} */ told) => {
       this.panelThere = true;
       if (this.asked) {
@@ -94,7 +98,37 @@ class Header extends Part {
     const run = at(event, ".run-card"), scrub = at(event, ".run-scrub");
     if (run) this.leave(OWN.includes(run.dataset.kind ?? "") ? String(run.dataset.kind) : "reopen", run);
     if (scrub) this.leave("scrub", scrub);
+    if (at(event, ".tour-open, .welcome-go")) this.tour.start();
+    if (at(event, ".tour-open, .welcome button")) this.welcomed();
     if (at(event, ".theme-toggle")) keep("theme", document.body.classList.toggle("dark") ? "dark" : "light");
+  }
+
+  welcomed() {
+    keep("tour", "seen");
+    this.$(".welcome").hidden = true;
+  }
+
+  /**
+   * A link to a tab, or to the shipped result, wherever it stands on the page.
+   * @param {MouseEvent} event
+   */
+  elsewhere(event) {
+    const way = at(event, "[data-go]");
+    if (way) {
+      event.preventDefault();
+      this.trigger("go", { tab: way.dataset.go });
+    }
+    if (at(event, "[data-example]")) this.example(true);
+  }
+
+  /**
+   * Opens the shipped result on Compare; the tour only where nothing is open there.
+   * @param {boolean} fill whether its request goes into the form
+   */
+  example(fill) {
+    const empty = document.querySelector("#board .board[data-state=empty]");
+    if (fill || empty) this.trigger("example", { fill });
+    else this.trigger("go", { tab: "compare" });
   }
 
   /**

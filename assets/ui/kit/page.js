@@ -2,6 +2,7 @@
 import { all, at } from "./dom.js";
 import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
+import { asLeft } from "./simple.js";
 import { kept } from "./storage.js";
 import { keepTyped } from "./typed.js";
 
@@ -75,8 +76,13 @@ async function mounted() {
 /** @param {...string} later tabs that are still to come */
 export async function start(...later) {
   document.addEventListener("keydown", keydown, true);
+  document.addEventListener("click", (event) => { // an example: the form as it stands
+    const kind = at(event, "[data-press]")?.dataset.press;
+    if (kind) press(kind);
+  });
   acceptDrops();
   fitControls();
+  asLeft();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");
   const ready = mounted();

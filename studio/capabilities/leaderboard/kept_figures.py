@@ -17,7 +17,7 @@ from studio.core import compiling
 from studio.core.files import Json, atomic_write, read_json
 from studio.core.kept_hashes import KeptHashes
 from studio.core.recipe import Recipe
-from studio.jobs.paths import Paths
+from studio.jobs.paths import ASSETS, Paths
 from studio.library.models import ModelEntry, Registry
 from studio.sampling import plan as plans
 from studio.sampling.plan import Plan
@@ -27,6 +27,7 @@ MAX_SAMPLES = 4096
 # What is the same for all: how figures are computed (counted up when that changes), scenes behind the prompts, pictures a
 # prompt, renders that FD-oracle compares with.
 HELD_OUT = {"version": 4, "prompts_seed": 424_242, "seeds_each": 8, "first_seed": 500, "renders": 1024, "renders_seed": 777_001}
+SHIPPED = ASSETS / "shipped" / "figures"  # of the shipped models, under the same names: of other weights none is found
 HASH_BYTES = 200 << 20  # larger models are not read while a person waits; measuring them reads them anyway
 Role = Literal["teacher", "student", "hybrid"]
 
@@ -113,9 +114,13 @@ def figures_file(paths: Paths, arm: Arm, samples: int, limit_bytes: float = HASH
 
 
 def kept(paths: Paths, arm: Arm, samples: int) -> Json | None:
-    """Figures of an arm, or None when it was not measured so: see `studio.workshop.held_out.summary`, with "nfe"."""
+    """Figures of an arm, or None when it was not measured so: see `studio.workshop.held_out.summary`, with "nfe"; those that came
+    with the program have "shipped": {"date"} besides."""
     file = figures_file(paths, arm, samples)
-    return None if file is None else read_json(file)
+    if file is None:
+        return None
+    own = read_json(file)
+    return own if own is not None else read_json(SHIPPED / file.name)
 
 
 def keep(paths: Paths, arm: Arm, samples: int, figures: Mapping[str, object]) -> None:
@@ -131,5 +136,5 @@ def counts(paths: Paths, arm: Arm) -> set[int]:
     if file is None:
         return set()
     stem = file.name.removesuffix(f"-{SAMPLES}.json")
-    found = (path.stem.rpartition("-")[2] for path in file.parent.glob(f"{stem}-*.json"))
+    found = (path.stem.rpartition("-")[2] for folder in (file.parent, SHIPPED) for path in folder.glob(f"{stem}-*.json"))
     return {int(n) for n in found if n.isdecimal()}

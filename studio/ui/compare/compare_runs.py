@@ -12,6 +12,8 @@ from studio.ui.kit.exports import Saved, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
 
+ELSEWHERE = "on the machine it ran on"
+
 
 class Watch(Reader[RunView]):
     """Reads runs for the page; never starts or changes one."""
@@ -19,7 +21,8 @@ class Watch(Reader[RunView]):
     KIND, SHOWS = "compare", "comparisons only"
 
     def _new(self, run_id: str) -> RunView:
-        request = self.jobs.spec(run_id).config
+        spec = self.jobs.spec(run_id)
+        request = spec.config
         try:
             student = load_registry(self.jobs.paths).pair(request["pair"]).student
             steps, medium = student.steps if student.recipe else 4, domain_of(student.domain).medium
@@ -27,6 +30,7 @@ class Watch(Reader[RunView]):
             steps, medium = 4, ""
         view = RunView(run_id, request, steps, medium if medium in media.viewers() else "")
         view.pair = pairs.named(self.jobs.paths, request["pair"])
+        view.where = ELSEWHERE if spec.executor else view.where
         return view
 
     def to_save(self, wish: Json) -> Saved:

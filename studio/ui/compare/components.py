@@ -33,12 +33,13 @@ BY_A_JUDGE = (
 OF_TEXT = "CLIP text score: 100 × cosine of picture and prompt. "
 
 
-def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
+def board(value: Json, to_save: Callable[[Json], Saved], ways: str = "") -> gr.HTML:
     """State, progress, the computed sentence and the seed wall. value = `RunView.board()` or `empty_board()`.
 
-    Triggers "scrub" with {"run": id}. to_save: what can be saved of {"run"}.
+    Triggers "scrub" with {"run": id}, "draw" with {"prompt"}. to_save: what can be saved of {"run"}. ways: markup below the
+    illustration (`first_page.ways`).
     """
-    template = """
+    template = f"""
 <section class="board" data-state="empty">
   <div class="b-empty">
     <div class="e-words"><h2>The same seeds, drawn by teacher, student and hybrid.</h2>
@@ -46,6 +47,7 @@ def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
       diversity lost. Press <b>Run</b>: the rows fill in as they are drawn and are measured underneath.</p></div>
     <figure class="e-figure"><div class="e-rows"></div>
       <figcaption>Illustration by the scene renderer. It measures nothing; your run will.</figcaption></figure>
+    {ways}
   </div>
   <div class="b-run">
     <div class="b-status"><span class="b-chip"></span><span class="b-text"></span>
@@ -57,7 +59,7 @@ def board(value: Json, to_save: Callable[[Json], Saved]) -> gr.HTML:
     <div class="wall-scroll"><div class="wall"></div></div>
   </div>
 </section>"""
-    js, served = mounted("compare/board", "scrub"), [saving(to_save)]
+    js, served = mounted("compare/board", "scrub", "draw"), [saving(to_save)]
     return _html(value, html_template=template, js_on_load=js, server_functions=served, elem_id="board")
 
 

@@ -32,12 +32,14 @@ class CompareForm(DrawForm):
             domain = prompt.domain_for(self.first)
             self.examples = parts.chips(prompt.examples(domain))
             with gr.Accordion(
-                "Words the models know", open=False, visible=bool(domain.words), elem_id="vocabulary"
+                "Words the models know", open=False, visible=bool(domain.words), elem_id="vocabulary", elem_classes=parts.IN_FULL
             ) as self.vocabulary:
                 self.words = parts.words_picker(prompt.words(domain, prompt.beginning(domain)))
         with gr.Column(elem_classes="card fields"):
             self.build_pair("Arms")
-            with gr.Accordion(pairs.remedies_label([]), open=False, elem_id="remedies-group") as self.group:
+            with gr.Accordion(
+                pairs.remedies_label([]), open=False, elem_id="remedies-group", elem_classes=parts.IN_FULL
+            ) as self.group:
                 offered = pairs.remedy_choices(load_registry(jobs.paths), {"pair": self.first.id if self.first else ""})
                 self.remedies = gr.CheckboxGroup(offered, value=[], show_label=False, container=False, elem_id="remedies")
             self.build_seeds()
@@ -175,7 +177,7 @@ class CompareForm(DrawForm):
     # -- the card of what is seldom changed ------------------------------------------------------------------------
 
     def _build_advanced(self) -> None:
-        with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="card"):
+        with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes=["card", parts.IN_FULL]):
             self.base_guidance = gr.Slider(
                 1,
                 pairs.most_guidance(self.first),

@@ -10,9 +10,10 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.domains.media import image
+from studio.library import examples
 from studio.library.models import load_registry
 from studio.library.provenance import changed_models, hashes
-from studio.ui.compare import plot
+from studio.ui.compare import first_page, plot
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board, figures_table, stage
 from studio.ui.compare.form import CompareForm
@@ -47,7 +48,7 @@ class CompareTab(DrawTab):
                 self.form = CompareForm(self.jobs)
                 self._build_actions()
             with gr.Column(scale=1, min_width=280, elem_classes="results"):
-                self.board = board(empty_board(), self.watch.to_save)
+                self.board = board(empty_board(), self.watch.to_save, first_page.ways())
                 with gr.Row(visible=False, elem_classes="under") as self.under:
                     with gr.Column(scale=1, min_width=300, elem_classes="card"):
                         stage()
@@ -60,7 +61,9 @@ class CompareTab(DrawTab):
 
     def _build_actions(self) -> None:
         self.build_actions("Run", "", "run")
-        self.restore = gr.UploadButton("Restore a run from a saved PNG or YAML", size="sm", elem_id="restore", type="filepath")
+        self.restore = gr.UploadButton(
+            "Restore a run from a saved PNG or YAML", size="sm", elem_id="restore", elem_classes=parts.IN_FULL, type="filepath"
+        )
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -74,6 +77,7 @@ class CompareTab(DrawTab):
         self.anew.click(self.draw_anew, set(self.form.inputs()), self.shown, **QUIET)
         self.pulse.tick(self.beat, None, {self.header, self.pulse}, **QUIET)
         self.restore.upload(self.restore_png, {self.restore}, self.shown | filled, **QUIET)
+        self.board.draw(self.draw_example, None, self.shown | filled, **QUIET)
         self.header.reopen(self.reopen, None, self.shown | filled, **QUIET)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
@@ -123,6 +127,22 @@ class CompareTab(DrawTab):
 
     def open(self, run_id: str) -> Updates:
         return self.attach(f"open {run_id}")
+
+    def example(self, fill: bool) -> Updates:
+        """The finished comparison that is shipped. fill: whether its request goes into the form."""
+        try:
+            run_id = examples.opened(self.jobs)
+            return self.open(run_id) if fill else self.show(run_id)
+        except (ValueError, OSError) as error:
+            return {self.problem: messages.problem(error)}
+
+    def draw_example(self, event: gr.EventData) -> Updates:
+        """One of the first page's prompts, drawn as the form stands at first."""
+        try:
+            request = self.jobs.validate("compare", self.form.asked_of(str(event.prompt)[:300]))
+        except ValueError as error:
+            return {self.problem: messages.problem(error, "compare")}
+        return self.form.fill(request.model_dump(mode="json")) | self.start(lambda: request.model_dump(mode="json"))
 
     def beat(self) -> Updates:
         """State of the worker, often until its models are open and now and then afterwards."""
@@ -194,4 +214,5 @@ class CompareTab(DrawTab):
         }
 
 
-TABS.add("compare")(Tab("compare", "Compare", 10, lambda page: CompareTab(Watch(page.jobs), page.header)))
+ABOUT = "Everybody: a teacher, its student and hybrids on the same seeds, with what each keeps and costs."
+TABS.add("compare")(Tab("compare", "Compare", 10, lambda page: CompareTab(Watch(page.jobs), page.header), about=ABOUT))

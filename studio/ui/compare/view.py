@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from studio.core.files import Json
 from studio.library.adapter_uses import AdapterUse
+from studio.library.trade_off import HERE, sentences
+from studio.metrics.margins import LOUDEST_SHARE
 from studio.ui.kit import arms
 from studio.ui.kit.views import LIVE
 from studio.ui.kit.words import count, evaluations, interval, seconds, unread
@@ -30,6 +32,8 @@ class RunView:
         self.progress: Json | None = None
         self.notices: list[str] = []
         self.recovery: list[Json] = []
+        self.where = HERE  # its seconds were taken
+        self.shipped: Json = {}  # of a run that came with the program, what `library.examples` says of it
         self.finished = False  # whether `finish` has been told the result
         self.student_steps = int(self.request.get("student_steps") or student_steps)
         self.rows = {arm: self._row(arm) for arm in self.request["arms"]}
@@ -90,6 +94,8 @@ class RunView:
         if not result:
             return
         self.recovery = [dict(entry) for entry in result.get("recovery") or []]
+        self.shipped = dict(result.get("shipped") or {})
+        self.where = str(self.shipped.get("where") or self.where)
         for arm in result.get("arms") or []:
             row = self.rows.get(str(arm.get("arm")))
             if row is not None:
@@ -125,6 +131,7 @@ class RunView:
             "seeds": self.seeds,
             "state": self.state,
             "live": self.live,
+            "shipped": bool(self.shipped),
             "status": status(self, ahead, done, total),
             "progress": self.progress,
             "headline": headline(self),
@@ -191,7 +198,16 @@ def headline(view: RunView) -> Json:
     found = _headline(view)
     uses = [AdapterUse.model_validate(use) for use in view.request.get("adapters") or []]
     worn = f"With {', '.join(use.said() for use in uses)}." if uses else ""
-    return found | {"rest": [*([worn] if worn else []), *found["rest"]]}
+    return found | {"rest": [*([worn] if worn else []), *trade_off(view), *found["rest"]]}
+
+
+def trade_off(view: RunView) -> list[str]:
+    """What an engineer chooses by, once everything is measured."""
+    if view.live:
+        return []
+    rows = list(view.rows.values())
+    by = next((row["by"] for row in rows if row["by"]), "")
+    return sentences(rows, view.recovery, view.where, by)
 
 
 def _headline(view: RunView) -> Json:
@@ -199,7 +215,7 @@ def _headline(view: RunView) -> Json:
     if entries:
         lead = next((e for e in entries if str(e.get("arm", "")).startswith("hybrid")), entries[0])
         lead_said, *rest = _sentences([lead, *(e for e in entries if e is not lead)])
-        return {"lead": lead_said, "rest": rest, "tone": lead.get("holds", "")}
+        return {"lead": lead_said, "rest": rest, "tone": tone(lead)}
     measured = of_one_reader(row for row in view.rows.values() if row["measures"].get("diversity"))
     if measured and not view.live:
         by = f"By the {measured[0]['by']}: " if measured[0]["by"] else ""
@@ -209,6 +225,16 @@ def _headline(view: RunView) -> Json:
         verb = "Drawing" if view.state == "running" else "About to draw"
         return {"lead": f"{verb} “{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
     return {"lead": f"“{view.request['prompt']}”: {things}", "rest": [], "tone": "pending"}
+
+
+def tone(entry: Json) -> str:
+    """How loud a sentence is said: its verdict, "not settled" where the interval of what holds is wide."""
+    verdict, low, high = str(entry.get("holds", "")), entry.get("low"), entry.get("high")
+    if verdict != "holds" or "value" not in entry:
+        return verdict
+    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
+        return "not settled"
+    return verdict if high - low <= LOUDEST_SHARE else "not settled"
 
 
 def _sentences(entries: list[Json]) -> list[str]:

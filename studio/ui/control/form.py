@@ -31,6 +31,8 @@ BEGIN = "size"  # of the shipped adapters, the one whose effect is seen at once
 class ControlForm(DrawForm):
     """Builds its cards inside an open `gr.Blocks`."""
 
+    times = len(STRENGTHS)
+
     def __init__(self, controls: Controls):
         super().__init__(controls.jobs, "control-", START)
         self.controls = controls

@@ -154,4 +154,5 @@ def _build(page: Page) -> ControlTab:
     return ControlTab(Controls(page.jobs), page.header, Shelf(page.jobs, page.panel))
 
 
-TABS.add("control")(Tab("control", "Control", 30, _build))
+ABOUT = "Artists: sliders, LoRAs and pictures to follow, on teacher and student alike."
+TABS.add("control")(Tab("control", "Control", 30, _build, about=ABOUT))

@@ -280,9 +280,12 @@ def table_row(row: Row) -> Json:
 
 
 def about(row: Row) -> str:
-    """What it is, in a few words."""
+    """What it is, in a few words, and whether its figures came with the program."""
     if row.arm.role == "hybrid":
-        return "teacher's first step, then the student"
-    if row.arm.student is None:
-        return f"{say.count(row.arm.plan.steps, 'step')}, guidance {row.arm.teacher.guidance:g}"
-    return row.arm.student.summary
+        what = "teacher's first step, then the student"
+    elif row.arm.student is None:
+        what = f"{say.count(row.arm.plan.steps, 'step')}, guidance {row.arm.teacher.guidance:g}"
+    else:
+        what = row.arm.student.summary
+    date = ((row.figures or {}).get("shipped") or {}).get("date")
+    return f"{what.rstrip('.')}; shipped figures, measured {date}" if date else what

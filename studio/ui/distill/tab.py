@@ -332,4 +332,5 @@ def _build(page: Page) -> DistillTab:
     return DistillTab(page.background, page.panel.focus, page.panel.shown)
 
 
-TABS.add("distill")(Tab("distill", "Distill", 40, _build))
+ABOUT = "Engineers: teach a student of your own, and compare all students of a teacher."
+TABS.add("distill")(Tab("distill", "Distill", 40, _build, about=ABOUT))

@@ -175,4 +175,5 @@ def _build(page: Page) -> EvaluateTab:
     return EvaluateTab(Evaluations(page.jobs), page.panel, page.header)
 
 
-TABS.add("evaluate")(Tab("evaluate", "Evaluate", 45, _build))
+ABOUT = "Engineers: models against a set of prompts, failures first."
+TABS.add("evaluate")(Tab("evaluate", "Evaluate", 45, _build, about=ABOUT))

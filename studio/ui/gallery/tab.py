@@ -51,4 +51,5 @@ class GalleryTab:
         return self.looked_at() | front
 
 
-TABS.add("gallery")(Tab("gallery", "Gallery", 70, GalleryTab))
+ABOUT = "Everybody: all that was made here, found by words, named, and set side by side."
+TABS.add("gallery")(Tab("gallery", "Gallery", 70, GalleryTab, about=ABOUT))

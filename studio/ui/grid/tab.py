@@ -109,4 +109,5 @@ class GridTab(DrawTab):
         }
 
 
-TABS.add("grid")(Tab("grid", "Grid", 25, lambda page: GridTab(Grids(page.jobs), page.header)))
+ABOUT = "Whoever tunes settings: any two or three of them against each other, on the same seeds."
+TABS.add("grid")(Tab("grid", "Grid", 25, lambda page: GridTab(Grids(page.jobs), page.header), about=ABOUT))

@@ -8,6 +8,7 @@ from gradio.components import Component
 from studio.core.files import Json
 from studio.library.models import Pair
 from studio.library.sizes import sizable, written
+from studio.ui.kit.parts import IN_FULL
 from studio.ui.kit.updates import Shown, Updates, Values
 
 
@@ -29,7 +30,7 @@ class AskedFields:
         self.group: gr.Accordion | None = None
         if folded:
             there, name = takes_sizes(pair) or leads_away(pair), f"{scope}advanced"
-            with gr.Accordion("Advanced", open=False, visible=there, elem_id=name, elem_classes="card") as self.group:
+            with gr.Accordion("Advanced", open=False, visible=there, elem_id=name, elem_classes=["card", IN_FULL]) as self.group:
                 self._build(pair, scope)
         else:
             self._build(pair, scope)

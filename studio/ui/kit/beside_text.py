@@ -13,6 +13,7 @@ from studio.domains import DOMAINS, domain_of
 from studio.library.additions import ADDITIONS
 from studio.library.models import Pair
 from studio.ui.kit import schema_form
+from studio.ui.kit.parts import IN_FULL
 from studio.ui.kit.schema_form import Field
 from studio.ui.kit.updates import Updates, Values
 
@@ -61,7 +62,9 @@ class AddedFields:
 
     def __init__(self, scope: str):
         known = [schema_form.one(name, addition.schema(), addition.title) for name, addition in ADDITIONS.all().items()]
-        with gr.Accordion("More to draw with", open=False, visible=bool(known), elem_id=f"{scope}additions"):
+        with gr.Accordion(
+            "More to draw with", open=False, visible=bool(known), elem_id=f"{scope}additions", elem_classes=IN_FULL
+        ):
             self._fields = [(field, schema_form.component(field, field.default, f"{scope}with")) for field in known]
 
     @property

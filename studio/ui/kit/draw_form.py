@@ -14,6 +14,7 @@ from studio.core import demo
 from studio.core.explain import count
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library import draw_costs
 from studio.library.adapters import load_adapters
 from studio.library.draw_request import CompareRequest, default_arms, plans_for
 from studio.library.models import Pair, load_registry
@@ -29,7 +30,10 @@ QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "pri
 
 
 class DrawForm:
-    """scope: of the components' ids. start: what the form begins with: "seeds", "teacher_steps", "arms"."""
+    """scope: of the components' ids. start: what the form begins with: "seeds", "teacher_steps", "arms". times: how often a run
+    draws every arm."""
+
+    times = 1
 
     def __init__(self, jobs: Jobs, scope: str, start: Json):
         self.jobs, self.scope = jobs, scope
@@ -42,6 +46,7 @@ class DrawForm:
     # -- layout ----------------------------------------------------------------------------------------------------
 
     def build_prompt(self) -> None:
+        parts.simple_switch()
         begin = prompt.beginning(prompt.domain_for(self.first))
         self.prompt = gr.Textbox(begin, label="Prompt", lines=2, max_lines=5, elem_id=f"{self.scope}prompt", autofocus=False)
         self.prompt_line = parts.text(f"{self.scope}prompt-line", prompt.line(self.first, begin))
@@ -65,7 +70,7 @@ class DrawForm:
 
     def arms_field(self, choices: Sequence[tuple[str, str]], value: Sequence[str], label: str) -> Component:
         """The field in which arms are chosen, drawn where it is called."""
-        return gr.CheckboxGroup(choices, value=list(value), label=label, elem_id=f"{self.scope}arms")
+        return gr.CheckboxGroup(choices, value=list(value), label=label, elem_id=f"{self.scope}arms", elem_classes=parts.IN_FULL)
 
     def build_seeds(self) -> None:
         self.seeds = gr.Textbox(
@@ -73,7 +78,7 @@ class DrawForm:
         )
         self.seeds_line = parts.text(f"{self.scope}seeds-line", pairs.seeds_line(self.start["seeds"]))
         # No minimum or maximum here: the request's own check answers in a sentence, Gradio's in a pop-up.
-        with gr.Row(elem_classes="pair-of"):
+        with gr.Row(elem_classes=["pair-of", parts.IN_FULL]):
             self.teacher_steps = gr.Number(
                 self.start["teacher_steps"],
                 label="Teacher steps",
@@ -100,9 +105,7 @@ class DrawForm:
 
     def build_cost(self) -> None:
         """The line that says what a run would cost."""
-        begin: Json = {"prompt": "any", "pair": self.first.id if self.first else "", "arms": self.usual_arms(self.first),
-                       "seeds": parse_seeds(self.start["seeds"]), "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
-        self.cost = parts.text(f"{self.scope}cost", self._cost(begin))
+        self.cost = parts.text(f"{self.scope}cost", self._cost(self.asked_of("any")))
 
     # -- what it holds ---------------------------------------------------------------------------------------------
 
@@ -134,6 +137,11 @@ class DrawForm:
             **({"additions": added} if added else {}),
             **self.taken.asked(values),
         }
+
+    def asked_of(self, text: str) -> Json:
+        """What this prompt asks for where nothing else was changed."""
+        return {"prompt": text, "pair": self.first.id if self.first else "", "arms": self.usual_arms(self.first),
+                "seeds": parse_seeds(self.start["seeds"]), "teacher_steps": self.start["teacher_steps"]}  # fmt: skip
 
     def fill(self, request: Json) -> Updates:
         """Updates that put a request that draws back into the form."""
@@ -242,7 +250,9 @@ class DrawForm:
             plans = plans_for(request, load_registry(self.jobs.paths))
         except ValueError:
             return ""
-        return parts.line(self.cost_said(plans, len(request.seeds)), "hint")
+        pictures = len(request.seeds) * self.times
+        time = draw_costs.said(self.jobs, request.pair, {plan.name: plan.nfe for plan in plans}, pictures, request.size)
+        return parts.line(self.cost_said(plans, len(request.seeds)) + time, "hint")
 
     def cost_said(self, plans: Sequence[Plan], seeds: int) -> str:
         """What it costs to draw these plans, each on so many seeds."""

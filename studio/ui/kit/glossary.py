@@ -107,6 +107,7 @@ TERMS = (
     Term("seed", "The number that a noise is drawn from; equal seeds start every arm from the same noise.", ("seeds",)),
     Term("sign test", "Counts on how many samples one candidate is better and on how many the other. Its p is how often chance "
          "alone would split them at least so unevenly.", ("sample by sample",)),
+    Term("shipped", "Drawn and measured before, and brought along with the program; models, seeds and day stand beside it."),
     Term("Shapley value", "What a base step at this place is worth on average over all orders of adding base steps.",
          ("shapley",)),
     Term("skip-first", "The student without its first step: the honest baseline of a hybrid, as it is no less cheap.",

@@ -14,6 +14,7 @@ from studio.core.files import Json
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 
+IN_FULL = "in-full"  # class of what a simple form hides
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="9" fill="var(--arm-student)"/>'
     '<path d="M9 0h9v36H9a9 9 0 0 1-9-9V9a9 9 0 0 1 9-9z" fill="var(--arm-teacher)"/>'
@@ -38,10 +39,11 @@ def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
 
 
 def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[str] = ()) -> gr.HTML:
-    """Name, state of the worker, background jobs, recent runs (a drawer), light and dark.
+    """Name, state of the worker, background jobs, recent runs (a drawer), the tour (offered once), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control", "grid"
-    and "personalize" with {"run": id}, and `brings`, events that ask for the tabs that are still to come.
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control", "grid" and
+    "personalize" with {"run": id}, "go" with {"tab"}, "example" with {"fill": whether its request goes into the form},
+    and `brings`, events that ask for the tabs that are still to come.
     """
     template = f"""
 <header class="brand">{MARK}
@@ -51,11 +53,16 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     <button type="button" class="tool jobs-open" aria-haspopup="dialog" aria-expanded="false"><span>Jobs</span>
       <b class="jobs-count"></b></button>
     <button type="button" class="tool runs-open" aria-haspopup="dialog"><span>Recent runs</span></button>
+    <button type="button" class="tool tool-icon tour-open" aria-label="Tour of five steps" title="Tour of five steps">?</button>
     <button type="button" class="tool tool-icon theme-toggle" aria-label="Light or dark" title="Light or dark">
       <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path fill="currentColor"
         d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16Zm0 1.6v12.8a6.4 6.4 0 0 1 0-12.8Z"/></svg></button>
   </div>
 </header>
+<aside class="welcome" aria-label="New here?" hidden>
+  <p><b>New here?</b> Five steps on a real result show how to read this page.</p>
+  <button type="button" class="tool welcome-go">Take the tour</button>
+  <button type="button" class="tool welcome-no">Not now</button></aside>
 <dialog class="drawer" aria-label="Recent runs">
   <div class="drawer-head"><b>Recent runs</b><button type="button" class="tool drawer-close">Close</button></div>
   <div class="drawer-list"></div>
@@ -63,7 +70,7 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", *brings),
+        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", "go", "example", *brings),
         server_functions=list(server_functions),
         elem_id="header",
     )
@@ -88,6 +95,15 @@ def chips(texts: Sequence[str]) -> gr.HTML:
     """Example prompts as chips; value: the texts. Triggers "pick" with {"text"}."""
     js = mounted("kit/chips", "pick")
     return _html(list(texts), html_template='<div class="chips"></div>', js_on_load=js, elem_id="examples")
+
+
+def simple_switch() -> gr.HTML:
+    """Whether forms that draw show prompt, pair, seeds and Run alone; remembered by the browser, for all of them."""
+    markup = (
+        '<button type="button" class="simple-switch" role="switch" aria-checked="false"><i></i>Simple form</button>'
+        '<span class="simple-said">Everything else keeps its value, out of sight.</span>'
+    )
+    return _html(html_template=markup, js_on_load=mounted("kit/simple"), elem_classes="simple-box")
 
 
 def line(text: str, kind: str) -> str:

@@ -9,6 +9,7 @@ from studio.capabilities.lab.request import DEFAULT_PROMPTS, StudyRequest, study
 from studio.capabilities.lab.studies import STUDIES
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
+from studio.library import draw_costs
 from studio.library.models import load_registry
 from studio.sampling.cost import bill
 from studio.ui.kit import schema_form, words
@@ -97,9 +98,10 @@ def cost(jobs: Jobs, asked: Json) -> str:
     beside = f" The identity control adds {control:,}." if control else ""
     samples = found.seeds * len(found.prompts)
     most = of.together * samples
+    time = draw_costs.of_evaluations(jobs, found.pair, most)
     shared = f"; beginnings that arms share are computed once, alone they would be {of.alone * samples:,}"
     return (
-        f"At most {words.count(most, 'network evaluation')} for {words.count(len(plans), 'arm')} × "
+        f"At most {words.count(most, 'network evaluation')}{time} for {words.count(len(plans), 'arm')} × "
         f"{words.count(len(found.prompts), 'prompt')} × "
         f"{words.count(found.seeds, 'seed')}{shared if of.together < of.alone else ''}.{beside} "
         f"What any study here has drawn before is taken from there."

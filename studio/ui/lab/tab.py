@@ -276,7 +276,7 @@ class LabTab:
     def extend(self, event: gr.EventData) -> Updates:
         """The form as it was for a study, to ask for more seeds or values; what is drawn already is taken over."""
         try:
-            request = self.jobs.validate("study", self.jobs.spec(str(event.run)[:80]).config).model_dump(mode="json")
+            request = self.jobs.validate("study", self.studies.config(str(event.run)[:80])).model_dump(mode="json")
         except (ValueError, KeyError) as error:
             return {self.problem: messages.problem(error)}
         said = "As this study was asked for. More seeds, prompts or values: only what is new is drawn."
@@ -332,4 +332,5 @@ def about(card: Json | None) -> str:
     return f'<div class="chosen"><small>Study</small><b>{title}</b>{how}</div>'
 
 
-TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: FilledLab(page.background, page.panel)))
+ABOUT = "Researchers: studies with verdicts, such as how many teacher steps give diversity back."
+TABS.add("lab")(Tab("lab", "Lab", 50, lambda page: FilledLab(page.background, page.panel), about=ABOUT))

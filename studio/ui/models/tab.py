@@ -170,4 +170,5 @@ def _build(page: Page) -> ModelsTab:
     return ModelsTab(page.jobs)
 
 
-TABS.add("models")(Tab("models", "Models", 60, _build))
+ABOUT = "Everybody: what there is here, and what can be brought from the Hub or a folder."
+TABS.add("models")(Tab("models", "Models", 60, _build, about=ABOUT))

@@ -177,4 +177,5 @@ def _build(page: Page) -> PersonalizeTab:
     return PersonalizeTab(Personalizations(page.jobs), page.panel, page.header)
 
 
-TABS.add("personalize")(Tab("personalize", "Personalize", 32, _build))
+ABOUT = "Artists: teach a model your own subject or style, or what you prefer."
+TABS.add("personalize")(Tab("personalize", "Personalize", 32, _build, about=ABOUT))

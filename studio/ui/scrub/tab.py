@@ -166,4 +166,5 @@ def _numbers(event: gr.EventData) -> Json:
     return found
 
 
-TABS.add("scrub")(Tab("scrub", "Scrub", 20, lambda page: ScrubTab(Scrubs(page.jobs), page.header)))
+ABOUT = "Researchers: every step of a run, and when each part of a picture was decided."
+TABS.add("scrub")(Tab("scrub", "Scrub", 20, lambda page: ScrubTab(Scrubs(page.jobs), page.header), about=ABOUT))

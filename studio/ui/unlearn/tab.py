@@ -194,4 +194,5 @@ def _build(page: Page) -> UnlearnTab:
     return UnlearnTab(Unlearnings(page.jobs), page.panel, page.header)
 
 
-TABS.add("unlearn")(Tab("unlearn", "Unlearn", 33, _build))
+ABOUT = "Whoever ships a model: make it forget something, and audit what is left."
+TABS.add("unlearn")(Tab("unlearn", "Unlearn", 33, _build, about=ABOUT))

@@ -74,6 +74,28 @@ def test_the_headline_is_the_computed_sentence_hybrid_first() -> None:
     assert view.board()["status"]["text"] == "0 pictures in 12 s"
 
 
+def test_a_wide_interval_is_not_said_loudly() -> None:
+    for low, high, tone in (
+        (0.58, 0.83, "holds"),
+        (0.08, 2.68, "not settled"),
+        (None, None, "not settled"),
+        (0.1, 0.8, "not settled"),
+    ):
+        view = view_of(RUNNING, {"kind": "state", "state": "done", "note": "", "time": 112.5})
+        entry = {"arm": "hybrid-1", "sentence": "It recovers some.", "holds": "holds", "value": 0.7, "low": low, "high": high}
+        view.finish({"recovery": [entry]})
+        assert view.board()["headline"]["tone"] == tone
+
+
+def test_the_engineers_sentence_stands_under_the_headline_once_all_is_measured() -> None:
+    view = view_of(RUNNING, TEACHER, TEACHER | {"arm": "student", "nfe": 4, "seconds_per_image": 0.25})
+    assert not any("faster" in text for text in view.board()["headline"]["rest"])
+    view.apply({"kind": "state", "state": "done", "note": "", "time": 112.5})
+    assert "The student is 5.0 × faster, 0.25 s against 1.2 s a picture on this machine." in view.board()["headline"]["rest"]
+    view.finish({"shipped": {"where": "on another machine"}})
+    assert "a picture on another machine." in view.board()["headline"]["rest"][0]
+
+
 def test_what_holds_for_several_arms_is_said_once() -> None:
     view = view_of(RUNNING, {"kind": "state", "state": "done", "note": "", "time": 112.5})
     none = "The student lost nothing here."

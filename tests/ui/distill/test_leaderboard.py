@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,6 +60,23 @@ def shown(jobs: Jobs) -> SimpleNamespace:
     with gr.Blocks():
         teacher = gr.Dropdown([TEACHER])
         return SimpleNamespace(teacher=teacher, board=Leaderboard(jobs, teacher))
+
+
+def test_shipped_figures_are_found_by_their_weights_alone_and_said_to_be_shipped(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm = kept_figures.arms(load_registry(jobs.paths), "nano/teacher")[0]
+    file = kept_figures.figures_file(jobs.paths, arm, 256)
+    assert file is not None
+    monkeypatch.setattr(kept_figures, "SHIPPED", tmp_path)
+    assert kept_figures.kept(jobs.paths, arm, 256) is None
+    (tmp_path / file.name).write_text(json.dumps({**figures(0.8, 0.7), "shipped": {"date": "2026-11-30"}}))
+    assert kept_figures.counts(jobs.paths, arm) == {256}
+    found = kept_figures.kept(jobs.paths, arm, 256)
+    assert found and "shipped figures, measured 2026-11-30" in page.about(table.Row(arm, found))
+    kept_figures.keep(jobs.paths, arm, 256, figures(0.9, 0.7))  # one's own come first
+    own = kept_figures.kept(jobs.paths, arm, 256)
+    assert own and own["accuracy"]["value"] == 0.9 and "shipped" not in page.about(table.Row(arm, own))
 
 
 # -- sentences -----------------------------------------------------------------------------------------------------------
