@@ -4,6 +4,7 @@ import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit
 import { resolved } from "../../assets/ui/kit/figure.js";
 import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
+import { Due } from "../../assets/ui/kit/look.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
@@ -142,4 +143,21 @@ Deno.test("a wish of another tab waits until it can be granted, and is granted o
 Deno.test("a number is put back where it may stand", () => {
   assert.deepEqual(["0", "5", "9"].map((text) => within(text, "1", "8")), [false, true, false]);
   assert.ok(within("-3", "", "") && within("9", "1", "") && !within("9", "", "8"));
+});
+
+Deno.test("a run is asked for when it has changed, and seldom when it has not", () => {
+  const due = new Due({ every: 0.4, slow: 10, blind: 2 });
+  due.begin(100);
+  assert.equal(due.now("a", 100.4), true); // what is shown may be older than the first look
+  assert.deepEqual([101, 105, 110.3].map((now) => due.now("a", now)), [false, false, false]);
+  assert.equal(due.now("a", 110.4), true);
+  assert.deepEqual([due.now("b", 110.8), due.now("b", 111.2)], [true, false]);
+});
+
+Deno.test("where a run's state cannot be had it is asked for by the clock, and what was seen stays seen", () => {
+  const due = new Due({ every: 0.4, slow: 10, blind: 2 });
+  due.begin(0);
+  assert.equal(due.now("a", 0.4), true);
+  assert.deepEqual([1, 2.3, 2.4, 3, 4.4].map((now) => due.now(null, now)), [false, false, true, false, true]);
+  assert.deepEqual([due.now("a", 5), due.now("b", 5.4)], [false, true]);
 });
