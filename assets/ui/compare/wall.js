@@ -106,7 +106,8 @@ export function drawFigures(meta, row, view) {
       return line;
     });
     const less = f.unread ? [make("div", "w-by", f.unread)] : [];
-    return [...drawn, ...less, make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`), ...(f.by ? [make("div", "w-by", readBy(f))] : [])];
+    const cost = make("div", "w-cost", `${f.nfe} NFE · ${f.seconds}`);
+    return [...drawn, ...less, cost, ...(f.by ? [make("div", "w-by", readBy(f))] : [])];
   });
 }
 

@@ -17,7 +17,8 @@
 export const NAMES = ["find", "kind", "with", "state", "tag", "since", "until", "order", "favourites"];
 
 /** @returns {Asked} */
-export const nothing = () => ({ find: "", kind: "", with: "", state: "", tag: "", since: "", until: "", order: "", favourites: "" });
+export const nothing = () =>
+  ({ find: "", kind: "", with: "", state: "", tag: "", since: "", until: "", order: "", favourites: "" });
 
 /**
  * What an address asks for.
@@ -65,7 +66,8 @@ export const tagsOf = (text) => [...new Set(text.split(",").map((tag) => tag.tri
 export function counted(total, narrowed, all) {
   if (!all) return "Nothing yet. Every run you make is kept and listed here.";
   const runs = (/** @type {number} */ n) => `${n.toLocaleString("en")} run${n === 1 ? "" : "s"}`;
-  return narrowed ? (total ? `${runs(total)} of ${all.toLocaleString("en")}` : "No run fits. Fewer words, or Clear, would find some.") : runs(total);
+  if (!narrowed) return runs(total);
+  return total ? `${runs(total)} of ${all.toLocaleString("en")}` : "No run fits. Fewer words, or Clear, would find some.";
 }
 
 /**

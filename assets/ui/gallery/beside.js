@@ -5,7 +5,15 @@ import { file, make } from "../kit/dom.js";
 /** @typedef {{ name: string, a: string, b: string, differs: boolean }} Setting */
 /** @typedef {{ seed: number, of: string, a: string | null, b: string | null }} Picture */
 /** @typedef {{ name: string, a: [string, string], b: [string, string] }} Figure */
-/** @typedef {{ runs: [Side, Side], settings: Setting[], pictures: Picture[], left_off: number, figures: Figure[], problem?: string }} Two */
+/**
+ * @typedef {object} Two
+ * @property {[Side, Side]} runs
+ * @property {Setting[]} settings
+ * @property {Picture[]} pictures
+ * @property {number} left_off
+ * @property {Figure[]} figures
+ * @property {string} [problem]
+ */
 
 /** @param {Two} two */
 export function drawn(two) {
@@ -43,7 +51,8 @@ function section(title, body) {
  * @param {string[]} heads
  */
 function table(rows, heads) {
-  const scroll = make("div", "shelf-scroll"), node = make("table", "figures g-table"), head = make("tr"), top = make("thead"), body = make("tbody");
+  const scroll = make("div", "shelf-scroll"), node = make("table", "figures g-table");
+  const head = make("tr"), top = make("thead"), body = make("tbody");
   head.append(make("th"), ...["A", "B"].map((side, i) => Object.assign(make("th", "", side), { title: heads[i], scope: "col" })));
   for (const [name, ...cells] of rows) {
     const row = make("tr"), first = make("th");
@@ -99,8 +108,9 @@ function pictures({ pictures: all, runs }) {
   for (const one of all) {
     const pair = make("figure"), sides = make("div");
     for (const [i, path] of [one.a, one.b].entries()) {
+      const alt = `${"AB"[i]}, ${one.of}, seed ${one.seed}`;
       if (path === null) sides.append(make("span", "g-lacks", "–"));
-      else sides.append(Object.assign(new Image(), { loading: "lazy", alt: `${"AB"[i]}, ${one.of}, seed ${one.seed}`, src: file(runs[i].id, path) }));
+      else sides.append(Object.assign(new Image(), { loading: "lazy", alt, src: file(runs[i].id, path) }));
     }
     pair.append(sides, make("figcaption", "", `${one.of} · seed ${one.seed}`));
     box.append(pair);

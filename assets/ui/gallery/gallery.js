@@ -1,54 +1,63 @@
 // The Gallery: what is looked for, the cards, the bar that takes a deletion back, the trash, and two runs side by side.
-import { all, at, attr, button, find, make, put, typing } from "../kit/dom.js";
-import { Drawer } from "../kit/drawer.js";
+import { all, at, find, put, typing } from "../kit/dom.js";
 import { inGrid, withModifier } from "../kit/keys.js";
 import { Part } from "../kit/part.js";
-import { choose, counted, narrows, next, nothing, ofQuery, tagsOf, toAddress } from "./asked.js";
-import { drawn as drawnTwo } from "./beside.js";
-import { drawn, form, titleOf } from "./cards.js";
+import { counted, narrows, next } from "./asked.js";
+import { drawn, titleOf } from "./cards.js";
+import { Notes } from "./notes.js";
+import { Pair } from "./pair.js";
+import { Search } from "./search.js";
+import { Trash } from "./trash.js";
 
 /** @typedef {import("./cards.js").Card} Card */
-/** @typedef {[string, number, string?]} Count */
-/** @typedef {{ kinds: Count[], states: Count[], models: Count[], tags: Count[] }} Counts */
-/** @typedef {{ total: number, cards: Card[], counts?: Counts, trash?: number, locked?: string, days?: number, problem?: string }} Found */
-/** @typedef {{ id: string, title: string, kind_title: string, left: string }} Thrown */
+/**
+ * @typedef {object} Found
+ * @property {number} total
+ * @property {Card[]} cards
+ * @property {import("./search.js").Counts} [counts]
+ * @property {number} [trash] runs that lie there
+ * @property {number} [days] that they lie there
+ * @property {string} [locked] why nothing can be changed
+ * @property {string} [problem]
+ */
 
-const PAGE = 60, MOST = 600, TYPING_MS = 180, LIVE_MS = 4000, UNDO_MS = 20_000;
-/** @type {[name: keyof import("./asked.js").Asked, counts: keyof Counts, all: string][]} */
-const CHOICES = [["kind", "kinds", "All kinds"], ["with", "models", "All models"], ["state", "states", "All states"], ["tag", "tags", "All tags"]];
+const PAGE = 60, MOST = 600, LIVE_MS = 4000;
 
 /** @extends {Part<{ at: number }>} */
 class Gallery extends Part {
-  asked = ofQuery(location.search);
   /** @type {Card[]} */
   cards = [];
   total = 0;
   locked = false;
-  /** @type {string[]} */
-  chosen = [];
   asking = false; // for the next page
   turn = 0; // of questions: an answer to an earlier one is passed over
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   later; // timer of the next question
-  /** @type {{ run: string, timer?: ReturnType<typeof setTimeout> }} */
-  undo = { run: "" };
 
   /** @param {import("../kit/part.js").Host<{ at: number }>} host */
   constructor(host) {
     super(host);
     this.grid = this.$(".g-grid");
-    this.words = this.$(".g-find", HTMLInputElement);
-    this.drawer = new Drawer(this.$(".g-beside"), ".g-find");
-    this.fill();
-    this.on("input", (event) => this.typed(event));
+    this.search = new Search(this.$(".g-bar"), (ms) => {
+      this.cards = this.cards.slice(0, PAGE);
+      this.ask(ms);
+    });
+    /** @type {import("./trash.js").Call} */
+    const call = (what, asked) => this.call(what, asked);
+    this.pair = new Pair(this.$(".g-chosen"), this.$(".g-beside"), call, (run) => {
+      const card = this.cardOf(run);
+      return card ? titleOf(card) : "a run that is not shown";
+    });
+    this.notes = new Notes(this.grid, host.server.note, (card, changed) => this.noted(card, changed));
+    this.trash = new Trash(this.$(".g-undo"), this.$(".g-trash", HTMLDetailsElement), call, (run) => this.returned(run));
+    this.on("input", (event) => this.search.typed(event));
     this.on("click", (event) => this.pressed(event));
     this.on("keydown", (event) => this.key(event));
     this.onPage("keydown", (event) => {
       if (event.key !== "/" || typing(event) || withModifier(event) || !this.isShown) return;
       event.preventDefault();
-      this.words.focus();
+      this.search.words.focus();
     });
-    this.$(".g-trash", HTMLDetailsElement).addEventListener("toggle", () => this.listTrash());
     new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.more()).observe(this.$(".g-end"));
     this.follow(() => this.ask(30));
   }
@@ -66,15 +75,15 @@ class Gallery extends Part {
   /** The list anew, as long as it is now. */
   async look() {
     const turn = ++this.turn, limit = Math.min(MOST, Math.max(PAGE, this.cards.length));
-    const found = /** @type {Found | null} */ (await this.call("find", { ...this.asked, limit }));
+    const found = /** @type {Found | null} */ (await this.call("find", { ...this.search.asked, limit }));
     if (turn !== this.turn || !found) return;
     const { counts } = found;
     this.locked = Boolean(found.locked);
-    if (counts) this.offer(counts);
+    if (counts) this.search.offer(counts);
     this.cards = found.cards;
     this.total = found.total;
     this.draw(counts ? counts.kinds.reduce((sum, [, n]) => sum + n, 0) : 0);
-    this.sayTrash(found.trash ?? 0, found.days ?? 0);
+    this.trash.say(found.trash ?? 0, found.days ?? 0);
     if (this.isShown && this.cards.some((card) => !card.ended)) this.ask(LIVE_MS);
   }
 
@@ -82,7 +91,7 @@ class Gallery extends Part {
   async more() {
     if (!this.cards.length || this.cards.length >= this.total || this.asking) return;
     this.asking = true;
-    const turn = this.turn, wish = { ...this.asked, offset: this.cards.length, limit: PAGE };
+    const turn = this.turn, wish = { ...this.search.asked, offset: this.cards.length, limit: PAGE };
     const found = /** @type {Found | null} */ (await this.call("find", wish));
     this.asking = false;
     if (turn !== this.turn || !found) return;
@@ -118,10 +127,10 @@ class Gallery extends Part {
   draw(every) {
     const active = document.activeElement, editing = this.grid.querySelector(".g-form");
     const focus = all(".g-card", this.grid).find((node) => node.contains(active))?.dataset.run;
-    this.say(counted(this.total, narrows(this.asked), every));
-    this.$(".g-clear").hidden = !narrows(this.asked);
+    this.say(counted(this.total, narrows(this.search.asked), every));
+    this.$(".g-clear").hidden = !narrows(this.search.asked);
     this.sayMore();
-    this.sayChosen();
+    this.pair.say();
     if (editing) return; // somebody types
     this.grid.replaceChildren(...this.cards.map((card) => this.drawn(card)));
     if (focus) this.focus(this.cards.findIndex((card) => card.id === focus));
@@ -129,7 +138,7 @@ class Gallery extends Part {
 
   /** @param {Card} card */
   drawn(card) {
-    return drawn(card, { chosen: this.chosen.includes(card.id), locked: this.locked });
+    return drawn(card, { chosen: this.pair.runs.includes(card.id), locked: this.locked });
   }
 
   /** @param {Card} card */
@@ -145,77 +154,24 @@ class Gallery extends Part {
     put(more, `Show more (${left.toLocaleString("en")})`);
   }
 
-  sayChosen() {
-    const box = this.$(".g-chosen"), names = this.chosen.map((run) => this.cardOf(run)).map((card) => (card ? titleOf(card) : "a run that is not shown"));
-    box.hidden = !names.length;
-    put(find("span", box), names.length === 2 ? `${names[0]} and ${names[1]}` : `${names[0]}, and one more to set beside it`);
-    find(".g-hold", box, HTMLButtonElement).disabled = names.length < 2;
-  }
-
-  /** The form shows what is asked for. */
-  fill() {
-    for (const field of this.fields()) field.value = this.asked[/** @type {keyof import("./asked.js").Asked} */ (field.name)];
-    attr(this.$(".g-favourites"), "aria-pressed", Boolean(this.asked.favourites));
-  }
-
-  /** @returns {(HTMLInputElement | HTMLSelectElement)[]} */
-  fields() {
-    return all(".g-bar input, .g-bar select", this.element).filter((one) => one instanceof HTMLInputElement || one instanceof HTMLSelectElement);
-  }
-
-  /** @param {Counts} counts */
-  offer(counts) {
-    for (const [name, of, every] of CHOICES) {
-      const field = this.$(`select[name=${name}]`, HTMLSelectElement), known = counts[of], asked = this.asked[name];
-      const rows = [["", every], ...known.map(([value, n, title]) => [value, `${title ?? value} (${n})`])];
-      if (asked && !known.some(([value]) => value === asked)) rows.push([asked, asked]);
-      const key = JSON.stringify(rows);
-      if (field.dataset.key !== key) {
-        field.dataset.key = key;
-        field.replaceChildren(...rows.map(([value, text]) => new Option(text, value)));
-      }
-      field.value = asked;
-      field.parentElement?.toggleAttribute("hidden", name === "tag" && !known.length);
-    }
-  }
-
   // -- what somebody does ----------------------------------------------------------------------------------------------
-
-  /** @param {Event} event */
-  typed(event) {
-    const field = event.target;
-    if (!at(event, ".g-bar") || !(field instanceof HTMLInputElement || field instanceof HTMLSelectElement)) return;
-    this.search({ ...this.asked, [field.name]: field.value }, field === this.words ? TYPING_MS : 0);
-  }
-
-  /**
-   * @param {import("./asked.js").Asked} asked
-   * @param {number} ms
-   */
-  search(asked, ms = 0) {
-    this.asked = asked;
-    this.cards = this.cards.slice(0, PAGE);
-    history.replaceState(null, "", toAddress(location.href, asked));
-    attr(this.$(".g-favourites"), "aria-pressed", Boolean(asked.favourites));
-    this.ask(ms);
-  }
 
   /** @param {MouseEvent} event */
   pressed(event) {
     const tag = at(event, ".g-tag"), card = this.cardOf(at(event, ".g-card")?.dataset.run ?? "");
-    if (at(event, ".g-favourites")) return this.search({ ...this.asked, favourites: this.asked.favourites ? "" : "yes" });
-    if (at(event, ".g-clear")) return this.clear();
+    if (at(event, ".g-favourites")) return this.search.set({ favourites: this.search.asked.favourites ? "" : "yes" });
+    if (at(event, ".g-clear")) return this.search.clear();
     if (at(event, ".g-more")) return void this.more();
-    if (at(event, ".g-undo .tool")) return void this.restore(this.undo.run);
-    if (at(event, ".g-hold")) return void this.hold();
+    if (at(event, ".g-undo .tool")) return void this.trash.restore();
+    if (at(event, ".g-hold")) return void this.pair.show();
     if (at(event, ".g-drop")) return this.choose("");
-    if (at(event, ".g-empty")) return void this.listTrash(true);
+    if (at(event, ".g-empty")) return void this.trash.list(true);
     const back = at(event, ".g-back");
-    if (back) return void this.restore(String(back.dataset.run));
+    if (back) return void this.trash.restore(String(back.dataset.run));
     if (!card) return;
     if (tag) {
-      this.search({ ...this.asked, tag: String(tag.dataset.tag) });
-      return this.fill();
+      this.search.set({ tag: String(tag.dataset.tag) });
+      return this.search.fill();
     }
     this.does(event, card);
   }
@@ -228,33 +184,34 @@ class Gallery extends Part {
     if (at(event, ".g-open")) this.trigger("open", { run: card.id });
     else if (at(event, ".g-star")) this.star(card);
     else if (at(event, ".g-choose")) this.choose(card.id);
-    else if (at(event, ".g-edit")) this.edit(card);
+    else if (at(event, ".g-edit")) this.notes.edit(card, this.nodeOf(card.id));
     else if (at(event, ".g-delete")) this.remove(card);
-    else if (at(event, ".g-save")) this.save(card);
-    else if (at(event, ".g-leave")) this.leave(card);
+    else if (at(event, ".g-save")) this.notes.save(card);
+    else if (at(event, ".g-leave")) this.notes.leave(card);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
     const node = at(event, ".g-card"), card = this.cardOf(node?.dataset.run ?? "");
-    if (event.key === "Escape" && this.words === event.target && this.words.value) return this.clear();
-    if (event.key === "ArrowDown" && this.words === event.target) return this.focus(0);
+    const { words } = this.search;
+    if (event.key === "Escape" && words === event.target && words.value) return this.search.clear();
+    if (event.key === "ArrowDown" && words === event.target) return this.focus(0);
     if (!card || withModifier(event)) return;
     if (typing(event)) {
-      if (event.key === "Enter") this.save(card);
-      else if (event.key === "Escape") this.leave(card);
+      if (event.key === "Enter") this.notes.save(card);
+      else if (event.key === "Escape") this.notes.leave(card);
       else return;
       return event.preventDefault();
     }
-    const step = inGrid(event.key), press = { f: () => this.star(card), c: () => this.choose(card.id), e: () => this.edit(card), Delete: () => this.remove(card) };
-    if (step) this.focus(next(this.cards.indexOf(card), step, this.columns(), this.cards.length));
+    const step = inGrid(event.key), press = {
+      f: () => this.star(card), c: () => this.choose(card.id), Delete: () => this.remove(card),
+      e: () => this.notes.edit(card, this.nodeOf(card.id)),
+    };
+    const columns = getComputedStyle(this.grid).gridTemplateColumns.split(" ").length;
+    if (step) this.focus(next(this.cards.indexOf(card), step, columns, this.cards.length));
     else if (event.key in press) press[/** @type {keyof press} */ (event.key)]();
     else return;
     event.preventDefault();
-  }
-
-  columns() {
-    return getComputedStyle(this.grid).gridTemplateColumns.split(" ").length;
   }
 
   /** @param {number} i */
@@ -269,12 +226,6 @@ class Gallery extends Part {
   /** @param {string} run */
   cardOf = (run) => this.cards.find((card) => card.id === run);
 
-  clear() {
-    this.search({ ...nothing(), order: this.asked.order });
-    this.fill();
-    this.words.focus();
-  }
-
   // -- notes ----------------------------------------------------------------------------------------------------------
 
   /** @param {Card} card */
@@ -283,30 +234,13 @@ class Gallery extends Part {
     if (notes) this.redraw(Object.assign(card, notes));
   }
 
-  /** @param {Card} card */
-  edit(card) {
-    for (const open of all(".g-form", this.grid)) open.remove();
-    const node = this.nodeOf(card.id), box = form(card);
-    node?.append(box);
-    find("input", box).focus();
-  }
-
-  /** @param {Card} card */
-  leave(card) {
-    for (const open of all(".g-form", this.grid)) open.remove();
+  /**
+   * @param {Card} card
+   * @param {boolean} changed
+   */
+  noted(card, changed) {
     this.focus(this.cards.indexOf(card));
-  }
-
-  /** @param {Card} card */
-  async save(card) {
-    const box = this.nodeOf(card.id)?.querySelector(".g-form");
-    if (!box) return;
-    const [name, tags] = ["name", "tags"].map((field) => find(`input[name=${field}]`, box, HTMLInputElement).value);
-    const notes = await this.host.server.note({ run: card.id, name, tags: tagsOf(tags) });
-    const { problem } = /** @type {{ problem?: string }} */ (notes);
-    if (problem) return put(find(".g-wrong", box), problem);
-    Object.assign(card, notes);
-    this.leave(card);
+    if (!changed) return;
     this.redraw(card);
     this.ask(0); // its tags can be chosen now
   }
@@ -319,77 +253,24 @@ class Gallery extends Part {
     if (!gone) return;
     this.nodeOf(card.id)?.remove();
     this.cards = this.cards.filter((one) => one !== card);
-    this.chosen = this.chosen.filter((run) => run !== card.id);
-    this.offerUndo(card.id, `${titleOf(card)} is in the trash, and removed after ${gone.days} days.`);
+    if (this.pair.runs.includes(card.id)) this.pair.choose(card.id);
+    this.trash.offer(card.id, `${titleOf(card)} is in the trash, and removed after ${gone.days} days.`);
     this.focus(Math.min(i, this.cards.length - 1));
     this.ask(0);
   }
 
-  /**
-   * @param {string} run
-   * @param {string} text
-   */
-  offerUndo(run, text) {
-    const box = this.$(".g-undo");
-    clearTimeout(this.undo.timer);
-    this.undo = { run, timer: setTimeout(() => (box.hidden = true), UNDO_MS) };
-    put(find("span", box), text);
-    box.hidden = false;
-  }
-
-  /** @param {string} run */
-  async restore(run) {
-    this.$(".g-undo").hidden = true;
-    if (!(await this.call("restore", { run }))) return;
+  /** @param {string} run from the trash; "" after it was emptied */
+  async returned(run) {
     await this.look();
-    this.focus(this.cards.findIndex((card) => card.id === run));
-    this.listTrash();
-  }
-
-  /**
-   * @param {number} n
-   * @param {number} days
-   */
-  sayTrash(n, days) {
-    const box = this.$(".g-trash", HTMLDetailsElement);
-    box.hidden = !n;
-    put(find("summary", box), `${n} deleted run${n === 1 ? "" : "s"} in the trash, each removed after ${days} days`);
-    if (n && box.open) this.listTrash();
-  }
-
-  /** @param {boolean} [empty] */
-  async listTrash(empty = false) {
-    const box = this.$(".g-trash", HTMLDetailsElement);
-    if (!box.open) return;
-    const found = await this.call("trash", { empty });
-    if (!found) return;
-    find("ul", box).replaceChildren(...found.runs.map((/** @type {Thrown} */ one) => {
-      const row = make("li");
-      row.append(make("b", "", one.title), make("small", "", `${one.kind_title} · ${one.left} left`), button("tool g-back", "Take back", { run: one.id }));
-      return row;
-    }));
-    if (empty) {
-      this.$(".g-undo").hidden = true;
-      this.ask(0);
-    }
+    if (run) this.focus(this.cards.findIndex((card) => card.id === run));
   }
 
   /** @param {string} run "" chooses none */
   choose(run) {
-    const before = this.chosen;
-    this.chosen = run ? choose(before, run) : [];
-    for (const one of new Set([...before, ...this.chosen])) {
+    for (const one of this.pair.choose(run)) {
       const card = this.cardOf(one);
       if (card) this.redraw(card);
     }
-    this.sayChosen();
-  }
-
-  async hold() {
-    const [a, b] = this.chosen, found = await this.call("beside", { a, b });
-    if (!found) return;
-    this.$(".g-two").replaceChildren(...drawnTwo(found));
-    this.drawer.open();
   }
 }
 

@@ -245,8 +245,8 @@ class Board extends Part {
       image.alt = `${wordsOf(view.axes, name)}, seed ${seed}, enlarged`;
       save.download = `grid-${view.run}-${name}-seed-${seed}.png`;
     }
-    const others = Object.entries(cell.images);
-    rebuild(find(".grd-others", box), JSON.stringify([view.run, name, others]), () => (others.length < 2 ? [] : others.map(([one, small]) => {
+    const others = Object.entries(cell.images), key = JSON.stringify([view.run, name, others]);
+    rebuild(find(".grd-others", box), key, () => (others.length < 2 ? [] : others.map(([one, small]) => {
       const press = button("", undefined, { seed: one });
       press.append(Object.assign(new Image(), { loading: "lazy", src: file(view.run, small), alt: `seed ${one}` }));
       return press;
@@ -269,7 +269,8 @@ class Board extends Part {
   mark() {
     const [x, y] = placeOf(this.open || "-1");
     for (const box of this.element.querySelectorAll(".grd-box")) {
-      if (box instanceof HTMLElement) attr(box, "aria-pressed", Boolean(this.open) && box.dataset.x === `${x}` && box.dataset.y === `${y}`);
+      if (!(box instanceof HTMLElement)) continue;
+      attr(box, "aria-pressed", Boolean(this.open) && box.dataset.x === `${x}` && box.dataset.y === `${y}`);
     }
   }
 

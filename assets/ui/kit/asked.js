@@ -1,4 +1,5 @@
-// What a board is told where it shows no run: the form that an experiment file asks for, put into the fields once. No page needed.
+// What a board is told where it shows no run: the form that an experiment file asks for, put into the fields once.
+// No page needed.
 
 /**
  * @template Form

@@ -6,7 +6,8 @@ import { all, at } from "./dom.js";
 const FIELD = "textarea, select, input:is(:not([type]), [type=text], [type=number], [type=range], [type=checkbox], [type=radio])";
 const DROP = "input[role=combobox]"; // Gradio's dropdown: a list that opens when it has the focus
 const FILLS_NOTHING = "[role=tab], [role=option], .label-wrap, label, input, textarea, select, .simple-switch, .welcome, .tour";
-const NAMED = ["run", "scrub", "control", "grid", "personalize", "unlearn", "evaluate", "study"]; // of the address: runs that fill a form
+/** Of the address: runs that fill a form. */
+const NAMED = ["run", "scrub", "control", "grid", "personalize", "unlearn", "evaluate", "study"];
 const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8; // a form that is still being filled may take back what was put into it
 const CLOSED_MS = 60; // after the focus has left a dropdown: it shows again what is chosen
 
