@@ -25,9 +25,10 @@ def test_a_run_of_days_ago_is_found_named_deleted_and_taken_back(visit: Any, sit
     page.wait_for_selector(".g-card")
     assert page.locator(".g-card").count() == page.locator(".g-card b", has_text="red boat").count() > 0
     assert page.input_value(".g-find") == "red boat"
-    page.fill(".g-find", "purple fish")
-    page.wait_for_function("new URL(location).searchParams.get('find') === 'purple fish'")
-    page.wait_for_function("[...document.querySelectorAll('.g-card b')].every((one) => one.textContent.includes('purple fish'))")
+    page.fill(".g-find", "yellow tree")
+    page.wait_for_function("new URL(location).searchParams.get('find') === 'yellow tree'")
+    page.wait_for_selector(".g-card b:has-text('yellow tree')")
+    page.wait_for_function("[...document.querySelectorAll('.g-card b')].every((one) => one.textContent.includes('yellow tree'))")
     page.locator(".g-open").first.focus()
     run = page.locator(".g-card").first.get_attribute("data-run")
     page.keyboard.press("e")

@@ -37,7 +37,7 @@ TERMS = (
     Term("adapter", "A small file that changes a model while it is worn: a slider, a LoRA or a new word. "
          "It is put on and taken off without touching the weights.", ("adapters", "lora")),
     Term("arm", "One way to draw the same seeds: the teacher, the student, a hybrid or a remedy.", ("arms", "rows")),
-    Term("axis", "A setting of a grid and the values it takes: X stands across, Y down, and every value of Z has a page.", ("axes",)),
+    Term("axis", "A setting of a grid and its values: X stands across, Y down, and every value of Z has a page.", ("axes",)),
     Term("base step", "A step that the teacher takes in place of its student. A hybrid with k = 1 has one, at the start.",
          ("base steps", "base steps k", "of the base")),
     Term("batch", "Samples that one update of the training learns from.", ("batch size",)),
