@@ -62,7 +62,7 @@ class Watched(Generic[V]):
         return {
             self.board: {"run": None, "asked": self.runs.made("", request).asked(), "back": time.time()},
             self.run_id: "",
-            self.timer: gr.Timer(active=False),
+            self.timer: looking.rest(),
             self.stop: gr.Button(interactive=False),
             self.problem: "",
         }
