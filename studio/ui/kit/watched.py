@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import gradio as gr
 
 from studio.core.files import Json
-from studio.ui.kit import looking
 from studio.ui.kit.messages import problem
 from studio.ui.kit.reader import DrawnView
 from studio.ui.kit.runs import worker
@@ -39,7 +38,7 @@ class Watched(Generic[V]):
     board: gr.HTML
     problem: gr.HTML
     run_id: gr.Textbox
-    timer: gr.HTML
+    timer: gr.Timer
     stop: gr.Button
 
     def show(self, run_id: str) -> Updates:
@@ -47,11 +46,11 @@ class Watched(Generic[V]):
         try:
             view, ahead = self.runs.look(run_id[:80])
         except (ValueError, KeyError) as error:
-            return {self.problem: problem(error), self.timer: looking.rest()}
+            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
         return {
             self.run_id: run_id,
             self.board: view.board(ahead),
-            self.timer: looking.at(run_id, live=view.live),
+            self.timer: gr.Timer(active=view.live),
             self.stop: gr.Button(interactive=view.live),
             self.problem: "",
             self.header: worker(self.jobs),
@@ -62,13 +61,13 @@ class Watched(Generic[V]):
         return {
             self.board: {"run": None, "asked": self.runs.made("", request).asked(), "back": time.time()},
             self.run_id: "",
-            self.timer: looking.rest(),
+            self.timer: gr.Timer(active=False),
             self.stop: gr.Button(interactive=False),
             self.problem: "",
         }
 
     def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: looking.rest()}
+        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
 
     def stopped(self, values: Values) -> Updates:
         """Saves where it is; the Jobs panel resumes it."""
