@@ -57,6 +57,7 @@ def test_a_grid_is_drawn_looked_at_extended_and_comes_back_from_its_file(chromiu
     page.wait_for_function("document.querySelectorAll('.grd-box img').length === 6")
     page.wait_for_selector(DONE)
     assert "were there already" in page.inner_text("#grid-board .b-text")
+    address = page.url
 
     page.click("[role=tab]:has-text('Scrub')")
     page.evaluate(DROP, ["grid.yaml", file.read_text()])
@@ -65,7 +66,7 @@ def test_a_grid_is_drawn_looked_at_extended_and_comes_back_from_its_file(chromiu
     page.evaluate(DROP, ["bad.yaml", "kind: grid\ndraw: {prompt: a cat}\naxes: [teacher_stepz=1]\n"])
     page.wait_for_selector("text=Did you mean 'teacher_steps'")
 
-    phone = opened(chromium, page.url, 390, "dark", faults, "#grid-run")
+    phone = opened(chromium, address, 390, "dark", faults, "#grid-run")
     phone.wait_for_function("document.querySelectorAll('.grd-box img').length >= 4")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert not faults
