@@ -154,4 +154,4 @@ def test_words_and_adapters_go_along(tmp_path: Path) -> None:
         plain = call()
         for name in NAMES[1:]:
             with Placement(name, CPU if name == "sequential" else DEVICE, [base]):
-                assert torch.equal(call(), plain), name
+                assert torch.allclose(call(), plain, atol=1e-6), name  # to the bit on some processors alone
