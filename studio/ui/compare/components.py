@@ -142,8 +142,10 @@ def _table_row(row: Json, further: Mapping[str, Json], fixed: tuple[str, ...]) -
     }
     own = [words.titled(measures.get(name), look) for name, look in further.items()]
     why = [(measures.get(name) or {}).get("note") or "" for name in further]  # of a dash
-    cells = [*(known[head] for head in fixed),
-             *(_with(cell, said if cell[0] == words.NO_VALUE else "") for cell, said in zip(own, why, strict=True))]  # fmt: skip
+    cells = [
+        *(known[head] for head in fixed),
+        *(_with(cell, said if cell[0] == words.NO_VALUE else "") for cell, said in zip(own, why, strict=True)),
+    ]
     heads = [*fixed, *(html.escape(look["title"]) for look in further.values())]
     each = ", ".join(
         f"{name} {words.interval(of, percent=True)[0]}" for name, of in measures.get("accuracy_by_factor", {}).items()
