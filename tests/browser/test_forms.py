@@ -205,3 +205,23 @@ def test_a_choice_among_cards_and_its_settings_survive_a_reload(visit: Any) -> N
     page.wait_for_selector("#start:not([disabled])")
     unfold(page)
     assert page.input_value("#settings-batch :is(input, textarea)") == "77"
+
+
+def test_a_press_counts_though_the_button_moves_away_under_it(visit: Any) -> None:
+    page = visit()
+    page.wait_for_selector("#run:not([disabled])")
+    page.evaluate("() => document.querySelector('#run').addEventListener('click', (event) => {"
+                  "  document.body.dataset.pressed = 'yes'; event.stopImmediatePropagation(); }, true)")  # fmt: skip
+    move = "() => document.querySelector('#run').style.transform = 'translateY(-90px)'"
+    box = page.locator("#run").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 90)  # a hand that thinks better of it
+    page.mouse.up()
+    assert page.evaluate("document.body.dataset.pressed") is None
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(move)
+    page.mouse.up()
+    assert page.evaluate("document.body.dataset.pressed") == "yes"

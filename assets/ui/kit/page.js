@@ -2,6 +2,7 @@
 import { all, at } from "./dom.js";
 import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
+import { holdPresses } from "./presses.js";
 import { asLeft } from "./simple.js";
 import { kept } from "./storage.js";
 import { keepTyped } from "./typed.js";
@@ -82,6 +83,7 @@ export async function start(...later) {
   });
   acceptDrops();
   fitControls();
+  holdPresses();
   asLeft();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");

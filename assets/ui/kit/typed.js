@@ -8,10 +8,13 @@ const DROP = "input[role=combobox]"; // Gradio's dropdown: a list that opens whe
 const FILLS_NOTHING = "[role=tab], [role=option], .label-wrap, label, input, textarea, select, .simple-switch, .welcome, .tour";
 /** Of the address: runs that fill a form. */
 const NAMED = ["run", "scrub", "control", "grid", "personalize", "unlearn", "evaluate", "study"];
-const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8; // a form that is still being filled may take back what was put into it
+// A form that is still being filled may take back what was put into it; what depends on a choice is filled when that is answered.
+const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8, LOOKS_AFTER_CHOICE = 60;
 const CLOSED_MS = 60; // after the focus has left a dropdown: it shows again what is chosen
 
 let putting = false; // something back, which is no person's doing
+/** @type {Set<string>} keys of what has been put back */
+const restored = new Set();
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
@@ -118,18 +121,23 @@ async function choose(drop, title) {
  * Puts back what was there before, dropdowns first: others may depend on them.
  * @param {HTMLElement} controls a form that is ready
  * @param {Record<string, string>} before
- * @param {WeakMap<Element, number>} looks
+ * @param {Map<string, number>} looks how often each is still looked at
  */
 async function putBack(controls, before, looks) {
   const fields = /** @type {Field[]} */ (/** @type {unknown} */ (all(FIELD, controls)));
-  for (const field of [...fields.filter((one) => one.matches(DROP)), ...fields.filter((one) => !one.matches(DROP))]) {
-    const value = before[keyOf(field)], times = looks.get(field) ?? 0;
-    if (value === undefined || times >= LOOKS) continue;
-    looks.set(field, times + 1);
-    if (valueOf(field) === value || !offers(field, value)) continue;
+  const drops = fields.filter((one) => one.matches(DROP)), others = fields.filter((one) => !one.matches(DROP));
+  for (const field of [...drops, ...others]) {
+    const key = keyOf(field), value = before[key], left = looks.get(key) ?? LOOKS;
+    if (value === undefined || left === 0) continue;
+    looks.set(key, left - 1);
+    if (!offers(field, value)) continue;
+    restored.add(key);
+    if (valueOf(field) === value) continue;
     putting = true;
-    if (field.matches(DROP)) await choose(field, value);
-    else if (!field.matches("[readonly]")) fill(field, value);
+    if (field.matches(DROP)) {
+      await choose(field, value);
+      for (const other of others) looks.set(keyOf(other), LOOKS_AFTER_CHOICE);
+    } else if (!field.matches("[readonly]")) fill(field, value);
     putting = false;
   }
 }
@@ -163,7 +171,11 @@ function keep(before) {
     const drop = /** @type {Element} */ (event.target);
     if (putting || !isField(drop) || !drop.matches(DROP)) return;
     const was = shown;
-    setTimeout(() => drop.value !== was && note(drop), CLOSED_MS);
+    setTimeout(() => {
+      if (drop.value === was) return;
+      for (const key of restored) if (key.startsWith(`${keyOf(drop).split("/")[0]}/`)) delete before[key]; // it may fill the form
+      note(drop);
+    }, CLOSED_MS);
   });
 }
 
@@ -174,8 +186,8 @@ function keep(before) {
 export async function keepTyped(ready) {
   const before = namesRun(location.search) ? {} : read();
   keep(before);
-  /** @type {WeakMap<Element, number>} */
-  const looks = new WeakMap();
+  /** @type {Map<string, number>} */
+  const looks = new Map();
   document.addEventListener("pointerdown", (event) => { // what somebody asks for now may fill a form: it has the last word
     if (at(event, FILLS_NOTHING)) return;
     for (const controls of all(".controls", document).filter((one) => one.offsetParent)) {
