@@ -2,6 +2,7 @@
 
     GET /run-state/<run>                         what /job says without the request; ETag: its change counter
     GET /run-state/<run>?seen=<ETag>&wait=20     the next that differs, or 304 after so many seconds
+    HEAD /run-state/<run>                        Run-Stamp alone, which changes when anything of the run does: for the page
 
 However many ask, a run's files are looked at ten times a second at most, and read only when they have grown.
 """
@@ -30,14 +31,17 @@ ADDRESS = "run-state"  # below the address of the page
 LOOK_S = 0.1  # seconds that a look is good for, and between looks of those who wait
 MOST_S = 60.0  # that somebody may wait
 KEPT = 256  # runs whose state is kept
+STAMP = "Run-Stamp"
+FILES = ("events.jsonl", "result.json", "metrics.jsonl", "measures.json", "")  # of a run; the last is its folder
 Stamp = tuple[object, ...]
 
 
 @dataclass
 class Kept:
-    """A run as it was looked at last. tag: of the body."""
+    """A run as it was looked at last. tag: of the body; read: the stamp that the body has."""
 
     stamp: Stamp = ()
+    read: Stamp = ()
     tag: str = ""
     body: bytes = b""
     looked: float = -1.0
@@ -61,6 +65,9 @@ class States:
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
         try:
+            if request.method == "HEAD":
+                stamp = (await self.look(run, read=False)).stamp
+                return Response(headers={STAMP: _digest(repr(stamp).encode()), "Cache-Control": "no-cache"})
             kept = await self.look(run)
             while kept.tag == seen.strip('"') and time.monotonic() < until:
                 await asyncio.sleep(LOOK_S)
@@ -74,40 +81,45 @@ class States:
             return Response(status_code=304, headers=headers)
         return Response(kept.body, media_type="application/json", headers=headers)
 
-    async def look(self, run: str) -> Kept:
-        """A run as it was within the last `LOOK_S` seconds. ValueError where there is none."""
-        kept = self._kept.get(run)
-        if kept is not None and time.monotonic() - kept.looked < LOOK_S:
-            return kept
-        kept = self._kept.setdefault(check_run_id(run), Kept())
-        async with kept.lock:  # of those who come at once the first looks
-            if time.monotonic() - kept.looked >= LOOK_S:
-                try:
-                    await to_thread.run_sync(self._read, run, kept)
-                except ValueError:
-                    self._kept.pop(run, None)
-                    raise
-                kept.looked = time.monotonic()
+    async def look(self, run: str, read: bool = True) -> Kept:
+        """A run as it was within the last `LOOK_S` seconds. read: its body too. ValueError where there is none."""
+        kept = self._kept.get(run) or self._kept.setdefault(check_run_id(run), Kept())
+        if not self._fresh(kept, read):
+            async with kept.lock:  # of those who come at once the first looks
+                if not self._fresh(kept, read):
+                    try:
+                        await to_thread.run_sync(self._read, run, kept, read)
+                    except ValueError:
+                        self._kept.pop(run, None)
+                        raise
+                    kept.looked = time.monotonic()
         if run in self._kept:
             self._kept.move_to_end(run)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return kept
 
-    def _read(self, run: str, kept: Kept) -> None:
+    def _fresh(self, kept: Kept, read: bool) -> bool:
+        return time.monotonic() - kept.looked < LOOK_S and not (read and kept.read != kept.stamp)
+
+    def _read(self, run: str, kept: Kept, read: bool) -> None:
         info = self.jobs.get(run)
-        stamp = self._stamp(info)
-        if stamp == kept.stamp:
+        kept.stamp = self._stamp(info)
+        if not read or kept.read == kept.stamp:
             return
         told = {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
                 "progress": self.jobs.progress(run), "result": with_addresses(run, self.jobs.result(run))}  # fmt: skip
         kept.body = json.dumps(plain(told), separators=(",", ":")).encode()
-        kept.stamp, kept.tag = stamp, hashlib.sha256(kept.body).hexdigest()[:16]
+        kept.read, kept.tag = kept.stamp, _digest(kept.body)
 
     def _stamp(self, info: RunInfo) -> Stamp:
         """What differs as soon as a run stands differently."""
         folder = self.jobs.paths.run(info.id)
-        return (info.state, info.note, info.ahead, *(_of_file(folder / name) for name in ("events.jsonl", "result.json")))
+        return (info.state, info.note, info.ahead, *(_of_file(folder / name) for name in FILES))
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _of_file(path: os.PathLike[str]) -> tuple[int, int, int] | None:

@@ -5,6 +5,7 @@ import { resolved } from "../../assets/ui/kit/figure.js";
 import { room } from "../../assets/ui/kit/foot.js";
 import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
+import { Due } from "../../assets/ui/kit/look.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
@@ -151,4 +152,21 @@ Deno.test("the column of a form ends above the end of the window, wherever it be
 
 Deno.test("a hyphen before a figure is written as a minus, one in a word stays", () => {
   assert.deepEqual(unbroken("gains -5 % [-20 to 10] with skip-first"), "gains −5\u00a0% [−20 to 10] with skip-first");
+});
+
+Deno.test("a run is asked for when it has changed, and seldom when it has not", () => {
+  const due = new Due({ every: 0.4, slow: 10, blind: 2 });
+  due.begin(100);
+  assert.equal(due.now("a", 100.4), true); // what is shown may be older than the first look
+  assert.deepEqual([101, 105, 110.3].map((now) => due.now("a", now)), [false, false, false]);
+  assert.equal(due.now("a", 110.4), true);
+  assert.deepEqual([due.now("b", 110.8), due.now("b", 111.2)], [true, false]);
+});
+
+Deno.test("where a run's state cannot be had it is asked for by the clock, and what was seen stays seen", () => {
+  const due = new Due({ every: 0.4, slow: 10, blind: 2 });
+  due.begin(0);
+  assert.equal(due.now("a", 0.4), true);
+  assert.deepEqual([1, 2.3, 2.4, 3, 4.4].map((now) => due.now(null, now)), [false, false, true, false, true]);
+  assert.deepEqual([due.now("a", 5), due.now("b", 5.4)], [false, true]);
 });

@@ -104,3 +104,30 @@ def test_no_more_runs_are_kept_than_there_is_room_for(jobs: Jobs, monkeypatch: p
 
     asyncio.run(ask())
     assert list(kept._kept) == runs[1:]
+
+
+def test_a_head_says_a_stamp_that_changes_with_whatever_the_run_leaves_and_reads_nothing(
+    jobs: Jobs, client: TestClient, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    progress_of = jobs.progress
+    monkeypatch.setattr(jobs, "progress", lambda one: (reads.append(one), progress_of(one))[1])
+
+    def stamp() -> str:
+        time.sleep(states.LOOK_S)
+        answer = client.head(f"/run-state/{run}")
+        assert answer.status_code == 200 and answer.content == b""
+        return answer.headers["run-stamp"]
+
+    seen = [stamp()]
+    assert stamp() == seen[0]
+    with EventLog(jobs.paths.run(run) / "events.jsonl") as log:
+        log.write("preview", arm="teacher")  # which the body says nothing of
+    seen.append(stamp())
+    (jobs.paths.run(run) / "metrics.jsonl").write_text("{}\n")
+    seen.append(stamp())
+    jobs.cancel(run)
+    seen.append(stamp())
+    assert len(set(seen)) == len(seen) and reads == []
+    assert client.get(f"/run-state/{run}").json()["state"] == "cancelled"
+    assert client.head("/run-state/20260131-093000-123-abcdef").status_code == 404

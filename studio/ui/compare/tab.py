@@ -17,7 +17,7 @@ from studio.ui.compare import first_page, plot
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.components import board, empty_board, figures_table, stage
 from studio.ui.compare.form import CompareForm
-from studio.ui.kit import arms, messages, pairs, parts
+from studio.ui.kit import arms, looking, messages, pairs, parts
 from studio.ui.kit.address import chosen
 from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
@@ -145,9 +145,9 @@ class CompareTab(DrawTab):
         return self.form.fill(request.model_dump(mode="json")) | self.start(lambda: request.model_dump(mode="json"))
 
     def beat(self) -> Updates:
-        """State of the worker, often until its models are open and now and then afterwards."""
+        """State of the worker, often until its models are open and now and then afterwards; a run that goes on tells it too."""
         chip = worker(self.jobs)
-        return {self.header: chip, self.pulse: gr.Timer(IDLE_S if chip["state"] == "ready" else WATCH_S)}
+        return {self.header: chip, self.pulse: gr.Timer(IDLE_S if chip["state"] in ("ready", "busy") else WATCH_S)}
 
     def attach(self, asked: str) -> Updates:
         """See `opened`; `asked` is "open <run>" or "last <run>"."""
@@ -196,7 +196,7 @@ class CompareTab(DrawTab):
         try:
             view, ahead = self.watch.look(run_id)
         except (ValueError, KeyError) as error:
-            return {self.problem: messages.problem(error), self.timer: gr.Timer(active=False)}
+            return {self.problem: messages.problem(error), self.timer: looking.rest()}
         rows, (drawn, _) = list(view.rows.values()), view.pictures
         return {
             self.run_id: run_id,
@@ -205,7 +205,7 @@ class CompareTab(DrawTab):
             self.table: figures_table(rows),
             self.under: gr.Row(visible=drawn > 0),
             self.figures: gr.Column(visible=drawn > 0),
-            self.timer: gr.Timer(active=view.live),
+            self.timer: looking.at(run_id, live=view.live),
             self.run: gr.Button("Running" if view.live else "Run", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",

@@ -21,7 +21,7 @@ from studio.library.adapter_effects import attribute_of
 from studio.library.adapters import AdapterEntry
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import messages, parts, words
+from studio.ui.kit import looking, messages, parts, words
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
 
@@ -59,7 +59,7 @@ class Shelf:
                 self.merge = gr.Button("Save the model", size="md", elem_id="merge")
         self.run = gr.Textbox("", visible="hidden", label="shelf run")
         self.worn = gr.Textbox("{}", visible="hidden", label="adapters to merge")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.list, self.base, self.model, self.into, self.which}
 
     def _build_training(self, models: Choices) -> None:
@@ -134,7 +134,7 @@ class Shelf:
         def deleted(values: Values) -> Updates:
             return self.deleted(values) | {worn: of_form(values)} | self.show()
 
-        self.timer.tick(ticked, {self.run, *fields}, {*asked, worn, *self.shown}, **_QUIET)
+        looking.on_change(self.timer, ticked, {self.run, *fields}, {*asked, worn, *self.shown})
         self.delete.click(deleted, {self.which, *fields}, {self.said, worn, *self.shown}, **_QUIET)
 
     # -- what there is ---------------------------------------------------------------------------------------------
@@ -207,19 +207,19 @@ class Shelf:
             run_id = self.jobs.submit("adapter", request)
         except ValueError as error:
             return {self.said: messages.problem(error, "adapter")}
-        return {self.said: parts.line("Opening the models …", "hint"), self.run: run_id, self.timer: gr.Timer(active=True)}
+        return {self.said: parts.line("Opening the models …", "hint"), self.run: run_id, self.timer: looking.at(run_id)}
 
     def tick(self, run_id: str) -> Updates:
         """How what was asked stands; the timer stops with it."""
         if not run_id:
-            return {self.timer: gr.Timer(active=False)}
+            return {self.timer: looking.rest()}
         try:
             info = self.jobs.get(run_id)
         except ValueError as error:
-            return {self.said: messages.problem(error), self.timer: gr.Timer(active=False)}
+            return {self.said: messages.problem(error), self.timer: looking.rest()}
         if info.state in (*ACTIVE, "queued"):
             return {self.said: parts.line(info.note or "Opening the models …", "hint")}
-        stop = {self.timer: gr.Timer(active=False)}
+        stop = {self.timer: looking.rest()}
         result = self.jobs.result(run_id)
         if info.state != "done" or result is None:
             return stop | {self.said: parts.line(info.note or f"It was {info.state}.", "problem")}

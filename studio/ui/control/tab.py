@@ -17,7 +17,7 @@ from studio.ui.control import view as controlview
 from studio.ui.control.adapters import Shelf
 from studio.ui.control.control_runs import Controls
 from studio.ui.control.form import ControlForm
-from studio.ui.kit import parts
+from studio.ui.kit import looking, parts
 from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.exports import saving
@@ -115,7 +115,7 @@ class ControlTab(DrawTab):
         try:
             view, ahead = self.controls.look(run_id)
         except (ValueError, KeyError) as error:
-            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
+            return {self.problem: problem(error), self.timer: looking.rest()}
         figure, table = view.figure(), view.table()
         return {
             self.run_id: run_id,
@@ -124,7 +124,7 @@ class ControlTab(DrawTab):
             self.table: table_html(table) if table else "",
             self.under: gr.Column(visible=figure is not None),
             self.figures: gr.Column(visible=table is not None),
-            self.timer: gr.Timer(active=view.live),
+            self.timer: looking.at(run_id, live=view.live),
             self.run: gr.Button("Drawing" if view.live else "Draw", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",

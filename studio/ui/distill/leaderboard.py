@@ -18,6 +18,7 @@ from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
 from studio.library.models import load_registry
 from studio.ui.distill import estimate, leaderboard_plot
+from studio.ui.kit import looking
 from studio.ui.kit import words as say
 from studio.ui.kit.exports import Saved, Table, saving
 from studio.ui.kit.scripts import mounted
@@ -47,18 +48,18 @@ class Leaderboard:
     def __init__(self, jobs: Jobs, teacher: gr.Dropdown):
         self.jobs, self.teacher = jobs, teacher
         self.html = leaderboard_html({"rows": []}, self.to_save)
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.html, self.timer}
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.html.measure(self.measure, {teacher}, self.shown, **quiet)
         self.html.look(self.look, {teacher}, self.shown, **quiet)
-        self.timer.tick(self.look, {teacher}, self.shown, **quiet)
+        looking.on_change(self.timer, self.look, {teacher}, self.shown)
 
     def show(self, teacher: str, problem: str = "") -> Updates:
         value = self.value(teacher)
         return {
             self.html: value | {"problem": problem or self._trouble(teacher, value)},
-            self.timer: gr.Timer(active=value["busy"]),
+            self.timer: looking.at(value["run"]),
         }
 
     def look(self, values: Values) -> Updates:
@@ -118,7 +119,16 @@ class Leaderboard:
         try:
             board = table.board(self.jobs.paths, load_registry(self.jobs.paths), teacher)
         except ValueError as error:
-            return {"rows": [], "title": "", "summary": "", "said": [str(error)], "figures": {}, "busy": False, "action": None}
+            return {
+                "rows": [],
+                "title": "",
+                "summary": "",
+                "said": [str(error)],
+                "figures": {},
+                "busy": False,
+                "run": "",
+                "action": None,
+            }
         going = self.going(teacher)
         return {
             "teacher": teacher,
@@ -130,6 +140,7 @@ class Leaderboard:
             "choices": [[choice, words] for choice, words in leaderboard_plot.CHOICES.items()],
             "note": note(board),
             "busy": going is not None,
+            "run": going.id if going is not None else "",
             "action": None if board.problem else self._action(board, going),
         }
 

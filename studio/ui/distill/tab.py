@@ -26,7 +26,7 @@ from studio.ui.distill.objective_cards import WAIT, about, families, objectives_
 from studio.ui.distill.student import StudentCard
 from studio.ui.distill.trial_button import TrialButton
 from studio.ui.jobs.background import Background
-from studio.ui.kit import messages, parts, trials
+from studio.ui.kit import looking, messages, parts, trials
 from studio.ui.kit.drawn import draws
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Updates, Values
@@ -123,7 +123,7 @@ class DistillTab:
         )
         trial, asked = self.trial, {*self.inputs, self.live}
         trial.button.click(self.measure, asked, trial.shown, **_QUIET)
-        trial.timer.tick(self.measured, {*asked, trial.run_id}, {*trial.shown, self.cost}, **_QUIET)
+        looking.on_change(trial.timer, self.measured, {*asked, trial.run_id}, {*trial.shown, self.cost})
         draws(self.drawn_here, self.form, self.start, self.draw)
 
     def draw(self, text: str) -> None:
@@ -275,7 +275,7 @@ class DistillTab:
     def measured(self, values: Values) -> Updates:
         """How far the trial is; at its end, what the form says now."""
         if not (run_id := values[self.trial.run_id]):
-            return {self.trial.timer: gr.Timer(active=False)}
+            return {self.trial.timer: looking.rest()}
         ended, updates = self.trial.look(run_id)
         return updates | (self.count(values) if ended else {})
 

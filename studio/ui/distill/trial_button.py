@@ -6,7 +6,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import messages, parts, trials
+from studio.ui.kit import looking, messages, parts, trials
 from studio.ui.kit.updates import Updates
 
 POLL_S = 1.0
@@ -20,7 +20,7 @@ class TrialButton:
         self.button = gr.Button(trials.MEASURE, size="sm", visible=False, elem_id="measure-it", elem_classes="tool")
         self.line = parts.text("measuring")
         self.run_id = gr.Textbox("", visible="hidden", label="trial")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.button, self.line, self.run_id, self.timer}
 
     def offered(self, unknown: bool) -> Updates:
@@ -34,7 +34,7 @@ class TrialButton:
         except ValueError as error:
             return {self.line: messages.problem(error, "distill")}
         said = parts.line("Measuring a few steps of it.", "hint")
-        return {self.run_id: run_id, self.timer: gr.Timer(active=True), self.line: said, self.button: gr.Button(visible=False)}
+        return {self.run_id: run_id, self.timer: looking.at(run_id), self.line: said, self.button: gr.Button(visible=False)}
 
     def look(self, run_id: str) -> tuple[bool, Updates]:
         """(whether it has ended, what is shown of it)."""
@@ -43,5 +43,5 @@ class TrialButton:
         except ValueError as error:
             ended, said = True, str(error)
         line = parts.line(said, "problem" if ended else "hint") if said else ""
-        more: Updates = {self.run_id: "", self.timer: gr.Timer(active=False)} if ended else {}
+        more: Updates = {self.run_id: "", self.timer: looking.rest()} if ended else {}
         return ended, {self.line: line, **more}

@@ -19,7 +19,7 @@ from studio.ui.evaluate import choices
 from studio.ui.evaluate.runs import Evaluations
 from studio.ui.evaluate.view import EvaluateView
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts
+from studio.ui.kit import looking, parts
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
@@ -79,7 +79,7 @@ class EvaluateTab(Watched[EvaluateView]):
                 )
         self.asked = gr.Textbox("{}", visible="hidden", label="what is to be evaluated")
         self.run_id = gr.Textbox("", visible="hidden", elem_id="evaluate-id", label="evaluation run id")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
         self.listed: set[Component] = {self.candidates, self.asks}
         self.opening: set[Component] = {*self.listed, *self.shown}
@@ -96,7 +96,7 @@ class EvaluateTab(Watched[EvaluateView]):
         outputs = list({*self.shown, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=form, **_QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
         self.board.open(self.reopen, None, self.shown, **_QUIET)
 

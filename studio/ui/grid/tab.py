@@ -11,7 +11,7 @@ from studio.capabilities.grid.request import GridRequest
 from studio.core.files import Json
 from studio.ui.grid.form import GridForm
 from studio.ui.grid.grid_runs import Grids
-from studio.ui.kit import messages
+from studio.ui.kit import looking, messages
 from studio.ui.kit.draw_form import QUIET
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.exports import saving
@@ -97,11 +97,11 @@ class GridTab(DrawTab):
         try:
             view, ahead = self.grids.look(run_id)
         except (ValueError, KeyError) as error:
-            return {self.problem: messages.problem(error), self.timer: gr.Timer(active=False)}
+            return {self.problem: messages.problem(error), self.timer: looking.rest()}
         return {
             self.run_id: run_id,
             self.board: view.board(ahead),
-            self.timer: gr.Timer(active=view.live),
+            self.timer: looking.at(run_id, live=view.live),
             self.run: gr.Button("Drawing" if view.live else "Draw", interactive=not view.live),
             self.cancel: gr.Button(interactive=view.live),
             self.problem: "",

@@ -22,7 +22,7 @@ from studio.library.method_cards import GROUPS, objectives
 from studio.ui.jobs import curves, files, numbers, picks_table, slider_table, with_without_table
 from studio.ui.jobs import strips as pictures
 from studio.ui.jobs.view import JobView
-from studio.ui.kit import words
+from studio.ui.kit import looking, words
 from studio.ui.kit.runs import BACKGROUND as LANE
 from studio.ui.kit.runs import counted, when
 from studio.ui.kit.views import Views, finish
@@ -81,12 +81,14 @@ class Background:
         infos = sorted(self.jobs.list(lane=LANE, limit=LISTED), key=_place)
         if chosen == "first" or (chosen and all(info.id != chosen for info in infos)):
             chosen = infos[0].id if infos else ""
+        downloads = self.jobs.list(lane=DOWNLOADS, states=(*ACTIVE, "queued"), limit=LISTED)
         return {
             "jobs": [self.card(info) for info in infos],
             "chosen": chosen,
             "detail": self.detail(chosen) if chosen else None,
             "counts": counted(infos),
-            "downloads": counted(self.jobs.list(lane=DOWNLOADS, states=(*ACTIVE, "queued"), limit=LISTED)),
+            "downloads": counted(downloads),
+            "going": [info.id for info in (*infos, *downloads) if info.state in (*ACTIVE, "queued")][: looking.MOST],
         }
 
     def card(self, info: RunInfo) -> Json:

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from studio.ui.jobs.background import Background
+from studio.ui.kit import looking
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
@@ -43,13 +44,13 @@ class JobsPanel:
             }
         )
         self.chosen = gr.Textbox(visible="hidden", label="chosen run")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.panel, self.chosen, self.timer}
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         # Gradio drops a second event while the first is on its way, unless it is told not to.
         self.panel.choose(self.choose, None, self.shown, trigger_mode="always_last", **quiet)
         self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
-        self.timer.tick(self.tick, {self.chosen}, self.shown - {self.chosen}, **quiet)
+        looking.on_change(self.timer, self.tick, {self.chosen}, self.shown - {self.chosen})
 
     def show(self, chosen: str, **more: Any) -> Updates:
         """The panel as it is now; `chosen` as in `Background.panel`."""
@@ -58,7 +59,7 @@ class JobsPanel:
         return {
             self.panel: value | ({"problem": repaired} if repaired else {}) | more,
             self.chosen: value["chosen"],
-            self.timer: gr.Timer(active=value["counts"]["active"] + value["downloads"]["active"] > 0),
+            self.timer: looking.at(*value["going"]),
         }
 
     def focus(self, run_id: str) -> Updates:

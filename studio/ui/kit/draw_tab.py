@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import parts, same_request
+from studio.ui.kit import looking, parts, same_request
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.messages import problem
@@ -34,7 +34,7 @@ class DrawTab(ABC):
     shown: Shown
     header: gr.HTML
     run_id: gr.Textbox
-    timer: gr.Timer
+    timer: gr.HTML
     run: gr.Button
     cancel: gr.Button
     problem: gr.HTML
@@ -65,14 +65,14 @@ class DrawTab(ABC):
 
     def build_hidden(self, poll_s: float, run_id: str, label: str) -> None:
         self.run_id = gr.Textbox(visible="hidden", elem_id=run_id, label=label)
-        self.timer = gr.Timer(poll_s, active=False)
+        self.timer = looking.look(poll_s)
 
     # -- events ----------------------------------------------------------------------------------------------------
 
     def wire(self) -> None:
         self.form.wire()
         self.cancel.click(self.stop, {self.run_id}, self.shown, **QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
 
     def start(self, request: Callable[[], Json], anew: bool = False) -> Updates:
         """Submits what the form asks for, and shows it; one sentence under the form where it does not fit. A finished run of the
@@ -99,7 +99,7 @@ class DrawTab(ABC):
         return self.show(run_id)
 
     def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
+        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: looking.rest()}
 
     def recent(self) -> list[Json]:
         """Cards of the newest runs for the drawer."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import gradio as gr
 
 from studio.core.files import Json
+from studio.ui.kit import looking
 from studio.ui.kit.messages import problem
 from studio.ui.kit.reader import DrawnView
 from studio.ui.kit.runs import worker
@@ -38,7 +39,7 @@ class Watched(Generic[V]):
     board: gr.HTML
     problem: gr.HTML
     run_id: gr.Textbox
-    timer: gr.Timer
+    timer: gr.HTML
     stop: gr.Button
 
     def show(self, run_id: str) -> Updates:
@@ -46,11 +47,11 @@ class Watched(Generic[V]):
         try:
             view, ahead = self.runs.look(run_id[:80])
         except (ValueError, KeyError) as error:
-            return {self.problem: problem(error), self.timer: gr.Timer(active=False)}
+            return {self.problem: problem(error), self.timer: looking.rest()}
         return {
             self.run_id: run_id,
             self.board: view.board(ahead),
-            self.timer: gr.Timer(active=view.live),
+            self.timer: looking.at(run_id, live=view.live),
             self.stop: gr.Button(interactive=view.live),
             self.problem: "",
             self.header: worker(self.jobs),
@@ -61,13 +62,13 @@ class Watched(Generic[V]):
         return {
             self.board: {"run": None, "asked": self.runs.made("", request).asked(), "back": time.time()},
             self.run_id: "",
-            self.timer: gr.Timer(active=False),
+            self.timer: looking.rest(),
             self.stop: gr.Button(interactive=False),
             self.problem: "",
         }
 
     def tick(self, values: Values) -> Updates:
-        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: gr.Timer(active=False)}
+        return self.show(values[self.run_id]) if values[self.run_id] else {self.timer: looking.rest()}
 
     def stopped(self, values: Values) -> Updates:
         """Saves where it is; the Jobs panel resumes it."""

@@ -12,7 +12,7 @@ import gradio as gr
 from studio.capabilities.mixture.request import N_STEPS, MixtureRequest
 from studio.core.files import Json
 from studio.jobs.jobs import Jobs
-from studio.ui.kit import words
+from studio.ui.kit import looking, words
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
@@ -41,11 +41,11 @@ class MixtureCard:
             elem_id="mixture",
         )
         self.waiting = gr.Textbox("", visible="hidden", label="position")  # a run that is awaited, and its position
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.shown = {self.html, self.waiting, self.timer}
         self.html.ask(self.ask, {self.waiting}, self.shown, trigger_mode="multiple", **quiet)  # "once" would drop the last move
-        self.timer.tick(self.tick, {self.waiting}, self.shown, **quiet)
+        looking.on_change(self.timer, self.tick, {self.waiting}, self.shown)
 
     def ask(self, values: Values, event: gr.EventData) -> Updates:
         """The sliders have moved: the answer, or the promise of one."""
@@ -63,7 +63,7 @@ class MixtureCard:
 
     def tick(self, values: Values) -> Updates:
         run_id, _, position = str(values[self.waiting] or "").partition(" ")
-        return self._wait(run_id, position) if run_id else {self.timer: gr.Timer(active=False)}
+        return self._wait(run_id, position) if run_id else {self.timer: looking.rest()}
 
     def _wait(self, run_id: str, position: str) -> Updates:
         """Look for the answer for a moment; a run that has been read is deleted."""
@@ -72,13 +72,13 @@ class MixtureCard:
             while not (info := self.jobs.get(run_id)).final:
                 if time.monotonic() > until:
                     note = self.jobs.status().note if self.jobs.status().state != "ready" else "Computing."
-                    waiting: Updates = {self.waiting: f"{run_id} {position}", self.timer: gr.Timer(active=True)}
+                    waiting: Updates = {self.waiting: f"{run_id} {position}", self.timer: looking.at(run_id)}
                     return {self.html: {"sliders": sliders(), "page": None, "note": note, "pending": True}, **waiting}
                 time.sleep(LOOK_S)
             found = self.jobs.result(run_id)
             self._drop(run_id)
         except ValueError:  # deleted: a later question took its place
-            return {self.timer: gr.Timer(active=False)}
+            return {self.timer: looking.rest()}
         if found is None:
             return self._answer(None, info.note or "The worker gave no answer; the log of its lane says why.")
         page = shown(found)
@@ -90,7 +90,7 @@ class MixtureCard:
 
     def _answer(self, page: Json | None, note: str = "") -> Updates:
         value = {"sliders": sliders(), "page": page, "note": note, "pending": False}
-        return {self.html: value, self.waiting: "", self.timer: gr.Timer(active=False)}
+        return {self.html: value, self.waiting: "", self.timer: looking.rest()}
 
     def _drop(self, waiting: object) -> None:
         """Forget a run: its answer is kept here, or nobody wants it any more."""

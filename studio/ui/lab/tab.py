@@ -20,7 +20,7 @@ from studio.core.files import Json
 from studio.library.models import Pair, load_registry
 from studio.ui.jobs.background import Background
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import messages, parts, schema_form
+from studio.ui.kit import looking, messages, parts, schema_form
 from studio.ui.kit.drawn import draws
 from studio.ui.kit.exports import saving
 from studio.ui.kit.scripts import called, mounted
@@ -121,7 +121,7 @@ class LabTab:
         self.live = gr.Textbox("", visible="hidden", label="typed")  # the request with what was typed since
         self.left_text = gr.Textbox("", visible="hidden", label="left")  # in this browser tab, before the page was loaded
         self.seen = gr.Textbox("", visible="hidden", label="seen")  # stamp of what is shown of it
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.fields = Fields(pair, prompts, seeds, steps, name)
         self.inputs = self.fields.inputs()
         self.filled = self.inputs | {self.form, self.about, self.cards, self.problem, self.cost, self.live}
@@ -133,7 +133,7 @@ class LabTab:
         self.saved.open(self.open, None, self.shown | {self.problem}, **_QUIET)
         self.saved.extend(self.extend, None, self.filled | self.shown, **_QUIET)
         self.line.act(self.act, {self.run_id, self.panel.chosen}, self.shown | self.panel.shown | {self.problem}, **_QUIET)
-        self.timer.tick(self.tick, {self.run_id, self.seen}, self.shown - {self.run_id}, **_QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id, self.seen}, self.shown - {self.run_id})
         draws(self.drawn_here, self.form, self.start, self.draw)
 
     def place(self, page: Page, tab: gr.Tab) -> None:
@@ -256,7 +256,7 @@ class LabTab:
         return {
             self.line: line, self.result: self.studies.body(run_id) | {"run": run_id}, self.run_id: run_id,
             self.seen: self.studies.stamp(run_id), self.saved: {"studies": self.studies.saved(run_id)},
-            self.timer: gr.Timer(active=line["live"]),
+            self.timer: looking.at(run_id, live=line["live"]),
         }  # fmt: skip
 
     def open(self, event: gr.EventData) -> Updates:
@@ -271,7 +271,7 @@ class LabTab:
     def _gone(self, why: str) -> Updates:
         """Nothing is open; the list is as it is now."""
         return {self.line: {"run": "", "problem": why}, self.result: {"study": ""}, self.run_id: "", self.seen: "",
-                self.saved: {"studies": self.studies.saved()}, self.timer: gr.Timer(active=False)}  # fmt: skip
+                self.saved: {"studies": self.studies.saved()}, self.timer: looking.rest()}  # fmt: skip
 
     def extend(self, event: gr.EventData) -> Updates:
         """The form as it was for a study, to ask for more seeds or values; what is drawn already is taken over."""
@@ -289,13 +289,13 @@ class LabTab:
         except ValueError as error:
             return {self.problem: messages.problem(error)} | self._shown(run_id)
         open_panel = self.panel.show(chosen) if chosen else {}
-        return self._shown(run_id) | open_panel | {self.timer: gr.Timer(active=True), self.problem: ""}
+        return self._shown(run_id) | open_panel | {self.timer: looking.at(run_id), self.problem: ""}
 
     def tick(self, values: Values) -> Updates:
         """Never sets which study is open: somebody may have opened another one while this was on its way."""
         run_id = values[self.run_id] or ""
         if not run_id:
-            return {self.timer: gr.Timer(active=False)}
+            return {self.timer: looking.rest()}
         updates = self._shown(run_id)
         updates.pop(self.run_id)
         if updates.get(self.seen) and updates[self.seen] == values[self.seen]:

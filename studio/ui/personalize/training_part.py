@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.library.method_cards import Catalogue, objectives
-from studio.ui.kit import parts, trials
+from studio.ui.kit import looking, parts, trials
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
 from studio.ui.kit.runs import RECENT, when
@@ -63,12 +63,12 @@ class TrainingPart(Watched[V], ABC):
         kind = self.runs.KIND
         self.asked = gr.Textbox("{}", visible="hidden", label=f"what to {kind}")
         self.run_id = gr.Textbox("", visible="hidden", elem_id=f"{self.HALF}-id", label=f"{kind} run id")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
         outputs = list({*self.shown, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=called(f"personalize/{self.FORM}", "readForm"), **QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **QUIET)
 
     def _build_actions(self) -> None:

@@ -12,7 +12,7 @@ import gradio as gr
 from studio.core.explain import count
 from studio.core.files import Json
 from studio.sampling.plan import Plan
-from studio.ui.kit import messages
+from studio.ui.kit import looking, messages
 from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.runs import worker
@@ -133,11 +133,11 @@ class ScrubTab(DrawTab):
         try:
             board = self.scrubs.board(run_id) | {"problem": problem}
         except (ValueError, KeyError) as error:
-            return {self.problem: messages.problem(error), self.timer: gr.Timer(active=False)}
+            return {self.problem: messages.problem(error), self.timer: looking.rest()}
         return {
             self.run_id: run_id,
             self.scrubber: board,
-            self.timer: gr.Timer(active=board["live"]),
+            self.timer: looking.at(run_id, live=board["live"]),
             self.run: gr.Button("Drawing" if board["live"] else "Draw and scrub", interactive=not board["live"]),
             self.cancel: gr.Button(interactive=board["live"]),
             self.problem: "",

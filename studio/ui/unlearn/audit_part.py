@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.core.files import Json
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts
+from studio.ui.kit import looking, parts
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
 from studio.ui.kit.scripts import called, mounted
@@ -55,12 +55,12 @@ class AuditPart(Watched[AuditView]):
     def wire(self) -> None:
         self.asked = gr.Textbox("{}", visible="hidden", label="what is to be audited")
         self.run_id = gr.Textbox("", visible="hidden", elem_id="unlearn-audit-id", label="audit run id")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header}
         outputs = list({*self.shown, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=called("unlearn/audit_form", "readForm"), **_QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
         self.board.open(self.reopen, None, self.shown, **_QUIET)
 
@@ -71,7 +71,7 @@ class AuditPart(Watched[AuditView]):
     def put_away(self) -> Updates:
         """No audit is shown; one that goes on does so in the background."""
         return {
-            self.board: {"run": None}, self.run_id: "", self.timer: gr.Timer(active=False), self.problem: "",
+            self.board: {"run": None}, self.run_id: "", self.timer: looking.rest(), self.problem: "",
             self.stop: gr.Button(interactive=False),
         }  # fmt: skip
 

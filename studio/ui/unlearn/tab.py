@@ -16,7 +16,7 @@ from studio.core.files import Json
 from studio.jobs.paths import Paths
 from studio.library.method_cards import objectives
 from studio.ui.jobs.panel import JobsPanel
-from studio.ui.kit import parts, trials
+from studio.ui.kit import looking, parts, trials
 from studio.ui.kit.address import arrived, chosen
 from studio.ui.kit.exports import saving
 from studio.ui.kit.messages import problem
@@ -82,7 +82,7 @@ class UnlearnTab(Watched[UnlearnView]):
                 )
         self.asked = gr.Textbox("{}", visible="hidden", label="what is to be forgotten")
         self.run_id = gr.Textbox("", visible="hidden", elem_id="unlearn-id", label="unlearn run id")
-        self.timer = gr.Timer(POLL_S, active=False)
+        self.timer = looking.look(POLL_S)
         self.shown = {self.board, self.run_id, self.timer, self.stop, self.problem, self.header, self.audit.form}
         self.audit.wire()
         self.opening = {*self.shown, *self.audit.shown, self.words, self.options}
@@ -98,7 +98,7 @@ class UnlearnTab(Watched[UnlearnView]):
         outputs = list({*both, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=form, **_QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
-        self.timer.tick(self.tick, {self.run_id}, self.shown, **_QUIET)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
         self.board.open(self.reopen, None, both, **_QUIET)
 

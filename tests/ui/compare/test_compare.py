@@ -53,7 +53,7 @@ def finished(tab: CompareTab, run_id: str) -> dict[Any, Any]:
 def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -> None:
     started = tab.submit(values(tab, seeds="3"))
     run_id = started[tab.run_id]
-    assert started[tab.timer].active
+    assert started[tab.timer]["runs"]
     assert not started[tab.run].interactive
     assert started[tab.cancel].interactive
     done = finished(tab, run_id)
@@ -62,7 +62,7 @@ def test_run_draws_what_the_form_says(tab: CompareTab, worker: ScriptedWorker) -
     assert [row["arm"] for row in board["rows"]] == ["teacher", "student", "hybrid-1", "skip-first"]
     assert all(len(row["images"]) == 3 and row["figures"] for row in board["rows"])
     assert "recovers 70 %" in board["headline"]["lead"]
-    assert not done[tab.timer].active
+    assert not done[tab.timer]["runs"]
     assert done[tab.run].interactive
     assert done[tab.plot]
     assert tab.jobs.spec(run_id).config["teacher_guidance"] is None  # left at the teacher's own

@@ -108,7 +108,7 @@ def test_a_trial_is_offered_until_something_like_it_was_measured(jobs: Jobs) -> 
     assert opened[tab.trial.button].visible
     begun = tab.measure(values)
     run = jobs.get(begun[tab.trial.run_id])
-    assert (run.kind, run.lane) == ("trial", "interactive") and begun[tab.trial.timer].active
+    assert (run.kind, run.lane) == ("trial", "interactive") and begun[tab.trial.timer]["runs"]
     waiting = tab.measured(values | {tab.trial.run_id: run.id})
     assert "Measuring a few steps of it" in waiting[tab.trial.line] and tab.cost not in waiting
     jobs.cancel(run.id)

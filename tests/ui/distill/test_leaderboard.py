@@ -208,12 +208,12 @@ def test_the_button_queues_one_run_and_shows_it(shown: SimpleNamespace, jobs: Jo
     shown.board.measure(values)  # pressed twice
     runs = jobs.list(kind="measure")
     assert [jobs.spec(run.id).config for run in runs] == [{"teacher": TEACHER, "students": [], "samples": 256}]
-    assert updates[shown.board.timer].active
+    assert updates[shown.board.timer]["runs"]
     action = updates[shown.board.html]["action"]
     assert (action["text"], action["enabled"], action["about"]) == ("Measuring", False, "next in line")
     jobs.cancel(runs[0].id)
     after = shown.board.look(values)
-    assert not after[shown.board.timer].active
+    assert not after[shown.board.timer]["runs"]
     assert after[shown.board.html]["action"]["enabled"]
 
 

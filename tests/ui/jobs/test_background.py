@@ -72,14 +72,14 @@ def test_an_empty_panel_has_nothing_chosen_and_no_timer(page: SimpleNamespace) -
     shown = page.panel.show("first")
     assert shown[page.panel.panel]["jobs"] == []
     assert shown[page.panel.panel]["detail"] is None
-    assert not shown[page.panel.timer].active
+    assert not shown[page.panel.timer]["runs"]
 
 
 def test_a_download_is_told_of_and_looked_after(page: SimpleNamespace, jobs: Jobs) -> None:
     run_id = jobs.submit("fetch_model", {"model": "sdxl/lcm"})
     shown = page.panel.show("first")
     assert shown[page.panel.panel]["jobs"] == [] and shown[page.panel.panel]["downloads"]["text"] == "1 waiting"
-    assert shown[page.panel.timer].active
+    assert shown[page.panel.timer]["runs"]
     jobs.cancel(run_id)
     assert page.panel.show("first")[page.panel.panel]["downloads"]["active"] == 0
 
@@ -115,7 +115,7 @@ def test_a_run_is_shown_from_the_queue_to_its_student(page: SimpleNamespace, job
     assert "drawn in 4 steps" in detail["beliefs"]["about"]
     other = page.panel.show(second)
     assert other[page.panel.panel]["detail"]["warning"] == ""
-    assert not other[page.panel.timer].active
+    assert not other[page.panel.timer]["runs"]
 
 
 def test_pause_resume_and_stop_reach_the_run(page: SimpleNamespace, jobs: Jobs, trainer: ScriptedTraining) -> None:
@@ -234,7 +234,7 @@ def test_the_form_is_a_request_and_start_folds_the_panel_out(page: SimpleNamespa
     assert (spec["objective"], spec["steps"], spec["settings"]["guidance"]) == ("dmd2", 60, 7.5)
     assert (spec["settings"]["timesteps"], spec["trainer"]["warmup"]) == ([999, 499], 5)
     assert started[page.panel.panel]["focus"] == config.id
-    assert started[page.panel.timer].active
+    assert started[page.panel.timer]["runs"]
     assert started[tab.fields.name] == "test-dmd2-2"  # the next one may be started at once
 
 
@@ -327,7 +327,7 @@ def test_a_reload_comes_back_to_the_tab_and_the_open_run(page: SimpleNamespace, 
     run = jobs.submit("distill", request())
     updates = page.moves.arrive(run)
     assert updates[page.panel.panel]["chosen"] == run
-    assert updates[page.panel.timer].active
+    assert updates[page.panel.timer]["runs"]
     assert page.moves.arrive("")[page.panel.panel]["detail"] is None
     assert page.distill.arrive("distill  ")[page.tabs].selected == "distill"
     assert page.distill.arrive("compare  ") == {page.distill.problem: ""}

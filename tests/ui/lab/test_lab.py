@@ -247,7 +247,7 @@ def test_a_reload_finds_the_study_of_the_address_and_a_deleted_one_is_said(tab: 
     gone = tab.arrive(f"lab {run_id}")
     assert gone[tab.line]["run"] == ""
     assert "no run" in gone[tab.line]["problem"]
-    assert not gone[tab.timer].active
+    assert not gone[tab.timer]["runs"]
 
 
 def test_another_kind_of_run_is_no_study(tab: LabTab, jobs: Jobs) -> None:
@@ -331,7 +331,7 @@ def test_without_an_answer_the_page_asks_again_later(jobs: Jobs, monkeypatch: py
     monkeypatch.setattr(mixture, "WAIT_S", 0.02)
     found = card.ask({card.waiting: ""}, _event(D=4, beta=1.0, K=4, k=0, order="base first"))
     assert found[card.html]["pending"]
-    assert found[card.timer].active
+    assert found[card.timer]["runs"]
     run_id = found[card.waiting].partition(" ")[0]
     card.ask({card.waiting: found[card.waiting]}, _event(D=8, beta=1.0, K=4, k=0, order="base first"))
     assert not jobs.paths.run(run_id).exists()  # nobody wants it any more

@@ -48,7 +48,7 @@ def branch(**given: Any) -> SimpleNamespace:
 
 def test_draw_shows_every_step_of_every_row(tab: ScrubTab, worker: ScriptedWorker) -> None:
     started = tab.submit(values(tab, seeds="3", teacher_steps=6))
-    assert started[tab.timer].active
+    assert started[tab.timer]["runs"]
     assert started[tab.cancel].interactive
     board = ended(tab, started[tab.run_id])
     assert [(row["title"], len(row["strips"])) for row in board["rows"]] == [("Teacher", 6), ("Student", 4), ("Hybrid k=1", 4)]

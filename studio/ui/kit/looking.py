@@ -1,0 +1,44 @@
+"""Looking at runs that go on: a component that asks Gradio for what is shown of them when they have changed.
+
+In the place of a timer. The browser asks `HEAD /run-state/<run>` (`ui/states.py`), which is answered from memory, and fires the
+event `tick` on another stamp (`assets/ui/kit/look.js`). Seldom it fires all the same: what is shown may depend on more than the
+run's files, and the address may be out of reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from studio.core.files import Json
+from studio.ui.kit.scripts import mounted
+from studio.ui.kit.updates import Shown, Updates, Values
+
+SLOW_S = 10.0  # the page asks at least so often while a run goes on
+BLIND_S = 2.0  # the same where the state of a run cannot be read
+MOST = 4  # runs that one component looks at
+
+
+def look(every_s: float) -> gr.HTML:
+    """A hidden component that looks at no run yet. every_s: between two looks."""
+    js = mounted("kit/look", "tick")
+    return gr.HTML(rest(), html_template="", js_on_load=js, apply_default_css=False, visible="hidden", pace=pace(every_s))
+
+
+def pace(every_s: float) -> Json:
+    return {"every": every_s, "slow": max(SLOW_S, every_s), "blind": max(BLIND_S, every_s)}
+
+
+def at(*runs: str, live: bool = True) -> Json:
+    """The value that looks at these runs from now on, at the first of many; live: whether there is something to wait for."""
+    return {"runs": [run for run in runs if run][:MOST] if live else []}
+
+
+def rest() -> Json:
+    return {"runs": []}
+
+
+def on_change(looked: gr.HTML, show: Callable[[Values], Updates], given: Shown, shown: Shown) -> None:
+    """Calls a handler when a run that is looked at has changed; what changes while it answers is asked for afterwards."""
+    looked.tick(show, given, shown, trigger_mode="always_last", queue=False, show_progress="hidden", api_visibility="private")
