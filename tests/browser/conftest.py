@@ -89,7 +89,7 @@ def visit(chromium: Any, site: SimpleNamespace) -> Iterator[Any]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
+        note_faults(page, faults)
         page.on("request", lambda request: faults.extend(foreign(request.url, site.url)))
         page.goto(site.url + query)
         page.wait_for_selector("html[data-page=ready]", state="attached")
@@ -100,6 +100,12 @@ def visit(chromium: Any, site: SimpleNamespace) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def note_faults(page: Any, faults: list[str]) -> None:
+    """Writes down what goes wrong in scripts, also what Gradio catches and only tells the console."""
+    page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
+    page.on("console", lambda said: faults.append(said.text) if said.text.startswith("Error in ") else None)
 
 
 def saved_by(page: Any, place: str, kind: str) -> Path:

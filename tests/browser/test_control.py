@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, note_faults
 from tests.browser.test_distill import write
 from tests.support.serving import Studio
 
@@ -18,7 +18,7 @@ STRENGTHS = ["−3", "−2", "−1", "0", "+1", "+2", "+3"]
 def opened(chromium: Any, address: str, width: int, scheme: str, faults: list[str], ready: str = "#control-run") -> Any:
     page = chromium.new_page(viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=scheme)
     page.set_default_timeout(3 * PATIENCE_MS)
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    note_faults(page, faults)
     page.goto(address)
     page.wait_for_selector("html[data-page=ready]", state="attached")
     page.wait_for_selector(ready, state="visible")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from studio.ui.kit import bundle, scripts
+from tests.browser.conftest import note_faults
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +38,7 @@ def test_nothing_that_was_carried_is_fetched_again(visit: Any, tab: str) -> None
 def test_it_stands_below_another_address(chromium: Any, site: SimpleNamespace) -> None:
     page, faults = chromium.new_page(), []
     place = site.url.rstrip("/") + PLACE
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    note_faults(page, faults)
 
     def passed(route: Any) -> None:
         said = {**route.request.headers, "x-forwarded-prefix": PLACE.rstrip("/")}

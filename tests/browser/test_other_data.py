@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import note_faults
 from tests.support.serving import serving
 
 FACES = {"STUDIO_DOMAINS": "tests.support.signals.face", "STUDIO_FAMILIES": "tests.support.signals.family"}
@@ -49,7 +50,7 @@ def test_signals_have_their_own_field_and_their_own_viewer(
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(120_000)
         faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        note_faults(page, faults)
         page.goto(studio.address)
         page.wait_for_selector("html[data-page=ready]", state="attached")
         assert not page.is_visible("#signals-length")  # what it draws first takes nothing beside its text

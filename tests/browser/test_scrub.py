@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from studio.library.trace_header import read_header
+from tests.browser.conftest import note_faults
 from tests.support.scripted_scrub import finished, level
 
 pytestmark = pytest.mark.browser
@@ -350,7 +351,7 @@ def test_the_exported_page_scrubs_from_disk_with_no_network(
     context = chromium.new_context(viewport={"width": 1200, "height": 900}, offline=True)
     faults, asked = [], []
     alone = context.new_page()
-    alone.on("pageerror", lambda error: faults.append(str(error)))
+    note_faults(alone, faults)
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(file.as_uri())
     alone.wait_for_function("+document.querySelector('.scrub')?.dataset.ready >= 20")

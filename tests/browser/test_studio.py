@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studio.library.stock import open_jobs
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, note_faults
 from tests.support.fixtures import list_models, weights  # noqa: F401 - a fixture
 from tests.support.serving import Studio, serving
 
@@ -27,7 +27,7 @@ def test_the_whole_studio_from_one_command(chromium: Any, studio: Studio) -> Non
     page = chromium.new_page()
     page.set_default_timeout(3 * PATIENCE_MS)
     faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    note_faults(page, faults)
     page.goto(studio.address)
     page.wait_for_selector("html[data-page=ready]", state="attached")
 

@@ -16,7 +16,7 @@ from studio.jobs.locks import identity
 from studio.library.stock import open_jobs
 from studio.ui.app import build, launch_options
 from studio.ui.kit import looking
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, note_faults
 from tests.support.method_catalogue import stock
 
 WATCHED_S = 8.0
@@ -59,7 +59,7 @@ def page(chromium: Any) -> Iterator[Any]:
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    note_faults(page, faults)
     yield page
     context.close()
     assert faults == []
@@ -123,6 +123,16 @@ def test_a_run_that_goes_on_is_asked_for_once_a_change(page: Any, still: SimpleN
     looks = seen.looks
     page.wait_for_timeout(2000)
     assert seen.looks <= looks + 1  # what has ended is looked at no more
+
+
+def test_a_run_of_a_tab_that_comes_later_is_followed_too(page: Any, still: SimpleNamespace) -> None:
+    run = still.jobs.submit("grid", {"draw": DRAW, "axes": ["arms=teacher,student"]})
+    try:
+        opened(page, still, f"?tab=grid&grid={run}", "#grid-board .board[data-state=queued]")
+        begins(still, run)
+        page.wait_for_selector("#grid-board .board[data-state=running]")
+    finally:
+        still.jobs.cancel(run)
 
 
 def test_where_a_state_cannot_be_read_the_page_asks_by_the_clock(page: Any, still: SimpleNamespace) -> None:

@@ -68,10 +68,10 @@ class Look extends Part {
   /** @type {ReturnType<typeof setTimeout> | undefined} of the next look */
   waiting = undefined;
 
-  /** @param {import("./part.js").Host<Watched> & { props: { pace: Pace } }} host */
+  /** @param {import("./part.js").Host<Watched> & Pace} host */
   constructor(host) {
     super(host);
-    this.due = new Due(host.props.pace);
+    this.due = new Due(host);
     this.follow(() => this.turn());
   }
 
@@ -97,5 +97,5 @@ class Look extends Part {
   }
 }
 
-/** @param {import("./part.js").Host<Watched> & { props: { pace: Pace } }} host */
+/** @param {import("./part.js").Host<Watched> & Pace} host */
 export const mount = (host) => void new Look(host);

@@ -22,12 +22,8 @@ MOST = 4  # runs that one component looks at
 
 def look(every_s: float) -> gr.HTML:
     """A hidden component that looks at no run yet. every_s: between two looks."""
-    js = mounted("kit/look", "tick")
-    return gr.HTML(rest(), html_template="", js_on_load=js, apply_default_css=False, visible="hidden", pace=pace(every_s))
-
-
-def pace(every_s: float) -> Json:
-    return {"every": every_s, "slow": max(SLOW_S, every_s), "blind": max(BLIND_S, every_s)}
+    js = mounted("kit/look", "tick", every=every_s, slow=max(SLOW_S, every_s), blind=max(BLIND_S, every_s))
+    return gr.HTML(rest(), html_template="", js_on_load=js, apply_default_css=False, visible="hidden")
 
 
 def at(*runs: str, live: bool = True) -> Json:

@@ -39,9 +39,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def mounted(name: str, *events: str) -> str:
-    """For `js_on_load`: the component is the script's; it exports `mount(host)` and triggers these events alone."""
-    host = f"{{ element, props, trigger, watch, server, events: {json.dumps(events)} }}"
+def mounted(name: str, *events: str, **given: float) -> str:
+    """For `js_on_load`: the component is the script's; it exports `mount(host)` and triggers these events alone.
+
+    given: what the script finds in `host` besides. Gradio hands properties of one's own to the page's first components alone, and
+    takes every word in quotation marks for an event.
+    """
+    more = "".join(f", {name}: {value}" for name, value in given.items())
+    host = f"{{ element, props, trigger, watch, server, events: {json.dumps(events)}{more} }}"
     return f"{module(name)}.then((script) => script.mount({host}));"
 
 
