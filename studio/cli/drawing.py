@@ -35,6 +35,7 @@ def _asked(
     arms: Annotated[str | None, typer.Option(help=f"{_help('arms')} Left out: {_USUAL}.")] = None,
     teacher_steps: Annotated[int, typer.Option(help=_help("teacher_steps"))] = 25,
     teacher_guidance: Annotated[float | None, typer.Option(help=_help("teacher_guidance"))] = None,
+    embedded_guidance: Annotated[float | None, typer.Option(help=_help("embedded_guidance"))] = None,
     base_guidance: Annotated[float, typer.Option(help=_help("base_guidance"))] = 1.0,
     rho: Annotated[float, typer.Option(help=_help("rho"))] = 1.0,
     student_steps: Annotated[int | None, typer.Option(help=_help("student_steps"))] = None,
@@ -56,7 +57,7 @@ def _asked(
         "teacher_guidance": teacher_guidance, "base_guidance": base_guidance, "rho": rho, "student_steps": student_steps,
         "adapters": adapter or [], "off_recipe": off_recipe, "previews": previews, "given": given or {},
         "additions": with_ or {}, "size": size, "negative": negative,
-        "tiny_decoder": tiny_decoder, **({} if arms is None else {"arms": arms}),
+        "tiny_decoder": tiny_decoder, "embedded_guidance": embedded_guidance, **({} if arms is None else {"arms": arms}),
     }  # fmt: skip
     return lambda jobs: asked | {"hints": with_files(jobs.paths, hint or [])}
 

@@ -82,6 +82,16 @@ class CompareRequest(BaseModel):
         title="Base guidance",
         description="Guidance of the base's steps inside hybrids; 1 is none and costs one evaluation a step.",
     )
+    embedded_guidance: float | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_GUIDANCE,
+        allow_inf_nan=False,
+        exclude_if=lambda given: given is None,
+        title="Embedded guidance",
+        description="Guidance scale for models that take it as an input (Flux-dev, students of guidance distillation); "
+        "empty is each one's own.",
+    )
     rho: float = Field(
         default=1.0,
         ge=0,
@@ -226,6 +236,11 @@ class CompareRequest(BaseModel):
             domain_of(registry.usable(self.pair).student.domain).read(self.prompt, given=self.given)
             for w in (self.teacher_guidance, self.base_guidance):
                 check_guidance(w, registry.usable(self.pair).teacher)
+            if self.embedded_guidance is not None and not embedding(registry.usable(self.pair)):
+                raise ValueError(
+                    f"Neither model of {self.pair} takes its guidance as an input; leave embedded guidance empty, or choose "
+                    "another teacher guidance."
+                )
             tiny_decoders.check(self.tiny_decoder, [registry.get(model) for model in models])
             if self.adapters:
                 check(self.adapters, models, registry, context.get("adapters") or load_adapters(home))
@@ -259,7 +274,14 @@ def plans_for(request: CompareRequest, registry: Registry) -> list[Plan]:
         raise ValueError(f"{given}; choose {own}, or allow off-recipe use.")
     shape = drawn_shape(request.size, pair)
     drawn = [_plan(arm, request, pair, recipe, n, shape) for arm in request.arms]
+    if request.embedded_guidance is not None:
+        drawn = [plans.embedding(plan, request.embedded_guidance, embedding(pair)) for plan in drawn]
     return [plan if _noise_is_its_own(plan.name, request) else plans.modulated(plan, request.rho, plan.name) for plan in drawn]
+
+
+def embedding(pair: Pair) -> list[str]:
+    """The models of a pair that take the guidance scale as an input."""
+    return [model.id for model in (pair.teacher, pair.student) if model.checkpoint.embeds_guidance]
 
 
 def check_guidance(w: float | None, model: ModelEntry) -> None:

@@ -63,7 +63,8 @@ def _belief(segment: Segment, t: float, position: int) -> Hashable:
     w = 1.0 if is_plain(segment.guidance) else segment.guidance
     blend = segment.blend and (segment.blend.model, segment.blend.weight, evaluations(segment.blend.guidance))
     changed = tuple(remedy.model_dump_json() for remedy in segment.remedies)
-    return segment.model, t, w, segment.prompt, segment.adapters, blend, segment.mix, changed, position if changed else None
+    said = segment.prompt, segment.adapters, segment.embedded, segment.mix
+    return segment.model, t, w, *said, blend, changed, position if changed else None
 
 
 def _questions(segment: Segment, t: float, position: int) -> Iterable[Hashable]:
@@ -74,7 +75,7 @@ def _questions(segment: Segment, t: float, position: int) -> Iterable[Hashable]:
         calls.append((segment.blend.model, segment.blend.guidance, segment.prompt, segment.blend.adapters))
     calls += [(segment.model, 1.0, part.prompt, part.adapters) for part in segment.mix]
     for model, w, prompt, adapters in calls:
-        bare = (model, t, prompt, adapters)
+        bare = (model, t, segment.embedded, prompt, adapters)
         yield bare, told, position if told else None
         if not is_plain(w):
             yield bare, "null"

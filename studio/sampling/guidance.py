@@ -55,3 +55,14 @@ def stacked(cond: Cond, null: Cond | None, w: float) -> Cond:
     import torch
 
     return {name: torch.cat([null[name], value]) for name, value in cond.items()}
+
+
+def told(cond: Cond, w: float | None) -> Cond:
+    """A condition with the guidance scale in "w" [B], for a network that takes it as an input; None leaves it to the network.
+
+    Meng et al. 2022 (arXiv 2210.03142): one evaluation then gives what guidance needed two for.
+    """
+    if w is None:
+        return cond
+    rows = next(iter(cond.values()))
+    return {**cond, "w": rows.new_full((len(rows),), w)}

@@ -7,7 +7,7 @@ with a remedy more are made by `variants`, branches and forks by `branch`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -139,6 +139,14 @@ def modulated(plan: Plan, rho: float, name: str | None = None) -> Plan:
     """
     segments = tuple(Segment.model_validate({**segment.model_dump(), "rho": rho}) for segment in plan.segments)
     return plan.model_copy(update={"name": name or f"{plan.name}, rho = {rho:g}", "segments": segments})
+
+
+def embedding(plan: Plan, w: float, models: Collection[str]) -> Plan:
+    """The plan in which these of its models, which take the guidance scale as an input, are given w."""
+    segments = tuple(
+        segment.model_copy(update={"embedded": w}) if set(models) & set(segment.models) else segment for segment in plan.segments
+    )
+    return plan.model_copy(update={"segments": segments})
 
 
 def student_plan(

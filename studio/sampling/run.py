@@ -13,7 +13,7 @@ from torch import Tensor
 from studio.core.denoiser import Cond
 from studio.core.process import Process, noising
 from studio.core.rng import INITIAL
-from studio.sampling.guidance import guided, is_plain, rows, stacked
+from studio.sampling.guidance import guided, is_plain, rows, stacked, told
 from studio.sampling.hinted import check_hints
 from studio.sampling.plan import Plan
 from studio.sampling.segment import condition_key
@@ -59,7 +59,7 @@ class Run:
         self.batches = [(low, min(low + size, len(seeds))) for low in range(0, len(seeds), size)]
         tensors = [value for pair in cond.values() for value in pair[0].values()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
-        self._stacked: dict[tuple[str, bool, int, int], Cond] = {}
+        self._stacked: dict[tuple[str, bool, int, int, float | None], Cond] = {}
         self._groups: dict[str, list[list[int]]] = {}
         self._short = False  # memory ran out where null and prompt were asked together
 
@@ -207,7 +207,7 @@ class Run:
             assert nothing is not None, "checked before anything ran"
             answers[null[0]] = joined(
                 [
-                    denoiser.predict(x[low:high], call.here.t, rows(nothing, len(self.seeds), low, high))
+                    denoiser.predict(x[low:high], call.here.t, told(rows(nothing, len(self.seeds), low, high), call.embedded))
                     for low, high in self.batches
                 ]
             )
@@ -216,7 +216,7 @@ class Run:
     def _condition(self, call: Call, step: Step, low: int, high: int) -> Cond:
         """Rows for one network call; where no remedy touches them the same object at every step, so built once."""
         plain, n = is_plain(call.guidance), len(self.seeds)
-        key = (call.condition, plain, low, high)
+        key = (call.condition, plain, low, high, call.embedded)
         known = self._stacked.get(key)
         if known is not None and not step.remedies:
             return known
@@ -227,7 +227,7 @@ class Run:
         if own is untouched and known is not None:
             return known
         null_rows = None if plain or null is None else rows(null, n, low, high)
-        tree = stacked(own, null_rows, call.guidance)
+        tree = told(stacked(own, null_rows, call.guidance), call.embedded)
         if own is untouched:
             self._stacked[key] = tree
         return tree

@@ -55,6 +55,7 @@ class Segment(BaseModel):
 
     timesteps: where the network is evaluated, decreasing, in the model's own time (0 = clean).
     guidance: scale w; 0 and 1 both mean the plain conditional prediction.
+    embedded: the guidance scale for those of its networks that take it as an input; None = each one's own.
     eta: the rule's stochasticity in [0, 1]; None = the rule's default.
     rho: noise modulation: the fresh noise a rule adds is scaled by it; 1 is as published, less is a lower temperature.
     adapters: (name, weight) pairs active during this segment.
@@ -86,6 +87,7 @@ class Segment(BaseModel):
     prompt: str = ""
     mix: tuple[Mix, ...] = ()
     lands: float | None = Field(default=None, ge=CLEAN, allow_inf_nan=False)
+    embedded: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _fits(self) -> Segment:
@@ -148,7 +150,7 @@ class Segment(BaseModel):
         return Segment.model_validate({**self.model_dump(), **own, **changes})
 
 
-_LATER = ("remedies", "blend", "hints", "prompt", "mix", "lands")
+_LATER = ("remedies", "blend", "hints", "prompt", "mix", "lands", "embedded")
 
 
 def condition_key(model: str, prompt: str = "", adapters: AdapterPairs = ()) -> str:

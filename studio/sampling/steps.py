@@ -33,6 +33,7 @@ class Call:
     here: Level
     scale: float = 1.0
     hints: HintPairs = ()
+    embedded: float | None = None  # guidance that the network is told as an input; None = its own
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _blended(segment: Segment, here: Level, models: Mapping[str, OpenModel | Pre
 def _asking(model: str, segment: Segment, w: float, adapters: AdapterPairs, here: Level, scale: float = 1.0) -> Call:
     """Guidance 0 and 1 are one question, so that plans which say it differently share the answer."""
     key, hints = condition_key(model, segment.prompt, adapters), tuple(pair for pair in segment.hints if pair[1])
-    return Call(model, key, adapters, 1.0 if is_plain(w) else w, here, scale, hints)
+    return Call(model, key, adapters, 1.0 if is_plain(w) else w, here, scale, hints, segment.embedded)
 
 
 def _mixed_in(segment: Segment, part: Mix, here: Level) -> Call:

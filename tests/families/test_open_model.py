@@ -12,7 +12,7 @@ from studio.core.rng import INITIAL, noise
 from studio.families import open_model
 from studio.families.stable.halves import are_equal, computed_once, text_free
 from studio.sampling.loop import finished, sample
-from studio.sampling.plan import Plan, Segment, teacher_plan
+from studio.sampling.plan import Plan, Segment, embedding, teacher_plan
 from studio.sampling.prompts import Once, encode_once
 from tests.support import tiny_models
 
@@ -197,8 +197,12 @@ def test_students_that_take_guidance_as_an_input(tmp_path):
         PROMPTS, num_inference_steps=2, guidance_scale=6.0, latents=x, output_type="latent", height=16, width=16
     ).images
     plan = teacher_plan("m", (501.0, 1.0)).model_copy(update={"final_t": 0.0})
-    ours = finished(sample(plan, {"m": model}, encode_once({"m": model}, told(PROMPTS)), [1, 2], model.shape))
+    cond = encode_once({"m": model}, told(PROMPTS))
+    ours = finished(sample(plan, {"m": model}, cond, [1, 2], model.shape))
     assert torch.allclose(ours, reference, atol=1e-4)
+    other = pipe(PROMPTS, num_inference_steps=2, guidance_scale=2.5, latents=x, output_type="latent", height=16, width=16).images
+    told_so = finished(sample(embedding(plan, 2.5, ["m"]), {"m": model}, cond, [1, 2], model.shape))
+    assert torch.allclose(told_so, other, atol=1e-4) and not torch.allclose(told_so, ours, atol=1e-3)
 
 
 def lora(folder, pipe):

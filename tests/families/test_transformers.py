@@ -18,7 +18,7 @@ from studio.core.rng import INITIAL, noise
 from studio.families import family_of, footprint, open_model
 from studio.families.transformer.model import Model
 from studio.sampling.loop import finished, sample
-from studio.sampling.plan import Plan, hybrid_plan, teacher_plan
+from studio.sampling.plan import Plan, embedding, hybrid_plan, teacher_plan
 from studio.sampling.prompts import encode_once
 from studio.sampling.remedies.condition_noise import noised
 from tests.support.tiny_transformers import PIPELINES, WIDTH, flux_pipeline, pixart_pipeline, sd3_pipeline
@@ -221,7 +221,10 @@ def test_flux_takes_guidance_as_an_input_and_pictures_that_are_not_square(tmp_pa
     pipe.scheduler = FlowMatchEulerDiscreteScheduler()
     reference = drawn(pipe, x, 2, 1.0, guidance_scale=2.0, sigmas=[1.0, 0.6])
     assert float((found - reference).abs().max()) < TOLERANCE
-    assert float((found - drawn(pipe, x, 2, 1.0, guidance_scale=3.5, sigmas=[1.0, 0.6])).abs().max()) > 10 * TOLERANCE
+    other = drawn(pipe, x, 2, 1.0, guidance_scale=3.5, sigmas=[1.0, 0.6])
+    assert float((found - other).abs().max()) > 10 * TOLERANCE
+    assert float((ours(embedding(plan, 3.5, ["m"]), {"m": model}, shape) - other).abs().max()) < TOLERANCE
+    assert torch.equal(ours(plan, {"m": model}, shape), found)  # the model's own again
 
 
 def test_pixart_is_told_the_size_of_large_pictures(tmp_path: Path) -> None:

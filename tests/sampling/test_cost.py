@@ -37,6 +37,10 @@ SETS = {
         with_particles(plans.hybrid_plan(T, S, RECIPE, 1), 2.0, 0.0),
         with_cads(plans.hybrid_plan(T, S, RECIPE, 1, 3.0), 0.0, 0.0),
     ],
+    "embedded guidance": [
+        plans.embedding(plans.hybrid_plan(T, S, RECIPE, 2, w, name=f"{w}, {told} to {model}"), told, [model])
+        for w in (1.0, 3.0) for told, model in ((2.0, T), (5.0, T), (5.0, S))
+    ],
     "forks": [p for i in (0, 2) for p in forks(plans.student_plan(S, RECIPE), i, 3)],
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`python -m studio.methods.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped.
+"""`python -m studio.capabilities.pretrain PART --size SIZE`: oracle, autoencoder, teacher; each resumes where it stopped.
 
 What is trained is the domain's own (`core.pretraining.Curriculum`); how training runs, and what belongs to the family of the
 models, is here.

@@ -47,7 +47,8 @@ class Network:
         given, states, twice = x.to(weight), cond["states"].to(weight), self.halves and are_equal(x, t)
         added = self.controls.residuals(given, t, cond, states, twice, extra) if self.controls.on else {}
         if self.time_cond is not None:
-            extra["timestep_cond"] = self.time_cond.to(weight).expand(x.shape[0], -1)
+            scale = guidance_embedding(cond["w"], self.time_cond.shape[1]) if "w" in cond else self.time_cond
+            extra["timestep_cond"] = scale.to(weight).expand(x.shape[0], -1)
         once = computed_once(self.unet) if twice else nullcontext()  # residuals are added behind what is computed once
         with shown(cond), once:
             F = self.unet(given, t, encoder_hidden_states=states, return_dict=False, **extra, **added)[0]

@@ -60,6 +60,7 @@ class PatchTransformer(ConditionalNetwork):
         self.before()
         given = like(self.transformer)
         floats = {name: value.to(given) for name, value in cond.items() if name in ("states", "pooled", "mask")}
+        floats |= {"w": cond["w"].float()} if "w" in cond else {}
         return self.ask(x.to(given), t, floats).float()
 
     def features(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
@@ -144,7 +145,7 @@ class SD3Network(PatchTransformer):
 
 
 class FluxNetwork(PatchTransformer):
-    """guidance: the scale that the network takes as an input, where it does."""
+    """guidance: the scale that the network takes as an input, where it does and cond["w"] [B] says no other."""
 
     transformer: FluxTransformer2DModel
 
@@ -154,11 +155,11 @@ class FluxNetwork(PatchTransformer):
 
     def ask(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         height, width = x.shape[2] // 2, x.shape[3] // 2
-        scale = torch.full((len(x),), self.guidance, dtype=torch.float32, device=x.device)
+        own = torch.full((len(x),), self.guidance, dtype=torch.float32, device=x.device)
         out: Tensor = self.transformer(
             hidden_states=packed(x),
             timestep=t.to(x.dtype) / 1000,
-            guidance=scale if self.transformer.config["guidance_embeds"] else None,
+            guidance=cond.get("w", own) if self.transformer.config["guidance_embeds"] else None,
             pooled_projections=cond["pooled"],
             encoder_hidden_states=cond["states"],
             txt_ids=torch.zeros(cond["states"].shape[1], 3, device=x.device, dtype=x.dtype),

@@ -48,6 +48,8 @@ TERMS = (
     Term("diversity", "How evenly recognised samples spread over what the prompt leaves open: mean normalised entropy of those "
          "factors, 1 for even, 0 for always the same. "
          "Where no oracle reads: mean distance of two pictures to a judge, who is named."),
+    Term("embedded guidance", "A guidance scale that a network takes as an input, like FLUX.1-dev and students of guidance "
+         "distillation; it costs no second evaluation."),
     Term("even from", "Strengths over which an adapter's effect follows its line within a quarter."),
     Term("fake score", "A network that learns what the student draws, so that it can be compared with the teacher's belief. "
          "It is thrown away after the training.", ("fake scores",)),

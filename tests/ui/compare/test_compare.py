@@ -14,7 +14,8 @@ import pytest
 from studio.core.recipe import Recipe, weights_hash
 from studio.domains.media import image
 from studio.jobs.jobs import Jobs
-from studio.library.models import load_registry
+from studio.library.draw_request import plans_for
+from studio.library.models import Pair, Registry, load_registry
 from studio.library.remedies import REMEDIES
 from studio.ui.compare.compare_runs import Watch
 from studio.ui.compare.tab import CompareTab
@@ -314,6 +315,28 @@ def test_size_and_negative_prompt_go_into_the_request_and_back(tab: CompareTab) 
     assert (filled[tab.form.size].value, filled[tab.form.negative].value) == ("128x64", "snow")
     empty = tab.form.fill(tab.jobs.validate("compare", plain).model_dump(mode="json"))
     assert (empty[tab.form.size].value, empty[tab.form.negative].value) == ("", "")
+
+
+def test_embedded_guidance_is_asked_where_a_model_takes_it(tab: CompareTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    field = tab.form.taken.embedded
+    assert not field.visible and "embedded_guidance" not in tab.form.request(values(tab))
+    with pytest.raises(ValueError, match="Neither model of test/dmd2 takes its guidance as an input"):
+        tab.jobs.validate("compare", {"prompt": "a cat", "pair": "test/dmd2", "embedded_guidance": 4})
+
+    find = Registry.usable
+
+    def takes(registry: Registry, id: str) -> Pair:
+        pair = find(registry, id)
+        return replace(pair, teacher=replace(pair.teacher, checkpoint=replace(pair.teacher.checkpoint, embeds_guidance=True)))
+
+    monkeypatch.setattr(Registry, "usable", takes)
+    request = tab.jobs.validate("compare", {"prompt": "a cat", "pair": "test/dmd2", "embedded_guidance": "4.5"})
+    plans = {plan.name: plan for plan in plans_for(request, load_registry(tab.jobs.paths))}
+    told = {name: [segment.embedded for segment in plan.segments] for name, plan in plans.items()}
+    assert told["teacher"] == [4.5] and told["student"] == [None] and told["hybrid-1"] == [4.5, None]
+    pair = load_registry(tab.jobs.paths).usable("test/dmd2")
+    shown = tab.form.taken.fill(pair, request.model_dump(mode="json"))
+    assert (shown[field].visible, shown[field].value) == (True, "4.5")
 
 
 def test_size_and_negative_prompt_are_there_only_where_they_fit(tab: CompareTab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,4 +219,4 @@ def test_they_are_there_only_where_a_model_takes_them(tab: ScrubTab, monkeypatch
     gone = form.show_pair(values(tab, size="64x32", negative="snow"))
     assert set(gone) <= form.shown()
     assert [(gone[field].visible, gone[field].value) for field in (form.size, form.negative)] == [(False, "")] * 2
-    assert gone[form.taken.group].visible is False
+    assert gone[form.taken.embedded].visible is True and gone[form.taken.group].visible is True
