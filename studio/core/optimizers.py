@@ -102,10 +102,10 @@ def _hidden(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     """The nearest (semi-)orthogonal matrix of each of [n, rows, columns], roughly: singular values end between 0.7 and 1.2.
 
-    The quintic Newton–Schulz iteration with Jordan's coefficients, in bf16.
+    The quintic Newton–Schulz iteration with Jordan's coefficients, in bf16 on a GPU; many CPUs multiply fp32 several times faster.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices.bfloat16()
+    x = matrices.float() if matrices.device.type == "cpu" else matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     x = x.transpose(1, 2) if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
