@@ -1,6 +1,7 @@
 // The scrubber's arithmetic: ticks and steps, where pictures lie, what is fetched first, what the table says.
 import assert from "node:assert/strict";
 import { acrossTrack, axisOf, coarseToFine, nearest, place, tickAt } from "../../assets/ui/scrub/axis.js";
+import { saidOf } from "../../assets/ui/scrub/curves.js";
 import { decidedWords, goneWords, readWords } from "../../assets/ui/scrub/decided.js";
 import { cellX, cellY, formOf, onPage, sizeOf } from "../../assets/ui/scrub/grid.js";
 import { wornText } from "../../assets/ui/scrub/worn.js";
@@ -119,4 +120,15 @@ Deno.test("what is gone is named as a thing, with the steps that showed it", () 
   const item = { arm: "student", seed: 7, strongest: 1, factor: "season", value: "snow", end: "summer", first: 1, last: 2, near: 0 };
   assert.deepEqual(goneWords(TABLE, item), ["seed 7", "snow from step 2 to 3, nothing at the end"]);
   assert.deepEqual(goneWords({ ...TABLE, kind: "features" }, item)[1], "near its end at step 1, far from it again at step 2");
+});
+
+Deno.test("a figure says in words where every row begins and ends and when it was decided", () => {
+  /** @type {unknown} */
+  const rows = [{ title: "Teacher" }, { title: "Student" }];
+  const lines = [{ row: 0, values: [0.25, 0.5, 1], commit: [2, 2, 1] }, { row: 1, values: [null, 1] }];
+  const told = /** @type {import("../../assets/ui/scrub/types.js").Laid[]} */ (rows);
+  const said = "colour: Teacher from 25 % to 100 %, decided at step 3 of 3; Student from – to 100 %";
+  assert.equal(saidOf("colour", lines, told, 1), said);
+  assert.equal(saidOf("distance", [{ row: 1, values: [1.5, 0.25] }], told, 1.5), "distance: Student from 1.50 to 0.25");
+  assert.equal(saidOf("colour", [], told, 1), "colour: nothing was read");
 });

@@ -53,7 +53,7 @@ function section(title, body) {
 function table(rows, heads) {
   const scroll = make("div", "shelf-scroll"), node = make("table", "figures g-table");
   const head = make("tr"), top = make("thead"), body = make("tbody");
-  head.append(make("th"), ...["A", "B"].map((side, i) => Object.assign(make("th", "", side), { title: heads[i], scope: "col" })));
+  head.append(make("td"), ...["A", "B"].map((side, i) => Object.assign(make("th", "", side), { title: heads[i], scope: "col" })));
   for (const [name, ...cells] of rows) {
     const row = make("tr"), first = make("th");
     first.scope = "row";

@@ -27,6 +27,15 @@ import { attr, button, file, make } from "../kit/dom.js";
 export const titleOf = (card) => card.name || card.title;
 
 /**
+ * The card that has the focus, and which of its buttons, so that it is there again once the card is drawn anew.
+ * @param {Element} grid of all cards
+ */
+export function heldIn(grid) {
+  const active = document.activeElement, run = active?.closest(".g-card")?.getAttribute("data-run");
+  return active && run && grid.contains(active) ? { run, part: active.classList[0] } : null;
+}
+
+/**
  * @param {Card} card
  * @param {{ chosen: boolean, locked: boolean }} how
  */

@@ -3,7 +3,7 @@ import { all, at, find, put, typing } from "../kit/dom.js";
 import { inGrid, withModifier } from "../kit/keys.js";
 import { Part } from "../kit/part.js";
 import { counted, narrows, next } from "./asked.js";
-import { drawn, titleOf } from "./cards.js";
+import { drawn, heldIn, titleOf } from "./cards.js";
 import { Notes } from "./notes.js";
 import { Pair } from "./pair.js";
 import { Search } from "./search.js";
@@ -125,15 +125,14 @@ class Gallery extends Part {
 
   /** @param {number} every */
   draw(every) {
-    const active = document.activeElement, editing = this.grid.querySelector(".g-form");
-    const focus = all(".g-card", this.grid).find((node) => node.contains(active))?.dataset.run;
+    const held = heldIn(this.grid), editing = this.grid.querySelector(".g-form");
     this.say(counted(this.total, narrows(this.search.asked), every));
     this.$(".g-clear").hidden = !narrows(this.search.asked);
     this.sayMore();
     this.pair.say();
     if (editing) return; // somebody types
     this.grid.replaceChildren(...this.cards.map((card) => this.drawn(card)));
-    if (focus) this.focus(this.cards.findIndex((card) => card.id === focus));
+    if (held) this.focus(this.cards.findIndex((card) => card.id === held.run), held.part);
   }
 
   /** @param {Card} card */
@@ -143,9 +142,9 @@ class Gallery extends Part {
 
   /** @param {Card} card */
   redraw(card) {
-    const old = this.nodeOf(card.id), focus = old?.contains(document.activeElement);
-    old?.replaceWith(this.drawn(card));
-    if (focus) this.focus(this.cards.indexOf(card));
+    const held = heldIn(this.grid);
+    this.nodeOf(card.id)?.replaceWith(this.drawn(card));
+    if (held?.run === card.id) this.focus(this.cards.indexOf(card), held.part);
   }
 
   sayMore() {
@@ -215,9 +214,9 @@ class Gallery extends Part {
   }
 
   /** @param {number} i */
-  focus(i) {
+  focus(i, part = "g-open") {
     const card = this.cards[i], node = card && this.nodeOf(card.id);
-    if (node) find(".g-open", node).focus();
+    if (node) find(node.querySelector(`.${part}`) ? `.${part}` : ".g-open", node).focus();
   }
 
   /** @param {string} run */

@@ -116,7 +116,7 @@ export function drawResponse(element, detail) {
     const columns = response.columns ?? response.strengths ?? [];
     const over = make("th", "", response.over ?? "mean reading at strength");
     over.colSpan = columns.length;
-    above.append(make("th"), over);
+    above.append(make("td"), over);
     const names = [...columns, ...(slides ? OF_SLIDERS : [])];
     head.append(make("th", "", "model"), ...names.map((name) => Object.assign(make("th", "", name), { scope: "col" })));
     return [above, head, ...response.rows.map((row) => responseRow(row, slides))];

@@ -1,4 +1,5 @@
 // The address names the tab and the run, so that a reload comes back to them. The functions that take an address need no page.
+import { tabChosen } from "./focus.js";
 import { kept } from "./storage.js";
 
 const FIRST = "compare"; // the tab that an address without one means
@@ -82,6 +83,7 @@ export function remember(name, value) {
  */
 export function chosen(tab, ...given) {
   if (arrived) history.replaceState(null, "", withTab(location.href, tab));
+  tabChosen();
   return given;
 }
 

@@ -1,5 +1,6 @@
 // Page-wide behaviour: keys for run (or start) and cancel, a drop target for saved pictures, light and dark.
 import { all, at } from "./dom.js";
+import { followFocus } from "./focus.js";
 import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
 import { holdPresses } from "./presses.js";
@@ -32,7 +33,8 @@ function keydown(event) {
     event.stopPropagation();
     list.blur();
   }
-  if (event.key === "Escape" && !covered && !at(event, "#distill, #lab")) press("cancels");
+  const choosing = at(event, "input[role=combobox][aria-expanded=true]"); // there it closes the list
+  if (event.key === "Escape" && !covered && !choosing && !at(event, "#distill, #lab")) press("cancels");
 }
 
 /**
@@ -82,6 +84,7 @@ export async function start(...later) {
     if (kind) press(kind);
   });
   acceptDrops();
+  followFocus();
   fitControls();
   holdPresses();
   asLeft();

@@ -34,6 +34,29 @@ const scaleOf = (axis, top) => ({
 });
 
 /**
+ * A value of a figure in words; shares go up to 1.
+ * @param {number | null} value
+ * @param {number} top of the scale
+ */
+const inWords = (value, top) => (top === 1 ? percent(value) : value?.toFixed(2) ?? "–");
+
+/**
+ * What a figure shows, for those who do not see it: of every row where it begins, where it ends and when it was decided.
+ * @param {string} title
+ * @param {Line[]} lines
+ * @param {Laid[]} rows
+ * @param {number} top
+ */
+export function saidOf(title, lines, rows, top) {
+  const said = lines.map(({ row, values, commit }) => {
+    const at = commit ? middle(commit) : null;
+    const decided = at === null ? "" : `, decided at step ${at + 1} of ${values.length}`;
+    return `${rows[row].title} from ${inWords(values[0], top)} to ${inWords(values[values.length - 1], top)}${decided}`;
+  });
+  return `${title}: ${said.join("; ") || "nothing was read"}`;
+}
+
+/**
  * @param {Scale} scale
  * @param {number} top
  */
@@ -97,7 +120,8 @@ function lineShapes(line, scale, { rows, axis, chosen }) {
 function curveFigure(title, about, lines, shown, top) {
   const { axis, rows } = shown, box = make("figure", "cv"), head = make("figcaption"), now = make("span", "cv-now");
   const plot = make("div", "cv-plot"), cursor = make("i", "sc-cursor"), scale = scaleOf(axis, top);
-  const svg = shape("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img" });
+  const label = saidOf(title, lines, rows, top);
+  const svg = shape("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": label });
   head.append(make("b", "", title), now, ...(about ? [make("small", "", about)] : []));
   svg.append(...grid(scale, top), ...lines.flatMap((line) => lineShapes(line, scale, shown)));
   plot.append(svg, cursor);
@@ -114,8 +138,7 @@ function curveFigure(title, about, lines, shown, top) {
       cursor.style.transform = `translateX(${(scale.x(tick) * plot.clientWidth) / BOX.width}px)`;
     },
     say: (tick) => lines.forEach((line, k) => {
-      const value = line.values[axis.index(line.row, tick)];
-      figures[k].textContent = top === 1 ? percent(value) : value?.toFixed(2) ?? "–";
+      figures[k].textContent = inWords(line.values[axis.index(line.row, tick)], top);
     }),
   };
 }

@@ -60,7 +60,7 @@ function line(row) {
 /** @param {MatrixPart[]} parts */
 export function matrixNodes(parts) {
   const head = make("thead"), top = make("tr");
-  top.append(...HEADS.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  top.append(...HEADS.map((text) => (text ? Object.assign(make("th", "", text), { scope: "col" }) : make("td"))));
   head.append(top);
   return [head, ...parts.map((part) => {
     const body = make("tbody"), title = make("tr", "u-part"), cell = Object.assign(make("th", "", part.title), { colSpan: 6 });

@@ -53,6 +53,7 @@ class GridForm(DrawForm):
         )
         values = gr.Textbox(
             text,
+            label=f"Values of {NAMES[i].upper()}",
             show_label=False,
             container=False,
             placeholder=LIKE,
