@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from studio.capabilities.compare import page
 from studio.cli.executing import execute, report
-from studio.core.files import Json
+from studio.core.files import Json, atomic_write
 from studio.jobs import history
 from studio.jobs.cards import Asked
 from studio.jobs.events import FINAL
@@ -124,6 +125,20 @@ def rerun(
     execute(jobs, again, device, out_folder, as_json)
     for sentence in changed_models(before, (jobs.result(again) or {}).get("models", {})):
         err.print(sentence, style="yellow", markup=False)
+
+
+@app.command("report")
+def report_(
+    run_id: str,
+    out_file: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a comparison as one HTML file that opens offline."""
+    text = page.of_run(open_jobs(data_dir), run_id)
+    atomic_write(out_file, text)
+    said = {"id": run_id, "file": str(out_file), "bytes": len(text.encode())}
+    print(json.dumps(said) if as_json else f"{out_file}: {len(text) / 1e6:.1f} MB")
 
 
 @app.command()

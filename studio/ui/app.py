@@ -129,5 +129,5 @@ def launch_options(
 def css() -> str:
     """The style sheet of the page: the kit's, then those of the jobs panel and of the tabs, in the tabs' order."""
     own = [(tab.order, f"{tab.name}/{tab.name}") for tab in in_order() if (theme.LOOK / tab.name / f"{tab.name}.css").is_file()]
-    sheets = ["kit/studio", "kit/training", *(name for _, name in sorted([*own, (PANEL, "jobs/jobs")]))]
+    sheets = ["kit/studio", "kit/training", "kit/notices", *(name for _, name in sorted([*own, (PANEL, "jobs/jobs")]))]
     return "\n".join([theme.css([*arms.choices(8)], sheets), *(tab.css for tab in in_order() if tab.css)])

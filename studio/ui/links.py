@@ -74,6 +74,7 @@ class Moves:
         gallery, opens = self.page.built["gallery"], Opening(self.page)
         assert isinstance(gallery, GalleryTab)
         gallery.board.open(opens.open, None, opens.shown, **quiet)
+        self.page.header.open(opens.open, None, opens.shown, **quiet)
         filling = {part for _, tab in self._fillers() for part in tab.filling}
         self.compare.restore.upload(self.experiment, {self.compare.restore}, {self.tabs, *filling}, **quiet)
         self.page.header.go(self.to_tab, None, {self.tabs}, **quiet)

@@ -2,7 +2,7 @@
 
     GET /run-state/<run>                         what /job says without the request; ETag: its change counter
     GET /run-state/<run>?seen=<ETag>&wait=20     the next that differs, or 304 after so many seconds
-    HEAD /run-state/<run>                        Run-Stamp alone, which changes when anything of the run does: for the page
+    HEAD /run-state/<run>                        Run-Stamp, which changes when anything of the run does, and Run-State
 
 However many ask, a run's files are looked at ten times a second at most, and read only when they have grown.
 """
@@ -31,7 +31,7 @@ ADDRESS = "run-state"  # below the address of the page
 LOOK_S = 0.1  # seconds that a look is good for, and between looks of those who wait
 MOST_S = 60.0  # that somebody may wait
 KEPT = 256  # runs whose state is kept
-STAMP = "Run-Stamp"
+STAMP, STATE = "Run-Stamp", "Run-State"
 FILES = ("events.jsonl", "result.json", "metrics.jsonl", "measures.json", "")  # of a run; the last is its folder
 Stamp = tuple[object, ...]
 
@@ -40,6 +40,7 @@ Stamp = tuple[object, ...]
 class Kept:
     """A run as it was looked at last. tag: of the body; read: the stamp that the body has."""
 
+    state: str = ""
     stamp: Stamp = ()
     read: Stamp = ()
     tag: str = ""
@@ -66,8 +67,9 @@ class States:
             return JSONResponse({"error": str(error)}, 400)
         try:
             if request.method == "HEAD":
-                stamp = (await self.look(run, read=False)).stamp
-                return Response(headers={STAMP: _digest(repr(stamp).encode()), "Cache-Control": "no-cache"})
+                kept = await self.look(run, read=False)
+                said = {STAMP: _digest(repr(kept.stamp).encode()), STATE: kept.state}
+                return Response(headers={**said, "Cache-Control": "no-cache"})
             kept = await self.look(run)
             while kept.tag == seen.strip('"') and time.monotonic() < until:
                 await asyncio.sleep(LOOK_S)
@@ -104,11 +106,12 @@ class States:
 
     def _read(self, run: str, kept: Kept, read: bool) -> None:
         info = self.jobs.get(run)
-        kept.stamp = self._stamp(info)
+        kept.state, kept.stamp = info.state, self._stamp(info)
         if not read or kept.read == kept.stamp:
             return
-        told = {"run": run, "kind": info.kind, "state": info.state, "note": info.note, "ahead": info.ahead,
-                "progress": self.jobs.progress(run), "result": with_addresses(run, self.jobs.result(run))}  # fmt: skip
+        told = {"run": run, "kind": info.kind, "lane": info.lane, "title": info.title, "state": info.state, "note": info.note,
+                "ahead": info.ahead, "progress": self.jobs.progress(run),
+                "result": with_addresses(run, self.jobs.result(run))}  # fmt: skip
         kept.body = json.dumps(plain(told), separators=(",", ":")).encode()
         kept.read, kept.tag = kept.stamp, _digest(kept.body)
 

@@ -1,13 +1,14 @@
 // Numbers, keys, addresses and figures as every part of the page uses them.
 import assert from "node:assert/strict";
 import { runOf, studyOf, withTab, withValue, wordsOf } from "../../assets/ui/kit/address.js";
+import { escaped, laidPanels } from "../../assets/ui/kit/drawing.js";
 import { resolved } from "../../assets/ui/kit/figure.js";
+import { fileName } from "../../assets/ui/kit/files.js";
 import { room } from "../../assets/ui/kit/foot.js";
 import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
 import { Due } from "../../assets/ui/kit/look.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
-import { fileName } from "../../assets/ui/kit/save.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
 import { namesRun, within } from "../../assets/ui/kit/typed.js";
 import { granted, wish } from "../../assets/ui/kit/wish.js";
@@ -169,4 +170,16 @@ Deno.test("where a run's state cannot be had it is asked for by the clock, and w
   assert.equal(due.now("a", 0.4), true);
   assert.deepEqual([1, 2.3, 2.4, 3, 4.4].map((now) => due.now(null, now)), [false, false, true, false, true]);
   assert.deepEqual([due.now("a", 5), due.now("b", 5.4)], [false, true]);
+});
+
+Deno.test("panels of a drawing fill rows, and a wide one has a row of its own", () => {
+  const { places, width, height } = laidPanels([{ wide: true, ratio: 0.1 }, { ratio: 0.5 }, { ratio: 0.5 }, { ratio: 0.5 }], 2);
+  assert.deepEqual(places.map(({ x }) => x), [0, 0, 364, 0]);
+  assert.equal(places[0].width, width);
+  assert.ok(places[1].y >= places[0].height && places[3].y >= places[1].y + places[1].height);
+  assert.equal(height, places[3].y + places[3].height);
+});
+
+Deno.test("words of people are words in a drawing", () => {
+  assert.equal(escaped('<script> & "x"'), "&#60;script&#62; &#38; &#34;x&#34;");
 });

@@ -37,6 +37,8 @@ def progress(jobs: Jobs, run: str, done: int) -> None:
 def test_a_state_says_what_there_is_and_a_counter_that_changes_with_it(jobs: Jobs, client: TestClient, run: str) -> None:
     answer = client.get(f"/run-state/{run}")
     told = answer.json()
+    assert (told["lane"], told["title"]) == ("interactive", "a cat")
+    assert client.head(f"/run-state/{run}").headers["run-state"] == "queued"
     assert (told["run"], told["kind"], told["state"], told["ahead"], told["result"]) == (run, "compare", "queued", 0, None)
     tag = answer.headers["etag"]
     assert client.get(f"/run-state/{run}", headers={"If-None-Match": tag}).status_code == 304

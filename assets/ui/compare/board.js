@@ -1,13 +1,15 @@
 // The board: state, progress, the computed sentence and the wall of seeds. Triggers "scrub" with {run}.
 // The template holds no value, so this file patches the page in place: pictures already shown never reload.
 import { remember } from "../kit/address.js";
-import { all, at, attr, make, put, rebuild, tone } from "../kit/dom.js";
+import { all, at, attr, find, make, put, rebuild, tone } from "../kit/dom.js";
+import { plotDrawing } from "../kit/figure.js";
 import { inGrid } from "../kit/keys.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
-import { SaveBar } from "../kit/save.js";
+import { PLAIN, PLOTS, SaveBar } from "../kit/save.js";
 import { pictureOf } from "../kit/sheet.js";
 import { keep, kept } from "../kit/storage.js";
+import { titled } from "../kit/title.js";
 import { atFirst, beside, named, pressed } from "./choice.js";
 import { build, cellOf, drawFigures, drawPicture, drawStrip, sheetOf } from "./wall.js";
 
@@ -36,7 +38,7 @@ class Board extends Part {
     });
     this.on("click", (event) => this.click(event));
     this.on("keydown", (event) => this.walk(event));
-    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave(), [...PLAIN, "html", ...PLOTS]);
     this.follow(() => this.draw());
     const tabs = this.element.querySelector(".e-for");
     if (!(tabs instanceof HTMLDetailsElement)) return;
@@ -110,7 +112,7 @@ class Board extends Part {
     const percent = done(view.state, view.progress);
     this.$(".b-bar i").style.width = `${percent}%`;
     attr(this.$(".b-bar"), "aria-valuenow", Math.round(percent));
-    document.title = (view.live ? `${Math.round(percent)} % · ` : "") + "Distillation Studio";
+    titled(view.live ? `${Math.round(percent)} %` : "");
     const asked = view.headline.lead.includes(view.prompt) ? [] : [make("b", "", `“${view.prompt}”`), " "];
     rebuild(this.$(".b-what"), `${asked.length} ${view.run}`, () => [...asked, make("span", "", view.pair)]);
     rebuild(this.$(".b-notices"), view.notices.join("|"), () => view.notices.map((text) => make("li", "", text)));
@@ -160,7 +162,8 @@ class Board extends Part {
   toSave() {
     const view = this.view, any = view && !view.live && view.rows.some((row) => Object.keys(row.images).length);
     return { name: any ? `compare-${view.run}` : "", wish: { run: view?.run },
-      picture: () => (view ? pictureOf(sheetOf(view), this.element) : Promise.resolve(null)) };
+      picture: () => (view ? pictureOf(sheetOf(view), this.element) : Promise.resolve(null)),
+      plot: () => plotDrawing(find("#plot .plot", document)) };
   }
 
   /** @param {HTMLElement} cell */

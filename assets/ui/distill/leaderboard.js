@@ -1,7 +1,7 @@
 // The students of a teacher on one plot, with a table that can be sorted. value = Leaderboard.value(). Triggers "measure",
 // "look" and "compare" with {student}. Choosing what is across the plot asks no server.
 import { all, at, attr, button, make, put, tone } from "../kit/dom.js";
-import { drawFigure, followTheme, plotPicture } from "../kit/figure.js";
+import { drawFigure, followTheme, plotDrawing, plotPicture } from "../kit/figure.js";
 import { Part } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
 import { keep, kept } from "../kit/storage.js";
@@ -59,7 +59,7 @@ class Leaderboard extends Part {
       this.sort = { by, sign };
       this.drawTable();
     });
-    this.saves = new SaveBar(this.$(".l-save"), host.server.save_as, () => this.toSave(), ["png", "csv", "json"]);
+    this.saves = new SaveBar(this.$(".l-save"), host.server.save_as, () => this.toSave(), ["png", "svg", "csv", "json"]);
     this.box.open = kept(OPEN) === "1";
     this.box.addEventListener("toggle", () => {
       keep(OPEN, this.box.open ? "1" : "");
@@ -95,7 +95,8 @@ class Leaderboard extends Part {
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const { teacher, rows } = this.value ?? {};
-    return { name: rows?.length ? `leaderboard-${teacher}` : "", wish: { teacher }, picture: () => plotPicture(this.$(".plot")) };
+    return { name: rows?.length ? `leaderboard-${teacher}` : "", wish: { teacher }, picture: () => plotPicture(this.$(".plot")),
+      plot: () => plotDrawing(this.$(".plot")) };
   }
 
   // -- the plot

@@ -7,6 +7,7 @@ import { Part, tell } from "../kit/part.js";
 import { keep, kept } from "../kit/storage.js";
 import { wish } from "../kit/wish.js";
 import { Figures } from "./figures.js";
+import { mountNotify } from "./notify.js";
 import { drawBeliefs, drawStrips } from "./pictures.js";
 import { drawActions, drawFacts, drawLists, drawPicks, drawResponse, drawSigns } from "./tables.js";
 
@@ -47,6 +48,8 @@ class JobsPanel extends Part {
     this.on("click", (event) => this.click(event));
     this.on("input", (event) => this.look(event));
     this.on("keydown", (event) => this.keydown(event));
+    mountNotify(this.$(".j-notify"), this.$(".j-notify-said"));
+    this.hear("studio:open-run", () => (this.focused = "")); // it may be the one the panel was opened on last
     this.hear("studio:jobs-hello", () => this.report());
     this.hear("studio:jobs-toggle", () => this.open(this.focused || "first"));
     // Something was started elsewhere: an open panel looks again, which sets its timer going.

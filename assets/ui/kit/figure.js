@@ -96,6 +96,20 @@ export async function plotPicture(box) {
 }
 
 /**
+ * A figure that is drawn, as an SVG that stands alone on the colour of its card; null where none is.
+ * @param {HTMLElement} box
+ * @returns {Promise<import("./drawing.js").Drawing | null>}
+ */
+export async function plotDrawing(box) {
+  const library = loaded(), drawn = /** @type {HTMLElement & Partial<Figure>} */ (box);
+  if (!library || !drawn.data || !drawn.layout) return null;
+  const card = css(box, "--card"), layout = { ...drawn.layout, paper_bgcolor: card, plot_bgcolor: card };
+  const size = { width: box.clientWidth || 640, height: box.clientHeight || 400 };
+  const address = await library.toImage({ data: drawn.data, layout }, { ...size, format: "svg" });
+  return { text: decodeURIComponent(address.slice(address.indexOf(",") + 1)), ...size };
+}
+
+/**
  * Calls `redraw` when the page turns light or dark, for as long as the component is there.
  * @param {Element} element
  * @param {() => void} redraw

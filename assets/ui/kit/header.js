@@ -64,6 +64,8 @@ class Header extends Part {
       attr(this.$(".jobs-open"), "aria-expanded", told.open);
       if (told.counts) this.count(told.counts);
     });
+    this.hear("studio:open-run", (/** @type {{ run: string, tab: string }} */ { run, tab }) =>
+      (tab ? this.trigger("go", { tab }) : this.trigger("open", { run })));
     this.follow(() => this.draw());
     tell("studio:jobs-hello");
     asks((event) => this.trigger(event, {}));

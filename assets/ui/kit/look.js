@@ -1,12 +1,14 @@
 // A run that goes on is looked at: the server's memory is asked whether it has changed, and Gradio only when it has.
 // Where no answer comes (another address in between, a cookie that is refused) Gradio is asked now and then instead.
+import { all } from "./dom.js";
+import { add, begins, hear } from "./ended.js";
 import { Part } from "./part.js";
+import { stands } from "./run_state.js";
 
-/** @typedef {{ runs: string[] }} Watched runs that go on; none: nobody is asked */
+/** @typedef {{ runs: string[], shown?: string[] }} Watched runs that go on; none: nobody is asked. shown: runs that are on show,
+ * where that is said */
 /** @typedef {{ every: number, slow: number, blind: number }} Pace seconds: between looks, between questions that are asked
  * whatever happens, and the same where looks are not answered */
-
-const PATIENCE_MS = 10000; // for an answer
 
 /** When Gradio is to be asked. Times are in seconds. */
 export class Due {
@@ -41,23 +43,11 @@ export class Due {
   }
 }
 
-/**
- * Changes whenever a run does; null where the server does not say.
- * @param {string} run
- */
-async function stampOf(run) {
-  try {
-    const address = new URL(`run-state/${encodeURIComponent(run)}`, document.baseURI);
-    const answer = await fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    return answer.ok ? answer.headers.get("run-stamp") : null;
-  } catch {
-    return null;
-  }
-}
-
 /** @param {string[]} runs */
 async function stampOfAll(runs) {
-  const stamps = await Promise.all(runs.map(stampOf));
+  const found = await Promise.all(runs.map(stands));
+  found.forEach(({ state }, i) => void hear(runs[i], state));
+  const stamps = found.map(({ stamp }) => stamp);
   return stamps.includes(null) ? null : stamps.join(" ");
 }
 
@@ -65,6 +55,8 @@ async function stampOfAll(runs) {
 class Look extends Part {
   /** @type {string[]} */
   runs = [];
+  /** @type {string[]} on show, those that have ended too */
+  shown = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} of the next look */
   waiting = undefined;
 
@@ -72,15 +64,34 @@ class Look extends Part {
   constructor(host) {
     super(host);
     this.due = new Due(host);
+    add({ has: (run) => this.shown.includes(run), isInFront: () => this.isInFront(), tab: () => this.tab() });
     this.follow(() => this.turn());
   }
 
   turn() {
     const runs = this.value?.runs ?? [];
+    this.shown = this.value?.shown ?? (runs.length ? runs : this.shown);
+    runs.forEach(begins);
     if (runs.join(" ") === this.runs.join(" ")) return;
     this.runs = runs;
     this.due.begin(performance.now() / 1000);
     this.next();
+  }
+
+  get panel() {
+    return this.element.closest("[role=tabpanel]");
+  }
+
+  /** The name of the tab that it stands on: what a tab holds is in a column of its name. */
+  tab() {
+    const { panel } = this, names = all("[role=tab][data-tab-id]", document).map((one) => one.dataset.tabId ?? "");
+    return names.find((name) => panel?.querySelector(`:scope > * > [id="${name}"]`)) ?? "";
+  }
+
+  /** Whether the person sees what it shows: the part of the page that it stands in, as it is never seen itself. */
+  isInFront() {
+    const part = this.panel ?? document.body;
+    return document.visibilityState === "visible" && this.element.isConnected && part.checkVisibility();
   }
 
   next() {

@@ -3,6 +3,7 @@ import { all, at } from "./dom.js";
 import { followFocus } from "./focus.js";
 import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
+import { begin as beginNotices } from "./notices.js";
 import { holdPresses } from "./presses.js";
 import { asLeft } from "./simple.js";
 import { kept } from "./storage.js";
@@ -87,6 +88,7 @@ export async function start(...later) {
   followFocus();
   fitControls();
   holdPresses();
+  beginNotices();
   asLeft();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");

@@ -1,6 +1,6 @@
 // A study's figure, verdicts, tables and the command that repeats it. value = Studies.body().
 import { at, make, put, tone } from "../kit/dom.js";
-import { css, drawFigure, followTheme, plotPicture } from "../kit/figure.js";
+import { css, drawFigure, followTheme, plotDrawing, plotPicture } from "../kit/figure.js";
 import { plural } from "../kit/numbers.js";
 import { Part } from "../kit/part.js";
 import { SaveBar } from "../kit/save.js";
@@ -97,7 +97,7 @@ class Result extends Part {
   constructor(host) {
     super(host);
     this.on("click", (event) => this.copy(event));
-    this.saves = new SaveBar(this.$(".lab-save"), host.server.save_as, () => this.toSave());
+    this.saves = new SaveBar(this.$(".lab-save"), host.server.save_as, () => this.toSave(), ["png", "svg", "csv", "json", "yaml"]);
     const redraw = () => void this.drawPlot();
     this.follow(() => this.draw());
     followTheme(this.element, redraw);
@@ -109,7 +109,8 @@ class Result extends Part {
   /** @returns {import("../kit/save.js").Result} */
   toSave() {
     const { run, study, tables } = this.value ?? {};
-    return { name: tables?.length ? `study-${study}-${run}` : "", wish: { run }, picture: () => plotPicture(this.$(".plot")) };
+    return { name: tables?.length ? `study-${study}-${run}` : "", wish: { run }, picture: () => plotPicture(this.$(".plot")),
+      plot: () => plotDrawing(this.$(".plot")) };
   }
 
   figure() {

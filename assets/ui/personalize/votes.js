@@ -4,7 +4,7 @@
 import { at, file, put, typing } from "../kit/dom.js";
 import { withModifier } from "../kit/keys.js";
 import { Part, tell } from "../kit/part.js";
-import { download, fileName } from "../kit/save.js";
+import { download, fileName } from "../kit/files.js";
 
 /** @typedef {{ run: string, index: number, prompt: string, files: string[] }} Pair */
 /** @typedef {{ name: string, model: string, said: string }} VoteSet */

@@ -1,5 +1,7 @@
 // Files to take away, made by the server from the strips it has. Draws nothing in an exported file.
-import { button, make, put } from "../kit/dom.js";
+import { all, button, find, make, put } from "../kit/dom.js";
+import { drawingOf, saveDrawing } from "../kit/drawing.js";
+import { css } from "../kit/figure.js";
 
 /** @typedef {import("./state.js").Scrub} Scrub */
 /** @typedef {{ what: string, kind?: string, arm?: string, seed?: number }} Wish */
@@ -35,10 +37,38 @@ export function buildTake(s) {
     group("the chosen seed, all rows", moving(() => ({ seed: s.chosen.seed }))),
     group("the whole wall", moving(() => ({}))),
     group("contact sheet", [["PNG", () => ({ what: "sheet", seed: s.chosen.seed })]]),
+    plots(s),
     group("a page that scrubs offline", [["HTML", () => ({ what: "page" })]]),
   );
   head.append(make("h3", "", "Take it with you"));
   card.append(head, line, make("p", "sc-problem tk-problem"));
+}
+
+/**
+ * The schedule and the curves under it.
+ * @param {Scrub} s
+ */
+function drawing(s) {
+  const { element } = s, schedule = find(".sc-schedule", element, SVGSVGElement);
+  const curves = all("figure.cv", element).map((box) => ({ svg: find("svg", box, SVGSVGElement),
+    title: find("b", box).textContent ?? "", note: box.querySelector("figcaption small")?.textContent ?? "" }));
+  const keys = s.rows.map(({ title, tone }) => ({ text: title, colour: css(element, `--said-${tone}`) }));
+  return drawingOf(`“${s.view.prompt}”`, [{ title: "Schedule", note: "", svg: schedule, wide: true }, ...curves], keys, element);
+}
+
+/** @param {Scrub} s */
+function plots(s) {
+  const box = make("span", "tk-group");
+  box.append(make("b", "", "schedule and curves"), ...["svg", "png"].map((kind) => {
+    const one = button("", kind.toUpperCase(), { plot: kind });
+    one.addEventListener("click", () => {
+      const drawn = drawing(s);
+      put(s.$(".tk-problem"), drawn ? "" : "There is no plot yet.");
+      if (drawn) void saveDrawing(drawn, kind, `scrub-${s.view.run}-plot`);
+    });
+    return one;
+  }));
+  return box;
 }
 
 /**

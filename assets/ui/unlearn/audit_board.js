@@ -4,10 +4,10 @@
 import { remember } from "../kit/address.js";
 import { Asked } from "../kit/asked.js";
 import { all, at, attr, file, make, put, rebuild } from "../kit/dom.js";
-import { drawFigure, followTheme } from "../kit/figure.js";
+import { drawFigure, followTheme, plotDrawing } from "../kit/figure.js";
 import { done, unbroken } from "../kit/numbers.js";
 import { Part, tell } from "../kit/part.js";
-import { SaveBar } from "../kit/save.js";
+import { PLAIN, PLOTS, SaveBar } from "../kit/save.js";
 import { attackNodes, drawn, pictureNodes, quoteNodes, rowNodes } from "./audit_table.js";
 
 /** @typedef {import("./audit_table.js").Attacked} Attacked */
@@ -59,7 +59,7 @@ class AuditBoard extends Part {
       const asked = this.view?.asked ?? this.given;
       if (asked) tell("audit-returned", asked);
     });
-    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave());
+    this.saves = new SaveBar(this.$(".b-save"), host.server.save_as, () => this.toSave(), [...PLAIN, ...PLOTS]);
     this.follow(() => this.draw());
     followTheme(this.element, () => void this.drawCurve());
   }
@@ -73,7 +73,8 @@ class AuditBoard extends Part {
   toSave() {
     const { view, one } = this, title = one && view ? `${view.title}: ${one.title}` : "";
     const picture = () => drawn(title, this.$(".a-shown"));
-    return { name: view && !view.live && one ? `audit-${view.run}` : "", part: one?.attack, wish: { run: view?.run }, picture };
+    return { name: view && !view.live && one ? `audit-${view.run}` : "", part: one?.attack, wish: { run: view?.run }, picture,
+      plot: () => (one?.curve ? plotDrawing(this.$(".a-curve .plot")) : Promise.resolve(null)) };
   }
 
   draw() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.capabilities.compare import page
 from studio.core.files import Json
 from studio.domains import domain_of, media
 from studio.library.models import load_registry
@@ -37,7 +38,8 @@ class Watch(Reader[RunView]):
         """Figures, request and result of {"run"}."""
         view, _ = self.look(str(wish["run"])[:80])
         table = figures_of(view.rows.values())
-        return Saved([table] if table.rows else [], of_run(self.jobs, view.run_id, self.KIND))
+        document = of_run(self.jobs, view.run_id, self.KIND)
+        return Saved([table] if table.rows else [], document, lambda: page.of_run(self.jobs, view.run_id))
 
     def recent(self) -> list[Json]:
         """The newest comparisons for the drawer."""

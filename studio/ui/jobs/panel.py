@@ -59,7 +59,7 @@ class JobsPanel:
         return {
             self.panel: value | ({"problem": repaired} if repaired else {}) | more,
             self.chosen: value["chosen"],
-            self.timer: looking.at(*value["going"]),
+            self.timer: looking.at(*value["going"], shown=value["chosen"]),
         }
 
     def focus(self, run_id: str) -> Updates:

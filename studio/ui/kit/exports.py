@@ -43,13 +43,14 @@ class Saved:
 
     tables: Sequence[Table]
     document: Json = field(default_factory=dict)
+    report: Callable[[], str] | None = None  # of one HTML file
 
 
 def saving(look: Callable[[Json], Saved]) -> Callable[[Json], Json]:
     """The server's half of a `SaveBar`. `look` finds the result that a wish names; its ValueError is what the page says."""
 
     def save_as(wish: Json) -> Json:
-        """{"what": "csv", "json" or "yaml", …} -> {"text"} of the file, or {"problem"}. Gradio's browser side sends anything."""
+        """{"what": "csv", "json", "yaml" or "html", …} -> {"text"} of the file, or {"problem"}. The browser may send anything."""
         asked = wish if isinstance(wish, dict) else {}
         try:
             saved = look(asked)
@@ -57,11 +58,21 @@ def saving(look: Callable[[Json], Saved]) -> Callable[[Json], Json]:
             return {"problem": str(error) or "This cannot be saved."}
         if asked.get("what") == "csv":
             return {"text": csv_text(saved.tables)} if saved.tables else {"problem": "There are no figures yet."}
+        if asked.get("what") == "html":
+            return _reported(saved)
         if asked.get("what") == "yaml":
             return _experiment(saved.document)
         return {"text": json.dumps(saved.document, indent=1, ensure_ascii=False) + "\n"}
 
     return save_as
+
+
+def _reported(saved: Saved) -> Json:
+    """{"text"} of one HTML file, or {"problem"}."""
+    try:
+        return {"text": saved.report()} if saved.report else {"problem": "There is no report of this."}
+    except ValueError as error:
+        return {"problem": str(error)}
 
 
 def _experiment(document: Json) -> Json:

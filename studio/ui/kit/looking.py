@@ -26,9 +26,14 @@ def look(every_s: float) -> gr.HTML:
     return gr.HTML(rest(), html_template="", js_on_load=js, apply_default_css=False, visible="hidden")
 
 
-def at(*runs: str, live: bool = True) -> Json:
-    """The value that looks at these runs from now on, at the first of many; live: whether there is something to wait for."""
-    return {"runs": [run for run in runs if run][:MOST] if live else []}
+def at(*runs: str, live: bool = True, shown: str | None = None) -> Json:
+    """The value that looks at these runs from now on, at the first of many; live: whether there is something to wait for.
+
+    shown: the one of them that is on show, "" for none; all of them otherwise. Of a run that is on show and in front the page
+    says nothing when it ends (`assets/ui/kit/ended.js`).
+    """
+    named = [run for run in runs if run]
+    return {"runs": named[:MOST] if live else [], "shown": named if shown is None else [shown]}
 
 
 def rest() -> Json:

@@ -42,8 +42,8 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     """Name, state of the worker, background jobs, recent runs (a drawer), the tour (offered once), light and dark.
 
     value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control", "grid" and
-    "personalize" with {"run": id}, "go" with {"tab"}, "example" with {"fill": whether its request goes into the form},
-    and `brings`, events that ask for the tabs that are still to come.
+    "personalize" with {"run": id}, "open" with {"run": of any kind}, "go" with {"tab"}, "example" with {"fill": whether its
+    request goes into the form}, and `brings`, events that ask for the tabs that are still to come.
     """
     template = f"""
 <header class="brand">{MARK}
@@ -70,7 +70,7 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", "go", "example", *brings),
+        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", "open", "go", "example", *brings),
         server_functions=list(server_functions),
         elem_id="header",
     )
