@@ -102,7 +102,7 @@ def _hidden(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     """The nearest (semi-)orthogonal matrix of each of [n, rows, columns], roughly: singular values end between 0.7 and 1.2.
 
-    The quintic Newton–Schulz iteration with Jordan's coefficients, in bf16 on a GPU; many CPUs multiply fp32 several times faster.
+    The quintic Newton–Schulz iteration with Jordan's coefficients, in bf16 on a GPU; many CPUs are several times faster in fp32.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices.float() if matrices.device.type == "cpu" else matrices.bfloat16()
