@@ -96,8 +96,10 @@ class ScriptedWorker(threading.Thread):
             run.state("running", "")
             if row.kind == "scrub":
                 scripted_scrub.serve(run, lambda: self.step_s)
-            else:
+            elif "prompt" in run.spec.config:
                 self._draw(run)
+            else:
+                state, note = "failed", "Only comparisons and scrubs are scripted."
         except Cancelled:
             state, note = "cancelled", "Cancelled; what was finished is kept."
         run.state(state, note)
