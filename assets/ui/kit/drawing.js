@@ -88,7 +88,8 @@ export function drawingOf(title, panels, keys, element) {
    * @param {string} colour
    * @param {string} how
    */
-  const words = (text, x, y, colour, how) => `<text x="${x}" y="${y}" fill="${colour}" font-family="${font}" ${how}>${escaped(text)}</text>`;
+  const words = (text, x, y, colour, how) =>
+    `<text x="${x}" y="${y}" fill="${colour}" font-family="${font}" ${how}>${escaped(text)}</text>`;
   let across = EDGE;
   const legend = keys.map(({ text, colour }) => {
     const drawn = words(text, across, EDGE + 36, colour, 'font-size="12" font-weight="600"');

@@ -1,5 +1,5 @@
-// Runs that the page knows to go on, and which of them end while nobody looks. Components that look at runs (kit/look.js) say what
-// they hear; a run that none of them looks at any more is asked after here, seldom, of the server's memory alone.
+// Runs that the page knows to go on, and which of them end while nobody looks. Components that look at runs (kit/look.js) say
+// what they hear; a run that none of them looks at any more is asked after here, seldom, of the server's memory alone.
 import { tell } from "./part.js";
 import { stands, told } from "./run_state.js";
 

@@ -97,7 +97,8 @@ class Result extends Part {
   constructor(host) {
     super(host);
     this.on("click", (event) => this.copy(event));
-    this.saves = new SaveBar(this.$(".lab-save"), host.server.save_as, () => this.toSave(), ["png", "svg", "csv", "json", "yaml"]);
+    const kinds = ["png", "svg", "csv", "json", "yaml"];
+    this.saves = new SaveBar(this.$(".lab-save"), host.server.save_as, () => this.toSave(), kinds);
     const redraw = () => void this.drawPlot();
     this.follow(() => this.draw());
     followTheme(this.element, redraw);

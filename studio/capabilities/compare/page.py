@@ -146,7 +146,7 @@ def _figures(arms: Sequence[Json]) -> str:
             *(figure(found.get(name), digits, percent) for name, (_, digits, percent) in looks),
             f"{row['nfe']:g}",
             f"{row['seconds_per_image']:.3g} s",
-        ]  # fmt: skip
+        ]
         for row, found in zip(arms, measured, strict=True)
     ]
     by = next((str(row["figures_by"]) for row in arms if row.get("figures_by")), "")

@@ -25,7 +25,7 @@ PLAIN = {
     "The file is for", "On the model", "Name of the new model", "Preset", "Start from", "Show every step while drawing",
     "Without prompts, settings and date", "Layout of the prompt's scene with this seed", "Save as a new model", "1st",
     "Size", "More to draw with", "Take its", "Take its (2)", "Take its (3)", "from", "from (2)", "from (3)",
-    "More that all cells have",
+    "More that all cells have", "Values of X", "Values of Y", "Values of Z",
 }  # fmt: skip
 PLAIN_HEADS = {
     "seconds per image", "position", "main effect", "alone", "last", "cannot be told from it", "surely beats all cheaper", "what",
