@@ -8,13 +8,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from studio.domains.media.image import png_bytes
 from studio.ui.tabs import in_order
 from tests.browser.conftest import missing
-from tests.support.many_runs import fill
 from tests.support.scripted_scrub import finished
 
 pytestmark = pytest.mark.browser
@@ -104,38 +101,3 @@ def test_the_lab_with_a_shipped_study(visit: Any) -> None:
     page.wait_for_selector(".lab-verdict")
     page.wait_for_selector("#lab-result .main-svg")
     none_in(page, ENDS, "a study", "#lab")
-
-
-def test_jobs_and_recent_runs_with_a_training(visit: Any, site: SimpleNamespace) -> None:
-    run = site.jobs.submit("distill", {"name": "seen", "teacher": "test/teacher", "objective": "dmd2", "steps": 40})
-    assert all(event is not None for event in site.jobs.follow(run))
-    page = visit(query="?tab=distill")
-    page.click(".jobs-open")
-    page.click(f".j-item[data-run='{run}']")
-    page.wait_for_selector(".j-run:not([hidden]) .plot[data-figure=loss][data-ready]")
-    none_in(page, ENDS, "jobs")
-    page = visit()
-    page.click(".runs-open")
-    page.wait_for_selector(".drawer[open] :is(.run-card, .drawer-none)")
-    none_in(page, ENDS, "recent runs")
-    page.keyboard.press("Escape")
-    page.hover("#pair [data-term]")
-    page.wait_for_selector(".term-said", state="visible")
-    assert graves(page) == [], "a term of the glossary"
-
-
-def test_the_gallery_with_runs(visit: Any, site: SimpleNamespace) -> None:
-    fill(site.jobs, 24, png_bytes(np.full((8, 8, 3), 90, np.uint8), {}), now=1.6e9)
-    page = visit(query="?tab=gallery&kind=compare&until=2020-12-01")
-    page.wait_for_selector(".g-card")
-    none_in(page, LOOKS, "the gallery", "#gallery")
-    page.locator(".g-open").first.focus()
-    page.keyboard.press("e")
-    page.wait_for_selector(".g-form")
-    none_in(page, ENDS, "a card that is named", "#gallery")
-    page.keyboard.press("Escape")
-    for i in (0, 1):
-        page.locator(".g-choose").nth(i).click()
-    page.click(".g-hold")
-    page.wait_for_selector(".g-names")
-    none_in(page, ENDS, "two runs side by side", "#gallery")

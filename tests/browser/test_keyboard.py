@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-
-from studio.domains.media.image import png_bytes
-from tests.support.many_runs import fill
 
 pytestmark = pytest.mark.browser
 
@@ -95,44 +90,3 @@ def test_a_comparison_by_keyboard_alone(visit: Any) -> None:
     page.wait_for_selector(".j-panel[open]")
     page.keyboard.press("Escape")
     page.wait_for_function("document.activeElement.matches('.jobs-open')")
-
-
-def test_the_gallery_is_entered_searched_and_left_by_keyboard_alone(visit: Any, site: SimpleNamespace) -> None:
-    fill(site.jobs, 40, png_bytes(np.full((8, 8, 3), 90, np.uint8), {}), now=1.5e9)
-    page = visit()
-    tab_to(page, "button[role=tab]:last-of-type")
-    while page.evaluate("document.activeElement.textContent.trim()") != "Gallery":
-        tab_to(page, "button[role=tab]")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".g-card")
-    page.keyboard.press("/")
-    assert has_focus(page, ".g-find") and page.evaluate(SEEN)
-    page.keyboard.type("yellow tree")
-    page.wait_for_function("[...document.querySelectorAll('.g-card b')].every((one) => one.textContent.includes('yellow tree'))")
-    tab_to(page, ".g-card .g-open")
-    first = page.evaluate("document.activeElement.dataset.run")
-    tab_to(page, ".g-star")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(f".g-card[data-run='{first}'] .g-star[aria-pressed=true]")
-    page.wait_for_function("document.activeElement.matches('.g-star[aria-pressed=true]')")  # where it was pressed
-    tab_to(page, ".g-edit")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.matches('.g-form input')")
-    page.keyboard.press("Escape")
-    page.wait_for_function("document.activeElement.closest('.g-card')")
-    page.keyboard.press("/")
-    page.keyboard.press("Escape")  # empties the search
-    page.wait_for_function("document.querySelectorAll('.g-card').length > 10")
-    tab_to(page, ".g-bar select[name=kind]")
-    page.keyboard.type("Compare")
-    page.wait_for_function("[...document.querySelectorAll('.g-kind')].every((one) => one.textContent === 'Compare')")
-    page.keyboard.press("/")
-    page.keyboard.press("ArrowDown")
-    assert has_focus(page, ".g-open") and page.evaluate(SEEN)
-    page.keyboard.press("ArrowRight")
-    run = page.evaluate("document.activeElement.dataset.run")
-    page.keyboard.press("Enter")
-    page.wait_for_function(f"location.search.includes('{run}')")
-    page.wait_for_selector("#gallery", state="hidden")
-    page.wait_for_function("document.activeElement.matches('button[role=tab][aria-selected=true]')")  # not lost with the tab
-    assert page.evaluate("document.activeElement.textContent.trim()") == "Compare"
