@@ -114,6 +114,7 @@ def launch_options(
         "show_error": False,
         "pwa": False,
         "ssr_mode": False,
+        "_frontend": False,  # else Gradio asks its own page whether it is up, waits three seconds, and gives up on a busy machine
         "mcp_server": True,
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
