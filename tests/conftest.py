@@ -5,11 +5,23 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
+
 pytest_plugins = ["tests.support.fixtures", "tests.support.model_hub"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption("--long", action="store_true", help="Trials by number take all of their cases, not a sample: an hour more")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether a trial is to take all of its cases."""
+    return bool(request.config.getoption("--long"))
 
 
 def pytest_configure(config) -> None:

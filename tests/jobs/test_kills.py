@@ -94,14 +94,14 @@ def live_through(jobs: Jobs, run_id: str, start_worker: Callable[[], Any], seed:
 
 
 @pytest.mark.slow
-def test_twenty_random_kills_change_nothing(school: Jobs, start_worker: Callable[[], Any]) -> None:
+def test_twenty_random_kills_change_nothing(school: Jobs, start_worker: Callable[[], Any], long: bool) -> None:
     straight = school.submit("distill", request(**FIELDS))
     here(school, straight)
     (student,) = (school.paths.models / "mine" / "pupil" / "unet").rglob("*.safetensors")
     whole = [
         (row["step"], row["losses"], row["log"], row["smooth"]) for row in curves.read(school.paths.run(straight) / curves.FILE)
     ]
-    for seed in (1, 2):
+    for seed in (1, 2) if long else (1,):
         run_id = school.submit("distill", request(**FIELDS, name=f"killed-{seed}"))
         was = live_through(school, run_id, start_worker, seed)
         assert len(was) == KILLS

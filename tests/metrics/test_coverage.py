@@ -6,12 +6,12 @@ from benchmarks.coverage import coverage
 
 
 @pytest.mark.slow
-def test_intervals_of_prompts_in_general_hold_the_truth():
-    found = coverage(8, 32, 300, of_seed=0.1, of_arm=0.7)
+def test_intervals_of_prompts_in_general_hold_the_truth(long: bool):
+    found = coverage(8, 32, 300 if long else 150, of_seed=0.1, of_arm=0.7)
     assert min(found.values()) >= 0.94, found
 
 
 @pytest.mark.slow
-def test_intervals_of_a_few_prompts_hold_the_truth_of_these():
-    found = coverage(2, 32, 300, of_seed=0.1, of_arm=0.7, in_general=False)
+def test_intervals_of_a_few_prompts_hold_the_truth_of_these(long: bool):
+    found = coverage(2, 32, 300 if long else 150, of_seed=0.1, of_arm=0.7, in_general=False)
     assert min(found.values()) >= 0.94, found

@@ -29,9 +29,14 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+USUAL = ("sine",)
+
+
 @pytest.mark.learning
 @pytest.mark.parametrize("method", list(CASES))
-def test_a_forecast_is_near_the_run(jobs: Jobs, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forecast_is_near_the_run(jobs: Jobs, method: str, long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if method not in USUAL and not long:
+        pytest.skip("one case of three, unless --long is given")
     monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=time.process_time))
     monkeypatch.setattr(trainer, "time", SimpleNamespace(perf_counter=time.process_time))
     objectives(jobs.paths)
