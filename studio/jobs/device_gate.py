@@ -46,6 +46,15 @@ class Gate:
             self._device.release()
             self._turn.release()
 
+    @contextmanager
+    def lent(self, check: Check = lambda: None) -> Iterator[None]:
+        """Inside of `first`: training has the device until the end of the block, an error in it aside."""
+        self._device.release()
+        self._turn.release()
+        yield
+        _take(self._turn, check)
+        _take(self._device, check)
+
     def enter(self, check: Check = lambda: None) -> None:
         """Take the device for training, after every request that is announced."""
         if self._device.held:

@@ -29,15 +29,16 @@ def execute(
     owner: Json | None = None,
     leaving: Callable[[], bool] = lambda: False,
     told: Callable[[str], None] = lambda state: None,
+    awaited: Callable[[], bool] = lambda: False,
     locks: Path | None = None,
 ) -> tuple[str, str]:
     """Execute the run in `folder`; returns (state, note), which its events also say. Never raises for the job's faults.
 
     `leaving` says whether the process was asked to end: a run that can be continued then saves and goes back to the
-    queue. `told` is called when the state changes. `locks` is a folder for device locks where the data folder's say nothing
-    about the devices, as on another machine that shares it.
+    queue. `told` is called when the state changes. `awaited` says whether a run waits for the end of this one. `locks` is a
+    folder for device locks where the data folder's say nothing about the devices, as on another machine that shares it.
     """
-    run = Run(folder, tools, owner=owner or identity(), leaving=leaving, told=told)
+    run = Run(folder, tools, owner=owner or identity(), leaving=leaving, told=told, awaited=awaited)
     if locks is not None:
         run.gate = Gate(locks, tools.device)
     try:

@@ -121,11 +121,13 @@ class Run(Generic[T]):
         owner: Mapping[str, object] | None = None,
         leaving: Callable[[], bool] = lambda: False,
         told: Callable[[str], None] = lambda state: None,
+        awaited: Callable[[], bool] = lambda: False,
     ):
         self.folder, self.tools, self.home = folder, tools, Paths(folder.parents[1])
         self.owner = dict(owner or {})
         self.told = told  # called when the state is another than before
         self.leaving = leaving  # whether the process around this run was asked to end
+        self.awaited = awaited  # whether another run waits until this one has ended
         self.gate = Gate(self.home.lanes, tools.device)
         self.spec = read_spec(folder)
         self.events = EventLog(folder / "events.jsonl")

@@ -59,6 +59,7 @@ class Worker:
         self._stop = threading.Event()
         self._beat_lock = threading.Lock()
         self._seen = 0
+        self._looked = (0, False)  # (when the lane was woken, whether a run waited then)
         self._saying: Json = {"state": "starting", "note": "The worker is starting.", "run": None}
 
     def say(self, state: str, note: str, run: str | None = None) -> None:
@@ -109,7 +110,9 @@ class Worker:
         folder = self.jobs.paths.run(row.id)
         try:
             told = partial(self._told, row.id)
-            state, note = execute(folder, self.bench.tools(), owner=self.me, leaving=self._stop.is_set, told=told)
+            state, note = execute(
+                folder, self.bench.tools(), owner=self.me, leaving=self._stop.is_set, told=told, awaited=self._awaited
+            )
         except Exception as error:  # no such device, or the run directory itself cannot be used
             traceback.print_exc()
             state, note = "failed", explain(error)
@@ -122,6 +125,13 @@ class Worker:
             step()
         except Exception as error:  # the request that needs it will say why in full
             print(f"warming: {explain(error)}", file=sys.stderr)
+
+    def _awaited(self) -> bool:
+        """The queue is read where the lane was woken since it was last."""
+        woken = _mtime(self.jobs.paths.lane(self.lane, "wake"))
+        if woken != self._looked[0]:
+            self._looked = woken, bool(self.jobs.store.queue(self.lane))
+        return self._looked[1]
 
     def _told(self, run_id: str, state: str) -> None:
         self.jobs.told(run_id, state, self.me)

@@ -28,10 +28,11 @@ HUB = "https://huggingface.co https://*.hf.space"  # where a Space is shown insi
 BEHIND = (
     "/run-file/",
     "/run-state/",
+    "/live/",
     f"/{pictures.ADDRESS}/",
 )  # ours that a login is needed for; the others are the program's own files
 UPLOADS = "/gradio_api/upload"
-OURS = ("/run-file/", "/run-state/", "/ui/")
+OURS = ("/run-file/", "/run-state/", "/live/", "/ui/")
 ELSEWHERE = ("cross-site", "same-site")  # Sec-Fetch-Site of a page at another address
 
 

@@ -22,6 +22,7 @@ from studio.ui.kit.runs import BACKGROUND
 from studio.ui.kit.scripts import called
 from studio.ui.kit.updates import Shown, Updates, Values
 from studio.ui.lab.tab import LabTab
+from studio.ui.live.tab import LiveTab
 from studio.ui.models.tab import ModelsTab
 from studio.ui.personalize.tab import PersonalizeTab
 from studio.ui.scrub.tab import ScrubTab
@@ -50,7 +51,8 @@ class Moves:
 
         grid = page.built["grid"]
         assert isinstance(grid, GridTab)
-        self.grid = grid
+        self.grid, self.live = grid, page.built["live"]
+        assert isinstance(self.live, LiveTab)
 
     def wire(self) -> None:
         quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -58,6 +60,7 @@ class Moves:
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         compared = {self.tabs, *self.compare.form.filled(), self.compare.problem}
         self.grid.board.compare(self.of_the_grid, None, compared, **quiet)
+        self.live.board.compare(self.of_the_canvas, set(self.live.form.inputs()), compared, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         showing = [tab for tab in self.page.built.values() if isinstance(tab, Opens)]
@@ -144,6 +147,15 @@ class Moves:
         said = parts.line("The form is as one cell of the grid was drawn; add arms or seeds, and Run.", "hint")
         return {self.tabs: gr.Tabs(selected="compare")} | self.compare.form.fill(request) | {self.compare.problem: said}
 
+    def of_the_canvas(self, values: Values) -> Updates:
+        """What is on the live canvas as a comparison, ready to run with more seeds."""
+        try:
+            request = self.page.jobs.validate("compare", self.live.form.request(values)).model_dump(mode="json")
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        said = parts.line("The form is as the canvas was drawn; add arms or seeds, and Run.", "hint")
+        return {self.tabs: gr.Tabs(selected="compare")} | self.compare.form.fill(request) | {self.compare.problem: said}
+
     def to_open(self, event: gr.EventData) -> Updates:
         """A background run on the tab that shows its kind."""
         try:
@@ -191,7 +203,7 @@ class Opening:
             if isinstance(tab, Opens):
                 for kind in tab.opens:
                     self._add(kind, _opened(page, name, tab), tab.opening)
-            elif isinstance(tab, (ScrubTab, ControlTab)):
+            elif isinstance(tab, (ScrubTab, ControlTab, GridTab, LiveTab)):
                 self._add(tab.runs.KIND, tab.asked_for, tab.everything)
             elif isinstance(tab, CompareTab):
                 self._add("compare", _on(page, name, tab.reopen), {*tab.shown, *tab.form.filled()})

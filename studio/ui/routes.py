@@ -24,6 +24,7 @@ from studio.ui.front import Front
 from studio.ui.guard import Guard, Welcome
 from studio.ui.kit import bundle, glossary, pictures, scripts, style
 from studio.ui.kit.theme import LOOK
+from studio.ui.live.canvas import Canvas
 from studio.ui.visitors import Visitors
 from studio.ui.weights import weights_route
 
@@ -97,6 +98,7 @@ def routes(jobs: Jobs, css: str = "", public: bool = False) -> list[BaseRoute]:
     return [
         Route("/run-file/{run_id}/{path:path}", run_file, methods=["GET", "HEAD"]),
         _states(jobs),
+        *Canvas(jobs).routes(),
         Route(f"/{scripts.ADDRESS}/{{version}}/{{name:path}}", script, methods=["GET", "HEAD"]),
         Route(f"/{bundle.ADDRESS}/{{name}}", first, methods=["GET", "HEAD"]),
         Route(f"/{style.address(css)}", sheet, methods=["GET", "HEAD"]),

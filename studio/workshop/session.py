@@ -6,7 +6,7 @@ What is made of the steps is its user's business: a comparison measures and keep
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 from torch import Tensor
@@ -45,12 +45,13 @@ from studio.workshop.tools import Tools
 class Session:
     """Used as `with session:`, which takes adapters off at the end. In it `open`, `wear`, `hint`, `add`, then `drawn`."""
 
-    def __init__(self, request: CompareRequest, run: Run[Tools]):
+    def __init__(self, request: CompareRequest, run: Run[Tools], notices: list[str] | None = None):
+        """notices: of sessions before in the same run; nothing is said twice."""
         self.request, self.job = request, run
         self.pair = run.tools.registry.usable(request.pair)
         self.plans: list[Plan] = plans_for(request, run.tools.registry)
         self.seeds = list(request.seeds)
-        self.notices: list[str] = []
+        self.notices = [] if notices is None else notices
         self.domain = domain_of(self.pair.student.domain)
         self.versions = versions()
         self.total = sum(plan.nfe for plan in self.plans) * len(self.seeds)  # network evaluations
@@ -83,8 +84,14 @@ class Session:
         return self.said.text
 
     def notice(self, text: str) -> None:
-        self.notices.append(text)
-        self.job.notice(text)
+        if text not in self.notices:
+            self.notices.append(text)
+            self.job.notice(text)
+
+    def ask(self, prompt: str) -> None:
+        """Another text than the request's, for what is drawn from now on. ValueError in one sentence where it does not fit."""
+        self.said = self.domain.read(prompt, self.words, self.request.given)
+        self.given = beside([self.said])
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -190,7 +197,7 @@ class Session:
 
     # -- while drawing ---------------------------------------------------------------------------------------------
 
-    def drawn(self) -> Iterator[tuple[str, Record]]:
+    def drawn(self) -> Generator[tuple[str, Record]]:
         """Every step of every plan; a person's wish to end is looked for between two."""
         for what, text in (("prompt", self.said.text), ("negative prompt", self.away.text)):
             for sentence in cut_words(what, text, self.models):
@@ -219,13 +226,13 @@ class Session:
         tiny = self.tiny.finished(model, latents)
         return self.models[model].decode(latents, self.given) if tiny is None else tiny
 
-    def kept(self, plan: Plan, samples: Tensor, kind: str, request: Json) -> Iterator[Json]:
+    def kept(self, plan: Plan, samples: Tensor, kind: str, request: Json, folder: str = "") -> Iterator[Json]:
         """Every sample of a plan as it is kept: {"seed", "path" of its still}, and "files" where its medium has more.
 
-        kind, request: of the run, for what a picture says of itself.
+        kind, request: of the run, for what a picture says of itself. folder: in the run's artifacts; the plan's name by itself.
         """
         for i, (seed, still) in enumerate(zip(self.seeds, self.medium.still(samples), strict=True)):
-            name = f"artifacts/{plan.name}/{seed}"
+            name = f"artifacts/{folder or plan.name}/{seed}"
             path = self.job.artifact(f"{name}.png", png_bytes(still, self.about(plan, seed, kind, request)))
             files = [self.job.artifact(f"{name}{end}", data) for end, data in self.medium.files(samples, i).items()]
             yield {"seed": seed, "path": path, **({"files": files} if files else {})}

@@ -44,6 +44,7 @@ def test_the_tabs_of_the_page_are_folders() -> None:
     assert TABS.unavailable == {}
     assert [tab.name for tab in in_order()] == [
         "compare",
+        "live",
         "scrub",
         "grid",
         "control",
@@ -65,6 +66,7 @@ def test_a_tab_is_put_in_by_its_file_alone(tmp_path: Path) -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     shown = [
         "Compare",
+        "Live",
         "Scrub",
         "Grid",
         "Notes",

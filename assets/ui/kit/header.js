@@ -19,7 +19,7 @@ import { Tour, wasSeen } from "./tour.js";
  * @property {number} [shows] of a strip, the part that is shown, from 0 on the left to 1
  */
 
-const OWN = ["scrub", "control", "grid", "personalize"]; // kinds that open on a tab of their own
+const OWN = ["live", "scrub", "control", "grid", "personalize"]; // kinds that open on a tab of their own
 
 /** @param {Run} run */
 function card(run) {

@@ -7,7 +7,7 @@ const FIELD = "textarea, select, input:is(:not([type]), [type=text], [type=numbe
 const DROP = "input[role=combobox]"; // Gradio's dropdown: a list that opens when it has the focus
 const FILLS_NOTHING = "[role=tab], [role=option], .label-wrap, label, input, textarea, select, .simple-switch, .welcome, .tour";
 /** Of the address: runs that fill a form. */
-const NAMED = ["run", "scrub", "control", "grid", "personalize", "unlearn", "evaluate", "study"];
+const NAMED = ["run", "live", "scrub", "control", "grid", "personalize", "unlearn", "evaluate", "study"];
 // A form that is still being filled may take back what was put into it; what depends on a choice is filled when that is answered.
 const KEY = "studio:typed", LOOK_MS = 250, LOOKS = 8, LOOKS_AFTER_CHOICE = 60;
 const CLOSED_MS = 60; // after the focus has left a dropdown: it shows again what is chosen

@@ -56,18 +56,6 @@ class Part:
         self.lacking = tuple(self.seeds if self.plan.coupled and missing else missing)
 
 
-class Told(Session):
-    """A session that says nothing twice, whichever session of the run said it. notices: of all of them."""
-
-    def __init__(self, request: CompareRequest, run: Run[Tools], notices: list[str]):
-        super().__init__(request, run)
-        self.notices = notices
-
-    def notice(self, text: str) -> None:
-        if text not in self.notices:
-            super().notice(text)
-
-
 class Gridding:
     """One run of the kind `grid`."""
 
@@ -103,7 +91,7 @@ class Gridding:
     def _group(self, group: Group) -> None:
         """Draw a group. What goes wrong in it is said in its cells; a full disk ends the run, which can go on then."""
         try:
-            with Told(group.request, self.job, self.notices) as session:
+            with Session(group.request, self.job, self.notices) as session:
                 self._drawn(session, group)
         except (Cancelled, LeftOff):
             raise

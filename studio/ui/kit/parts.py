@@ -38,10 +38,13 @@ def text(elem_id: str, value: str = "", **options: object) -> gr.HTML:
     return _html(value, js_on_load=None, elem_id=elem_id, **options)
 
 
+OPENS = ("reopen", "live", "scrub", "control", "grid", "personalize")  # a run, on a tab of its own
+
+
 def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[str] = ()) -> gr.HTML:
     """Name, state of the worker, background jobs, recent runs (a drawer), the tour (offered once), light and dark.
 
-    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "scrub", "control", "grid" and
+    value = {"state", "text", "title", "jobs": {"active", "text"}}. Triggers "reopen", "live", "scrub", "control", "grid" and
     "personalize" with {"run": id}, "open" with {"run": of any kind}, "go" with {"tab"}, "example" with {"fill": whether its
     request goes into the form}, and `brings`, events that ask for the tabs that are still to come.
     """
@@ -70,7 +73,9 @@ def header(server_functions: Sequence[Callable[..., object]], brings: Sequence[s
     return _html(
         {"state": "starting", "text": "starting"},
         html_template=template,
-        js_on_load=mounted("kit/header", "reopen", "scrub", "control", "grid", "personalize", "open", "go", "example", *brings),
+        js_on_load=mounted(
+            "kit/header", "reopen", "live", "scrub", "control", "grid", "personalize", "open", "go", "example", *brings
+        ),
         server_functions=list(server_functions),
         elem_id="header",
     )

@@ -1,0 +1,1 @@
+"""The Live tab: a picture that follows what is typed."""
