@@ -8,8 +8,8 @@ const AGAIN_MS = 5000; // a server that was away is asked again
 const IDLE_MS = 400; // the page is busy no longer than that before another tab is asked for
 /** @type {Record<string, string>} names of runs in addresses */
 const KINDS = {
-  live: "live", scrub: "scrub", control: "control", grid: "grid", personalize: "personalize", unlearn: "unlearn", audit: "unlearn",
-  evaluate: "evaluate", study: "lab",
+  live: "live", scrub: "scrub", control: "control", grid: "grid", personalize: "personalize", unlearn: "unlearn",
+  audit: "unlearn", evaluate: "evaluate", study: "lab",
 };
 
 /** @type {Map<string, Tab>} */

@@ -38,6 +38,12 @@ export function rate(moments, now) {
 /** @param {number} ms */
 export const time = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
+/**
+ * @param {string} src
+ * @param {string} alt
+ */
+const picture = (src, alt) => Object.assign(new Image(), { src, alt });
+
 /** @extends {Part<Value>} */
 class Board extends Part {
   /** @type {View | null} */
@@ -88,7 +94,8 @@ class Board extends Part {
     this.$(".board").dataset.state = view ? (view.live ? "running" : view.state) : "empty";
     if (!view) return;
     put(this.$(".b-chip"), view.live ? (view.state === "running" ? "live" : view.state) : "ended");
-    if (view.status || !view.live) put(this.$(".b-text"), view.live ? view.status : `${view.status} Type on to begin again.`.trim());
+    const said = view.live ? view.status : `${view.status} Type on to begin again.`.trim();
+    if (said) put(this.$(".b-text"), said);
     this.$(".b-notices").replaceChildren(...view.notices.map((text) => make("li", "", text)));
     this.past(view);
   }
@@ -103,7 +110,8 @@ class Board extends Part {
     if (!view) return;
     remember("live", view.run);
     rebuild(this.$(".liv-wall"), JSON.stringify([view.arms, view.seeds]), () => {
-      const [first, ...others] = view.arms.map((arm) => this.figure(arm, view.seeds)), beside = make("div", "liv-others");
+      const [first, ...others] = view.arms.map((arm) => this.figure(arm, view.seeds));
+      const beside = make("div", "liv-others");
       beside.append(...others);
       return [first, beside];
     });
@@ -137,6 +145,15 @@ class Board extends Part {
     return box;
   }
 
+  /**
+   * The figure of an arm.
+   * @param {string} arm
+   */
+  of(arm) {
+    const box = this.element.querySelector(`.liv-fig[data-arm="${CSS.escape(arm)}"]`);
+    return box instanceof HTMLElement ? box : null;
+  }
+
   /** @param {import("./talk.js").Told} told */
   told(told) {
     const canvas = told.canvas, now = performance.now();
@@ -154,14 +171,14 @@ class Board extends Part {
    * @param {number} wish the newest
    */
   show(run, drawn, wish) {
-    const box = this.element.querySelector(`.liv-fig[data-arm="${CSS.escape(drawn.arm)}"]`), first = drawn.arm === this.view?.arms[0]?.arm;
-    if (!(box instanceof HTMLElement)) return;
+    const box = this.of(drawn.arm), first = drawn.arm === this.view?.arms[0]?.arm;
+    if (!box) return;
     box.dataset.stale = String(drawn.wish < wish);
     if (box.dataset.wish === String(drawn.wish)) return;
     box.dataset.wish = String(drawn.wish);
     const places = [...box.querySelectorAll(".liv-set > div")];
     drawn.images.forEach(async (one, i) => {
-      const image = Object.assign(new Image(), { src: file(run, one.path), alt: `${drawn.prompt}, ${drawn.arm}, seed ${one.seed}` });
+      const image = picture(file(run, one.path), `${drawn.prompt}, ${drawn.arm}, seed ${one.seed}`);
       await image.decode().catch(() => {});
       if (box.dataset.wish !== String(drawn.wish)) return; // a newer one came meanwhile
       places[i]?.replaceChildren(image);
@@ -188,7 +205,7 @@ class Board extends Part {
    * @param {string} text
    */
   caption(arm, text) {
-    const said = this.element.querySelector(`.liv-fig[data-arm="${CSS.escape(arm)}"] .liv-said`);
+    const said = this.of(arm)?.querySelector(".liv-said");
     if (said) put(said, text);
   }
 
@@ -203,9 +220,10 @@ class Board extends Part {
   ended(view) {
     const last = view.texts[view.texts.length - 1];
     for (const drawn of last?.arms ?? []) {
-      const places = this.element.querySelectorAll(`.liv-fig[data-arm="${CSS.escape(drawn.arm)}"] .liv-set > div`);
-      drawn.images.forEach((path, i) =>
-        places[i]?.replaceChildren(Object.assign(new Image(), { src: file(view.run, path), alt: `${last.prompt}, ${drawn.arm}` })));
+      const places = this.of(drawn.arm)?.querySelectorAll(".liv-set > div");
+      for (const [i, path] of drawn.images.entries()) {
+        places?.[i]?.replaceChildren(picture(file(view.run, path), `${last.prompt}, ${drawn.arm}`));
+      }
     }
   }
 
@@ -218,7 +236,8 @@ class Board extends Part {
       words.title = "Put this text back";
       for (const one of text.arms) {
         if (!one.images.length) continue;
-        const image = Object.assign(new Image(), { loading: "lazy", src: file(view.run, one.images[0]), alt: one.arm, title: one.arm });
+        const image = picture(file(view.run, one.images[0]), one.arm);
+        image.title = one.arm;
         tone(image, `--arm-${tones.get(one.arm) ?? "other"}`);
         row.append(image);
       }

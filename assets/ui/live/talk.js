@@ -16,6 +16,15 @@ const AGAIN_MS = 1000; // after an answer that could not be had
  */
 /** @typedef {{ run: string, state: string, live: boolean, note: string, tag: string, canvas: Canvas }} Told */
 
+/**
+ * What becomes of it. sent: under which number a text went out; ended: the run has, and nothing goes out any more.
+ * @typedef {object} Heard
+ * @property {(told: Told) => void} told
+ * @property {(wish: number, text: string) => void} sent
+ * @property {() => void} ended
+ * @property {(sentence: string) => void} refused
+ */
+
 export class Talk {
   /** @type {string | null} */
   waiting = null; // the text that goes out next
@@ -24,7 +33,7 @@ export class Talk {
 
   /**
    * @param {string} run
-   * @param {{ told: (told: Told) => void, sent: (wish: number, text: string) => void, ended: () => void, refused: (sentence: string) => void }} heard
+   * @param {Heard} heard
    * @param {typeof fetch} [ask]
    */
   constructor(run, heard, ask = (...given) => fetch(...given)) {

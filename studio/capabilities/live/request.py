@@ -6,8 +6,6 @@ something is drawn makes those before it stale: they are not drawn.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from studio.capabilities.live.result import Shown
@@ -32,7 +30,7 @@ class LiveRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_arms(cls, given: Any) -> Any:
+    def _usual_arms(cls, given: object) -> object:
         draw = given.get("draw") if isinstance(given, dict) else None
         return {**given, "draw": {"arms": list(ARMS), "seeds": [0], **draw}} if isinstance(draw, dict) else given
 
