@@ -31,8 +31,9 @@ class LiveRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _usual_arms(cls, given: object) -> object:
-        draw = given.get("draw") if isinstance(given, dict) else None
-        return {**given, "draw": {"arms": list(ARMS), "seeds": [0], **draw}} if isinstance(draw, dict) else given
+        if not isinstance(given, dict) or not isinstance(draw := given.get("draw"), dict):
+            return given
+        return {**given, "draw": {"arms": list(ARMS), "seeds": [0], **draw}}
 
     @field_validator("draw")
     @classmethod
