@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from studio.cli.jobs import execute
-from studio.core.files import Json
+from studio.core.files import Json, atomic_write
 from studio.families import family_of
-from studio.library import hub
+from studio.library import hub, hub_card
 from studio.library.adding import Wish, add_model
 from studio.library.hub_files import told_bytes
 from studio.library.listed_sources import Listed, listed_source, listed_sources, missing_below
@@ -72,6 +72,24 @@ def show(model_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> No
     if model_id not in sources:
         registry.get(model_id)  # or says what there is
     _print(_row(registry.entries.get(model_id), sources.get(model_id)), as_json)
+
+
+@app.command()
+def card(
+    model_id: str,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The file to write; its text is printed otherwise.")] = None,
+    licence: Annotated[str, typer.Option(help="As the Hub writes it, like apache-2.0.")] = "",
+    base: Annotated[str, typer.Option(help="Repository of what it was taught on, owner/name.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """README.md for the Hugging Face Hub: what it is of, how it was taught, what was measured."""
+    paths = open_jobs(data_dir).paths
+    text = hub_card.of_model(load_registry(paths).get(model_id), load_registry(paths), licence, base)
+    if out_file is not None:
+        atomic_write(out_file, text)
+    said = {"id": model_id, "file": str(out_file) if out_file else None, "card": text}
+    print(json.dumps(said, indent=1) if as_json else out_file or text)
 
 
 @app.command()

@@ -60,7 +60,7 @@ class Moves:
         self.compare.board.scrub(self.scrub.asked_for, None, self.scrub.everything, **quiet)
         compared = {self.tabs, *self.compare.form.filled(), self.compare.problem}
         self.grid.board.compare(self.of_the_grid, None, compared, **quiet)
-        self.live.board.compare(self.of_the_canvas, set(self.live.form.inputs()), compared, **quiet)
+        self.live.board.compare(self.of_the_canvas, set(self.live.form.inputs()), {*compared, self.live.problem}, **quiet)
         self.panel.panel.compare(self.to_compare, None, {self.tabs, *ready, *self.panel.shown}, **quiet)
         self.panel.panel.duplicate(self.to_distill, None, {self.tabs, *filled, *self.panel.shown}, **quiet)
         showing = [tab for tab in self.page.built.values() if isinstance(tab, Opens)]
@@ -152,7 +152,7 @@ class Moves:
         try:
             request = self.page.jobs.validate("compare", self.live.form.request(values)).model_dump(mode="json")
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            return {self.live.problem: messages.problem(error)}
         said = parts.line("The form is as the canvas was drawn; add arms or seeds, and Run.", "hint")
         return {self.tabs: gr.Tabs(selected="compare")} | self.compare.form.fill(request) | {self.compare.problem: said}
 

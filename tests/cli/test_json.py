@@ -30,7 +30,7 @@ WORDS = {  # after each command; {…} is what Places makes
     "compare": DRAW, "scrub": DRAW, "control": f"{DRAW} --vary {ADAPTER}", "grid": f"{DRAW} --x rho=0,1", "methods": "distill",
     "unlearn": f"cat --model {TEACHER}", "audit": "{forgot}", "evaluate": PAIR, "status": "", "inspect": "{picture}",
     "runs list": "", "runs show": "{run}", "runs rerun": "{ended}", "runs cancel": "{run}", "runs delete": "{ended}",
-    "runs report": "{measured} --out {new}.html",
+    "runs report": "{measured} --out {new}.html", "models card": TEACHER, "adapters card": ADAPTER,
     "runs": "--find cat --kind compare", "runs beside": "{run} {run}", "runs rename": "{run} mine", "runs tag": "{run} cats",
     "runs favourite": "{run}", "runs restore": "{thrown}", "runs trash": "--empty",
     "jobs submit": "{spec}", "jobs list": "", "jobs show": "{run}", "jobs stop": "{training}", "jobs pause": "{training}",

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from studio.core.files import Json
-from studio.library import adapters, picks, told_table
+from studio.core.files import Json, atomic_write
+from studio.library import adapters, hub_card, picks, told_table
 from studio.library.adapter_uses import WRITE_HELP, AdapterUse
 from studio.library.measured_arms import text
 from studio.library.models import load_registry
@@ -64,6 +64,24 @@ def show(adapter_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> 
     _responses(entry.card)
     if isinstance(measured := entry.card.get("measured"), dict):
         told_table.show(measured, out)
+
+
+@app.command()
+def card(
+    adapter_id: str,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The file to write; its text is printed otherwise.")] = None,
+    licence: Annotated[str, typer.Option(help="As the Hub writes it, like apache-2.0.")] = "",
+    base: Annotated[str, typer.Option(help="Repository of what it was taught on, owner/name.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """README.md for the Hugging Face Hub: what it is of, how it was taught, what was measured."""
+    paths = open_jobs(data_dir).paths
+    text = hub_card.of_adapter(adapters.load_adapters(paths).get(adapter_id), load_registry(paths), licence, base)
+    if out_file is not None:
+        atomic_write(out_file, text)
+    said = {"id": adapter_id, "file": str(out_file) if out_file else None, "card": text}
+    print(json.dumps(said, indent=1) if as_json else out_file or text)
 
 
 @app.command("import")
