@@ -53,6 +53,20 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def no_page_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page that a test leaves open asks a studio that is gone, again and again, and slows all tests after it."""
+    if "chromium" not in request.fixturenames:
+        yield
+        return
+    browser = request.getfixturevalue("chromium")
+    before = browser.contexts
+    yield
+    for context in browser.contexts:
+        if context not in before:
+            context.close()
+
+
 @pytest.fixture(scope="package")  # its workers must not live on beside the tests of other folders
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page served on a free port: `.url`, `.jobs`, and `.worker` and `.trainer`, whose `step_s` a test may change."""
