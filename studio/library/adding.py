@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -53,6 +53,7 @@ class Wish:
 def add_model(paths: Paths, wish: Wish, token: SecretStr | None = None) -> Listed:
     """The new entry. ValueError in one sentence where it does not fit; nothing is written then."""
     demo.check("import")
+    wish = _of_a_folder(wish)
     source, place = _source(wish), None
     if source.hub is not None:
         seen = look(source, token)
@@ -90,12 +91,30 @@ def _source(wish: Wish) -> Source:
         raise ValueError(explain(error, Source)) from None
 
 
+def _of_a_folder(wish: Wish) -> Wish:
+    """A folder here that holds nothing but one file of weights, as trainers of LoRAs leave it, is that file."""
+    place = Path(wish.given).expanduser()
+    if wish.base is None or wish.file is not None or not place.is_dir() or (place / "config.json").exists():
+        return wish
+    weights = sorted(path for path in place.iterdir() if path.name.endswith(parts.WEIGHTS))
+    return replace(wish, given=str(weights[0])) if len(weights) == 1 else wish
+
+
 def _holds(wish: Wish) -> str:
-    """What is meant where it is not said: files on a base are LoRAs when they are called so."""
+    """What is meant where it is not said: files on a base are LoRAs when they are called so, or hold one."""
     named = wish.file or (wish.given if wish.given.endswith(parts.WEIGHTS) else None)
     if wish.base is None:
         return "pipeline" if named is None else "single_file"
-    return "lora" if named and named.endswith(parts.WEIGHTS) and "lora" in Path(named).name.lower() else "network"
+    if not named or not named.endswith(parts.WEIGHTS):
+        return "network"
+    return "lora" if "lora" in Path(named).name.lower() or _is_lora(Path(wish.given).expanduser()) else "network"
+
+
+def _is_lora(file: Path) -> bool:
+    try:
+        return any("lora" in name.lower() for name in read_header(file).shapes)
+    except (ValueError, OSError):  # none of this machine, or damaged, which is said when it is looked at
+        return False
 
 
 def _id(paths: Paths, wish: Wish, source: Source) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer
 import yaml
+from safetensors.torch import save_file
 
 from studio.cli import models
 from studio.jobs.jobs import Jobs
@@ -67,6 +69,17 @@ def test_a_download_on_the_terminal_says_how_far_it_is(do: Do) -> None:
     assert status == 0 and "6.8 kB of 6.8 kB" in err and "done" in out
     status, out, _ = do("download", "ada/xl", "--look", "--json")
     assert len(json.loads(out)["files"]) == 11
+
+
+@pytest.mark.parametrize("name", ["pytorch_lora_weights", "style"])
+def test_a_lora_is_told_by_what_it_holds_and_its_folder_is_enough(do: Do, jobs: Jobs, tmp_path: Path, name: str) -> None:
+    do("add", "Ada/XL", "--id", "xl/base")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    save_file({"unet.mid_block.to_q.lora_A.weight": torch.zeros(1, 4)}, folder / f"{name}.safetensors")
+    assert do("add", str(folder), "--base", "xl/base", "--id", "xl/mine")[0] == 0
+    source = listed_source(jobs.paths, "xl/mine").source
+    assert source.holds == "lora" and source.path == str(folder / f"{name}.safetensors")
 
 
 def test_networks_and_loras_stand_on_a_listed_model(do: Do, jobs: Jobs) -> None:

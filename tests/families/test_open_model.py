@@ -47,6 +47,16 @@ def test_sd_conditions_are_those_of_the_pipeline(sd):
         assert torch.equal(model.null(cond)["states"], null)
 
 
+def test_a_tokenizer_that_was_saved_without_a_length_reads_as_much_as_its_encoder(sd, tmp_path):
+    shutil.copytree(sd[1], tmp_path / "model")
+    told_by = tmp_path / "model" / "tokenizer" / "tokenizer_config.json"
+    config = json.loads(told_by.read_text())
+    told_by.write_text(json.dumps(config | {"model_max_length": 10**30}))
+    assert torch.equal(
+        open_model(tmp_path / "model").encode(told(PROMPTS))["states"], open_model(sd[1]).encode(told(PROMPTS))["states"]
+    )
+
+
 @pytest.mark.parametrize("force_zeros", [True, False])
 def test_sdxl_conditions_are_those_of_the_pipeline(tmp_path, force_zeros):
     pipe = tiny_models.sdxl_pipeline(tmp_path, force_zeros=force_zeros)

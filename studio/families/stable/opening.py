@@ -103,6 +103,8 @@ def _load_parts(folder: Path, index: Json, dtype: torch.dtype, xl: bool, shares:
     # diffusers chooses by default is about 10 % faster than plain matrix products when nothing is trained.
     unet.to(memory_format=torch.channels_last)
     vae.to(memory_format=torch.channels_last)
+    for words, encoder in zip(tokenizers, encoders, strict=True):  # one that was saved without a length has 1e30 as its own
+        words.model_max_length = min(words.model_max_length, encoder.config.max_position_embeddings)
     return Parts(unet, vae, tokenizers, encoders, zero_null=xl and bool(index.get("force_zeros_for_empty_prompt", True)))
 
 
