@@ -32,7 +32,7 @@ def test_visitors_draw(public: Jobs) -> None:
 
 
 def test_kinds_for_visitors_are_those_that_only_draw() -> None:
-    assert {kind.name for kind in KINDS.all() if kind.visitors} == {"compare", "scrub", "control", "mixture"}
+    assert {kind.name for kind in KINDS.all() if kind.visitors} == {"compare", "live", "scrub", "control", "mixture"}
 
 
 @pytest.mark.parametrize("kind", sorted({"distill", "slider", "adapter", "trial", "unlearn", "study", "evaluate"}))

@@ -105,7 +105,7 @@ def test_every_kind_that_a_tab_shows_is_opened_there(jobs: Jobs) -> None:
     page = assembled(jobs).page
     assert isinstance(page.built["gallery"], GalleryTab)
     opening, runs = Opening(page), fill(jobs, 8)
-    kinds = {"compare", "scrub", "control", "personalize", "prefer", "unlearn", "audit", "evaluate", "study"}
+    kinds = {"compare", "live", "scrub", "grid", "control", "personalize", "prefer", "unlearn", "audit", "evaluate", "study"}
     assert set(opening.ways) == kinds
     where = {}
     for run in runs:
