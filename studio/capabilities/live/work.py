@@ -11,6 +11,7 @@ import statistics
 import time
 from collections import deque
 from contextlib import closing
+from dataclasses import replace
 
 from studio.capabilities.live import wishes
 from studio.capabilities.live.request import LiveRequest
@@ -35,6 +36,9 @@ class Live:
     def __init__(self, request: LiveRequest, run: Run[Tools]):
         self.request, self.job = request, run
         self.session = Session(request.draw, run)
+        self.session.said = replace(
+            self.session.said, notice=""
+        )  # of half a word, when somebody types on; the canvas has its own
         self.texts: list[Json] = []
         self.took: list[float] = []  # ms of the first arm
         self.stale, self.ended = 0, ""

@@ -11,7 +11,7 @@ from studio.ui.compare.view import RunView
 from studio.ui.kit import pairs, words
 from studio.ui.kit.exports import Saved, of_run
 from studio.ui.kit.reader import Reader
-from studio.ui.kit.runs import RECENT, when
+from studio.ui.kit.runs import when
 
 ELSEWHERE = "on the machine it ran on"
 
@@ -44,11 +44,7 @@ class Watch(Reader[RunView]):
     def recent(self) -> list[Json]:
         """The newest comparisons for the drawer."""
         cards = []
-        for info in self.jobs.list(kind="compare", limit=RECENT):
-            try:
-                view, _ = self.look(info.id)
-            except (ValueError, KeyError):
-                continue  # a folder somebody edited by hand is not worth losing the list
+        for info, view in self.newest():
             pictures = [path for row in view.rows.values() for path in list(row["images"].values())[:2]][:4]
             about = " · ".join([when(info.created), words.count(len(view.seeds), "seed"), words.count(len(view.rows), "arm")])
             cards.append(

@@ -11,7 +11,7 @@ from studio.ui.control.view import ControlView
 from studio.ui.kit import pairs, words
 from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
-from studio.ui.kit.runs import RECENT, when
+from studio.ui.kit.runs import when
 
 
 class Controls(Reader[ControlView]):
@@ -60,11 +60,7 @@ class Controls(Reader[ControlView]):
     def recent(self) -> list[Json]:
         """The newest control runs for the drawer."""
         cards = []
-        for info in self.jobs.list(kind="control", limit=RECENT):
-            try:
-                view, _ = self.look(info.id)
-            except (ValueError, KeyError):
-                continue  # a folder somebody edited by hand is not worth losing the list
+        for info, view in self.newest():
             pictures = [path for cell in view.cells.values() for path in list(cell["images"].values())[:1]]
             about = " · ".join([when(info.created), view.title, words.count(len(view.strengths), "strength")])
             cards.append({"id": info.id, "kind": "control", "prompt": view.prompt, "about": about, "state": info.state,

@@ -12,7 +12,7 @@ from studio.ui.grid.view import GridView
 from studio.ui.kit import words
 from studio.ui.kit.exports import Saved, Table, of_run
 from studio.ui.kit.reader import Reader
-from studio.ui.kit.runs import RECENT, when
+from studio.ui.kit.runs import when
 
 
 class Grids(Reader[GridView]):
@@ -46,11 +46,7 @@ class Grids(Reader[GridView]):
     def recent(self) -> list[Json]:
         """The newest grids for the drawer."""
         cards = []
-        for info in self.jobs.list(kind=self.KIND, limit=RECENT):
-            try:
-                view, _ = self.look(info.id)
-            except (ValueError, KeyError):
-                continue  # a folder somebody edited by hand is not worth losing the list
+        for info, view in self.newest():
             pictures = [path for cell in view.cells.values() for path in list(cell["images"].values())[:1]]
             about = " · ".join(
                 [when(info.created), " × ".join(axis["title"] for axis in view.axes), words.count(view.many, "cell")]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from studio.core.files import Json
+from studio.jobs.info import RunInfo
 from studio.jobs.jobs import Jobs
+from studio.ui.kit.runs import RECENT
 from studio.ui.kit.views import View, Views, finish
 
 
@@ -40,6 +44,12 @@ class Reader(ABC, Generic[V]):
             view.state, view.note = info.state, info.note
             finish(view, self.jobs.result(run_id))
         return view, info.ahead
+
+    def newest(self) -> Iterator[tuple[RunInfo, V]]:
+        """The newest runs with their views; a folder that somebody edited by hand is not worth losing the others."""
+        for info in self.jobs.list(kind=self.KIND, limit=RECENT):
+            with suppress(ValueError, KeyError):
+                yield info, self.look(info.id)[0]
 
     @abstractmethod
     def _new(self, run_id: str) -> V:

@@ -15,7 +15,7 @@ from studio.ui.kit.draw_form import QUIET, DrawForm
 from studio.ui.kit.draw_tab import DrawTab
 from studio.ui.kit.parts import _html
 from studio.ui.kit.reader import Reader
-from studio.ui.kit.runs import RECENT, when, worker
+from studio.ui.kit.runs import when, worker
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Shown, Updates, Values
@@ -37,11 +37,7 @@ class Canvases(Reader[LiveView]):
     def recent(self) -> list[Json]:
         """The newest for the drawer."""
         cards = []
-        for info in self.jobs.list(kind=self.KIND, limit=RECENT):
-            try:
-                view, _ = self.look(info.id)
-            except (ValueError, KeyError):
-                continue  # a folder somebody edited by hand is not worth losing the list
+        for info, view in self.newest():
             cards.append({"id": info.id, "kind": self.KIND, "prompt": view.prompt, "state": info.state,
                           "about": f"{when(info.created)} · live", "pictures": view.pictures[:4]})  # fmt: skip
         return cards
