@@ -21,8 +21,8 @@ ALLOWED = """() => { globalThis.asked = 0; globalThis.sent = [];
 
 
 def running(site: SimpleNamespace, visit: Any, **of_page: Any) -> tuple[Any, str]:
-    """A page that was opened while a training goes on."""
-    site.trainer.step_s = 0.1
+    """A page that was opened while a training goes on, which ends when a test makes it quick."""
+    site.trainer.step_s = 2.0
     run = site.jobs.submit("distill", REQUEST | {"name": f"unseen-{time.monotonic_ns()}"})
     page = visit(**of_page)
     page.wait_for_function("document.querySelector('.jobs-count').dataset.n === '1'")
@@ -32,6 +32,7 @@ def running(site: SimpleNamespace, visit: Any, **of_page: Any) -> tuple[Any, str
 def test_a_training_that_ends_unseen_is_said_and_opened(visit: Any, site: SimpleNamespace) -> None:
     page, run = running(site, visit)
     try:
+        site.trainer.step_s = 0.1
         page.wait_for_selector(f".ended[data-run='{run}']", timeout=PATIENCE_MS)
     finally:
         site.trainer.step_s = 0.0
@@ -54,12 +55,13 @@ def test_the_title_and_the_system_say_it_while_the_page_is_in_the_background(vis
     page.wait_for_selector(".j-notify[aria-pressed=true]")
     assert page.evaluate("asked") == 1
     page.click(".j-panel .drawer-close")
-    site.trainer.step_s = 0.1
+    site.trainer.step_s = 2.0
     page.evaluate(HIDE, True)
     run = site.jobs.submit("distill", REQUEST | {"name": "hidden"})
     try:
         page.evaluate("document.querySelector('.jobs-open').click()")  # the panel learns of it, and looks
         page.wait_for_selector(f".j-run[data-run='{run}']")
+        site.trainer.step_s = 0.1
         page.wait_for_function("document.title.startsWith('✓ distill done')")
     finally:
         site.trainer.step_s = 0.0
@@ -72,8 +74,11 @@ def test_what_is_in_front_and_what_was_cancelled_is_not_said(visit: Any, site: S
     page, run = running(site, visit)
     try:
         page.click(".jobs-open")
+        page.wait_for_selector(f".j-panel[open] .j-run[data-run='{run}'] .j-title .j-chip[data-state=running]")
+        site.trainer.step_s = 0.1
         page.wait_for_selector(f".j-panel[open] .j-run[data-run='{run}'] .j-title .j-chip[data-state=done]")
         page.click(".j-panel .drawer-close")
+        site.trainer.step_s = 2.0
         other = site.jobs.submit("distill", REQUEST | {"name": "other"})
         page.click(".jobs-open")
         page.click(f".j-item[data-run='{other}']")

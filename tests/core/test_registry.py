@@ -35,7 +35,7 @@ def test_the_page_stands_and_says_a_sentence_for_every_broken_module(tmp_path: P
     done = started(tmp_path, "-c", PROGRAM, **variables)
     assert done.returncode == 0, done.stderr
     tabs, *said = done.stdout.splitlines()[-1 - len(variables) :]
-    assert tabs.startswith("['Compare', 'Scrub', ") and "'Distill'" in tabs and tabs.endswith("'Gallery']")
+    assert tabs.startswith("['Compare', 'Live', 'Scrub', ") and "'Distill'" in tabs and tabs.endswith("'Gallery']")
     assert sorted(said) == sorted([
         *(f"The module {variables[name]}, which ${name} names, cannot be used: ModuleNotFoundError: No module named "
           "'nothing_like_it'." for name in PAGE),

@@ -7,7 +7,7 @@ import { fileName } from "../../assets/ui/kit/files.js";
 import { room } from "../../assets/ui/kit/foot.js";
 import { termIn } from "../../assets/ui/kit/glossary.js";
 import { inGrid, inList, onSlider, withModifier } from "../../assets/ui/kit/keys.js";
-import { Due } from "../../assets/ui/kit/look.js";
+import { Due, isLate } from "../../assets/ui/kit/look.js";
 import { around, clamp, done, middle, noise, percent, plural, signed, unbroken } from "../../assets/ui/kit/numbers.js";
 import { laidOut } from "../../assets/ui/kit/sheet.js";
 import { namesRun, within } from "../../assets/ui/kit/typed.js";
@@ -182,4 +182,12 @@ Deno.test("panels of a drawing fill rows, and a wide one has a row of its own", 
 
 Deno.test("words of people are words in a drawing", () => {
   assert.equal(escaped('<script> & "x"'), "&#60;script&#62; &#38; &#34;x&#34;");
+});
+
+Deno.test("a look about a run that is no longer on show is late, once", () => {
+  assert.ok(isLate("old", ["new"], ""));
+  assert.ok(!isLate("old", ["new"], "old"), "the second time it is what the page has");
+  assert.ok(!isLate("new", ["new"], ""));
+  assert.ok(!isLate("old", [], ""), "nothing is on show yet");
+  assert.ok(!isLate("", ["new"], ""), "a look at many runs");
 });

@@ -77,11 +77,26 @@ def serving(data: Path) -> Iterator[Studio]:
 
 
 def to_tab(page: Any, name: str) -> None:
-    """Choose a tab; on a phone the last ones are in a menu."""
-    page.wait_for_selector("button[role=tab]")
-    here = page.locator(f"button[role=tab]:has-text('{name}')")
-    if here.count():
-        here.first.click()
-    else:
-        page.click(".overflow-menu > button")
-        page.click(f".overflow-dropdown button:has-text('{name}')")
+    """Choose a tab; on a phone the last ones are in a menu, where Gradio puts them once it has measured the page."""
+    wait = f"[id='{name.lower()}']:visible"
+    for _ in range(20):
+        here = page.locator(f"button[role=tab]:visible:has-text('{name}')")
+        if here.count():
+            here.first.click()
+        else:
+            page.click(".overflow-menu > button")
+            page.click(f".overflow-dropdown button:has-text('{name}')")
+        if seen(page, wait):
+            return
+    raise AssertionError(f"The tab {name} was not chosen.")
+
+
+def seen(page: Any, selector: str) -> bool:
+    """Whether it is on the page within three seconds."""
+    from playwright.sync_api import TimeoutError as Late
+
+    try:
+        page.wait_for_selector(selector, timeout=3000)
+    except Late:
+        return False
+    return True

@@ -6,6 +6,7 @@ import { followTheme } from "../kit/figure.js";
 import { Part, tell } from "../kit/part.js";
 import { keep, kept } from "../kit/storage.js";
 import { wish } from "../kit/wish.js";
+import { answers, listOf } from "./choice.js";
 import { Figures } from "./figures.js";
 import { mountNotify } from "./notify.js";
 import { drawBeliefs, drawStrips } from "./pictures.js";
@@ -56,7 +57,11 @@ class JobsPanel extends Part {
     this.hear("studio:jobs-active", () => {
       if (this.drawer.isOpen && !this.view?.counts.active) this.trigger("choose", { run: this.view?.chosen || "first" });
     });
-    if (kept("jobs")) this.drawer.open(); // a reload finds the panel as it was; the page's first look fills it
+    const before = kept("jobs");
+    if (before) { // a reload finds the panel as it was; the page's first look fills it
+      this.wanted = before;
+      this.drawer.open();
+    }
     this.follow(() => this.draw());
     followTheme(this.element, () => {
       if (this.view?.detail && this.drawer.isOpen) void this.figures.draw();
@@ -91,7 +96,9 @@ class JobsPanel extends Part {
       this.focused = this.wanted = value.focus;
       this.drawer.open();
     }
-    const view = this.view = this.asWanted(value);
+    const isAnswer = !this.drawer.isOpen || answers(value, this.wanted);
+    const view = this.view = isAnswer ? value : listOf(value, this.wanted, this.view);
+    if (isAnswer && value.chosen) this.wanted = value.chosen;
     put(this.$(".j-sum"), view.counts.text || (view.jobs.length ? "nothing is running" : ""));
     const problem = view.problem ?? view.detail?.problem ?? "";
     this.$(".j-problem").hidden = !problem;
@@ -106,19 +113,6 @@ class JobsPanel extends Part {
       this.drawRun(view.detail);
     }
     this.report();
-  }
-
-  /**
-   * A look that began before somebody chose another run arrives late: its list is news, its choice is not.
-   * @param {Value} value
-   * @returns {Value}
-   */
-  asWanted(value) {
-    const { wanted } = this, before = this.view?.detail;
-    if (this.drawer.isOpen && value.chosen !== wanted && value.jobs.some((job) => job.id === wanted))
-      return { ...value, chosen: wanted, detail: before?.run === wanted ? before : null };
-    if (value.chosen) this.wanted = value.chosen;
-    return value;
   }
 
   /** @param {Value} view */

@@ -5,8 +5,8 @@ import { add, begins, hear } from "./ended.js";
 import { Part } from "./part.js";
 import { stands } from "./run_state.js";
 
-/** @typedef {{ runs: string[], shown?: string[] }} Watched runs that go on; none: nobody is asked. shown: runs that are on show,
- * where that is said */
+/** @typedef {{ runs: string[], shown?: string[], answers?: string }} Watched runs that go on; none: nobody is asked. shown: runs
+ * that are on show, where that is said. answers: the run that a look was about */
 /** @typedef {{ every: number, slow: number, blind: number }} Pace seconds: between looks, between questions that are asked
  * whatever happens, and the same where looks are not answered */
 
@@ -43,6 +43,14 @@ export class Due {
   }
 }
 
+/**
+ * Whether a look was about a run that is no longer on show: what the page has drawn of it has to be drawn anew, once.
+ * @param {string} about
+ * @param {string[]} shown
+ * @param {string} before the run of the look that came late last
+ */
+export const isLate = (about, shown, before) => about !== "" && about !== before && shown.length > 0 && !shown.includes(about);
+
 /** @param {string[]} runs */
 async function stampOfAll(runs) {
   const found = await Promise.all(runs.map(stands));
@@ -57,6 +65,7 @@ class Look extends Part {
   runs = [];
   /** @type {string[]} on show, those that have ended too */
   shown = [];
+  late = ""; // the run of a look that came late last
   /** @type {ReturnType<typeof setTimeout> | undefined} of the next look */
   waiting = undefined;
 
@@ -69,6 +78,9 @@ class Look extends Part {
   }
 
   turn() {
+    const about = this.value?.answers ?? "", late = isLate(about, this.shown, this.late);
+    this.late = late ? about : "";
+    if (late) return this.trigger("tick", {});
     const runs = this.value?.runs ?? [];
     this.shown = this.value?.shown ?? (runs.length ? runs : this.shown);
     runs.forEach(begins);

@@ -96,7 +96,7 @@ class EvaluateTab(Watched[EvaluateView]):
         outputs = list({*self.shown, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=form, **_QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **_QUIET)
-        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown, self.run_id)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **_QUIET)
         self.board.open(self.reopen, None, self.shown, **_QUIET)
 

@@ -77,13 +77,16 @@ class Background:
         return JobView(run_id, self.jobs.spec(run_id).config, Follower(self.jobs.paths.run(run_id)).look)
 
     def panel(self, chosen: str = "") -> Json:
-        """What the panel draws: {"jobs", "chosen", "detail", "counts"}. `chosen` is a run, "first", or "" when it is closed."""
+        """What the panel draws: {"jobs", "asked", "chosen", "detail", "counts"}. `chosen` is a run, "first", or "" when it is
+        closed; it comes back as "asked"."""
+        asked = chosen
         infos = sorted(self.jobs.list(lane=LANE, limit=LISTED), key=_place)
         if chosen == "first" or (chosen and all(info.id != chosen for info in infos)):
             chosen = infos[0].id if infos else ""
         downloads = self.jobs.list(lane=DOWNLOADS, states=(*ACTIVE, "queued"), limit=LISTED)
         return {
             "jobs": [self.card(info) for info in infos],
+            "asked": asked,
             "chosen": chosen,
             "detail": self.detail(chosen) if chosen else None,
             "counts": counted(infos),

@@ -37,6 +37,7 @@ class JobsPanel:
         self.panel = jobs_html(
             {
                 "jobs": [],
+                "asked": "",
                 "chosen": "",
                 "detail": None,
                 "counts": {"active": 0, "text": ""},
@@ -50,7 +51,7 @@ class JobsPanel:
         # Gradio drops a second event while the first is on its way, unless it is told not to.
         self.panel.choose(self.choose, None, self.shown, trigger_mode="always_last", **quiet)
         self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
-        looking.on_change(self.timer, self.tick, {self.chosen}, self.shown - {self.chosen})
+        looking.on_change(self.timer, self.tick, {self.chosen}, self.shown, self.chosen)
 
     def show(self, chosen: str, **more: Any) -> Updates:
         """The panel as it is now; `chosen` as in `Background.panel`."""
@@ -70,10 +71,7 @@ class JobsPanel:
         return self.show(str(event.run)[:80])
 
     def tick(self, values: Values) -> Updates:
-        """Never sets what is chosen: somebody may have chosen another run while this was on its way."""
-        updates = self.show(values[self.chosen] or "")
-        del updates[self.chosen]
-        return updates
+        return self.show(values[self.chosen] or "")
 
     def act(self, values: Values, event: gr.EventData) -> Updates:
         try:

@@ -72,7 +72,7 @@ class DrawTab(ABC):
     def wire(self) -> None:
         self.form.wire()
         self.cancel.click(self.stop, {self.run_id}, self.shown, **QUIET)
-        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown, self.run_id)
 
     def start(self, request: Callable[[], Json], anew: bool = False) -> Updates:
         """Submits what the form asks for, and shows it; one sentence under the form where it does not fit. A finished run of the

@@ -8,6 +8,7 @@ run's files, and the address may be out of reach.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -40,6 +41,24 @@ def rest() -> Json:
     return {"runs": []}
 
 
-def on_change(looked: gr.HTML, show: Callable[[Values], Updates], given: Shown, shown: Shown) -> None:
-    """Calls a handler when a run that is looked at has changed; what changes while it answers is asked for afterwards."""
-    looked.tick(show, given, shown, trigger_mode="always_last", queue=False, show_progress="hidden", api_visibility="private")
+def on_change(
+    looked: gr.HTML, show: Callable[[Values], Updates], given: Shown, shown: Shown, run: gr.Textbox | None = None
+) -> None:
+    """Calls a handler when a run that is looked at has changed; what changes while it answers is asked for afterwards.
+
+    run: the field that says which run is on show. The handler never sets it, and its answer is marked with the run it was asked
+    about: where another one has come on show meanwhile, the page asks again instead of going back (`assets/ui/kit/look.js`).
+    """
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    if run is None:
+        looked.tick(show, given, shown, trigger_mode="always_last", **quiet)
+        return
+
+    def answer(values: Values) -> Updates:
+        updates, asked = show(values), values[run] or ""
+        updates.pop(run, None)
+        if looked in updates and asked in updates[looked].get("shown", [asked]):  # another where it is gone
+            updates[looked] = {**updates[looked], "answers": asked}
+        return updates
+
+    looked.tick(answer, given, shown - {run}, trigger_mode="always_last", **quiet)

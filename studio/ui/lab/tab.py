@@ -133,7 +133,7 @@ class LabTab:
         self.saved.open(self.open, None, self.shown | {self.problem}, **_QUIET)
         self.saved.extend(self.extend, None, self.filled | self.shown, **_QUIET)
         self.line.act(self.act, {self.run_id, self.panel.chosen}, self.shown | self.panel.shown | {self.problem}, **_QUIET)
-        looking.on_change(self.timer, self.tick, {self.run_id, self.seen}, self.shown - {self.run_id})
+        looking.on_change(self.timer, self.tick, {self.run_id, self.seen}, self.shown, self.run_id)
         draws(self.drawn_here, self.form, self.start, self.draw)
 
     def place(self, page: Page, tab: gr.Tab) -> None:

@@ -68,7 +68,7 @@ class TrainingPart(Watched[V], ABC):
         outputs = list({*self.shown, *self.panel.shown})
         self.start.click(self.submit, [self.asked], outputs, js=called(f"personalize/{self.FORM}", "readForm"), **QUIET)
         self.stop.click(self.stopped, {self.run_id}, self.shown, **QUIET)
-        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown)
+        looking.on_change(self.timer, self.tick, {self.run_id}, self.shown, self.run_id)
         self.board.details(self.details, {self.run_id}, self.panel.shown, **QUIET)
 
     def _build_actions(self) -> None:

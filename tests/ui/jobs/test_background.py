@@ -185,13 +185,6 @@ def test_a_run_of_another_kind_has_no_sections_for_training(page: SimpleNamespac
     jobs.finish(run, "failed", "Enough.", owner)
 
 
-def test_a_look_under_way_never_changes_what_was_chosen_meanwhile(page: SimpleNamespace, jobs: Jobs) -> None:
-    jobs.submit("distill", request())
-    updates = page.panel.tick({page.panel.chosen: ""})
-    assert page.panel.chosen not in updates
-    assert updates[page.panel.panel]["jobs"] and updates[page.panel.panel]["detail"] is None
-
-
 def test_the_queue_is_reordered_and_a_run_is_deleted(page: SimpleNamespace, jobs: Jobs) -> None:
     first, second = jobs.submit("distill", request()), jobs.submit("distill", request("other"))
     background = page.panel.background
