@@ -63,12 +63,19 @@ def typed(page: Any) -> None:
 HOUSE = {**DRAW, "prompt": "a house", "seeds": "8"}
 AXES = ["arms=teacher,student,hybrid-1", "teacher_guidance=1..5 step 2"]
 SLIDER = {"draw": HOUSE, "vary": "pocket/size", "strengths": [-3, -1.5, 0, 1.5, 3]}
+FORGET = {"name": "no-cat", "base": "nano/dmd2", "forget": "cat", "method": "uce"}
+ASKED = {"candidates": ["nano/dmd2", "nano/teacher", "nano/dmd2@hybrid-1"], "n_prompts": 16, "seeds": "0-7"}
 SHOTS = (
     Shot("compare", "?run={run}", ".board[data-state=done] img:visible", "compare", DRAW, height=1250),
     Shot("live", "?tab=live", "#live-prompt textarea", before=typed),
     Shot("scrub", "?tab=scrub&scrub={run}", ".scrub:not([data-state=empty]) img:visible", "scrub", {"draw": HOUSE}, height=1100),
     Shot("grid", "?tab=grid&grid={run}", ".grd-box img:visible", "grid", {"draw": {**DRAW, "seeds": "2"}, "axes": AXES}),
     Shot("control", "?tab=control&control={run}", ".board[data-state=done] img:visible", "control", SLIDER, height=1250),
+    Shot("lab", "?tab=lab", "#lab-saved button:visible", height=1250),
+    Shot("distill", "?tab=distill", ".o-card:visible", height=1250),
+    Shot("personalize", "?tab=personalize", "#personalize-page img:visible", height=1100),
+    Shot("unlearn", "?tab=unlearn&unlearn={run}", ".u-board[data-state=done] img:visible", "unlearn", FORGET, height=1250),
+    Shot("evaluate", "?tab=evaluate&evaluate={run}", ".ev-sample img:visible", "evaluate", ASKED, height=1250),
     Shot("models", "?tab=models", ".m-list > :not(.m-wait):visible"),
     Shot("gallery", "?tab=gallery", ".g-card img:visible"),
 )

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import yaml
@@ -77,3 +78,13 @@ def test_files_that_contributors_look_for_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for path in re.findall(r"\]\((docs/[\w.-]+)\)", text):
         assert (ROOT / path).is_file(), path
+
+
+def test_pages_and_pictures_that_the_documentation_names_are_there() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = [(page, name) for page in pages for name in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))]
+    gone = [f"{page.name}: {name}" for page, name in named if "://" not in name and not (page.parent / name).exists()]
+    assert len(named) > 100 and not gone
+    assert not {one.name for one in (ROOT / "docs").glob("*.md")} - {Path(name).name for _, name in named}, (
+        "named by no other page"
+    )

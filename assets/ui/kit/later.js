@@ -1,10 +1,10 @@
 // Tabs that come when they are asked for: the page begins with the first one, the others follow when it has nothing else to do.
 // The server has them all (`studio/ui/kit/later.py`); the header asks for one, and it has come when an event of its own says so.
 
-/** @typedef {{ there: Promise<void>, come: () => void, here: boolean, asked: boolean }} Tab */
+/** @typedef {{ there: Promise<void>, come: () => void, here: boolean, asked: number }} Tab */
 /** @typedef {(event: string) => void} Ask */
 
-const AGAIN_MS = 10000; // a server that was away is asked again; Gradio drops a question that is still on its way
+const AGAIN_MS = 5000; // a server that was away is asked again
 const IDLE_MS = 400; // the page is busy no longer than that before another tab is asked for
 /** @type {Record<string, string>} names of runs in addresses */
 const KINDS = {
@@ -23,7 +23,7 @@ const asking = new Promise((resolve) => (found = resolve));
 function tabOf(name) {
   const known = tabs.get(name);
   if (known) return known;
-  const tab = { here: false, asked: false, come: () => {}, there: Promise.resolve() };
+  const tab = { here: false, asked: -Infinity, come: () => {}, there: Promise.resolve() };
   tab.there = new Promise((resolve) => {
     tab.come = () => {
       tab.here = true;
@@ -44,27 +44,15 @@ export const asks = (ask) => found(ask);
 export const came = (name) => tabOf(name).come();
 
 /**
- * Asks for a tab until it has come.
- * @param {string} name
- */
-async function ask(name) {
-  const trigger = await asking, tab = tabOf(name);
-  trigger(`bring_${name}`);
-  const again = setInterval(() => trigger(`bring_${name}`), AGAIN_MS);
-  await tab.there;
-  clearInterval(again);
-}
-
-/**
  * Once these tabs are on the page, though they may never have been looked at.
  * @param {string[]} names
  */
 export async function brought(names) {
   await Promise.all(names.map(async (name) => {
-    const tab = tabOf(name);
-    if (!tab.here && !tab.asked) {
-      tab.asked = true;
-      void ask(name);
+    const tab = tabOf(name), now = performance.now();
+    if (!tab.here && now - tab.asked > AGAIN_MS) {
+      tab.asked = now;
+      (await asking)(`bring_${name}`);
     }
     await tab.there;
   }));

@@ -78,8 +78,13 @@ class GridForm(DrawForm):
                 self.base_guidance = gr.Number(1, label="Base guidance", step=0.5, min_width=100, elem_id="grid-base-guidance")
                 self.rho = gr.Number(1, label="Noise modulation", step=0.1, min_width=100, elem_id="grid-rho")
             self.off_recipe = gr.Checkbox(False, label="Allow off-recipe use", elem_id="grid-off-recipe")
-            self.student_steps = gr.Number(
-                None, label="Student steps", precision=0, elem_id="grid-student-steps", info="empty is the student's own recipe"
+            self.student_steps = gr.Textbox(  # Gradio's field of numbers shows 0 where it is empty
+                "",
+                label="Student steps",
+                max_lines=1,
+                elem_id="grid-student-steps",
+                elem_classes="figure",
+                info="empty is the student's own recipe",
             )
             self.build_asked()
 
@@ -155,7 +160,7 @@ class GridForm(DrawForm):
             "base_guidance": 1.0 if values[self.base_guidance] is None else values[self.base_guidance],
             "rho": 1.0 if values[self.rho] is None else values[self.rho],
             "off_recipe": bool(values[self.off_recipe]),
-            "student_steps": values[self.student_steps] or None,
+            "student_steps": str(values[self.student_steps] or "").strip() or None,
         }
 
     def fill(self, request: Json) -> Updates:
@@ -168,7 +173,7 @@ class GridForm(DrawForm):
             self.base_guidance: draw.get("base_guidance", 1.0),
             self.rho: draw.get("rho", 1.0),
             self.off_recipe: bool(draw.get("off_recipe")),
-            self.student_steps: draw.get("student_steps"),
+            self.student_steps: str(draw.get("student_steps") or ""),
         }
         axes = [*request["axes"], *[{"setting": "", "values": []}] * len(NAMES)]
         for (setting, values, line), axis in zip(self.axes, axes, strict=False):

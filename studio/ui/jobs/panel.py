@@ -48,8 +48,8 @@ class JobsPanel:
         self.timer = looking.look(POLL_S)
         self.shown = {self.panel, self.chosen, self.timer}
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        # Gradio drops a second event while the first is on its way, unless it is told not to.
-        self.panel.choose(self.choose, None, self.shown, trigger_mode="always_last", **quiet)
+        # While an event is on its way, Gradio drops a second one by itself, and by "always_last" sends the first one's data again.
+        self.panel.choose(self.choose, None, self.shown, trigger_mode="multiple", **quiet)
         self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
         looking.on_change(self.timer, self.tick, {self.chosen}, self.shown, self.chosen)
 
