@@ -111,3 +111,16 @@ def test_a_long_comparison_is_said_on_another_tab(visit: Any, site: SimpleNamesp
     page.click(".notice-open")
     page.wait_for_selector(".board[data-state=done]")
     assert page.locator("button[role=tab][data-tab-id=compare]").get_attribute("aria-selected") == "true"
+
+
+def test_of_two_quick_choices_the_last_one_is_shown(visit: Any, site: SimpleNamespace) -> None:
+    site.trainer.step_s = 0.0
+    runs = [site.jobs.submit("distill", REQUEST | {"name": f"quick-{i}-{time.monotonic_ns()}"}) for i in range(3)]
+    page = visit()
+    page.click(".jobs-open")
+    page.wait_for_selector(f".j-run[data-run='{runs[2]}']")
+    page.evaluate(  # the second while the first is on its way
+        "(runs) => runs.forEach((run) => document.querySelector(`.j-item[data-run='${run}']`).click())", runs[:2]
+    )
+    page.wait_for_selector(f".j-run[data-run='{runs[1]}']")
+    page.wait_for_selector(f".j-item[data-run='{runs[1]}'][aria-selected=true]")

@@ -48,7 +48,7 @@ class JobsPanel:
         self.timer = looking.look(POLL_S)
         self.shown = {self.panel, self.chosen, self.timer}
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        # While an event is on its way, Gradio drops a second one by itself, and by "always_last" sends the first one's data again.
+        # While one is on its way, Gradio drops a second event by itself, and by "always_last" sends the data of the first again.
         self.panel.choose(self.choose, None, self.shown, trigger_mode="multiple", **quiet)
         self.panel.act(self.act, {self.chosen}, self.shown, trigger_mode="multiple", **quiet)
         looking.on_change(self.timer, self.tick, {self.chosen}, self.shown, self.chosen)
