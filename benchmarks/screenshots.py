@@ -35,12 +35,14 @@ SIZE = {"width": 1440, "height": 900}
 QUALITY = 82
 DRAW = {"prompt": "a red house at night", "pair": "pocket/dmd2", "seeds": "16"}
 LONG_S = 900.0  # that a run may take
+SETTLED_MS = 700  # after the last picture came
 
 
 @dataclass(frozen=True)
 class Shot:
     """A tab. kind, request: of the run that is on it; none where `kind` is empty. address: of the page, with {run}. there: what
-    is on the page when it can be taken. before: what is done on it first."""
+    is on the page when it can be taken. before: what is done on it first. plot:
+    whether one is waited for."""
 
     name: str
     address: str
@@ -49,6 +51,7 @@ class Shot:
     request: Json | None = None
     before: Callable[[Any], None] = lambda page: None
     height: int = SIZE["height"]
+    plot: bool = False
 
 
 def typed(page: Any) -> None:
@@ -60,21 +63,26 @@ def typed(page: Any) -> None:
     page.wait_for_selector(".liv-texts figure")
 
 
+def headline(page: Any) -> None:
+    """The shipped study that the README quotes."""
+    page.click(".lab-pick:has-text('headline')")
+
+
 HOUSE = {**DRAW, "prompt": "a house", "seeds": "8"}
 AXES = ["arms=teacher,student,hybrid-1", "teacher_guidance=1..5 step 2"]
-SLIDER = {"draw": HOUSE, "vary": "pocket/size", "strengths": [-3, -1.5, 0, 1.5, 3]}
+SLIDER = {"draw": HOUSE, "vary": "pocket/size", "strengths": [-3, -1, 0, 1, 3]}
 FORGET = {"name": "no-cat", "base": "nano/dmd2", "forget": "cat", "method": "uce"}
 ASKED = {"candidates": ["nano/dmd2", "nano/teacher", "nano/dmd2@hybrid-1"], "n_prompts": 16, "seeds": "0-7"}
 SHOTS = (
-    Shot("compare", "?run={run}", ".board[data-state=done] img:visible", "compare", DRAW, height=1250),
+    Shot("compare", "?run={run}", ".board[data-state=done] img:visible", "compare", DRAW, height=1250, plot=True),
     Shot("live", "?tab=live", "#live-prompt textarea", before=typed),
-    Shot("scrub", "?tab=scrub&scrub={run}", ".scrub:not([data-state=empty]) img:visible", "scrub", {"draw": HOUSE}, height=1100),
-    Shot("grid", "?tab=grid&grid={run}", ".grd-box img:visible", "grid", {"draw": {**DRAW, "seeds": "2"}, "axes": AXES}),
+    Shot("scrub", "?tab=scrub&scrub={run}", ".sc-wall canvas:visible", "scrub", {"draw": HOUSE}, height=1100),
+    Shot("grid", "?tab=grid&grid={run}", ".grd-box img:visible", "grid", {"draw": HOUSE, "axes": AXES}),
     Shot("control", "?tab=control&control={run}", ".board[data-state=done] img:visible", "control", SLIDER, height=1250),
-    Shot("lab", "?tab=lab", "#lab-saved button:visible", height=1250),
+    Shot("lab", "?tab=lab", "#lab-saved button:visible", before=headline, height=1250, plot=True),
     Shot("distill", "?tab=distill", ".o-card:visible", height=1250),
-    Shot("personalize", "?tab=personalize", "#personalize-page img:visible", height=1100),
-    Shot("unlearn", "?tab=unlearn&unlearn={run}", ".u-board[data-state=done] img:visible", "unlearn", FORGET, height=1250),
+    Shot("personalize", "?tab=personalize", ".p-cards img:visible", height=1100),
+    Shot("unlearn", "?tab=unlearn&unlearn={run}", ".u-board[data-state=done] .u-wall:visible", "unlearn", FORGET, height=1250),
     Shot("evaluate", "?tab=evaluate&evaluate={run}", ".ev-sample img:visible", "evaluate", ASKED, height=1250),
     Shot("models", "?tab=models", ".m-list > :not(.m-wait):visible"),
     Shot("gallery", "?tab=gallery", ".g-card img:visible"),
@@ -121,6 +129,9 @@ def take(page: Any, address: str, shot: Shot, run: str, out: Path) -> None:
     shot.before(page)
     page.evaluate("document.querySelector('.welcome')?.setAttribute('hidden', '')")
     page.wait_for_load_state("networkidle")
+    if shot.plot:
+        page.wait_for_selector(".js-plotly-plot .main-svg:visible")
+    page.wait_for_timeout(SETTLED_MS)
     page.mouse.move(2, 2)
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").save(out / f"{shot.name}.jpg", quality=QUALITY, optimize=True)
@@ -132,17 +143,23 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=[shot.name for shot in SHOTS], default=[shot.name for shot in SHOTS])
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import TimeoutError, sync_playwright
 
     shots = [shot for shot in SHOTS if shot.name in asked.only]
-    with tempfile.TemporaryDirectory() as data, studio(data) as address, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data, studio(data) as address, sync_playwright() as driver:
         runs = drawn(open_jobs(data), shots)
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE)
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(60_000)
+        failed = []
         for shot in shots:
-            take(page, address, shot, runs.get(shot.name, ""), asked.out)
+            try:
+                take(page, address, shot, runs.get(shot.name, ""), asked.out)
+            except TimeoutError as late:
+                failed.append(shot.name)
+                print(f"{shot.name}: {late}", file=sys.stderr, flush=True)
         browser.close()
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

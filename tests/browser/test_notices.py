@@ -124,3 +124,14 @@ def test_of_two_quick_choices_the_last_one_is_shown(visit: Any, site: SimpleName
     )
     page.wait_for_selector(f".j-run[data-run='{runs[1]}']")
     page.wait_for_selector(f".j-item[data-run='{runs[1]}'][aria-selected=true]")
+
+
+def test_what_the_server_refuses_is_a_notice_of_its_own(visit: Any, site: SimpleNamespace) -> None:
+    helper = site.jobs.submit("mixture", {})  # of the page's own making; no tab shows it
+    page = visit()
+    page.evaluate("run => document.dispatchEvent(new CustomEvent('studio:open-run', { detail: { run, tab: '' } }))", helper)
+    page.wait_for_selector(".ended[data-refused='1']")
+    assert "No tab shows a mixture job" in page.inner_text(".ended")
+    assert page.locator(".notice-open").count() == 0
+    page.click(".notice-close")
+    page.wait_for_selector(".ended", state="detached")

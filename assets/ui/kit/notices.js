@@ -1,5 +1,6 @@
 // What the page says when a run has ended that nobody was looking at: a line that goes away by itself, the title of the document
 // while the page is in the background, and a notification of the system where the person has allowed that (jobs/notify.js).
+// What the server refused is a line too (kit/refused.js).
 import { attr, button, make, put } from "./dom.js";
 import { plural } from "./numbers.js";
 import { tell } from "./part.js";
@@ -10,6 +11,7 @@ import { titledNews } from "./title.js";
 
 const STAYS_MS = 15000; // while the page is seen and nobody points at it
 export const SHOWN = 3; // lines; the older ones are counted
+const REFUSED = "refused"; // begins what stands in the place of a run's id
 export const NOTIFY = "notify"; // what the browser keeps: whether notifications of the system are wished for
 
 /**
@@ -42,26 +44,38 @@ class Notices {
     this.box = make("section", "notices");
     this.list = make("div", "notice-list");
     this.more = make("p", "notice-more");
-    attr(this.box, "aria-label", "Runs that ended");
+    attr(this.box, "aria-label", "Notices");
     attr(this.list, "role", "status"); // announced when there is time
     attr(this.list, "aria-atomic", "false");
     this.more.hidden = true;
     this.box.append(this.list, this.more);
     document.body.append(this.box);
     document.addEventListener("studio:ended", (event) => event instanceof CustomEvent && this.add(event.detail));
+    document.addEventListener("studio:refused", (event) => event instanceof CustomEvent && this.refused(String(event.detail.sentence)));
     document.addEventListener("visibilitychange", () => this.seen());
     for (const name of ["pointerenter", "focusin"]) this.box.addEventListener(name, () => clearTimeout(this.leaving));
     for (const name of ["pointerleave", "focusout"]) this.box.addEventListener(name, () => this.wait());
   }
 
   /** @param {Ended} run */
-  add(run) {
+  put(run) {
     this.ended = [...this.ended.filter((one) => one.run !== run.run), run];
     const over = document.querySelector("dialog[open]") ?? document.body; // what a dialog covers cannot be pressed
     if (this.box.parentElement !== over) over.append(this.box);
     this.draw();
+  }
+
+  /** @param {string} sentence */
+  refused(sentence) {
+    this.put({ run: `${REFUSED} ${sentence}`, tab: "", title: "", text: sentence, bad: true });
+    this.wait();
+  }
+
+  /** @param {Ended} run */
+  add(run) {
+    this.put(run);
     if (document.visibilityState === "hidden") {
-      titledNews(inTitle(this.ended));
+      titledNews(inTitle(this.ended.filter((one) => !one.run.startsWith(REFUSED))));
       this.notify(run);
     }
     this.wait();
@@ -90,6 +104,14 @@ class Notices {
     const close = button("tool tool-icon notice-close", "×");
     line.dataset.run = run.run;
     line.dataset.bad = run.bad ? "1" : "";
+    if (run.run.startsWith(REFUSED)) {
+      line.dataset.refused = "1";
+      words.append(make("span", "", run.text));
+      attr(close, "aria-label", "Dismiss this notice");
+      close.addEventListener("click", () => this.gone(run.run));
+      line.append(words, close);
+      return line;
+    }
     words.append(make("b", "", run.title), " ", make("span", "", run.text));
     words.title = `${run.title} · ${run.text}`;
     attr(open, "aria-label", `Open ${run.title}`);

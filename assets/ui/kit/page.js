@@ -5,6 +5,7 @@ import { fitControls } from "./foot.js";
 import { bringAll } from "./later.js";
 import { begin as beginNotices } from "./notices.js";
 import { holdPresses } from "./presses.js";
+import { hearRefusals } from "./refused.js";
 import { asLeft } from "./simple.js";
 import { kept } from "./storage.js";
 import { keepTyped } from "./typed.js";
@@ -89,6 +90,7 @@ export async function start(...later) {
   fitControls();
   holdPresses();
   beginNotices();
+  hearRefusals();
   asLeft();
   const theme = kept("theme");
   if (theme) document.body.classList.toggle("dark", theme === "dark");

@@ -109,7 +109,8 @@ def theme() -> gr.themes.Base:
 def css(all_arms: list[str], sheets: Sequence[str]) -> str:
     """The style sheet: arm colours first, then these sheets of `assets/ui` as they cascade, then the chips' colours."""
     page = "\n".join((LOOK / f"{name}.css").read_text(encoding="utf-8") for name in sheets)
-    chips = arms.chip_css(":is(#arms, #scrub-arms, #control-arms)", all_arms), arms.chip_css("#remedies", list(REMEDIES))
+    groups = ":is(#arms, #live-arms, #scrub-arms, #control-arms)"
+    chips = arms.chip_css(groups, all_arms), arms.chip_css("#remedies", list(REMEDIES))
     return "\n".join([arms.css_variables(), page, *chips])
 
 
