@@ -23,7 +23,7 @@ Deno.test("arrow keys go from cell to cell and end at the edges", () => {
 });
 
 Deno.test("a diversity never stands without the accuracy", () => {
-  assert.deepEqual(captionOf(cell, "diversity"), "0.50 [0.2–0.8] at 50 %");
+  assert.deepEqual(captionOf(cell, "diversity"), "0.50 [0.2–0.8] at\u00a050\u00a0%");
   assert.deepEqual(captionOf(cell, "NFE"), "4");
   assert.deepEqual(captionOf(cell, "FD-oracle"), "");
   assert.deepEqual(captionOf(undefined, "NFE"), "");

@@ -74,5 +74,6 @@ export const shownSeed = (cell, chosen) => (chosen in cell.images ? chosen : Obj
 export function captionOf(cell, figure) {
   const found = cell?.figures.find(([name]) => name === figure);
   const accuracy = figure.startsWith("diversity") && cell?.figures.find(([name]) => name.startsWith("accuracy"));
-  return found ? [found[1], found[2], accuracy ? `at ${accuracy[1]}` : ""].filter(Boolean).join(" ") : "";
+  const at = accuracy ? `at ${accuracy[1]}`.replaceAll(" ", "\u00a0") : ""; // on one line
+  return found ? [found[1], found[2], at].filter(Boolean).join(" ") : "";
 }
