@@ -92,3 +92,5 @@ def test_every_model_has_a_card_with_its_training(folder):
     card = json.loads((folder / "card.json").read_text())
     assert card["steps"] > 0
     assert "machine" in card
+    assert card["licence"] == "apache-2.0"  # the repository's own, as its card on the Hub has it
+    assert "\nlicense: apache-2.0\n" in (folder / "README.md").read_text().split("---")[1]

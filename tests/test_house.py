@@ -125,3 +125,11 @@ def test_mistakes_of_ours_are_not_taken_for_what_cannot_be_measured() -> None:
 def test_what_is_typed_as_anything_grows_no_further() -> None:
     lines = [line for file in FILES for line in file.read_text(encoding="utf-8").splitlines() if re.search(r"\bAny\b", line)]
     assert len(lines) <= MOST_ANY
+
+
+def test_what_the_test_command_does_not_install_is_imported_in_one_place() -> None:
+    own = ROOT / "tests" / "support" / "properties.py"  # it goes without
+    found = [
+        file for file in sorted((ROOT / "tests").rglob("*.py")) if re.search(r"^(from|import) hypothesis", file.read_text(), re.M)
+    ]
+    assert not [file.relative_to(ROOT).as_posix() for file in found if file != own]

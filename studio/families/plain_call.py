@@ -91,7 +91,8 @@ def write_readme(folder: Path, prompt: str, call: Json | None = None, without: S
     call_text = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in asked)
     recipe = Recipe.load(folder) if (folder / FILE_NAME).is_file() else None
     tags = ["distillation"] if recipe else []
-    lines = ["---", "library_name: diffusers", "pipeline_tag: text-to-image", *(f"tags: [{t}]" for t in tags), "---", ""]
+    lines = ["---", *([f"license: {card['licence']}"] if card.get("licence") else []), "library_name: diffusers"]
+    lines += ["pipeline_tag: text-to-image", *(f"tags: [{t}]" for t in tags), "---", ""]
     lines += [f"# {card.get('what', folder.name)}", "", "```python", "import diffusers", ""]
     empty = "".join(f", {part}=None" for part in without)
     lines += [f'pipe = diffusers.DiffusionPipeline.from_pretrained("{folder.name}"{empty})  # this folder']

@@ -27,7 +27,9 @@ def test_a_student_says_what_it_is_how_to_draw_and_what_was_measured(tmp_path: P
     assert "DiffusionPipeline.from_pretrained" in card.text and "| accuracy | 0.857 | 0.824 to 0.885 | 512 |" in card.text
     assert card.text.count("# DMD2 student of pocket/teacher") == 1 and "Before you upload" not in text
     asked = hub_card.of_model(registry.get("pocket/dmd2"), registry)
-    assert "its licence (`license`) and the repository of its base (`base_model`)" in asked
+    assert "Before you upload this: the repository of its base (`base_model`)" in asked
+    own = replace(registry.get("pocket/dmd2"), card={})
+    assert "its licence (`license`) and the repository of its base (`base_model`)" in hub_card.of_model(own, registry)
     assert ModelCard(asked).data.base_model is None
 
 

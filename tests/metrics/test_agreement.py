@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from studio.metrics.agreement import caught, kendall, spearman
+from tests.support.properties import given, st
 
 ROWS: list[tuple[list[float], list[float], float, float]] = [
     ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 1.0, 1.0),

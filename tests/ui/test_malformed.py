@@ -11,12 +11,11 @@ import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from studio.jobs.jobs import Jobs
 from studio.ui.app import build, launch_options
 from tests.support.method_catalogue import stock
+from tests.support.properties import HealthCheck, given, settings, st
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Gradio warns of each odd call
 

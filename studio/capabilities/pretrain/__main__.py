@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
+LICENCE = "apache-2.0"  # of weights that are trained from scratch on rendered scenes, as the Hub writes it
 WORK = Path.home() / ".cache" / "distillation-studio"
 ASSETS = Path("assets")
 
@@ -130,6 +131,7 @@ def train(trainer: Trainer, name: str, every: int = 50, fresh: bool = False) -> 
             print(f"{name} {p.step}/{p.steps} {spent / every * 1000:.0f} ms/step {numbers}", flush=True)
             spent = 0.0
     return {
+        "licence": LICENCE,
         "steps": trainer.step,
         "seconds_this_run": round(time.time() - begun),
         "machine": machine(trainer.device),

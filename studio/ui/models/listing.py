@@ -58,7 +58,7 @@ class Row:
             "size": int(entry.size if entry else about.get("size") or 0),
             "form": sayings.form(self.source),
             "bytes": self.bytes(),
-            "licence": (self.source.licence if self.source else "") or "",
+            "licence": str((self.source.licence if self.source else entry.card.get("licence") if entry else "") or ""),
             "summary": entry.summary if entry else "",
             "lacks": self.lacks(),
             "pair": pair[0],

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from studio.capabilities.leaderboard import kept_figures, table
 from studio.capabilities.leaderboard.table import Row, board, front
@@ -22,6 +20,7 @@ from studio.library.stock import open_jobs
 from studio.worker import run_job
 from tests.support.fixtures import PAIR
 from tests.support.folders import pretended
+from tests.support.properties import given, st
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=12)
 
