@@ -8,7 +8,6 @@ run's files, and the address may be out of reach.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 
@@ -49,7 +48,7 @@ def on_change(
     run: the field that says which run is on show. The handler never sets it, and its answer is marked with the run it was asked
     about: where another one has come on show meanwhile, the page asks again instead of going back (`assets/ui/kit/look.js`).
     """
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quiet: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     if run is None:
         looked.tick(show, given, shown, trigger_mode="always_last", **quiet)
         return
