@@ -5,6 +5,7 @@ The README's test command installs requirements.txt alone, and every other test 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -34,12 +35,15 @@ except ModuleNotFoundError:
 
     HealthCheck = ()  # type: ignore[assignment,misc]
 
+    WHY = "hypothesis is not installed; `pip install --group dev` brings it"
+
     def given(*args: Any, **options: Any) -> Callable:  # type: ignore[no-redef]
         def skipping(test: Callable) -> Callable:
-            def skipped(*args: Any, **options: Any) -> None:  # also where a test calls it
-                pytest.skip("hypothesis is not installed; `pip install --group dev` brings it")
+            @functools.wraps(test)
+            def skipped(*args: Any, **options: Any) -> None:
+                pytest.skip(WHY)  # where a test calls it
 
-            return skipped
+            return pytest.mark.skip(reason=WHY)(skipped)
 
         return skipping
 
