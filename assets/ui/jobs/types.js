@@ -62,8 +62,8 @@
  * @property {[name: string, value: string][]} settings
  */
 /**
- * @typedef {{ jobs: Job[], asked: string, chosen: string, detail: Detail | null, counts: Counts, downloads: Counts, focus?: string,
- *   problem?: string }} Value
+ * @typedef {{ jobs: Job[], asked: string, chosen: string, detail: Detail | null, counts: Counts, downloads: Counts,
+ *   focus?: string, problem?: string }} Value
  */
 /** @typedef {{ run: string, step: number | null }} Picked the training step that is looked at; null for the newest */
 export {};

@@ -51,7 +51,7 @@ class Notices {
     this.box.append(this.list, this.more);
     document.body.append(this.box);
     document.addEventListener("studio:ended", (event) => event instanceof CustomEvent && this.add(event.detail));
-    document.addEventListener("studio:refused", (event) => event instanceof CustomEvent && this.refused(String(event.detail.sentence)));
+    document.addEventListener("studio:refused", (event) => event instanceof CustomEvent && this.refused(event.detail.sentence));
     document.addEventListener("visibilitychange", () => this.seen());
     for (const name of ["pointerenter", "focusin"]) this.box.addEventListener(name, () => clearTimeout(this.leaving));
     for (const name of ["pointerleave", "focusout"]) this.box.addEventListener(name, () => this.wait());
