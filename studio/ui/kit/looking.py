@@ -7,6 +7,7 @@ run's files, and the address may be out of reach.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import gradio as gr
@@ -53,6 +54,7 @@ def on_change(
         looked.tick(show, given, shown, trigger_mode="always_last", **quiet)
         return
 
+    @functools.wraps(show)
     def answer(values: Values) -> Updates:
         updates, asked = show(values), values[run] or ""
         updates.pop(run, None)
