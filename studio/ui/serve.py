@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import socket
 import sys
+from typing import TYPE_CHECKING
 
 from studio.core import compiling
 from studio.core.environment import environment
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from studio.jobs.jobs import Jobs
 
 
 def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -73,6 +81,40 @@ def page(data_dir: str | None = None) -> object:
     return build(open_jobs(data_dir))
 
 
+def free_port(first: int, count: int) -> int:
+    """The first of these ports at which nobody of this machine listens; OSError where all are taken."""
+    for port in range(first, first + count):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"all ports from {first} to {first + count - 1} are taken")
+
+
+def served(jobs: Jobs, options: argparse.Namespace, tries: int = 3) -> Blocks:
+    """The page, answering; of two studios that find the same port free at once, the one that lost it begins anew.
+
+    Gradio would go on to the next port by itself, but with the same page, whose door for agents can be opened once only: every
+    further port then counts as taken, after five seconds each (OSError in the end).
+    """
+    from gradio.http_server import INITIAL_PORT_VALUE, TRY_NUM_PORTS
+
+    from studio.ui.app import build, launch_options
+
+    while True:
+        port = options.port or free_port(INITIAL_PORT_VALUE, TRY_NUM_PORTS)
+        demo = build(jobs)
+        settings = launch_options(jobs, options.host, port, options.share, options.name, options.auth)
+        try:
+            demo.launch(prevent_thread_lock=True, quiet=True, **settings)
+            return demo
+        except OSError:
+            tries -= 1
+            if options.port or not tries:
+                raise
+            demo.close()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C; the worker is started once the page answers."""
     options = parse_options(arguments)
@@ -100,14 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
     from studio.ui.kit.import_gradio import import_gradio
 
     import_gradio()
-    from studio.ui.app import build, launch_options, problems
+    from studio.ui.app import problems
 
-    demo = build(jobs)
     for sentence in filter(None, [*problems(), open_to_all(options)]):
         print(sentence, file=sys.stderr)
     try:
-        settings = launch_options(jobs, options.host, options.port, options.share, options.name, options.auth)
-        demo.launch(prevent_thread_lock=True, quiet=True, **settings)
+        demo = served(jobs, options)
     except OSError as error:
         print(f"The page could not be served: {error}. Another --port may be free.", file=sys.stderr)
         return 2

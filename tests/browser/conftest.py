@@ -23,7 +23,7 @@ from studio.ui.app import build, launch_options
 from tests.support.method_catalogue import stock
 from tests.support.scripted_compare import ScriptedWorker
 from tests.support.scripted_jobs import ScriptedTraining
-from tests.support.serving import Studio, serving
+from tests.support.serving import Studio, free_port, serving
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -77,7 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     trainer = ScriptedTraining(jobs)
     trainer.start()
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield SimpleNamespace(url=demo.local_url, jobs=jobs, worker=worker, trainer=trainer)
     demo.close()
     worker.stop()

@@ -15,6 +15,7 @@ from tests.browser.conftest import saved_by
 from tests.support import lab_data
 from tests.support.method_catalogue import stock
 from tests.support.scripted_lab import ScriptedLab
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     lab = ScriptedLab(jobs)
     lab.start()
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield SimpleNamespace(url=demo.local_url, jobs=jobs, lab=lab)
     demo.close()
     lab.stop()

@@ -13,6 +13,7 @@ from studio.ui.app import build, launch_options
 from tests.browser.conftest import PATIENCE_MS
 from tests.support.method_catalogue import stock
 from tests.support.scripted_compare import ScriptedWorker
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.browser
 DONE = "#board .board[data-state=done]"
@@ -26,7 +27,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     worker = ScriptedWorker(jobs, step_s=0.0)
     worker.start()
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield demo.local_url
     demo.close()
     worker.stop()

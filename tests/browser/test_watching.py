@@ -18,6 +18,7 @@ from studio.ui.app import build, launch_options
 from studio.ui.kit import looking
 from tests.browser.conftest import PATIENCE_MS, note_faults
 from tests.support.method_catalogue import stock
+from tests.support.serving import free_port
 
 WATCHED_S = 8.0
 ME = identity()
@@ -29,7 +30,7 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     """A page of its own without a worker: what happens to a run, a test does."""
     jobs = open_jobs(stock(tmp_path_factory.mktemp("still")))
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     ticks = {fn._id for fn in demo.fns.values() if ticks_of_look(demo, fn)}
     yield SimpleNamespace(url=demo.local_url, jobs=jobs, ticks=ticks)
     demo.close()

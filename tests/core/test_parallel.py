@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from studio.core.method import MethodConfig, Streams
 from studio.core.parallel import ALONE, BUCKET, Lost, Parallel, batch_mean, divided
 from studio.core.rng import Share, rand, randint, randn
 from studio.jobs.paths import ROOT
+from tests.support.serving import free_port
 
 TOLERANCE = 1e-5
 ROUNDING = 0.02  # of how far weights moved: halves are summed in another order, and Adam divides by small gradients
@@ -79,12 +79,6 @@ def test_an_error_between_processes_is_one_sentence() -> None:
         raise KeyError("inside an iteration")
     lost.leave()  # nobody could hear it: nothing is sent
     lost.dismiss()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.learning

@@ -21,14 +21,19 @@ from studio.library.stock import open_jobs
 START_S = 120
 
 
+def free_port() -> int:
+    """Of the whole range: two pages that start at once both find Gradio's first port free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Studio:
     """`app.py` on one data folder: `.address`, `.jobs`, `.process`. May be started again after it was killed."""
 
     def __init__(self, data: Path):
         self.data, self.jobs = data, open_jobs(data)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from studio.jobs.jobs import Jobs
 from studio.ui.app import build, launch_options
 from tests.support.scripted_compare import ScriptedWorker
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting", "ignore::DeprecationWarning")
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting", "ignor
 def address(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield f"{demo.local_url}gradio_api/mcp/"
     demo.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio import http_server
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -23,7 +25,7 @@ from studio.jobs.paths import ROOT
 from studio.ui import serve as entry
 from studio.ui.app import build, launch_options
 from tests.support.scripted_compare import ScriptedWorker
-from tests.support.serving import serving
+from tests.support.serving import free_port, serving
 
 # Gradio asks pandas for an option that pandas is about to drop; not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
 def client(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     demo = build(jobs)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield Client(demo.local_url, verbose=False)
     demo.close()
 
@@ -229,3 +231,25 @@ def test_options_come_from_the_command_line_then_from_the_environment(monkeypatc
 def test_a_data_folder_that_cannot_be_one_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert entry.main(["--data-dir", str(ROOT / "assets")]) == 2
     assert "may not lie inside assets/" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the server's that found no port
+def test_a_port_lost_to_another_studio_at_the_last_moment_is_not_the_end(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    first, run = free_port(), http_server.Server.run_in_thread
+    monkeypatch.setattr(http_server, "INITIAL_PORT_VALUE", first)
+    with socket.socket() as other:
+
+        def too_late(server: http_server.Server) -> None:
+            if server.config.port == first:
+                other.bind(("127.0.0.1", first))
+                other.listen()
+            run(server)
+
+        monkeypatch.setattr(http_server.Server, "run_in_thread", too_late)
+        demo = entry.served(jobs, entry.parse_options([]))
+        try:
+            assert other.getsockname()[1] == first != demo.server_port
+            assert httpx.get(f"{demo.local_url}config").status_code == 200
+        finally:
+            demo.close()

@@ -21,6 +21,7 @@ from studio.ui.app import build, launch_options
 from studio.ui.guard import Welcome
 from studio.ui.kit import uploads
 from studio.ui.routes import middleware
+from tests.support.serving import free_port
 
 ORIGIN = "http://127.0.0.1:7860"
 
@@ -128,7 +129,7 @@ def test_a_fault_is_answered_in_a_sentence(client: TestClient) -> None:
 def locked(jobs: Jobs) -> Iterator[str]:
     """The address of a studio with a login."""
     demo = build(jobs)
-    options = launch_options(jobs, "127.0.0.1", None, False, login=("ada", "a-long-password"))
+    options = launch_options(jobs, "127.0.0.1", free_port(), False, login=("ada", "a-long-password"))
     demo.launch(prevent_thread_lock=True, quiet=True, **options)
     yield demo.local_url.rstrip("/")
     demo.close()

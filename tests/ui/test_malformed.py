@@ -16,6 +16,7 @@ from studio.jobs.jobs import Jobs
 from studio.ui.app import build, launch_options
 from tests.support.method_catalogue import stock
 from tests.support.properties import HealthCheck, given, settings, st
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Gradio warns of each odd call
 
@@ -29,7 +30,7 @@ class Site:
 
     def __init__(self, jobs: Jobs):
         self.jobs, self.demo = jobs, build(jobs)
-        self.demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+        self.demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
         self.http = httpx.Client(base_url=self.demo.local_url, timeout=30, trust_env=False)
 
     def call(self, name: str, *data: object, **more: object) -> httpx.Response:

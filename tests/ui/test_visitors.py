@@ -31,6 +31,7 @@ from studio.ui.compare.form import CompareForm
 from studio.ui.guard import Welcome
 from studio.ui.routes import middleware
 from tests.support.scripted_compare import ScriptedWorker
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting", "ignore::DeprecationWarning")
 ASKED = {"prompt": "a cat", "pair": "test/dmd2", "seeds": [4], "arms": ["teacher", "student"]}
@@ -42,7 +43,7 @@ def url(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("STUDIO_DEMO", "1")
     page = build(jobs)
-    page.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", None, False))
+    page.launch(prevent_thread_lock=True, quiet=True, **launch_options(jobs, "127.0.0.1", free_port(), False))
     yield page.local_url.rstrip("/")
     page.close()
 

@@ -16,8 +16,9 @@ from studio.jobs.jobs import Jobs
 from studio.jobs.paths import ROOT
 from studio.library.models import load_registry
 from tests.capabilities.distill.test_distill import checkpoint, flat, here, of_kind, step_of
-from tests.core.test_parallel import TOLERANCE, free_port
+from tests.core.test_parallel import TOLERANCE
 from tests.support.fixtures import states, until
+from tests.support.serving import free_port
 from tests.support.toy_objective import request
 
 
