@@ -85,7 +85,7 @@ def test_the_head_has_all_that_the_components_of_a_page_need() -> None:
     assert others and all(f'href="./{name}">' in links for name in others)
 
 
-def test_a_rule_weighs_more_below_the_container_as_gradio_makes_it() -> None:
+def test_a_rule_stands_a_second_time_below_the_container_where_it_weighs_more() -> None:
     sheet = """/* said */ #a, #b { color: red; } .dark #c { color: blue; }
     @media (width < 9px) { #a { color: plum; } } @font-face { src: url("x"); }"""
     above = style.below_container("#x{}").removeprefix("#x{}").removesuffix(" #x{}")
@@ -93,7 +93,7 @@ def test_a_rule_weighs_more_below_the_container_as_gradio_makes_it() -> None:
     assert style.below_container(sheet) == (
         f"#a, #b{{color: red;}}{above} #a,{above} #b{{color: red;}}"
         f".dark #c{{color: blue;}}.dark {above} #c{{color: blue;}}"
-        f'@media (width < 9px){{{above} #a{{color: plum;}}}}@font-face{{src: url("x");}}'
+        f'@media (width < 9px){{#a{{color: plum;}}{above} #a{{color: plum;}}}}@font-face{{src: url("x");}}'
     )
     for whole in (":is(#a, #b) .c", ".d:has(> .e, > .f)", '[title="one, two"]'):
         assert style.below_container(f"{whole}, .g {{}}") == f"{whole}, .g{{}}{above} {whole},{above} .g{{}}"

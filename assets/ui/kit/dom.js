@@ -60,6 +60,17 @@ export function put(node, text) {
 }
 
 /**
+ * A sentence, in which what stands between backticks is code.
+ * @param {string} sentence
+ */
+export function worded(sentence) {
+  const line = make("span"), parts = sentence.split("`"), whole = parts.length % 2 === 1;
+  if (!whole) line.append(sentence);
+  else line.append(...parts.map((part, i) => (i % 2 ? make("code", "", part) : part)));
+  return line;
+}
+
+/**
  * Sets an attribute; aria-pressed="false" is not the same as none.
  * @param {Element} node
  * @param {string} name

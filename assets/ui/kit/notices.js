@@ -1,7 +1,7 @@
 // What the page says when a run has ended that nobody was looking at: a line that goes away by itself, the title of the document
 // while the page is in the background, and a notification of the system where the person has allowed that (jobs/notify.js).
 // What the server refused is a line too (kit/refused.js).
-import { attr, button, make, put } from "./dom.js";
+import { attr, button, make, put, worded } from "./dom.js";
 import { plural } from "./numbers.js";
 import { tell } from "./part.js";
 import { kept } from "./storage.js";
@@ -106,7 +106,7 @@ class Notices {
     line.dataset.bad = run.bad ? "1" : "";
     if (run.run.startsWith(REFUSED)) {
       line.dataset.refused = "1";
-      words.append(make("span", "", run.text));
+      words.append(worded(run.text));
       attr(close, "aria-label", "Dismiss this notice");
       close.addEventListener("click", () => this.gone(run.run));
       line.append(words, close);

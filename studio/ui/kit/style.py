@@ -26,20 +26,23 @@ def address(css: str) -> str:
 
 @cache
 def below_container(css: str) -> str:
-    """The sheet with every rule that stands alone a second time, and every rule of an @media only, below the container."""
+    """The sheet with every rule a second time, below the container.
+
+    Gradio's browser side leaves out the first of the two inside an @media; drawers, notices and the tour stand outside of the
+    container, and would keep the width of a desk on a phone.
+    """
     version = get_package_version().replace(".", "-")
     above = f".gradio-container.gradio-container-{version} .contain"
-    return "".join(_rules(COMMENT.sub("", css), above, False))
+    return "".join(_rules(COMMENT.sub("", css), above))
 
 
-def _rules(css: str, above: str, media: bool) -> Iterator[str]:
+def _rules(css: str, above: str) -> Iterator[str]:
     for head, body in _blocks(css):
         if head.startswith("@media"):
-            yield f"{head}{{{''.join(_rules(body, above, True))}}}"
+            yield f"{head}{{{''.join(_rules(body, above))}}}"
             continue
         inside = f"{{{BLANKS.sub(' ', body).strip()}}}"
-        if not media:
-            yield head + inside
+        yield head + inside
         if not head.startswith("@"):
             yield _below(head, above) + inside
 
