@@ -94,3 +94,9 @@ def test_every_model_has_a_card_with_its_training(folder):
     assert "machine" in card
     assert card["licence"] == "apache-2.0"  # the repository's own, as its card on the Hub has it
     assert "\nlicense: apache-2.0\n" in (folder / "README.md").read_text().split("---")[1]
+
+
+def test_whatever_was_made_for_a_model_says_its_licence_too():
+    found = [*ASSETS.glob("*/oracle/card.json"), *ASSETS.glob("*/[acj]*/*/card.json")]  # adapters, ControlNets, judges
+    about = {path: json.loads(path.read_text()) for path in found}
+    assert len(found) >= 14 and {one.get("card", one)["licence"] for one in about.values()} == {"apache-2.0"}

@@ -7,10 +7,13 @@ python -m benchmarks.remake.ship controlnet pocket-layout assets/pocket/controln
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from studio.core.pretraining import LICENCE
 
 
 def main() -> None:
@@ -26,7 +29,9 @@ def main() -> None:
     if not made.is_dir():
         raise SystemExit(f"There is no {o.what} {o.name!r} in {o.data_dir}; the job that makes it comes first.")
     o.target.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(made / "card.json", o.target / "card.json")
+    about = json.loads((made / "card.json").read_text(encoding="utf-8"))
+    about["card"]["licence"] = LICENCE
+    (o.target / "card.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if o.what == "controlnet":
         for file in made.glob("*.safetensors"):
             shutil.copy2(file, o.target / file.name)

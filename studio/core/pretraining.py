@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_utils import SchedulerMixin
     from transformers import PreTrainedTokenizerBase
 
+LICENCE = "apache-2.0"  # of weights that come with the program, as the Hub writes it: all are made on the worlds' own samples
+
 
 @dataclass(frozen=True)
 class Part:

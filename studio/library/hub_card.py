@@ -38,6 +38,7 @@ def of_model(entry: ModelEntry, registry: Registry, licence: str = "", base: str
 def of_adapter(entry: AdapterEntry, registry: Registry, licence: str = "", base: str = "", file: str = FILE) -> str:
     """The same of an adapter. file: the name under which it is uploaded."""
     of = base or _hub(registry.entries.get(entry.base))
+    licence = licence or str(entry.card.get("licence") or "")
     front = _front(entry, licence, of, "adapter", ["lora", *([str(entry.card["kind"])] if entry.card.get("kind") else [])])
     title, note = entry.card.get("title") or entry.title, str(entry.card.get("note") or "")
     lines = [f"# {title}", "", f"An adapter for `{of or entry.base}`, by {entry.card.get('method') or 'an unknown method'}.", ""]

@@ -50,6 +50,7 @@ def test_an_adapter_names_its_words_its_strength_and_its_figures(tmp_path: Path)
     registry, entry = load_registry(paths), load_adapters(paths).get(SLIDER)
     card = ModelCard(hub_card.of_adapter(replace(entry, words=("<thing>",)), registry, "mit", "ada/nano"))
     assert (card.data.base_model, card.data.base_model_relation) == ("ada/nano", "adapter") and "lora" in card.data.tags
+    assert card.data.license == "mit" and ModelCard(hub_card.of_adapter(entry, registry)).data.license == "apache-2.0"
     assert 'load_lora_weights("your-name/of-this", weight_name="adapter.safetensors")' in card.text
     assert f'"scale": {entry.calibration:.4g}' in card.text and "`<thing>`" in card.text
     assert "| models · nano/dmd2 · slope | 0.0151 | 0.0141 to 0.0162 | 192 |" in card.text

@@ -22,7 +22,7 @@ from studio.capabilities.pretrain.fitting import fitting
 from studio.core.domain import Domain
 from studio.core.files import Json
 from studio.core.method import Method, Streams
-from studio.core.pretraining import Asked, Curriculum, Part
+from studio.core.pretraining import LICENCE, Asked, Curriculum, Part
 from studio.core.recipe import Recipe, weights_hash
 from studio.core.trainer import Trainer, TrainerConfig
 from studio.domains import DOMAINS, first
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
-LICENCE = "apache-2.0"  # of weights that are trained from scratch on rendered scenes, as the Hub writes it
 WORK = Path.home() / ".cache" / "distillation-studio"
 ASSETS = Path("assets")
 
