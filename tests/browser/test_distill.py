@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from studio.jobs.spec_file import read_spec_file
 from studio.ui.distill import objective_form
+from tests.browser.conftest import saved_by
 from tests.support.serving import to_tab
 
 pytestmark = pytest.mark.browser
@@ -113,6 +115,11 @@ def test_the_panel_shows_what_goes_wrong_what_is_believed_and_the_numbers(visit:
     popup.value.wait_for_load_state()
     assert popup.value.url.endswith("/artifacts/beliefs/00000200.jpg")
     popup.value.close()
+
+    kind, request = read_spec_file(saved_by(page, ".j-save", "yaml"))
+    assert (kind, request["name"], request["steps"]) == ("distill", "looked-at", 200)
+    assert saved_by(page, ".j-save[data-of=loss]", "svg").read_text().startswith("<svg")
+    page.wait_for_selector(".j-save[data-of=measures]")
 
 
 def test_the_beliefs_fit_a_phone(visit: Any, site: SimpleNamespace) -> None:

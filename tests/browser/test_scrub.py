@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from studio.jobs.spec_file import read_spec_file
 from studio.library.trace_header import read_header
-from tests.browser.conftest import note_faults
+from tests.browser.conftest import note_faults, saved_by
 from tests.support.scripted_scrub import finished, level
 
 pytestmark = pytest.mark.browser
@@ -377,3 +378,5 @@ def test_moving_pictures_and_a_contact_sheet_are_saved(visit: Any, short_run: st
         with page.expect_download() as download:
             page.click(f".tk-group:has-text('{group}') button:has-text('{kind}')")
         assert download.value.suggested_filename.endswith(name)
+    experiment = read_spec_file(saved_by(page, ".tk-group.save-bar", "yaml"))
+    assert experiment[0] == "scrub" and experiment[1]["draw"]["prompt"]

@@ -1,9 +1,10 @@
 // The jobs panel: a list of background runs and one of them in detail, patched in place. Triggers "choose", "act", "compare",
 // "evaluate", "open" and "duplicate".
-import { at, attr, button, find, make, put } from "../kit/dom.js";
+import { all, at, attr, button, find, make, put } from "../kit/dom.js";
 import { Drawer } from "../kit/drawer.js";
-import { followTheme } from "../kit/figure.js";
+import { followTheme, plotDrawing } from "../kit/figure.js";
 import { Part, tell } from "../kit/part.js";
+import { PLOTS, SaveBar } from "../kit/save.js";
 import { keep, kept } from "../kit/storage.js";
 import { wish } from "../kit/wish.js";
 import { answers, listOf } from "./choice.js";
@@ -46,6 +47,7 @@ class JobsPanel extends Part {
     super(host);
     this.drawer = new Drawer(this.$(".j-panel"), ".jobs-open", () => this.closed());
     this.figures = new Figures(this.element, () => this.view?.detail);
+    this.saves = all(".j-save", this.element).map((box) => this.saveBar(box, box.dataset.of));
     this.on("click", (event) => this.click(event));
     this.on("input", (event) => this.look(event));
     this.on("keydown", (event) => this.keydown(event));
@@ -67,6 +69,20 @@ class JobsPanel extends Part {
       if (this.view?.detail && this.drawer.isOpen) void this.figures.draw();
     });
     this.report();
+  }
+
+  /**
+   * What can be saved of the run: all of it, or one of its plots.
+   * @param {HTMLElement} box
+   * @param {string | undefined} figure
+   */
+  saveBar(box, figure) {
+    return new SaveBar(box, this.host.server.save_as, () => {
+      const detail = this.view?.detail, named = detail && !detail.problem && 
+        (!figure || detail.figures[/** @type {"loss" | "measures"} */ (figure)]);
+      return { name: named ? [detail.run, figure].filter(Boolean).join("-") : "", wish: { run: detail?.run },
+        picture: () => Promise.resolve(null), plot: () => plotDrawing(this.$(`.plot[data-figure=${figure}]`)) };
+    }, figure ? PLOTS : ["json", "yaml"]);
   }
 
   /** Tells the header whether the panel is open and what it counts. */
@@ -161,6 +177,7 @@ class JobsPanel extends Part {
     drawPicks(element, detail);
     this.figures.drawNumbers(detail.numbers);
     void this.figures.draw();
+    for (const bar of this.saves) bar.draw();
     drawLists(element, detail);
   }
 

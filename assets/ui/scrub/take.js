@@ -2,6 +2,7 @@
 import { all, button, find, make, put } from "../kit/dom.js";
 import { drawingOf, saveDrawing } from "../kit/drawing.js";
 import { css } from "../kit/figure.js";
+import { SaveBar } from "../kit/save.js";
 
 /** @typedef {import("./state.js").Scrub} Scrub */
 /** @typedef {{ what: string, kind?: string, arm?: string, seed?: number }} Wish */
@@ -39,6 +40,7 @@ export function buildTake(s) {
     group("contact sheet", [["PNG", () => ({ what: "sheet", seed: s.chosen.seed })]]),
     plots(s),
     group("a page that scrubs offline", [["HTML", () => ({ what: "page" })]]),
+    files(s),
   );
   head.append(make("h3", "", "Take it with you"));
   card.append(head, line, make("p", "sc-problem tk-problem"));
@@ -68,6 +70,15 @@ function plots(s) {
     });
     return one;
   }));
+  return box;
+}
+
+/** @param {Scrub} s */
+function files(s) {
+  const box = make("span", "tk-group");
+  const bar = new SaveBar(box, s.host.server.save_as, () => ({ name: s.view.run ? `scrub-${s.view.run}` : "",
+    wish: { run: s.view.run }, picture: () => Promise.resolve(null) }), ["json", "yaml"]);
+  bar.draw();
   return box;
 }
 

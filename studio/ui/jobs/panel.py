@@ -6,12 +6,15 @@ or the page, ends nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+from studio.core.files import Json
 from studio.ui.jobs.background import Background
 from studio.ui.kit import looking
+from studio.ui.kit.exports import Saved, of_run, saving
 from studio.ui.kit.scripts import mounted
 from studio.ui.kit.theme import template
 from studio.ui.kit.updates import Updates, Values
@@ -19,14 +22,18 @@ from studio.ui.kit.updates import Updates, Values
 POLL_S = 1.0
 
 
-def jobs_html(value: dict[str, Any]) -> gr.HTML:
-    """The panel's own component. value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
+def jobs_html(value: dict[str, Any], *served: Callable[[Json], Json]) -> gr.HTML:
+    """The panel's own component. served: what its script may ask for.
+
+    value = `Background.panel()`, with "focus" (a run to open on) and "problem" at times.
 
     Triggers "choose" with {"run"} ("first", or "" when it is closed), "act" with {"run", "action"} (and "step" to pick), and
     "duplicate", "compare", "evaluate" and "open" with {"run"}.
     """
     js, markup = mounted("jobs/jobs", "choose", "act", "compare", "evaluate", "open", "duplicate"), template("jobs/jobs")
-    return gr.HTML(value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="jobs")
+    return gr.HTML(
+        value, html_template=markup, js_on_load=js, apply_default_css=False, elem_id="jobs", server_functions=list(served)
+    )
 
 
 class JobsPanel:
@@ -42,7 +49,8 @@ class JobsPanel:
                 "detail": None,
                 "counts": {"active": 0, "text": ""},
                 "downloads": {"active": 0, "text": ""},
-            }
+            },
+            saving(lambda wish: Saved([], of_run(self.jobs, str(wish.get("run"))))),
         )
         self.chosen = gr.Textbox(visible="hidden", label="chosen run")
         self.timer = looking.look(POLL_S)

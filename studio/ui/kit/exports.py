@@ -82,12 +82,19 @@ def _experiment(document: Json) -> Json:
     return {"text": write_spec(str(document["kind"]), document["request"])}
 
 
-def of_run(jobs: Jobs, run_id: str, kind: str) -> Json:
-    """The document of a run: its request, which repeats it, and its result. ValueError where there is none of this kind."""
+def of_run(jobs: Jobs, run_id: str, kind: str = "") -> Json:
+    """The document of a run: its request, which repeats it, and its result. ValueError where there is none, or none of this
+    kind; "" is any."""
     info = jobs.get(run_id)
-    if info.kind != kind:
+    if kind and info.kind != kind:
         raise ValueError(f"Run {run_id} is a {info.kind} job, not a {kind} job.")
-    return {"kind": kind, "run": run_id, "state": info.state, "request": jobs.spec(run_id).config, "result": jobs.result(run_id)}
+    return {
+        "kind": info.kind,
+        "run": run_id,
+        "state": info.state,
+        "request": jobs.spec(run_id).config,
+        "result": jobs.result(run_id),
+    }
 
 
 def csv_text(tables: Sequence[Table]) -> str:

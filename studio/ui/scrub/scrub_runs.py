@@ -9,6 +9,7 @@ from studio.library.adapters import load_adapters
 from studio.library.models import Registry, load_registry
 from studio.library.sizes import interchangeable
 from studio.ui.kit import pairs, words
+from studio.ui.kit.exports import Saved, of_run
 from studio.ui.kit.reader import Reader
 from studio.ui.kit.runs import RECENT, when
 from studio.ui.scrub.view import ScrubView
@@ -61,6 +62,21 @@ class Scrubs(Reader[ScrubView]):
         known = load_adapters(self.jobs.paths)
         worn = {entry.id: entry.title for entry in known.entries.values() if any(entry.fits(model) for model in goes)}
         return view.board(ahead) | {"models": models, "adapters": worn, "formats": list(exports.formats())}
+
+    def drawn(self, run_id: str | None) -> Json | None:
+        """The request that drew what a run shows or looks at; None when that run has gone."""
+        try:
+            config = self.jobs.spec(str(run_id)).config
+        except ValueError:
+            return None
+        return config if "prompt" in config else config.get("draw") or self.drawn(config.get("source"))
+
+    def to_save(self, wish: Json) -> Saved:
+        """An experiment file of a run that looks at another draws what that one drew: it means the same elsewhere."""
+        document, drawn = of_run(self.jobs, str(wish.get("run")), "scrub"), self.drawn(str(wish.get("run")))
+        if drawn is None and wish.get("what") == "yaml":
+            raise ValueError("The run that this one looks at is not here, so nothing says what drew its pictures.")
+        return Saved([], document | ({"request": {"draw": drawn}} if wish.get("what") == "yaml" else {}))
 
     def of(self, run_id: str) -> str:
         """The scrub run of any run: itself, one that looks at it, or a new one. ValueError when it cannot be scrubbed."""

@@ -13,6 +13,7 @@ from studio.core.files import Json, atomic_write
 from studio.jobs.events import FINAL
 from studio.jobs.jobs import Jobs
 from studio.ui.kit import arms, scripts
+from studio.ui.kit.exports import saving
 from studio.ui.kit.theme import LOOK, template
 from studio.ui.scrub.scrub_runs import Scrubs
 
@@ -32,7 +33,7 @@ def scrubber(jobs: Jobs) -> gr.HTML:
         {"run": None},
         html_template=template("scrub/scrub"),
         js_on_load=scripts.mounted(SCRIPT, "branch", "states"),
-        server_functions=[take_away],
+        server_functions=[take_away, saving(take.scrubs.to_save)],
         apply_default_css=False,
         elem_id="scrubber",
     )

@@ -104,7 +104,7 @@ class ScrubTab(DrawTab):
             updates = self.show(found)
         except (ValueError, KeyError) as error:
             return {self.problem: messages.problem(error)}
-        drawn = config.get("draw") or self._drawn(config.get("source"))
+        drawn = config.get("draw") or self.scrubs.drawn(config.get("source"))
         return updates | (self.form.fill(drawn) if drawn else {})
 
     fills = ("scrub",)
@@ -115,18 +115,10 @@ class ScrubTab(DrawTab):
 
     def filled_with(self, kind: str, request: Json) -> Updates:
         """What it draws; of one that looks at a run, what that run drew."""
-        drawn = request.get("draw") or self._drawn(request.get("source"))
+        drawn = request.get("draw") or self.scrubs.drawn(request.get("source"))
         if drawn is None:
             raise ValueError(f"The run {request.get('source')} that it looks at is not here.")
         return self.form.fill(drawn)
-
-    def _drawn(self, run_id: str | None) -> Json | None:
-        """The request that drew what a run looks at; None when that run has gone."""
-        try:
-            config = self.jobs.spec(str(run_id)).config
-        except ValueError:
-            return None
-        return config if "prompt" in config else config.get("draw") or self._drawn(config.get("source"))
 
     def show(self, run_id: str, problem: str = "") -> Updates:
         """Everything the page shows of a run, as it is now. `problem` stands beside the branch that was asked for."""

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from studio.capabilities.scrub import exports
 from studio.jobs.jobs import Jobs
+from studio.ui.kit.exports import saving
 from studio.ui.scrub.scrub_runs import Scrubs
 from studio.ui.scrub.scrubber import Take, offline_page
 from tests.support.scripted_scrub import SIDE, finished
@@ -120,3 +122,15 @@ def test_a_prompt_cannot_end_the_offline_page_s_script(jobs: Jobs) -> None:
 def test_formats_name_only_what_can_be_made(tmp_path: Path) -> None:
     assert set(exports.formats()) >= {"webp", "gif"}
     assert ("mp4" in exports.formats()) == (exports.importlib.util.find_spec("imageio_ffmpeg") is not None)
+
+
+def test_an_experiment_file_of_a_scrub_says_what_drew_its_pictures(jobs: Jobs, run_id: str) -> None:
+    scrubs = Scrubs(jobs)
+    looks = jobs.submit("scrub", {"source": run_id, "states": True})
+    for run in (run_id, looks):
+        made = saving(scrubs.to_save)({"what": "yaml", "run": run})
+        again = yaml.safe_load(made["text"])
+        assert (again["kind"], again["draw"]["seeds"]) == ("scrub", DRAWN["seeds"])
+    whole = json.loads(saving(scrubs.to_save)({"what": "json", "run": looks})["text"])
+    assert (whole["run"], whole["request"]["source"]) == (looks, run_id)
+    assert "problem" in saving(scrubs.to_save)({"what": "yaml", "run": "20200101-000000-000-nobody"})
