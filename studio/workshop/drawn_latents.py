@@ -6,8 +6,12 @@ held is drawn again. Worker side: imports torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +31,9 @@ from studio.workshop.session import Session
 
 FORMAT = 1  # part of every name: raise it when sampling changes what a file would hold
 FOLDER = "latents"  # of the cache
+MOST_BYTES = 2 << 30  # beyond this, what was not used for longest goes
+ROOM = 0.8  # of them is left then
+BETWEEN_S = 60.0  # looks at how much there is
 
 
 class DrawnLatents:
@@ -34,14 +41,18 @@ class DrawnLatents:
 
     def __init__(self, cache: Path):
         self.folder = cache / FOLDER
+        self.looked = -math.inf
 
     def get(self, name: str) -> dict[int, Tensor]:
         """By seed, on the CPU."""
         try:
             held, _ = load_weights(self._path(name))
-            return dict(zip(held["seeds"].tolist(), held["latents"], strict=True))
+            rows = dict(zip(held["seeds"].tolist(), held["latents"], strict=True))
         except (OSError, KeyError, ValueError, SafetensorError):
             return {}
+        with contextlib.suppress(OSError):
+            os.utime(self._path(name))
+        return rows
 
     def add(self, name: str, drawn: Mapping[int, Tensor]) -> None:
         """Keep more seeds of a plan; those that are there stay as they are."""
@@ -50,6 +61,26 @@ class DrawnLatents:
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = torch.stack(list(every.values())).contiguous()
         save_weights(path, {"seeds": torch.tensor(list(every), dtype=torch.int64), "latents": rows})
+        if time.monotonic() - self.looked > BETWEEN_S:
+            self.looked = time.monotonic()
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Of several processes that do this at once, each may find a file gone."""
+        found = []
+        for file in self.folder.rglob("*.safetensors"):
+            with contextlib.suppress(OSError):
+                about = file.stat()
+                found.append((about.st_mtime_ns, about.st_size, file))
+        total = sum(size for _, size, _ in found)
+        if total <= MOST_BYTES:
+            return
+        for _, size, file in sorted(found)[:-1]:  # the newest was just written
+            with contextlib.suppress(OSError):
+                file.unlink()
+                total -= size
+            if total <= ROOM * MOST_BYTES:
+                return
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.safetensors"
