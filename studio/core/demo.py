@@ -6,7 +6,9 @@ if sentence := refusal("import"): ...      check("delete")  # ValueError with th
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
 
 from studio.core.environment import environment
 
@@ -33,6 +35,7 @@ class Limits:
 
     seeds: int = 8  # of a run
     steps: int = 50  # of a teacher
+    pictures: int = 64  # of a run that draws many requests
     waiting: int = 8  # runs in front of a lane
     own_waiting: int = 3  # of these, of one visitor
     minute: int = 12  # runs that a visitor may start in a minute
@@ -75,12 +78,31 @@ def check(action: str) -> None:
 
 
 def check_size(request: object) -> None:
-    """ValueError in one sentence where a visitor's request draws more than a demo does. request: of any kind."""
+    """ValueError in one sentence where a visitor's request draws more than a demo does. request: of any kind; one that draws
+    many requests is `Many`."""
     if not on():
         return
     limit = limits()
     for part in (request, getattr(request, "draw", None)):
         _check_drawn(part, limit)
+    if isinstance(request, Many):
+        for part in request.largest():
+            _check_drawn(part, limit)
+        if request.samples > limit.pictures:
+            asked = f"{request.samples:,} samples are asked for"
+            raise ValueError(f"{asked}, and a public demo draws at most {limit.pictures}; {ELSEWHERE}.")
+
+
+@runtime_checkable
+class Many(Protocol):
+    """A request that draws many."""
+
+    @property
+    def samples(self) -> int:
+        """How many at most."""
+
+    def largest(self) -> Iterable[object]:
+        """Requests of which each is at least as large, in some respect, as any that it draws."""
 
 
 def _check_drawn(part: object, limit: Limits) -> None:

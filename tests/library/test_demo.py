@@ -32,7 +32,7 @@ def test_visitors_draw(public: Jobs) -> None:
 
 
 def test_kinds_for_visitors_are_those_that_only_draw() -> None:
-    assert {kind.name for kind in KINDS.all() if kind.visitors} == {"compare", "live", "scrub", "control", "mixture"}
+    assert {kind.name for kind in KINDS.all() if kind.visitors} == {"compare", "live", "scrub", "control", "mixture", "grid"}
 
 
 @pytest.mark.parametrize("kind", sorted({"distill", "slider", "adapter", "trial", "unlearn", "study", "evaluate"}))
@@ -51,6 +51,21 @@ def test_no_run_of_another_kind_is_started(public: Jobs, kind: str, monkeypatch:
 def test_runs_are_small(public: Jobs, changed: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         public.submit("compare", {**DRAWN, **changed})
+
+
+@pytest.mark.parametrize(
+    ("axis", "sentence"),
+    [("teacher_steps=5,51", "^51 steps of the teacher are asked for, and a public demo draws at most 50;"),
+     ("teacher_guidance=1..33 step 1", "^66 samples are asked for, and a public demo draws at most 64;"),
+     ("teacher_guidance=1..32 step 1", "")],
+)  # fmt: skip
+def test_grids_are_small(public: Jobs, axis: str, sentence: str) -> None:
+    request = {"draw": {**DRAWN, "arms": ["teacher"], "seeds": [1, 2]}, "axes": [axis]}
+    if not sentence:
+        assert public.get(public.submit("grid", request)).state == "queued"
+        return
+    with pytest.raises(ValueError, match=sentence):
+        public.submit("grid", request)
 
 
 def test_few_wait(public: Jobs) -> None:

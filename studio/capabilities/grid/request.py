@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator, model_validator
@@ -138,10 +138,9 @@ class GridRequest(BaseModel):
             raise ValueError(f"A cell draws one arm and {len(self.draw.arms)} were given; give one, or make Arms an axis.")
         for axis in self.axes:
             self._fits_alone(axis, "prompt" in settings)
-        pictures = math.prod(len(axis.values) for axis in self.axes) * (1 if "seeds" in settings else len(self.draw.seeds))
-        if pictures > MAX_PICTURES:
+        if self.samples > MAX_PICTURES:
             raise ValueError(
-                f"{pictures:,} pictures were asked for; at most {MAX_PICTURES:,} fit, so fewer seeds or values would."
+                f"{self.samples:,} pictures were asked for; at most {MAX_PICTURES:,} fit, so fewer seeds or values would."
             )
         context = info.context if isinstance(info.context, dict) else {}
         if context.get("registry") is not None:
@@ -149,6 +148,18 @@ class GridRequest(BaseModel):
             if not any(cell.request for cell in found):
                 raise ValueError(f"No cell of this grid can be drawn: {found[0].why}")
         return self
+
+    @property
+    def samples(self) -> int:
+        each = 1 if any(axis.setting == "seeds" for axis in self.axes) else len(self.draw.seeds)
+        return math.prod(len(axis.values) for axis in self.axes) * each
+
+    def largest(self) -> Iterator[object]:
+        """What is common to all, with every value of every axis alone (`core.demo.Many`)."""
+        plain = self.draw.model_dump(mode="json")
+        for axis in self.axes:
+            for value in axis.values if axis.setting != REPLACE else ():
+                yield CompareRequest.model_validate(changed(plain, axis.of, value, axis.values[0]))
 
     def _fits_alone(self, axis: Axis, prompts: bool) -> None:
         """ValueError where a value is none of its setting, whatever the others are."""
@@ -196,6 +207,8 @@ KINDS.add(
     lane="interactive",
     label=label,
     resumable=True,
+    visitors=True,
+    weight=3.0,
     work="studio.capabilities.grid.work:Gridding",
     gives=Gridded,
 )
