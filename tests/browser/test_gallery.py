@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from studio.domains.media.image import png_bytes
+from tests.browser.test_keyboard import SEEN, has_focus
 from tests.support.many_runs import fill
 
 PICTURE = png_bytes(np.full((8, 8, 3), 90, np.uint8), {})
@@ -58,3 +59,26 @@ def test_two_runs_stand_side_by_side_and_one_opens_on_its_tab(visit: Any, runs: 
     page.locator(".g-open").first.click()
     page.wait_for_function(f"new URL(location).searchParams.get('run') === '{runs[0]}'")
     assert page.locator("button[role=tab][aria-selected=true]").inner_text() == "Compare"
+
+
+def test_by_keyboard_alone_a_run_is_found_set_beside_another_and_opened(visit: Any, runs: list[str]) -> None:
+    page = visit(query="?tab=gallery&kind=compare&until=2023-12-01&order=oldest")
+    page.wait_for_selector(".g-card")
+    page.keyboard.press("/")
+    assert has_focus(page, ".g-find")
+    page.keyboard.press("ArrowDown")
+    assert has_focus(page, f".g-card[data-run='{runs[0]}'] .g-open") and page.evaluate(SEEN)
+    page.keyboard.press("f")
+    page.wait_for_selector(f".g-card[data-run='{runs[0]}'] .g-star[aria-pressed=true]")
+    for key in ("c", "ArrowRight", "c"):  # a card that is drawn anew keeps the focus
+        assert has_focus(page, ".g-open") and page.evaluate(SEEN)
+        page.keyboard.press(key)
+    page.wait_for_selector(".g-chosen:not([hidden])")
+    assert page.locator(".g-card[data-chosen=true]").count() == 2
+    page.keyboard.press("b")
+    page.wait_for_selector(".g-beside[open] .g-names")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.matches('.g-open')")  # a drawer gives the focus back
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"new URL(location).searchParams.get('run') === '{runs[0]}'")

@@ -1,4 +1,4 @@
-"""By keyboard alone: the main job of Compare, and into the Gallery, through it and out of it. Where the focus is can be seen."""
+"""By keyboard alone: the main job of Compare (the Gallery's is in test_gallery). Where the focus is can be seen."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ class Gallery extends Part {
       return event.preventDefault();
     }
     const step = inGrid(event.key), press = {
-      f: () => this.star(card), c: () => this.choose(card.id), Delete: () => this.remove(card),
+      f: () => this.star(card), c: () => this.choose(card.id), b: () => this.pair.show(), Delete: () => this.remove(card),
       e: () => this.notes.edit(card, this.nodeOf(card.id)),
     };
     const columns = getComputedStyle(this.grid).gridTemplateColumns.split(" ").length;

@@ -19,7 +19,9 @@ export class Pair {
     this.dialog = dialog;
     this.call = call;
     this.named = named;
-    this.drawer = new Drawer(dialog, ".g-find");
+    this.drawer = new Drawer(dialog, "", () => {
+      if (document.activeElement === document.body) find(".g-find", document).focus(); // the card was drawn anew meanwhile
+    });
   }
 
   /**
@@ -42,7 +44,9 @@ export class Pair {
   }
 
   async show() {
-    const [a, b] = this.runs, found = await this.call("beside", { a, b });
+    const [a, b] = this.runs;
+    if (!b) return;
+    const found = await this.call("beside", { a, b });
     if (!found) return;
     find(".g-two", this.dialog).replaceChildren(...drawn(found));
     this.drawer.open();

@@ -4,7 +4,7 @@ import { at, find } from "./dom.js";
 export class Drawer {
   /**
    * @param {Element} dialog with a button `.drawer-close`
-   * @param {string} opener selector of what opens it and has the focus afterwards
+   * @param {string} opener selector of what opens it and has the focus afterwards; "" is what had it before
    * @param {() => void} [closed] called after it was closed, by whatever
    */
   constructor(dialog, opener, closed) {
@@ -15,7 +15,7 @@ export class Drawer {
     });
     dialog.addEventListener("click", (event) => at(event, ".drawer-close") && this.close());
     dialog.addEventListener("close", () => {
-      find(opener, document).focus({ preventScroll: true });
+      if (opener) find(opener, document).focus({ preventScroll: true });
       closed?.();
     });
   }
