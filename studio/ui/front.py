@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from anyio import to_thread
+from anyio import sleep_forever, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,7 +60,7 @@ class Front:
         login = page and getattr(scope.get("app"), "auth", None) is not None
         answer = None if login else self.kept.get(key)  # a page is each visitor's own then
         if answer is None:
-            status, answer = await self._asked(scope, receive)
+            status, answer = await self._asked(scope)
             if status != 200 or len(answer.body) > LARGEST:
                 return await _told(send, status, answer)
             answer = await to_thread.run_sync(self._made, answer, scope["path"], packed)
@@ -70,7 +70,9 @@ class Front:
                 self.kept[key] = answer
         await _told(send, 200, answer)
 
-    async def _asked(self, scope: Scope, receive: Receive) -> tuple[int, Answer]:
+    async def _asked(self, scope: Scope) -> tuple[int, Answer]:
+        """What is answered to a visitor who stays: of one who leaves meanwhile, parts inside would cut the answer short, and what
+        is kept of it is everybody's."""
         began: Message = {}
         parts: list[bytes] = []
 
@@ -80,7 +82,7 @@ class Front:
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
-        await self.app(scope, receive, hear)
+        await self.app(scope, _staying(), hear)
         return began["status"], Answer(list(began["headers"]), b"".join(parts))
 
     def _made(self, answer: Answer, path: str, packed: bool) -> Answer:
@@ -96,6 +98,20 @@ class Front:
         headers["Content-Length"] = str(len(body))
         headers.add_vary_header("Accept-Encoding")
         return Answer(headers.raw, body)
+
+
+def _staying() -> Receive:
+    """Of a request without a body, whose visitor never leaves."""
+    asked = False
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked:
+            await sleep_forever()
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
 
 
 async def _told(send: Send, status: int, answer: Answer) -> None:

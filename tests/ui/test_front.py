@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from studio.ui.front import NO_ENDPOINTS, Front, first
 from studio.ui.kit import bundle, modules, scripts, style
@@ -100,3 +103,26 @@ def test_a_rule_stands_a_second_time_below_the_container_where_it_weighs_more() 
     for broken in ("#a { color: red;", "#a { } }"):
         with pytest.raises(ValueError, match="brace"):
             style.below_container(broken)
+
+
+def test_what_a_visitor_did_not_wait_for_is_whole_for_the_next_one() -> None:
+    async def parts() -> AsyncIterator[str]:
+        for _ in range(100):
+            await anyio.sleep(0.001)
+            yield "one();"
+
+    async def answer(request: Request) -> Response:
+        return StreamingResponse(parts(), media_type="text/javascript")  # ends where its visitor leaves
+
+    app = Starlette(routes=[Route("/assets/a.js", answer)], middleware=[Middleware(Front, css=CSS)])
+    scope = {"type": "http", "method": "GET", "path": "/assets/a.js", "headers": [], "query_string": b"", "root_path": ""}
+
+    async def left() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def unheard(message: Message) -> None:
+        pass
+
+    anyio.run(app, scope, left, unheard)
+    stays = TestClient(app).get("/assets/a.js", headers={"Accept-Encoding": "identity"})
+    assert stays.text == "one();" * 100
