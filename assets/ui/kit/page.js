@@ -39,6 +39,13 @@ function keydown(event) {
   if (event.key === "Escape" && !covered && !choosing && !at(event, "#distill, #lab")) press("cancels");
 }
 
+/** A list of Gradio's that is open although its field has not the focus: whatever opened it after the field was left. */
+function closeLeftLists() {
+  for (const field of all("input[role=combobox][aria-expanded=true]", document)) {
+    if (field !== document.activeElement) field.dispatchEvent(new FocusEvent("blur"));
+  }
+}
+
 /**
  * A file dropped anywhere goes through the form's own upload field, hence through its checks and size limit; one that is dropped
  * where a part takes files itself (data-drops) is left to that.
@@ -85,6 +92,7 @@ export async function start(...later) {
     const kind = at(event, "[data-press]")?.dataset.press;
     if (kind) press(kind);
   });
+  document.addEventListener("focusin", () => setTimeout(closeLeftLists, 300));
   acceptDrops();
   followFocus();
   fitControls();
