@@ -2,6 +2,7 @@
 // "evaluate", "open" and "duplicate".
 import { all, at, attr, button, find, make, put } from "../kit/dom.js";
 import { Drawer } from "../kit/drawer.js";
+import { shows } from "../kit/ended.js";
 import { followTheme, plotDrawing } from "../kit/figure.js";
 import { Part, tell } from "../kit/part.js";
 import { PLOTS, SaveBar } from "../kit/save.js";
@@ -187,6 +188,7 @@ class JobsPanel extends Part {
     put(this.$(".j-title h3"), detail.title);
     put(chip, detail.state);
     chip.dataset.state = detail.state;
+    shows(detail.run, detail.state);
     put(this.$(".j-text"), detail.text);
     find("i", bar).style.width = `${detail.percent}%`;
     attr(bar, "aria-valuenow", Math.round(detail.percent));

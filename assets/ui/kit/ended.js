@@ -97,6 +97,15 @@ export function begins(run) {
 }
 
 /**
+ * The page shows how a run stands. Whoever has seen its end needs no notice, also where what shows it is closed at once.
+ * @param {string} run
+ * @param {string} state
+ */
+export function shows(run, state) {
+  if (FINAL.includes(state) && document.visibilityState === "visible") going.heard(run, state, seconds());
+}
+
+/**
  * Somebody asked how a run stands.
  * @param {string} run
  * @param {string} state
