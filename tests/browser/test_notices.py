@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.conftest import PATIENCE_MS
+from tests.support.fixtures import until
 
 LONG_S = 9  # a run that takes less was waited for (`assets/ui/kit/ended.js`)
 REQUEST = {"name": "unseen", "teacher": "test/teacher", "objective": "dmd2", "steps": 60}
@@ -116,6 +117,7 @@ def test_a_long_comparison_is_said_on_another_tab(visit: Any, site: SimpleNamesp
 def test_of_two_quick_choices_the_last_one_is_shown(visit: Any, site: SimpleNamespace) -> None:
     site.trainer.step_s = 0.0
     runs = [site.jobs.submit("distill", REQUEST | {"name": f"quick-{i}-{time.monotonic_ns()}"}) for i in range(3)]
+    until(lambda: all(site.jobs.get(run).final for run in runs))  # the panel opens on one that goes on
     page = visit()
     page.click(".jobs-open")
     page.wait_for_selector(f".j-run[data-run='{runs[2]}']")
