@@ -79,7 +79,7 @@ class JobsPanel extends Part {
    */
   saveBar(box, figure) {
     return new SaveBar(box, this.host.server.save_as, () => {
-      const detail = this.view?.detail, named = detail && !detail.problem && 
+      const detail = this.view?.detail, named = detail && !detail.problem &&
         (!figure || detail.figures[/** @type {"loss" | "measures"} */ (figure)]);
       return { name: named ? [detail.run, figure].filter(Boolean).join("-") : "", wish: { run: detail?.run },
         picture: () => Promise.resolve(null), plot: () => plotDrawing(this.$(`.plot[data-figure=${figure}]`)) };
